@@ -99,10 +99,7 @@ pub enum OrderStatus {
 impl OrderStatus {
     /// Nothing more will happen to the order.
     pub const fn is_terminal(self) -> bool {
-        matches!(
-            self,
-            OrderStatus::Filled | OrderStatus::Canceled | OrderStatus::Expired
-        )
+        matches!(self, OrderStatus::Filled | OrderStatus::Canceled | OrderStatus::Expired)
     }
 }
 
@@ -196,6 +193,7 @@ pub struct OrderState {
     /// Filled so far.
     pub executed_qty: QtyLots,
     /// Sum of price × quantity of the fills, in USDT.
+    #[serde(with = "crate::decimal_serde")]
     pub cum_quote: Decimal,
     /// Limit price.
     pub price: Option<PriceTicks>,
@@ -219,8 +217,10 @@ pub struct Fill {
     /// How much.
     pub qty: QtyLots,
     /// Fee in USDT, above zero when paid.
+    #[serde(with = "crate::decimal_serde")]
     pub commission: Decimal,
     /// Realised profit in USDT before fees; zero when it opened.
+    #[serde(with = "crate::decimal_serde")]
     pub realized_pnl: Decimal,
     /// The order rested.
     pub maker: bool,
@@ -234,12 +234,15 @@ pub struct PositionRisk {
     /// Signed.
     pub position_amt: QtyLots,
     /// Volume-weighted average of what opened it, in USDT; zero when flat.
+    #[serde(with = "crate::decimal_serde")]
     pub entry_price: Decimal,
     /// Mark price.
     pub mark_price: PriceTicks,
     /// In USDT.
+    #[serde(with = "crate::decimal_serde")]
     pub unrealized_profit: Decimal,
     /// In USDT; zero where there is none.
+    #[serde(with = "crate::decimal_serde")]
     pub liquidation_price: Decimal,
     /// Chosen leverage.
     pub leverage: u32,
@@ -251,16 +254,22 @@ pub struct PositionRisk {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountBalance {
     /// Transfers + realised PnL + funding - commission - liquidation fees.
+    #[serde(with = "crate::decimal_serde")]
     pub wallet_balance: Decimal,
     /// Over all positions.
+    #[serde(with = "crate::decimal_serde")]
     pub unrealized_profit: Decimal,
     /// Wallet + unrealised.
+    #[serde(with = "crate::decimal_serde")]
     pub margin_balance: Decimal,
     /// For new orders and transfers.
+    #[serde(with = "crate::decimal_serde")]
     pub available_balance: Decimal,
     /// Of positions and open orders.
+    #[serde(with = "crate::decimal_serde")]
     pub initial_margin: Decimal,
     /// Of positions.
+    #[serde(with = "crate::decimal_serde")]
     pub maint_margin: Decimal,
 }
 
@@ -282,6 +291,7 @@ pub struct SymbolInfo {
     /// MARKET_LOT_SIZE maxQty.
     pub market_max_qty: QtyLots,
     /// MIN_NOTIONAL in USDT.
+    #[serde(with = "crate::decimal_serde")]
     pub min_notional: Decimal,
     /// Leverage of the first bracket.
     pub max_leverage: u32,
@@ -358,6 +368,7 @@ pub enum ExchangeEvent {
         /// Why.
         reason: AccountUpdateReason,
         /// Wallet after it, in USDT.
+        #[serde(with = "crate::decimal_serde")]
         wallet_balance: Decimal,
         /// The position that changed, if one did.
         position: Option<Box<PositionRisk>>,

@@ -6,21 +6,42 @@
 extern crate self as engine;
 
 mod bus;
+mod context;
+pub mod decimal_serde;
 mod exchange;
+mod journal;
+mod kernel;
+mod link;
+mod lookup;
 mod market;
 pub mod record;
 mod rng;
+mod schedule;
+mod service;
 mod symbol;
 mod time;
 
 pub use bus::*;
+pub use context::{CallId, Context};
 pub use exchange::*;
+pub use journal::{
+    Compare, Decoded, Decoder, Difference, DigestOnly, FORMAT_VERSION, FileSink, Journal,
+    JournalError, JournalFile, JournalFooter, JournalSink,
+};
+pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
+pub use link::{Link, ThinkingTime};
+pub use lookup::Lookup;
 pub use market::*;
 pub use record::{
     CorrelationId, EpochMillis, EpochSeconds, FieldValue, IsoTime, JsonText, Malformed, Record,
     TypedRecord,
 };
 pub use rng::NamedRng;
+pub use schedule::Class;
+pub use service::{
+    Call, Delivery, Input, ReadMode, Reader, Reply, Service, ServiceState, StateError, TimerKey,
+    Wiring,
+};
 pub use symbol::{NotASymbol, Symbol};
 pub use time::Nanos;
 

@@ -142,12 +142,8 @@ pub struct MarketWants {
 
 impl MarketWants {
     /// Nothing.
-    pub const NONE: MarketWants = MarketWants {
-        trades: false,
-        bar_path: false,
-        bars: false,
-        marks: false,
-    };
+    pub const NONE: MarketWants =
+        MarketWants { trades: false, bar_path: false, bars: false, marks: false };
 
     /// Whether `data` is among what is wanted.
     #[inline]

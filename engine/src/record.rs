@@ -25,6 +25,34 @@ pub struct Malformed {
     pub problem: String,
 }
 
+/// First byte of a field in the journal, so that a reader without the record's type can print it.
+#[allow(missing_docs)]
+pub mod tag {
+    pub const ABSENT: u8 = 0;
+    pub const F64: u8 = 1;
+    pub const I64: u8 = 2;
+    pub const U64: u8 = 3;
+    pub const FALSE: u8 = 4;
+    pub const TRUE: u8 = 5;
+    pub const TEXT: u8 = 6;
+    pub const UUID: u8 = 7;
+    pub const TIME: u8 = 8;
+}
+
+/// Appends text in the journal's form.
+#[inline]
+pub fn encode_text(text: &str, out: &mut Vec<u8>) {
+    out.push(tag::TEXT);
+    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
+#[inline]
+fn encode_tagged<const N: usize>(tag: u8, bytes: [u8; N], out: &mut Vec<u8>) {
+    out.push(tag);
+    out.extend_from_slice(&bytes);
+}
+
 /// One value of a record: how it is written as text, JSON and journal bytes.
 pub trait FieldValue: Sized {
     /// Appends the text form; `false` (and nothing appended) when the field is absent.
@@ -49,6 +77,8 @@ pub trait FieldValue: Sized {
 pub trait Record: Any + Send + Sync + fmt::Debug {
     /// Name of the record's type.
     fn record_name(&self) -> &'static str;
+    /// Names of its fields, in the order of [`Record::encode`].
+    fn field_names(&self) -> &'static [&'static str];
     /// Calls `sink` with name and text of each field that is present, in the order of the definition.
     fn for_each_field(&self, sink: &mut dyn FnMut(&'static str, &str));
     /// The JSON object of the fields that are present.
@@ -105,6 +135,9 @@ macro_rules! record {
         impl $crate::Record for $name {
             fn record_name(&self) -> &'static str {
                 stringify!($name)
+            }
+            fn field_names(&self) -> &'static [&'static str] {
+                <$name as $crate::TypedRecord>::FIELDS
             }
             fn for_each_field(&self, sink: &mut dyn FnMut(&'static str, &str)) {
                 let mut text = String::new();
@@ -256,12 +289,12 @@ impl FieldValue for f64 {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.to_bits().to_le_bytes());
+        encode_tagged(tag::F64, self.to_bits().to_le_bytes(), out);
     }
 }
 
 macro_rules! integer_field {
-    ($($kind:ty),*) => {$(
+    ($($kind:ty => $tag:ident as $wide:ty),*) => {$(
         impl FieldValue for $kind {
             fn write_text(&self, out: &mut String) -> bool {
                 use fmt::Write as _;
@@ -276,12 +309,12 @@ macro_rules! integer_field {
             }
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
-                out.extend_from_slice(&self.to_le_bytes());
+                encode_tagged(tag::$tag, <$wide>::from(*self).to_le_bytes(), out);
             }
         }
     )*};
 }
-integer_field!(i64, u64, u32);
+integer_field!(i64 => I64 as i64, u64 => U64 as u64, u32 => U64 as u64);
 
 impl FieldValue for bool {
     fn write_text(&self, out: &mut String) -> bool {
@@ -299,7 +332,7 @@ impl FieldValue for bool {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
+        out.push(if *self { tag::TRUE } else { tag::FALSE });
     }
 }
 
@@ -342,8 +375,7 @@ impl FieldValue for String {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&(self.len() as u32).to_le_bytes());
-        out.extend_from_slice(self.as_bytes());
+        encode_text(self, out);
     }
 }
 
@@ -360,8 +392,7 @@ impl FieldValue for Cow<'static, str> {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&(self.len() as u32).to_le_bytes());
-        out.extend_from_slice(self.as_bytes());
+        encode_text(self, out);
     }
 }
 
@@ -378,8 +409,7 @@ impl FieldValue for Symbol {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.push(self.as_str().len() as u8);
-        out.extend_from_slice(self.as_str().as_bytes());
+        encode_text(self.as_str(), out);
     }
 }
 
@@ -396,7 +426,7 @@ impl FieldValue for CorrelationId {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0.to_le_bytes());
+        encode_tagged(tag::UUID, self.0.to_le_bytes(), out);
     }
 }
 
@@ -419,11 +449,7 @@ impl FieldValue for EpochSeconds {
         if !fraction.bytes().all(|b| b.is_ascii_digit()) {
             return Err(bad());
         }
-        let digits: String = fraction
-            .chars()
-            .chain("000000000".chars())
-            .take(9)
-            .collect();
+        let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
         let nanos: i64 = digits.parse().map_err(|_| bad())?;
         seconds
             .checked_mul(1_000_000_000)
@@ -439,7 +465,7 @@ impl FieldValue for EpochSeconds {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        self.0.0.encode(out);
+        encode_tagged(tag::TIME, self.0.0.to_le_bytes(), out);
     }
 }
 
@@ -455,7 +481,7 @@ impl FieldValue for EpochMillis {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        self.0.0.encode(out);
+        encode_tagged(tag::TIME, self.0.0.to_le_bytes(), out);
     }
 }
 
@@ -470,19 +496,15 @@ impl FieldValue for IsoTime {
         let zoned = chrono::DateTime::parse_from_rfc3339(text).map(|t| t.to_utc());
         // The pipeline's older writers leave the zone out; they mean UTC.
         let plain = || chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f");
-        let time = zoned
-            .or_else(|_| plain().map(|t| t.and_utc()))
-            .map_err(|_| bad())?;
-        time.timestamp_nanos_opt()
-            .map(|n| IsoTime(Nanos(n)))
-            .ok_or_else(bad)
+        let time = zoned.or_else(|_| plain().map(|t| t.and_utc())).map_err(|_| bad())?;
+        time.timestamp_nanos_opt().map(|n| IsoTime(Nanos(n))).ok_or_else(bad)
     }
     fn to_json(&self) -> Option<Json> {
         Some(Json::String(self.0.to_string()))
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        self.0.0.encode(out);
+        encode_tagged(tag::TIME, self.0.0.to_le_bytes(), out);
     }
 }
 
@@ -500,9 +522,7 @@ where
         }
     }
     fn read_text(text: Option<&str>) -> Result<JsonText<T>, String> {
-        serde_json::from_str(present(text)?)
-            .map(JsonText)
-            .map_err(|error| error.to_string())
+        serde_json::from_str(present(text)?).map(JsonText).map_err(|error| error.to_string())
     }
     fn to_json(&self) -> Option<Json> {
         serde_json::to_value(&self.0).ok()
@@ -513,9 +533,7 @@ where
             Some(Json::String(text)) if serde_json::from_str::<T>(text).is_ok() => {
                 JsonText::read_text(Some(text))
             }
-            Some(json) => T::deserialize(json)
-                .map(JsonText)
-                .map_err(|error| error.to_string()),
+            Some(json) => T::deserialize(json).map(JsonText).map_err(|error| error.to_string()),
         }
     }
     fn encode(&self, out: &mut Vec<u8>) {
@@ -547,9 +565,9 @@ impl<V: FieldValue> FieldValue for Option<V> {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(self.is_some()));
-        if let Some(value) = self {
-            value.encode(out);
+        match self {
+            Some(value) => value.encode(out),
+            None => out.push(tag::ABSENT),
         }
     }
 }

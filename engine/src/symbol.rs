@@ -29,14 +29,9 @@ impl Symbol {
         let fits = (1..=LENGTH_MAX).contains(&text.len());
         let legal = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
         if !fits || !text.bytes().all(legal) {
-            return Err(NotASymbol {
-                text: text.to_owned(),
-            });
+            return Err(NotASymbol { text: text.to_owned() });
         }
-        let mut symbol = Symbol {
-            text: [0; LENGTH_MAX],
-            length: text.len() as u8,
-        };
+        let mut symbol = Symbol { text: [0; LENGTH_MAX], length: text.len() as u8 };
         symbol.text[..text.len()].copy_from_slice(text.as_bytes());
         Ok(symbol)
     }

@@ -8,22 +8,20 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{CorrelationId, FieldValue, IsoTime, Malformed, Nanos, Record, TypedRecord};
+use crate::{CorrelationId, FieldValue as _, IsoTime, Malformed, Nanos, Record, TypedRecord};
+
+/// A field's name and value.
+type FieldBytes = (Box<[u8]>, Box<[u8]>);
 
 /// The fields of an entry, in order, as bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fields(pub Vec<(Box<[u8]>, Box<[u8]>)>);
+pub struct Fields(pub Vec<FieldBytes>);
 
 impl Fields {
     /// From text pairs.
     pub fn from_text(pairs: &[(&str, &str)]) -> Fields {
         let bytes = |t: &str| t.as_bytes().to_vec().into_boxed_slice();
-        Fields(
-            pairs
-                .iter()
-                .map(|(name, value)| (bytes(name), bytes(value)))
-                .collect(),
-        )
+        Fields(pairs.iter().map(|(name, value)| (bytes(name), bytes(value))).collect())
     }
 
     /// The first field of that name, if it is text.
@@ -140,33 +138,6 @@ impl Body {
             Body::Message(message) => Cow::Owned(message_fields(&**message)),
         }
     }
-
-    /// Appends the journal's form.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Body::Fields(fields) => {
-                out.push(0);
-                out.extend_from_slice(&(fields.0.len() as u32).to_le_bytes());
-                for (name, value) in &fields.0 {
-                    out.extend_from_slice(&(name.len() as u32).to_le_bytes());
-                    out.extend_from_slice(name);
-                    out.extend_from_slice(&(value.len() as u32).to_le_bytes());
-                    out.extend_from_slice(value);
-                }
-            }
-            Body::Message(message) => {
-                match message.envelope() {
-                    Envelope::Flat => out.push(1),
-                    Envelope::Bus { correlation_id, .. } => {
-                        out.push(2);
-                        correlation_id.encode(out);
-                    }
-                    Envelope::Contract { .. } => out.push(3),
-                }
-                message.record().encode(out);
-            }
-        }
-    }
 }
 
 fn read_fields<R: TypedRecord>(fields: &Fields) -> Result<R, Malformed> {
@@ -191,20 +162,11 @@ fn read_fields<R: TypedRecord>(fields: &Fields) -> Result<R, Malformed> {
 fn message_fields(message: &dyn Message) -> Fields {
     let mut fields = Fields::default();
     let mut push = |name: &str, value: &str| {
-        fields
-            .0
-            .push((name.as_bytes().into(), value.as_bytes().into()));
+        fields.0.push((name.as_bytes().into(), value.as_bytes().into()));
     };
     match *message.envelope() {
-        Envelope::Flat => message
-            .record()
-            .for_each_field(&mut |name, text| push(name, text)),
-        Envelope::Bus {
-            event_type,
-            source,
-            correlation_id,
-            time,
-        } => {
+        Envelope::Flat => message.record().for_each_field(&mut |name, text| push(name, text)),
+        Envelope::Bus { event_type, source, correlation_id, time } => {
             push("event_type", event_type);
             push("payload", &message.record().to_json().to_string());
             push("trace_id", "");
@@ -213,11 +175,7 @@ fn message_fields(message: &dyn Message) -> Fields {
             push("timestamp", iso(time).trim_end_matches('Z'));
             push("source", source);
         }
-        Envelope::Contract {
-            event_type,
-            source,
-            time,
-        } => {
+        Envelope::Contract { event_type, source, time } => {
             push("event_type", event_type);
             push("payload", &message.record().to_json().to_string());
             push("timestamp", &iso(time));

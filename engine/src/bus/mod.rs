@@ -29,10 +29,7 @@ impl EntryId {
     /// `0-0`, before every entry.
     pub const ZERO: EntryId = EntryId { ms: 0, seq: 0 };
     /// After every entry.
-    pub const MAX: EntryId = EntryId {
-        ms: u64::MAX,
-        seq: u64::MAX,
-    };
+    pub const MAX: EntryId = EntryId { ms: u64::MAX, seq: u64::MAX };
 }
 
 impl fmt::Display for EntryId {
@@ -46,10 +43,7 @@ impl FromStr for EntryId {
     fn from_str(text: &str) -> Result<EntryId, String> {
         let bad = || format!("{text:?} is not an entry id such as 1769718915183-0");
         let (ms, seq) = text.split_once('-').unwrap_or((text, "0"));
-        Ok(EntryId {
-            ms: ms.parse().map_err(|_| bad())?,
-            seq: seq.parse().map_err(|_| bad())?,
-        })
+        Ok(EntryId { ms: ms.parse().map_err(|_| bad())?, seq: seq.parse().map_err(|_| bad())? })
     }
 }
 

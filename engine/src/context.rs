@@ -1,0 +1,460 @@
+//! What a service may do while it handles an input.
+
+use std::collections::BTreeMap;
+
+use crate::journal::kind;
+use crate::schedule::{Class, Due};
+use crate::{
+    Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, Instrument, Journal,
+    Link, Lookup, Malformed, NamedRng, Nanos, Record, Request, RequestId, ServiceId, SetOptions,
+    TimerKey, Trim, Ttl, TypedRecord,
+};
+
+use crate::schedule::Schedule;
+use std::borrow::Cow;
+
+/// Numbers the calls of a run.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct CallId(pub u64);
+
+/// A call on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenCall {
+    pub(crate) from: ServiceId,
+    pub(crate) from_life: u32,
+    pub(crate) to: ServiceId,
+    pub(crate) body: Option<Body>,
+    pub(crate) reply: Option<Body>,
+}
+
+/// A stream reader of a service, while the run goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct ReaderState {
+    pub(crate) service: ServiceId,
+    pub(crate) index: usize,
+    pub(crate) stream: String,
+    /// `None`: read without a group, from the position.
+    pub(crate) group: Option<String>,
+    pub(crate) start: crate::GroupStart,
+    pub(crate) position: EntryId,
+    /// When the entries that it has not read yet reach it, oldest first.
+    pub(crate) arrivals: std::collections::VecDeque<Nanos>,
+    pub(crate) last_arrival: Nanos,
+    /// It is in the schedule.
+    pub(crate) scheduled: bool,
+    pub(crate) mode: ReaderMode,
+    pub(crate) redeliveries: std::collections::VecDeque<Entry>,
+    pub(crate) link: Link,
+    pub(crate) rng: NamedRng,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReaderMode {
+    /// Its service is down.
+    Down,
+    /// After a start: first what this consumer had left pending, after this entry.
+    OwnPending(EntryId),
+    /// Then whatever is in the stream.
+    CatchUp,
+    /// Then entry by entry, as they arrive.
+    Live,
+}
+
+/// Everything of a run that a service may touch, through its [`Context`].
+pub(crate) struct Core {
+    pub(crate) now: Nanos,
+    pub(crate) instruments: Vec<Instrument>,
+    pub(crate) bus: Box<dyn Bus>,
+    pub(crate) schedule: Schedule,
+    pub(crate) readers: Vec<ReaderState>,
+    pub(crate) readers_of: Lookup<String, Vec<u32>>,
+    pub(crate) journal: Journal,
+    pub(crate) calls: Lookup<CallId, OpenCall>,
+    pub(crate) call_link: Link,
+    pub(crate) call_rng: NamedRng,
+    pub(crate) next_call: u64,
+    pub(crate) next_request: u64,
+    pub(crate) names: Vec<String>,
+    pub(crate) counters: Vec<BTreeMap<&'static str, u64>>,
+    pub(crate) rngs: Vec<NamedRng>,
+    pub(crate) lives: Vec<u32>,
+    pub(crate) published: u64,
+    pub(crate) exchange_changed: bool,
+}
+
+impl Core {
+    /// Appends to a stream and wakes its readers.
+    pub(crate) fn publish(
+        &mut self,
+        stream: &str,
+        trim: Trim,
+        body: Body,
+    ) -> Result<EntryId, BusError> {
+        let now = self.now;
+        let id = self.bus.xadd(now, stream, body.clone(), trim)?;
+        self.journal.publish(now, stream, id, &body);
+        self.published += 1;
+        if let Some(readers) = self.readers_of.get(stream) {
+            for &reader in readers {
+                let state = &mut self.readers[reader as usize];
+                let arrival = state.link.arrival(now, &mut state.rng).max(state.last_arrival);
+                state.last_arrival = arrival;
+                state.arrivals.push_back(arrival);
+                if !state.scheduled && state.mode == ReaderMode::Live {
+                    state.scheduled = true;
+                    self.schedule.push(arrival, Class::Delivery, Due::Reader(reader));
+                }
+            }
+        }
+        Ok(id)
+    }
+}
+
+/// What a service may do: read the time and the bus, publish, set keys and timers, call other services,
+/// send requests to the exchange. All effects happen at `now`, in the order in which they are asked for.
+pub struct Context<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) exchange: &'a mut dyn Exchange,
+    pub(crate) me: ServiceId,
+    pub(crate) leave_pending: bool,
+}
+
+impl Context<'_> {
+    /// Virtual time.
+    #[inline]
+    pub fn now(&self) -> Nanos {
+        self.core.now
+    }
+
+    /// The service that is running.
+    pub fn me(&self) -> ServiceId {
+        self.me
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.core.names[self.me.0 as usize]
+    }
+
+    /// The service of that name, if it is in this run.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        self.core.names.iter().position(|n| n == name).map(|i| ServiceId(i as u16))
+    }
+
+    /// The run's symbols and their grids; a `SymbolIndex` is a place in this list.
+    #[inline]
+    pub fn instruments(&self) -> &[Instrument] {
+        &self.core.instruments
+    }
+
+    /// The service's own random stream.
+    pub fn rng(&mut self) -> &mut NamedRng {
+        &mut self.core.rngs[self.me.0 as usize]
+    }
+
+    /// A new correlation id from the service's own random stream.
+    pub fn correlation_id(&mut self) -> CorrelationId {
+        self.rng().correlation_id()
+    }
+
+    /// XADD. Readers get the entry after the delivery time of their link.
+    pub fn publish(&mut self, stream: &str, trim: Trim, body: Body) -> Result<EntryId, BusError> {
+        self.core.publish(stream, trim, body)
+    }
+
+    /// Puts an entry that could not be handled into `dlq:{stream}` with its reason, and counts it.
+    pub fn dead_letter(&mut self, stream: &str, delivery: &Delivery, reason: &str) {
+        let mut fields =
+            delivery.entry.body.as_ref().map(|b| b.to_fields().into_owned()).unwrap_or_default();
+        let mut push = |name: &str, value: &str| {
+            fields.0.push((name.as_bytes().into(), value.as_bytes().into()));
+        };
+        push("dlq_reason", reason);
+        push("dlq_stream", stream);
+        push("dlq_entry", &delivery.entry.id.to_string());
+        push("dlq_service", &self.core.names[self.me.0 as usize]);
+        let event = stream.strip_prefix("quantum:stream:").unwrap_or(stream);
+        let body = Body::Fields(std::sync::Arc::new(fields));
+        let dead = format!("quantum:dlq:{event}");
+        if self.core.publish(&dead, Trim::Approximate(10_000), body).is_err() {
+            self.count("dead_letters_lost", 1);
+        }
+        self.count("dead_letters", 1);
+    }
+
+    /// Reads the delivered entry as a record. What cannot be read goes to the dead letters with its
+    /// reason, and `None` comes back.
+    pub fn read<'d, R: TypedRecord>(
+        &mut self,
+        stream: &str,
+        delivery: &'d Delivery,
+    ) -> Option<Cow<'d, R>> {
+        let read = match &delivery.entry.body {
+            Some(body) => body.read::<R>(),
+            None => Err(Malformed {
+                record: R::NAME,
+                field: "entry".into(),
+                problem: "trimmed before it was read".into(),
+            }),
+        };
+        match read {
+            Ok(record) => Some(record),
+            Err(malformed) => {
+                self.dead_letter(stream, delivery, &malformed.to_string());
+                None
+            }
+        }
+    }
+
+    /// Keeps the entry that is being handled in the pending list: it comes back after 60 s, or when the
+    /// service restarts, and goes to the dead letters after the third time.
+    pub fn leave_pending(&mut self) {
+        self.leave_pending = true;
+    }
+
+    /// A timer at `at`, or now if that has passed. Timers die with a crash.
+    pub fn timer_at(&mut self, at: Nanos, key: TimerKey) {
+        let life = self.core.lives[self.me.0 as usize];
+        let at = at.max(self.core.now);
+        self.core.schedule.push(at, Class::Timer, Due::Timer { service: self.me, key, life });
+    }
+
+    /// A timer after `span`.
+    #[inline]
+    pub fn timer_after(&mut self, span: Nanos, key: TimerKey) {
+        self.timer_at(self.core.now + span, key);
+    }
+
+    /// Sends a request to the exchange; the answer arrives as `Input::Exchange`.
+    pub fn submit(&mut self, request: Request) -> RequestId {
+        self.core.next_request += 1;
+        let id = RequestId(self.core.next_request);
+        self.core.journal.submit(self.core.now, self.me, id, &request);
+        self.exchange.submit(self.core.now, self.me, id, request);
+        self.core.exchange_changed = true;
+        id
+    }
+
+    /// Asks another service. The answer, or its absence after `time_out`, arrives as `Input::Reply`.
+    pub fn call(&mut self, to: ServiceId, body: Body, time_out: Nanos) -> CallId {
+        let core = &mut *self.core;
+        core.next_call += 1;
+        let id = CallId(core.next_call);
+        core.journal.call_out(core.now, to, id, &body);
+        let from_life = core.lives[self.me.0 as usize];
+        let open = OpenCall { from: self.me, from_life, to, body: Some(body), reply: None };
+        core.calls.insert(id, open);
+        let arrival = core.call_link.arrival(core.now, &mut core.call_rng);
+        core.schedule.push(arrival, Class::Delivery, Due::Call(id));
+        core.schedule.push(core.now + time_out, Class::Timer, Due::TimeOut(id));
+        id
+    }
+
+    /// Answers a call. An answer that nobody waits for any longer is counted and dropped.
+    pub fn reply(&mut self, id: CallId, body: Body) {
+        let core = &mut *self.core;
+        core.journal.reply_out(core.now, id, &body);
+        let Some(open) = core.calls.get_mut(&id) else {
+            self.count("replies_too_late", 1);
+            return;
+        };
+        open.reply = Some(body);
+        let arrival = core.call_link.arrival(core.now, &mut core.call_rng);
+        core.schedule.push(arrival, Class::Delivery, Due::Reply(id));
+    }
+
+    /// Adds to one of the service's counters.
+    pub fn count(&mut self, metric: &'static str, by: u64) {
+        *self.core.counters[self.me.0 as usize].entry(metric).or_default() += by;
+    }
+
+    /// GET, as text. A value that is not UTF-8 reads as absent.
+    pub fn get(&mut self, key: &str) -> Result<Option<String>, BusError> {
+        let value = self.core.bus.get(self.core.now, key)?;
+        Ok(value.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// SET; `false` when its condition did not hold.
+    pub fn set(&mut self, key: &str, value: &str, options: SetOptions) -> Result<bool, BusError> {
+        let done = self.core.bus.set(self.core.now, key, value.as_bytes(), options)?;
+        if done {
+            self.core.journal.set(self.core.now, key, value.as_bytes(), options.expire);
+        }
+        Ok(done)
+    }
+
+    /// INCRBY.
+    pub fn incr_by(&mut self, key: &str, by: i64) -> Result<i64, BusError> {
+        let value = self.core.bus.incr_by(self.core.now, key, by)?;
+        self.core.journal.set(self.core.now, key, value.to_string().as_bytes(), None);
+        Ok(value)
+    }
+
+    /// EXISTS.
+    pub fn exists(&mut self, key: &str) -> bool {
+        self.core.bus.exists(self.core.now, key)
+    }
+
+    /// DEL; `false` when there was no such key.
+    pub fn del(&mut self, key: &str) -> bool {
+        let done = self.core.bus.del(self.core.now, key);
+        if done {
+            self.core.journal.del(self.core.now, key);
+        }
+        done
+    }
+
+    /// PEXPIRE; `false` when there is no such key.
+    pub fn expire(&mut self, key: &str, life: Nanos) -> bool {
+        let done = self.core.bus.expire(self.core.now, key, life);
+        if done {
+            self.core.journal.expire(self.core.now, key, life);
+        }
+        done
+    }
+
+    /// PTTL.
+    pub fn ttl(&mut self, key: &str) -> Ttl {
+        self.core.bus.ttl(self.core.now, key)
+    }
+
+    /// Keys that match the glob, sorted.
+    pub fn scan(&mut self, pattern: &str) -> Vec<String> {
+        self.core.bus.scan(self.core.now, pattern)
+    }
+
+    /// Replaces the hash at `key` by the record's fields.
+    pub fn set_record(
+        &mut self,
+        key: &str,
+        record: &dyn Record,
+        life: Option<Nanos>,
+    ) -> Result<(), BusError> {
+        self.core.bus.set_record(self.core.now, key, record, life)?;
+        self.core.journal.set_record(self.core.now, false, key, record, life);
+        Ok(())
+    }
+
+    /// The hash at `key` as a record; `Ok(None)` when the key is absent. Fields that do not fit are an
+    /// error in Redis' words, so that a reader fails loudly.
+    pub fn record<R: TypedRecord>(&mut self, key: &str) -> Result<Option<Cow<'_, R>>, BusError> {
+        let now = self.core.now;
+        // Asked twice because a borrow that is given back on one path only is too long for the compiler.
+        let typed = self.core.bus.record(now, key)?.is_some_and(|r| r.as_any().is::<R>());
+        if typed {
+            let record = self.core.bus.record(now, key)?;
+            return Ok(record.and_then(|r| r.as_any().downcast_ref::<R>()).map(Cow::Borrowed));
+        }
+        let fields = self.core.bus.hgetall(now, key)?;
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let get = |name: &str| {
+            let (_, value) = fields.iter().find(|(n, _)| n == name)?;
+            std::str::from_utf8(value).ok()
+        };
+        let read = R::from_fields(&get).map_err(|m| BusError::Other(format!("{key}: {m}")))?;
+        Ok(Some(Cow::Owned(read)))
+    }
+
+    /// SET of a record's JSON text; `false` when the condition did not hold.
+    pub fn set_json(
+        &mut self,
+        key: &str,
+        record: &dyn Record,
+        options: SetOptions,
+    ) -> Result<bool, BusError> {
+        let done = self.core.bus.set_json(self.core.now, key, record, options)?;
+        if done {
+            self.core.journal.set_record(self.core.now, true, key, record, options.expire);
+        }
+        Ok(done)
+    }
+
+    /// The JSON string at `key` as a record; `Ok(None)` when the key is absent.
+    pub fn json<R: TypedRecord>(&mut self, key: &str) -> Result<Option<Cow<'_, R>>, BusError> {
+        let now = self.core.now;
+        let typed = self.core.bus.json_record(now, key)?.is_some_and(|r| r.as_any().is::<R>());
+        if typed {
+            let record = self.core.bus.json_record(now, key)?;
+            return Ok(record.and_then(|r| r.as_any().downcast_ref::<R>()).map(Cow::Borrowed));
+        }
+        let Some(text) = self.core.bus.get(now, key)? else {
+            return Ok(None);
+        };
+        let json =
+            serde_json::from_slice(&text).map_err(|e| BusError::Other(format!("{key}: {e}")))?;
+        let read = R::from_json(&json).map_err(|m| BusError::Other(format!("{key}: {m}")))?;
+        Ok(Some(Cow::Owned(read)))
+    }
+
+    /// HGET, as text.
+    pub fn hget(&mut self, key: &str, field: &str) -> Result<Option<String>, BusError> {
+        let value = self.core.bus.hget(self.core.now, key, field)?;
+        Ok(value.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// HSET of one field.
+    pub fn hset(&mut self, key: &str, field: &str, value: &str) -> Result<(), BusError> {
+        self.core.bus.hset(self.core.now, key, field, value.as_bytes())?;
+        self.core.journal.member(self.core.now, kind::HASH_SET, key, field, value.as_bytes());
+        Ok(())
+    }
+
+    /// HINCRBY.
+    pub fn hincr_by(&mut self, key: &str, field: &str, by: i64) -> Result<i64, BusError> {
+        let value = self.core.bus.hincr_by(self.core.now, key, field, by)?;
+        let text = value.to_string();
+        self.core.journal.member(self.core.now, kind::HASH_SET, key, field, text.as_bytes());
+        Ok(value)
+    }
+
+    /// SADD; `true` when the member is new.
+    pub fn sadd(&mut self, key: &str, member: &str) -> Result<bool, BusError> {
+        let new = self.core.bus.sadd(self.core.now, key, member.as_bytes())?;
+        if new {
+            self.core.journal.member(self.core.now, kind::SET_ADD, key, "", member.as_bytes());
+        }
+        Ok(new)
+    }
+
+    /// LPUSH and LTRIM to the newest `keep`.
+    pub fn lpush_keep(&mut self, key: &str, value: &str, keep: usize) -> Result<(), BusError> {
+        self.core.bus.lpush_keep(self.core.now, key, value.as_bytes(), keep)?;
+        self.core.journal.member(self.core.now, kind::LIST_PUSH, key, "", value.as_bytes());
+        Ok(())
+    }
+
+    /// The newest `count` members of a list, newest first, as text.
+    pub fn lrange(&mut self, key: &str, count: usize) -> Result<Vec<String>, BusError> {
+        let values = self.core.bus.lrange(self.core.now, key, count)?;
+        Ok(values.into_iter().filter_map(|v| String::from_utf8(v).ok()).collect())
+    }
+
+    /// The newest `count` entries of a stream, newest first.
+    pub fn newest(&mut self, stream: &str, count: usize) -> Result<Vec<Entry>, BusError> {
+        let mut out = Vec::new();
+        self.core.bus.xrevrange(
+            self.core.now,
+            stream,
+            EntryId::MAX,
+            EntryId::ZERO,
+            count,
+            &mut out,
+        )?;
+        Ok(out)
+    }
+}

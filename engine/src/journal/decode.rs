@@ -1,0 +1,257 @@
+//! Reads the entries of a block back, as text for a person.
+
+use std::fmt::Write as _;
+
+use super::kind;
+use crate::record::tag;
+use crate::{CorrelationId, EntryId, ExchangeEvent, Nanos, Request};
+
+/// One entry, readable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// When.
+    pub time: Nanos,
+    /// What.
+    pub text: String,
+}
+
+/// Walks the entries of one block.
+pub struct Decoder<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    time: i64,
+    defined: Vec<(String, Vec<String>)>,
+    services: &'a [String],
+}
+
+/// The block ended in the middle of an entry, or holds what no entry begins with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("byte {at} of the block: {problem}")]
+pub struct DecodeError {
+    /// Where in the block.
+    pub at: usize,
+    /// What is wrong.
+    pub problem: &'static str,
+}
+
+type Result<T> = std::result::Result<T, DecodeError>;
+
+impl<'a> Decoder<'a> {
+    /// From the start of a block. `services` are the names of the run's services.
+    pub fn new(bytes: &'a [u8], services: &'a [String]) -> Decoder<'a> {
+        Decoder { bytes, at: 0, time: 0, defined: Vec::new(), services }
+    }
+
+    /// Where the next entry begins.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next entry, or `None` at the end of the block. Definitions and time marks are skipped.
+    pub fn next_entry(&mut self) -> Result<Option<Decoded>> {
+        loop {
+            let Some(&first) = self.bytes.get(self.at) else {
+                return Ok(None);
+            };
+            self.at += 1;
+            if first == kind::TIME {
+                self.time = i64::from_le_bytes(self.array()?);
+                continue;
+            }
+            let since = self.varint()? as i64;
+            self.time = self.time.wrapping_add(since);
+            if first == kind::DEFINE {
+                self.define()?;
+                continue;
+            }
+            let text = self.entry(first)?;
+            return Ok(Some(Decoded { time: Nanos(self.time), text }));
+        }
+    }
+
+    fn entry(&mut self, first: u8) -> Result<String> {
+        Ok(match first {
+            kind::MARKET => format!("{} market events passed", self.varint()?),
+            kind::START => format!("start of {}", self.service()?),
+            kind::STOP => format!("stop of {}", self.service()?),
+            kind::TIMER => format!("timer {1} of {0}", self.service()?, self.varint()?),
+            kind::DELIVERY => {
+                format!(
+                    "delivery to {} (reader {}) of {}",
+                    self.service()?,
+                    self.varint()?,
+                    self.id()?
+                )
+            }
+            kind::EXCHANGE => format!("from the exchange: {:?}", self.packed::<ExchangeEvent>()?),
+            kind::CALL => format!("call {1} reaches {0}", self.service()?, self.varint()?),
+            kind::REPLY => {
+                let (service, id) = (self.service()?, self.varint()?);
+                let how = if self.byte()? == 1 { "reply to" } else { "time-out of" };
+                format!("{how} call {id} reaches {service}")
+            }
+            kind::ACTION => format!("action: {}", self.text()?),
+            kind::LATE_MARKET => format!("a market event reaches the busy {}", self.service()?),
+            kind::PUBLISH => {
+                format!("publish to {} as {}: {}", self.text()?, self.id()?, self.body()?)
+            }
+            kind::SET_RECORD => self.keyed_record("hash")?,
+            kind::SET_JSON => self.keyed_record("JSON string")?,
+            kind::SET => {
+                let (key, life) = (self.text()?, self.life()?);
+                format!("set {key} = {:?}{life}", self.text()?)
+            }
+            kind::DEL => format!("delete {}", self.text()?),
+            kind::EXPIRE => format!("expire {} in {} ns", self.text()?, self.varint()?),
+            kind::HASH_SET | kind::LIST_PUSH | kind::SET_ADD => {
+                format!("member of {}: {} = {:?}", self.text()?, self.text()?, self.text()?)
+            }
+            kind::SUBMIT => {
+                let (service, id) = (self.service()?, self.varint()?);
+                format!("{service} sends request {id}: {:?}", self.packed::<Request>()?)
+            }
+            kind::CALL_OUT => {
+                format!("call {1} to {0}: {2}", self.service()?, self.varint()?, self.body()?)
+            }
+            kind::REPLY_OUT => format!("reply to call {}: {}", self.varint()?, self.body()?),
+            _ => {
+                return Err(DecodeError { at: self.at - 1, problem: "unknown kind of entry" });
+            }
+        })
+    }
+
+    fn keyed_record(&mut self, what: &str) -> Result<String> {
+        let (key, life) = (self.text()?, self.life()?);
+        Ok(format!("set {what} {key}{life}: {}", self.record()?))
+    }
+
+    fn life(&mut self) -> Result<String> {
+        let life = self.varint()?;
+        Ok(if life == 0 { String::new() } else { format!(" for {} ms", life / 1_000_000) })
+    }
+
+    fn define(&mut self) -> Result<()> {
+        let name = self.text()?;
+        let count = self.varint()?;
+        let mut fields = Vec::new();
+        for _ in 0..count {
+            fields.push(self.text()?);
+        }
+        self.defined.push((name, fields));
+        Ok(())
+    }
+
+    fn body(&mut self) -> Result<String> {
+        let mut text = String::new();
+        match self.byte()? {
+            0 => {
+                for _ in 0..self.varint()? {
+                    let (name, value) = (self.text()?, self.text()?);
+                    let _ = write!(text, "{name}={value:?} ");
+                }
+                return Ok(text);
+            }
+            2 => {
+                let correlation = self.value()?;
+                let _ = write!(text, "[{correlation}] ");
+            }
+            1 | 3 => {}
+            _ => {
+                return Err(DecodeError { at: self.at - 1, problem: "unknown envelope" });
+            }
+        }
+        text.push_str(&self.record()?);
+        Ok(text)
+    }
+
+    fn record(&mut self) -> Result<String> {
+        let at = self.at;
+        let index = self.varint()? as usize;
+        let undefined = DecodeError { at, problem: "a record that was not defined" };
+        let (name, fields) = self.defined.get(index).cloned().ok_or(undefined)?;
+        let mut text = format!("{name} {{");
+        for field in fields {
+            let value = self.value()?;
+            if !value.is_empty() {
+                let _ = write!(text, " {field}={value}");
+            }
+        }
+        text.push_str(" }");
+        Ok(text)
+    }
+
+    /// One field of a record; an absent one is empty.
+    fn value(&mut self) -> Result<String> {
+        Ok(match self.byte()? {
+            tag::ABSENT => String::new(),
+            tag::F64 => f64::from_bits(u64::from_le_bytes(self.array()?)).to_string(),
+            tag::I64 => i64::from_le_bytes(self.array()?).to_string(),
+            tag::U64 => u64::from_le_bytes(self.array()?).to_string(),
+            tag::FALSE => "false".to_owned(),
+            tag::TRUE => "true".to_owned(),
+            tag::TEXT => {
+                let length = u32::from_le_bytes(self.array()?) as usize;
+                let text = self.take(length)?;
+                format!("{:?}", String::from_utf8_lossy(text))
+            }
+            tag::UUID => CorrelationId(u128::from_le_bytes(self.array()?)).to_string(),
+            tag::TIME => Nanos(i64::from_le_bytes(self.array()?)).to_string(),
+            _ => {
+                return Err(DecodeError { at: self.at - 1, problem: "unknown kind of field" });
+            }
+        })
+    }
+
+    fn service(&mut self) -> Result<String> {
+        let index = self.varint()? as usize;
+        Ok(self.services.get(index).cloned().unwrap_or_else(|| format!("service {index}")))
+    }
+
+    fn id(&mut self) -> Result<EntryId> {
+        Ok(EntryId { ms: self.varint()?, seq: self.varint()? })
+    }
+
+    fn packed<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {
+        let length = u32::from_le_bytes(self.array()?) as usize;
+        let at = self.at;
+        postcard::from_bytes(self.take(length)?)
+            .map_err(|_| DecodeError { at, problem: "an exchange message that cannot be read" })
+    }
+
+    fn text(&mut self) -> Result<String> {
+        let length = self.varint()? as usize;
+        Ok(String::from_utf8_lossy(self.take(length)?).into_owned())
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
+        let Some(end) = end else {
+            return Err(DecodeError { at: self.at, problem: "the entry is cut off" });
+        };
+        let slice = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(slice)
+    }
+
+    fn varint(&mut self) -> Result<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(DecodeError { at: self.at, problem: "a number that does not end" })
+    }
+}

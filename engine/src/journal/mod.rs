@@ -1,0 +1,473 @@
+//! The journal: what came into the run and what went out of it, with times and a running digest.
+//!
+//! Entries are appended to a block. A full block is hashed and handed to the sink (a file, a comparison
+//! with an earlier file, or nothing). Each block can be read on its own: it begins with an absolute time
+//! and repeats the definitions of the records that it uses. Market data is not copied: an entry says how
+//! many market events passed, and the header names the data set and the range.
+//!
+//! Invariant: an entry is never split between blocks.
+
+mod compare;
+mod decode;
+mod file;
+
+pub use compare::{Compare, Difference};
+pub use decode::{Decoded, Decoder};
+pub use file::{FORMAT_VERSION, FileSink, JournalFile, JournalFooter};
+
+use std::path::PathBuf;
+
+use crate::{
+    Body, CallId, CorrelationId, EntryId, Envelope, ExchangeEvent, FieldValue, Nanos, Record,
+    Request, RequestId, ServiceId, TimerKey,
+};
+
+/// A block is closed when it has grown to this many bytes.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// First byte of an entry.
+#[allow(missing_docs)]
+pub(crate) mod kind {
+    pub const TIME: u8 = 1;
+    pub const DEFINE: u8 = 2;
+    pub const MARKET: u8 = 3;
+    pub const START: u8 = 4;
+    pub const TIMER: u8 = 5;
+    pub const DELIVERY: u8 = 6;
+    pub const EXCHANGE: u8 = 7;
+    pub const CALL: u8 = 8;
+    pub const REPLY: u8 = 9;
+    pub const STOP: u8 = 10;
+    pub const ACTION: u8 = 11;
+    pub const LATE_MARKET: u8 = 12;
+    pub const PUBLISH: u8 = 32;
+    pub const SET_RECORD: u8 = 33;
+    pub const SET_JSON: u8 = 34;
+    pub const SET: u8 = 35;
+    pub const DEL: u8 = 36;
+    pub const EXPIRE: u8 = 37;
+    pub const HASH_SET: u8 = 38;
+    pub const LIST_PUSH: u8 = 39;
+    pub const SET_ADD: u8 = 40;
+    pub const SUBMIT: u8 = 41;
+    pub const CALL_OUT: u8 = 42;
+    pub const REPLY_OUT: u8 = 43;
+}
+
+/// Why a journal cannot be written, read or matched.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not one of our files, or of another version.
+    #[error("{}: {problem}", path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A checksum does not hold.
+    #[error("{}: byte {offset}: the journal is damaged ({problem}); restore it from a copy, or record it again with `qsim run --journal`", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// Where the damaged part begins.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A replay went another way than the recording.
+    #[error("{0}")]
+    Differs(Box<Difference>),
+}
+
+/// Takes the closed blocks of a journal.
+pub trait JournalSink: Send {
+    /// One block, whose first entry has the number `first_entry`.
+    fn block(&mut self, first_entry: u64, bytes: &[u8]) -> Result<(), JournalError>;
+    /// The end of the run.
+    fn finish(&mut self, footer: &JournalFooter) -> Result<(), JournalError>;
+}
+
+/// Keeps nothing: the digest is all that remains.
+#[derive(Debug, Default)]
+pub struct DigestOnly;
+
+impl JournalSink for DigestOnly {
+    fn block(&mut self, _first_entry: u64, _bytes: &[u8]) -> Result<(), JournalError> {
+        Ok(())
+    }
+    fn finish(&mut self, _footer: &JournalFooter) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+/// The journal while it grows.
+pub struct Journal {
+    block: Vec<u8>,
+    hasher: blake3::Hasher,
+    sink: Box<dyn JournalSink>,
+    failure: Option<JournalError>,
+    last: Nanos,
+    entries: u64,
+    block_first_entry: u64,
+    market_since: u64,
+    market_total: u64,
+    defined: Vec<&'static str>,
+}
+
+impl Journal {
+    /// An empty journal.
+    pub fn new(sink: Box<dyn JournalSink>) -> Journal {
+        Journal {
+            block: Vec::with_capacity(BLOCK_BYTES + 4096),
+            hasher: blake3::Hasher::new(),
+            sink,
+            failure: None,
+            last: Nanos::ZERO,
+            entries: 0,
+            block_first_entry: 0,
+            market_since: 0,
+            market_total: 0,
+            defined: Vec::new(),
+        }
+    }
+
+    /// Entries so far.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Market events so far.
+    pub fn market_events(&self) -> u64 {
+        self.market_total + self.market_since
+    }
+
+    /// The first failure of the sink; the journal stops at it.
+    pub fn take_failure(&mut self) -> Option<JournalError> {
+        self.failure.take()
+    }
+
+    /// Whether the sink has failed.
+    #[inline]
+    pub fn failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// One market event passed.
+    #[inline]
+    pub(crate) fn market(&mut self) {
+        self.market_since += 1;
+    }
+
+    /// Closes the last block and gives the digest of all entries.
+    pub fn finish(&mut self, now: Nanos) -> Result<JournalFooter, JournalError> {
+        self.flush_market(now);
+        self.close_block();
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let footer = JournalFooter {
+            entries: self.entries,
+            market_events: self.market_total,
+            digest: *self.hasher.finalize().as_bytes(),
+        };
+        self.sink.finish(&footer)?;
+        Ok(footer)
+    }
+
+    #[cold]
+    fn close_block(&mut self) {
+        if self.block.is_empty() || self.failure.is_some() {
+            self.block.clear();
+            return;
+        }
+        self.hasher.update(&self.block);
+        if let Err(failure) = self.sink.block(self.block_first_entry, &self.block) {
+            self.failure = Some(failure);
+        }
+        self.block.clear();
+        self.defined.clear();
+        self.block_first_entry = self.entries;
+    }
+
+    fn flush_market(&mut self, now: Nanos) {
+        if self.market_since > 0 {
+            let count = std::mem::take(&mut self.market_since);
+            self.market_total += count;
+            self.head(now, kind::MARKET);
+            varint(&mut self.block, count);
+        }
+    }
+
+    /// Begins an entry: kind, then the time since the entry before.
+    #[inline]
+    fn begin(&mut self, now: Nanos, kind: u8) {
+        self.flush_market(now);
+        self.head(now, kind);
+    }
+
+    #[inline]
+    fn head(&mut self, now: Nanos, kind: u8) {
+        if self.block.len() >= BLOCK_BYTES {
+            self.close_block();
+        }
+        if self.block.is_empty() {
+            self.block.push(kind::TIME);
+            self.block.extend_from_slice(&now.0.to_le_bytes());
+            self.last = now;
+        }
+        self.block.push(kind);
+        varint(&mut self.block, (now.0 - self.last.0) as u64);
+        self.last = now;
+        self.entries += 1;
+    }
+
+    fn service(&mut self, service: ServiceId) {
+        varint(&mut self.block, u64::from(service.0));
+    }
+
+    pub(crate) fn start(&mut self, now: Nanos, service: ServiceId) {
+        self.begin(now, kind::START);
+        self.service(service);
+    }
+
+    pub(crate) fn stop(&mut self, now: Nanos, service: ServiceId) {
+        self.begin(now, kind::STOP);
+        self.service(service);
+    }
+
+    pub(crate) fn timer(&mut self, now: Nanos, service: ServiceId, key: TimerKey) {
+        self.begin(now, kind::TIMER);
+        self.service(service);
+        varint(&mut self.block, u64::from(key.0));
+    }
+
+    pub(crate) fn delivery(&mut self, now: Nanos, service: ServiceId, reader: usize, id: EntryId) {
+        self.begin(now, kind::DELIVERY);
+        self.service(service);
+        varint(&mut self.block, reader as u64);
+        varint(&mut self.block, id.ms);
+        varint(&mut self.block, id.seq);
+    }
+
+    pub(crate) fn exchange(&mut self, now: Nanos, event: &ExchangeEvent) {
+        self.begin(now, kind::EXCHANGE);
+        self.packed(event);
+    }
+
+    pub(crate) fn call(&mut self, now: Nanos, service: ServiceId, id: CallId) {
+        self.begin(now, kind::CALL);
+        self.service(service);
+        varint(&mut self.block, id.0);
+    }
+
+    pub(crate) fn reply(&mut self, now: Nanos, service: ServiceId, id: CallId, answered: bool) {
+        self.begin(now, kind::REPLY);
+        self.service(service);
+        varint(&mut self.block, id.0);
+        self.block.push(u8::from(answered));
+    }
+
+    pub(crate) fn late_market(&mut self, now: Nanos, service: ServiceId) {
+        self.begin(now, kind::LATE_MARKET);
+        self.service(service);
+    }
+
+    pub(crate) fn action(&mut self, now: Nanos, text: &str) {
+        self.begin(now, kind::ACTION);
+        self.text(text);
+    }
+
+    pub(crate) fn publish(&mut self, now: Nanos, stream: &str, id: EntryId, body: &Body) {
+        self.define_body(now, body);
+        self.begin(now, kind::PUBLISH);
+        self.text(stream);
+        varint(&mut self.block, id.ms);
+        varint(&mut self.block, id.seq);
+        self.body(body);
+    }
+
+    pub(crate) fn set_record(
+        &mut self,
+        now: Nanos,
+        json: bool,
+        key: &str,
+        record: &dyn Record,
+        life: Option<Nanos>,
+    ) {
+        self.define(now, record);
+        self.begin(now, if json { kind::SET_JSON } else { kind::SET_RECORD });
+        self.text(key);
+        varint(&mut self.block, life.map_or(0, |l| l.0 as u64));
+        self.record(record);
+    }
+
+    pub(crate) fn set(&mut self, now: Nanos, key: &str, value: &[u8], life: Option<Nanos>) {
+        self.begin(now, kind::SET);
+        self.text(key);
+        varint(&mut self.block, life.map_or(0, |l| l.0 as u64));
+        self.bytes(value);
+    }
+
+    pub(crate) fn del(&mut self, now: Nanos, key: &str) {
+        self.begin(now, kind::DEL);
+        self.text(key);
+    }
+
+    pub(crate) fn expire(&mut self, now: Nanos, key: &str, life: Nanos) {
+        self.begin(now, kind::EXPIRE);
+        self.text(key);
+        varint(&mut self.block, life.0 as u64);
+    }
+
+    pub(crate) fn member(&mut self, now: Nanos, kind: u8, key: &str, field: &str, value: &[u8]) {
+        self.begin(now, kind);
+        self.text(key);
+        self.text(field);
+        self.bytes(value);
+    }
+
+    pub(crate) fn submit(
+        &mut self,
+        now: Nanos,
+        service: ServiceId,
+        id: RequestId,
+        request: &Request,
+    ) {
+        self.begin(now, kind::SUBMIT);
+        self.service(service);
+        varint(&mut self.block, id.0);
+        self.packed(request);
+    }
+
+    pub(crate) fn call_out(&mut self, now: Nanos, to: ServiceId, id: CallId, body: &Body) {
+        self.define_body(now, body);
+        self.begin(now, kind::CALL_OUT);
+        self.service(to);
+        varint(&mut self.block, id.0);
+        self.body(body);
+    }
+
+    pub(crate) fn reply_out(&mut self, now: Nanos, id: CallId, body: &Body) {
+        self.define_body(now, body);
+        self.begin(now, kind::REPLY_OUT);
+        varint(&mut self.block, id.0);
+        self.body(body);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        varint(&mut self.block, bytes.len() as u64);
+        self.block.extend_from_slice(bytes);
+    }
+
+    /// Serde in postcard's form, behind its length.
+    fn packed<T: serde::Serialize>(&mut self, value: &T) {
+        let length_at = self.block.len();
+        self.block.extend_from_slice(&[0; 4]);
+        let packed = postcard::serialize_with_flavor(value, AppendTo(&mut self.block));
+        debug_assert!(packed.is_ok(), "plain data always packs");
+        let length = (self.block.len() - length_at - 4) as u32;
+        self.block[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+    }
+
+    fn define_body(&mut self, now: Nanos, body: &Body) {
+        if let Body::Message(message) = body {
+            self.define(now, message.record());
+        }
+    }
+
+    /// Writes the names of the record's fields, once a block.
+    fn define(&mut self, now: Nanos, record: &dyn Record) {
+        // A full block is closed before, not after, the definition that an entry leans on.
+        if self.block.len() >= BLOCK_BYTES {
+            self.flush_market(now);
+            self.close_block();
+        }
+        let name = record.record_name();
+        if self.defined.iter().any(|known| std::ptr::eq(*known, name) || *known == name) {
+            return;
+        }
+        self.begin(now, kind::DEFINE);
+        self.entries -= 1; // It belongs to the entry that follows.
+        self.text(name);
+        let fields = record.field_names();
+        varint(&mut self.block, fields.len() as u64);
+        for field in fields {
+            self.text(field);
+        }
+        self.defined.push(name);
+    }
+
+    fn record(&mut self, record: &dyn Record) {
+        let name = record.record_name();
+        let index =
+            self.defined.iter().position(|known| std::ptr::eq(*known, name) || *known == name);
+        debug_assert!(index.is_some(), "defined before use");
+        varint(&mut self.block, index.unwrap_or_default() as u64);
+        record.encode(&mut self.block);
+    }
+
+    fn body(&mut self, body: &Body) {
+        match body {
+            Body::Fields(fields) => {
+                self.block.push(0);
+                varint(&mut self.block, fields.0.len() as u64);
+                for (name, value) in &fields.0 {
+                    self.bytes(name);
+                    self.bytes(value);
+                }
+            }
+            Body::Message(message) => {
+                match message.envelope() {
+                    Envelope::Flat => self.block.push(1),
+                    Envelope::Bus { correlation_id, .. } => {
+                        self.block.push(2);
+                        CorrelationId::encode(correlation_id, &mut self.block);
+                    }
+                    Envelope::Contract { .. } => self.block.push(3),
+                }
+                self.record(message.record());
+            }
+        }
+    }
+}
+
+/// Appends a number in 7-bit groups, lowest first.
+#[inline]
+pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Lets postcard append to a buffer that is already there.
+struct AppendTo<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for AppendTo<'_> {
+    type Output = ();
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.0.push(data);
+        Ok(())
+    }
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(data);
+        Ok(())
+    }
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}

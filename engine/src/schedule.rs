@@ -1,0 +1,109 @@
+//! The schedule: what is due when, in one total order.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use crate::{CallId, Nanos, ServiceId, TimerKey};
+
+/// Rank among things of the same nanosecond: actions and faults, market, exchange, deliveries, timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Timeline actions and faults.
+    Action,
+    /// Market events.
+    Market,
+    /// Events of the exchange.
+    Exchange,
+    /// Deliveries, calls and replies.
+    Delivery,
+    /// Timers and time-outs.
+    Timer,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// The action with this place in the timeline.
+    Action(u32),
+    /// A reader has something to read, or its pending entries to look after.
+    Reader(u32),
+    /// The minute's look at entries that were left pending.
+    Housekeeping(u32),
+    /// A timer of a service, of its life number `life`.
+    Timer { service: ServiceId, key: TimerKey, life: u32 },
+    /// A call reaches its service.
+    Call(CallId),
+    /// A reply reaches its caller.
+    Reply(CallId),
+    /// Nobody waits for this reply any longer.
+    TimeOut(CallId),
+    /// An input that found its service busy; its place in the waiting room.
+    Waiting(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) time: Nanos,
+    pub(crate) class: Class,
+    pub(crate) sequence: u64,
+    /// The service has already thought about it.
+    pub(crate) thought: bool,
+    pub(crate) due: Due,
+}
+
+impl Item {
+    fn key(&self) -> (Nanos, Class, u64) {
+        (self.time, self.class, self.sequence)
+    }
+}
+
+impl Ord for Item {
+    /// Reversed, because the heap gives the greatest first.
+    fn cmp(&self, other: &Item) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+impl PartialOrd for Item {
+    fn partial_cmp(&self, other: &Item) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Time and class of the earliest item, beyond which nothing else may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Horizon {
+    pub(crate) time: Nanos,
+    pub(crate) class: Class,
+}
+
+/// The schedule.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Schedule {
+    heap: BinaryHeap<Item>,
+    sequence: u64,
+}
+
+impl Schedule {
+    pub(crate) fn push(&mut self, time: Nanos, class: Class, due: Due) {
+        self.push_item(time, class, false, due);
+    }
+
+    pub(crate) fn push_item(&mut self, time: Nanos, class: Class, thought: bool, due: Due) {
+        self.sequence += 1;
+        self.heap.push(Item { time, class, sequence: self.sequence, thought, due });
+    }
+
+    #[inline]
+    pub(crate) fn horizon(&self) -> Horizon {
+        match self.heap.peek() {
+            Some(item) => Horizon { time: item.time, class: item.class },
+            None => Horizon { time: Nanos::NEVER, class: Class::Timer },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Item> {
+        self.heap.pop()
+    }
+}
