@@ -1,0 +1,389 @@
+//! The kernel: takes the earliest of schedule, exchange and market feed, journals it, hands it to its
+//! service, and turns what the service asked for into new entries.
+//!
+//! Invariant: nothing but (time, class, sequence) orders events, and time never goes back.
+
+mod exchange_events;
+mod lives;
+mod market;
+mod readers;
+mod scheduled;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::{Core, ReaderMode, ReaderState};
+use crate::schedule::{Class, Due, Schedule};
+use crate::{
+    Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed, FeedError, Input,
+    Instrument, Journal, JournalError, JournalFooter, JournalSink, Link, Lookup, MarketEvent,
+    MarketWants, NamedRng, Nanos, ReadMode, Service, ServiceId, ThinkingTime,
+};
+
+/// How often readers look after what was left pending.
+const HOUSEKEEPING: Nanos = Nanos::from_secs(60);
+
+/// What a run needs to know beside its parts.
+#[derive(Clone, Debug)]
+pub struct KernelConfig {
+    /// Seed of all named random streams.
+    pub seed: u64,
+    /// Virtual time at which the services start.
+    pub start: Nanos,
+    /// The run's symbols.
+    pub instruments: Vec<Instrument>,
+    /// Delivery time of stream entries.
+    pub link: Link,
+    /// Other delivery times, by stream.
+    pub links: BTreeMap<String, Link>,
+    /// Delivery time of calls between services, one way.
+    pub call_link: Link,
+    /// From the exchange to the services that ask for market events; constant.
+    pub feed_latency: Nanos,
+}
+
+/// A service and what it costs.
+pub struct Member {
+    /// Its name; unique, and the name of its random stream and consumer.
+    pub name: String,
+    /// The service, in its first state.
+    pub service: Box<dyn Service>,
+    /// How long it thinks.
+    pub thinking: ThinkingTime,
+}
+
+/// Something that the scenario does to the run at a set time.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// The service loses its memory and handles nothing.
+    Crash(ServiceId),
+    /// It starts again, from its first state; the bus is as it was left.
+    Restart(ServiceId),
+    /// An entry appears in a stream.
+    Publish {
+        /// Which stream.
+        stream: String,
+        /// The entry.
+        body: Body,
+    },
+}
+
+/// Why a run stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The feed.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The journal, or a replay that differs.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Wiring that the bus refuses.
+    #[error("wiring of {service}: {error}")]
+    Wiring {
+        /// Which service.
+        service: String,
+        /// What the bus said.
+        error: BusError,
+    },
+    /// Market events that go back in time.
+    #[error("the market feed went back in time, from {from} to {to}: sort or re-import the data")]
+    FeedDisorder {
+        /// Time of the event before.
+        from: Nanos,
+        /// Time of the event after it.
+        to: Nanos,
+    },
+}
+
+/// Counts of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCounts {
+    /// Market events.
+    pub market: u64,
+    /// All inputs that services handled, market events among them.
+    pub handled: u64,
+    /// Entries published.
+    pub published: u64,
+    /// Entries acknowledged.
+    pub acknowledged: u64,
+}
+
+struct Seat {
+    service: Box<dyn Service>,
+    first_state: Box<dyn Service>,
+    alive: bool,
+    busy_until: Nanos,
+    thinking: ThinkingTime,
+    user_stream: bool,
+}
+
+struct Subscriber {
+    service: ServiceId,
+    wants: MarketWants,
+}
+
+/// An input that waits until its service has thought about it.
+enum Waiting {
+    Market(ServiceId, MarketEvent),
+    Exchange(ServiceId, ExchangeEvent),
+}
+
+/// One run.
+pub struct Kernel<X, F> {
+    core: Core,
+    exchange: X,
+    feed: F,
+    seats: Vec<Seat>,
+    subscribers: Vec<Subscriber>,
+    timeline: Vec<Action>,
+    batch: Vec<MarketEvent>,
+    cursor: usize,
+    feed_ended: bool,
+    feed_time: Nanos,
+    feed_latency: Nanos,
+    /// Market events on their way to the services, when that takes time.
+    in_flight: VecDeque<MarketEvent>,
+    from_exchange: Vec<ExchangeEvent>,
+    entries: Vec<Entry>,
+    waiting: Vec<Option<Waiting>>,
+    waiting_free: Vec<u32>,
+    counts: RunCounts,
+    started: bool,
+}
+
+impl<X: Exchange, F: Feed> Kernel<X, F> {
+    /// Puts a run together. Services are numbered in the order given.
+    pub fn new(
+        config: KernelConfig,
+        bus: Box<dyn Bus>,
+        exchange: X,
+        feed: F,
+        members: Vec<Member>,
+        sink: Box<dyn JournalSink>,
+    ) -> Kernel<X, F> {
+        let mut core = Core {
+            now: config.start,
+            instruments: config.instruments,
+            bus,
+            schedule: Schedule::default(),
+            readers: Vec::new(),
+            readers_of: Lookup::default(),
+            journal: Journal::new(sink),
+            calls: Lookup::default(),
+            call_link: config.call_link,
+            call_rng: NamedRng::new(config.seed, "link:calls"),
+            next_call: 0,
+            next_request: 0,
+            names: members.iter().map(|m| m.name.clone()).collect(),
+            counters: vec![BTreeMap::new(); members.len()],
+            rngs: members.iter().map(|m| NamedRng::new(config.seed, &m.name)).collect(),
+            lives: vec![0; members.len()],
+            published: 0,
+            exchange_changed: false,
+        };
+        let mut seats = Vec::new();
+        let mut subscribers = Vec::new();
+        for (place, member) in members.into_iter().enumerate() {
+            let service = ServiceId(place as u16);
+            let wiring = member.service.wiring();
+            if wiring.market != MarketWants::NONE {
+                subscribers.push(Subscriber { service, wants: wiring.market });
+            }
+            for (index, reader) in wiring.readers.into_iter().enumerate() {
+                let (group, start) = match reader.mode {
+                    ReadMode::Group { group, start } => (Some(group), start),
+                    ReadMode::Tail { start } => (None, start),
+                };
+                let link = config.links.get(&reader.stream).copied().unwrap_or(config.link);
+                let rng =
+                    NamedRng::new(config.seed, &format!("link:{}:{}", reader.stream, member.name));
+                let number = core.readers.len() as u32;
+                match core.readers_of.get_mut(reader.stream.as_str()) {
+                    Some(readers) => readers.push(number),
+                    None => {
+                        core.readers_of.insert(reader.stream.clone(), vec![number]);
+                    }
+                }
+                core.readers.push(ReaderState {
+                    service,
+                    index,
+                    stream: reader.stream,
+                    group,
+                    start,
+                    position: EntryId::ZERO,
+                    arrivals: VecDeque::new(),
+                    last_arrival: Nanos::ZERO,
+                    scheduled: false,
+                    mode: ReaderMode::Down,
+                    redeliveries: VecDeque::new(),
+                    link,
+                    rng,
+                });
+            }
+            seats.push(Seat {
+                first_state: member.service.clone_service(),
+                service: member.service,
+                alive: false,
+                busy_until: Nanos::ZERO,
+                thinking: member.thinking,
+                user_stream: wiring.user_stream,
+            });
+        }
+        Kernel {
+            core,
+            exchange,
+            feed,
+            seats,
+            subscribers,
+            timeline: Vec::new(),
+            batch: Vec::new(),
+            cursor: 0,
+            feed_ended: false,
+            feed_time: config.start,
+            feed_latency: config.feed_latency,
+            in_flight: VecDeque::new(),
+            from_exchange: Vec::new(),
+            entries: Vec::new(),
+            waiting: Vec::new(),
+            waiting_free: Vec::new(),
+            counts: RunCounts::default(),
+            started: false,
+        }
+    }
+
+    /// Adds an action to the timeline; before the run, or from its present on.
+    pub fn at(&mut self, time: Nanos, action: Action) {
+        let place = self.timeline.len() as u32;
+        self.timeline.push(action);
+        self.core.schedule.push(time.max(self.core.now), Class::Action, Due::Action(place));
+    }
+
+    /// Virtual time.
+    pub fn now(&self) -> Nanos {
+        self.core.now
+    }
+
+    /// The exchange.
+    pub fn exchange(&self) -> &X {
+        &self.exchange
+    }
+
+    /// The exchange, to set it up before the run.
+    pub fn exchange_mut(&mut self) -> &mut X {
+        &mut self.exchange
+    }
+
+    /// The bus, to set it up before the run or to look at it after.
+    pub fn bus_mut(&mut self) -> &mut dyn Bus {
+        &mut *self.core.bus
+    }
+
+    /// The feed.
+    pub fn feed(&self) -> &F {
+        &self.feed
+    }
+
+    /// Names of the services, in their order.
+    pub fn services(&self) -> &[String] {
+        &self.core.names
+    }
+
+    /// A service's state.
+    pub fn state(&self, service: ServiceId) -> Option<&dyn Service> {
+        self.seats.get(service.0 as usize).map(|seat| &*seat.service)
+    }
+
+    /// The counters of a service.
+    pub fn counters(&self, service: ServiceId) -> Option<&BTreeMap<&'static str, u64>> {
+        self.core.counters.get(service.0 as usize)
+    }
+
+    /// Counts so far.
+    pub fn counts(&self) -> RunCounts {
+        RunCounts {
+            market: self.core.journal.market_events(),
+            published: self.core.published,
+            ..self.counts.clone()
+        }
+    }
+
+    /// The feed has no more events and nothing of it is on its way.
+    pub fn market_ended(&self) -> bool {
+        self.feed_ended && self.cursor == self.batch.len() && self.in_flight.is_empty()
+    }
+
+    /// Runs until everything due up to and including `until` has happened; services start at the first
+    /// call. The clock then stands at `until`.
+    pub fn run_until(&mut self, until: Nanos) -> Result<(), RunError> {
+        if !self.started {
+            self.started = true;
+            for place in 0..self.seats.len() {
+                self.start(ServiceId(place as u16))?;
+            }
+        }
+        self.refill()?;
+        loop {
+            let schedule = self.core.schedule.horizon();
+            let exchange = self.exchange.next_due();
+            let market = self.next_market();
+            // Earlier class wins a tie: action < market < exchange < delivery < timer.
+            let market_first = market <= exchange
+                && (market < schedule.time
+                    || (market == schedule.time && schedule.class > Class::Market));
+            let exchange_first = exchange < schedule.time
+                || (exchange == schedule.time && schedule.class > Class::Exchange);
+            if market_first && market != Nanos::NEVER {
+                if market > until {
+                    break;
+                }
+                self.market(until)?;
+            } else if exchange_first && exchange != Nanos::NEVER {
+                if exchange > until {
+                    break;
+                }
+                self.advance_exchange(exchange);
+            } else {
+                if schedule.time > until || schedule.time == Nanos::NEVER {
+                    break;
+                }
+                if let Some(item) = self.core.schedule.pop() {
+                    self.scheduled(item)?;
+                }
+            }
+            if self.core.journal.failed()
+                && let Some(failure) = self.core.journal.take_failure()
+            {
+                return Err(failure.into());
+            }
+        }
+        self.core.now = self.core.now.max(until);
+        Ok(())
+    }
+
+    /// Stops the services and closes the journal.
+    pub fn finish(&mut self) -> Result<JournalFooter, RunError> {
+        for place in 0..self.seats.len() {
+            let service = ServiceId(place as u16);
+            if self.seats[place].alive {
+                self.core.journal.stop(self.core.now, service);
+                self.handle(service, Input::Stop);
+            }
+        }
+        Ok(self.core.journal.finish(self.core.now)?)
+    }
+
+    /// Runs the service on one input; `true` if it wants to keep the entry pending.
+    #[inline]
+    fn handle(&mut self, service: ServiceId, input: Input<'_>) -> bool {
+        self.counts.handled += 1;
+        let mut ctx = Context {
+            core: &mut self.core,
+            exchange: &mut self.exchange,
+            me: service,
+            leave_pending: false,
+        };
+        self.seats[service.0 as usize].service.handle(input, &mut ctx);
+        ctx.leave_pending
+    }
+}

@@ -1,0 +1,164 @@
+//! Stream readers: own pending entries first, then what is there, then entry by entry as they arrive; the
+//! minute's look at what was left pending.
+
+use crate::context::{Core, ReaderMode};
+use crate::schedule::{Class, Due};
+use crate::{Context, Delivery, EntryId, Exchange, Feed, Input, Nanos, ReadFrom, ServiceId};
+
+use super::{HOUSEKEEPING, Kernel};
+
+/// An entry that has lain in a pending list for so long is delivered again.
+const CLAIM_IDLE: Nanos = Nanos::from_secs(60);
+/// An entry that was delivered so often goes to the dead letters.
+const DELIVERIES_MAX: u64 = 3;
+/// Entries claimed at one look.
+const CLAIM_COUNT: usize = 10;
+
+impl<X: Exchange, F: Feed> Kernel<X, F> {
+    /// One entry for a reader, then the next one is scheduled.
+    pub(super) fn read(&mut self, number: u32) {
+        let now = self.core.now;
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.clear();
+        let Core { readers, bus, names, .. } = &mut self.core;
+        let reader = &mut readers[number as usize];
+        reader.scheduled = false;
+        let consumer = names[reader.service.0 as usize].as_str();
+        let mut redelivered = false;
+        // A stream that was deleted under the reader reads as empty; the group is made again at the next start.
+        if let Some(entry) = reader.redeliveries.pop_front() {
+            redelivered = true;
+            entries.push(entry);
+        } else if let Some(group) = &reader.group {
+            if let ReaderMode::OwnPending(after) = reader.mode {
+                let from = ReadFrom::Pending(after);
+                let _ = bus.xreadgroup(now, &reader.stream, group, consumer, from, 1, &mut entries);
+                match entries.first() {
+                    Some(entry) => {
+                        reader.mode = ReaderMode::OwnPending(entry.id);
+                        redelivered = true;
+                    }
+                    None => reader.mode = ReaderMode::CatchUp,
+                }
+            }
+            if entries.is_empty() {
+                let _ = bus.xreadgroup(
+                    now,
+                    &reader.stream,
+                    group,
+                    consumer,
+                    ReadFrom::New,
+                    1,
+                    &mut entries,
+                );
+            }
+        } else {
+            if let ReaderMode::OwnPending(_) = reader.mode {
+                reader.mode = ReaderMode::CatchUp;
+            }
+            let _ = bus.xread(now, &reader.stream, reader.position, 1, &mut entries);
+            if let Some(entry) = entries.first() {
+                reader.position = entry.id;
+            }
+        }
+        if !redelivered {
+            reader.arrivals.pop_front();
+        }
+        if reader.mode == ReaderMode::CatchUp && entries.is_empty() {
+            reader.mode = ReaderMode::Live;
+            reader.arrivals.clear();
+        }
+        let (service, index) = (reader.service, reader.index);
+        if let Some(entry) = entries.pop() {
+            self.deliver(number, service, Delivery { reader: index, entry, redelivered });
+        }
+        self.entries = entries;
+        self.schedule_reader(number);
+    }
+
+    pub(super) fn schedule_reader(&mut self, number: u32) {
+        let now = self.core.now;
+        let reader = &mut self.core.readers[number as usize];
+        if reader.scheduled || reader.mode == ReaderMode::Down {
+            return;
+        }
+        let next = if reader.mode != ReaderMode::Live || !reader.redeliveries.is_empty() {
+            Some(now)
+        } else {
+            reader.arrivals.front().copied().map(|arrival| arrival.max(now))
+        };
+        if let Some(at) = next {
+            reader.scheduled = true;
+            self.core.schedule.push(at, Class::Delivery, Due::Reader(number));
+        }
+    }
+
+    pub(super) fn deliver(&mut self, number: u32, service: ServiceId, delivery: Delivery) {
+        self.core.journal.delivery(self.core.now, service, delivery.reader, delivery.entry.id);
+        let kept = self.handle(service, Input::Delivery(&delivery));
+        if !kept {
+            self.acknowledge(number, delivery.entry.id);
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, number: u32, id: EntryId) {
+        let Core { readers, bus, now, .. } = &mut self.core;
+        let reader = &readers[number as usize];
+        if let Some(group) = &reader.group
+            && bus.xack(*now, &reader.stream, group, id) == Ok(true)
+        {
+            self.counts.acknowledged += 1;
+        }
+    }
+
+    /// Entries that lie in the pending list of the group, whoever left them there, come back; after the
+    /// third time they go to the dead letters.
+    pub(super) fn housekeeping(&mut self, number: u32) {
+        let now = self.core.now;
+        self.core.schedule.push(now + HOUSEKEEPING, Class::Timer, Due::Housekeeping(number));
+        let reader = &self.core.readers[number as usize];
+        let Some(group) = reader.group.clone() else {
+            return;
+        };
+        if reader.mode != ReaderMode::Live || !reader.redeliveries.is_empty() {
+            return;
+        }
+        let stale = self.core.bus.xpending(now, &reader.stream, &group, CLAIM_IDLE, CLAIM_COUNT);
+        let Ok(rows) = stale else { return };
+        if rows.is_empty() {
+            return;
+        }
+        let (stream, service, index) = (reader.stream.clone(), reader.service, reader.index);
+        let consumer = self.core.names[service.0 as usize].clone();
+        for row in rows {
+            let mut claimed = Vec::new();
+            let _ = self.core.bus.xautoclaim(
+                now,
+                &stream,
+                &group,
+                &consumer,
+                CLAIM_IDLE,
+                row.id,
+                1,
+                &mut claimed,
+            );
+            let Some(entry) = claimed.pop().filter(|entry| entry.id == row.id) else {
+                continue;
+            };
+            if row.deliveries > DELIVERIES_MAX {
+                let delivery = Delivery { reader: index, entry, redelivered: true };
+                let mut ctx = Context {
+                    core: &mut self.core,
+                    exchange: &mut self.exchange,
+                    me: service,
+                    leave_pending: false,
+                };
+                ctx.dead_letter(&stream, &delivery, "delivered too often");
+                self.acknowledge(number, row.id);
+            } else {
+                self.core.readers[number as usize].redeliveries.push_back(entry);
+            }
+        }
+        self.schedule_reader(number);
+    }
+}

@@ -1,0 +1,85 @@
+//! Reads TOML into typed settings and turns what is wrong into one line with its place.
+
+use serde::de::DeserializeOwned;
+
+use crate::ScenarioError;
+
+/// Parses `text`, which came from `origin`.
+pub fn parse<T: DeserializeOwned>(origin: &str, text: &str) -> Result<T, ScenarioError> {
+    toml::from_str(text).map_err(|error| {
+        let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+        ScenarioError::Text {
+            origin: origin.to_owned(),
+            line,
+            column,
+            problem: with_suggestion(error.message()),
+        }
+    })
+}
+
+/// Line and column, counted from 1, of a byte offset.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset.min(text.len())).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    (line, column)
+}
+
+/// Adds the nearest known key to serde's "unknown field `x`, expected one of `a`, `b`".
+fn with_suggestion(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let (Some(unknown), true) = (quoted.next(), is_unknown) else {
+        return message.trim().replace('\n', " ");
+    };
+    let what = if message.starts_with("unknown field") { "key" } else { "value" };
+    let known: Vec<&str> = quoted.collect();
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
+    match nearest {
+        Some((_, name)) => format!("unknown {what} `{unknown}`; did you mean `{name}`?"),
+        None => format!("unknown {what} `{unknown}`; known are: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Sample {
+        wallet: String,
+        #[serde(default)]
+        leverage: u32,
+    }
+
+    fn message(text: &str) -> String {
+        parse::<Sample>("a.toml", text).expect_err("the text is wrong").to_string()
+    }
+
+    #[test]
+    fn unknown_key_names_place_and_nearest() {
+        assert_eq!(
+            message("wallet = \"1\"\nleverge = 3\n"),
+            "a.toml:2:1: unknown key `leverge`; did you mean `leverage`?"
+        );
+    }
+
+    #[test]
+    fn far_key_lists_what_is_known() {
+        assert_eq!(
+            message("wallet = \"1\"\nxyz = 3\n"),
+            "a.toml:2:1: unknown key `xyz`; known are: wallet, leverage"
+        );
+    }
+
+    #[test]
+    fn syntax_error_names_the_place() {
+        assert!(message("wallet = \n").starts_with("a.toml:1:"), "{}", message("wallet = \n"));
+    }
+}

@@ -1,0 +1,107 @@
+//! `cargo xtask test` installs what the tests need and runs every check that CI runs.
+
+use std::process::{Command, ExitCode};
+
+/// One step: what it is called, and the command.
+struct Step {
+    name: &'static str,
+    program: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const CHECKS: &[Step] = &[
+    Step { name: "formatting", program: "cargo", arguments: &["fmt", "--all", "--check"] },
+    Step {
+        name: "lints",
+        program: "cargo",
+        arguments: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+    },
+    Step {
+        name: "tests",
+        program: "cargo",
+        arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
+    },
+    Step {
+        name: "whole runs, optimised",
+        program: "cargo",
+        arguments: &["test", "--release", "--locked", "--package", "qsim", "--no-fail-fast"],
+    },
+];
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1);
+    let done = match task.as_deref() {
+        Some("test") => install_redis() && CHECKS.iter().all(run) && licences(),
+        Some("install") => install_redis(),
+        _ => {
+            eprintln!(
+                "usage: cargo xtask test     install what the tests need, then run every check"
+            );
+            eprintln!("       cargo xtask install  only install what the tests need");
+            return ExitCode::from(2);
+        }
+    };
+    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(step: &Step) -> bool {
+    eprintln!("==> {}: {} {}", step.name, step.program, step.arguments.join(" "));
+    let worked =
+        Command::new(step.program).args(step.arguments).status().is_ok_and(|s| s.success());
+    if !worked {
+        eprintln!("==> {} failed", step.name);
+    }
+    worked
+}
+
+fn answers(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success())
+}
+
+/// The bus is compared with a real Redis server; without one the tests cannot say anything.
+fn install_redis() -> bool {
+    if answers("redis-server") {
+        return true;
+    }
+    eprintln!("==> redis-server is missing: installing it");
+    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.starts_with(b"0\n"));
+    let as_root = |words: &[&str]| {
+        let mut words = words.to_vec();
+        if !root {
+            words.insert(0, "sudo");
+        }
+        Command::new(words[0])
+            .args(&words[1..])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .status()
+            .is_ok_and(|s| s.success())
+    };
+    let installed = if answers("apt-get") {
+        as_root(&["apt-get", "update", "-qq"])
+            && as_root(&["apt-get", "install", "-y", "-qq", "redis-server"])
+    } else if answers("brew") {
+        Command::new("brew").args(["install", "redis"]).status().is_ok_and(|s| s.success())
+    } else {
+        false
+    };
+    if !installed || !answers("redis-server") {
+        eprintln!(
+            "redis-server could not be installed; install Redis 7 by hand and run this again"
+        );
+        return false;
+    }
+    true
+}
+
+/// The licence and advisory check needs a tool that takes minutes to build: it runs where it is there.
+fn licences() -> bool {
+    if !answers("cargo-deny") {
+        eprintln!("==> licences: skipped, cargo-deny is not installed (cargo install cargo-deny)");
+        return true;
+    }
+    run(&Step {
+        name: "licences",
+        program: "cargo",
+        arguments: &["deny", "check", "licenses", "bans", "sources"],
+    })
+}
