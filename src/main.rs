@@ -1,1 +1,57 @@
-fn main() {}
+//! `qsim`: the command line. One file a command; results go to standard output, diagnostics to standard
+//! error. Exit codes: 0 fine, 1 a check failed, 2 misuse or bad input.
+
+mod journal;
+mod replay;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Runs a crypto-futures trading pipeline against a simulated Binance USDⓈ-M exchange, on virtual time.
+#[derive(Parser)]
+#[command(name = "qsim", version, about, propagate_version = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenario files, or folders of them (default: the folder `scenarios`)
+    Run(run::RunArguments),
+    /// Run a journal again and stop at the first entry that differs
+    Replay(replay::ReplayArguments),
+    /// Print the entries of a journal
+    Journal(journal::JournalArguments),
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Json,
+}
+
+fn main() -> ExitCode {
+    match CommandLine::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
+    }
+}
+
+/// Prints one clear message and gives exit code 2.
+fn misuse(message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("qsim: {message}");
+    ExitCode::from(2)
+}
+
+/// The folder with imported market data: the option, or else the environment.
+#[allow(clippy::disallowed_methods)] // The edge: what it says becomes an argument here.
+fn data_folder(option: Option<&std::path::PathBuf>) -> Option<std::path::PathBuf> {
+    option.cloned().or_else(|| std::env::var_os("QSIM_DATA").map(Into::into))
+}

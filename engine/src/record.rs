@@ -89,6 +89,8 @@ pub trait Record: Any + Send + Sync + fmt::Debug {
     fn as_any(&self) -> &dyn Any;
     /// For downcasting in place.
     fn as_any_mut(&mut self) -> &mut dyn Any;
+    /// Overwrites `into` without allocating, if it is a record of the same type.
+    fn assign(&self, into: &mut dyn Record) -> bool;
     /// A copy.
     fn clone_record(&self) -> Box<dyn Record>;
 }
@@ -166,6 +168,15 @@ macro_rules! record {
             }
             fn as_any_mut(&mut self) -> &mut dyn ::std::any::Any {
                 self
+            }
+            fn assign(&self, into: &mut dyn $crate::Record) -> bool {
+                match into.as_any_mut().downcast_mut::<$name>() {
+                    Some(into) => {
+                        into.clone_from(self);
+                        true
+                    }
+                    None => false,
+                }
             }
             fn clone_record(&self) -> Box<dyn $crate::Record> {
                 Box::new(self.clone())

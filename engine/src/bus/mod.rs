@@ -3,8 +3,10 @@
 //! [`Bus`] is the port. [`MemoryBus`] is the embedded implementation, with the semantics of Redis 7 and
 //! times to live on virtual time; a differential test holds it to a real server.
 
+mod memory;
 mod message;
 
+pub use memory::MemoryBus;
 pub use message::{Body, Envelope, Enveloped, Fields, Message};
 
 use std::fmt;

@@ -1,0 +1,152 @@
+//! Keys, their values and their lives.
+
+use std::collections::VecDeque;
+
+use indexmap::{IndexMap, IndexSet};
+use rustc_hash::FxBuildHasher;
+
+use super::stream::Stream;
+use crate::{BusError, Nanos, Record};
+
+/// What a key holds.
+#[derive(Debug)]
+pub(crate) enum Value {
+    Text(Vec<u8>),
+    /// A string: the JSON of a record.
+    Json(Box<dyn Record>),
+    Hash(IndexMap<String, Vec<u8>, FxBuildHasher>),
+    /// A hash: the fields of a record.
+    Record(Box<dyn Record>),
+    List(VecDeque<Vec<u8>>),
+    Set(IndexSet<Vec<u8>, FxBuildHasher>),
+    Stream(Box<Stream>),
+}
+
+impl Clone for Value {
+    fn clone(&self) -> Value {
+        match self {
+            Value::Text(text) => Value::Text(text.clone()),
+            Value::Json(record) => Value::Json(record.clone_record()),
+            Value::Hash(hash) => Value::Hash(hash.clone()),
+            Value::Record(record) => Value::Record(record.clone_record()),
+            Value::List(list) => Value::List(list.clone()),
+            Value::Set(set) => Value::Set(set.clone()),
+            Value::Stream(stream) => Value::Stream(stream.clone()),
+        }
+    }
+}
+
+/// A value and the time at which it is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) value: Value,
+    pub(crate) expires: Nanos,
+}
+
+/// All keys. Dead ones are taken out when somebody looks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keyspace {
+    slots: IndexMap<Box<str>, Slot, FxBuildHasher>,
+}
+
+impl Keyspace {
+    /// The slot of a key that is alive.
+    pub(crate) fn get(&mut self, now: Nanos, key: &str) -> Option<&mut Slot> {
+        let place = self.slots.get_index_of(key)?;
+        if self.slots[place].expires <= now {
+            self.slots.swap_remove_index(place);
+            return None;
+        }
+        Some(&mut self.slots[place])
+    }
+
+    /// The slot of a key; a missing one is made by `make`.
+    pub(crate) fn get_or(
+        &mut self,
+        now: Nanos,
+        key: &str,
+        make: impl FnOnce() -> Value,
+    ) -> &mut Slot {
+        let place = match self.slots.get_index_of(key) {
+            Some(place) => {
+                if self.slots[place].expires <= now {
+                    self.slots[place] = Slot { value: make(), expires: Nanos::NEVER };
+                }
+                place
+            }
+            None => {
+                let slot = Slot { value: make(), expires: Nanos::NEVER };
+                self.slots.insert_full(key.into(), slot).0
+            }
+        };
+        &mut self.slots[place]
+    }
+
+    pub(crate) fn put(&mut self, key: &str, slot: Slot) {
+        match self.slots.get_mut(key) {
+            Some(old) => *old = slot,
+            None => {
+                self.slots.insert(key.into(), slot);
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, now: Nanos, key: &str) -> bool {
+        self.get(now, key).is_some() && self.slots.swap_remove(key).is_some()
+    }
+
+    /// Keys that are alive, in no promised order.
+    pub(crate) fn alive(&self, now: Nanos) -> impl Iterator<Item = &str> {
+        self.slots.iter().filter(move |(_, slot)| slot.expires > now).map(|(key, _)| &**key)
+    }
+}
+
+pub(crate) fn wrong_type<T>(key: &str) -> Result<T, BusError> {
+    Err(BusError::WrongType { key: key.to_owned() })
+}
+
+/// The stream at `key`, if there is one.
+pub(crate) fn stream<'a>(
+    keys: &'a mut Keyspace,
+    now: Nanos,
+    key: &str,
+) -> Result<Option<&'a mut Stream>, BusError> {
+    match keys.get(now, key) {
+        None => Ok(None),
+        Some(Slot { value: Value::Stream(stream), .. }) => Ok(Some(stream)),
+        Some(_) => wrong_type(key),
+    }
+}
+
+/// The hash at `key`; a typed record becomes its fields first.
+pub(crate) fn hash<'a>(
+    keys: &'a mut Keyspace,
+    now: Nanos,
+    key: &str,
+) -> Result<Option<&'a mut IndexMap<String, Vec<u8>, FxBuildHasher>>, BusError> {
+    let Some(slot) = keys.get(now, key) else { return Ok(None) };
+    if let Value::Record(record) = &slot.value {
+        let mut fields = IndexMap::default();
+        record.for_each_field(&mut |name, text| {
+            fields.insert(name.to_owned(), text.as_bytes().to_vec());
+        });
+        slot.value = Value::Hash(fields);
+    }
+    match &mut slot.value {
+        Value::Hash(hash) => Ok(Some(hash)),
+        _ => wrong_type(key),
+    }
+}
+
+/// The hash at `key`; a missing one is made.
+pub(crate) fn hash_or_new<'a>(
+    keys: &'a mut Keyspace,
+    now: Nanos,
+    key: &str,
+) -> Result<&'a mut IndexMap<String, Vec<u8>, FxBuildHasher>, BusError> {
+    keys.get_or(now, key, || Value::Hash(IndexMap::default()));
+    match hash(keys, now, key)? {
+        Some(hash) => Ok(hash),
+        None => wrong_type(key),
+    }
+}

@@ -1,0 +1,281 @@
+//! The scenario file: what market, which account and exchange, how the pipeline is set, and what is
+//! expected of the run.
+
+use std::path::{Path, PathBuf};
+
+use datasets::synthetic::SyntheticMarket;
+use engine::{Link, Nanos, Symbol};
+use pipeline::PipelineSettings;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::{Expectation, ScenarioError, text};
+
+/// What the scenario's verdict should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expected {
+    /// All expectations hold.
+    #[default]
+    Pass,
+    /// At least one does not: the file shows an incident.
+    Fail,
+}
+
+/// One scenario, as its file says it and, in a journal's header, with all defaults filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name; the file's name when absent.
+    #[serde(default)]
+    pub name: String,
+    /// What it shows.
+    #[serde(default)]
+    pub description: String,
+    /// Seed of all random streams.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// What the verdict should be.
+    #[serde(default)]
+    pub expected: Expected,
+    /// Where prices come from.
+    pub market: Market,
+    /// The account.
+    #[serde(default)]
+    pub account: Account,
+    /// The exchange.
+    #[serde(default)]
+    pub exchange: Venue,
+    /// Delivery times inside the pipeline.
+    #[serde(default)]
+    pub links: Links,
+    /// The services.
+    #[serde(default)]
+    pub pipeline: PipelineSettings,
+    /// What has to be true at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Expectation>,
+}
+
+fn default_seed() -> u64 {
+    1
+}
+
+/// Where prices come from: exactly one of the two.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Market {
+    /// A made market.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synthetic: Option<SyntheticMarket>,
+    /// Imported data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
+}
+
+/// Imported market data, replayed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// The symbols, in the order in which they rank at equal times.
+    pub symbols: Vec<Symbol>,
+    /// Length of the bars, such as `1m`; without it the trades are replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bars: Option<String>,
+    /// First instant, ISO-8601.
+    pub from: String,
+    /// First instant after the end, ISO-8601.
+    pub to: String,
+    /// Whether recorded funding rates are replayed.
+    #[serde(default)]
+    pub funding: bool,
+    /// Length of the mark price bars, such as `1h`, to replay recorded mark prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark_bars: Option<String>,
+}
+
+/// The account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Account {
+    /// First deposit, in USDT.
+    pub wallet: Decimal,
+    /// Leverage of every symbol until a service sets another.
+    pub leverage: u32,
+    /// Maker fee as a fraction of the notional.
+    pub maker_fee: Decimal,
+    /// Taker fee as a fraction of the notional.
+    pub taker_fee: Decimal,
+}
+
+impl Default for Account {
+    fn default() -> Account {
+        Account {
+            wallet: Decimal::new(10_000, 0),
+            leverage: 20,
+            maker_fee: Decimal::new(2, 4),
+            taker_fee: Decimal::new(5, 4),
+        }
+    }
+}
+
+/// The exchange as the scenario has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Venue {
+    /// From a service to the matching engine, in µs.
+    pub request_latency_us: i64,
+    /// From the matching engine to a service, in µs.
+    pub response_latency_us: i64,
+    /// Order ticks that a taker pays beyond the last price, because bars and trades have no book.
+    pub taker_spread_ticks: u32,
+    /// Funding of every symbol per eight hours, as a fraction; absent: from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub funding_rate: Option<Decimal>,
+}
+
+impl Default for Venue {
+    fn default() -> Venue {
+        Venue {
+            request_latency_us: 5_000,
+            response_latency_us: 5_000,
+            taker_spread_ticks: 1,
+            funding_rate: None,
+        }
+    }
+}
+
+/// Delivery times inside the pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Links {
+    /// Of a stream entry to a reader, in µs.
+    pub latency_us: i64,
+    /// Up to this much more, uniform, in µs.
+    pub jitter_us: i64,
+    /// Of a call between two services, one way, in µs.
+    pub call_latency_us: i64,
+    /// Of market events from the exchange to the services that ask for them, in µs.
+    pub feed_latency_us: i64,
+}
+
+impl Default for Links {
+    fn default() -> Links {
+        Links { latency_us: 300, jitter_us: 200, call_latency_us: 1_000, feed_latency_us: 0 }
+    }
+}
+
+impl Links {
+    /// Of stream entries.
+    pub fn streams(&self) -> Link {
+        Link {
+            latency: Nanos::from_micros(self.latency_us),
+            jitter: Nanos::from_micros(self.jitter_us),
+        }
+    }
+
+    /// Of calls.
+    pub fn calls(&self) -> Link {
+        Link { latency: Nanos::from_micros(self.call_latency_us), jitter: Nanos::ZERO }
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario from text that came from `origin`.
+    pub fn parse(origin: &str, text: &str) -> Result<Scenario, ScenarioError> {
+        let mut scenario: Scenario = text::parse(origin, text)?;
+        if scenario.name.is_empty() {
+            let stem = Path::new(origin).file_stem().unwrap_or_default();
+            scenario.name = stem.to_string_lossy().into_owned();
+        }
+        scenario.check(origin)?;
+        Ok(scenario)
+    }
+
+    /// Reads a scenario file.
+    pub fn read(path: &Path) -> Result<Scenario, ScenarioError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ScenarioError::Io { path: path.to_owned(), source })?;
+        Scenario::parse(&path.display().to_string(), &text)
+    }
+
+    /// What the types alone cannot say.
+    fn check(&self, origin: &str) -> Result<(), ScenarioError> {
+        let build = |problem: String| ScenarioError::Build { origin: origin.to_owned(), problem };
+        if self.market.synthetic.is_some() == self.market.recorded.is_some() {
+            return Err(build("[market] needs exactly one of `synthetic` and `recorded`".into()));
+        }
+        if let Some(recorded) = &self.market.recorded {
+            let (from, to) = recorded.range().map_err(build)?;
+            if from >= to {
+                return Err(build(format!(
+                    "[market.recorded] from {from} is not before to {to}: swap or change them"
+                )));
+            }
+            if recorded.symbols.is_empty() {
+                return Err(build("[market.recorded] symbols is empty: name at least one".into()));
+            }
+        }
+        let below_zero = |name: &str, value: Decimal| {
+            (value < Decimal::ZERO).then(|| format!("{name} is {value}: it cannot be below zero"))
+        };
+        let amounts = [("account.wallet", self.account.wallet)];
+        if let Some(problem) = amounts.iter().find_map(|(name, value)| below_zero(name, *value)) {
+            return Err(build(problem));
+        }
+        let spans = [
+            ("exchange.request_latency_us", self.exchange.request_latency_us),
+            ("exchange.response_latency_us", self.exchange.response_latency_us),
+            ("links.latency_us", self.links.latency_us),
+            ("links.jitter_us", self.links.jitter_us),
+            ("links.call_latency_us", self.links.call_latency_us),
+            ("links.feed_latency_us", self.links.feed_latency_us),
+        ];
+        if let Some((name, value)) = spans.iter().find(|(_, value)| *value < 0) {
+            return Err(build(format!("{name} is {value}: a delivery time cannot be below zero")));
+        }
+        match self.expect.iter().find_map(Expectation::problem) {
+            Some(problem) => Err(build(problem)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Recorded {
+    /// First instant and first instant after the end.
+    pub fn range(&self) -> Result<(Nanos, Nanos), String> {
+        let time = |name: &str, text: &str| {
+            <engine::IsoTime as engine::FieldValue>::read_text(Some(text)).map(|time| time.0).map_err(
+                |_| format!("[market.recorded] {name} = {text:?} is not a time such as 2026-02-01T00:00:00Z"),
+            )
+        };
+        Ok((time("from", &self.from)?, time("to", &self.to)?))
+    }
+}
+
+/// The scenario files that the given paths name: files as they are, folders with their `*.toml` in the
+/// order of their names. The manifest of this crate lies beside the scenario files and is none.
+pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
+    let mut found = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            found.push(path.clone());
+            continue;
+        }
+        let io = |source| ScenarioError::Io { path: path.clone(), source };
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(io)? {
+            let file = entry.map_err(io)?.path();
+            let is_toml = file.extension().is_some_and(|e| e == "toml");
+            if is_toml && file.file_name().is_some_and(|n| n != "Cargo.toml") {
+                files.push(file);
+            }
+        }
+        if files.is_empty() {
+            return Err(ScenarioError::EmptyFolder { path: path.clone() });
+        }
+        files.sort();
+        found.append(&mut files);
+    }
+    Ok(found)
+}

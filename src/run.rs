@@ -1,0 +1,293 @@
+//! `qsim run`: scenario files in parallel, with progress, a table and a verdict.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use scenarios::{Expected, Progress, RunOptions, Scenario, ScenarioError, ScenarioReport, Verdict};
+use serde::Serialize;
+
+use crate::{Format, data_folder, misuse};
+
+/// Run scenario files.
+#[derive(Args)]
+pub struct RunArguments {
+    /// Scenario files, or folders of them [default: scenarios]
+    paths: Vec<PathBuf>,
+    /// Folder with imported market data [default: the environment's QSIM_DATA]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Seed, instead of the file's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Write a journal of each run into this folder, for `qsim replay`
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Also print assumptions and all figures
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// One line of `--format json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    scenario: &'a str,
+    variant: &'a str,
+    expected: Expected,
+    verdict: Verdict,
+    digest: &'a str,
+    seed: u64,
+    events: u64,
+    virtual_seconds: f64,
+    wall_seconds: f64,
+    failed: Vec<&'a str>,
+}
+
+/// A scenario and how it ended.
+struct Ended {
+    name: String,
+    expected: Expected,
+    seed: u64,
+    wall: Duration,
+    result: Result<ScenarioReport, ScenarioError>,
+}
+
+/// What all runs together have done, for the bar.
+struct SharedProgress {
+    bar: ProgressBar,
+    events: AtomicU64,
+    started: Instant,
+}
+
+impl Progress for SharedProgress {
+    fn advanced(&self, virtual_seconds: u64, events: u64, now: engine::Nanos) {
+        let events = self.events.fetch_add(events, Ordering::Relaxed) + events;
+        let rate = events as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
+        self.bar.set_message(format!("{now}  {} events/s", short(rate)));
+        self.bar.inc(virtual_seconds);
+    }
+}
+
+/// Runs them all.
+pub fn run(arguments: &RunArguments) -> ExitCode {
+    let data = data_folder(arguments.data.as_ref());
+    let (scenarios, skipped) = match load(arguments, data.is_some()) {
+        Ok(loaded) => loaded,
+        Err(error) => return misuse(error),
+    };
+    for path in &skipped {
+        eprintln!("skipped {}: it needs market data (--data DIR or QSIM_DATA)", path.display());
+    }
+    let total = scenarios.iter().map(|s| s.virtual_seconds().unwrap_or(0)).sum();
+    let progress = SharedProgress { bar: bar(total), events: AtomicU64::new(0), started: now() };
+    let options = RunOptions { data, journals: arguments.journal.clone() };
+    // Results are printed as they complete, so that an interrupted sweep loses nothing.
+    let ended: Vec<Ended> = scenarios
+        .par_iter()
+        .map(|scenario| {
+            let started = now();
+            let result = scenarios::run(scenario, &options, &progress);
+            let ended = Ended {
+                name: scenario.name.clone(),
+                expected: scenario.expected,
+                seed: scenario.seed,
+                wall: started.elapsed(),
+                result,
+            };
+            if arguments.format == Format::Json {
+                progress.bar.suspend(|| print_line(&ended));
+            }
+            ended
+        })
+        .collect();
+    progress.bar.finish_and_clear();
+    if arguments.format == Format::Table {
+        print_table(&ended);
+    }
+    for one in &ended {
+        explain(one, arguments.verbose);
+    }
+    exit_code(&ended)
+}
+
+#[allow(clippy::disallowed_methods)] // Wall time of finished work, for people; it reaches no journal.
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn load(
+    arguments: &RunArguments, has_data: bool,
+) -> Result<(Vec<Scenario>, Vec<PathBuf>), ScenarioError> {
+    let folder = PathBuf::from("scenarios");
+    let mut loaded = Vec::new();
+    let mut skipped = Vec::new();
+    if arguments.paths.is_empty() && !folder.is_dir() {
+        // Outside a checkout there is still the embedded one.
+        loaded.push(scenarios::embedded()?);
+    } else {
+        let paths = if arguments.paths.is_empty() { vec![folder] } else { arguments.paths.clone() };
+        for path in scenarios::find(&paths)? {
+            let scenario = Scenario::read(&path)?;
+            let named = arguments.paths.contains(&path);
+            if scenario.market.recorded.is_some() && !has_data && !named {
+                skipped.push(path);
+            } else {
+                loaded.push(scenario);
+            }
+        }
+    }
+    for scenario in &mut loaded {
+        scenario.seed = arguments.seed.unwrap_or(scenario.seed);
+    }
+    Ok((loaded, skipped))
+}
+
+fn bar(total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total.max(1));
+    let style = "{bar:30} {percent:>3}%  {msg}  {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn print_line(ended: &Ended) {
+    let (verdict, digest, events, virtual_seconds, failed) = match &ended.result {
+        Ok(report) => (
+            report.verdict,
+            report.digest.as_str(),
+            report.events,
+            report.virtual_seconds,
+            report.failed.iter().map(|f| f.name.as_str()).collect(),
+        ),
+        Err(_) => (Verdict::Error, "", 0, 0.0, Vec::new()),
+    };
+    let line = Line {
+        scenario: &ended.name,
+        variant: "default",
+        expected: ended.expected,
+        verdict,
+        digest,
+        seed: ended.seed,
+        events,
+        virtual_seconds,
+        wall_seconds: ended.wall.as_secs_f64(),
+        failed,
+    };
+    match serde_json::to_string(&line) {
+        Ok(text) => println!("{text}"),
+        Err(error) => eprintln!("qsim: {}: {error}", ended.name),
+    }
+}
+
+fn print_table(ended: &[Ended]) {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        "scenario", "verdict", "entries", "exits", "wallet USDT", "events", "virtual", "wall", "digest",
+    ]);
+    for one in ended {
+        let figure = |report: &ScenarioReport, name: &str| {
+            report.figures.get(name).map_or_else(|| "-".to_owned(), |v| v.round_dp(2).to_string())
+        };
+        let row = match &one.result {
+            Ok(report) => [
+                one.name.clone(),
+                verdict_text(report.verdict, one.expected),
+                figure(report, "entries"),
+                figure(report, "exits"),
+                figure(report, "wallet_balance"),
+                short(report.events as f64),
+                span(report.virtual_seconds),
+                format!("{:.2} s", one.wall.as_secs_f64()),
+                report.digest.chars().take(16).collect(),
+            ],
+            Err(_) => {
+                let mut row = [const { String::new() }; 9];
+                row[0] = one.name.clone();
+                row[1] = "ERROR".to_owned();
+                row
+            }
+        };
+        table.add_row(row);
+    }
+    println!("{table}");
+}
+
+fn verdict_text(verdict: Verdict, expected: Expected) -> String {
+    match (verdict, expected) {
+        (Verdict::Pass, Expected::Pass) => "pass".to_owned(),
+        (Verdict::Fail, Expected::Fail) => "fails as expected".to_owned(),
+        (Verdict::Pass, Expected::Fail) => "PASS (expected to fail)".to_owned(),
+        (Verdict::Fail, Expected::Pass) => "FAIL".to_owned(),
+        (Verdict::Error, _) => "ERROR".to_owned(),
+    }
+}
+
+/// What went wrong, what is noteworthy and, on request, everything else; all on standard error.
+fn explain(ended: &Ended, verbose: bool) {
+    let report = match &ended.result {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("qsim: {}: {error}", ended.name);
+            return;
+        }
+    };
+    for failure in &report.failed {
+        eprintln!("{}: {}: {}", ended.name, failure.name, failure.found);
+    }
+    for warning in &report.warnings {
+        eprintln!("{}: warning: {warning}", ended.name);
+    }
+    if let Some(journal) = &report.journal {
+        eprintln!("{}: journal {}", ended.name, journal.display());
+    }
+    if verbose {
+        for assumption in &report.assumptions {
+            eprintln!("{}: assumes: {assumption}", ended.name);
+        }
+        for (name, value) in &report.figures {
+            eprintln!("{}: {name} = {value}", ended.name);
+        }
+    }
+}
+
+fn exit_code(ended: &[Ended]) -> ExitCode {
+    if ended.iter().any(|one| one.result.is_err()) {
+        return ExitCode::from(2);
+    }
+    let as_expected = ended.iter().all(|one| match &one.result {
+        Ok(report) => match one.expected {
+            Expected::Pass => report.verdict == Verdict::Pass,
+            Expected::Fail => report.verdict == Verdict::Fail,
+        },
+        Err(_) => false,
+    });
+    if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// 1234567 as `1.2 M`.
+fn short(number: f64) -> String {
+    match number {
+        n if n >= 1e9 => format!("{:.1} G", n / 1e9),
+        n if n >= 1e6 => format!("{:.1} M", n / 1e6),
+        n if n >= 1e3 => format!("{:.1} k", n / 1e3),
+        n => format!("{n:.0}"),
+    }
+}
+
+/// Seconds as days, hours or minutes.
+fn span(seconds: f64) -> String {
+    match seconds {
+        s if s >= 86_400.0 => format!("{:.1} d", s / 86_400.0),
+        s if s >= 3_600.0 => format!("{:.1} h", s / 3_600.0),
+        s => format!("{:.1} min", s / 60.0),
+    }
+}
