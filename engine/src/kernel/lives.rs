@@ -51,6 +51,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             }
             reader.mode = ReaderMode::OwnPending(EntryId::ZERO);
             let number = number as u32;
+            self.settle_reader(number);
             self.schedule_reader(number);
             if first_life {
                 self.core.schedule.push(

@@ -69,11 +69,37 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             reader.arrivals.clear();
         }
         let (service, index) = (reader.service, reader.index);
+        if reader.mode != ReaderMode::Live {
+            self.settle_reader(number);
+        }
         if let Some(entry) = entries.pop() {
             self.deliver(number, service, Delivery { reader: index, entry, redelivered });
         }
         self.entries = entries;
         self.schedule_reader(number);
+    }
+
+    /// A reader that has caught up reads entry by entry from now on, as they arrive. Finding that out
+    /// costs its service no thinking.
+    pub(super) fn settle_reader(&mut self, number: u32) {
+        let Core { readers, bus, now, .. } = &mut self.core;
+        let reader = &mut readers[number as usize];
+        let caught_up = match &reader.group {
+            Some(group) => {
+                let groups = bus.xinfo_groups(*now, &reader.stream).unwrap_or_default();
+                let own = groups.iter().find(|info| info.name == *group);
+                own.is_some_and(|info| info.pending == 0 && info.lag == Some(0))
+            }
+            None => {
+                let mut next = Vec::new();
+                let _ = bus.xread(*now, &reader.stream, reader.position, 1, &mut next);
+                next.is_empty()
+            }
+        };
+        if caught_up {
+            reader.mode = ReaderMode::Live;
+            reader.arrivals.clear();
+        }
     }
 
     pub(super) fn schedule_reader(&mut self, number: u32) {

@@ -1,0 +1,69 @@
+//! Parts for kernel tests: an exchange that answers nothing, a feed from a list, and small services.
+#![allow(dead_code, unused_imports, missing_docs)]
+
+use engine::*;
+
+#[derive(Default)]
+pub struct NoExchange;
+
+impl Exchange for NoExchange {
+    fn submit(&mut self, _: Nanos, _: ServiceId, _: RequestId, _: Request) {}
+    fn observe(&mut self, _: &MarketEvent) {}
+    fn next_due(&self) -> Nanos {
+        Nanos::NEVER
+    }
+    fn advance(&mut self, _: Nanos, _: &mut Vec<ExchangeEvent>) {}
+}
+
+pub struct ListFeed(pub Vec<MarketEvent>);
+
+impl Feed for ListFeed {
+    fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+        batch.clear();
+        batch.append(&mut self.0);
+        Ok(())
+    }
+}
+
+pub fn trade(ms: i64, price: i64) -> MarketEvent {
+    let data = MarketData::Trade(Trade {
+        price: PriceTicks(price),
+        qty: QtyLots(1),
+        buyer_is_maker: false,
+        origin: TradeOrigin::Tape,
+    });
+    MarketEvent { time: Nanos::from_millis(ms), symbol: SymbolIndex(0), data }
+}
+
+record! {
+    /// A number on its way.
+    pub struct Number {
+        /// Which.
+        pub value: u64 = "value",
+    }
+}
+
+pub fn number(value: u64) -> Body {
+    Body::message(Envelope::Flat, Number { value })
+}
+
+pub fn config(seed: u64, link: Link) -> KernelConfig {
+    let instrument = Instrument {
+        symbol: Symbol::new("BTCUSDT").expect("a symbol"),
+        price_decimals: 2,
+        qty_decimals: 3,
+    };
+    KernelConfig {
+        seed,
+        start: Nanos::ZERO,
+        instruments: vec![instrument],
+        link,
+        links: Default::default(),
+        call_link: Link { latency: Nanos::from_millis(1), jitter: Nanos::ZERO },
+        feed_latency: Nanos::ZERO,
+    }
+}
+
+pub fn member<S: Service + 'static>(name: &str, service: S) -> Member {
+    Member { name: name.to_owned(), service: Box::new(service), thinking: ThinkingTime::default() }
+}
