@@ -123,7 +123,8 @@ fn now() -> Instant {
 }
 
 fn load(
-    arguments: &RunArguments, has_data: bool,
+    arguments: &RunArguments,
+    has_data: bool,
 ) -> Result<(Vec<Scenario>, Vec<PathBuf>), ScenarioError> {
     let folder = PathBuf::from("scenarios");
     let mut loaded = Vec::new();
@@ -191,7 +192,15 @@ fn print_table(ended: &[Ended]) {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
     table.set_header([
-        "scenario", "verdict", "entries", "exits", "wallet USDT", "events", "virtual", "wall", "digest",
+        "scenario",
+        "verdict",
+        "entries",
+        "exits",
+        "wallet USDT",
+        "events",
+        "virtual",
+        "wall",
+        "digest",
     ]);
     for one in ended {
         let figure = |report: &ScenarioReport, name: &str| {
