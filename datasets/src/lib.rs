@@ -17,6 +17,7 @@ mod merge;
 pub mod replay;
 mod rows;
 mod store;
+pub mod synthetic;
 
 pub use bars::BarMode;
 pub use error::DataError;
