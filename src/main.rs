@@ -1,6 +1,7 @@
 //! `qsim`: the command line. One file a command; results go to standard output, diagnostics to standard
 //! error. Exit codes: 0 fine, 1 a check failed, 2 misuse or bad input.
 
+mod data;
 mod journal;
 mod replay;
 mod run;
@@ -23,6 +24,8 @@ enum Command {
     Run(run::RunArguments),
     /// Run a journal again and stop at the first entry that differs
     Replay(replay::ReplayArguments),
+    /// Import, list and check market data
+    Data(data::DataArgs),
     /// Print the entries of a journal
     Journal(journal::JournalArguments),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Data(arguments) => data::run(arguments),
         Command::Journal(arguments) => journal::run(&arguments),
     }
 }

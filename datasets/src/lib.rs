@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Market data on disk: import of Binance archives into Parquet, the catalogue of what is there,
+//! checks, replay as an [`engine::Feed`], and synthetic markets.
+//!
+//! Invariant: nothing here repairs data silently. A file is imported whole or refused with the place
+//! of its fault; what only a look at the whole series can show is reported by [`catalogue`].
+//! Invariant: no event carries knowledge of a time later than its own.
+
+mod bars;
+pub mod catalogue;
+mod check;
+mod decimal;
+mod error;
+pub mod import;
+mod kind;
+mod memory;
+mod merge;
+pub mod replay;
+mod rows;
+mod store;
+pub mod synthetic;
+
+pub use bars::BarMode;
+pub use error::DataError;
+pub use kind::{Interval, Kind, SeriesId};
+pub use memory::MemoryFeed;

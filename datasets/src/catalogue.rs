@@ -1,0 +1,176 @@
+//! What a data set holds: its series, their files, and what a check of them finds.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use engine::{Nanos, Symbol};
+use serde::Serialize;
+
+pub use crate::check::{Check, Finding};
+use crate::import::iso;
+use crate::kind::{Interval, Kind, SeriesId};
+use crate::rows::RowDigest;
+use crate::store::{self, FileInfo};
+use crate::{DataError, check};
+
+/// A data set: a folder that `qsim data import` has filled.
+#[derive(Debug)]
+pub struct Catalogue {
+    folder: PathBuf,
+    series: BTreeMap<SeriesId, Vec<FileInfo>>,
+}
+
+/// One series, described.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Series {
+    /// What its rows are.
+    pub kind: Kind,
+    /// Whose.
+    pub symbol: Symbol,
+    /// Bar length as Binance names it, or nothing.
+    pub interval: Option<&'static str>,
+    /// Its files.
+    pub files: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Time of the first row (a bar's opening), ISO-8601.
+    pub first: String,
+    /// Time of the last row.
+    pub last: String,
+    /// Decimals that hold every price (or rate) exactly.
+    pub price_decimals: u32,
+    /// Decimals that hold every quantity exactly.
+    pub qty_decimals: u32,
+    /// BLAKE3 over its rows, independent of files and decimals.
+    pub digest: String,
+}
+
+impl Catalogue {
+    /// Opens the data set in `folder`.
+    pub fn open(folder: &Path) -> Result<Catalogue, DataError> {
+        let mut series: BTreeMap<SeriesId, Vec<FileInfo>> = BTreeMap::new();
+        for kind in Kind::ALL {
+            let mut paths = Vec::new();
+            parquet_files(&folder.join(kind.name()), &mut paths)?;
+            for path in paths {
+                let info = store::info(&path)?;
+                series.entry(info.series).or_default().push(info);
+            }
+        }
+        if series.is_empty() {
+            return Err(DataError::NoData {
+                path: folder.to_owned(),
+            });
+        }
+        for files in series.values_mut() {
+            files.sort_by(|a, b| {
+                (a.first_us, a.last_us, &a.path).cmp(&(b.first_us, b.last_us, &b.path))
+            });
+        }
+        Ok(Catalogue {
+            folder: folder.to_owned(),
+            series,
+        })
+    }
+
+    /// All series in order of kind, symbol and interval.
+    pub fn list(&self) -> Vec<Series> {
+        self.series
+            .iter()
+            .map(|(id, files)| describe(id, files))
+            .collect()
+    }
+
+    /// The names of all series.
+    pub fn ids(&self) -> impl Iterator<Item = SeriesId> + '_ {
+        self.series.keys().copied()
+    }
+
+    /// One series, described.
+    pub fn series(&self, id: &SeriesId) -> Result<Series, DataError> {
+        Ok(describe(id, self.files(id)?))
+    }
+
+    /// The digest of the whole data set.
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (id, files) in &self.series {
+            hasher.update(series_digest(id, files).as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// Reads every row of every series and reports what is wrong with them, one entry a series.
+    pub fn check(&self) -> Result<Vec<Check>, DataError> {
+        use rayon::prelude::*;
+        let all: Vec<_> = self.series.iter().collect();
+        all.into_par_iter()
+            .map(|(id, files)| check::check(id, files))
+            .collect()
+    }
+
+    pub(crate) fn files(&self, id: &SeriesId) -> Result<&[FileInfo], DataError> {
+        match self.series.get(id) {
+            Some(files) => Ok(files),
+            None => Err(DataError::NoSeries {
+                path: self.folder.clone(),
+                series: id.to_string(),
+                present: self
+                    .series
+                    .keys()
+                    .map(SeriesId::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        }
+    }
+}
+
+/// Complete files only: a half file bears a name that begins with a dot.
+fn parquet_files(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), DataError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(DataError::io(folder)(e)),
+    };
+    for entry in entries {
+        let path = entry.map_err(DataError::io(folder))?.path();
+        let is_half = path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        if path.is_dir() {
+            parquet_files(&path, out)?;
+        } else if !is_half && path.extension().is_some_and(|e| e == "parquet") {
+            out.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn series_digest(id: &SeriesId, files: &[FileInfo]) -> String {
+    let mut rows = RowDigest::default();
+    files.iter().for_each(|f| rows.combine(f.digest));
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(id.to_string().as_bytes());
+    hasher.update(&files.iter().map(|f| f.rows).sum::<u64>().to_le_bytes());
+    hasher.update(rows.hex().as_bytes());
+    hasher.finalize().to_hex().to_string()
+}
+
+pub(crate) fn describe(id: &SeriesId, files: &[FileInfo]) -> Series {
+    let max = |of: fn(&FileInfo) -> u32| files.iter().map(of).max().unwrap_or(0);
+    let last = files.iter().map(|f| f.last_us).max().unwrap_or(0);
+    let first: Nanos = iso(files.first().map_or(0, |f| f.first_us));
+    Series {
+        kind: id.kind,
+        symbol: id.symbol,
+        interval: id.interval.map(Interval::name),
+        files: files.len() as u64,
+        rows: files.iter().map(|f| f.rows).sum(),
+        first: first.to_string(),
+        last: iso(last).to_string(),
+        price_decimals: max(|f| f.decimals.price),
+        qty_decimals: max(|f| f.decimals.qty),
+        digest: series_digest(id, files),
+    }
+}

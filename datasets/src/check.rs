@@ -1,0 +1,186 @@
+//! The walk over all rows of a series in search of what is wrong with them.
+
+use serde::Serialize;
+
+use crate::DataError;
+use crate::import::iso;
+use crate::kind::{Interval, Kind, SeriesId};
+use crate::rows::{Row, RowDigest, columns};
+use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
+
+/// One sort of fault in a series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// `gap`, `duplicate`, `disorder`, `overlap`, `zero_volume`, `ohlc`, `digest` or `off_interval`.
+    pub what: &'static str,
+    /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
+    pub count: u64,
+    /// Time of the first, ISO-8601.
+    pub first: String,
+    /// The first one in words.
+    pub detail: String,
+    /// Whether it is a mere note: bars without volume are normal in a quiet market.
+    pub note: bool,
+}
+
+/// What a check found in one series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What its rows are.
+    pub kind: Kind,
+    /// Whose.
+    pub symbol: engine::Symbol,
+    /// Bar length.
+    pub interval: Option<&'static str>,
+    /// Rows read.
+    pub rows: u64,
+    /// What was found; empty if all is well.
+    pub findings: Vec<Finding>,
+}
+
+impl Check {
+    /// Whether nothing but notes was found.
+    pub fn is_clean(&self) -> bool {
+        self.findings.iter().all(|f| f.note)
+    }
+}
+
+/// All columns of the widest kind.
+const ALL: [usize; 6] = [0, 1, 2, 3, 4, 5];
+
+struct Walk {
+    id: SeriesId,
+    previous: Option<Row>,
+    findings: Vec<Finding>,
+}
+
+pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataError> {
+    let mut walk = Walk {
+        id: *id,
+        previous: None,
+        findings: Vec::new(),
+    };
+    let mut rows = 0;
+    let wanted = &ALL[..columns(id.kind).len()];
+    for (i, file) in files.iter().enumerate() {
+        if let Some(before) = files[..i].iter().find(|f| f.last_us >= file.first_us) {
+            let detail = format!("{} and {}", before.path.display(), file.path.display());
+            walk.found("overlap", 1, file.first_us, detail, false);
+            // Rows of overlapping files are not compared: the order between them means nothing.
+            walk.previous = None;
+        }
+        let mut digest = RowDigest::default();
+        let mut cursor = FileCursor::open(&file.path, wanted_static(wanted.len()), i64::MIN)?;
+        while cursor.read(BATCH_ROWS)? {
+            for at in 0..cursor.columns[0].len() {
+                let mut row = Row::default();
+                for (value, column) in row.iter_mut().zip(&cursor.columns) {
+                    *value = column[at];
+                }
+                digest.add(id.kind, &row, file.decimals);
+                walk.row(&row);
+                rows += 1;
+            }
+        }
+        if digest != file.digest {
+            let detail = format!("the rows of {} are not those imported", file.path.display());
+            walk.found("digest", 1, file.first_us, detail, false);
+        }
+    }
+    Ok(Check {
+        kind: id.kind,
+        symbol: id.symbol,
+        interval: id.interval.map(Interval::name),
+        rows,
+        findings: walk.findings,
+    })
+}
+
+fn wanted_static(width: usize) -> &'static [usize] {
+    const ALL_COLUMNS: &[usize] = &ALL;
+    &ALL_COLUMNS[..width]
+}
+
+impl Walk {
+    fn found(&mut self, what: &'static str, count: u64, at_us: i64, detail: String, note: bool) {
+        if let Some(finding) = self.findings.iter_mut().find(|f| f.what == what) {
+            finding.count += count;
+            return;
+        }
+        self.findings.push(Finding {
+            what,
+            count,
+            first: iso(at_us).to_string(),
+            detail,
+            note,
+        });
+    }
+
+    fn row(&mut self, row: &Row) {
+        let now = row[0];
+        let is_bar = self.id.kind.has_interval();
+        if is_bar {
+            let [_, open, high, low, close, volume] = *row;
+            if high < open.max(close) || low > open.min(close) || low <= 0 {
+                self.found(
+                    "ohlc",
+                    1,
+                    now,
+                    "the prices contradict each other".into(),
+                    false,
+                );
+            }
+            if self.id.kind == Kind::Klines && volume == 0 {
+                self.found("zero_volume", 1, now, "a bar without trades".into(), true);
+            }
+        }
+        if let Some(previous) = self.previous {
+            self.step(&previous, row);
+        }
+        self.previous = Some(*row);
+    }
+
+    fn step(&mut self, previous: &Row, row: &Row) {
+        let (before, now) = (previous[0], row[0]);
+        let kind = self.id.kind;
+        let twice = if kind == Kind::AggTrades {
+            row[1] == previous[1]
+        } else {
+            now == before
+        };
+        if twice {
+            return self.found("duplicate", 1, now, "the same row key twice".into(), false);
+        }
+        if now < before {
+            let detail = format!("after {}", iso(before));
+            return self.found("disorder", 1, now, detail, false);
+        }
+        let step = now - before;
+        if let Some(interval) = self.id.interval {
+            let interval = i64::from(interval.ms()) * 1_000;
+            if step % interval != 0 {
+                let detail = format!("{} us after the bar before", step);
+                self.found("off_interval", 1, now, detail, false);
+            } else if step > interval {
+                let missing = (step / interval - 1) as u64;
+                let detail = format!("{missing} bars missing after {}", iso(before));
+                self.found("gap", missing, before + interval, detail, false);
+            }
+        } else if kind == Kind::AggTrades && row[1] > previous[1] + 1 {
+            let missing = (row[1] - previous[1] - 1) as u64;
+            let detail = format!("{missing} ids missing after id {}", previous[1]);
+            self.found("gap", missing, now, detail, false);
+        } else if kind == Kind::FundingRate {
+            const HOUR_US: i64 = 3_600_000_000;
+            // A row without a stated interval is taken for Binance's default of 8 h; settlement
+            // times jitter by up to a minute, hence the rounding.
+            let stated = if row[2] > 0 { row[2] } else { 8 };
+            let hours = (step + HOUR_US / 2) / HOUR_US;
+            if hours > stated {
+                let missing = ((hours - 1) / stated) as u64;
+                let detail = format!("{hours} h after {}", iso(before));
+                self.found("gap", missing, now, detail, false);
+            }
+        }
+    }
+}

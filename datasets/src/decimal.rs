@@ -1,0 +1,69 @@
+//! Exact decimals as integers: a mantissa and its number of decimals, never a float.
+
+/// Most decimals a value may have; `10^18` is the largest power of ten in an `i64`.
+pub(crate) const DECIMALS_MAX: u32 = 18;
+
+/// `10^exponent`, or `None` if it does not fit.
+pub(crate) fn pow10(exponent: u32) -> Option<i64> {
+    10i64.checked_pow(exponent)
+}
+
+/// Parses `-12.340` as `(-1234, 2)`: zeros at the end of the fraction do not count. Exponents,
+/// NaN, infinities, signs without digits and values beyond 64 bits give `None`.
+pub(crate) fn parse(text: &[u8]) -> Option<(i64, u32)> {
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        _ => (false, text),
+    };
+    let point = digits.iter().position(|&b| b == b'.');
+    let (whole, mut fraction) = match point {
+        Some(at) => (&digits[..at], &digits[at + 1..]),
+        None => (digits, &digits[..0]),
+    };
+    if whole.is_empty() || (point.is_some() && fraction.is_empty()) {
+        return None;
+    }
+    while let Some((&last, rest)) = fraction.split_last() {
+        if last != b'0' {
+            break;
+        }
+        fraction = rest;
+    }
+    if fraction.len() > DECIMALS_MAX as usize {
+        return None;
+    }
+    let mut mantissa = 0i64;
+    for &b in whole.iter().chain(fraction) {
+        let digit = b.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        mantissa = mantissa.checked_mul(10)?.checked_add(i64::from(digit))?;
+    }
+    let signed = if negative { -mantissa } else { mantissa };
+    Some((signed, fraction.len() as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn decimals_are_exact() {
+        for (text, expected) in [
+            ("1", Some((1, 0))),
+            ("-12.340", Some((-1234, 2))),
+            ("0.00000001", Some((1, 8))),
+            ("19.0", Some((19, 0))),
+            ("1.", None),
+            (".5", None),
+            ("NaN", None),
+            ("1e-5", None),
+            ("", None),
+            ("-", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(parse(text.as_bytes()), expected, "{text}");
+        }
+    }
+}

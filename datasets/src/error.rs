@@ -1,0 +1,82 @@
+//! What can go wrong with market data, each with the file it went wrong in.
+
+use std::path::{Path, PathBuf};
+
+/// Why market data cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Its reason.
+        source: std::io::Error,
+    },
+    /// A file of the data set cannot be used.
+    #[error("{}: {reason}; import its source again with `qsim data import`", path.display())]
+    BadFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The folder holds no imported data.
+    #[error("{}: no imported market data here; run `qsim data import PATH --into {}`", path.display(), path.display())]
+    NoData {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A series was asked for that is not there.
+    #[error("{}: no series {series}; it holds {present}", path.display())]
+    NoSeries {
+        /// The data set.
+        path: PathBuf,
+        /// What was asked for.
+        series: String,
+        /// What there is.
+        present: String,
+    },
+    /// The grid of the run cannot hold the data.
+    #[error("{}: holds values with {found} {what} decimals, but the grid of {symbol} has {grid}; give it at least {found}", path.display())]
+    GridTooCoarse {
+        /// The file.
+        path: PathBuf,
+        /// Price or quantity.
+        what: &'static str,
+        /// Whose grid.
+        symbol: String,
+        /// Decimals of the data.
+        found: u32,
+        /// Decimals of the grid.
+        grid: u32,
+    },
+    /// Two files of a series cover the same time.
+    #[error("{} and {} overlap; remove one of them, or narrow the range", first.display(), second.display())]
+    Overlap {
+        /// The earlier file.
+        first: PathBuf,
+        /// The later file.
+        second: PathBuf,
+    },
+    /// The request makes no sense.
+    #[error("{0}")]
+    Misuse(String),
+}
+
+impl DataError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DataError + '_ {
+        move |source| DataError::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn bad(path: &Path, reason: impl ToString) -> DataError {
+        DataError::BadFile {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}

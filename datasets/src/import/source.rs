@@ -1,0 +1,136 @@
+//! Where the bytes come from: folders, zip archives with their checksums, plain csv files.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::Refusal;
+use super::csv_rows::{Outcome, Stop};
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
+/// All zip and csv files among `paths` and below, sorted. Named files of other types are refused.
+pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            walk(path, &mut files, refused);
+        } else if !path.exists() {
+            refuse(refused, path, "there is no such file or folder");
+        } else if has_extension(path, "zip") || has_extension(path, "csv") {
+            files.push(path.clone());
+        } else {
+            refuse(
+                refused,
+                path,
+                "neither zip nor csv; name files of those two types",
+            );
+        }
+    }
+    files.sort();
+    files.dedup();
+    files
+}
+
+fn refuse(refused: &mut Vec<Refusal>, path: &Path, reason: &str) {
+    refused.push(Refusal {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    });
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>, refused: &mut Vec<Refusal>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) => return refuse(refused, folder, &format!("cannot be read: {e}")),
+    };
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(e) => return refuse(refused, folder, &format!("cannot be read: {e}")),
+        };
+        let path = entry.path();
+        // Links to folders are not followed: they may lead in circles.
+        let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
+        if is_folder {
+            walk(&path, files, refused);
+        } else if has_extension(&path, "zip") || has_extension(&path, "csv") {
+            files.push(path);
+        }
+    }
+}
+
+/// Compares a zip with the `.CHECKSUM` file beside it.
+pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<(), String> {
+    if !has_extension(path, "zip") {
+        return Ok(());
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".CHECKSUM");
+    let text = match std::fs::read_to_string(&beside) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            notes.push("no .CHECKSUM beside it: its content is not verified".to_owned());
+            return Ok(());
+        }
+        Err(e) => return Err(format!("its .CHECKSUM cannot be read: {e}")),
+    };
+    let stated = text.split_whitespace().next().unwrap_or("").to_lowercase();
+    let unreadable = |e: std::io::Error| format!("cannot be read: {e}");
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        let length = file.read(&mut block).map_err(unreadable)?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(&block[..length]);
+    }
+    let found: String = hasher
+        .finalize()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    if found == stated {
+        return Ok(());
+    }
+    Err(format!(
+        "wrong checksum: SHA-256 is {found}, its .CHECKSUM says {stated}; download both again"
+    ))
+}
+
+/// Calls `read` on the csv in `path`, which is one or a zip that holds exactly one.
+pub(super) fn with_csv(
+    path: &Path,
+    read: &mut dyn FnMut(&mut dyn BufRead) -> Result<Outcome, Stop>,
+) -> Result<Outcome, Stop> {
+    let file = File::open(path).map_err(|e| Stop::Refused(format!("cannot be opened: {e}")))?;
+    if !has_extension(path, "zip") {
+        return read(&mut BufReader::with_capacity(1 << 16, file));
+    }
+    let corrupt = |e: zip::result::ZipError| {
+        Stop::Refused(format!("not a readable zip ({e}); download it again"))
+    };
+    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(corrupt)?;
+    let mut csvs = Vec::new();
+    for name in archive.file_names() {
+        let name = name.map_err(corrupt)?.into_owned();
+        if name.to_lowercase().ends_with(".csv") {
+            csvs.push(name);
+        }
+    }
+    let [name] = &csvs[..] else {
+        return Err(Stop::Refused(format!(
+            "holds {} csv files where one is expected; unpack it and import the csv files",
+            csvs.len()
+        )));
+    };
+    let entry = archive.by_name(name).map_err(corrupt)?;
+    read(&mut BufReader::with_capacity(1 << 16, entry))
+}

@@ -1,0 +1,447 @@
+//! Replay: imported series as one feed of events.
+//!
+//! Order of equal times: symbols in the order of the run; within a symbol the mark price first, then
+//! a closing bar and after it the next bar's first point, then trades of the tape, and funding last,
+//! because it settles on the mark of that instant.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use engine::{Feed, FeedError, Instrument, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots};
+use engine::{SymbolIndex, Trade, TradeOrigin};
+use serde::Serialize;
+
+use crate::DataError;
+use crate::bars::{BarMode, GridBar, expand, expand_mark};
+use crate::catalogue::Catalogue;
+use crate::decimal::pow10;
+use crate::import::iso;
+use crate::kind::{Kind, SeriesId};
+use crate::merge::{Merge, Source};
+use crate::rows::Decimals;
+use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
+
+/// Rows of bars expanded at a time: each becomes up to five events of 64 bytes.
+const BAR_ROWS: usize = 256;
+
+/// One series to replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Which.
+    pub series: SeriesId,
+    /// What becomes of its bars; without meaning for other kinds and for mark prices.
+    pub bars: BarMode,
+}
+
+/// The part of time to replay: from `from` to before `to`. A bar belongs to it if it opens in it
+/// and has closed by `to`, where its closing event then stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The first instant.
+    pub from: Nanos,
+    /// The first instant after it.
+    pub to: Nanos,
+}
+
+impl Range {
+    /// All there is.
+    pub const ALL: Range = Range {
+        from: Nanos(i64::MIN),
+        to: Nanos::NEVER,
+    };
+}
+
+/// What a feed replays, for the journal: data are referred to by digest and range, not copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// The series, in order of symbol and rank.
+    pub series: Vec<SeriesUse>,
+    /// BLAKE3 over all of the above: the market's identity.
+    pub digest: String,
+}
+
+/// One series of a feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SeriesUse {
+    /// Kind, symbol and interval.
+    pub series: String,
+    /// What becomes of its bars.
+    pub bars: Option<BarMode>,
+    /// Digest of the whole series.
+    pub series_digest: String,
+    /// Rows of the whole series.
+    pub series_rows: u64,
+    /// Start of the range, ISO-8601, or nothing.
+    pub from: Option<String>,
+    /// End of the range (exclusive), or nothing.
+    pub to: Option<String>,
+}
+
+/// Imported data as a market feed.
+pub struct ReplayFeed {
+    merge: Merge,
+    description: Description,
+    ends_at: Option<Nanos>,
+}
+
+impl ReplayFeed {
+    /// A feed of `requests` over `range`, on the grids of `instruments`, whose order is the order
+    /// of symbols.
+    pub fn open(
+        catalogue: &Catalogue,
+        instruments: &[Instrument],
+        requests: &[Request],
+        range: Range,
+    ) -> Result<ReplayFeed, DataError> {
+        if requests.is_empty() {
+            return Err(DataError::Misuse(
+                "a replay needs at least one series".into(),
+            ));
+        }
+        let mut plan = Vec::new();
+        for request in requests {
+            let symbol = request.series.symbol;
+            let Some(index) = instruments.iter().position(|i| i.symbol == symbol) else {
+                return Err(DataError::Misuse(format!(
+                    "{} is to be replayed, but the run has no symbol {symbol}",
+                    request.series
+                )));
+            };
+            let index = u16::try_from(index)
+                .map_err(|_| DataError::Misuse("more than 65,536 symbols".into()))?;
+            plan.push((index, rank(request.series.kind), *request));
+        }
+        // One order, whatever the order of the requests, so that the digest does not depend on it.
+        plan.sort_by_key(|(index, rank, r)| (*index, *rank, r.series));
+        if let Some(twice) = plan.windows(2).find(|w| w[0].2.series == w[1].2.series) {
+            return Err(DataError::Misuse(format!(
+                "{} is asked for twice",
+                twice[0].2.series
+            )));
+        }
+        check_one_path(&plan)?;
+
+        let mut sources: Vec<(Box<dyn Source>, u16, u8)> = Vec::new();
+        let mut uses = Vec::new();
+        let mut last_us = None;
+        for (index, rank, request) in plan {
+            let all = catalogue.files(&request.series)?;
+            let source =
+                SeriesSource::new(all, &instruments[index as usize], index, request, range)?;
+            last_us = last_us.max(source.last_us);
+            uses.push(describe(catalogue, &request, range)?);
+            sources.push((Box::new(source), index, rank));
+        }
+        let digest = digest_of(&uses)?;
+        Ok(ReplayFeed {
+            merge: Merge::new(sources),
+            description: Description {
+                series: uses,
+                digest,
+            },
+            ends_at: last_us.map(|us| iso(us).min(range.to)),
+        })
+    }
+
+    /// What it replays.
+    pub fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    /// The identity of what it replays.
+    pub fn digest(&self) -> &str {
+        &self.description.digest
+    }
+}
+
+impl Feed for ReplayFeed {
+    fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+        self.merge.next_batch(batch)
+    }
+
+    fn ends_at(&self) -> Option<Nanos> {
+        self.ends_at
+    }
+}
+
+fn rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::MarkPriceKlines => 0,
+        Kind::Klines => 1,
+        Kind::AggTrades => 2,
+        Kind::FundingRate => 3,
+    }
+}
+
+/// A symbol's prices may pass once only, or an exchange would fill orders twice.
+fn check_one_path(plan: &[(u16, u8, Request)]) -> Result<(), DataError> {
+    let tells_path = |r: &Request| match r.series.kind {
+        Kind::Klines => r.bars != BarMode::CloseOnly,
+        Kind::AggTrades => true,
+        Kind::MarkPriceKlines | Kind::FundingRate => false,
+    };
+    let mut telling = plan.iter().filter(|(_, _, r)| tells_path(r)).peekable();
+    while let Some((index, _, request)) = telling.next() {
+        if let Some((next, _, other)) = telling.peek()
+            && next == index
+        {
+            return Err(DataError::Misuse(format!(
+                "{} and {} would both move the price; replay the bars of one of them as CloseOnly",
+                request.series, other.series
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn describe(
+    catalogue: &Catalogue,
+    request: &Request,
+    range: Range,
+) -> Result<SeriesUse, DataError> {
+    let whole = catalogue.series(&request.series)?;
+    Ok(SeriesUse {
+        series: request.series.to_string(),
+        bars: (request.series.kind == Kind::Klines).then_some(request.bars),
+        series_digest: whole.digest,
+        series_rows: whole.rows,
+        from: (range.from != Range::ALL.from).then(|| range.from.to_string()),
+        to: (range.to != Range::ALL.to).then(|| range.to.to_string()),
+    })
+}
+
+fn digest_of(uses: &[SeriesUse]) -> Result<String, DataError> {
+    let text = serde_json::to_vec(uses)
+        .map_err(|e| DataError::Misuse(format!("a description cannot be written: {e}")))?;
+    Ok(blake3::hash(&text).to_hex().to_string())
+}
+
+/// The columns that replay needs, per kind.
+fn wanted(kind: Kind) -> &'static [usize] {
+    match kind {
+        Kind::Klines => &[0, 1, 2, 3, 4, 5],
+        Kind::MarkPriceKlines => &[0, 1, 2, 3, 4],
+        Kind::AggTrades => &[0, 2, 3, 4],
+        Kind::FundingRate => &[0, 1],
+    }
+}
+
+/// Factors from a file's integers to the grid's.
+#[derive(Clone, Copy)]
+struct Scale {
+    price: i64,
+    qty: i64,
+}
+
+impl Scale {
+    fn new(file: &FileInfo, instrument: &Instrument) -> Result<Scale, DataError> {
+        // Funding rates live on a fixed grid of 1e-8, whatever the symbol's.
+        let grid = match file.series.kind {
+            Kind::FundingRate => Decimals { price: 8, qty: 0 },
+            _ => Decimals {
+                price: instrument.price_decimals,
+                qty: instrument.qty_decimals,
+            },
+        };
+        let factor = |what, found: u32, grid: u32| {
+            let coarse = DataError::GridTooCoarse {
+                path: file.path.clone(),
+                what,
+                symbol: instrument.symbol.to_string(),
+                found,
+                grid,
+            };
+            let missing = grid.checked_sub(found).ok_or(coarse)?;
+            pow10(missing)
+                .ok_or_else(|| DataError::Misuse(format!("a grid of {grid} {what} decimals")))
+        };
+        Ok(Scale {
+            price: factor("price", file.decimals.price, grid.price)?,
+            qty: factor("quantity", file.decimals.qty, grid.qty)?,
+        })
+    }
+}
+
+/// One series: its files one after the other.
+struct SeriesSource {
+    kind: Kind,
+    symbol: SymbolIndex,
+    interval_ms: u32,
+    bars: BarMode,
+    range: Range,
+    files: VecDeque<(PathBuf, Scale)>,
+    open: Option<(PathBuf, FileCursor, Scale)>,
+    last_us: Option<i64>,
+}
+
+impl SeriesSource {
+    fn new(
+        all: &[FileInfo],
+        instrument: &Instrument,
+        index: u16,
+        request: Request,
+        range: Range,
+    ) -> Result<SeriesSource, DataError> {
+        let in_range: Vec<&FileInfo> = all
+            .iter()
+            .filter(|f| iso(f.last_us) >= range.from && iso(f.first_us) < range.to)
+            .collect();
+        let mut files = VecDeque::new();
+        for (i, file) in in_range.iter().enumerate() {
+            if let Some(first) = in_range[..i].iter().find(|f| f.last_us >= file.first_us) {
+                // Trades of one instant may be split over two files; bars and rates may not.
+                let touches = first.last_us == file.first_us;
+                if !(touches && file.series.kind == Kind::AggTrades) {
+                    return Err(DataError::Overlap {
+                        first: first.path.clone(),
+                        second: file.path.clone(),
+                    });
+                }
+            }
+            files.push_back((file.path.clone(), Scale::new(file, instrument)?));
+        }
+        let interval_ms = request.series.interval.map_or(0, |i| i.ms());
+        let close_us = i64::from(interval_ms) * 1_000;
+        Ok(SeriesSource {
+            kind: request.series.kind,
+            symbol: SymbolIndex(index),
+            interval_ms,
+            bars: request.bars,
+            range,
+            files,
+            open: None,
+            last_us: in_range.iter().map(|f| f.last_us + close_us).max(),
+        })
+    }
+
+    /// Loads the next batch of rows; false at the end.
+    fn read(&mut self) -> Result<bool, DataError> {
+        let rows = match self.kind {
+            Kind::Klines | Kind::MarkPriceKlines => BAR_ROWS,
+            Kind::AggTrades | Kind::FundingRate => BATCH_ROWS,
+        };
+        loop {
+            if self.open.is_none() {
+                let Some((path, scale)) = self.files.pop_front() else {
+                    return Ok(false);
+                };
+                let from_us = self.range.from.0.div_euclid(1_000);
+                let cursor = FileCursor::open(&path, wanted(self.kind), from_us)?;
+                self.open = Some((path, cursor, scale));
+            }
+            if let Some((_, cursor, _)) = &mut self.open
+                && cursor.read(rows)?
+            {
+                return Ok(true);
+            }
+            self.open = None;
+        }
+    }
+
+    fn convert(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), DataError> {
+        let Some((path, cursor, scale)) = &self.open else {
+            return Ok(());
+        };
+        let (symbol, range, columns) = (self.symbol, self.range, &cursor.columns[..]);
+        let converted = match (self.kind, columns) {
+            (Kind::AggTrades, [time, price, qty, maker]) => {
+                trades([time, price, qty, maker], *scale, symbol, range, batch)
+            }
+            (Kind::FundingRate, [time, rate]) => {
+                let mut all = time.iter().zip(rate);
+                all.try_for_each(|(&us, &rate)| {
+                    let time = iso(us);
+                    if (range.from..range.to).contains(&time) {
+                        batch.push(MarketEvent {
+                            time,
+                            symbol,
+                            data: MarketData::FundingRate(rate.checked_mul(scale.price)?),
+                        });
+                    }
+                    Some(())
+                })
+            }
+            (_, [time, rest @ ..]) => self.bars(time, rest, *scale, batch),
+            _ => None,
+        };
+        converted.ok_or_else(|| {
+            DataError::bad(path, "a value does not fit 64 bits on the grid of the run")
+        })
+    }
+
+    fn bars(
+        &self,
+        time: &[i64],
+        rest: &[Vec<i64>],
+        scale: Scale,
+        batch: &mut Vec<MarketEvent>,
+    ) -> Option<()> {
+        let span = Nanos::from_millis(i64::from(self.interval_ms));
+        for (at, &us) in time.iter().enumerate() {
+            let open_time = iso(us);
+            if open_time < self.range.from || open_time.saturating_add(span) > self.range.to {
+                continue;
+            }
+            let price = |column: usize| rest.get(column)?.get(at)?.checked_mul(scale.price);
+            let mut bar = GridBar {
+                open_time,
+                open: price(0)?,
+                high: price(1)?,
+                low: price(2)?,
+                close: price(3)?,
+                volume: 0,
+            };
+            if self.kind == Kind::MarkPriceKlines {
+                expand_mark(&bar, self.symbol, self.interval_ms, batch);
+            } else {
+                bar.volume = rest.get(4)?.get(at)?.checked_mul(scale.qty)?;
+                expand(&bar, self.symbol, self.interval_ms, self.bars, batch);
+            }
+        }
+        Some(())
+    }
+}
+
+/// The hot loop: columns to trades. `None` if a value overflows.
+fn trades(
+    [time, price, qty, maker]: [&[i64]; 4],
+    scale: Scale,
+    symbol: SymbolIndex,
+    range: Range,
+    batch: &mut Vec<MarketEvent>,
+) -> Option<()> {
+    // Rows are in order, so the range is one slice of them.
+    let start = time.partition_point(|&us| iso(us) < range.from);
+    let end = time.partition_point(|&us| iso(us) < range.to);
+    let rows = time.get(start..end)?.iter().zip(price.get(start..end)?);
+    let rest = qty.get(start..end)?.iter().zip(maker.get(start..end)?);
+    let mut fits = true;
+    batch.extend(rows.zip(rest).map(|((&us, &price), (&qty, &maker))| {
+        let (price, lost) = price.overflowing_mul(scale.price);
+        let (qty, lost_too) = qty.overflowing_mul(scale.qty);
+        fits &= !lost & !lost_too;
+        MarketEvent {
+            time: Nanos(us.wrapping_mul(1_000)),
+            symbol,
+            data: MarketData::Trade(Trade {
+                price: PriceTicks(price),
+                qty: QtyLots(qty),
+                buyer_is_maker: maker != 0,
+                origin: TradeOrigin::Tape,
+            }),
+        }
+    }));
+    fits.then_some(())
+}
+
+impl Source for SeriesSource {
+    fn fill(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+        batch.clear();
+        let fault = |e: DataError| FeedError(e.to_string());
+        // A batch of rows outside the range leaves nothing: go on until there is something.
+        while batch.is_empty() && self.read().map_err(fault)? {
+            self.convert(batch).map_err(fault)?;
+        }
+        Ok(())
+    }
+}

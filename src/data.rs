@@ -1,0 +1,199 @@
+//! `qsim data`: import market data, list what is there, check it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::Table;
+use datasets::DataError;
+use datasets::catalogue::Catalogue;
+use datasets::import::import;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+/// Arguments of `qsim data`.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    #[command(subcommand)]
+    command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// Import Binance archives (zip with .CHECKSUM, or csv) into a data set.
+    Import {
+        /// Files or folders; folders with everything below them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// The folder of the data set.
+        #[arg(long)]
+        into: PathBuf,
+        /// How to print the result.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// List the series of a data set.
+    List {
+        /// The folder of the data set.
+        data: PathBuf,
+        /// How to print the result.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Read every row of a data set and report gaps, duplicates and contradictions.
+    Check {
+        /// The folder of the data set.
+        data: PathBuf,
+        /// How to print the result.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One JSON object a line.
+    Json,
+    /// A table for people.
+    Table,
+}
+
+const FOUND: u8 = 1;
+const REFUSED: u8 = 2;
+
+/// Runs `qsim data`: 0 if all is well, 1 if a check found something, 2 if something was refused.
+pub fn run(args: DataArgs) -> ExitCode {
+    let result = match args.command {
+        DataCommand::Import {
+            paths,
+            into,
+            format,
+        } => run_import(&paths, &into, format),
+        DataCommand::List { data, format } => run_list(&data, format),
+        DataCommand::Check { data, format } => run_check(&data, format),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+/// Prints a line; a reader that closed the pipe has seen enough, which is no fault.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), DataError> {
+    let text = serde_json::to_string(value)
+        .map_err(|e| DataError::Misuse(format!("the result cannot be printed: {e}")))?;
+    print(&text);
+    Ok(())
+}
+
+fn run_import(paths: &[PathBuf], into: &Path, format: Format) -> Result<u8, DataError> {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} files  {wide_msg}") {
+        bar.set_style(style);
+    }
+    let report = import(paths, into, &|progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+        let name = progress.path.file_name().unwrap_or_default();
+        bar.set_message(name.to_string_lossy().into_owned());
+    })?;
+    bar.finish_and_clear();
+    for note in &report.notes {
+        eprintln!("note: {}: {}", note.path.display(), note.text);
+    }
+    for refusal in &report.refused {
+        eprintln!("refused: {}: {}", refusal.path.display(), refusal.reason);
+    }
+    match format {
+        Format::Json => print_json(&report)?,
+        Format::Table => print(&format!(
+            "{} files, {} rows into {}; {} refused; data set {}",
+            report.files,
+            report.rows,
+            into.display(),
+            report.refused.len(),
+            if report.digest.is_empty() {
+                "empty"
+            } else {
+                &report.digest
+            },
+        )),
+    }
+    Ok(if report.refused.is_empty() {
+        0
+    } else {
+        REFUSED
+    })
+}
+
+fn run_list(data: &Path, format: Format) -> Result<u8, DataError> {
+    let list = Catalogue::open(data)?.list();
+    if format == Format::Json {
+        list.iter().try_for_each(print_json)?;
+        return Ok(0);
+    }
+    let mut table = Table::new();
+    table.set_header([
+        "kind", "symbol", "interval", "files", "rows", "first", "last", "decimals", "digest",
+    ]);
+    for s in list {
+        table.add_row([
+            s.kind.name().to_owned(),
+            s.symbol.to_string(),
+            s.interval.unwrap_or("").to_owned(),
+            s.files.to_string(),
+            s.rows.to_string(),
+            s.first,
+            s.last,
+            format!("{}/{}", s.price_decimals, s.qty_decimals),
+            s.digest.chars().take(12).collect(),
+        ]);
+    }
+    print(&table.to_string());
+    Ok(0)
+}
+
+fn run_check(data: &Path, format: Format) -> Result<u8, DataError> {
+    let checks = Catalogue::open(data)?.check()?;
+    let clean = checks.iter().all(datasets::catalogue::Check::is_clean);
+    let code = if clean { 0 } else { FOUND };
+    if format == Format::Json {
+        checks.iter().try_for_each(print_json)?;
+        return Ok(code);
+    }
+    let mut table = Table::new();
+    table.set_header([
+        "kind", "symbol", "interval", "rows", "finding", "count", "first", "detail",
+    ]);
+    for c in checks {
+        let head = [
+            c.kind.name().to_owned(),
+            c.symbol.to_string(),
+            c.interval.unwrap_or("").to_owned(),
+            c.rows.to_string(),
+        ];
+        if c.findings.is_empty() {
+            let fine = ["fine", "", "", ""].map(str::to_owned);
+            table.add_row(head.iter().cloned().chain(fine));
+        }
+        for f in c.findings {
+            let what = if f.note {
+                format!("{} (note)", f.what)
+            } else {
+                f.what.to_owned()
+            };
+            let rest = [what, f.count.to_string(), f.first, f.detail];
+            table.add_row(head.iter().cloned().chain(rest));
+        }
+    }
+    print(&table.to_string());
+    Ok(code)
+}
