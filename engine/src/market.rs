@@ -175,3 +175,12 @@ pub trait Feed {
         None
     }
 }
+
+impl<F: Feed + ?Sized> Feed for Box<F> {
+    fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+        (**self).next_batch(batch)
+    }
+    fn ends_at(&self) -> Option<Nanos> {
+        (**self).ends_at()
+    }
+}

@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Scenarios: reading the files, putting market, exchange and pipeline together, running them, checking
+//! what was expected, and replaying journals.
+
+mod error;
+mod expect;
+mod file;
+mod market;
+mod run;
+mod text;
+mod venue;
+
+pub use error::ScenarioError;
+pub use expect::{Expectation, Failure, Figures};
+pub use file::{Account, Expected, Links, Market, Recorded, Scenario, Venue, find};
+pub use run::{
+    NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, replay, run, services_of,
+};
+
+/// The scenario that comes with the program: a synthetic market with a flash crash.
+pub fn embedded() -> Result<Scenario, ScenarioError> {
+    Scenario::parse("flash_crash.toml", include_str!("../flash_crash.toml"))
+}

@@ -1,0 +1,128 @@
+//! The scenario's market: its grids, its feed and its identity.
+
+use std::path::Path;
+
+use datasets::catalogue::Catalogue;
+use datasets::replay::{Range, ReplayFeed, Request};
+use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
+use datasets::{BarMode, Interval, Kind, SeriesId};
+use engine::{Feed, Instrument, Nanos};
+use serde_json::{Value as Json, json};
+use sim_exchange::RuleBook;
+
+use crate::{Recorded, Scenario, ScenarioError};
+
+/// A market that is ready to be replayed.
+pub(crate) struct OpenMarket {
+    pub(crate) feed: Box<dyn Feed + Send>,
+    pub(crate) instruments: Vec<Instrument>,
+    /// First instant and first instant after the end.
+    pub(crate) range: (Nanos, Nanos),
+    /// What identifies it, for the journal's header.
+    pub(crate) identity: Json,
+    /// Whether the feed tells funding rates.
+    pub(crate) tells_funding: bool,
+}
+
+impl Scenario {
+    /// First instant and first instant after the end.
+    pub fn range(&self) -> Result<(Nanos, Nanos), String> {
+        match (&self.market.synthetic, &self.market.recorded) {
+            (Some(synthetic), _) => Ok(range_of(synthetic)),
+            (None, Some(recorded)) => recorded.range(),
+            (None, None) => Err("[market] needs one of `synthetic` and `recorded`".into()),
+        }
+    }
+
+    /// Length of the run in virtual seconds.
+    pub fn virtual_seconds(&self) -> Result<u64, String> {
+        let (from, to) = self.range()?;
+        Ok((to - from).secs().max(0) as u64)
+    }
+}
+
+fn range_of(synthetic: &SyntheticConfig) -> (Nanos, Nanos) {
+    let from = Nanos::from_millis(synthetic.start_ms);
+    (from, from.saturating_add(Nanos::from_secs(60 * i64::from(synthetic.minutes))))
+}
+
+/// Opens the market of the scenario; recorded ones from the data set in the folder `data`.
+pub(crate) fn open(
+    scenario: &Scenario, rules: &RuleBook, data: Option<&Path>,
+) -> Result<OpenMarket, ScenarioError> {
+    let origin = &scenario.name;
+    let build = |problem: String| ScenarioError::Build { origin: origin.clone(), problem };
+    if let Some(recorded) = &scenario.market.recorded {
+        let Some(data) = data else {
+            return Err(ScenarioError::NoData { origin: origin.clone() });
+        };
+        return open_recorded(recorded, rules, data).map_err(build);
+    }
+    let Some(synthetic) = &scenario.market.synthetic else {
+        return Err(build("[market] needs one of `synthetic` and `recorded`".into()));
+    };
+    let feed = SyntheticFeed::new(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
+    let identity = json!({ "synthetic": feed.digest() });
+    Ok(OpenMarket {
+        feed: Box::new(feed),
+        instruments: synthetic.instruments(),
+        range: range_of(synthetic),
+        identity,
+        tells_funding: synthetic.funding.is_some(),
+    })
+}
+
+fn open_recorded(
+    recorded: &Recorded, rules: &RuleBook, data: &Path,
+) -> Result<OpenMarket, String> {
+    let (from, to) = recorded.range()?;
+    let catalogue = Catalogue::open(data).map_err(|error| error.to_string())?;
+    let mut requests = Vec::new();
+    let mut instruments = Vec::new();
+    let interval = |name: &str, text: &str| {
+        Interval::named(text).ok_or_else(|| {
+            format!("[market.recorded] {name} = {text:?} is no interval of Binance's, such as 1m or 1h")
+        })
+    };
+    for &symbol in &recorded.symbols {
+        let of = |kind, interval| SeriesId { kind, symbol, interval };
+        let trades = match &recorded.bars {
+            Some(bars) => of(Kind::Klines, Some(interval("bars", bars)?)),
+            None => of(Kind::AggTrades, None),
+        };
+        let mut series = vec![trades];
+        if recorded.funding {
+            series.push(of(Kind::FundingRate, None));
+        }
+        if let Some(bars) = &recorded.mark_bars {
+            series.push(of(Kind::MarkPriceKlines, Some(interval("mark_bars", bars)?)));
+        }
+        let own = rules.for_symbol(symbol, from).map_err(|error| error.to_string())?;
+        let mut instrument = Instrument {
+            symbol,
+            price_decimals: own.price_precision,
+            qty_decimals: own.quantity_precision,
+        };
+        for series in series {
+            // Market data may be finer than the order tick: the grid is as fine as the finest of them.
+            if series.kind != Kind::FundingRate {
+                let found = catalogue.series(&series).map_err(|error| error.to_string())?;
+                instrument.price_decimals = instrument.price_decimals.max(found.price_decimals);
+                instrument.qty_decimals = instrument.qty_decimals.max(found.qty_decimals);
+            }
+            requests.push(Request { series, bars: BarMode::Points });
+        }
+        instruments.push(instrument);
+    }
+    let range = Range { from, to };
+    let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range)
+        .map_err(|error| error.to_string())?;
+    let identity = serde_json::to_value(feed.describe()).map_err(|error| error.to_string())?;
+    Ok(OpenMarket {
+        feed: Box::new(feed),
+        instruments,
+        range: (from, to),
+        identity,
+        tells_funding: recorded.funding,
+    })
+}

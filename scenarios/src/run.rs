@@ -1,0 +1,239 @@
+//! Runs a scenario, or a journal again.
+
+use std::path::{Path, PathBuf};
+
+use engine::{
+    Compare, Difference, DigestOnly, FileSink, JournalError, JournalFile, JournalSink, Kernel,
+    KernelConfig, MemoryBus, Nanos, RunError, ServiceId,
+};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use sim_exchange::{RuleBook, SimExchange};
+
+use crate::{Failure, Figures, Scenario, ScenarioError, market};
+
+/// Slices of a run between two reports of progress.
+const SLICES: i64 = 200;
+
+type Run = Kernel<SimExchange, Box<dyn engine::Feed + Send>>;
+
+/// How a scenario ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// All expectations hold.
+    Pass,
+    /// At least one does not.
+    Fail,
+    /// It could not be run.
+    Error,
+}
+
+/// Hears how far a run has come. Called from the threads of the runs.
+pub trait Progress: Sync {
+    /// A run has advanced by so many virtual seconds and handled so many events; it stands at `now`.
+    fn advanced(&self, virtual_seconds: u64, events: u64, now: Nanos);
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn advanced(&self, _: u64, _: u64, _: Nanos) {}
+}
+
+/// Where a run finds its data and leaves its journal.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Folder with imported market data.
+    pub data: Option<PathBuf>,
+    /// Folder for journals; none are written without it.
+    pub journals: Option<PathBuf>,
+}
+
+/// A finished run.
+#[derive(Clone, Debug)]
+pub struct ScenarioReport {
+    /// Whether the expectations hold.
+    pub verdict: Verdict,
+    /// BLAKE3 of the journal's entries, in hex: the run's identity.
+    pub digest: String,
+    /// Events handled: market events and inputs of services.
+    pub events: u64,
+    /// Length of the run.
+    pub virtual_seconds: f64,
+    /// Expectations that do not hold.
+    pub failed: Vec<Failure>,
+    /// All figures.
+    pub figures: Figures,
+    /// What was noticed.
+    pub warnings: Vec<String>,
+    /// What was assumed.
+    pub assumptions: Vec<String>,
+    /// The journal, if one was written.
+    pub journal: Option<PathBuf>,
+}
+
+/// A journal that was run again.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// The recorded digest.
+    pub digest: String,
+    /// The recorded number of entries.
+    pub entries: u64,
+    /// Where replay and recording part, if they do.
+    pub difference: Option<Difference>,
+}
+
+/// Everything of a run but its sink.
+struct Prepared {
+    scenario: Scenario,
+    market: market::OpenMarket,
+    exchange: SimExchange,
+    members: Vec<engine::Member>,
+    warnings: Vec<String>,
+    assumptions: Vec<String>,
+}
+
+impl Prepared {
+    fn new(scenario: &Scenario, data: Option<&Path>) -> Result<Prepared, ScenarioError> {
+        let build = |problem: String| ScenarioError::Build { origin: scenario.name.clone(), problem };
+        let rules = RuleBook::embedded().map_err(|error| build(error.to_string()))?;
+        let market = market::open(scenario, &rules, data)?;
+        let exchange = crate::venue::build(scenario, &market).map_err(build)?;
+        let members = pipeline::chain(&scenario.pipeline, &market.instruments)
+            .map_err(|error| build(error.to_string()))?;
+        Ok(Prepared {
+            scenario: scenario.clone(),
+            warnings: exchange.warnings().to_vec(),
+            assumptions: exchange.assumptions(),
+            market,
+            exchange,
+            members,
+        })
+    }
+
+    fn header(&self) -> Json {
+        json!({
+            "qsim": env!("CARGO_PKG_VERSION"),
+            "scenario": self.scenario,
+            "market": self.market.identity,
+            "services": self.services(),
+        })
+    }
+
+    fn services(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.name.clone()).collect()
+    }
+
+    fn start(self, sink: Box<dyn JournalSink>) -> (Run, (Nanos, Nanos)) {
+        let config = KernelConfig {
+            seed: self.scenario.seed,
+            start: self.market.range.0,
+            instruments: self.market.instruments,
+            link: self.scenario.links.streams(),
+            links: Default::default(),
+            call_link: self.scenario.links.calls(),
+            feed_latency: Nanos::from_micros(self.scenario.links.feed_latency_us),
+        };
+        let bus = Box::new(MemoryBus::new());
+        let kernel = Kernel::new(config, bus, self.exchange, self.market.feed, self.members, sink);
+        (kernel, self.market.range)
+    }
+}
+
+/// Runs a scenario to its end and checks what it expects.
+pub fn run(
+    scenario: &Scenario, options: &RunOptions, progress: &dyn Progress,
+) -> Result<ScenarioReport, ScenarioError> {
+    let prepared = Prepared::new(scenario, options.data.as_deref())?;
+    let journal = options.journals.as_ref().map(|folder| {
+        folder.join(format!("{}-{}.journal", scenario.name, scenario.seed))
+    });
+    let sink: Box<dyn JournalSink> = match &journal {
+        Some(path) => Box::new(FileSink::create(path, &prepared.header())?),
+        None => Box::new(DigestOnly),
+    };
+    let (warnings, assumptions) = (prepared.warnings.clone(), prepared.assumptions.clone());
+    let (mut kernel, range) = prepared.start(sink);
+    let run_error = |source| ScenarioError::Run { origin: scenario.name.clone(), source };
+    let footer = drive(&mut kernel, range, progress).map_err(run_error)?;
+    let figures = figures(&kernel);
+    let failed: Vec<Failure> =
+        scenario.expect.iter().filter_map(|expectation| expectation.check(&figures)).collect();
+    let counts = kernel.counts();
+    Ok(ScenarioReport {
+        verdict: if failed.is_empty() { Verdict::Pass } else { Verdict::Fail },
+        digest: footer.digest_hex(),
+        events: counts.market + counts.handled,
+        virtual_seconds: (range.1 - range.0).as_secs_f64(),
+        failed,
+        figures,
+        warnings: [warnings, crate::venue::warnings_after(kernel.exchange())].concat(),
+        assumptions,
+        journal,
+    })
+}
+
+/// Runs a journal again, from the journal and the data alone.
+pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioError> {
+    let file = JournalFile::open(path)?;
+    let format = |problem: String| JournalError::Format { path: path.to_owned(), problem };
+    let scenario = file.header().get("scenario").cloned().unwrap_or_default();
+    let scenario: Scenario = serde_json::from_value(scenario).map_err(|error| {
+        format(format!("its scenario cannot be read ({error}); replay it with the qsim that recorded it"))
+    })?;
+    let prepared = Prepared::new(&scenario, data)?;
+    if file.header().get("market") != Some(&prepared.market.identity) {
+        return Err(format(
+            "the market data is not that of the recording (its digest differs); give the folder with the same data as --data".into(),
+        )
+        .into());
+    }
+    let (digest, entries) = (file.footer().digest_hex(), file.footer().entries);
+    let compare = Compare::new(file, prepared.services())?;
+    let (mut kernel, range) = prepared.start(Box::new(compare));
+    let difference = match drive(&mut kernel, range, &NoProgress) {
+        Ok(_) => None,
+        Err(RunError::Journal(JournalError::Differs(difference))) => Some(*difference),
+        Err(source) => return Err(ScenarioError::Run { origin: scenario.name, source }),
+    };
+    Ok(Replayed { digest, entries, difference })
+}
+
+/// Names of the services, from a journal's header.
+pub fn services_of(header: &Json) -> Vec<String> {
+    let names = header.get("services").and_then(Json::as_array).into_iter().flatten();
+    names.filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
+fn drive(
+    kernel: &mut Run, (from, to): (Nanos, Nanos), progress: &dyn Progress,
+) -> Result<engine::JournalFooter, RunError> {
+    let mut events_before = 0;
+    for slice in 1..=SLICES {
+        let span = i128::from(to.0 - from.0);
+        let at = |slice: i64| from + Nanos((span * i128::from(slice) / i128::from(SLICES)) as i64);
+        kernel.run_until(at(slice))?;
+        let counts = kernel.counts();
+        let events = counts.market + counts.handled;
+        let seconds = (at(slice).secs() - at(slice - 1).secs()).max(0) as u64;
+        progress.advanced(seconds, events - events_before, kernel.now());
+        events_before = events;
+    }
+    kernel.finish()
+}
+
+/// The figures of a finished run: the exchange's own, and every counter as `service.counter`.
+fn figures(kernel: &Run) -> Figures {
+    let mut figures = crate::venue::figures(kernel.exchange());
+    for (place, name) in kernel.services().iter().enumerate() {
+        let counters = kernel.counters(ServiceId(place as u16)).into_iter().flatten();
+        for (counter, value) in counters {
+            figures.insert(format!("{name}.{counter}"), Decimal::from(*value));
+        }
+    }
+    figures
+}
