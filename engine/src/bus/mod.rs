@@ -6,7 +6,7 @@
 mod memory;
 mod message;
 
-pub use memory::MemoryBus;
+pub use memory::{MemoryBus, RedisReply};
 pub use message::{Body, Envelope, Enveloped, Fields, Message};
 
 use std::fmt;

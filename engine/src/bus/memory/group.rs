@@ -18,6 +18,8 @@ pub(crate) struct Pending {
 pub(crate) struct Consumer {
     pub(crate) name: String,
     pub(crate) pending: u64,
+    /// DELCONSUMER took it; its place stays, because pending entries know consumers by place.
+    pub(crate) deleted: bool,
 }
 
 /// A group. The pending list is sorted by id: new entries go to its end, and most acknowledgements take
@@ -45,10 +47,15 @@ impl Group {
     /// The consumer's place; it is made when it is new.
     pub(crate) fn consumer(&mut self, name: &str) -> u32 {
         if let Some(place) = self.consumers.iter().position(|c| c.name == name) {
+            self.consumers[place].deleted = false;
             return place as u32;
         }
-        self.consumers.push(Consumer { name: name.to_owned(), pending: 0 });
+        self.consumers.push(Consumer { name: name.to_owned(), pending: 0, deleted: false });
         (self.consumers.len() - 1) as u32
+    }
+
+    pub(crate) fn consumers_alive(&self) -> usize {
+        self.consumers.iter().filter(|c| !c.deleted).count()
     }
 
     pub(crate) fn find(&self, id: EntryId) -> Result<usize, usize> {
@@ -91,5 +98,15 @@ impl Group {
         pending.deliveries += 1;
         self.consumers[old as usize].pending -= 1;
         self.consumers[consumer as usize].pending += 1;
+    }
+
+    /// DELCONSUMER: its pending entries are forgotten; answers how many.
+    pub(crate) fn delete_consumer(&mut self, name: &str) -> u64 {
+        let Some(place) = self.consumers.iter().position(|c| c.name == name && !c.deleted) else {
+            return 0;
+        };
+        self.pending.retain(|p| p.consumer as usize != place);
+        self.consumers[place].deleted = true;
+        std::mem::take(&mut self.consumers[place].pending)
     }
 }

@@ -40,7 +40,11 @@ impl MemoryBus {
         self.keys.put(key, Slot { value, expires: deadline(now, life) });
     }
 
-    fn list(&mut self, now: Nanos, key: &str) -> Result<&mut std::collections::VecDeque<Vec<u8>>> {
+    pub(super) fn list(
+        &mut self,
+        now: Nanos,
+        key: &str,
+    ) -> Result<&mut std::collections::VecDeque<Vec<u8>>> {
         match &mut self.keys.get_or(now, key, || Value::List(Default::default())).value {
             Value::List(list) => Ok(list),
             _ => wrong_type(key),
@@ -110,7 +114,8 @@ impl Bus for MemoryBus {
         count: usize,
         out: &mut Vec<Entry>,
     ) -> Result<EntryId> {
-        self.group_auto_claim(now, stream, group, consumer, min_idle, start, count, out)
+        self.claim_idle(now, stream, group, consumer, min_idle, start, count, out)
+            .map(|(next, _)| next)
     }
     fn xinfo_groups(&mut self, now: Nanos, stream: &str) -> Result<Vec<GroupInfo>> {
         self.groups_info(now, stream)

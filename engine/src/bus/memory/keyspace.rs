@@ -6,7 +6,11 @@ use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
 use super::stream::Stream;
+use super::zset::SortedSet;
 use crate::{BusError, Nanos, Record};
+
+/// The fields of a hash, in the order in which they came.
+pub(crate) type Hash = IndexMap<String, Vec<u8>, FxBuildHasher>;
 
 /// What a key holds.
 #[derive(Debug)]
@@ -14,11 +18,12 @@ pub(crate) enum Value {
     Text(Vec<u8>),
     /// A string: the JSON of a record.
     Json(Box<dyn Record>),
-    Hash(IndexMap<String, Vec<u8>, FxBuildHasher>),
+    Hash(Hash),
     /// A hash: the fields of a record.
     Record(Box<dyn Record>),
     List(VecDeque<Vec<u8>>),
     Set(IndexSet<Vec<u8>, FxBuildHasher>),
+    Sorted(SortedSet),
     Stream(Box<Stream>),
 }
 
@@ -31,6 +36,7 @@ impl Clone for Value {
             Value::Record(record) => Value::Record(record.clone_record()),
             Value::List(list) => Value::List(list.clone()),
             Value::Set(set) => Value::Set(set.clone()),
+            Value::Sorted(set) => Value::Sorted(set.clone()),
             Value::Stream(stream) => Value::Stream(stream.clone()),
         }
     }
@@ -123,7 +129,7 @@ pub(crate) fn hash<'a>(
     keys: &'a mut Keyspace,
     now: Nanos,
     key: &str,
-) -> Result<Option<&'a mut IndexMap<String, Vec<u8>, FxBuildHasher>>, BusError> {
+) -> Result<Option<&'a mut Hash>, BusError> {
     let Some(slot) = keys.get(now, key) else { return Ok(None) };
     if let Value::Record(record) = &slot.value {
         let mut fields = IndexMap::default();
@@ -143,7 +149,7 @@ pub(crate) fn hash_or_new<'a>(
     keys: &'a mut Keyspace,
     now: Nanos,
     key: &str,
-) -> Result<&'a mut IndexMap<String, Vec<u8>, FxBuildHasher>, BusError> {
+) -> Result<&'a mut Hash, BusError> {
     keys.get_or(now, key, || Value::Hash(IndexMap::default()));
     match hash(keys, now, key)? {
         Some(hash) => Ok(hash),

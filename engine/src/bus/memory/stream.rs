@@ -122,7 +122,10 @@ impl Stream {
 
     /// Whether an entry at or after `from` may have been deleted, so that counts cannot be trusted.
     pub(crate) fn has_tombstones_after(&self, from: EntryId) -> bool {
-        !self.entries.is_empty() && self.max_deleted != EntryId::ZERO && self.max_deleted >= from
+        !self.entries.is_empty()
+            && self.max_deleted != EntryId::ZERO
+            && self.first_id() <= self.max_deleted
+            && from <= self.max_deleted
     }
 
     /// How many entries had been added up to `id`, if that can be known (Redis'

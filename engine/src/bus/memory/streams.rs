@@ -16,7 +16,12 @@ fn no_group(key: &str, group: &str) -> BusError {
 
 impl MemoryBus {
     /// The stream and one of its groups.
-    fn group(&mut self, now: Nanos, key: &str, name: &str) -> Result<(&mut Stream, usize)> {
+    pub(super) fn group(
+        &mut self,
+        now: Nanos,
+        key: &str,
+        name: &str,
+    ) -> Result<(&mut Stream, usize)> {
         let Some(stream) = stream(&mut self.keys, now, key)? else {
             return Err(no_group(key, name));
         };
@@ -85,17 +90,20 @@ impl MemoryBus {
         let (stream, place) = self.group(now, key, group)?;
         let mut groups = std::mem::take(&mut stream.groups);
         let group = &mut groups[place];
-        let consumer = group.consumer(consumer);
         match from {
             ReadFrom::New => read_new(stream, group, consumer, now, count, out),
             ReadFrom::Pending(after) => {
+                let consumer = group.consumer(consumer);
                 let first = group.pending.partition_point(|p| p.id <= after);
                 let own = group.pending.iter_mut().skip(first).filter(|p| p.consumer == consumer);
                 for pending in own.take(count) {
                     // Redis counts a look at the own history as one more delivery.
-                    pending.delivered_at = now;
-                    pending.deliveries += 1;
-                    out.push(Entry { id: pending.id, body: stream.entry(pending.id).cloned() });
+                    let body = stream.entry(pending.id).cloned();
+                    if body.is_some() {
+                        pending.delivered_at = now;
+                        pending.deliveries += 1;
+                    }
+                    out.push(Entry { id: pending.id, body });
                 }
             }
         }
@@ -157,7 +165,7 @@ impl MemoryBus {
     }
 
     #[allow(clippy::too_many_arguments)]
-    pub(super) fn group_auto_claim(
+    pub(super) fn claim_idle(
         &mut self,
         now: Nanos,
         key: &str,
@@ -167,11 +175,11 @@ impl MemoryBus {
         start: EntryId,
         count: usize,
         out: &mut Vec<Entry>,
-    ) -> Result<EntryId> {
+    ) -> Result<(EntryId, Vec<EntryId>)> {
         let (stream, place) = self.group(now, key, group)?;
         let mut groups = std::mem::take(&mut stream.groups);
         let group = &mut groups[place];
-        let consumer = group.consumer(consumer);
+        let mut deleted = Vec::new();
         let mut at = group.pending.partition_point(|p| p.id < start);
         // Redis looks at ten times as many entries as it may claim.
         let mut attempts = count.saturating_mul(10);
@@ -182,19 +190,22 @@ impl MemoryBus {
             let Some(body) = stream.entry(id) else {
                 // The entry was deleted: nobody can handle it, and it leaves the list.
                 group.acknowledge(id);
+                deleted.push(id);
                 left -= 1;
                 continue;
             };
             if now - group.pending[at].delivered_at >= min_idle {
                 out.push(Entry { id, body: Some(body.clone()) });
-                group.claim(at, consumer, now);
+                // A consumer that gets nothing is not made.
+                let place = group.consumer(consumer);
+                group.claim(at, place, now);
                 left -= 1;
             }
             at += 1;
         }
         let next = group.pending.get(at).map_or(EntryId::ZERO, |p| p.id);
         stream.groups = groups;
-        Ok(next)
+        Ok((next, deleted))
     }
 
     pub(super) fn groups_info(&mut self, now: Nanos, key: &str) -> Result<Vec<GroupInfo>> {
@@ -241,7 +252,7 @@ impl MemoryBus {
 fn read_new(
     stream: &mut Stream,
     group: &mut Group,
-    consumer: u32,
+    consumer: &str,
     now: Nanos,
     count: usize,
     out: &mut Vec<Entry>,
@@ -250,6 +261,10 @@ fn read_new(
     if stream.entries.get(place).is_some_and(|(id, _)| *id == group.last_delivered) {
         place += 1;
     }
+    if place == stream.entries.len() {
+        return; // A consumer that gets nothing is not made.
+    }
+    let consumer = group.consumer(consumer);
     for at in place..stream.entries.len().min(place.saturating_add(count)) {
         let (id, body) = &stream.entries[at];
         let id = *id;
@@ -271,7 +286,7 @@ fn info(stream: &Stream, group: &Group) -> GroupInfo {
     };
     GroupInfo {
         name: group.name.clone(),
-        consumers: group.consumers.len() as u64,
+        consumers: group.consumers_alive() as u64,
         pending: group.pending.len() as u64,
         last_delivered: group.last_delivered,
         entries_read: group.entries_read,
