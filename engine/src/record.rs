@@ -37,6 +37,7 @@ pub mod tag {
     pub const TEXT: u8 = 6;
     pub const UUID: u8 = 7;
     pub const TIME: u8 = 8;
+    pub const DECIMAL: u8 = 9;
 }
 
 /// Appends text in the journal's form.
@@ -371,7 +372,27 @@ macro_rules! text_field {
         }
     )*};
 }
-text_field!(rust_decimal::Decimal);
+
+impl FieldValue for rust_decimal::Decimal {
+    fn write_text(&self, out: &mut String) -> bool {
+        use fmt::Write as _;
+        write!(out, "{self}").is_ok()
+    }
+    /// Also reads the exponent form, in which JSON writers put small numbers.
+    fn read_text(text: Option<&str>) -> Result<rust_decimal::Decimal, String> {
+        let text = present(text)?;
+        text.parse()
+            .or_else(|_| rust_decimal::Decimal::from_scientific(text))
+            .map_err(|error| format!("{text:?}: {error}"))
+    }
+    fn to_json(&self) -> Option<Json> {
+        Some(Json::String(self.to_string()))
+    }
+    #[inline]
+    fn encode(&self, out: &mut Vec<u8>) {
+        encode_tagged(tag::DECIMAL, self.serialize(), out);
+    }
+}
 
 impl FieldValue for String {
     fn write_text(&self, out: &mut String) -> bool {

@@ -195,6 +195,7 @@ impl<'a> Decoder<'a> {
                 format!("{:?}", String::from_utf8_lossy(text))
             }
             tag::UUID => CorrelationId(u128::from_le_bytes(self.array()?)).to_string(),
+            tag::DECIMAL => rust_decimal::Decimal::deserialize(self.array()?).to_string(),
             tag::TIME => Nanos(i64::from_le_bytes(self.array()?)).to_string(),
             _ => {
                 return Err(DecodeError { at: self.at - 1, problem: "unknown kind of field" });
