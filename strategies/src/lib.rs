@@ -1,1 +1,21 @@
-//! Placeholder.
+//! Pure decisions of the pipeline: features, signal rules, ensemble, sizing, stops, exit rules, market
+//! state. No I/O, no clock, no random source of its own: what comes in decides what goes out.
+//!
+//! MSE and EHR in the comments are the two behavioural specifications (market, signal, entry; exit,
+//! harvest, risk).
+
+mod ensemble;
+mod exit_rules;
+mod features;
+mod predictors;
+mod sizing;
+#[cfg(test)]
+mod test_support;
+
+pub use ensemble::{
+    Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,
+};
+pub use exit_rules::{ExitReason, ExitWatch, FIXED_STOP, FIXED_TARGET, TRAILING_GAP};
+pub use features::{Features, HISTORY, NotATick, PriceHistory, features};
+pub use predictors::{PREDICTORS, Predictor, predictor};
+pub use sizing::{Outcomes, Sizing, SizingInput, size};

@@ -1,0 +1,19 @@
+//! Records of the bus: one typed definition for writer and reader, one file for each stream family.
+
+pub mod account;
+pub mod decision;
+pub mod intent;
+pub mod market;
+pub mod plan;
+pub mod policy;
+pub mod position;
+pub mod words;
+
+pub use account::*;
+pub use decision::*;
+pub use intent::*;
+pub use market::*;
+pub use plan::*;
+pub use policy::*;
+pub use position::*;
+pub use words::*;
