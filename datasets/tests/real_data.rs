@@ -1,5 +1,11 @@
 //! The developer's market data, where the folder is present: row counts as its README states them.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod common;
 
 use std::path::PathBuf;

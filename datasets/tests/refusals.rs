@@ -1,5 +1,11 @@
 //! Every refusal of the import: it names file and place, and stops no other file.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod common;
 
 use common::{CHECKSUM_OF_NOTHING, Raw, header, kline};
@@ -101,6 +107,20 @@ fn cut_in_the_last_number() {
     let text = b"open_time,open,high,low,close,volume,close_time\n\
         1769904000000,1,2,1,2,5,1769904059999\n1769904060000,1,2,1,2,5,17699041";
     refused(CSV, text, &["line 3", "column 'close_time'"]);
+}
+
+#[test]
+fn bars_of_another_interval() {
+    let text = rows(&[kline(0, "1,2,1,2,5").replace("059999", "119999")]);
+    refused(
+        CSV,
+        &text,
+        &[
+            "line 2",
+            "column 'close_time'",
+            "not the end of a bar of 60000 ms",
+        ],
+    );
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! From csv over Parquet to events.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod common;
 
 use common::{Raw, START_MS, drain, header, kline};
@@ -115,6 +121,19 @@ fn digest_ignores_decimals_and_sees_values() {
     };
     assert_eq!(digest("1,2,1,2,5"), digest("1.00,2.0,1,2.000,5.0"));
     assert_ne!(digest("1,2,1,2,5"), digest("1,2,1,2,6"));
+}
+
+/// Each file has the decimals that its own rows need; together they need more, and are the same.
+#[test]
+fn digest_ignores_the_decimals_of_each_file() {
+    let (coarse, fine) = (kline(0, "1,2,1,2,5"), kline(1, "1.25,2,1,2,5.5"));
+    let one = Raw::new();
+    let both = coarse.clone() + &fine;
+    one.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", both.as_bytes());
+    let two = Raw::new();
+    two.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", coarse.as_bytes());
+    two.file("klines/BTCUSDT/1m/BTCUSDT-1m-b.csv", fine.as_bytes());
+    assert_eq!(catalogue(&one).digest(), catalogue(&two).digest());
 }
 
 #[test]
@@ -365,6 +384,18 @@ fn synthetic_market_repeats_and_crashes() {
             assert_eq!(t.price.0 % tick(e.symbol.0 as usize), 0, "on the tick");
         }
     }
+}
+
+#[test]
+fn seed_reaches_each_symbol() {
+    let config = SyntheticConfig {
+        common_share: 0.0,
+        trend_share: 0.0,
+        volatility_of_volatility: 0.0,
+        ..SyntheticConfig::default()
+    };
+    let run = |seed| drain(&mut SyntheticFeed::new(&config, seed).expect("valid"));
+    assert_ne!(run(7), run(8));
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Small raw files in a temporary folder.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot make its files fails"
+)]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
