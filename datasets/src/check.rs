@@ -46,7 +46,7 @@ impl Check {
 }
 
 /// All columns of the widest kind.
-const ALL: [usize; 6] = [0, 1, 2, 3, 4, 5];
+const ALL: &[usize] = &[0, 1, 2, 3, 4, 5];
 
 struct Walk {
     id: SeriesId,
@@ -61,7 +61,6 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
         findings: Vec::new(),
     };
     let mut rows = 0;
-    let wanted = &ALL[..columns(id.kind).len()];
     for (i, file) in files.iter().enumerate() {
         if let Some(before) = files[..i].iter().find(|f| f.last_us >= file.first_us) {
             let detail = format!("{} and {}", before.path.display(), file.path.display());
@@ -70,7 +69,7 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
             walk.previous = None;
         }
         let mut digest = RowDigest::default();
-        let mut cursor = FileCursor::open(&file.path, wanted_static(wanted.len()), i64::MIN)?;
+        let mut cursor = FileCursor::open(&file.path, &ALL[..columns(id.kind).len()], i64::MIN)?;
         while cursor.read(BATCH_ROWS)? {
             for at in 0..cursor.columns[0].len() {
                 let mut row = Row::default();
@@ -94,11 +93,6 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
         rows,
         findings: walk.findings,
     })
-}
-
-fn wanted_static(width: usize) -> &'static [usize] {
-    const ALL_COLUMNS: &[usize] = &ALL;
-    &ALL_COLUMNS[..width]
 }
 
 impl Walk {

@@ -52,13 +52,15 @@ pub enum DataError {
         /// Decimals of the grid.
         grid: u32,
     },
-    /// Two files of a series cover the same time.
-    #[error("{} and {} overlap; remove one of them, or narrow the range", first.display(), second.display())]
+    /// Two files of a series cover the same time with different rows.
+    #[error("{} and {} cover the same time and differ at {at}; remove one of them, or narrow the range", first.display(), second.display())]
     Overlap {
         /// The earlier file.
         first: PathBuf,
         /// The later file.
         second: PathBuf,
+        /// Time of the first difference.
+        at: engine::Nanos,
     },
     /// The request makes no sense.
     #[error("{0}")]

@@ -186,6 +186,13 @@ pub(crate) fn tell(path: &Path) -> Told {
                 .to_owned(),
         );
     };
+    let folder = folders.last().and_then(|f| Interval::named(f));
+    if kind.has_interval() && folder.is_some() && folder != interval {
+        return Told::Unclear(format!(
+            "its name says {second}, its folder {}; correct one of them",
+            folders.last().unwrap_or(&"")
+        ));
+    }
     if kind.has_interval() && interval.is_none() {
         return Told::Unclear(format!(
             "{kind} without a known interval in name or folder; name it such as {symbol}-1m-2026-02.zip"

@@ -14,6 +14,7 @@ pub mod import;
 mod kind;
 mod memory;
 mod merge;
+mod overlap;
 pub mod replay;
 mod rows;
 mod store;

@@ -2,7 +2,8 @@
 //!
 //! Order of equal times: symbols in the order of the run; within a symbol the mark price first, then
 //! a closing bar and after it the next bar's first point, then trades of the tape, and funding last,
-//! because it settles on the mark of that instant.
+//! because it settles on the mark of that instant. Files of a series that cover the same time are
+//! read once where their rows agree, and refused where they do not.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::decimal::pow10;
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId};
 use crate::merge::{Merge, Source};
+use crate::overlap::compare;
 use crate::rows::Decimals;
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
 
@@ -139,7 +141,7 @@ impl ReplayFeed {
                 series: uses,
                 digest,
             },
-            ends_at: last_us.map(|us| iso(us).min(range.to)),
+            ends_at: last_us.map(|us| Nanos(iso(us).0.min(range.to.0))),
         })
     }
 
@@ -262,6 +264,36 @@ impl Scale {
     }
 }
 
+/// Compares `file` with the files before it where they cover the same time, and returns the time up
+/// to which they have told its rows already.
+fn verify_overlaps(before: &[&FileInfo], file: &FileInfo, range: Range) -> Result<i64, DataError> {
+    let mut told_to_us = i64::MIN;
+    for earlier in before.iter().filter(|f| f.last_us >= file.first_us) {
+        // Trades of one instant may be split over two files: that is no overlap.
+        if earlier.last_us == file.first_us && file.series.kind == Kind::AggTrades {
+            continue;
+        }
+        let from_us = file.first_us.max(range.from.0.div_euclid(1_000));
+        let to_us = earlier.last_us.min(file.last_us);
+        compare(
+            earlier,
+            file,
+            from_us,
+            to_us.min(range.to.0.div_euclid(1_000)),
+        )?;
+        told_to_us = told_to_us.max(to_us);
+    }
+    Ok(told_to_us)
+}
+
+/// One file of a series.
+struct Part {
+    path: PathBuf,
+    scale: Scale,
+    /// Rows up to this time were told by the file before.
+    skip_to_us: i64,
+}
+
 /// One series: its files one after the other.
 struct SeriesSource {
     kind: Kind,
@@ -269,8 +301,8 @@ struct SeriesSource {
     interval_ms: u32,
     bars: BarMode,
     range: Range,
-    files: VecDeque<(PathBuf, Scale)>,
-    open: Option<(PathBuf, FileCursor, Scale)>,
+    files: VecDeque<Part>,
+    open: Option<(Part, FileCursor)>,
     last_us: Option<i64>,
 }
 
@@ -287,18 +319,13 @@ impl SeriesSource {
             .filter(|f| iso(f.last_us) >= range.from && iso(f.first_us) < range.to)
             .collect();
         let mut files = VecDeque::new();
-        for (i, file) in in_range.iter().enumerate() {
-            if let Some(first) = in_range[..i].iter().find(|f| f.last_us >= file.first_us) {
-                // Trades of one instant may be split over two files; bars and rates may not.
-                let touches = first.last_us == file.first_us;
-                if !(touches && file.series.kind == Kind::AggTrades) {
-                    return Err(DataError::Overlap {
-                        first: first.path.clone(),
-                        second: file.path.clone(),
-                    });
-                }
-            }
-            files.push_back((file.path.clone(), Scale::new(file, instrument)?));
+        for (i, &file) in in_range.iter().enumerate() {
+            let skip_to_us = verify_overlaps(&in_range[..i], file, range)?;
+            files.push_back(Part {
+                path: file.path.clone(),
+                scale: Scale::new(file, instrument)?,
+                skip_to_us,
+            });
         }
         let interval_ms = request.series.interval.map_or(0, |i| i.ms());
         let close_us = i64::from(interval_ms) * 1_000;
@@ -322,14 +349,15 @@ impl SeriesSource {
         };
         loop {
             if self.open.is_none() {
-                let Some((path, scale)) = self.files.pop_front() else {
+                let Some(part) = self.files.pop_front() else {
                     return Ok(false);
                 };
                 let from_us = self.range.from.0.div_euclid(1_000);
-                let cursor = FileCursor::open(&path, wanted(self.kind), from_us)?;
-                self.open = Some((path, cursor, scale));
+                let from_us = from_us.max(part.skip_to_us.saturating_add(1));
+                let cursor = FileCursor::open(&part.path, wanted(self.kind), from_us)?;
+                self.open = Some((part, cursor));
             }
-            if let Some((_, cursor, _)) = &mut self.open
+            if let Some((_, cursor)) = &mut self.open
                 && cursor.read(rows)?
             {
                 return Ok(true);
@@ -339,13 +367,19 @@ impl SeriesSource {
     }
 
     fn convert(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), DataError> {
-        let Some((path, cursor, scale)) = &self.open else {
+        let Some((part, cursor)) = &self.open else {
             return Ok(());
         };
-        let (symbol, range, columns) = (self.symbol, self.range, &cursor.columns[..]);
+        // What an earlier file told is outside the range of this one.
+        let told = Nanos(part.skip_to_us.saturating_add(1).saturating_mul(1_000));
+        let range = Range {
+            from: self.range.from.max(told),
+            to: self.range.to,
+        };
+        let (symbol, columns, scale) = (self.symbol, &cursor.columns[..], part.scale);
         let converted = match (self.kind, columns) {
             (Kind::AggTrades, [time, price, qty, maker]) => {
-                trades([time, price, qty, maker], *scale, symbol, range, batch)
+                trades([time, price, qty, maker], scale, symbol, range, batch)
             }
             (Kind::FundingRate, [time, rate]) => {
                 let mut all = time.iter().zip(rate);
@@ -361,11 +395,14 @@ impl SeriesSource {
                     Some(())
                 })
             }
-            (_, [time, rest @ ..]) => self.bars(time, rest, *scale, batch),
+            (_, [time, rest @ ..]) => self.bars(time, rest, scale, range, batch),
             _ => None,
         };
         converted.ok_or_else(|| {
-            DataError::bad(path, "a value does not fit 64 bits on the grid of the run")
+            DataError::bad(
+                &part.path,
+                "a value does not fit 64 bits on the grid of the run",
+            )
         })
     }
 
@@ -374,12 +411,13 @@ impl SeriesSource {
         time: &[i64],
         rest: &[Vec<i64>],
         scale: Scale,
+        range: Range,
         batch: &mut Vec<MarketEvent>,
     ) -> Option<()> {
         let span = Nanos::from_millis(i64::from(self.interval_ms));
         for (at, &us) in time.iter().enumerate() {
             let open_time = iso(us);
-            if open_time < self.range.from || open_time.saturating_add(span) > self.range.to {
+            if open_time < range.from || open_time.saturating_add(span) > range.to {
                 continue;
             }
             let price = |column: usize| rest.get(column)?.get(at)?.checked_mul(scale.price);

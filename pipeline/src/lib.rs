@@ -3,5 +3,33 @@
 //! Invariants: a service sees no socket, clock or exchange but through its context; an intent leads to
 //! at most one live order, whatever the bus does; nothing is dropped without a count or an entry.
 
+mod ai_engine;
+mod balance_tracker;
+mod chain;
+mod exit_monitor;
+mod gateway_guard;
+mod grid;
+mod intent_bridge;
+mod intent_executor;
+mod market_publisher;
 pub mod names;
+mod policy_store;
+mod portfolio_state_publisher;
+mod position_monitor;
+mod position_state_brain;
 pub mod records;
+mod settings;
+mod trading_bot;
+mod universe_service;
+
+pub use chain::chain;
+pub use settings::*;
+
+use engine::{Body, Context, Envelope, Record};
+
+/// Publishes a record on a stream of the pipeline; a refusal of the bus is counted.
+fn publish<R: Record>(ctx: &mut Context<'_>, stream: names::Stream, envelope: Envelope, record: R) {
+    if ctx.publish(stream.name, stream.trim, Body::message(envelope, record)).is_err() {
+        ctx.count("publish_failed", 1);
+    }
+}

@@ -130,3 +130,28 @@ impl PipelineSettings {
         ThinkingTime { message: Nanos::from_micros(self.thinking_us), ..ThinkingTime::default() }
     }
 }
+
+impl PipelineSettings {
+    /// Names the first setting that makes no sense.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let spans = [
+            ("trading_bot.check_interval_s", self.trading_bot.check_interval_s),
+            ("trading_bot.signal_time_out_ms", self.trading_bot.signal_time_out_ms),
+            ("policy_store.validity_s", self.policy_store.validity_s),
+            ("intent_bridge.plan_validity_s", self.intent_bridge.plan_validity_s),
+            ("position_state_brain.poll_ms", self.position_state_brain.poll_ms),
+            ("intent_executor.permit_poll_ms", self.intent_executor.permit_poll_ms),
+            ("intent_executor.permit_wait_ms", self.intent_executor.permit_wait_ms),
+            ("exit_monitor.check_interval_s", self.exit_monitor.check_interval_s),
+            ("exit_monitor.retry_s", self.exit_monitor.retry_s),
+        ];
+        match spans.iter().find(|(_, span)| *span <= 0) {
+            Some((name, span)) => Err(format!("[pipeline] {name} is {span}: it has to be above zero")),
+            None if self.thinking_us < 0 => Err(format!(
+                "[pipeline] thinking_us is {}: it cannot be below zero",
+                self.thinking_us
+            )),
+            None => Ok(()),
+        }
+    }
+}

@@ -142,7 +142,9 @@ pub(crate) fn read(
             break;
         }
         parser.line += 1;
-        outcome.last_line_unterminated = text.last() != Some(&b'\n');
+        // A close time at the end of the line is checked, so that a cut would have shown.
+        outcome.last_line_unterminated =
+            text.last() != Some(&b'\n') && !parser.ends_with_close_time();
         if length as u64 == LINE_BYTES_MAX {
             return Err(parser.at("longer than 4096 bytes; this is no csv of market data"));
         }
@@ -178,6 +180,11 @@ impl Parser<'_> {
     fn at_column(&self, column: &str, text: &[u8], reason: &str) -> Stop {
         let text = String::from_utf8_lossy(text);
         self.at(format!("column '{column}': {text:?} {reason}"))
+    }
+
+    fn ends_with_close_time(&self) -> bool {
+        let layout = self.layout.as_ref();
+        layout.is_some_and(|l| l.close_time.is_some_and(|at| at + 1 == l.width))
     }
 
     /// One line to one row; `None` for the header.

@@ -4,8 +4,10 @@
 mod csv_rows;
 mod source;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -16,7 +18,7 @@ pub(crate) use csv_rows::iso;
 use crate::DataError;
 use crate::catalogue::Catalogue;
 use crate::kind::{SeriesId, Told, tell};
-use crate::rows::Decimals;
+use crate::rows::{Decimals, RowDigest};
 use crate::store::FileWriter;
 
 /// A file that was not imported.
@@ -76,10 +78,11 @@ pub fn import(
     let files = source::collect(paths, &mut refused);
     std::fs::create_dir_all(into).map_err(DataError::io(into))?;
     let done = AtomicU64::new(0);
+    let taken = Taken::default();
     let results: Vec<Imported> = files
         .par_iter()
         .map(|path| {
-            let imported = import_file(path, into);
+            let imported = import_file(path, into, &taken);
             progress(Progress {
                 done: done.fetch_add(1, Ordering::Relaxed) + 1,
                 total: files.len() as u64,
@@ -127,10 +130,10 @@ struct Imported {
     notes: Vec<String>,
 }
 
-fn import_file(path: &Path, into: &Path) -> Imported {
+fn import_file(path: &Path, into: &Path, taken: &Taken) -> Imported {
     let mut notes = Vec::new();
     let rows = match tell(path) {
-        Told::Series(series) => write_series(path, &series, into, &mut notes).map(Some),
+        Told::Series(series) => write_series(path, &series, into, taken, &mut notes),
         Told::Unclear(reason) => Err(reason),
         Told::Unsupported(kind) => {
             notes.push(format!("skipped: qsim does not replay {kind}"));
@@ -140,13 +143,18 @@ fn import_file(path: &Path, into: &Path) -> Imported {
     Imported { rows, notes }
 }
 
+/// The places that this import has filled, with their sources.
+#[derive(Default)]
+struct Taken(Mutex<BTreeMap<PathBuf, (PathBuf, RowDigest)>>);
+
 /// Reads the file until its number of decimals is known, which is soon, and writes it once.
 fn write_series(
     path: &Path,
     series: &SeriesId,
     into: &Path,
+    taken: &Taken,
     notes: &mut Vec<String>,
-) -> Result<u64, String> {
+) -> Result<Option<u64>, String> {
     source::verify_checksum(path, notes)?;
     let folder = folder_of(into, series);
     let text = |e: std::io::Error| format!("cannot write into {}: {e}", folder.display());
@@ -180,10 +188,23 @@ fn write_series(
         }
         let name = file_name(writer.first_us(), writer.last_us());
         let target = folder.join(name);
-        writer.finish(target.clone()).map_err(parquet)?;
+        let info = writer.finish(target.clone()).map_err(parquet)?;
         temporary.as_file().sync_all().map_err(text)?;
+        // Held until the file is in place, so that two sources of one period cannot race for it.
+        let mut taken = taken.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((other, digest)) = taken.get(&target) {
+            if *digest == info.digest {
+                notes.push(format!("skipped: the same rows as {}", other.display()));
+                return Ok(None);
+            }
+            return Err(format!(
+                "same series and period as {} but other rows; import one of them only",
+                other.display()
+            ));
+        }
         temporary.persist(&target).map_err(|e| text(e.error))?;
-        return Ok(outcome.rows);
+        taken.insert(target, (path.to_owned(), info.digest));
+        return Ok(Some(outcome.rows));
     }
 }
 

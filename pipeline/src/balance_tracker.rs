@@ -1,0 +1,83 @@
+//! Balance tracker (MSE 14.4): the account's money, every 30 s. A failure keeps the old values, which die
+//! with their key.
+
+use engine::{
+    AccountBalance, Answer, Context, Envelope, EpochSeconds, ExchangeEvent, Input, IsoTime, Nanos, Outcome, Request,
+    Service, SetOptions, TimerKey, Wiring,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{ACCOUNT_BALANCE, ACCOUNT_BALANCE_KEY, EQUITY_CURRENT, MARGIN_TOTAL};
+use crate::records::{Balance, BalanceEntry, Equity};
+
+const INTERVAL: Nanos = Nanos::from_secs(30);
+const LIFE: Nanos = Nanos::from_secs(120);
+
+/// The service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BalanceTracker {
+    peak: Decimal,
+}
+
+fn ratio(part: Decimal, whole: Decimal) -> Option<Decimal> {
+    part.checked_div(whole).map(|ratio| ratio.round_dp(8))
+}
+
+impl BalanceTracker {
+    fn take(&mut self, account: &AccountBalance, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let balance = Balance {
+            balance: account.wallet_balance,
+            available_balance: account.available_balance,
+            margin_used: account.initial_margin,
+            unrealized_pnl: account.unrealized_profit,
+            total_positions: None,
+            timestamp: EpochSeconds(now),
+            last_updated: IsoTime(now),
+            margin_ratio: ratio(account.maint_margin, account.margin_balance),
+            available_ratio: ratio(account.available_balance, account.wallet_balance),
+        };
+        let saved = ctx.set_record(ACCOUNT_BALANCE_KEY, &balance, Some(LIFE));
+        self.peak = self.peak.max(account.margin_balance);
+        let equity =
+            Equity { equity: account.margin_balance, peak: self.peak, last_update_ts: EpochSeconds(now) };
+        let also = ctx.set_record(EQUITY_CURRENT, &equity, Some(LIFE));
+        let options = SetOptions { expire: Some(LIFE), ..SetOptions::default() };
+        let margin = ctx.set(MARGIN_TOTAL, &account.margin_balance.to_string(), options);
+        if saved.is_err() || also.is_err() || margin.is_err() {
+            ctx.count("balance_not_saved", 1);
+        }
+        let entry = BalanceEntry {
+            event_type: "account.balance".into(),
+            balance: account.wallet_balance,
+            available: account.available_balance,
+            margin_used: account.initial_margin,
+            unrealized_pnl: account.unrealized_profit,
+            positions: None,
+            margin_ratio: balance.margin_ratio,
+            timestamp: EpochSeconds(now),
+        };
+        crate::publish(ctx, ACCOUNT_BALANCE, Envelope::Flat, entry);
+    }
+}
+
+impl Service for BalanceTracker {
+    fn wiring(&self) -> Wiring {
+        Wiring { writes: vec![ACCOUNT_BALANCE.name], ..Wiring::default() }
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        match input {
+            Input::Start | Input::Timer(_) => {
+                ctx.submit(Request::Account);
+                ctx.timer_after(INTERVAL, TimerKey(0));
+            }
+            Input::Exchange(ExchangeEvent::Response { outcome, .. }) => match outcome {
+                Outcome::Done(Answer::Account(account)) => self.take(account, ctx),
+                _ => ctx.count("balance_not_fetched", 1),
+            },
+            _ => {}
+        }
+    }
+}

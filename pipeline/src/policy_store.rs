@@ -1,0 +1,102 @@
+//! Policy store (MSE 8.1): the policy in force, renewed at half of its validity, and how others read it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine::{Context, Envelope, EpochSeconds, Input, JsonText, Nanos, Record, Service, Symbol, TimerKey, Wiring};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::names::{POLICY_AUDIT, POLICY_CURRENT, POLICY_UPDATED};
+use crate::records::{Policy, PolicyAudit, PolicyUpdated, SymbolList};
+use crate::settings::PolicyStoreSettings;
+
+/// The service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PolicyStore {
+    symbols: Vec<Symbol>,
+    settings: PolicyStoreSettings,
+    version: u64,
+}
+
+/// Whether the policy in force names the symbol. No policy, one that cannot be read and one that is over
+/// all mean no.
+pub(crate) fn allows(ctx: &mut Context<'_>, symbol: Symbol) -> bool {
+    let now = ctx.now();
+    match ctx.record::<Policy>(POLICY_CURRENT) {
+        Ok(Some(policy)) => policy.valid_until_epoch.0 > now && policy.universe_symbols.0.contains(&symbol),
+        Ok(None) | Err(_) => false,
+    }
+}
+
+impl PolicyStore {
+    /// With these symbols.
+    pub fn new(symbols: &[Symbol], settings: &PolicyStoreSettings) -> PolicyStore {
+        PolicyStore { symbols: symbols.to_vec(), settings: settings.clone(), version: 0 }
+    }
+
+    fn save(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        self.version += 1;
+        let version = format!("v{}", self.version);
+        let leverage = self.symbols.iter().map(|symbol| (*symbol, self.settings.leverage)).collect();
+        let mut policy = Policy {
+            universe_symbols: SymbolList(Arc::new(self.symbols.clone())),
+            leverage_by_symbol: JsonText(leverage),
+            harvest_params: JsonText(BTreeMap::new()),
+            kill_params: JsonText(BTreeMap::new()),
+            valid_until_epoch: EpochSeconds(now + Nanos::from_secs(self.settings.validity_s)),
+            policy_version: version.clone(),
+            generator: Some("policy_store".into()),
+            policy_hash: None,
+        };
+        let hash = hash_of(&policy);
+        policy.policy_hash = Some(hash.clone());
+        if ctx.set_record(POLICY_CURRENT, &policy, None).is_err() {
+            ctx.count("policy_not_saved", 1);
+            return;
+        }
+        let timestamp = EpochSeconds(now);
+        let updated = PolicyUpdated { event: "policy.updated".into(), version: version.clone(), timestamp };
+        crate::publish(ctx, POLICY_UPDATED, Envelope::Flat, updated);
+        let audit = PolicyAudit {
+            policy_version: version,
+            policy_hash: hash,
+            valid_until_epoch: policy.valid_until_epoch,
+            created_at_epoch: timestamp,
+            generator: "policy_store".into(),
+            universe_count: self.symbols.len() as u64,
+        };
+        crate::publish(ctx, POLICY_AUDIT, Envelope::Flat, audit);
+    }
+}
+
+/// SHA-256 of the sorted fields.
+fn hash_of(policy: &Policy) -> String {
+    let mut fields = BTreeMap::new();
+    policy.for_each_field(&mut |name, text| {
+        fields.insert(name, text.to_owned());
+    });
+    let mut hasher = Sha256::new();
+    for (name, text) in fields {
+        hasher.update(format!("{name}={text}\n"));
+    }
+    crate::intent_bridge::hex(&hasher.finalize())
+}
+
+impl Service for PolicyStore {
+    fn wiring(&self) -> Wiring {
+        Wiring { writes: vec![POLICY_UPDATED.name, POLICY_AUDIT.name], ..Wiring::default() }
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        if let Input::Start | Input::Timer(_) = input {
+            self.save(ctx);
+            ctx.timer_after(Nanos::from_secs(self.settings.validity_s) - half(self.settings.validity_s), TimerKey(0));
+        }
+    }
+}
+
+fn half(seconds: i64) -> Nanos {
+    Nanos(Nanos::from_secs(seconds).0 / 2)
+}

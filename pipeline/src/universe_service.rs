@@ -1,0 +1,96 @@
+//! Universe service (MSE 8.3): which symbols the exchange trades, asked every minute.
+
+use std::sync::Arc;
+
+use engine::{
+    Answer, Context, EpochSeconds, ExchangeEvent, Input, Nanos, Outcome, Request, Service, SetOptions, Symbol,
+    SymbolInfo, TimerKey, Wiring,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::names::{UNIVERSE_ACTIVE, UNIVERSE_LAST_OK, UNIVERSE_META};
+use crate::records::{SymbolList, Universe, UniverseMeta};
+
+const INTERVAL: Nanos = Nanos::from_secs(60);
+/// An older list is none.
+const AGE_MAX: Nanos = Nanos::from_secs(300);
+
+/// The service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct UniverseService {
+    last_ok: Option<Nanos>,
+    count: u64,
+}
+
+/// Whether the exchange trades the symbol, by a list that is fresh and not marked stale.
+pub(crate) fn tradable(ctx: &mut Context<'_>, symbol: Symbol) -> bool {
+    let now = ctx.now();
+    let fresh = match ctx.record::<UniverseMeta>(UNIVERSE_META) {
+        Ok(Some(meta)) => meta.stale == 0 && now - meta.asof_epoch.0 <= AGE_MAX,
+        Ok(None) | Err(_) => false,
+    };
+    if !fresh {
+        return false;
+    }
+    match ctx.json::<Universe>(UNIVERSE_ACTIVE) {
+        Ok(Some(universe)) => universe.symbols.0.contains(&symbol),
+        Ok(None) | Err(_) => false,
+    }
+}
+
+impl UniverseService {
+    fn take(&mut self, rows: &[SymbolInfo], ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let mut symbols: Vec<Symbol> = rows.iter().filter(|row| row.trading).map(|row| row.name).collect();
+        symbols.sort_unstable();
+        symbols.truncate(800);
+        self.last_ok = Some(now);
+        self.count = symbols.len() as u64;
+        let universe = Universe {
+            asof_epoch: EpochSeconds(now),
+            source: "exchangeInfo".into(),
+            mode: "exchange".into(),
+            symbols: SymbolList(Arc::new(symbols)),
+        };
+        for key in [UNIVERSE_ACTIVE, UNIVERSE_LAST_OK] {
+            if ctx.set_json(key, &universe, SetOptions::default()).is_err() {
+                ctx.count("universe_not_saved", 1);
+            }
+        }
+        self.meta(None, ctx);
+    }
+
+    fn meta(&self, error: Option<String>, ctx: &mut Context<'_>) {
+        let meta = UniverseMeta {
+            asof_epoch: EpochSeconds(ctx.now()),
+            last_ok_epoch: self.last_ok.map(EpochSeconds),
+            count: self.count,
+            stale: u32::from(error.is_some()),
+            error: error.unwrap_or_default().into(),
+        };
+        if ctx.set_record(UNIVERSE_META, &meta, None).is_err() {
+            ctx.count("universe_not_saved", 1);
+        }
+    }
+}
+
+impl Service for UniverseService {
+    fn wiring(&self) -> Wiring {
+        Wiring::default()
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        match input {
+            Input::Start | Input::Timer(_) => {
+                ctx.submit(Request::ExchangeInfo);
+                ctx.timer_after(INTERVAL, TimerKey(0));
+            }
+            Input::Exchange(ExchangeEvent::Response { outcome, .. }) => match outcome {
+                Outcome::Done(Answer::ExchangeInfo(rows)) => self.take(rows, ctx),
+                Outcome::Refused(error) => self.meta(Some(error.to_string()), ctx),
+                Outcome::Unknown | Outcome::Done(_) => self.meta(Some("no answer".to_owned()), ctx),
+            },
+            _ => {}
+        }
+    }
+}
