@@ -204,20 +204,37 @@ impl SimExchange {
             let balance = self.wallet_balance() + sums.unrealized - loss - fee;
             sums.maintenance - own + left < balance
         };
-        // Bisection over steps; where even the whole is not enough, the whole goes.
-        let (mut few, mut enough) = (0, whole / rules.step);
-        if !compliant(enough * rules.step) {
+        // What is left over is concave in the closed quantity, with corners where the rest enters a
+        // lower tier. So its best points are the corners, and below a good one bisection is right.
+        let step_notional = rules.notional(mark, rules.step);
+        let steps = whole / rules.step;
+        let corner = |cap: Decimal| {
+            let rest = cap
+                .checked_div(step_notional)
+                .and_then(|r| r.floor().to_i64());
+            steps - rest.unwrap_or(0).min(steps)
+        };
+        let corners = rules
+            .rules
+            .brackets
+            .iter()
+            .rev()
+            .map(|b| corner(b.cap))
+            .chain([steps]);
+        let mut good = corners.filter(|n| *n > 0 && compliant(*n * rules.step));
+        let Some(mut enough) = good.next() else {
             return whole;
-        }
+        };
+        let mut few = 0;
         while few + 1 < enough {
             let middle = few + (enough - few) / 2;
             if compliant(middle * rules.step) {
-                enough = middle
+                enough = middle;
             } else {
-                few = middle
+                few = middle;
             }
         }
-        (enough * rules.step).clamp(1, whole)
+        enough * rules.step
     }
 
     /// The fund sells what it took over; the difference is its profit or loss.

@@ -183,10 +183,8 @@ impl SimExchange {
         state.counts.fills += 1;
         state.counts.commission += fee;
         let trade_id = state.trades;
-        let other = match against {
-            Against::InsuranceFund => LedgerAccount::InsuranceFund,
-            _ => LedgerAccount::Market,
-        };
+        // The market made what we lost, even where the fund takes over: the fund pays the market its part.
+        let other = LedgerAccount::Market;
         self.ledger
             .wallet(time, IncomeType::RealizedPnl, realized, Some(index), other);
         self.ledger.wallet(
