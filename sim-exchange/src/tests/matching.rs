@@ -274,3 +274,31 @@ fn two_positions_stand_or_fall_together() {
     let log = run.run("B trade 920");
     assert!(log.contains("autoclose-3 New"), "{log}");
 }
+
+#[test]
+fn a_trade_through_one_order_may_only_touch_the_next() {
+    check(
+        "trade 100 | buy a 2 @ 99 | buy b 2 @ 98 | trade 98",
+        "a New | b New | a 2 @ 99 maker",
+    );
+}
+
+#[test]
+fn funding_precedes_the_liquidation_of_its_instant() {
+    // The short receives at 08:00 what keeps it alive at the price of 08:00.
+    let symbol = |s| engine::Symbol::new(s).unwrap();
+    let outcome = |rate| {
+        let rates = [(symbol("AUSDT"), rate), (symbol("BUSDT"), Decimal::ZERO)];
+        let mut run = Script::new(toy(
+            410,
+            Funding::Constant {
+                rates: rates.into(),
+            },
+        ));
+        // Two seconds pass before the wait, so that the last trade is of 08:00:00 exactly.
+        run.run("trade 1000 | sell a 8 | wait 28797 | trade 1039.5");
+        run.position(0)
+    };
+    assert_eq!(outcome(Decimal::ZERO), 0);
+    assert_eq!(outcome(Decimal::new(1, 2)), -80);
+}

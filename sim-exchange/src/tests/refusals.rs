@@ -1,6 +1,7 @@
 //! Every refusal with its code, and the texts of those with numbers in them.
 
-use super::check;
+use super::{Script, check, toy};
+use crate::Funding;
 
 /// One line an order: what is sent after a trade at 100, and the code.
 #[test]
@@ -88,5 +89,17 @@ fn open_orders_count_in_the_margin() {
     check(
         "trade 100 | buy a 10 @ 99 | sell b 10 @ 103 | account",
         "a New | b New | wallet 10000 free 9948.5 initial 51.5 maint 0",
+    );
+}
+
+#[test]
+fn an_order_costs_its_margin_and_its_open_loss() {
+    // 100 × 101 / 20 = 505, and 100 × (101 - 100) lost at once.
+    let mut poor = Script::new(toy(604, Funding::None));
+    assert_eq!(poor.run("trade 100 | buy a 100"), "refused -2019");
+    let mut rich = Script::new(toy(605, Funding::None));
+    assert_eq!(
+        rich.run("trade 100 | buy a 100"),
+        "a New | a 100 @ 101 taker"
     );
 }
