@@ -1,0 +1,119 @@
+//! Positions, and what a fill does to them. One-way mode, cross margin.
+//!
+//! Invariant: cash flow of all fills + position × mark = realised + unrealised, exactly.
+
+use engine::Nanos;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::symbol_rules::GridRules;
+
+/// Amounts are cut toward zero at 8 decimals, as Binance's examples show; never rounded.
+pub(crate) fn cut8(amount: Decimal) -> Decimal {
+    amount.trunc_with_scale(8)
+}
+
+/// The fee of a fill. That Binance cuts it as other amounts is unverified, so the rule stands here alone.
+pub(crate) fn commission(notional: Decimal, rate: Decimal) -> Decimal {
+    cut8(notional * rate)
+}
+
+/// A position and the sums that prove it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Signed lots.
+    pub(crate) qty: i64,
+    /// What opened it cost: Σ price × quantity, exact, never below zero.
+    pub(crate) cost: Decimal,
+    pub(crate) update_time: Nanos,
+    /// Σ -side × price × quantity of all fills, kept apart from everything else as the witness.
+    cash_flow: Decimal,
+    /// Σ side × quantity of all fills, the other witness.
+    filled: i64,
+    realized: Decimal,
+}
+
+impl Position {
+    /// Takes a fill of signed lots and says what it realised, exact.
+    pub(crate) fn fill(
+        &mut self,
+        rules: &GridRules,
+        signed: i64,
+        price: i64,
+        time: Nanos,
+    ) -> Decimal {
+        assert!(signed != 0, "a fill moves something");
+        self.cash_flow -= rules.notional(price, signed);
+        self.filled += signed;
+        self.update_time = time;
+        let closes = if self.qty.signum() == -signed.signum() {
+            self.qty.abs().min(signed.abs())
+        } else {
+            0
+        };
+        let mut realized = Decimal::ZERO;
+        if closes > 0 {
+            let removed = if closes == self.qty.abs() {
+                self.cost
+            } else {
+                cut8(self.cost / Decimal::from(self.qty.abs()) * Decimal::from(closes))
+                    .min(self.cost)
+            };
+            self.cost -= removed;
+            let received = rules.notional(price, closes);
+            realized = if self.qty > 0 {
+                received - removed
+            } else {
+                removed - received
+            };
+        }
+        let opens = signed.abs() - closes;
+        self.cost += rules.notional(price, opens);
+        self.qty += signed;
+        self.realized += realized;
+        assert!(
+            self.qty != 0 || self.cost.is_zero(),
+            "a flat position costs nothing"
+        );
+        realized
+    }
+
+    /// Unrealised profit at `mark`, exact.
+    pub(crate) fn unrealized(&self, rules: &GridRules, mark: i64) -> Decimal {
+        let worth = rules.notional(mark, self.qty.abs());
+        if self.qty >= 0 {
+            worth - self.cost
+        } else {
+            self.cost - worth
+        }
+    }
+
+    /// Binance's entryPrice, for display only.
+    pub(crate) fn entry_price(&self, rules: &GridRules) -> Decimal {
+        if self.qty == 0 {
+            return Decimal::ZERO;
+        }
+        cut8(self.cost / rules.qty(self.qty.abs()))
+    }
+
+    pub(crate) fn check(&self, rules: &GridRules, mark: i64) -> Result<(), String> {
+        if self.filled != self.qty {
+            return Err(format!(
+                "position {} but fills add up to {}",
+                self.qty, self.filled
+            ));
+        }
+        let witness = self.cash_flow + rules.notional(mark, self.qty);
+        let booked = self.realized + self.unrealized(rules, mark);
+        if witness != booked {
+            return Err(format!(
+                "cash flow + worth is {witness}, realised + unrealised {booked}"
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn realized(&self) -> Decimal {
+        self.realized
+    }
+}

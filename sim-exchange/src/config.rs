@@ -1,0 +1,181 @@
+//! What a simulated exchange is built from.
+
+use std::collections::BTreeMap;
+
+use engine::{Instrument, Nanos, Symbol};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::latency::Latency;
+use crate::symbol_rules::RulesError;
+
+/// Where funding rates come from. It has to be stated: there is no default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Funding {
+    /// No funding at all, by choice.
+    None,
+    /// From the market's `FundingRate` events.
+    Data,
+    /// The same rate at 00:00, 08:00 and 16:00 UTC, for every symbol of the run.
+    Constant {
+        /// 0.0001 is 0.01 %.
+        rates: BTreeMap<Symbol, Decimal>,
+    },
+}
+
+/// Everything the exchange must be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeConfig {
+    /// The run's symbols with their grids; their order is that of `SymbolIndex`.
+    pub instruments: Vec<Instrument>,
+    /// Whose rules hold, and when the wallet is filled.
+    pub start: Nanos,
+    /// USDT that are transferred in at the start.
+    pub wallet: Decimal,
+    /// Where it is not 20.
+    #[serde(default)]
+    pub leverage: BTreeMap<Symbol, u32>,
+    /// Of a maker, VIP 0.
+    #[serde(default = "maker_rate")]
+    pub maker_rate: Decimal,
+    /// Of a taker, VIP 0.
+    #[serde(default = "taker_rate")]
+    pub taker_rate: Decimal,
+    /// The way there and back.
+    pub latency: Latency,
+    /// A taker pays the last price moved by this many order ticks against him.
+    #[serde(default = "taker_spread_ticks")]
+    pub taker_spread_ticks: u32,
+    /// Stated by the scenario.
+    pub funding: Funding,
+    /// What the insurance fund holds at the start, in USDT.
+    #[serde(default = "insurance_fund")]
+    pub insurance_fund: Decimal,
+    /// How many ledger records are kept; older ones only live on in the sums.
+    #[serde(default = "ledger_records_max")]
+    pub ledger_records_max: usize,
+}
+
+/// Binance's leverage of a new account.
+pub const DEFAULT_LEVERAGE: u32 = 20;
+
+fn maker_rate() -> Decimal {
+    Decimal::new(2, 4)
+}
+
+fn taker_rate() -> Decimal {
+    Decimal::new(5, 4)
+}
+
+fn taker_spread_ticks() -> u32 {
+    1
+}
+
+fn insurance_fund() -> Decimal {
+    Decimal::from(1_000_000_000)
+}
+
+fn ledger_records_max() -> usize {
+    1_000_000
+}
+
+impl ExchangeConfig {
+    /// A config with every default: VIP 0, leverage 20, one tick of spread.
+    pub fn new(
+        instruments: Vec<Instrument>,
+        start: Nanos,
+        wallet: Decimal,
+        latency: Latency,
+        funding: Funding,
+    ) -> ExchangeConfig {
+        ExchangeConfig {
+            instruments,
+            start,
+            wallet,
+            leverage: BTreeMap::new(),
+            maker_rate: maker_rate(),
+            taker_rate: taker_rate(),
+            latency,
+            taker_spread_ticks: taker_spread_ticks(),
+            funding,
+            insurance_fund: insurance_fund(),
+            ledger_records_max: ledger_records_max(),
+        }
+    }
+
+    /// Everything that needs no rules.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let bad = |what: String| Err(ConfigError::Invalid(what));
+        if self.instruments.len() > usize::from(u16::MAX) {
+            return bad("instruments: more than 65,535".to_owned());
+        }
+        for (n, instrument) in self.instruments.iter().enumerate() {
+            let symbol = instrument.symbol;
+            if self.instruments[..n].iter().any(|i| i.symbol == symbol) {
+                return bad(format!("instruments: {symbol} stands twice"));
+            }
+            // Beyond this a notional times a bracket's rate would no longer be exact.
+            if instrument.price_decimals + instrument.qty_decimals > 12 {
+                return bad(format!(
+                    "instruments: {symbol}: price_decimals + qty_decimals must not exceed 12"
+                ));
+            }
+        }
+        let is_ours = |symbol: &Symbol| self.instruments.iter().any(|i| i.symbol == *symbol);
+        if let Some(symbol) = self.leverage.keys().find(|s| !is_ours(s)) {
+            return bad(format!("leverage: {symbol} is not among the instruments"));
+        }
+        if let Funding::Constant { rates } = &self.funding {
+            let lacking = self
+                .instruments
+                .iter()
+                .find(|i| !rates.contains_key(&i.symbol));
+            if let Some(instrument) = lacking {
+                let symbol = instrument.symbol;
+                return bad(format!(
+                    "funding: no rate for {symbol}: state one (0 is a rate), or use source = \"data\" or \"none\""
+                ));
+            }
+            if let Some((symbol, rate)) = rates.iter().find(|(_, r)| r.abs() >= Decimal::ONE) {
+                return bad(format!(
+                    "funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"
+                ));
+            }
+        }
+        for (name, money) in [
+            ("wallet", self.wallet),
+            ("insurance_fund", self.insurance_fund),
+        ] {
+            if money.is_sign_negative() || money.scale() > 8 || money > Decimal::from(10i64.pow(12))
+            {
+                return bad(format!(
+                    "{name}: {money} must lie in 0..=1e12 with at most 8 decimals"
+                ));
+            }
+        }
+        for (name, rate) in [
+            ("maker_rate", self.maker_rate),
+            ("taker_rate", self.taker_rate),
+        ] {
+            if rate.abs() > Decimal::new(1, 1) {
+                return bad(format!(
+                    "{name}: {rate} is more than 10 %; 0.0005 is 0.05 %"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why an exchange cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A symbol's rules are not known, or not on its grid.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// A field is out of its range; the text names it and says what to do.
+    #[error("exchange: {0}")]
+    Invalid(String),
+}

@@ -1,0 +1,272 @@
+//! The port: requests in, events out, in order of time.
+//!
+//! Invariant: the exchange knows no bus, no file and no clock.
+
+use engine::{
+    Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, Outcome, Request, RequestId, ServiceId,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::account::Position;
+use crate::book::{Book, Multiples, Watch};
+use crate::config::{ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
+use crate::funding::FundingClock;
+use crate::latency::DueQueue;
+use crate::ledger::{IncomeType, Ledger, LedgerAccount};
+use crate::orders::Orders;
+use crate::symbol_rules::{GridRules, RuleBook};
+
+/// Market prices beyond this many grid units are refused: their notionals would not be exact.
+pub(crate) const PRICE_MAX: i64 = 1_000_000_000_000_000;
+
+/// All that belongs to one symbol, apart from what each market event touches.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SymbolState {
+    pub(crate) rules: GridRules,
+    pub(crate) position: Position,
+    pub(crate) book: Book,
+    pub(crate) leverage: u32,
+    /// The mark of the last `MarkPrice` event; none: the last price stands in for it.
+    pub(crate) mark: Option<i64>,
+    /// A mark below this, or above the other, may liquidate.
+    pub(crate) mark_low: i64,
+    pub(crate) mark_high: i64,
+    pub(crate) trades: u64,
+    pub(crate) funding_rate: Option<Decimal>,
+    pub(crate) funding_expected: bool,
+    pub(crate) counts: crate::report::SymbolCounts,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Arrival {
+    from: ServiceId,
+    id: RequestId,
+    request: Request,
+}
+
+/// The simulated exchange. Plain data: clone it to fork a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SimExchange {
+    pub(crate) watch: Vec<Watch>,
+    /// A market event later than this has something to wait for.
+    wake: Nanos,
+    pub(crate) now: Nanos,
+    pub(crate) symbols: Vec<SymbolState>,
+    pub(crate) orders: Orders,
+    pub(crate) ledger: Ledger,
+    pub(crate) funding_clock: FundingClock,
+    inbox: DueQueue<Arrival>,
+    outbox: DueQueue<ExchangeEvent>,
+    pub(crate) config: ExchangeConfig,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) bad_prices: u64,
+    pub(crate) liquidating: bool,
+}
+
+impl SimExchange {
+    /// An exchange with the embedded rules.
+    pub fn new(config: ExchangeConfig) -> Result<SimExchange, ConfigError> {
+        SimExchange::with_rules(config, &RuleBook::embedded()?)
+    }
+
+    /// An exchange with rules of the caller's.
+    pub fn with_rules(config: ExchangeConfig, book: &RuleBook) -> Result<SimExchange, ConfigError> {
+        config.check()?;
+        let mut warnings = Vec::new();
+        let mut symbols = Vec::with_capacity(config.instruments.len());
+        let mut watch = Vec::with_capacity(config.instruments.len());
+        for instrument in &config.instruments {
+            let rules = book.for_symbol(instrument.symbol, config.start)?;
+            warnings.extend(rules.warnings.iter().cloned());
+            let rules = GridRules::new(rules, instrument)?;
+            let stated = config.leverage.get(&instrument.symbol).copied();
+            let leverage = stated.unwrap_or(DEFAULT_LEVERAGE.min(rules.max_leverage()));
+            if leverage == 0 || leverage > rules.max_leverage() {
+                return Err(ConfigError::Invalid(format!(
+                    "leverage: {} of {} must be 1 to {}",
+                    leverage,
+                    instrument.symbol,
+                    rules.max_leverage()
+                )));
+            }
+            watch.push(Watch {
+                last: 0,
+                low: 1,
+                high: PRICE_MAX,
+                off_tick: 0,
+                tick: Multiples::of(rules.tick),
+            });
+            let funding_rate = match &config.funding {
+                Funding::Constant { rates } => rates.get(&instrument.symbol).copied(),
+                Funding::None | Funding::Data => None,
+            };
+            symbols.push(SymbolState {
+                rules,
+                position: Position::default(),
+                book: Book::default(),
+                leverage,
+                mark: None,
+                mark_low: 1,
+                mark_high: PRICE_MAX,
+                trades: 0,
+                funding_rate,
+                funding_expected: false,
+                counts: Default::default(),
+            });
+        }
+        let mut ledger = Ledger::new(config.ledger_records_max);
+        let transfer = IncomeType::Transfer;
+        ledger.wallet(
+            config.start,
+            transfer,
+            config.wallet,
+            None,
+            LedgerAccount::External,
+        );
+        let (fund, world) = (LedgerAccount::InsuranceFund, LedgerAccount::External);
+        ledger.post(
+            config.start,
+            transfer,
+            config.insurance_fund,
+            None,
+            world,
+            fund,
+        );
+        let mut exchange = SimExchange {
+            watch,
+            wake: Nanos::ZERO,
+            now: config.start,
+            orders: Orders::new(symbols.len()),
+            symbols,
+            ledger,
+            funding_clock: FundingClock::after(config.start),
+            inbox: DueQueue::new(),
+            outbox: DueQueue::new(),
+            config,
+            warnings,
+            bad_prices: 0,
+            liquidating: false,
+        };
+        exchange.set_wake();
+        Ok(exchange)
+    }
+
+    /// Sends what happened now to the clients.
+    pub(crate) fn send(&mut self, event: ExchangeEvent) {
+        let due = self.config.latency.delivery(self.now);
+        self.outbox.push(due, event);
+    }
+
+    /// The mark price, or what stands in for it; none before the first market event.
+    pub(crate) fn mark(&self, symbol: usize) -> Option<i64> {
+        let last = self.watch[symbol].last;
+        self.symbols[symbol].mark.or((last > 0).then_some(last))
+    }
+
+    /// The mark of a symbol in which something has been traded.
+    pub(crate) fn mark_or_zero(&self, symbol: usize) -> i64 {
+        self.mark(symbol).unwrap_or(0)
+    }
+
+    fn set_wake(&mut self) {
+        let funding = Nanos(self.funding_clock.due().0 - 1);
+        self.wake = Nanos(self.inbox.due().0.min(funding.0));
+    }
+
+    /// Does what is due before a market event of `time`: funding of that instant comes before it,
+    /// requests of that instant after it.
+    #[cold]
+    #[inline(never)]
+    fn catch_up(&mut self, time: Nanos) {
+        self.process(time, Nanos(time.0 - 1));
+    }
+
+    fn process(&mut self, funding_until: Nanos, requests_until: Nanos) {
+        loop {
+            let (funding, request) = (self.funding_clock.due(), self.inbox.due());
+            if funding <= request && funding <= funding_until {
+                self.now = self.now.max(funding);
+                self.funding_instant(funding);
+            } else if let Some((due, arrival)) = self.inbox.pop_due(requests_until) {
+                self.now = self.now.max(due);
+                self.arrive(arrival);
+            } else {
+                break;
+            }
+        }
+        self.set_wake();
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        // Only an order can move money or positions; all else leaves the bands as they are.
+        let moves = matches!(arrival.request, Request::NewOrder(_));
+        let outcome = match self.serve(arrival.request) {
+            Ok(answer) => Outcome::Done(answer),
+            Err(error) => Outcome::Refused(error),
+        };
+        self.send(ExchangeEvent::Response {
+            to: arrival.from,
+            request: arrival.id,
+            outcome,
+        });
+        if moves {
+            self.settle();
+        }
+    }
+}
+
+impl Exchange for SimExchange {
+    fn submit(&mut self, now: Nanos, from: ServiceId, id: RequestId, request: Request) {
+        let due = self.config.latency.arrival(now);
+        self.inbox.push(due, Arrival { from, id, request });
+        self.set_wake();
+    }
+
+    #[inline]
+    fn observe(&mut self, event: &MarketEvent) {
+        if event.time > self.wake {
+            self.catch_up(event.time);
+        }
+        let symbol = usize::from(event.symbol.0);
+        match event.data {
+            MarketData::Trade(trade) => {
+                // Nothing else happens in the common case: see `Watch`.
+                let price = trade.price.0;
+                let watch = &mut self.watch[symbol];
+                if price < watch.low || price > watch.high {
+                    return self.traded(event.time, symbol, price);
+                }
+                watch.off_tick += u64::from(!watch.tick.contains(price));
+                watch.last = price;
+            }
+            MarketData::Bar(bar) => {
+                if !bar.path_passed {
+                    self.bar(event.time, symbol, &bar);
+                }
+            }
+            MarketData::MarkPrice(price) => self.marked(event.time, symbol, price.0),
+            MarketData::FundingRate(rate) => self.funding_event(event.time, symbol, rate),
+        }
+    }
+
+    fn next_due(&self) -> Nanos {
+        let waiting = self.inbox.due().0.min(self.outbox.due().0);
+        // A flat account's funding has no effect: it need not wake anybody.
+        let pays = matches!(self.config.funding, Funding::Constant { .. }) && self.has_positions();
+        if pays {
+            Nanos(waiting.min(self.funding_clock.due().0))
+        } else {
+            Nanos(waiting)
+        }
+    }
+
+    fn advance(&mut self, now: Nanos, out: &mut Vec<ExchangeEvent>) {
+        if self.inbox.due() <= now || self.funding_clock.due() <= now {
+            self.process(now, now);
+        }
+        while let Some((_, event)) = self.outbox.pop_due(now) {
+            out.push(event);
+        }
+    }
+}

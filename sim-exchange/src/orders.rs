@@ -1,0 +1,235 @@
+//! Orders: their store, and the checks that refuse one before it can reach the book.
+//!
+//! Order of checks: parameters, symbol, precision, filters, reduce-only; margin comes last, in `placing`.
+
+use std::collections::BTreeMap;
+
+use engine::{
+    ClientOrderId, ExchangeError, NewOrder, OrderId, OrderState, OrderStatus, OrderType, Side,
+    SymbolIndex,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::symbol_rules::GridRules;
+
+/// Binance's errors, with its texts.
+pub(crate) mod refusal {
+    use engine::ExchangeError;
+
+    pub(crate) fn error(code: i32, msg: &str) -> ExchangeError {
+        ExchangeError {
+            code,
+            msg: msg.into(),
+        }
+    }
+
+    pub(crate) fn missing(parameter: &str) -> ExchangeError {
+        let text = "was not sent, was empty/null, or malformed.";
+        error(-1102, &format!("Mandatory parameter '{parameter}' {text}"))
+    }
+
+    pub(crate) fn not_required(parameter: &str) -> ExchangeError {
+        error(
+            -1106,
+            &format!("Parameter '{parameter}' sent when not required."),
+        )
+    }
+
+    pub(crate) fn invalid_symbol() -> ExchangeError {
+        error(-1121, "Invalid symbol.")
+    }
+}
+use refusal::error;
+
+/// All orders of a run, by id; the owner's ids find the newest one that bore them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    all: Vec<OrderState>,
+    by_client_id: Vec<BTreeMap<ClientOrderId, u64>>,
+}
+
+impl Orders {
+    pub(crate) fn new(symbols: usize) -> Orders {
+        Orders {
+            all: Vec::new(),
+            by_client_id: vec![BTreeMap::new(); symbols],
+        }
+    }
+
+    pub(crate) fn next_id(&self) -> OrderId {
+        OrderId(self.all.len() as u64 + 1)
+    }
+
+    pub(crate) fn add(&mut self, order: OrderState) {
+        assert!(order.order_id == self.next_id(), "order ids have no holes");
+        let ids = &mut self.by_client_id[usize::from(order.symbol.0)];
+        ids.insert(order.client_order_id.clone(), order.order_id.0);
+        self.all.push(order);
+    }
+
+    pub(crate) fn get(&self, id: OrderId) -> &OrderState {
+        &self.all[id.0 as usize - 1]
+    }
+
+    pub(crate) fn get_mut(&mut self, id: OrderId) -> &mut OrderState {
+        &mut self.all[id.0 as usize - 1]
+    }
+
+    pub(crate) fn find(&self, symbol: SymbolIndex, id: &ClientOrderId) -> Option<&OrderState> {
+        let order = *self.by_client_id.get(usize::from(symbol.0))?.get(id)?;
+        Some(self.get(OrderId(order)))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+}
+
+/// `^[\.A-Z\:/a-z0-9_-]{1,36}$`
+fn is_client_order_id(id: &ClientOrderId) -> bool {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b".:/_-".contains(&b);
+    (1..=36).contains(&id.0.len()) && id.0.bytes().all(legal)
+}
+
+/// Checks that need nothing but the order itself.
+pub(crate) fn check_parameters(order: &NewOrder) -> Result<(), ExchangeError> {
+    match order.order_type {
+        OrderType::Limit if order.time_in_force.is_none() => {
+            return Err(refusal::missing("timeInForce"));
+        }
+        OrderType::Limit if order.price.is_none() => return Err(refusal::missing("price")),
+        OrderType::Market if order.time_in_force.is_some() => {
+            return Err(refusal::not_required("timeinforce"));
+        }
+        OrderType::Market if order.price.is_some() => return Err(refusal::not_required("price")),
+        OrderType::Limit | OrderType::Market => {}
+    }
+    if !is_client_order_id(&order.client_order_id) {
+        return Err(error(-4015, "Client order id is not valid."));
+    }
+    Ok(())
+}
+
+/// Precision and filters. `mark` is none before the first market event.
+pub(crate) fn check_filters(
+    rules: &GridRules,
+    order: &NewOrder,
+    mark: Option<i64>,
+) -> Result<(), ExchangeError> {
+    let qty = order.quantity.0;
+    let price = order.price.map(|p| p.0);
+    let imprecise = "Precision is over the maximum defined for this asset.";
+    if qty % rules.qty_precision_unit != 0 {
+        return Err(error(-1111, imprecise));
+    }
+    if price.is_some_and(|p| p % rules.price_precision_unit != 0) {
+        return Err(error(-1111, imprecise));
+    }
+    if let Some(price) = price {
+        check_price(rules, order.side, price, mark)?;
+    }
+    check_quantity(rules, order, qty)?;
+    let valued_at = match price {
+        Some(price) => price,
+        None => mark.ok_or_else(|| error(-1112, "No orders on book for symbol."))?,
+    };
+    if !rules.notional_fits(valued_at, qty) {
+        return Err(error(-4005, "Quantity greater than max quantity."));
+    }
+    let minimum = rules.rules.min_notional;
+    if !order.reduce_only && rules.notional(valued_at, qty) < minimum {
+        let text = "Order's notional must be no smaller than";
+        let exempt = "(unless you choose reduce only).";
+        return Err(error(-4164, &format!("{text} {minimum} {exempt}")));
+    }
+    Ok(())
+}
+
+fn check_price(
+    rules: &GridRules,
+    side: Side,
+    price: i64,
+    mark: Option<i64>,
+) -> Result<(), ExchangeError> {
+    if price <= 0 {
+        return Err(error(-4001, "Price less than 0."));
+    }
+    if price < rules.min_price {
+        return Err(error(-4013, "Price less than min price."));
+    }
+    if price > rules.max_price {
+        return Err(error(-4002, "Price greater than max price."));
+    }
+    if price % rules.tick != 0 {
+        return Err(error(-4014, "Price not increased by tick size."));
+    }
+    let Some(mark) = mark else { return Ok(()) };
+    let (mark, asked) = (Decimal::from(mark), Decimal::from(price));
+    match side {
+        Side::Buy if asked > mark * rules.rules.multiplier_up => Err(error(
+            -4016,
+            "Price is higher than mark price multiplier cap.",
+        )),
+        Side::Sell if asked < mark * rules.rules.multiplier_down => Err(error(
+            -4024,
+            "Price is lower than mark price multiplier floor.",
+        )),
+        Side::Buy | Side::Sell => Ok(()),
+    }
+}
+
+fn check_quantity(rules: &GridRules, order: &NewOrder, qty: i64) -> Result<(), ExchangeError> {
+    let maximum = match order.order_type {
+        OrderType::Market => rules.market_max_qty,
+        OrderType::Limit => rules.max_qty,
+    };
+    if qty <= 0 {
+        return Err(error(-4003, "Quantity less than or equal to zero."));
+    }
+    if qty < rules.min_qty {
+        return Err(error(-4004, "Quantity less than min quantity."));
+    }
+    if qty > maximum {
+        return Err(error(-4005, "Quantity greater than max quantity."));
+    }
+    if qty % rules.step != 0 {
+        return Err(error(-4023, "Qty not increased by step size."));
+    }
+    Ok(())
+}
+
+/// Reduce-only against the position and the reduce-only quantity that already rests on that side.
+pub(crate) fn check_reduce_only(
+    order: &NewOrder,
+    position: i64,
+    resting: i64,
+) -> Result<(), ExchangeError> {
+    if !order.reduce_only {
+        return Ok(());
+    }
+    if position.signum() != -order.side.sign() {
+        return Err(error(-2022, "ReduceOnly Order is rejected."));
+    }
+    if resting >= position.abs() {
+        let text = "ReduceOnly Order Failed. Please check your existing position and open orders";
+        return Err(error(-4118, text));
+    }
+    Ok(())
+}
+
+/// Adds a fill of `qty` worth `notional` to the order.
+pub(crate) fn add_fill(order: &mut OrderState, qty: i64, notional: Decimal) {
+    assert!(qty > 0, "a fill moves something");
+    assert!(
+        order.executed_qty.0 + qty <= order.orig_qty.0,
+        "a fill never exceeds the order"
+    );
+    order.executed_qty.0 += qty;
+    order.cum_quote += notional;
+    order.status = if order.executed_qty == order.orig_qty {
+        OrderStatus::Filled
+    } else {
+        OrderStatus::PartiallyFilled
+    };
+}

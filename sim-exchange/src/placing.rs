@@ -1,0 +1,291 @@
+//! What the exchange does with a request that has arrived.
+
+use engine::{
+    AccountBalance, Answer, ClientOrderId, ExchangeError, NewOrder, OrderState, OrderStatus,
+    OrderType, QtyLots, Request, Side, SymbolIndex, SymbolInfo, TimeInForce,
+};
+use rust_decimal::Decimal;
+
+use crate::book::Resting;
+use crate::exchange::SimExchange;
+use crate::margin::requirement;
+use crate::matching::Against;
+use crate::orders::refusal::{error, invalid_symbol};
+use crate::orders::{check_filters, check_parameters, check_reduce_only};
+
+impl SimExchange {
+    pub(crate) fn serve(&mut self, request: Request) -> Result<Answer, ExchangeError> {
+        match request {
+            Request::NewOrder(order) => self.place(order),
+            Request::CancelOrder {
+                symbol,
+                client_order_id,
+            } => self.cancel(symbol, &client_order_id),
+            Request::QueryOrder {
+                symbol,
+                client_order_id,
+            } => {
+                self.index(symbol)?;
+                let order = self.orders.find(symbol, &client_order_id);
+                let order = order.ok_or_else(|| error(-2013, "Order does not exist."))?;
+                Ok(Answer::Order(Box::new(order.clone())))
+            }
+            Request::PositionRisk => {
+                let rows = (0..self.symbols.len()).map(|s| self.position_risk(s));
+                Ok(Answer::PositionRisk(rows.collect()))
+            }
+            Request::Account => Ok(Answer::Account(self.account())),
+            Request::ExchangeInfo => Ok(Answer::ExchangeInfo(self.exchange_info())),
+            Request::SetLeverage { symbol, leverage } => self.set_leverage(symbol, leverage),
+        }
+    }
+
+    fn index(&self, symbol: SymbolIndex) -> Result<usize, ExchangeError> {
+        let index = usize::from(symbol.0);
+        if index < self.symbols.len() {
+            Ok(index)
+        } else {
+            Err(invalid_symbol())
+        }
+    }
+
+    fn place(&mut self, order: NewOrder) -> Result<Answer, ExchangeError> {
+        check_parameters(&order)?;
+        let symbol = self.index(order.symbol)?;
+        let state = &self.symbols[symbol];
+        let mark = self.mark(symbol);
+        check_filters(&state.rules, &order, mark)?;
+        if self.liquidating {
+            return Err(error(-2023, "User in liquidation mode now."));
+        }
+        if state.book.len() >= state.rules.rules.max_num_orders {
+            return Err(error(-2025, "Reach max open order limit."));
+        }
+        let same = self.orders.find(order.symbol, &order.client_order_id);
+        if same.is_some_and(|o| !o.status.is_terminal()) {
+            return Err(error(-4116, "clientOrderId is duplicated"));
+        }
+        check_reduce_only(
+            &order,
+            state.position.qty,
+            state.book.reduce_qty(order.side),
+        )?;
+        let takes_at = self.takes_at(symbol, &order, mark)?;
+        let valued_at = takes_at.or(order.price.map(|p| p.0));
+        let valued_at = valued_at.ok_or_else(|| error(-1112, "No orders on book for symbol."))?;
+        self.check_margin(symbol, &order, valued_at, mark.unwrap_or(valued_at))?;
+        Ok(Answer::Order(Box::new(
+            self.accept(symbol, order, takes_at),
+        )))
+    }
+
+    /// The price at which the order takes at once; none if it does not.
+    fn takes_at(
+        &self,
+        symbol: usize,
+        order: &NewOrder,
+        mark: Option<i64>,
+    ) -> Result<Option<i64>, ExchangeError> {
+        let taker = self.taker_price(symbol, order.side);
+        if order.order_type == OrderType::Market {
+            let empty = || error(-1112, "No orders on book for symbol.");
+            let price = taker.ok_or_else(empty)?;
+            let mark = Decimal::from(mark.ok_or_else(empty)?);
+            let bound = mark * self.symbols[symbol].rules.rules.market_take_bound;
+            let away = (Decimal::from(price) - mark) * Decimal::from(order.side.sign());
+            if away > bound {
+                let text =
+                    "The counterparty's best price does not meet the PERCENT_PRICE filter limit";
+                return Err(error(-4131, text));
+            }
+            return Ok(Some(price));
+        }
+        let limit = order.price.map_or(0, |p| p.0);
+        let crossed = taker.filter(|price| match order.side {
+            Side::Buy => limit >= *price,
+            Side::Sell => limit <= *price,
+        });
+        match (order.time_in_force, crossed) {
+            (Some(TimeInForce::Gtx), Some(_)) => {
+                let text = "Due to the order could not be executed as maker, the Post Only order will be rejected.";
+                Err(error(-5022, text))
+            }
+            (Some(TimeInForce::Fok), None) => {
+                let text = "Due to the order could not be filled immediately, the FOK order has been rejected.";
+                Err(error(-5021, text))
+            }
+            (_, crossed) => Ok(crossed),
+        }
+    }
+
+    /// -2027 and -2019. Reduce-only orders need neither.
+    fn check_margin(
+        &self,
+        symbol: usize,
+        order: &NewOrder,
+        price: i64,
+        mark: i64,
+    ) -> Result<(), ExchangeError> {
+        if order.reduce_only {
+            return Ok(());
+        }
+        let state = &self.symbols[symbol];
+        let (rules, book) = (&state.rules, &state.book);
+        let (resting, sign) = match order.side {
+            Side::Buy => (book.bids_qty, 1),
+            Side::Sell => (book.asks_qty, -1),
+        };
+        let exposure = sign * state.position.qty + resting + order.quantity.0;
+        let higher = price.max(mark);
+        let too_much = exposure > 0
+            && (!rules.notional_fits(higher, exposure)
+                || rules.notional(higher, exposure) > rules.max_notional(state.leverage));
+        if too_much {
+            let text = "Exceeded the maximum allowable position at current leverage.";
+            return Err(error(-2027, text));
+        }
+        let value = rules.notional(price, order.quantity.0);
+        let position = rules.notional(mark, state.position.qty);
+        let (bids, asks) = (book.bids_notional, book.asks_notional);
+        let before = requirement(position, bids, asks, state.leverage);
+        let after = match order.side {
+            Side::Buy => requirement(position, bids + value, asks, state.leverage),
+            Side::Sell => requirement(position, bids, asks + value, state.leverage),
+        };
+        let increase = after - before;
+        if increase <= Decimal::ZERO {
+            return Ok(());
+        }
+        let worth = rules.notional(mark, order.quantity.0);
+        let open_loss = (Decimal::from(sign) * (value - worth)).max(Decimal::ZERO);
+        if increase + open_loss > self.account().available_balance {
+            return Err(error(-2019, "Margin is insufficient."));
+        }
+        Ok(())
+    }
+
+    /// From here on nothing refuses the order any more.
+    fn accept(&mut self, symbol: usize, order: NewOrder, takes_at: Option<i64>) -> OrderState {
+        let id = self.orders.next_id();
+        let (side, qty) = (order.side, order.quantity.0);
+        self.orders.add(OrderState {
+            order_id: id,
+            client_order_id: order.client_order_id,
+            symbol: order.symbol,
+            side,
+            order_type: order.order_type,
+            time_in_force: order.time_in_force,
+            orig_qty: order.quantity,
+            executed_qty: QtyLots(0),
+            cum_quote: Decimal::ZERO,
+            price: order.price,
+            reduce_only: order.reduce_only,
+            status: OrderStatus::New,
+            update_time: self.now,
+        });
+        self.symbols[symbol].counts.orders += 1;
+        self.send_order(id, false);
+        if let Some(price) = takes_at {
+            let fills = if order.reduce_only {
+                self.reducible(symbol, side, qty)
+            } else {
+                qty
+            };
+            self.execute(symbol, id, price, fills, Against::MarketMaker);
+            if fills < qty {
+                self.end_order(id, OrderStatus::Expired);
+            }
+        } else if order.time_in_force == Some(TimeInForce::Ioc) {
+            self.end_order(id, OrderStatus::Expired);
+        } else {
+            let price = order.price.map_or(0, |p| p.0);
+            assert!(price > 0, "only an order with a price rests");
+            let state = &mut self.symbols[symbol];
+            let notional = state.rules.notional(price, qty);
+            state.book.insert(Resting {
+                id,
+                side,
+                price,
+                qty,
+                reduce_only: order.reduce_only,
+                notional,
+            });
+            self.refresh_watch(symbol);
+        }
+        self.orders.get(id).clone()
+    }
+
+    fn cancel(&mut self, symbol: SymbolIndex, id: &ClientOrderId) -> Result<Answer, ExchangeError> {
+        let index = self.index(symbol)?;
+        let unknown = || error(-2011, "Unknown order sent.");
+        let found = self.orders.find(symbol, id).ok_or_else(unknown)?;
+        let (id, side) = (found.order_id, found.side);
+        self.symbols[index]
+            .book
+            .remove(side, id)
+            .ok_or_else(unknown)?;
+        self.end_order(id, OrderStatus::Canceled);
+        self.refresh_watch(index);
+        Ok(Answer::Order(Box::new(self.orders.get(id).clone())))
+    }
+
+    fn set_leverage(
+        &mut self,
+        symbol: SymbolIndex,
+        leverage: u32,
+    ) -> Result<Answer, ExchangeError> {
+        let index = self.index(symbol)?;
+        let state = &self.symbols[index];
+        if leverage == 0 || leverage > state.rules.max_leverage() {
+            return Err(error(-4028, &format!("Leverage {leverage} is not valid")));
+        }
+        let (bids, asks) = (state.book.bids_notional, state.book.asks_notional);
+        let position = state
+            .rules
+            .notional(self.mark_or_zero(index), state.position.qty);
+        let held = (position + bids).abs().max((position - asks).abs());
+        if held > state.rules.max_notional(leverage) {
+            let text = "Exceeded the maximum allowable position at current leverage.";
+            return Err(error(-2027, text));
+        }
+        let more = requirement(position, bids, asks, leverage)
+            - requirement(position, bids, asks, state.leverage);
+        if more > Decimal::ZERO && more > self.account().available_balance {
+            let text = "Leverage is smaller than permitted: insufficient margin balance.";
+            return Err(error(-2028, text));
+        }
+        self.symbols[index].leverage = leverage;
+        Ok(Answer::Leverage { symbol, leverage })
+    }
+
+    fn exchange_info(&self) -> Vec<SymbolInfo> {
+        let row = |(n, state): (usize, &crate::exchange::SymbolState)| SymbolInfo {
+            name: state.rules.rules.symbol,
+            symbol: SymbolIndex(n as u16),
+            trading: true,
+            tick_size: state.rules.tick,
+            step_size: state.rules.step,
+            min_qty: QtyLots(state.rules.min_qty),
+            market_max_qty: QtyLots(state.rules.market_max_qty),
+            min_notional: state.rules.rules.min_notional,
+            max_leverage: state.rules.max_leverage(),
+        };
+        self.symbols.iter().enumerate().map(row).collect()
+    }
+
+    /// The account as it stands.
+    pub fn account(&self) -> AccountBalance {
+        use crate::account::cut8;
+        let sums = self.account_margin();
+        let wallet = self.wallet_balance();
+        let free = wallet + sums.unrealized - sums.requirement;
+        AccountBalance {
+            wallet_balance: wallet,
+            unrealized_profit: cut8(sums.unrealized),
+            margin_balance: cut8(wallet + sums.unrealized),
+            available_balance: cut8(free.max(Decimal::ZERO)),
+            initial_margin: cut8(sums.requirement),
+            maint_margin: cut8(sums.maintenance),
+        }
+    }
+}
