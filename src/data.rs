@@ -64,11 +64,7 @@ const REFUSED: u8 = 2;
 /// Runs `qsim data`: 0 if all is well, 1 if a check found something, 2 if something was refused.
 pub fn run(args: DataArgs) -> ExitCode {
     let result = match args.command {
-        DataCommand::Import {
-            paths,
-            into,
-            format,
-        } => run_import(&paths, &into, format),
+        DataCommand::Import { paths, into, format } => run_import(&paths, &into, format),
         DataCommand::List { data, format } => run_list(&data, format),
         DataCommand::Check { data, format } => run_check(&data, format),
     };
@@ -120,18 +116,10 @@ fn run_import(paths: &[PathBuf], into: &Path, format: Format) -> Result<u8, Data
             report.rows,
             into.display(),
             report.refused.len(),
-            if report.digest.is_empty() {
-                "empty"
-            } else {
-                &report.digest
-            },
+            if report.digest.is_empty() { "empty" } else { &report.digest },
         )),
     }
-    Ok(if report.refused.is_empty() {
-        0
-    } else {
-        REFUSED
-    })
+    Ok(if report.refused.is_empty() { 0 } else { REFUSED })
 }
 
 fn run_list(data: &Path, format: Format) -> Result<u8, DataError> {
@@ -170,9 +158,7 @@ fn run_check(data: &Path, format: Format) -> Result<u8, DataError> {
         return Ok(code);
     }
     let mut table = Table::new();
-    table.set_header([
-        "kind", "symbol", "interval", "rows", "finding", "count", "first", "detail",
-    ]);
+    table.set_header(["kind", "symbol", "interval", "rows", "finding", "count", "first", "detail"]);
     for c in checks {
         let head = [
             c.kind.name().to_owned(),
@@ -185,11 +171,7 @@ fn run_check(data: &Path, format: Format) -> Result<u8, DataError> {
             table.add_row(head.iter().cloned().chain(fine));
         }
         for f in c.findings {
-            let what = if f.note {
-                format!("{} (note)", f.what)
-            } else {
-                f.what.to_owned()
-            };
+            let what = if f.note { format!("{} (note)", f.what) } else { f.what.to_owned() };
             let rest = [what, f.count.to_string(), f.first, f.detail];
             table.add_row(head.iter().cloned().chain(rest));
         }

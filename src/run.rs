@@ -190,7 +190,7 @@ fn print_line(ended: &Ended) {
 
 fn print_table(ended: &[Ended]) {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(comfy_table::presets::UTF8_NO_BORDERS);
     table.set_header([
         "scenario",
         "verdict",

@@ -10,17 +10,12 @@ use datasets::import::import;
 use datasets::replay::{Range, ReplayFeed, Request};
 use engine::{Feed, Instrument, NamedRng};
 
-const SYMBOLS: [&str; 7] = [
-    "ALGOUSDT", "AVAXUSDT", "DOTUSDT", "FILUSDT", "LINKUSDT", "LTCUSDT", "NEARUSDT",
-];
+const SYMBOLS: [&str; 7] =
+    ["ALGOUSDT", "AVAXUSDT", "DOTUSDT", "FILUSDT", "LINKUSDT", "LTCUSDT", "NEARUSDT"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(
-        arguments
-            .next()
-            .ok_or("usage: feed_rate FOLDER trades|bars")?,
-    );
+    let folder = PathBuf::from(arguments.next().ok_or("usage: feed_rate FOLDER trades|bars")?);
     let trades = arguments.next().as_deref() == Some("trades");
     let (raw, set) = (folder.join("raw"), folder.join("set"));
     if !set.is_dir() {
@@ -32,24 +27,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let instruments: Vec<Instrument> = catalogue
         .list()
         .iter()
-        .map(|s| Instrument {
-            symbol: s.symbol,
-            price_decimals: 6,
-            qty_decimals: 4,
-        })
+        .map(|s| Instrument { symbol: s.symbol, price_decimals: 6, qty_decimals: 4 })
         .collect();
     let bars = BarMode::Points;
-    let requests: Vec<Request> = catalogue
-        .ids()
-        .map(|series| Request { series, bars })
-        .collect();
+    let requests: Vec<Request> = catalogue.ids().map(|series| Request { series, bars }).collect();
     for _ in 0..5 {
         let mut feed = ReplayFeed::open(&catalogue, &instruments, &requests, Range::ALL)?;
         let (mut batch, mut count, mut sum) = (Vec::new(), 0u64, 0i64);
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "it measures, it does not simulate"
-        )]
+        #[allow(clippy::disallowed_methods, reason = "it measures, it does not simulate")]
         let start = std::time::Instant::now();
         loop {
             feed.next_batch(&mut batch)?;
@@ -58,10 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             count += batch.len() as u64;
         }
         let seconds = start.elapsed().as_secs_f64();
-        println!(
-            "{count} events, {:.1} M/s ({sum})",
-            count as f64 / seconds / 1e6
-        );
+        println!("{count} events, {:.1} M/s ({sum})", count as f64 / seconds / 1e6);
     }
     Ok(())
 }

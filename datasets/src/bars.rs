@@ -96,11 +96,7 @@ pub(crate) fn expand_mark(
     out: &mut Vec<MarketEvent>,
 ) {
     for (time, price) in times(bar.open_time, interval_ms).into_iter().zip(path(bar)) {
-        out.push(MarketEvent {
-            time,
-            symbol,
-            data: MarketData::MarkPrice(PriceTicks(price)),
-        });
+        out.push(MarketEvent { time, symbol, data: MarketData::MarkPrice(PriceTicks(price)) });
     }
 }
 
@@ -109,14 +105,7 @@ mod tests {
     use super::*;
 
     fn bar(open: i64, high: i64, low: i64, close: i64) -> GridBar {
-        GridBar {
-            open_time: Nanos::ZERO,
-            open,
-            high,
-            low,
-            close,
-            volume: 11,
-        }
+        GridBar { open_time: Nanos::ZERO, open, high, low, close, volume: 11 }
     }
 
     #[test]
@@ -130,13 +119,7 @@ mod tests {
     #[test]
     fn points_share_the_volume_and_precede_the_bar() {
         let mut out = Vec::new();
-        expand(
-            &bar(10, 12, 8, 9),
-            SymbolIndex(3),
-            60_000,
-            BarMode::Points,
-            &mut out,
-        );
+        expand(&bar(10, 12, 8, 9), SymbolIndex(3), 60_000, BarMode::Points, &mut out);
         let qty = |e: &MarketEvent| match e.data {
             MarketData::Trade(t) => t.qty.0,
             _ => -1,

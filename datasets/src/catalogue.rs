@@ -58,27 +58,19 @@ impl Catalogue {
             }
         }
         if series.is_empty() {
-            return Err(DataError::NoData {
-                path: folder.to_owned(),
-            });
+            return Err(DataError::NoData { path: folder.to_owned() });
         }
         for files in series.values_mut() {
             files.sort_by(|a, b| {
                 (a.first_us, a.last_us, &a.path).cmp(&(b.first_us, b.last_us, &b.path))
             });
         }
-        Ok(Catalogue {
-            folder: folder.to_owned(),
-            series,
-        })
+        Ok(Catalogue { folder: folder.to_owned(), series })
     }
 
     /// All series in order of kind, symbol and interval.
     pub fn list(&self) -> Vec<Series> {
-        self.series
-            .iter()
-            .map(|(id, files)| describe(id, files))
-            .collect()
+        self.series.iter().map(|(id, files)| describe(id, files)).collect()
     }
 
     /// The names of all series.
@@ -104,9 +96,7 @@ impl Catalogue {
     pub fn check(&self) -> Result<Vec<Check>, DataError> {
         use rayon::prelude::*;
         let all: Vec<_> = self.series.iter().collect();
-        all.into_par_iter()
-            .map(|(id, files)| check::check(id, files))
-            .collect()
+        all.into_par_iter().map(|(id, files)| check::check(id, files)).collect()
     }
 
     pub(crate) fn files(&self, id: &SeriesId) -> Result<&[FileInfo], DataError> {
@@ -115,12 +105,7 @@ impl Catalogue {
             None => Err(DataError::NoSeries {
                 path: self.folder.clone(),
                 series: id.to_string(),
-                present: self
-                    .series
-                    .keys()
-                    .map(SeriesId::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                present: self.series.keys().map(SeriesId::to_string).collect::<Vec<_>>().join(", "),
             }),
         }
     }
@@ -135,9 +120,7 @@ fn parquet_files(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), DataError>
     };
     for entry in entries {
         let path = entry.map_err(DataError::io(folder))?.path();
-        let is_half = path
-            .file_name()
-            .is_some_and(|n| n.to_string_lossy().starts_with('.'));
+        let is_half = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
         if path.is_dir() {
             parquet_files(&path, out)?;
         } else if !is_half && path.extension().is_some_and(|e| e == "parquet") {

@@ -55,11 +55,7 @@ struct Walk {
 }
 
 pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataError> {
-    let mut walk = Walk {
-        id: *id,
-        previous: None,
-        findings: Vec::new(),
-    };
+    let mut walk = Walk { id: *id, previous: None, findings: Vec::new() };
     let mut rows = 0;
     for (i, file) in files.iter().enumerate() {
         if let Some(before) = files[..i].iter().find(|f| f.last_us >= file.first_us) {
@@ -101,13 +97,7 @@ impl Walk {
             finding.count += count;
             return;
         }
-        self.findings.push(Finding {
-            what,
-            count,
-            first: iso(at_us).to_string(),
-            detail,
-            note,
-        });
+        self.findings.push(Finding { what, count, first: iso(at_us).to_string(), detail, note });
     }
 
     fn row(&mut self, row: &Row) {
@@ -116,13 +106,7 @@ impl Walk {
         if is_bar {
             let [_, open, high, low, close, volume] = *row;
             if high < open.max(close) || low > open.min(close) || low <= 0 {
-                self.found(
-                    "ohlc",
-                    1,
-                    now,
-                    "the prices contradict each other".into(),
-                    false,
-                );
+                self.found("ohlc", 1, now, "the prices contradict each other".into(), false);
             }
             if self.id.kind == Kind::Klines && volume == 0 {
                 self.found("zero_volume", 1, now, "a bar without trades".into(), true);
@@ -137,11 +121,7 @@ impl Walk {
     fn step(&mut self, previous: &Row, row: &Row) {
         let (before, now) = (previous[0], row[0]);
         let kind = self.id.kind;
-        let twice = if kind == Kind::AggTrades {
-            row[1] == previous[1]
-        } else {
-            now == before
-        };
+        let twice = if kind == Kind::AggTrades { row[1] == previous[1] } else { now == before };
         if twice {
             return self.found("duplicate", 1, now, "the same row key twice".into(), false);
         }

@@ -69,16 +69,10 @@ pub enum DataError {
 
 impl DataError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DataError + '_ {
-        move |source| DataError::Io {
-            path: path.to_owned(),
-            source,
-        }
+        move |source| DataError::Io { path: path.to_owned(), source }
     }
 
     pub(crate) fn bad(path: &Path, reason: impl ToString) -> DataError {
-        DataError::BadFile {
-            path: path.to_owned(),
-            reason: reason.to_string(),
-        }
+        DataError::BadFile { path: path.to_owned(), reason: reason.to_string() }
     }
 }

@@ -25,12 +25,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 4] = [
-        Kind::Klines,
-        Kind::AggTrades,
-        Kind::FundingRate,
-        Kind::MarkPriceKlines,
-    ];
+    pub const ALL: [Kind; 4] =
+        [Kind::Klines, Kind::AggTrades, Kind::FundingRate, Kind::MarkPriceKlines];
 
     /// Binance's name.
     pub fn name(self) -> &'static str {
@@ -159,10 +155,8 @@ pub(crate) enum Told {
 /// has the word on the kind, because mark price and trade klines share their file names.
 pub(crate) fn tell(path: &Path) -> Told {
     let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("");
-    let folders: Vec<&str> = path
-        .parent()
-        .map(|p| p.iter().filter_map(|c| c.to_str()).collect())
-        .unwrap_or_default();
+    let folders: Vec<&str> =
+        path.parent().map(|p| p.iter().filter_map(|c| c.to_str()).collect()).unwrap_or_default();
     let mut parts = stem.split('-');
     let symbol_text = parts.next().unwrap_or("");
     let second = parts.next().unwrap_or("");
@@ -198,9 +192,5 @@ pub(crate) fn tell(path: &Path) -> Told {
             "{kind} without a known interval in name or folder; name it such as {symbol}-1m-2026-02.zip"
         ));
     }
-    Told::Series(SeriesId {
-        kind,
-        symbol,
-        interval: interval.filter(|_| kind.has_interval()),
-    })
+    Told::Series(SeriesId { kind, symbol, interval: interval.filter(|_| kind.has_interval()) })
 }

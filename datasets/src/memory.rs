@@ -23,16 +23,9 @@ impl MemoryFeed {
     ) -> Result<MemoryFeed, FeedError> {
         if let Some(at) = events.windows(2).position(|w| w[1].time < w[0].time) {
             let (earlier, later) = (events[at].time, events[at + 1].time);
-            return Err(FeedError(format!(
-                "event {} at {later} comes after {earlier}",
-                at + 1
-            )));
+            return Err(FeedError(format!("event {} at {later} comes after {earlier}", at + 1)));
         }
-        Ok(MemoryFeed {
-            events,
-            next: 0,
-            batch_events: batch_events.max(1),
-        })
+        Ok(MemoryFeed { events, next: 0, batch_events: batch_events.max(1) })
     }
 
     /// Starts again.

@@ -55,10 +55,7 @@ impl Merge {
             next: 0,
             key: i128::MAX,
         });
-        Merge {
-            heads: heads.collect(),
-            started: false,
-        }
+        Merge { heads: heads.collect(), started: false }
     }
 
     pub fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {

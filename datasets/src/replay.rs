@@ -47,10 +47,7 @@ pub struct Range {
 
 impl Range {
     /// All there is.
-    pub const ALL: Range = Range {
-        from: Nanos(i64::MIN),
-        to: Nanos::NEVER,
-    };
+    pub const ALL: Range = Range { from: Nanos(i64::MIN), to: Nanos::NEVER };
 }
 
 /// What a feed replays, for the journal: data are referred to by digest and range, not copied.
@@ -96,9 +93,7 @@ impl ReplayFeed {
         range: Range,
     ) -> Result<ReplayFeed, DataError> {
         if requests.is_empty() {
-            return Err(DataError::Misuse(
-                "a replay needs at least one series".into(),
-            ));
+            return Err(DataError::Misuse("a replay needs at least one series".into()));
         }
         let mut plan = Vec::new();
         for request in requests {
@@ -116,10 +111,7 @@ impl ReplayFeed {
         // One order, whatever the order of the requests, so that the digest does not depend on it.
         plan.sort_by_key(|(index, rank, r)| (*index, *rank, r.series));
         if let Some(twice) = plan.windows(2).find(|w| w[0].2.series == w[1].2.series) {
-            return Err(DataError::Misuse(format!(
-                "{} is asked for twice",
-                twice[0].2.series
-            )));
+            return Err(DataError::Misuse(format!("{} is asked for twice", twice[0].2.series)));
         }
         check_one_path(&plan)?;
 
@@ -137,10 +129,7 @@ impl ReplayFeed {
         let digest = digest_of(&uses)?;
         Ok(ReplayFeed {
             merge: Merge::new(sources),
-            description: Description {
-                series: uses,
-                digest,
-            },
+            description: Description { series: uses, digest },
             ends_at: last_us.map(|us| Nanos(iso(us).0.min(range.to.0))),
         })
     }
@@ -240,10 +229,7 @@ impl Scale {
         // Funding rates live on a fixed grid of 1e-8, whatever the symbol's.
         let grid = match file.series.kind {
             Kind::FundingRate => Decimals { price: 8, qty: 0 },
-            _ => Decimals {
-                price: instrument.price_decimals,
-                qty: instrument.qty_decimals,
-            },
+            _ => Decimals { price: instrument.price_decimals, qty: instrument.qty_decimals },
         };
         let factor = |what, found: u32, grid: u32| {
             let coarse = DataError::GridTooCoarse {
@@ -275,12 +261,7 @@ fn verify_overlaps(before: &[&FileInfo], file: &FileInfo, range: Range) -> Resul
         }
         let from_us = file.first_us.max(range.from.0.div_euclid(1_000));
         let to_us = earlier.last_us.min(file.last_us);
-        compare(
-            earlier,
-            file,
-            from_us,
-            to_us.min(range.to.0.div_euclid(1_000)),
-        )?;
+        compare(earlier, file, from_us, to_us.min(range.to.0.div_euclid(1_000)))?;
         told_to_us = told_to_us.max(to_us);
     }
     Ok(told_to_us)
@@ -372,10 +353,7 @@ impl SeriesSource {
         };
         // What an earlier file told is outside the range of this one.
         let told = Nanos(part.skip_to_us.saturating_add(1).saturating_mul(1_000));
-        let range = Range {
-            from: self.range.from.max(told),
-            to: self.range.to,
-        };
+        let range = Range { from: self.range.from.max(told), to: self.range.to };
         let (symbol, columns, scale) = (self.symbol, &cursor.columns[..], part.scale);
         let converted = match (self.kind, columns) {
             (Kind::AggTrades, [time, price, qty, maker]) => {
@@ -399,10 +377,7 @@ impl SeriesSource {
             _ => None,
         };
         converted.ok_or_else(|| {
-            DataError::bad(
-                &part.path,
-                "a value does not fit 64 bits on the grid of the run",
-            )
+            DataError::bad(&part.path, "a value does not fit 64 bits on the grid of the run")
         })
     }
 

@@ -46,11 +46,9 @@ pub(crate) fn columns(kind: Kind) -> &'static [(&'static str, Role)] {
             ("quantity", Qty),
             ("is_buyer_maker", Plain),
         ],
-        Kind::FundingRate => &[
-            ("calc_time", Time),
-            ("last_funding_rate", Price),
-            ("funding_interval_hours", Plain),
-        ],
+        Kind::FundingRate => {
+            &[("calc_time", Time), ("last_funding_rate", Price), ("funding_interval_hours", Plain)]
+        }
     }
 }
 

@@ -109,9 +109,7 @@ impl FileWriter {
         let mut group = self.writer.next_row_group()?;
         let mut next = 0;
         while let Some(mut column) = group.next_column()? {
-            column
-                .typed::<Int64Type>()
-                .write_batch(&self.columns[next], None, None)?;
+            column.typed::<Int64Type>().write_batch(&self.columns[next], None, None)?;
             column.close()?;
             next += 1;
         }
@@ -145,8 +143,7 @@ impl FileWriter {
             ("qsim.rows", info.rows.to_string()),
             ("qsim.row_digest", info.digest.hex()),
         ] {
-            self.writer
-                .append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+            self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
         self.writer.close()?;
         Ok(info)
@@ -180,9 +177,7 @@ pub(crate) fn info(path: &Path) -> Result<FileInfo, DataError> {
     let number = |key: &str| get(key)?.parse::<i64>().map_err(|_| wrong(key));
     let decimals = |key: &str| -> Result<u32, DataError> {
         let value = get(key)?.parse::<u32>().ok();
-        value
-            .filter(|&d| d <= crate::decimal::DECIMALS_MAX)
-            .ok_or_else(|| wrong(key))
+        value.filter(|&d| d <= crate::decimal::DECIMALS_MAX).ok_or_else(|| wrong(key))
     };
     if get("qsim.format")? != FORMAT {
         return Err(DataError::bad(path, "it was written by another version"));
@@ -190,26 +185,17 @@ pub(crate) fn info(path: &Path) -> Result<FileInfo, DataError> {
     let kind = Kind::named(get("qsim.kind")?).ok_or_else(|| wrong("qsim.kind"))?;
     let names = meta.schema_descr().columns().iter().map(|c| c.name());
     if !names.eq(rows::columns(kind).iter().map(|(name, _)| *name)) {
-        return Err(DataError::bad(
-            path,
-            format!("its columns are not {kind}'s"),
-        ));
+        return Err(DataError::bad(path, format!("its columns are not {kind}'s")));
     }
     let integers = meta.schema_descr().columns().iter();
     if integers.clone().any(|c| {
         c.physical_type() != Physical::INT64 || c.max_def_level() != 0 || c.max_rep_level() != 0
     }) {
-        return Err(DataError::bad(
-            path,
-            "its columns are not plain 64-bit integers",
-        ));
+        return Err(DataError::bad(path, "its columns are not plain 64-bit integers"));
     }
     let rows = number("qsim.rows")?;
     if rows != meta.num_rows() || rows <= 0 {
-        return Err(DataError::bad(
-            path,
-            "its row count contradicts its metadata",
-        ));
+        return Err(DataError::bad(path, "its row count contradicts its metadata"));
     }
     let interval = Interval::named(get("qsim.interval")?);
     if interval.is_some() != kind.has_interval() {
@@ -219,9 +205,7 @@ pub(crate) fn info(path: &Path) -> Result<FileInfo, DataError> {
         path: path.to_owned(),
         series: SeriesId {
             kind,
-            symbol: get("qsim.symbol")?
-                .parse()
-                .map_err(|_| wrong("qsim.symbol"))?,
+            symbol: get("qsim.symbol")?.parse().map_err(|_| wrong("qsim.symbol"))?,
             interval,
         },
         decimals: Decimals {

@@ -101,19 +101,17 @@ impl Default for SyntheticConfig {
             ("ETHUSDT", 3_000.0, 2, 1, 3, 2_000.0, 0.0009),
             ("SOLUSDT", 130.0, 3, 10, 2, 15_000.0, 0.0012),
         ];
-        let symbols = SYMBOLS
-            .iter()
-            .filter_map(|&(name, price, pd, tick, qd, volume, sigma)| {
-                Some(SyntheticSymbol {
-                    symbol: Symbol::new(name).ok()?,
-                    start_price: price,
-                    price_decimals: pd,
-                    tick_units: tick,
-                    qty_decimals: qd,
-                    volume_per_minute: volume,
-                    volatility_per_minute: sigma,
-                })
-            });
+        let symbols = SYMBOLS.iter().filter_map(|&(name, price, pd, tick, qd, volume, sigma)| {
+            Some(SyntheticSymbol {
+                symbol: Symbol::new(name).ok()?,
+                start_price: price,
+                price_decimals: pd,
+                tick_units: tick,
+                qty_decimals: qd,
+                volume_per_minute: volume,
+                volatility_per_minute: sigma,
+            })
+        });
         SyntheticConfig {
             symbols: symbols.collect(),
             start_ms: 1_767_225_600_000,
@@ -131,10 +129,7 @@ impl Default for SyntheticConfig {
                 recovered_share: 0.7,
                 volume_factor: 12.0,
             }),
-            funding: Some(ConstantFunding {
-                rate_e8: 10_000,
-                interval_hours: 8,
-            }),
+            funding: Some(ConstantFunding { rate_e8: 10_000, interval_hours: 8 }),
             bars: BarMode::Points,
         }
     }
@@ -178,11 +173,7 @@ impl SyntheticConfig {
             ("trend_share", self.trend_share, 10.0),
             ("trend_persistence", self.trend_persistence, 0.999_999),
             ("reversion_per_minute", self.reversion_per_minute, 0.999_999),
-            (
-                "volatility_of_volatility",
-                self.volatility_of_volatility,
-                2.0,
-            ),
+            ("volatility_of_volatility", self.volatility_of_volatility, 2.0),
         ];
         for (name, value, max) in shares {
             if !(0.0..=max).contains(&value) {
@@ -224,10 +215,7 @@ impl SyntheticConfig {
                 );
             }
         }
-        if self
-            .funding
-            .is_some_and(|f| !(1..=24).contains(&f.interval_hours))
-        {
+        if self.funding.is_some_and(|f| !(1..=24).contains(&f.interval_hours)) {
             return refuse("funding: interval_hours must be 1 to 24".into());
         }
         Ok(())
@@ -266,11 +254,7 @@ impl SyntheticFeed {
                 ));
             }
         }
-        Ok(SyntheticFeed {
-            merge: Merge::new(sources),
-            digest: config.digest(seed)?,
-            ends_at: end,
-        })
+        Ok(SyntheticFeed { merge: Merge::new(sources), digest: config.digest(seed)?, ends_at: end })
     }
 
     /// The market's identity: its parameters and its seed.
@@ -374,11 +358,8 @@ impl Walk {
     fn bar(&mut self) -> GridBar {
         let c = &self.config;
         // Every minute draws the same number of normals, so that no parameter shifts the stream.
-        let (common, common_drift, common_heat) = (
-            self.common.normal(),
-            self.common.normal(),
-            self.common.normal(),
-        );
+        let (common, common_drift, common_heat) =
+            (self.common.normal(), self.common.normal(), self.common.normal());
         let own = [(); 5].map(|()| self.own.normal());
         let shared = |common: f64, own: f64| {
             libm::sqrt(c.common_share) * common + libm::sqrt(1.0 - c.common_share) * own

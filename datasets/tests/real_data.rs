@@ -1,10 +1,6 @@
 //! The developer's market data, where the folder is present: row counts as its README states them.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod common;
 
@@ -26,15 +22,8 @@ fn developer_data_comes_in_whole() {
     let paths = ["monthly", "range/fundingRate", "daily/aggTrades"].map(|p| root.join(p));
     let report = import(&paths, &raw.path("set"), &|_| {}).expect("a folder");
     assert!(report.refused.is_empty(), "{report:?}");
-    let list = Catalogue::open(&raw.path("set"))
-        .expect("a data set")
-        .list();
-    let rows = |kind| {
-        list.iter()
-            .filter(|s| s.kind == kind)
-            .map(|s| s.rows)
-            .sum::<u64>()
-    };
+    let list = Catalogue::open(&raw.path("set")).expect("a data set").list();
+    let rows = |kind| list.iter().filter(|s| s.kind == kind).map(|s| s.rows).sum::<u64>();
     assert_eq!(rows(Kind::FundingRate), 18_629);
     assert_eq!(rows(Kind::AggTrades), 45_342);
     // 2025-02 of four symbols, 2026-02 of seven, 28 days each.

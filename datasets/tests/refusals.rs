@@ -1,10 +1,6 @@
 //! Every refusal of the import: it names file and place, and stops no other file.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod common;
 
@@ -15,16 +11,9 @@ use datasets::import::{ImportReport, import};
 fn refused(place: &str, content: &[u8], reasons: &[&str]) {
     let raw = Raw::new();
     raw.file(place, content);
-    raw.file(
-        "klines/ETHUSDT/1m/ETHUSDT-1m-2026-01.csv",
-        kline(0, "1,2,1,2,5").as_bytes(),
-    );
+    raw.file("klines/ETHUSDT/1m/ETHUSDT-1m-2026-01.csv", kline(0, "1,2,1,2,5").as_bytes());
     let report = run(&raw);
-    assert_eq!(
-        (report.files, report.rows),
-        (1, 1),
-        "the other file still comes in: {report:?}"
-    );
+    assert_eq!((report.files, report.rows), (1, 1), "the other file still comes in: {report:?}");
     assert_eq!(report.refused.len(), 1, "{report:?}");
     assert!(report.refused[0].path.ends_with(place));
     for reason in reasons {
@@ -47,11 +36,7 @@ fn rows(rows: &[String]) -> Vec<u8> {
 
 #[test]
 fn corrupt_zip() {
-    refused(
-        ZIP,
-        b"PK\x03\x04 and then nothing",
-        &["not a readable zip", "download it again"],
-    );
+    refused(ZIP, b"PK\x03\x04 and then nothing", &["not a readable zip", "download it again"]);
 }
 
 #[test]
@@ -67,29 +52,17 @@ fn damaged_bytes_inside_a_zip() {
 #[test]
 fn wrong_checksum() {
     let raw = Raw::new();
-    raw.file(
-        ZIP,
-        &common::zip("BTCUSDT-1m-2026-02.csv", kline(0, "1,2,1,2,5").as_bytes()),
-    );
-    raw.file(
-        &format!("{ZIP}.CHECKSUM"),
-        format!("{CHECKSUM_OF_NOTHING}  x.zip\n").as_bytes(),
-    );
+    raw.file(ZIP, &common::zip("BTCUSDT-1m-2026-02.csv", kline(0, "1,2,1,2,5").as_bytes()));
+    raw.file(&format!("{ZIP}.CHECKSUM"), format!("{CHECKSUM_OF_NOTHING}  x.zip\n").as_bytes());
     let report = run(&raw);
-    assert!(
-        report.refused[0].reason.contains("wrong checksum"),
-        "{report:?}"
-    );
+    assert!(report.refused[0].reason.contains("wrong checksum"), "{report:?}");
     assert_eq!(raw.parquet_files(), 0);
 }
 
 #[test]
 fn missing_checksum_is_a_note() {
     let raw = Raw::new();
-    raw.file(
-        ZIP,
-        &common::zip("BTCUSDT-1m-2026-02.csv", kline(0, "1,2,1,2,5").as_bytes()),
-    );
+    raw.file(ZIP, &common::zip("BTCUSDT-1m-2026-02.csv", kline(0, "1,2,1,2,5").as_bytes()));
     let report = run(&raw);
     assert_eq!((report.files, report.refused.len()), (1, 0));
     assert!(report.notes[0].text.contains("no .CHECKSUM"));
@@ -112,26 +85,13 @@ fn cut_in_the_last_number() {
 #[test]
 fn bars_of_another_interval() {
     let text = rows(&[kline(0, "1,2,1,2,5").replace("059999", "119999")]);
-    refused(
-        CSV,
-        &text,
-        &[
-            "line 2",
-            "column 'close_time'",
-            "not the end of a bar of 60000 ms",
-        ],
-    );
+    refused(CSV, &text, &["line 2", "column 'close_time'", "not the end of a bar of 60000 ms"]);
 }
 
 #[test]
 fn rows_out_of_order() {
     let text = rows(&[kline(1, "1,2,1,2,5"), kline(0, "1,2,1,2,5")]);
-    let both = [
-        "line 3",
-        "out of order",
-        "2026-02-01T00:00:00Z",
-        "2026-02-01T00:01:00Z",
-    ];
+    let both = ["line 3", "out of order", "2026-02-01T00:00:00Z", "2026-02-01T00:01:00Z"];
     refused(CSV, &text, &both);
 }
 
@@ -143,45 +103,17 @@ fn repeated_row() {
 
 #[test]
 fn prices_not_above_zero_and_not_numbers() {
-    refused(
-        CSV,
-        &rows(&[kline(0, "0,2,0,2,5")]),
-        &["line 2", "'open'", "not above zero"],
-    );
-    refused(
-        CSV,
-        &rows(&[kline(0, "1,2,-1,2,5")]),
-        &["line 2", "'low'", "not above zero"],
-    );
-    refused(
-        CSV,
-        &rows(&[kline(0, "1,NaN,1,2,5")]),
-        &["line 2", "'high'", "NaN"],
-    );
-    refused(
-        CSV,
-        &rows(&[kline(0, "1,inf,1,2,5")]),
-        &["line 2", "'high'", "inf"],
-    );
-    refused(
-        CSV,
-        &rows(&[kline(0, "1,2,1,2,-5")]),
-        &["line 2", "'volume'", "below zero"],
-    );
+    refused(CSV, &rows(&[kline(0, "0,2,0,2,5")]), &["line 2", "'open'", "not above zero"]);
+    refused(CSV, &rows(&[kline(0, "1,2,-1,2,5")]), &["line 2", "'low'", "not above zero"]);
+    refused(CSV, &rows(&[kline(0, "1,NaN,1,2,5")]), &["line 2", "'high'", "NaN"]);
+    refused(CSV, &rows(&[kline(0, "1,inf,1,2,5")]), &["line 2", "'high'", "inf"]);
+    refused(CSV, &rows(&[kline(0, "1,2,1,2,-5")]), &["line 2", "'volume'", "below zero"]);
 }
 
 #[test]
 fn bars_that_contradict_themselves() {
-    refused(
-        CSV,
-        &rows(&[kline(0, "3,2,1,2,5")]),
-        &["line 2", "contradict"],
-    );
-    refused(
-        CSV,
-        &rows(&[kline(0, "1,2,1.5,2,5")]),
-        &["line 2", "contradict"],
-    );
+    refused(CSV, &rows(&[kline(0, "3,2,1,2,5")]), &["line 2", "contradict"]);
+    refused(CSV, &rows(&[kline(0, "1,2,1.5,2,5")]), &["line 2", "contradict"]);
 }
 
 #[test]
@@ -193,21 +125,9 @@ fn empty_file() {
 #[test]
 fn what_cannot_be_told() {
     refused("raw.csv", b"1,2,3\n", &["does not begin with a symbol"]);
-    refused(
-        "BTCUSDT-1m-2026-02.csv",
-        kline(0, "1,2,1,2,5").as_bytes(),
-        &["below a folder"],
-    );
-    refused(
-        "klines/BTCUSDT/BTCUSDT-x.csv",
-        b"1\n",
-        &["without a known interval"],
-    );
-    refused(
-        "klines/BTCUSDT/1h/BTCUSDT-1m-x.csv",
-        b"1\n",
-        &["its name says 1m"],
-    );
+    refused("BTCUSDT-1m-2026-02.csv", kline(0, "1,2,1,2,5").as_bytes(), &["below a folder"]);
+    refused("klines/BTCUSDT/BTCUSDT-x.csv", b"1\n", &["without a known interval"]);
+    refused("klines/BTCUSDT/1h/BTCUSDT-1m-x.csv", b"1\n", &["its name says 1m"]);
     refused(CSV, b"hello,world\n1,2\n", &["need a column 'open_time'"]);
 }
 
@@ -223,34 +143,20 @@ fn times_that_are_none() {
 #[test]
 fn repeated_trade() {
     let text = b"7,1.5,2,1,1,1729209603958,true\n7,1.5,2,1,1,1729209603958,true\n";
-    refused(
-        "aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-10-18.csv",
-        text,
-        &["line 2", "duplicate"],
-    );
+    refused("aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-10-18.csv", text, &["line 2", "duplicate"]);
 }
 
 #[test]
 fn funding_of_another_symbol() {
     let text = b"timestamp,symbol,funding_rate\n1768233600000,ADAUSDT,0.0001\n";
-    refused(
-        "fundingRate/BTCUSDT/BTCUSDT-fundingRate-x.csv",
-        text,
-        &["line 2", "'symbol'"],
-    );
+    refused("fundingRate/BTCUSDT/BTCUSDT-fundingRate-x.csv", text, &["line 2", "'symbol'"]);
 }
 
 #[test]
 fn two_sources_of_one_period() {
     let raw = Raw::new();
-    raw.file(
-        "a/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv",
-        kline(0, "1,2,1,2,5").as_bytes(),
-    );
-    raw.file(
-        "b/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv",
-        kline(0, "1,2,1,2,6").as_bytes(),
-    );
+    raw.file("a/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv", kline(0, "1,2,1,2,5").as_bytes());
+    raw.file("b/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv", kline(0, "1,2,1,2,6").as_bytes());
     let report = run(&raw);
     assert_eq!((report.files, report.refused.len()), (1, 1), "{report:?}");
     assert!(report.refused[0].reason.contains("same series and period"));

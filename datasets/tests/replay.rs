@@ -1,10 +1,6 @@
 //! From csv over Parquet to events.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod common;
 
@@ -53,23 +49,12 @@ fn decimal(units: i64) -> String {
 
 /// Bars as "open,high,low,close,volume" in units of 1e-4.
 fn bar() -> impl Strategy<Value = [i64; 5]> {
-    (
-        1..1_000_000i64,
-        0..5_000i64,
-        0..5_000i64,
-        0..=10_000i64,
-        0..1_000_000i64,
-    )
-        .prop_map(|(low, up, more, share, volume)| {
+    (1..1_000_000i64, 0..5_000i64, 0..5_000i64, 0..=10_000i64, 0..1_000_000i64).prop_map(
+        |(low, up, more, share, volume)| {
             let high = low + up + more;
-            [
-                low + up,
-                high,
-                low,
-                low + (high - low) * share / 10_000,
-                volume,
-            ]
-        })
+            [low + up, high, low, low + (high - low) * share / 10_000, volume]
+        },
+    )
 }
 
 fn lines(bars: &[[i64; 5]], from: usize) -> String {
@@ -113,10 +98,7 @@ proptest! {
 fn digest_ignores_decimals_and_sees_values() {
     let digest = |values: &str| {
         let raw = Raw::new();
-        raw.file(
-            "klines/BTCUSDT/1m/BTCUSDT-1m-a.csv",
-            kline(0, values).as_bytes(),
-        );
+        raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", kline(0, values).as_bytes());
         catalogue(&raw).digest()
     };
     assert_eq!(digest("1,2,1,2,5"), digest("1.00,2.0,1,2.000,5.0"));
@@ -152,16 +134,10 @@ fn four_kinds() -> Raw {
     let bars = kline(0, "10,12,9,11,8") + &kline(1, "11,13,10,12,8");
     for symbol in ["BTCUSDT", "ETHUSDT"] {
         for kind in ["klines", "markPriceKlines"] {
-            raw.file(
-                &format!("{kind}/{symbol}/1m/{symbol}-1m-a.csv"),
-                bars.as_bytes(),
-            );
+            raw.file(&format!("{kind}/{symbol}/1m/{symbol}-1m-a.csv"), bars.as_bytes());
         }
         let funding = format!("{},8,-0.00010000\n", START_MS + 60_000);
-        raw.file(
-            &format!("fundingRate/{symbol}/{symbol}-fundingRate-a.csv"),
-            funding.as_bytes(),
-        );
+        raw.file(&format!("fundingRate/{symbol}/{symbol}-fundingRate-a.csv"), funding.as_bytes());
     }
     raw
 }
@@ -194,10 +170,7 @@ fn equal_times_have_one_order() {
 /// No event tells of a time later than its own: a bar's extremes are seen only after its open, and
 /// its close only when it has closed.
 fn no_look_ahead(all: &[MarketEvent]) {
-    assert!(
-        all.windows(2).all(|w| w[0].time <= w[1].time),
-        "time goes forward"
-    );
+    assert!(all.windows(2).all(|w| w[0].time <= w[1].time), "time goes forward");
     for event in all {
         if let MarketData::Bar(bar) = event.data {
             let interval = Nanos::from_millis(i64::from(bar.interval_ms));
@@ -223,16 +196,8 @@ fn no_look_ahead(all: &[MarketEvent]) {
 fn no_event_knows_the_future() {
     let raw = four_kinds();
     let c = catalogue(&raw);
-    no_look_ahead(&events(
-        &c,
-        &["BTCUSDT", "ETHUSDT"],
-        &Kind::ALL,
-        BarMode::Points,
-    ));
-    let config = SyntheticConfig {
-        minutes: 240,
-        ..SyntheticConfig::default()
-    };
+    no_look_ahead(&events(&c, &["BTCUSDT", "ETHUSDT"], &Kind::ALL, BarMode::Points));
+    let config = SyntheticConfig { minutes: 240, ..SyntheticConfig::default() };
     no_look_ahead(&drain(&mut SyntheticFeed::new(&config, 1).expect("valid")));
 }
 
@@ -240,10 +205,7 @@ fn no_event_knows_the_future() {
 fn range_cuts_bars_and_points() {
     let raw = four_kinds();
     let c = catalogue(&raw);
-    let request = Request {
-        series: id(Kind::Klines, "BTCUSDT"),
-        bars: BarMode::Points,
-    };
+    let request = Request { series: id(Kind::Klines, "BTCUSDT"), bars: BarMode::Points };
     let range = Range {
         from: Nanos::from_millis(START_MS + 1),
         to: Nanos::from_millis(START_MS + 120_000),
@@ -255,24 +217,12 @@ fn range_cuts_bars_and_points() {
 #[test]
 fn coarse_grid_and_missing_series_are_errors() {
     let raw = Raw::new();
-    raw.file(
-        "klines/BTCUSDT/1m/BTCUSDT-1m-a.csv",
-        kline(0, "1.125,2,1,2,5").as_bytes(),
-    );
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", kline(0, "1.125,2,1,2,5").as_bytes());
     let c = catalogue(&raw);
-    let request = |s: &str| Request {
-        series: id(Kind::Klines, s),
-        bars: BarMode::Points,
-    };
+    let request = |s: &str| Request { series: id(Kind::Klines, s), bars: BarMode::Points };
     let open = |s: &str, d| ReplayFeed::open(&c, &grid(&[s], d), &[request(s)], Range::ALL);
-    assert!(matches!(
-        open("BTCUSDT", 2),
-        Err(DataError::GridTooCoarse { found: 3, .. })
-    ));
-    assert!(matches!(
-        open("ETHUSDT", 2),
-        Err(DataError::NoSeries { .. })
-    ));
+    assert!(matches!(open("BTCUSDT", 2), Err(DataError::GridTooCoarse { found: 3, .. })));
+    assert!(matches!(open("ETHUSDT", 2), Err(DataError::NoSeries { .. })));
     assert!(open("BTCUSDT", 3).is_ok());
 }
 
@@ -287,10 +237,7 @@ fn overlapping_files_must_agree() {
         let c = catalogue(&raw);
         let check = c.check().expect("readable");
         assert_eq!(check[0].findings[0].what, "overlap");
-        let request = Request {
-            series: id(Kind::Klines, "BTCUSDT"),
-            bars: BarMode::Whole,
-        };
+        let request = Request { series: id(Kind::Klines, "BTCUSDT"), bars: BarMode::Whole };
         ReplayFeed::open(&c, &grid(&["BTCUSDT"], 4), &[request], Range::ALL)
             .map(|mut feed| drain(&mut feed).len())
     };
@@ -302,16 +249,11 @@ fn overlapping_files_must_agree() {
 fn two_paths_of_one_symbol_are_refused() {
     let raw = four_kinds();
     let trades = format!("1,10,1,1,1,{START_MS},true\n");
-    raw.file(
-        "aggTrades/BTCUSDT/BTCUSDT-aggTrades-a.csv",
-        trades.as_bytes(),
-    );
+    raw.file("aggTrades/BTCUSDT/BTCUSDT-aggTrades-a.csv", trades.as_bytes());
     let c = catalogue(&raw);
     let open = |bars| {
-        let requests = [Kind::Klines, Kind::AggTrades].map(|k| Request {
-            series: id(k, "BTCUSDT"),
-            bars,
-        });
+        let requests =
+            [Kind::Klines, Kind::AggTrades].map(|k| Request { series: id(k, "BTCUSDT"), bars });
         ReplayFeed::open(&c, &grid(&["BTCUSDT"], 4), &requests, Range::ALL)
     };
     assert!(matches!(open(BarMode::Points), Err(DataError::Misuse(_))));
@@ -324,11 +266,7 @@ fn check_finds_gaps_and_tampering() {
     let text = kline(0, "1,2,1,2,0") + &kline(3, "1,2,1,2,5");
     raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", text.as_bytes());
     let check = &catalogue(&raw).check().expect("readable")[0];
-    let found: Vec<_> = check
-        .findings
-        .iter()
-        .map(|f| (f.what, f.count, f.note))
-        .collect();
+    let found: Vec<_> = check.findings.iter().map(|f| (f.what, f.count, f.note)).collect();
     assert_eq!(found, [("zero_volume", 1, true), ("gap", 2, false)]);
     assert_eq!(check.findings[1].first, "2026-02-01T00:01:00Z");
 }
@@ -343,15 +281,9 @@ fn empty_folder_says_what_to_do() {
 #[test]
 fn reimport_replaces_its_period() {
     let raw = Raw::new();
-    raw.file(
-        "klines/BTCUSDT/1m/BTCUSDT-1m-a.csv",
-        kline(0, "1,2,1,2,5").as_bytes(),
-    );
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", kline(0, "1,2,1,2,5").as_bytes());
     let before = catalogue(&raw).digest();
-    raw.file(
-        "klines/BTCUSDT/1m/BTCUSDT-1m-a.csv",
-        kline(0, "1,2,1,2,6").as_bytes(),
-    );
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", kline(0, "1,2,1,2,6").as_bytes());
     let after = catalogue(&raw);
     assert_ne!(before, after.digest());
     assert_eq!(after.list()[0].rows, 1);
@@ -400,10 +332,7 @@ fn seed_reaches_each_symbol() {
 
 #[test]
 fn synthetic_parameters_are_checked() {
-    let bad = SyntheticConfig {
-        common_share: f64::NAN,
-        ..SyntheticConfig::default()
-    };
+    let bad = SyntheticConfig { common_share: f64::NAN, ..SyntheticConfig::default() };
     assert!(SyntheticFeed::new(&bad, 1).is_err());
     assert!(serde_json::from_str::<SyntheticConfig>("{\"minuets\": 1}").is_err());
 }

@@ -2,22 +2,24 @@
 //! trading bot's question for a signal.
 
 use engine::{
-    Body, Call, Context, CorrelationId, Delivery, Envelope, EpochSeconds, GroupStart, Input, IsoTime, JsonText,
-    Nanos, Reader, Service, Symbol, Wiring,
+    Body, Call, Context, CorrelationId, Delivery, Envelope, EpochSeconds, GroupStart, Input,
+    IsoTime, JsonText, Nanos, Reader, Service, Symbol, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::{
-    Action, ConsensusWeights, Outcomes, Prediction, Predictor, PriceHistory, SizingInput, Vote, features, predictor,
-    size, vote,
+    Action, ConsensusWeights, Outcomes, Prediction, Predictor, PriceHistory, SizingInput, Vote,
+    features, predictor, size, vote,
 };
 
 use crate::grid;
 use crate::names::{
-    AI_DECISION_MADE, AI_SIGNAL_GENERATED, EMERGENCY_STOP, MARKET_KLINES, MARKET_TICK, SIZING_DECIDED, bus_group,
+    AI_DECISION_MADE, AI_SIGNAL_GENERATED, EMERGENCY_STOP, MARKET_KLINES, MARKET_TICK,
+    SIZING_DECIDED, bus_group,
 };
 use crate::records::{
-    DecisionMade, Kline, SignalAction, SignalGenerated, SignalReply, SignalRequest, SizingDecided, Tick, Votes,
+    DecisionMade, Kline, SignalAction, SignalGenerated, SignalReply, SignalRequest, SizingDecided,
+    Tick, Votes,
 };
 use crate::settings::AiEngineSettings;
 
@@ -66,7 +68,9 @@ impl AiEngine {
     pub fn new(symbols: &[Symbol], settings: &AiEngineSettings) -> Result<AiEngine, String> {
         if let Some(unknown) = settings.predictors.iter().find(|name| predictor(name).is_none()) {
             let known = strategies::PREDICTORS.join(", ");
-            return Err(format!("[pipeline.ai_engine] predictors: {unknown:?} is unknown; known are {known}"));
+            return Err(format!(
+                "[pipeline.ai_engine] predictors: {unknown:?} is unknown; known are {known}"
+            ));
         }
         let market = |symbol: &Symbol| Market {
             symbol: *symbol,
@@ -111,7 +115,11 @@ impl AiEngine {
     fn ballot(&self, place: usize) -> Vote {
         let market = &self.markets[place];
         let features = features(&market.history, market.high, market.low);
-        let silent = Prediction { action: Action::Hold, confidence: 0.0, voting: strategies::Voting::ShadowMode };
+        let silent = Prediction {
+            action: Action::Hold,
+            confidence: 0.0,
+            voting: strategies::Voting::ShadowMode,
+        };
         let mut opinions = [(0.0, silent); 8];
         let mut count = 0;
         for model in self.settings.predictors.iter().filter_map(|name| predictor(name)).take(8) {
@@ -123,7 +131,14 @@ impl AiEngine {
     }
 
     /// From a vote for BUY or SELL to a decision, through the gates of MSE 4.5.
-    fn decide(&mut self, place: usize, ballot: &Vote, price: Decimal, at: Nanos, ctx: &mut Context<'_>) {
+    fn decide(
+        &mut self,
+        place: usize,
+        ballot: &Vote,
+        price: Decimal,
+        at: Nanos,
+        ctx: &mut Context<'_>,
+    ) {
         if ballot.confidence < self.settings.min_signal_confidence {
             ctx.count("signals_below_min_confidence", 1);
             return;
@@ -136,9 +151,11 @@ impl AiEngine {
             }
         }
         let symbol = self.markets[place].symbol;
-        let action = if ballot.action == Action::Buy { SignalAction::Buy } else { SignalAction::Sell };
+        let action =
+            if ballot.action == Action::Buy { SignalAction::Buy } else { SignalAction::Sell };
         let correlation_id = ctx.correlation_id();
-        let envelope = |event_type| Envelope::Bus { event_type, source: SOURCE, correlation_id, time: at };
+        let envelope =
+            |event_type| Envelope::Bus { event_type, source: SOURCE, correlation_id, time: at };
         let [buy, sell, hold] = ballot.votes;
         let signal = SignalGenerated {
             symbol,
@@ -165,9 +182,11 @@ impl AiEngine {
         );
         let sign = if action == SignalAction::Buy { 1.0 } else { -1.0 };
         let level = |share: f64| grid::decimal(grid::float(price) * (1.0 + sign * share));
-        let (Some(size_usd), Some(stop_loss), Some(take_profit)) =
-            (grid::decimal(sizing.position_size_usd), level(-sizing.sl_percent), level(sizing.tp_percent))
-        else {
+        let (Some(size_usd), Some(stop_loss), Some(take_profit)) = (
+            grid::decimal(sizing.position_size_usd),
+            level(-sizing.sl_percent),
+            level(sizing.tp_percent),
+        ) else {
             ctx.count("signals_without_size", 1);
             return;
         };
@@ -207,7 +226,8 @@ impl AiEngine {
         crate::publish(ctx, AI_DECISION_MADE, envelope(AI_DECISION_MADE.event), decision);
         ctx.count("decisions", 1);
         let confidence = ballot.confidence;
-        self.markets[place].decision = Some(Decided { at, action, confidence, size_usd, leverage, correlation_id });
+        self.markets[place].decision =
+            Some(Decided { at, action, confidence, size_usd, leverage, correlation_id });
     }
 
     fn answer(&mut self, call: &Call, ctx: &mut Context<'_>) {

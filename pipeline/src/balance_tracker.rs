@@ -2,8 +2,8 @@
 //! with their key.
 
 use engine::{
-    AccountBalance, Answer, Context, Envelope, EpochSeconds, ExchangeEvent, Input, IsoTime, Nanos, Outcome, Request,
-    Service, SetOptions, TimerKey, Wiring,
+    AccountBalance, Answer, Context, Envelope, EpochSeconds, ExchangeEvent, Input, IsoTime, Nanos,
+    Outcome, Request, Service, SetOptions, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,11 @@ impl BalanceTracker {
         };
         let saved = ctx.set_record(ACCOUNT_BALANCE_KEY, &balance, Some(LIFE));
         self.peak = self.peak.max(account.margin_balance);
-        let equity =
-            Equity { equity: account.margin_balance, peak: self.peak, last_update_ts: EpochSeconds(now) };
+        let equity = Equity {
+            equity: account.margin_balance,
+            peak: self.peak,
+            last_update_ts: EpochSeconds(now),
+        };
         let also = ctx.set_record(EQUITY_CURRENT, &equity, Some(LIFE));
         let options = SetOptions { expire: Some(LIFE), ..SetOptions::default() };
         let margin = ctx.set(MARGIN_TOTAL, &account.margin_balance.to_string(), options);

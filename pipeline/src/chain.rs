@@ -22,7 +22,10 @@ use crate::universe_service::UniverseService;
 pub struct BadSettings(String);
 
 /// All services of the chain, in a fixed order.
-pub fn chain(settings: &PipelineSettings, instruments: &[Instrument]) -> Result<Vec<Member>, BadSettings> {
+pub fn chain(
+    settings: &PipelineSettings,
+    instruments: &[Instrument],
+) -> Result<Vec<Member>, BadSettings> {
     let symbols: Vec<Symbol> = instruments.iter().map(|instrument| instrument.symbol).collect();
     settings.check().map_err(BadSettings)?;
     let member = |name: &str, service: Box<dyn Service>| Member {
@@ -34,8 +37,8 @@ pub fn chain(settings: &PipelineSettings, instruments: &[Instrument]) -> Result<
     Ok(vec![
         member("market_publisher", Box::new(MarketPublisher::new(&symbols))),
         member("policy_store", Box::new(PolicyStore::new(&symbols, &settings.policy_store))),
-        member("universe_service", Box::new(UniverseService::default())),
-        member("balance_tracker", Box::new(BalanceTracker::default())),
+        member("universe_service", Box::<UniverseService>::default()),
+        member("balance_tracker", Box::<BalanceTracker>::default()),
         member("ai_engine", Box::new(ai_engine)),
         member("trading_bot", Box::new(TradingBot::new(&symbols, &settings.trading_bot))),
         member("intent_bridge", Box::new(IntentBridge::new(&symbols, &settings.intent_bridge))),
@@ -43,7 +46,10 @@ pub fn chain(settings: &PipelineSettings, instruments: &[Instrument]) -> Result<
             "position_state_brain",
             Box::new(PositionStateBrain::new(&symbols, &settings.position_state_brain)),
         ),
-        member("intent_executor", Box::new(IntentExecutor::new(&symbols, &settings.intent_executor))),
+        member(
+            "intent_executor",
+            Box::new(IntentExecutor::new(&symbols, &settings.intent_executor)),
+        ),
         member("portfolio_state_publisher", Box::new(PortfolioStatePublisher::new(&symbols))),
         member("position_monitor", Box::new(PositionMonitor::new(&symbols))),
         member("exit_monitor", Box::new(ExitMonitor::new(&symbols, &settings.exit_monitor))),

@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use engine::{
-    Context, Envelope, EpochMillis, EpochSeconds, Input, MarketData, MarketEvent, MarketWants, Nanos,
-    PriceTicks, QtyLots, Service, Wiring,
+    Context, Envelope, EpochMillis, EpochSeconds, Input, MarketData, MarketEvent, MarketWants,
+    Nanos, PriceTicks, QtyLots, Service, Wiring,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,14 @@ impl MarketPublisher {
         MarketPublisher { candle_keys, text: String::new() }
     }
 
-    fn tick(&self, event: &MarketEvent, price: PriceTicks, qty: QtyLots, maker: bool, ctx: &mut Context<'_>) {
+    fn tick(
+        &self,
+        event: &MarketEvent,
+        price: PriceTicks,
+        qty: QtyLots,
+        maker: bool,
+        ctx: &mut Context<'_>,
+    ) {
         let instrument = &ctx.instruments()[usize::from(event.symbol.0)];
         let tick = Tick {
             symbol: instrument.symbol,
@@ -75,7 +82,12 @@ impl MarketPublisher {
         let _ = write!(
             self.text,
             "{{\"t\":{},\"o\":{},\"h\":{},\"l\":{},\"c\":{},\"v\":{}}}",
-            open_time.millis(), kline.open, kline.high, kline.low, kline.close, kline.volume
+            open_time.millis(),
+            kline.open,
+            kline.high,
+            kline.low,
+            kline.close,
+            kline.volume
         );
         if bar.interval_ms == 60_000
             && let Some(key) = self.candle_keys.get(place)
@@ -126,4 +138,3 @@ impl Service for MarketPublisher {
         }
     }
 }
-

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine::{Context, Envelope, EpochSeconds, Input, JsonText, Nanos, Record, Service, Symbol, TimerKey, Wiring};
+use engine::{
+    Context, Envelope, EpochSeconds, Input, JsonText, Nanos, Record, Service, Symbol, TimerKey,
+    Wiring,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -24,7 +27,9 @@ pub struct PolicyStore {
 pub(crate) fn allows(ctx: &mut Context<'_>, symbol: Symbol) -> bool {
     let now = ctx.now();
     match ctx.record::<Policy>(POLICY_CURRENT) {
-        Ok(Some(policy)) => policy.valid_until_epoch.0 > now && policy.universe_symbols.0.contains(&symbol),
+        Ok(Some(policy)) => {
+            policy.valid_until_epoch.0 > now && policy.universe_symbols.0.contains(&symbol)
+        }
         Ok(None) | Err(_) => false,
     }
 }
@@ -39,7 +44,8 @@ impl PolicyStore {
         let now = ctx.now();
         self.version += 1;
         let version = format!("v{}", self.version);
-        let leverage = self.symbols.iter().map(|symbol| (*symbol, self.settings.leverage)).collect();
+        let leverage =
+            self.symbols.iter().map(|symbol| (*symbol, self.settings.leverage)).collect();
         let mut policy = Policy {
             universe_symbols: SymbolList(Arc::new(self.symbols.clone())),
             leverage_by_symbol: JsonText(leverage),
@@ -57,7 +63,8 @@ impl PolicyStore {
             return;
         }
         let timestamp = EpochSeconds(now);
-        let updated = PolicyUpdated { event: "policy.updated".into(), version: version.clone(), timestamp };
+        let updated =
+            PolicyUpdated { event: "policy.updated".into(), version: version.clone(), timestamp };
         crate::publish(ctx, POLICY_UPDATED, Envelope::Flat, updated);
         let audit = PolicyAudit {
             policy_version: version,
@@ -92,7 +99,10 @@ impl Service for PolicyStore {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         if let Input::Start | Input::Timer(_) = input {
             self.save(ctx);
-            ctx.timer_after(Nanos::from_secs(self.settings.validity_s) - half(self.settings.validity_s), TimerKey(0));
+            ctx.timer_after(
+                Nanos::from_secs(self.settings.validity_s) - half(self.settings.validity_s),
+                TimerKey(0),
+            );
         }
     }
 }

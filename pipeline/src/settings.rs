@@ -146,7 +146,9 @@ impl PipelineSettings {
             ("exit_monitor.retry_s", self.exit_monitor.retry_s),
         ];
         match spans.iter().find(|(_, span)| *span <= 0) {
-            Some((name, span)) => Err(format!("[pipeline] {name} is {span}: it has to be above zero")),
+            Some((name, span)) => {
+                Err(format!("[pipeline] {name} is {span}: it has to be above zero"))
+            }
             None if self.thinking_us < 0 => Err(format!(
                 "[pipeline] thinking_us is {}: it cannot be below zero",
                 self.thinking_us

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use engine::{
-    Answer, Context, EpochSeconds, ExchangeEvent, Input, Nanos, Outcome, Request, Service, SetOptions, Symbol,
-    SymbolInfo, TimerKey, Wiring,
+    Answer, Context, EpochSeconds, ExchangeEvent, Input, Nanos, Outcome, Request, Service,
+    SetOptions, Symbol, SymbolInfo, TimerKey, Wiring,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,8 @@ pub(crate) fn tradable(ctx: &mut Context<'_>, symbol: Symbol) -> bool {
 impl UniverseService {
     fn take(&mut self, rows: &[SymbolInfo], ctx: &mut Context<'_>) {
         let now = ctx.now();
-        let mut symbols: Vec<Symbol> = rows.iter().filter(|row| row.trading).map(|row| row.name).collect();
+        let mut symbols: Vec<Symbol> =
+            rows.iter().filter(|row| row.trading).map(|row| row.name).collect();
         symbols.sort_unstable();
         symbols.truncate(800);
         self.last_ok = Some(now);

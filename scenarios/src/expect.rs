@@ -102,8 +102,14 @@ mod tests {
             check("name='a'\nfigure='entries'\nat_most=4", &figures),
             "entries is 5, expected at most 4"
         );
-        assert_eq!(check("name='a'\nfigure='entries'\nequals=4", &figures), "entries is 5, expected 4");
-        assert_eq!(check("name='a'\nfigure='entrys'\nequals=4", &figures), "there is no figure \"entrys\"");
+        assert_eq!(
+            check("name='a'\nfigure='entries'\nequals=4", &figures),
+            "entries is 5, expected 4"
+        );
+        assert_eq!(
+            check("name='a'\nfigure='entrys'\nequals=4", &figures),
+            "there is no figure \"entrys\""
+        );
         assert_eq!(check("name='a'\nfigure='bot.holds'\nat_most=0", &figures), "");
         assert!(check("name='a'\nfigure='entries'", &figures).contains("no bound"));
     }

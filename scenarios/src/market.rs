@@ -48,7 +48,9 @@ fn range_of(synthetic: &SyntheticConfig) -> (Nanos, Nanos) {
 
 /// Opens the market of the scenario; recorded ones from the data set in the folder `data`.
 pub(crate) fn open(
-    scenario: &Scenario, rules: &RuleBook, data: Option<&Path>,
+    scenario: &Scenario,
+    rules: &RuleBook,
+    data: Option<&Path>,
 ) -> Result<OpenMarket, ScenarioError> {
     let origin = &scenario.name;
     let build = |problem: String| ScenarioError::Build { origin: origin.clone(), problem };
@@ -72,16 +74,16 @@ pub(crate) fn open(
     })
 }
 
-fn open_recorded(
-    recorded: &Recorded, rules: &RuleBook, data: &Path,
-) -> Result<OpenMarket, String> {
+fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<OpenMarket, String> {
     let (from, to) = recorded.range()?;
     let catalogue = Catalogue::open(data).map_err(|error| error.to_string())?;
     let mut requests = Vec::new();
     let mut instruments = Vec::new();
     let interval = |name: &str, text: &str| {
         Interval::named(text).ok_or_else(|| {
-            format!("[market.recorded] {name} = {text:?} is no interval of Binance's, such as 1m or 1h")
+            format!(
+                "[market.recorded] {name} = {text:?} is no interval of Binance's, such as 1m or 1h"
+            )
         })
     };
     for &symbol in &recorded.symbols {

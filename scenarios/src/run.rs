@@ -99,7 +99,8 @@ struct Prepared {
 
 impl Prepared {
     fn new(scenario: &Scenario, data: Option<&Path>) -> Result<Prepared, ScenarioError> {
-        let build = |problem: String| ScenarioError::Build { origin: scenario.name.clone(), problem };
+        let build =
+            |problem: String| ScenarioError::Build { origin: scenario.name.clone(), problem };
         let rules = RuleBook::embedded().map_err(|error| build(error.to_string()))?;
         let market = market::open(scenario, &rules, data)?;
         let exchange = crate::venue::build(scenario, &market).map_err(build)?;
@@ -146,12 +147,15 @@ impl Prepared {
 
 /// Runs a scenario to its end and checks what it expects.
 pub fn run(
-    scenario: &Scenario, options: &RunOptions, progress: &dyn Progress,
+    scenario: &Scenario,
+    options: &RunOptions,
+    progress: &dyn Progress,
 ) -> Result<ScenarioReport, ScenarioError> {
     let prepared = Prepared::new(scenario, options.data.as_deref())?;
-    let journal = options.journals.as_ref().map(|folder| {
-        folder.join(format!("{}-{}.journal", scenario.name, scenario.seed))
-    });
+    let journal = options
+        .journals
+        .as_ref()
+        .map(|folder| folder.join(format!("{}-{}.journal", scenario.name, scenario.seed)));
     let sink: Box<dyn JournalSink> = match &journal {
         Some(path) => Box::new(FileSink::create(path, &prepared.header())?),
         None => Box::new(DigestOnly),
@@ -183,7 +187,9 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
     let format = |problem: String| JournalError::Format { path: path.to_owned(), problem };
     let scenario = file.header().get("scenario").cloned().unwrap_or_default();
     let scenario: Scenario = serde_json::from_value(scenario).map_err(|error| {
-        format(format!("its scenario cannot be read ({error}); replay it with the qsim that recorded it"))
+        format(format!(
+            "its scenario cannot be read ({error}); replay it with the qsim that recorded it"
+        ))
     })?;
     let prepared = Prepared::new(&scenario, data)?;
     if file.header().get("market") != Some(&prepared.market.identity) {
@@ -210,7 +216,9 @@ pub fn services_of(header: &Json) -> Vec<String> {
 }
 
 fn drive(
-    kernel: &mut Run, (from, to): (Nanos, Nanos), progress: &dyn Progress,
+    kernel: &mut Run,
+    (from, to): (Nanos, Nanos),
+    progress: &dyn Progress,
 ) -> Result<engine::JournalFooter, RunError> {
     let mut events_before = 0;
     for slice in 1..=SLICES {
@@ -235,5 +243,17 @@ fn figures(kernel: &Run) -> Figures {
             figures.insert(format!("{name}.{counter}"), Decimal::from(*value));
         }
     }
+    let of = |name: &str| figures.get(name).copied().unwrap_or_default();
+    let ending = |end: &str| -> Decimal {
+        figures.iter().filter(|(name, _)| name.ends_with(end)).map(|(_, value)| *value).sum()
+    };
+    let reasons = figures.keys().filter(|name| name.starts_with("exit_monitor.filled_")).count();
+    let derived = [
+        ("entries", of("intent_executor.orders_opened")),
+        ("exits", of("intent_executor.orders_closed")),
+        ("exit_reasons", Decimal::from(reasons as u64)),
+        ("dead_letters", ending(".dead_letters")),
+    ];
+    figures.extend(derived.map(|(name, value)| (name.to_owned(), value)));
     figures
 }

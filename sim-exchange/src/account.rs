@@ -61,31 +61,20 @@ impl Position {
             };
             self.cost -= removed;
             let received = rules.notional(price, closes);
-            realized = if self.qty > 0 {
-                received - removed
-            } else {
-                removed - received
-            };
+            realized = if self.qty > 0 { received - removed } else { removed - received };
         }
         let opens = signed.abs() - closes;
         self.cost += rules.notional(price, opens);
         self.qty += signed;
         self.realized += realized;
-        assert!(
-            self.qty != 0 || self.cost.is_zero(),
-            "a flat position costs nothing"
-        );
+        assert!(self.qty != 0 || self.cost.is_zero(), "a flat position costs nothing");
         realized
     }
 
     /// Unrealised profit at `mark`, exact.
     pub(crate) fn unrealized(&self, rules: &GridRules, mark: i64) -> Decimal {
         let worth = rules.notional(mark, self.qty.abs());
-        if self.qty >= 0 {
-            worth - self.cost
-        } else {
-            self.cost - worth
-        }
+        if self.qty >= 0 { worth - self.cost } else { self.cost - worth }
     }
 
     /// Binance's entryPrice, for display only.
@@ -98,17 +87,12 @@ impl Position {
 
     pub(crate) fn check(&self, rules: &GridRules, mark: i64) -> Result<(), String> {
         if self.filled != self.qty {
-            return Err(format!(
-                "position {} but fills add up to {}",
-                self.qty, self.filled
-            ));
+            return Err(format!("position {} but fills add up to {}", self.qty, self.filled));
         }
         let witness = self.cash_flow + rules.notional(mark, self.qty);
         let booked = self.realized + self.unrealized(rules, mark);
         if witness != booked {
-            return Err(format!(
-                "cash flow + worth is {witness}, realised + unrealised {booked}"
-            ));
+            return Err(format!("cash flow + worth is {witness}, realised + unrealised {booked}"));
         }
         Ok(())
     }

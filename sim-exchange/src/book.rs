@@ -26,18 +26,12 @@ impl Multiples {
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
         }
-        Multiples {
-            inverse,
-            shift,
-            limit: u64::MAX / divisor,
-        }
+        Multiples { inverse, shift, limit: u64::MAX / divisor }
     }
 
     #[inline]
     pub(crate) fn contains(&self, price: i64) -> bool {
-        let quotient = (price as u64)
-            .wrapping_mul(self.inverse)
-            .rotate_right(self.shift);
+        let quotient = (price as u64).wrapping_mul(self.inverse).rotate_right(self.shift);
         quotient <= self.limit
     }
 }
@@ -134,11 +128,7 @@ impl Book {
 
     /// Any resting order, oldest id first, for a sweep.
     pub(crate) fn oldest(&self) -> Option<Resting> {
-        self.buys
-            .iter()
-            .chain(&self.sells)
-            .min_by_key(|o| o.id)
-            .copied()
+        self.buys.iter().chain(&self.sells).min_by_key(|o| o.id).copied()
     }
 
     /// A trade below the first or above the second goes through an order.

@@ -128,10 +128,7 @@ impl ExchangeConfig {
             return bad(format!("leverage: {symbol} is not among the instruments"));
         }
         if let Funding::Constant { rates } = &self.funding {
-            let lacking = self
-                .instruments
-                .iter()
-                .find(|i| !rates.contains_key(&i.symbol));
+            let lacking = self.instruments.iter().find(|i| !rates.contains_key(&i.symbol));
             if let Some(instrument) = lacking {
                 let symbol = instrument.symbol;
                 return bad(format!(
@@ -139,15 +136,10 @@ impl ExchangeConfig {
                 ));
             }
             if let Some((symbol, rate)) = rates.iter().find(|(_, r)| r.abs() >= Decimal::ONE) {
-                return bad(format!(
-                    "funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"
-                ));
+                return bad(format!("funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"));
             }
         }
-        for (name, money) in [
-            ("wallet", self.wallet),
-            ("insurance_fund", self.insurance_fund),
-        ] {
+        for (name, money) in [("wallet", self.wallet), ("insurance_fund", self.insurance_fund)] {
             if money.is_sign_negative() || money.scale() > 8 || money > Decimal::from(10i64.pow(12))
             {
                 return bad(format!(
@@ -155,14 +147,9 @@ impl ExchangeConfig {
                 ));
             }
         }
-        for (name, rate) in [
-            ("maker_rate", self.maker_rate),
-            ("taker_rate", self.taker_rate),
-        ] {
+        for (name, rate) in [("maker_rate", self.maker_rate), ("taker_rate", self.taker_rate)] {
             if rate.abs() > Decimal::new(1, 1) {
-                return bad(format!(
-                    "{name}: {rate} is more than 10 %; 0.0005 is 0.05 %"
-                ));
+                return bad(format!("{name}: {rate} is more than 10 %; 0.0005 is 0.05 %"));
             }
         }
         Ok(())

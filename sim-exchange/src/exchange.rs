@@ -117,22 +117,9 @@ impl SimExchange {
         }
         let mut ledger = Ledger::new(config.ledger_records_max);
         let transfer = IncomeType::Transfer;
-        ledger.wallet(
-            config.start,
-            transfer,
-            config.wallet,
-            None,
-            LedgerAccount::External,
-        );
+        ledger.wallet(config.start, transfer, config.wallet, None, LedgerAccount::External);
         let (fund, world) = (LedgerAccount::InsuranceFund, LedgerAccount::External);
-        ledger.post(
-            config.start,
-            transfer,
-            config.insurance_fund,
-            None,
-            world,
-            fund,
-        );
+        ledger.post(config.start, transfer, config.insurance_fund, None, world, fund);
         let mut exchange = SimExchange {
             watch,
             wake: Nanos::ZERO,
@@ -205,11 +192,7 @@ impl SimExchange {
             Ok(answer) => Outcome::Done(answer),
             Err(error) => Outcome::Refused(error),
         };
-        self.send(ExchangeEvent::Response {
-            to: arrival.from,
-            request: arrival.id,
-            outcome,
-        });
+        self.send(ExchangeEvent::Response { to: arrival.from, request: arrival.id, outcome });
         if moves {
             self.settle();
         }
@@ -254,11 +237,7 @@ impl Exchange for SimExchange {
         let waiting = self.inbox.due().0.min(self.outbox.due().0);
         // A flat account's funding has no effect: it need not wake anybody.
         let pays = matches!(self.config.funding, Funding::Constant { .. }) && self.has_positions();
-        if pays {
-            Nanos(waiting.min(self.funding_clock.due().0))
-        } else {
-            Nanos(waiting)
-        }
+        if pays { Nanos(waiting.min(self.funding_clock.due().0)) } else { Nanos(waiting) }
     }
 
     fn advance(&mut self, now: Nanos, out: &mut Vec<ExchangeEvent>) {

@@ -77,13 +77,7 @@ impl SimExchange {
         state.counts.funding += amount;
         state.counts.funding_payments += 1;
         let index = Some(SymbolIndex(symbol as u16));
-        self.ledger.wallet(
-            self.now,
-            IncomeType::FundingFee,
-            amount,
-            index,
-            LedgerAccount::Funding,
-        );
+        self.ledger.wallet(self.now, IncomeType::FundingFee, amount, index, LedgerAccount::Funding);
         // On cross margin Binance sends the balance only.
         self.send_account(AccountUpdateReason::FundingFee, None);
     }

@@ -49,18 +49,12 @@ pub(crate) struct DueQueue<T> {
 
 impl<T> DueQueue<T> {
     pub(crate) const fn new() -> DueQueue<T> {
-        DueQueue {
-            entries: VecDeque::new(),
-        }
+        DueQueue { entries: VecDeque::new() }
     }
 
     /// With a constant latency this appends; anything else walks back from the end.
     pub(crate) fn push(&mut self, due: Nanos, item: T) {
-        let at = self
-            .entries
-            .iter()
-            .rposition(|(d, _)| *d <= due)
-            .map_or(0, |i| i + 1);
+        let at = self.entries.iter().rposition(|(d, _)| *d <= due).map_or(0, |i| i + 1);
         if at == self.entries.len() {
             self.entries.push_back((due, item));
         } else {

@@ -123,10 +123,7 @@ impl Ledger {
         symbol: Option<SymbolIndex>,
         other: LedgerAccount,
     ) {
-        assert!(
-            other != LedgerAccount::Wallet,
-            "money moves between two accounts"
-        );
+        assert!(other != LedgerAccount::Wallet, "money moves between two accounts");
         *self.totals.entry(income) += amount;
         if amount.is_sign_positive() {
             self.post(time, income, amount, symbol, other, LedgerAccount::Wallet);
@@ -156,14 +153,7 @@ impl Ledger {
             self.dropped += 1;
         }
         if self.records_max > 0 {
-            self.records.push_back(LedgerRecord {
-                time,
-                income_type,
-                amount,
-                symbol,
-                from,
-                to,
-            });
+            self.records.push_back(LedgerRecord { time, income_type, amount, symbol, from, to });
         }
     }
 
@@ -186,15 +176,11 @@ impl Ledger {
     pub(crate) fn check(&self) -> Result<(), String> {
         let sum: Decimal = self.balances.iter().copied().sum();
         if !sum.is_zero() {
-            return Err(format!(
-                "the ledger's accounts add up to {sum}, not to zero"
-            ));
+            return Err(format!("the ledger's accounts add up to {sum}, not to zero"));
         }
         let (holds, owes) = (self.balance(LedgerAccount::Wallet), self.totals.sum());
         if holds != owes {
-            return Err(format!(
-                "the wallet holds {holds}, its records add up to {owes}"
-            ));
+            return Err(format!("the wallet holds {holds}, its records add up to {owes}"));
         }
         Ok(())
     }

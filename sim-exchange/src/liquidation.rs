@@ -34,13 +34,7 @@ impl SimExchange {
             return SymbolMargin::default();
         }
         let mark = self.mark_or_zero(symbol);
-        symbol_margin(
-            &state.rules,
-            &state.position,
-            &state.book,
-            mark,
-            state.leverage,
-        )
+        symbol_margin(&state.rules, &state.position, &state.book, mark, state.leverage)
     }
 
     pub(crate) fn account_margin(&self) -> SymbolMargin {
@@ -116,15 +110,8 @@ impl SimExchange {
         let bankruptcy = self.bankruptcy_price(symbol);
         let qty = self.liquidation_qty(symbol, bankruptcy);
         let state = &self.symbols[symbol];
-        let side = if state.position.qty > 0 {
-            Side::Sell
-        } else {
-            Side::Buy
-        };
-        assert!(
-            qty > 0 && qty <= state.position.qty.abs(),
-            "a liquidation reduces"
-        );
+        let side = if state.position.qty > 0 { Side::Sell } else { Side::Buy };
+        assert!(qty > 0 && qty <= state.position.qty.abs(), "a liquidation reduces");
         let id = self.orders.next_id();
         self.orders.add(OrderState {
             order_id: id,
@@ -170,16 +157,8 @@ impl SimExchange {
         let unit = state.rules.notional(1, qty.abs());
         let distance = (balance / unit).abs();
         let mark = Decimal::from(self.mark_or_zero(symbol));
-        let away = if balance.is_sign_negative() {
-            -distance
-        } else {
-            distance
-        };
-        let price = if qty > 0 {
-            (mark - away).ceil()
-        } else {
-            (mark + away).floor()
-        };
+        let away = if balance.is_sign_negative() { -distance } else { distance };
+        let price = if qty > 0 { (mark - away).ceil() } else { (mark + away).floor() };
         let fallback = if qty > 0 { 1 } else { PRICE_MAX };
         price.to_i64().unwrap_or(fallback).clamp(1, PRICE_MAX)
     }
@@ -209,18 +188,10 @@ impl SimExchange {
         let step_notional = rules.notional(mark, rules.step);
         let steps = whole / rules.step;
         let corner = |cap: Decimal| {
-            let rest = cap
-                .checked_div(step_notional)
-                .and_then(|r| r.floor().to_i64());
+            let rest = cap.checked_div(step_notional).and_then(|r| r.floor().to_i64());
             steps - rest.unwrap_or(0).min(steps)
         };
-        let corners = rules
-            .rules
-            .brackets
-            .iter()
-            .rev()
-            .map(|b| corner(b.cap))
-            .chain([steps]);
+        let corners = rules.rules.brackets.iter().rev().map(|b| corner(b.cap)).chain([steps]);
         let mut good = corners.filter(|n| *n > 0 && compliant(*n * rules.step));
         let Some(mut enough) = good.next() else {
             return whole;
@@ -239,19 +210,10 @@ impl SimExchange {
 
     /// The fund sells what it took over; the difference is its profit or loss.
     fn fund_closes(&mut self, symbol: usize, took: i64, market: i64, qty: i64) {
-        let loss = self.symbols[symbol]
-            .rules
-            .notional((took - market).abs(), qty);
+        let loss = self.symbols[symbol].rules.notional((took - market).abs(), qty);
         let index = Some(SymbolIndex(symbol as u16));
         let (fund, other) = (LedgerAccount::InsuranceFund, LedgerAccount::Market);
-        self.ledger.post(
-            self.now,
-            IncomeType::InsuranceClear,
-            loss,
-            index,
-            fund,
-            other,
-        );
+        self.ledger.post(self.now, IncomeType::InsuranceClear, loss, index, fund, other);
         self.warn_if_fund_is_empty();
     }
 
@@ -262,13 +224,9 @@ impl SimExchange {
         let balance = self.wallet_balance();
         let left = balance.min(balance + self.account_margin().unrealized);
         let fee = fee.min(left).max(Decimal::ZERO);
-        let (index, fund) = (
-            Some(SymbolIndex(symbol as u16)),
-            LedgerAccount::InsuranceFund,
-        );
+        let (index, fund) = (Some(SymbolIndex(symbol as u16)), LedgerAccount::InsuranceFund);
         self.symbols[symbol].counts.liquidation_fees += fee;
-        self.ledger
-            .wallet(self.now, IncomeType::InsuranceClear, -fee, index, fund);
+        self.ledger.wallet(self.now, IncomeType::InsuranceClear, -fee, index, fund);
     }
 
     /// The fund pays the debt of an account that holds nothing.
@@ -278,8 +236,7 @@ impl SimExchange {
             return;
         }
         let fund = LedgerAccount::InsuranceFund;
-        self.ledger
-            .wallet(self.now, IncomeType::InsuranceClear, -balance, None, fund);
+        self.ledger.wallet(self.now, IncomeType::InsuranceClear, -balance, None, fund);
         self.warn_if_fund_is_empty();
     }
 
@@ -309,12 +266,7 @@ impl SimExchange {
             let qty = state.position.qty;
             if qty != 0 {
                 // A short's maintenance grows with the price too, at most at the last tier's rate.
-                let rate = state
-                    .rules
-                    .rules
-                    .brackets
-                    .last()
-                    .map_or(Decimal::ONE, |b| b.mmr);
+                let rate = state.rules.rules.brackets.last().map_or(Decimal::ONE, |b| b.mmr);
                 let unit = state.rules.notional(1, qty.abs()) * (Decimal::ONE + rate);
                 let units = share.checked_div(unit).and_then(|u| u.floor().to_i64());
                 // One unit less, because equality liquidates.

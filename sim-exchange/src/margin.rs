@@ -84,11 +84,7 @@ impl LiquidationTerms {
         match rules.rules.brackets.last() {
             Some(last) => {
                 let price = self.price(last.mmr, last.cum);
-                if price * self.qty > last.cap {
-                    price
-                } else {
-                    Decimal::ZERO
-                }
+                if price * self.qty > last.cap { price } else { Decimal::ZERO }
             }
             None => Decimal::ZERO,
         }

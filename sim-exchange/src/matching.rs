@@ -39,11 +39,7 @@ pub(crate) fn bar_path(bar: &Bar) -> [i64; 4] {
     let [open, high, low, close] = [bar.open.0, bar.high.0, bar.low.0, bar.close.0];
     let (up, down) = (high.saturating_sub(open), open.saturating_sub(low));
     let high_first = if up == down { close < open } else { up < down };
-    if high_first {
-        [open, high, low, close]
-    } else {
-        [open, low, high, close]
-    }
+    if high_first { [open, high, low, close] } else { [open, low, high, close] }
 }
 
 impl SimExchange {
@@ -135,11 +131,7 @@ impl SimExchange {
     /// How much of `qty` makes the position smaller.
     pub(crate) fn reducible(&self, symbol: usize, side: Side, qty: i64) -> i64 {
         let position = self.symbols[symbol].position.qty;
-        if position.signum() == -side.sign() {
-            qty.min(position.abs())
-        } else {
-            0
-        }
+        if position.signum() == -side.sign() { qty.min(position.abs()) } else { 0 }
     }
 
     /// Books one fill: position, ledger, order, and the user stream's events.
@@ -160,18 +152,13 @@ impl SimExchange {
         let state = &mut self.symbols[symbol];
         let before = state.position.qty;
         let notional = state.rules.notional(price, qty);
-        let realized = state
-            .position
-            .fill(&state.rules, side.sign() * qty, price, time);
+        let realized = state.position.fill(&state.rules, side.sign() * qty, price, time);
         if reduce_only {
             assert!(
                 state.position.qty.abs() < before.abs(),
                 "reduce-only makes the position smaller"
             );
-            assert!(
-                state.position.qty.signum() != -before.signum(),
-                "reduce-only never opens"
-            );
+            assert!(state.position.qty.signum() != -before.signum(), "reduce-only never opens");
         }
         let rate = match against {
             Against::MarketTaker => self.config.maker_rate,
@@ -185,15 +172,8 @@ impl SimExchange {
         let trade_id = state.trades;
         // The market made what we lost, even where the fund takes over: the fund pays the market its part.
         let other = LedgerAccount::Market;
-        self.ledger
-            .wallet(time, IncomeType::RealizedPnl, realized, Some(index), other);
-        self.ledger.wallet(
-            time,
-            IncomeType::Commission,
-            -fee,
-            Some(index),
-            LedgerAccount::Fees,
-        );
+        self.ledger.wallet(time, IncomeType::RealizedPnl, realized, Some(index), other);
+        self.ledger.wallet(time, IncomeType::Commission, -fee, Some(index), LedgerAccount::Fees);
         let order = self.orders.get_mut(id);
         add_fill(order, qty, notional);
         order.update_time = time;
@@ -227,20 +207,12 @@ impl SimExchange {
 
     pub(crate) fn send_order(&mut self, id: OrderId, liquidation: bool) {
         let order = Box::new(self.orders.get(id).clone());
-        self.send(ExchangeEvent::OrderTradeUpdate {
-            order,
-            fill: None,
-            liquidation,
-        });
+        self.send(ExchangeEvent::OrderTradeUpdate { order, fill: None, liquidation });
     }
 
     pub(crate) fn send_account(&mut self, reason: AccountUpdateReason, symbol: Option<usize>) {
         let position = symbol.map(|s| Box::new(self.position_risk(s)));
         let wallet_balance = self.ledger.balance(LedgerAccount::Wallet);
-        self.send(ExchangeEvent::AccountUpdate {
-            reason,
-            wallet_balance,
-            position,
-        });
+        self.send(ExchangeEvent::AccountUpdate { reason, wallet_balance, position });
     }
 }

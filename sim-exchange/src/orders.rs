@@ -18,10 +18,7 @@ pub(crate) mod refusal {
     use engine::ExchangeError;
 
     pub(crate) fn error(code: i32, msg: &str) -> ExchangeError {
-        ExchangeError {
-            code,
-            msg: msg.into(),
-        }
+        ExchangeError { code, msg: msg.into() }
     }
 
     pub(crate) fn missing(parameter: &str) -> ExchangeError {
@@ -30,10 +27,7 @@ pub(crate) mod refusal {
     }
 
     pub(crate) fn not_required(parameter: &str) -> ExchangeError {
-        error(
-            -1106,
-            &format!("Parameter '{parameter}' sent when not required."),
-        )
+        error(-1106, &format!("Parameter '{parameter}' sent when not required."))
     }
 
     pub(crate) fn invalid_symbol() -> ExchangeError {
@@ -51,10 +45,7 @@ pub(crate) struct Orders {
 
 impl Orders {
     pub(crate) fn new(symbols: usize) -> Orders {
-        Orders {
-            all: Vec::new(),
-            by_client_id: vec![BTreeMap::new(); symbols],
-        }
+        Orders { all: Vec::new(), by_client_id: vec![BTreeMap::new(); symbols] }
     }
 
     pub(crate) fn next_id(&self) -> OrderId {
@@ -167,14 +158,12 @@ fn check_price(
     let Some(mark) = mark else { return Ok(()) };
     let (mark, asked) = (Decimal::from(mark), Decimal::from(price));
     match side {
-        Side::Buy if asked > mark * rules.rules.multiplier_up => Err(error(
-            -4016,
-            "Price is higher than mark price multiplier cap.",
-        )),
-        Side::Sell if asked < mark * rules.rules.multiplier_down => Err(error(
-            -4024,
-            "Price is lower than mark price multiplier floor.",
-        )),
+        Side::Buy if asked > mark * rules.rules.multiplier_up => {
+            Err(error(-4016, "Price is higher than mark price multiplier cap."))
+        }
+        Side::Sell if asked < mark * rules.rules.multiplier_down => {
+            Err(error(-4024, "Price is lower than mark price multiplier floor."))
+        }
         Side::Buy | Side::Sell => Ok(()),
     }
 }
@@ -221,10 +210,7 @@ pub(crate) fn check_reduce_only(
 /// Adds a fill of `qty` worth `notional` to the order.
 pub(crate) fn add_fill(order: &mut OrderState, qty: i64, notional: Decimal) {
     assert!(qty > 0, "a fill moves something");
-    assert!(
-        order.executed_qty.0 + qty <= order.orig_qty.0,
-        "a fill never exceeds the order"
-    );
+    assert!(order.executed_qty.0 + qty <= order.orig_qty.0, "a fill never exceeds the order");
     order.executed_qty.0 += qty;
     order.cum_quote += notional;
     order.status = if order.executed_qty == order.orig_qty {

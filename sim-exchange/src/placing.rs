@@ -17,14 +17,10 @@ impl SimExchange {
     pub(crate) fn serve(&mut self, request: Request) -> Result<Answer, ExchangeError> {
         match request {
             Request::NewOrder(order) => self.place(order),
-            Request::CancelOrder {
-                symbol,
-                client_order_id,
-            } => self.cancel(symbol, &client_order_id),
-            Request::QueryOrder {
-                symbol,
-                client_order_id,
-            } => {
+            Request::CancelOrder { symbol, client_order_id } => {
+                self.cancel(symbol, &client_order_id)
+            }
+            Request::QueryOrder { symbol, client_order_id } => {
                 self.index(symbol)?;
                 let order = self.orders.find(symbol, &client_order_id);
                 let order = order.ok_or_else(|| error(-2013, "Order does not exist."))?;
@@ -42,11 +38,7 @@ impl SimExchange {
 
     fn index(&self, symbol: SymbolIndex) -> Result<usize, ExchangeError> {
         let index = usize::from(symbol.0);
-        if index < self.symbols.len() {
-            Ok(index)
-        } else {
-            Err(invalid_symbol())
-        }
+        if index < self.symbols.len() { Ok(index) } else { Err(invalid_symbol()) }
     }
 
     fn place(&mut self, order: NewOrder) -> Result<Answer, ExchangeError> {
@@ -65,18 +57,12 @@ impl SimExchange {
         if same.is_some_and(|o| !o.status.is_terminal()) {
             return Err(error(-4116, "clientOrderId is duplicated"));
         }
-        check_reduce_only(
-            &order,
-            state.position.qty,
-            state.book.reduce_qty(order.side),
-        )?;
+        check_reduce_only(&order, state.position.qty, state.book.reduce_qty(order.side))?;
         let takes_at = self.takes_at(symbol, &order, mark)?;
         let valued_at = takes_at.or(order.price.map(|p| p.0));
         let valued_at = valued_at.ok_or_else(|| error(-1112, "No orders on book for symbol."))?;
         self.check_margin(symbol, &order, valued_at, mark.unwrap_or(valued_at))?;
-        Ok(Answer::Order(Box::new(
-            self.accept(symbol, order, takes_at),
-        )))
+        Ok(Answer::Order(Box::new(self.accept(symbol, order, takes_at))))
     }
 
     /// The price at which the order takes at once; none if it does not.
@@ -186,11 +172,7 @@ impl SimExchange {
         self.symbols[symbol].counts.orders += 1;
         self.send_order(id, false);
         if let Some(price) = takes_at {
-            let fills = if order.reduce_only {
-                self.reducible(symbol, side, qty)
-            } else {
-                qty
-            };
+            let fills = if order.reduce_only { self.reducible(symbol, side, qty) } else { qty };
             self.execute(symbol, id, price, fills, Against::MarketMaker);
             if fills < qty {
                 self.end_order(id, OrderStatus::Expired);
@@ -220,10 +202,7 @@ impl SimExchange {
         let unknown = || error(-2011, "Unknown order sent.");
         let found = self.orders.find(symbol, id).ok_or_else(unknown)?;
         let (id, side) = (found.order_id, found.side);
-        self.symbols[index]
-            .book
-            .remove(side, id)
-            .ok_or_else(unknown)?;
+        self.symbols[index].book.remove(side, id).ok_or_else(unknown)?;
         self.end_order(id, OrderStatus::Canceled);
         self.refresh_watch(index);
         Ok(Answer::Order(Box::new(self.orders.get(id).clone())))
@@ -240,9 +219,7 @@ impl SimExchange {
             return Err(error(-4028, &format!("Leverage {leverage} is not valid")));
         }
         let (bids, asks) = (state.book.bids_notional, state.book.asks_notional);
-        let position = state
-            .rules
-            .notional(self.mark_or_zero(index), state.position.qty);
+        let position = state.rules.notional(self.mark_or_zero(index), state.position.qty);
         let held = (position + bids).abs().max((position - asks).abs());
         if held > state.rules.max_notional(leverage) {
             let text = "Exceeded the maximum allowable position at current leverage.";

@@ -101,10 +101,7 @@ impl SimExchange {
             Funding::Data => "Funding: rates and times of the data, on the mark price.".to_owned(),
             Funding::Constant { rates } => {
                 let rates: Vec<String> = rates.iter().map(|(s, r)| format!("{s} {r}")).collect();
-                format!(
-                    "Funding: constant rates every 8 h UTC: {}.",
-                    rates.join(", ")
-                )
+                format!("Funding: constant rates every 8 h UTC: {}.", rates.join(", "))
             }
         });
         let unmarked = self.symbols.iter().filter(|s| s.mark.is_none());
@@ -173,9 +170,7 @@ impl SimExchange {
         }
         let booked = self.ledger.totals().realized;
         if realized != booked {
-            return Err(format!(
-                "positions realised {realized}, the ledger {booked}"
-            ));
+            return Err(format!("positions realised {realized}, the ledger {booked}"));
         }
         Ok(())
     }

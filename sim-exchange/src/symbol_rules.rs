@@ -176,10 +176,7 @@ impl RuleBook {
 
     /// Reads `[[filters]]` and `[[brackets]]` blocks; `name` stands in messages.
     pub fn parse(text: &str, name: &str) -> Result<RuleBook, RulesError> {
-        let malformed = |problem: String| RulesError::Malformed {
-            file: name.to_owned(),
-            problem,
-        };
+        let malformed = |problem: String| RulesError::Malformed { file: name.to_owned(), problem };
         let table: Table = toml::from_str(text).map_err(|e| malformed(e.to_string()))?;
         let mut filters = Vec::with_capacity(table.filters.len());
         for row in table.filters {
@@ -224,11 +221,8 @@ impl RuleBook {
     /// What holds for `symbol` at `at`, with warnings where that is not certain.
     pub fn for_symbol(&self, symbol: Symbol, at: Nanos) -> Result<SymbolRules, RulesError> {
         let mut warnings = Vec::new();
-        let missing = |what, file: &str| RulesError::Missing {
-            symbol,
-            what,
-            file: file.to_owned(),
-        };
+        let missing =
+            |what, file: &str| RulesError::Missing { symbol, what, file: file.to_owned() };
         let filters = pick(&self.filters, |r| r.symbol == symbol, at)
             .ok_or_else(|| missing("filters", &self.filters_file))?;
         let brackets = pick(&self.brackets, |r| r.symbol == symbol, at)
@@ -244,13 +238,7 @@ impl RuleBook {
         warnings.extend(brackets.row.note.clone());
         let mut floor = Decimal::ZERO;
         let tiers = brackets.row.tiers.iter().map(|t| {
-            let tier = Bracket {
-                floor,
-                cap: t.cap,
-                mmr: t.mmr,
-                cum: t.cum,
-                leverage: t.leverage,
-            };
+            let tier = Bracket { floor, cap: t.cap, mmr: t.mmr, cum: t.cum, leverage: t.leverage };
             floor = t.cap;
             tier
         });
@@ -317,22 +305,14 @@ fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
         let expected = below.cum + below.cap * (above.mmr - below.mmr);
         let tier = n + 2;
         if above.cum != expected {
-            return Err(format!(
-                "tier {tier}: cum is {} and must be {expected}",
-                above.cum
-            ));
+            return Err(format!("tier {tier}: cum is {} and must be {expected}", above.cum));
         }
         if above.cap <= below.cap || above.mmr <= below.mmr || above.leverage > below.leverage {
-            return Err(format!(
-                "tier {tier}: cap and mmr must rise, leverage must not"
-            ));
+            return Err(format!("tier {tier}: cap and mmr must rise, leverage must not"));
         }
     }
-    let sane = tiers
-        .iter()
-        .all(|t| t.mmr < Decimal::ONE && t.leverage >= 1);
-    sane.then_some(())
-        .ok_or_else(|| "mmr must be below 1 and leverage at least 1".to_owned())
+    let sane = tiers.iter().all(|t| t.mmr < Decimal::ONE && t.leverage >= 1);
+    sane.then_some(()).ok_or_else(|| "mmr must be below 1 and leverage at least 1".to_owned())
 }
 
 /// A table's date and UTC time as nanoseconds.
@@ -373,24 +353,16 @@ pub(crate) struct GridRules {
 impl GridRules {
     pub(crate) fn new(rules: SymbolRules, grid: &Instrument) -> Result<GridRules, RulesError> {
         let on_grid = |what, value: Decimal, decimals: u32| {
-            let scaled = 10i64
-                .checked_pow(decimals)
-                .and_then(|unit| value.checked_mul(Decimal::from(unit)));
+            let scaled =
+                10i64.checked_pow(decimals).and_then(|unit| value.checked_mul(Decimal::from(unit)));
             scaled
                 .filter(|s| s.fract().is_zero())
                 .and_then(|s| s.to_i64())
-                .ok_or(RulesError::Grid {
-                    symbol: rules.symbol,
-                    what,
-                    value,
-                    decimals,
-                })
+                .ok_or(RulesError::Grid { symbol: rules.symbol, what, value, decimals })
         };
         let (pd, qd) = (grid.price_decimals, grid.qty_decimals);
         let unit = |decimals: u32, precision: u32| {
-            10i64
-                .checked_pow(decimals.saturating_sub(precision))
-                .unwrap_or(i64::MAX)
+            10i64.checked_pow(decimals.saturating_sub(precision)).unwrap_or(i64::MAX)
         };
         let max_price = match on_grid("max_price", rules.max_price, pd)? {
             0 => i64::MAX,
@@ -437,11 +409,7 @@ impl GridRules {
 
     /// The largest notional that this leverage allows.
     pub(crate) fn max_notional(&self, leverage: u32) -> Decimal {
-        let allowed = self
-            .rules
-            .brackets
-            .iter()
-            .filter(|t| t.leverage >= leverage);
+        let allowed = self.rules.brackets.iter().filter(|t| t.leverage >= leverage);
         allowed.map(|t| t.cap).max().unwrap_or(Decimal::ZERO)
     }
 

@@ -117,22 +117,14 @@ pub(crate) fn read(
     decimals: Decimals,
     sink: &mut dyn FnMut(&Row) -> Result<(), String>,
 ) -> Result<Outcome, Stop> {
-    let mut parser = Parser {
-        series,
-        decimals,
-        needed: decimals,
-        layout: None,
-        previous: None,
-        line: 0,
-    };
+    let mut parser =
+        Parser { series, decimals, needed: decimals, layout: None, previous: None, line: 0 };
     let mut outcome = Outcome::default();
     let mut text = Vec::with_capacity(256);
     loop {
         text.clear();
-        let length = (&mut *input)
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut text)
-            .map_err(|e| {
+        let length =
+            (&mut *input).take(LINE_BYTES_MAX).read_until(b'\n', &mut text).map_err(|e| {
                 Stop::Refused(format!(
                     "after line {}: {e}; the file is damaged, download it again",
                     parser.line
@@ -225,10 +217,8 @@ impl Parser<'_> {
         let kind = self.series.kind;
         let is_header = fields[0].first().is_some_and(u8::is_ascii_alphabetic);
         if is_header {
-            let names: Vec<String> = fields
-                .iter()
-                .map(|f| String::from_utf8_lossy(f).trim().to_owned())
-                .collect();
+            let names: Vec<String> =
+                fields.iter().map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             return Ok((Layout::new(kind, &names).map_err(Stop::Refused)?, true));
         }
@@ -282,10 +272,7 @@ impl Parser<'_> {
         if let Some(at) = layout.symbol
             && fields[at] != self.series.symbol.as_str().as_bytes()
         {
-            let reason = format!(
-                "is not {}, the symbol of the file's name",
-                self.series.symbol
-            );
+            let reason = format!("is not {}, the symbol of the file's name", self.series.symbol);
             return Err(self.at_column("symbol", fields[at], &reason));
         }
         Ok(row)
@@ -384,10 +371,9 @@ impl Parser<'_> {
                 )));
             }
         } else if now == before {
-            return Err(self.at(format!(
-                "duplicate: a second row of {}; remove one of them",
-                iso(now)
-            )));
+            return Err(
+                self.at(format!("duplicate: a second row of {}; remove one of them", iso(now)))
+            );
         }
         Ok(())
     }

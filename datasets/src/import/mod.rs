@@ -93,19 +93,11 @@ pub fn import(
         })
         .collect();
 
-    let mut report = ImportReport {
-        files: 0,
-        rows: 0,
-        refused,
-        notes: Vec::new(),
-        digest: String::new(),
-    };
+    let mut report =
+        ImportReport { files: 0, rows: 0, refused, notes: Vec::new(), digest: String::new() };
     for (path, imported) in files.into_iter().zip(results) {
         let notes = imported.notes.into_iter();
-        report.notes.extend(notes.map(|text| Note {
-            path: path.clone(),
-            text,
-        }));
+        report.notes.extend(notes.map(|text| Note { path: path.clone(), text }));
         match imported.rows {
             Ok(Some(rows)) => {
                 report.files += 1;
@@ -164,16 +156,12 @@ fn write_series(
     let mut decimals = Decimals::default();
     loop {
         // The temporary file is removed when dropped, and its name is none that a catalogue reads.
-        let temporary = tempfile::Builder::new()
-            .prefix(".partial-")
-            .tempfile_in(&folder)
-            .map_err(text)?;
+        let temporary =
+            tempfile::Builder::new().prefix(".partial-").tempfile_in(&folder).map_err(text)?;
         let file = temporary.reopen().map_err(text)?;
         let mut writer = FileWriter::new(file, *series, decimals).map_err(parquet)?;
         let read = source::with_csv(path, &mut |input| {
-            csv_rows::read(input, series, decimals, &mut |row| {
-                writer.push(row).map_err(parquet)
-            })
+            csv_rows::read(input, series, decimals, &mut |row| writer.push(row).map_err(parquet))
         });
         let outcome = match read {
             Ok(outcome) => outcome,

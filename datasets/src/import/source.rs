@@ -10,8 +10,7 @@ use super::Refusal;
 use super::csv_rows::{Outcome, Stop};
 
 fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case(extension))
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
 /// All zip and csv files among `paths` and below, sorted. Named files of other types are refused.
@@ -25,11 +24,7 @@ pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<Path
         } else if has_extension(path, "zip") || has_extension(path, "csv") {
             files.push(path.clone());
         } else {
-            refuse(
-                refused,
-                path,
-                "neither zip nor csv; name files of those two types",
-            );
+            refuse(refused, path, "neither zip nor csv; name files of those two types");
         }
     }
     files.sort();
@@ -38,10 +33,7 @@ pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<Path
 }
 
 fn refuse(refused: &mut Vec<Refusal>, path: &Path, reason: &str) {
-    refused.push(Refusal {
-        path: path.to_owned(),
-        reason: reason.to_owned(),
-    });
+    refused.push(Refusal { path: path.to_owned(), reason: reason.to_owned() });
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>, refused: &mut Vec<Refusal>) {
@@ -92,11 +84,7 @@ pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<()
         }
         hasher.update(&block[..length]);
     }
-    let found: String = hasher
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let found: String = hasher.finalize().iter().map(|b| format!("{b:02x}")).collect();
     if found == stated {
         return Ok(());
     }

@@ -1,9 +1,6 @@
 //! Small raw files in a temporary folder.
 #![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(
-    clippy::expect_used,
-    reason = "a test that cannot make its files fails"
-)]
+#![allow(clippy::expect_used, reason = "a test that cannot make its files fails")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -38,15 +35,7 @@ impl Raw {
     pub fn parquet_files(&self) -> usize {
         fn count(folder: &Path) -> usize {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries
-                .map(|e| {
-                    if e.path().is_dir() {
-                        count(&e.path())
-                    } else {
-                        1
-                    }
-                })
-                .sum()
+            entries.map(|e| if e.path().is_dir() { count(&e.path()) } else { 1 }).sum()
         }
         count(&self.path("set"))
     }

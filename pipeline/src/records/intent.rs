@@ -86,7 +86,10 @@ pub fn contract_violations(intent: &TradeIntent) -> Vec<&'static str> {
     require(is_tradable_name(&intent.symbol), "invalid:symbol");
     require(intent.action.is_some(), "missing:action");
     require((0.0..=1.0).contains(&intent.confidence), "invalid:confidence");
-    require(intent.position_size_usd.is_none_or(|s| s > Decimal::ZERO), "invalid:position_size_usd");
+    require(
+        intent.position_size_usd.is_none_or(|s| s > Decimal::ZERO),
+        "invalid:position_size_usd",
+    );
     require(intent.leverage.is_none_or(|l| (1.0..=125.0).contains(&l)), "invalid:leverage");
     broken
 }

@@ -4,9 +4,7 @@ use engine::{CorrelationId, EpochSeconds, Symbol};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
-use super::words::{
-    Decision, Executor, OrderSide, PlanAction, PlanClass, ReduceOnly, words,
-};
+use super::words::{Decision, Executor, OrderSide, PlanAction, PlanClass, ReduceOnly, words};
 
 words! {
     /// Where an order of the executor stands.

@@ -14,38 +14,13 @@ use crate::{Funding, SimExchange};
 
 #[derive(Clone, Debug)]
 enum Step {
-    Trade {
-        symbol: u16,
-        permille: i64,
-    },
-    Bar {
-        symbol: u16,
-        moves: [i64; 4],
-    },
-    Mark {
-        symbol: u16,
-        permille: i64,
-    },
-    Funding {
-        symbol: u16,
-        rate: i64,
-    },
-    Order {
-        symbol: u16,
-        buy: bool,
-        qty: i64,
-        offset: Option<i64>,
-        tif: u8,
-        reduce_only: bool,
-    },
-    Cancel {
-        symbol: u16,
-        id: u64,
-    },
-    Leverage {
-        symbol: u16,
-        leverage: u32,
-    },
+    Trade { symbol: u16, permille: i64 },
+    Bar { symbol: u16, moves: [i64; 4] },
+    Mark { symbol: u16, permille: i64 },
+    Funding { symbol: u16, rate: i64 },
+    Order { symbol: u16, buy: bool, qty: i64, offset: Option<i64>, tif: u8, reduce_only: bool },
+    Cancel { symbol: u16, id: u64 },
+    Leverage { symbol: u16, leverage: u32 },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -93,11 +68,7 @@ struct Run {
 
 impl Run {
     fn market(&mut self, symbol: u16, data: MarketData) {
-        let event = MarketEvent {
-            time: self.now,
-            symbol: SymbolIndex(symbol),
-            data,
-        };
+        let event = MarketEvent { time: self.now, symbol: SymbolIndex(symbol), data };
         self.exchange.observe(&event);
     }
 
@@ -139,8 +110,7 @@ impl Run {
             ref other => {
                 let request = self.request(other);
                 self.requests += 1;
-                self.exchange
-                    .submit(self.now, ServiceId(0), RequestId(self.requests), request);
+                self.exchange.submit(self.now, ServiceId(0), RequestId(self.requests), request);
             }
         }
     }
@@ -151,35 +121,18 @@ impl Run {
                 symbol: SymbolIndex(symbol),
                 client_order_id: ClientOrderId(format!("o{id}").into()),
             },
-            Step::Leverage { symbol, leverage } => Request::SetLeverage {
-                symbol: SymbolIndex(symbol),
-                leverage,
-            },
-            Step::Order {
-                symbol,
-                buy,
-                qty,
-                offset,
-                tif,
-                reduce_only,
-            } => {
-                let tifs = [
-                    TimeInForce::Gtc,
-                    TimeInForce::Ioc,
-                    TimeInForce::Fok,
-                    TimeInForce::Gtx,
-                ];
+            Step::Leverage { symbol, leverage } => {
+                Request::SetLeverage { symbol: SymbolIndex(symbol), leverage }
+            }
+            Step::Order { symbol, buy, qty, offset, tif, reduce_only } => {
+                let tifs = [TimeInForce::Gtc, TimeInForce::Ioc, TimeInForce::Fok, TimeInForce::Gtx];
                 let last = self.price[usize::from(symbol)];
                 // Symbol 0 has lots of tenths and a step of two.
                 let scale = if symbol == 0 { 20 } else { 1 };
                 Request::NewOrder(NewOrder {
                     symbol: SymbolIndex(symbol),
                     side: if buy { Side::Buy } else { Side::Sell },
-                    order_type: if offset.is_some() {
-                        OrderType::Limit
-                    } else {
-                        OrderType::Market
-                    },
+                    order_type: if offset.is_some() { OrderType::Limit } else { OrderType::Market },
                     time_in_force: offset.map(|_| tifs[usize::from(tif)]),
                     quantity: QtyLots(qty * scale),
                     price: offset
@@ -196,16 +149,8 @@ impl Run {
 /// Fills per symbol as the client sees them, and whether each event is allowed.
 fn take(out: &[ExchangeEvent], filled: &mut [i64; 2]) {
     for event in out {
-        if let ExchangeEvent::OrderTradeUpdate {
-            order,
-            fill: Some(fill),
-            ..
-        } = event
-        {
-            assert!(
-                order.executed_qty <= order.orig_qty,
-                "no order is over-filled"
-            );
+        if let ExchangeEvent::OrderTradeUpdate { order, fill: Some(fill), .. } = event {
+            assert!(order.executed_qty <= order.orig_qty, "no order is over-filled");
             let position = &mut filled[usize::from(order.symbol.0)];
             let before = *position;
             *position += order.side.sign() * fill.qty.0;
@@ -220,12 +165,8 @@ fn take(out: &[ExchangeEvent], filled: &mut [i64; 2]) {
 }
 
 fn drive(steps: &[Step], prices: [i64; 2], wallet: i64) -> (u64, u64) {
-    let mut run = Run {
-        exchange: toy(wallet, Funding::Data),
-        now: START,
-        price: prices,
-        requests: 0,
-    };
+    let mut run =
+        Run { exchange: toy(wallet, Funding::Data), now: START, price: prices, requests: 0 };
     let (mut filled, mut out) = ([0i64; 2], Vec::new());
     for step in steps {
         run.step(step);
@@ -242,10 +183,7 @@ fn drive(steps: &[Step], prices: [i64; 2], wallet: i64) -> (u64, u64) {
         }
         let account = run.exchange.account();
         if filled == [0, 0] {
-            assert!(
-                account.wallet_balance >= Decimal::ZERO,
-                "a flat account owes nothing"
-            );
+            assert!(account.wallet_balance >= Decimal::ZERO, "a flat account owes nothing");
         } else {
             assert!(
                 account.maint_margin <= account.margin_balance,
@@ -278,8 +216,5 @@ fn random_steps_fill_and_liquidate() {
         let (f, l) = drive(&tree.current(), [1_000, 100], 3_000);
         (fills, liquidations) = (fills + f, liquidations + l);
     }
-    assert!(
-        fills > 500 && liquidations > 10,
-        "{fills} fills, {liquidations} liquidations"
-    );
+    assert!(fills > 500 && liquidations > 10, "{fills} fills, {liquidations} liquidations");
 }

@@ -21,9 +21,7 @@ fn examples() -> Option<Vec<Value>> {
 /// Runs `check` on every example whose id begins with `prefix`, and counts them.
 fn each(prefix: &str, expected: usize, check: impl Fn(&Value, &Value)) {
     let Some(all) = examples() else { return };
-    let ours = all
-        .iter()
-        .filter(|e| e["id"].as_str().unwrap().starts_with(prefix));
+    let ours = all.iter().filter(|e| e["id"].as_str().unwrap().starts_with(prefix));
     let count = ours.map(|e| check(&e["inputs"], &e["outputs"])).count();
     assert_eq!(count, expected, "examples that begin with {prefix}");
 }
@@ -33,20 +31,13 @@ fn dec(value: &Value) -> Decimal {
 }
 
 fn side(value: &Value) -> Decimal {
-    if value == "SHORT" {
-        Decimal::NEGATIVE_ONE
-    } else {
-        Decimal::ONE
-    }
+    if value == "SHORT" { Decimal::NEGATIVE_ONE } else { Decimal::ONE }
 }
 
 fn near(got: Decimal, expected: Decimal) {
     let tolerance =
         Decimal::new(5, 3).min(Decimal::ONE / Decimal::from(10i64.pow(expected.scale().min(9))));
-    assert!(
-        (got - expected).abs() <= tolerance.max(Decimal::new(1, 9)),
-        "{got}, not {expected}"
-    );
+    assert!((got - expected).abs() <= tolerance.max(Decimal::new(1, 9)), "{got}, not {expected}");
 }
 
 #[test]
@@ -64,10 +55,7 @@ fn cross_liquidation_price() {
             qty: dec(&own["q"]),
             cost: dec(&own["q"]) * dec(&own["ep"]),
         };
-        near(
-            terms.price(dec(&own["mmr"]), dec(&own["cum"])),
-            dec(&o["liquidationPrice"]),
-        );
+        near(terms.price(dec(&own["mmr"]), dec(&own["cum"])), dec(&o["liquidationPrice"]));
     });
 }
 
@@ -80,16 +68,9 @@ fn isolated_liquidation_prices_are_the_same_formula() {
             Ok(stated) => stated,
             Err(_) => qty * entry / Decimal::from(i["leverage"].as_u64().unwrap()),
         };
-        let terms = LiquidationTerms {
-            collateral: wallet,
-            side: side(&i["side"]),
-            qty,
-            cost: qty * entry,
-        };
-        near(
-            terms.price(dec(&i["mmr"]), dec(&i["cum"])),
-            dec(&o["liquidationPrice"]),
-        );
+        let terms =
+            LiquidationTerms { collateral: wallet, side: side(&i["side"]), qty, cost: qty * entry };
+        near(terms.price(dec(&i["mmr"]), dec(&i["cum"])), dec(&o["liquidationPrice"]));
     });
 }
 
@@ -104,10 +85,7 @@ fn margins_are_cut_toward_zero() {
             let leverage = i["leverage"].as_u64().unwrap() as u32;
             let initial = requirement(amount * mark, Decimal::ZERO, Decimal::ZERO, leverage);
             assert_eq!(cut8(initial), dec(&o["initialMargin"]));
-            assert_eq!(
-                cut8((amount * mark).abs() * dec(&i["mmr"])),
-                dec(&o["maintMargin"])
-            );
+            assert_eq!(cut8((amount * mark).abs() * dec(&i["mmr"])), dec(&o["maintMargin"]));
         }
     });
 }

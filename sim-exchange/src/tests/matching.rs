@@ -25,14 +25,8 @@ fn a_taker_price_is_rounded_against_him() {
 
 #[test]
 fn a_touch_does_not_fill_and_a_trade_through_does() {
-    check(
-        "trade 100 | buy a 10 @ 99 | trade 99 | trade 98.9",
-        "a New | a 10 @ 99 maker",
-    );
-    check(
-        "trade 100 | sell a 10 @ 101 | trade 101 | trade 101.1",
-        "a New | a 10 @ 101 maker",
-    );
+    check("trade 100 | buy a 10 @ 99 | trade 99 | trade 98.9", "a New | a 10 @ 99 maker");
+    check("trade 100 | sell a 10 @ 101 | trade 101 | trade 101.1", "a New | a 10 @ 101 maker");
 }
 
 #[test]
@@ -55,10 +49,7 @@ fn time_in_force_decides_what_does_not_cross() {
     check("trade 100 | buy a 10 @ 100 ioc", "a New | a Expired");
     check("trade 100 | buy a 10 @ 100 fok", "refused -5021");
     check("trade 100 | buy a 10 @ 101 gtx", "refused -5022");
-    check(
-        "trade 100 | buy a 10 @ 100 gtx | trade 99",
-        "a New | a 10 @ 100 maker",
-    );
+    check("trade 100 | buy a 10 @ 100 gtx | trade 99", "a New | a 10 @ 100 maker");
 }
 
 #[test]
@@ -77,10 +68,7 @@ fn a_bar_passes_its_nearer_extreme_first() {
         "trade 100 | buy b 2 @ 97 | sell a 2 @ 102 | bar 100 105 95 99",
         "b New | a New | a 2 @ 102 maker | b 2 @ 97 maker",
     );
-    check(
-        "trade 100 | buy b 2 @ 97 | bar 100 105 95 99 passed",
-        "b New",
-    );
+    check("trade 100 | buy b 2 @ 97 | bar 100 105 95 99 passed", "b New");
 }
 
 #[test]
@@ -124,18 +112,9 @@ fn a_partial_close_loses_no_fraction() {
 
 #[test]
 fn orders_end_once_and_ids_live_while_orders_are_open() {
-    check(
-        "trade 100 | buy a 10 @ 99 | cancel a | cancel a",
-        "a New | a Canceled | refused -2011",
-    );
-    check(
-        "trade 100 | buy a 10 @ 99 | buy a 10 @ 99",
-        "a New | refused -4116",
-    );
-    check(
-        "trade 100 | buy a 10 @ 99 | cancel a | buy a 10 @ 99",
-        "a New | a Canceled | a New",
-    );
+    check("trade 100 | buy a 10 @ 99 | cancel a | cancel a", "a New | a Canceled | refused -2011");
+    check("trade 100 | buy a 10 @ 99 | buy a 10 @ 99", "a New | refused -4116");
+    check("trade 100 | buy a 10 @ 99 | cancel a | buy a 10 @ 99", "a New | a Canceled | a New");
     check("query a", "refused -2013");
 }
 
@@ -157,11 +136,7 @@ fn events_come_in_order_and_after_their_latency() {
     exchange.advance(START + Nanos::from_millis(3), &mut out);
     assert!(matches!(
         out[..],
-        [ExchangeEvent::Response {
-            to: ServiceId(3),
-            request: RequestId(7),
-            ..
-        }]
+        [ExchangeEvent::Response { to: ServiceId(3), request: RequestId(7), .. }]
     ));
     assert_eq!(exchange.next_due(), Nanos::NEVER);
 }
@@ -177,16 +152,8 @@ fn funding_is_paid_by_the_long_at_the_mark() {
 #[test]
 fn constant_funding_comes_every_eight_hours() {
     let symbol = |s| engine::Symbol::new(s).unwrap();
-    let rates = [
-        (symbol("AUSDT"), Decimal::new(1, 4)),
-        (symbol("BUSDT"), Decimal::ZERO),
-    ];
-    let mut run = Script::new(toy(
-        10_000,
-        Funding::Constant {
-            rates: rates.into(),
-        },
-    ));
+    let rates = [(symbol("AUSDT"), Decimal::new(1, 4)), (symbol("BUSDT"), Decimal::ZERO)];
+    let mut run = Script::new(toy(10_000, Funding::Constant { rates: rates.into() }));
     // 2023-11-15 00:00 is the start: the first payment is at 08:00.
     run.run("trade 100 | sell a 10 | wait 28900 | trade 100 | wait 28800 | trade 100");
     assert_eq!(run.exchange.ledger_totals().funding, Decimal::new(2, 1));
@@ -196,12 +163,7 @@ fn constant_funding_comes_every_eight_hours() {
 fn a_position_without_funding_data_is_warned_about() {
     let mut run = Script::new(toy(10_000, Funding::Data));
     run.run("trade 100 | sell a 10 | wait 28900 | trade 100 | wait 28800 | trade 100");
-    assert!(
-        run.exchange
-            .warnings()
-            .iter()
-            .any(|w| w.contains("without a funding rate"))
-    );
+    assert!(run.exchange.warnings().iter().any(|w| w.contains("without a funding rate")));
 }
 
 #[test]
@@ -226,10 +188,7 @@ fn what_the_market_pays_too_little_for_goes_to_the_fund_at_the_bankruptcy_price(
     // The market would pay 94; at 95 (94.95 rounded in the trader's favour) nothing is left.
     let mut run = Script::new(toy(122, Funding::None));
     let log = run.run("trade 100 | buy a 20 | trade 96 | trade 95.9");
-    assert_eq!(
-        log,
-        "a New | a 20 @ 101 taker | autoclose-2 New | autoclose-2 20 @ 95 taker"
-    );
+    assert_eq!(log, "a New | a 20 @ 101 taker | autoclose-2 New | autoclose-2 20 @ 95 taker");
     assert_eq!(run.exchange.account().wallet_balance, Decimal::ZERO);
 }
 
@@ -237,20 +196,11 @@ fn what_the_market_pays_too_little_for_goes_to_the_fund_at_the_bankruptcy_price(
 fn a_gap_below_bankruptcy_is_the_funds_loss() {
     let mut run = Script::new(toy(122, Funding::None));
     let log = run.run("trade 100 | buy a 20 | trade 50");
-    assert_eq!(
-        log,
-        "a New | a 20 @ 101 taker | autoclose-2 New | autoclose-2 20 @ 95 taker"
-    );
+    assert_eq!(log, "a New | a 20 @ 101 taker | autoclose-2 New | autoclose-2 20 @ 95 taker");
     assert_eq!(run.exchange.account().wallet_balance, Decimal::ZERO);
-    let fund = run
-        .exchange
-        .ledger
-        .balance(crate::LedgerAccount::InsuranceFund);
+    let fund = run.exchange.ledger.balance(crate::LedgerAccount::InsuranceFund);
     // It took 20 at 95 and sold at 49; what the trader had left, 0.99, was its fee.
-    assert_eq!(
-        fund,
-        Decimal::from(1_000_000_000 - 920) + Decimal::new(99, 2)
-    );
+    assert_eq!(fund, Decimal::from(1_000_000_000 - 920) + Decimal::new(99, 2));
 }
 
 #[test]
@@ -277,10 +227,7 @@ fn two_positions_stand_or_fall_together() {
 
 #[test]
 fn a_trade_through_one_order_may_only_touch_the_next() {
-    check(
-        "trade 100 | buy a 2 @ 99 | buy b 2 @ 98 | trade 98",
-        "a New | b New | a 2 @ 99 maker",
-    );
+    check("trade 100 | buy a 2 @ 99 | buy b 2 @ 98 | trade 98", "a New | b New | a 2 @ 99 maker");
 }
 
 #[test]
@@ -289,12 +236,7 @@ fn funding_precedes_the_liquidation_of_its_instant() {
     let symbol = |s| engine::Symbol::new(s).unwrap();
     let outcome = |rate| {
         let rates = [(symbol("AUSDT"), rate), (symbol("BUSDT"), Decimal::ZERO)];
-        let mut run = Script::new(toy(
-            410,
-            Funding::Constant {
-                rates: rates.into(),
-            },
-        ));
+        let mut run = Script::new(toy(410, Funding::Constant { rates: rates.into() }));
         // Two seconds pass before the wait, so that the last trade is of 08:00:00 exactly.
         run.run("trade 1000 | sell a 8 | wait 28797 | trade 1039.5");
         run.position(0)

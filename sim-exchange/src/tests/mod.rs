@@ -70,18 +70,12 @@ tiers = [{ cap = "100000000", mmr = "0.01", leverage = 20, cum = "0" }]
 pub(crate) const START: Nanos = Nanos::from_secs(1_700_006_400);
 
 pub(crate) fn grid(symbol: &str, price_decimals: u32, qty_decimals: u32) -> Instrument {
-    Instrument {
-        symbol: Symbol::new(symbol).unwrap(),
-        price_decimals,
-        qty_decimals,
-    }
+    Instrument { symbol: Symbol::new(symbol).unwrap(), price_decimals, qty_decimals }
 }
 
 pub(crate) fn toy(wallet: i64, funding: Funding) -> SimExchange {
-    let latency = Latency::Constant {
-        request: Nanos::from_millis(1),
-        response: Nanos::from_millis(2),
-    };
+    let latency =
+        Latency::Constant { request: Nanos::from_millis(1), response: Nanos::from_millis(2) };
     let instruments = vec![grid("AUSDT", 1, 1), grid("BUSDT", 1, 0)];
     let config = ExchangeConfig::new(instruments, START, wallet.into(), latency, funding);
     let rules = RuleBook::parse(TOY_RULES, "toy.toml").unwrap();
@@ -104,11 +98,7 @@ fn ticks(text: &str, decimals: u32) -> i64 {
 
 impl Script {
     pub(crate) fn new(exchange: SimExchange) -> Script {
-        Script {
-            exchange,
-            now: START,
-            requests: 0,
-        }
+        Script { exchange, now: START, requests: 0 }
     }
 
     /// Runs lines separated by `|`; the log is what came back, separated by `|`.
@@ -117,8 +107,7 @@ impl Script {
         for line in script.split('|').map(str::trim).filter(|l| !l.is_empty()) {
             self.line(line);
             let mut out = Vec::new();
-            self.exchange
-                .advance(self.now + Nanos::from_millis(500), &mut out);
+            self.exchange.advance(self.now + Nanos::from_millis(500), &mut out);
             log.extend(out.iter().filter_map(show));
             self.now += Nanos::from_secs(1);
         }
@@ -134,11 +123,7 @@ impl Script {
         let index = SymbolIndex(symbol);
         let qty_decimals = if symbol == 0 { 1 } else { 0 };
         let price = |text: &str| PriceTicks(ticks(text, 1));
-        let market = |data| MarketEvent {
-            time: self.now,
-            symbol: index,
-            data,
-        };
+        let market = |data| MarketEvent { time: self.now, symbol: index, data };
         let event = match words[0] {
             "trade" => Some(market(MarketData::Trade(Trade {
                 price: price(words[1]),
@@ -169,54 +154,29 @@ impl Script {
         }
         let id = |text: &str| ClientOrderId(text.trim_matches('\'').into());
         let request = match words[0] {
-            "cancel" => Request::CancelOrder {
-                symbol: index,
-                client_order_id: id(words[1]),
-            },
-            "query" => Request::QueryOrder {
-                symbol: index,
-                client_order_id: id(words[1]),
-            },
-            "leverage" => Request::SetLeverage {
-                symbol: index,
-                leverage: words[1].parse().unwrap(),
-            },
+            "cancel" => Request::CancelOrder { symbol: index, client_order_id: id(words[1]) },
+            "query" => Request::QueryOrder { symbol: index, client_order_id: id(words[1]) },
+            "leverage" => {
+                Request::SetLeverage { symbol: index, leverage: words[1].parse().unwrap() }
+            }
             "positions" => Request::PositionRisk,
             "account" => Request::Account,
             "buy" | "sell" => {
-                let limit = words
-                    .iter()
-                    .position(|w| *w == "@")
-                    .map(|at| price(words[at + 1]));
+                let limit = words.iter().position(|w| *w == "@").map(|at| price(words[at + 1]));
                 let tif = [
                     ("gtc", TimeInForce::Gtc),
                     ("ioc", TimeInForce::Ioc),
                     ("fok", TimeInForce::Fok),
                     ("gtx", TimeInForce::Gtx),
                 ];
-                let stated = tif
-                    .iter()
-                    .find(|(name, _)| words.contains(name))
-                    .map(|(_, t)| *t);
+                let stated = tif.iter().find(|(name, _)| words.contains(name)).map(|(_, t)| *t);
                 let is_limit =
                     limit.is_some() && !words.contains(&"market") || words.contains(&"limit");
                 let default = is_limit && !words.contains(&"notif");
                 Request::NewOrder(NewOrder {
-                    symbol: if words.contains(&"nowhere") {
-                        SymbolIndex(9)
-                    } else {
-                        index
-                    },
-                    side: if words[0] == "buy" {
-                        Side::Buy
-                    } else {
-                        Side::Sell
-                    },
-                    order_type: if is_limit {
-                        OrderType::Limit
-                    } else {
-                        OrderType::Market
-                    },
+                    symbol: if words.contains(&"nowhere") { SymbolIndex(9) } else { index },
+                    side: if words[0] == "buy" { Side::Buy } else { Side::Sell },
+                    order_type: if is_limit { OrderType::Limit } else { OrderType::Market },
                     time_in_force: stated.or(default.then_some(TimeInForce::Gtc)),
                     quantity: QtyLots(ticks(words[2], qty_decimals)),
                     price: limit,
@@ -227,8 +187,7 @@ impl Script {
             other => panic!("no such line: {other}"),
         };
         self.requests += 1;
-        self.exchange
-            .submit(self.now, ServiceId(1), RequestId(self.requests), request);
+        self.exchange.submit(self.now, ServiceId(1), RequestId(self.requests), request);
     }
 
     pub(crate) fn position(&self, symbol: usize) -> i64 {
@@ -255,11 +214,7 @@ fn show(event: &ExchangeEvent) -> Option<String> {
                 Some(f) => {
                     let role = if f.maker { "maker" } else { "taker" };
                     let qty = Decimal::from(f.qty.0);
-                    let qty = if order.symbol.0 == 0 {
-                        qty / Decimal::TEN
-                    } else {
-                        qty
-                    };
+                    let qty = if order.symbol.0 == 0 { qty / Decimal::TEN } else { qty };
                     let price = Decimal::new(f.price.0, 1).normalize();
                     Some(format!("{name} {} @ {price} {role}", qty.normalize()))
                 }

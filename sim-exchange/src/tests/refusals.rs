@@ -45,10 +45,7 @@ fn refusals_by_code() {
 #[test]
 fn refusals_that_need_a_history() {
     check("buy a 10", "refused -1112");
-    check(
-        "trade 100 | buy a 10 | buy b 2 ro",
-        "a New | a 10 @ 101 taker | refused -2022",
-    );
+    check("trade 100 | buy a 10 | buy b 2 ro", "a New | a 10 @ 101 taker | refused -2022");
     check(
         "trade 100 | buy a 10 | sell b 10 @ 104 ro | sell c 2 ro",
         "a New | a 10 @ 101 taker | b New | refused -4118",
@@ -59,28 +56,13 @@ fn refusals_that_need_a_history() {
     );
     // The market is 7 % above the mark.
     check("trade 107 | mark 100 | buy a 10", "refused -4131");
-    check(
-        "trade 107 | mark 100 | sell a 10",
-        "a New | a 10 @ 106 taker",
-    );
-    check(
-        "trade 100 | buy a 800 | leverage 50",
-        "a New | a 800 @ 101 taker | refused -2027",
-    );
+    check("trade 107 | mark 100 | sell a 10", "a New | a 10 @ 106 taker");
+    check("trade 100 | buy a 800 | leverage 50", "a New | a 800 @ 101 taker | refused -2027");
     check("trade 100 | leverage 2 | buy a 300", "refused -2019");
     // Resting orders need margin, too.
-    check(
-        "trade 100 | leverage 1 | buy a 60 @ 99 | buy b 60 @ 99",
-        "a New | refused -2019",
-    );
-    check(
-        "trade 100 | leverage 1 | buy a 60 @ 99 | sell b 60 @ 103",
-        "a New | b New",
-    );
-    check(
-        "trade 100 | buy a 800 | leverage 1",
-        "a New | a 800 @ 101 taker | refused -2028",
-    );
+    check("trade 100 | leverage 1 | buy a 60 @ 99 | buy b 60 @ 99", "a New | refused -2019");
+    check("trade 100 | leverage 1 | buy a 60 @ 99 | sell b 60 @ 103", "a New | b New");
+    check("trade 100 | buy a 800 | leverage 1", "a New | a 800 @ 101 taker | refused -2028");
 }
 
 #[test]
@@ -98,8 +80,5 @@ fn an_order_costs_its_margin_and_its_open_loss() {
     let mut poor = Script::new(toy(604, Funding::None));
     assert_eq!(poor.run("trade 100 | buy a 100"), "refused -2019");
     let mut rich = Script::new(toy(605, Funding::None));
-    assert_eq!(
-        rich.run("trade 100 | buy a 100"),
-        "a New | a 100 @ 101 taker"
-    );
+    assert_eq!(rich.run("trade 100 | buy a 100"), "a New | a 100 @ 101 taker");
 }

@@ -24,11 +24,7 @@ fn every_symbol_of_the_data_has_rules() {
     for name in names.split(' ') {
         let name = symbol(&format!("{name}USDT"));
         let rules = book.for_symbol(name, AT_2025_09).unwrap();
-        let grid = grid(
-            name.as_str(),
-            rules.price_precision,
-            rules.quantity_precision,
-        );
+        let grid = grid(name.as_str(), rules.price_precision, rules.quantity_precision);
         GridRules::new(rules, &grid).unwrap();
     }
 }
@@ -51,77 +47,40 @@ fn brackets_are_dated_and_doubts_are_said() {
     assert_eq!(new.brackets[0].leverage, 150);
     assert!(new.warnings[0].contains("only the four tiers"));
     let early = of("BTCUSDT", AT_2022_04_11_18);
-    assert!(
-        early.warnings[0].contains("first known brackets"),
-        "{:?}",
-        early.warnings
-    );
-    assert!(
-        of("LAYERUSDT", AT_2025_09)
-            .warnings
-            .iter()
-            .any(|w| w.contains("ENAUSDT"))
-    );
+    assert!(early.warnings[0].contains("first known brackets"), "{:?}", early.warnings);
+    assert!(of("LAYERUSDT", AT_2025_09).warnings.iter().any(|w| w.contains("ENAUSDT")));
 }
 
 #[test]
 fn an_unknown_symbol_and_a_coarse_grid_say_what_to_do() {
     let book = RuleBook::embedded().unwrap();
-    let missing = book
-        .for_symbol(symbol("NOSUCHUSDT"), AT_2025_09)
-        .unwrap_err()
-        .to_string();
+    let missing = book.for_symbol(symbol("NOSUCHUSDT"), AT_2025_09).unwrap_err().to_string();
     assert_eq!(
         missing,
         "NOSUCHUSDT has no filters in filters.toml: add a `[[filters]]` block with valid_from for it"
     );
     let rules = book.for_symbol(symbol("ETHUSDT"), AT_2025_09).unwrap();
     let coarse = GridRules::new(rules, &grid("ETHUSDT", 1, 3)).unwrap_err();
-    assert!(
-        matches!(
-            coarse,
-            RulesError::Grid {
-                what: "tick_size",
-                ..
-            }
-        ),
-        "{coarse}"
-    );
+    assert!(matches!(coarse, RulesError::Grid { what: "tick_size", .. }), "{coarse}");
 }
 
 #[test]
 fn a_table_with_a_wrong_cum_or_key_is_refused_with_its_place() {
     let wrong = super::TOY_RULES.replace("cum = \"400\"", "cum = \"401\"");
-    let text = RuleBook::parse(&wrong, "toy.toml")
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        text.contains("tier 2: cum is 401 and must be 400"),
-        "{text}"
-    );
+    let text = RuleBook::parse(&wrong, "toy.toml").err().unwrap().to_string();
+    assert!(text.contains("tier 2: cum is 401 and must be 400"), "{text}");
     let wrong = super::TOY_RULES.replace("max_num_orders = 3", "max_orders = 3");
-    let text = RuleBook::parse(&wrong, "toy.toml")
-        .err()
-        .unwrap()
-        .to_string();
-    assert!(
-        text.contains("max_orders") && text.contains("line"),
-        "{text}"
-    );
+    let text = RuleBook::parse(&wrong, "toy.toml").err().unwrap().to_string();
+    assert!(text.contains("max_orders") && text.contains("line"), "{text}");
 }
 
 #[test]
 fn multiples_agree_with_the_remainder() {
     for divisor in [1, 2, 3, 5, 10, 12, 25, 96, 100, 1_000, 99_991, 1 << 40] {
         let multiples = Multiples::of(divisor);
-        for n in (0..2_000).chain([
-            divisor - 1,
-            divisor,
-            divisor + 1,
-            divisor * 77,
-            divisor * 77 + 1,
-        ]) {
+        for n in
+            (0..2_000).chain([divisor - 1, divisor, divisor + 1, divisor * 77, divisor * 77 + 1])
+        {
             assert_eq!(multiples.contains(n), n % divisor == 0, "{n} of {divisor}");
         }
     }

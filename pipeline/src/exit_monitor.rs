@@ -1,0 +1,286 @@
+//! Exit monitor (EHR 3.25, settled): watches stop, target and trailing stop of every position and asks for
+//! the close. What it watches lies in `quantum:state:stops:{S}`; it forgets a position only when its
+//! close is filled.
+
+use engine::{
+    Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, IsoTime, Nanos, Reader, Service,
+    Symbol, TimerKey, Wiring,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use strategies::ExitWatch;
+
+use crate::grid;
+use crate::names::{self, EXECUTION_RESULT, TRADE_INTENT};
+use crate::records::{
+    ExecutionResult, ExitReason, IntentAction, PositionSide, PositionSnapshot, Stops, TradeIntent,
+};
+use crate::settings::ExitMonitorSettings;
+
+const SOURCE: &str = "exit_monitor";
+
+/// The service. Its memory is a cache of the stops on the bus.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExitMonitor {
+    settings: ExitMonitorSettings,
+    symbols: Vec<Symbol>,
+    stop_keys: Vec<String>,
+    snapshot_keys: Vec<String>,
+    watched: Vec<Option<Watched>>,
+}
+
+/// A position under watch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Watched {
+    stops: Stops,
+    watch: ExitWatch,
+}
+
+fn watch_of(stops: &Stops) -> ExitWatch {
+    let long = stops.side == PositionSide::Long;
+    let levels = (Some(grid::float(stops.stop_loss)), Some(grid::float(stops.take_profit)));
+    let mut watch = ExitWatch::new(long, grid::float(stops.entry_price), levels.0, levels.1);
+    watch.best = grid::float(stops.best_price);
+    watch.trailing_gap = stops.trailing_gap_pct;
+    watch
+}
+
+impl ExitMonitor {
+    /// For these symbols, in the order of the run.
+    pub fn new(symbols: &[Symbol], settings: &ExitMonitorSettings) -> ExitMonitor {
+        ExitMonitor {
+            settings: settings.clone(),
+            symbols: symbols.to_vec(),
+            stop_keys: names::per_symbol(symbols.iter().copied(), names::state_stops),
+            snapshot_keys: names::per_symbol(symbols.iter().copied(), names::position_snapshot),
+            watched: vec![None; symbols.len()],
+        }
+    }
+
+    /// After a start: what was watched before is watched again.
+    fn recover(&mut self, ctx: &mut Context<'_>) {
+        for (key, slot) in self.stop_keys.iter().zip(&mut self.watched) {
+            match ctx.record::<Stops>(key) {
+                Ok(Some(stops)) => {
+                    *slot = Some(Watched { watch: watch_of(&stops), stops: stops.into_owned() });
+                }
+                Ok(None) => {}
+                Err(_) => ctx.count("stops_unreadable", 1),
+            }
+        }
+    }
+
+    fn fill(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        let Some(fill) = ctx.read::<ExecutionResult>(EXECUTION_RESULT.name, delivery) else {
+            return;
+        };
+        let Some(place) = self.symbols.iter().position(|symbol| *symbol == fill.symbol) else {
+            ctx.count("fills_of_unknown_symbols", 1);
+            return;
+        };
+        if fill.reduce_only.0 {
+            self.reduce(place, fill.filled_qty, ctx);
+        } else {
+            self.begin(place, &fill, ctx);
+        }
+    }
+
+    fn begin(&mut self, place: usize, fill: &ExecutionResult, ctx: &mut Context<'_>) {
+        let side = fill.side.opens();
+        let entry = grid::float(fill.avg_price);
+        let level = |level: Option<Decimal>| level.map(grid::float);
+        let watch = ExitWatch::new(
+            side == PositionSide::Long,
+            entry,
+            level(fill.stop_loss),
+            level(fill.take_profit),
+        );
+        let (Some(stop), Some(target)) = (grid::decimal(watch.stop), grid::decimal(watch.target))
+        else {
+            ctx.count("stops_not_finite", 1);
+            return;
+        };
+        let qty = match &self.watched[place] {
+            Some(old) if old.stops.side == side => old.stops.qty + fill.filled_qty,
+            _ => fill.filled_qty,
+        };
+        let stops = Stops {
+            symbol: fill.symbol,
+            side,
+            qty,
+            entry_price: fill.avg_price,
+            stop_loss: stop,
+            take_profit: target,
+            trailing_gap_pct: watch.trailing_gap,
+            best_price: fill.avg_price,
+            source: if fill.stop_loss.is_some() { "plan" } else { "fixed_levels" }.into(),
+            plan_id: fill.plan_id.clone(),
+            correlation_id: fill.correlation_id,
+            opened_at: fill.timestamp,
+            exit_reason: None,
+            exit_asked_at: None,
+            exit_attempts: 0,
+        };
+        self.save(place, &stops, ctx);
+        self.watched[place] = Some(Watched { stops, watch });
+        ctx.count("positions_tracked", 1);
+    }
+
+    fn reduce(&mut self, place: usize, qty: Decimal, ctx: &mut Context<'_>) {
+        let Some(watched) = &mut self.watched[place] else {
+            ctx.count("reducing_fills_of_unwatched_positions", 1);
+            return;
+        };
+        watched.stops.qty -= qty;
+        watched.stops.exit_asked_at = None;
+        if watched.stops.qty > Decimal::ZERO {
+            let stops = watched.stops.clone();
+            self.save(place, &stops, ctx);
+            return;
+        }
+        if let Some(reason) = watched.stops.exit_reason {
+            ctx.count("exits_filled", 1);
+            ctx.count(filled_counter(reason), 1);
+        }
+        self.watched[place] = None;
+        ctx.del(&self.stop_keys[place]);
+    }
+
+    fn save(&self, place: usize, stops: &Stops, ctx: &mut Context<'_>) {
+        if ctx.set_record(&self.stop_keys[place], stops, None).is_err() {
+            ctx.count("stops_not_saved", 1);
+        }
+    }
+
+    fn check_all(&mut self, ctx: &mut Context<'_>) {
+        for place in 0..self.symbols.len() {
+            if self.watched[place].is_some() {
+                self.check(place, ctx);
+            }
+        }
+    }
+
+    fn check(&mut self, place: usize, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let price = match ctx.record::<PositionSnapshot>(&self.snapshot_keys[place]) {
+            Ok(Some(snapshot)) => snapshot.mark_price,
+            Ok(None) | Err(_) => {
+                ctx.count("price_unknown", 1);
+                return;
+            }
+        };
+        let retry = Nanos::from_secs(self.settings.retry_s);
+        let Some(Watched { stops, watch }) = &mut self.watched[place] else { return };
+        let best = watch.best;
+        let found = watch.check(grid::float(price));
+        let moved = watch.best != best;
+        if moved {
+            stops.best_price = price;
+        }
+        // Once asked for, an exit stays asked for: a price that comes back does not take it back.
+        let reason = stops.exit_reason.or(found.map(|found| match found {
+            strategies::ExitReason::TakeProfit => ExitReason::TakeProfit,
+            strategies::ExitReason::StopLoss => ExitReason::StopLoss,
+            strategies::ExitReason::TrailingStop => ExitReason::TrailingStop,
+        }));
+        let due = stops.exit_asked_at.is_none_or(|asked| now - asked.0 >= retry);
+        let Some(reason) = reason.filter(|_| due) else {
+            if moved {
+                let stops = stops.clone();
+                self.save(place, &stops, ctx);
+            }
+            return;
+        };
+        stops.exit_reason = Some(reason);
+        stops.exit_asked_at = Some(EpochSeconds(now));
+        stops.exit_attempts += 1;
+        let stops = stops.clone();
+        self.save(place, &stops, ctx);
+        ctx.count("exits_triggered", 1);
+        ctx.count(hit_counter(reason), 1);
+        let intent = close_intent(&stops, price, reason, now);
+        let envelope =
+            Envelope::Contract { event_type: TRADE_INTENT.event, source: SOURCE, time: now };
+        crate::publish(ctx, TRADE_INTENT, envelope, intent);
+    }
+}
+
+fn close_intent(stops: &Stops, price: Decimal, reason: ExitReason, now: Nanos) -> TradeIntent {
+    TradeIntent {
+        symbol: stops.symbol,
+        action: Some(IntentAction::Close),
+        side: stops.side.closing(),
+        confidence: 1.0,
+        timestamp: IsoTime(now),
+        position_size_usd: Some((stops.qty * price).round_dp(8)).filter(|usd| *usd > Decimal::ZERO),
+        margin_usd: None,
+        notional_usd: None,
+        size: None,
+        price: None,
+        quantity: Some(stops.qty),
+        qty: None,
+        leverage: None,
+        entry_price: Some(price),
+        stop_loss: None,
+        take_profit: None,
+        reduce_only: Some(true),
+        source: Some(SOURCE.into()),
+        reason: Some(reason.as_str().into()),
+        model: Some(SOURCE.into()),
+        meta_strategy: Some("EXIT".into()),
+        regime: None,
+        atr_value: None,
+        volatility_factor: None,
+        exchange_divergence: None,
+        funding_rate: None,
+        correlation_id: Some(stops.correlation_id),
+    }
+}
+
+fn hit_counter(reason: ExitReason) -> &'static str {
+    match reason {
+        ExitReason::TakeProfit => "tp_hits",
+        ExitReason::StopLoss => "sl_hits",
+        ExitReason::TrailingStop => "trailing_hits",
+        ExitReason::MaxHolding => "max_holding_hits",
+    }
+}
+
+fn filled_counter(reason: ExitReason) -> &'static str {
+    match reason {
+        ExitReason::TakeProfit => "filled_take_profit",
+        ExitReason::StopLoss => "filled_stop_loss",
+        ExitReason::TrailingStop => "filled_trailing_stop",
+        ExitReason::MaxHolding => "filled_max_holding",
+    }
+}
+
+impl Service for ExitMonitor {
+    fn wiring(&self) -> Wiring {
+        Wiring {
+            readers: vec![Reader::group(
+                EXECUTION_RESULT.name,
+                "exit_monitor",
+                GroupStart::Beginning,
+            )],
+            writes: vec![TRADE_INTENT.name],
+            ..Wiring::default()
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        let interval = Nanos::from_secs(self.settings.check_interval_s);
+        match input {
+            Input::Start => {
+                self.recover(ctx);
+                ctx.timer_after(interval, TimerKey(0));
+            }
+            Input::Timer(_) => {
+                self.check_all(ctx);
+                ctx.timer_after(interval, TimerKey(0));
+            }
+            Input::Delivery(delivery) => self.fill(delivery, ctx),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a plan has to pass before it may wait for its permit.
+//!
+//! Closes are refused by the operator's kill switch and by ownership only: never by safe mode, cooldowns,
+//! holds or slots.
+
+use engine::Context;
+
+use super::IntentExecutor;
+use crate::names::{KILL_SWITCHES, SAFE_MODE};
+use crate::records::{ApplyPlan, Decision, PlanClass, PositionSide, PositionState};
+
+/// Who may close (settled: one setting for both executors).
+const EXIT_OWNERS: [&str; 8] = [
+    "exitbrain_v3_5",
+    "exit_monitor",
+    "harvest_proposal",
+    "harvest_brain",
+    "governor_rotation",
+    "reconcile_engine",
+    "manual_close",
+    "emergency_stop",
+];
+
+/// Both of the operator's kill switches, by one reader; one that cannot be read counts as set.
+fn killed(ctx: &mut Context<'_>) -> bool {
+    KILL_SWITCHES.iter().any(|key| match ctx.get(key) {
+        Ok(None) => false,
+        Ok(Some(value)) => ["1", "true", "yes"].iter().any(|on| value.eq_ignore_ascii_case(on)),
+        Err(_) => true,
+    })
+}
+
+impl IntentExecutor {
+    pub(super) fn gates(
+        &self,
+        plan: &ApplyPlan,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), (Decision, String)> {
+        let refuse = |decision, error: &str| Err((decision, error.to_owned()));
+        if plan.decision != Decision::Execute {
+            return Err((plan.decision, plan.reason_codes.clone().into_owned()));
+        }
+        if plan.valid_until.0 < ctx.now() {
+            return refuse(Decision::Skip, "plan_expired");
+        }
+        let Some(place) = self.place_of(plan.symbol) else {
+            return Err((Decision::Blocked, format!("symbol_not_in_allowlist:{}", plan.symbol)));
+        };
+        if killed(ctx) {
+            return refuse(Decision::Blocked, "kill_switch_active");
+        }
+        if plan.class != PlanClass::Open {
+            if !EXIT_OWNERS.contains(&plan.source.as_str()) {
+                return Err((Decision::Denied, format!("NOT_EXIT_OWNER:source={}", plan.source)));
+            }
+            // What is meant to close never leaves as an order that could open.
+            if !plan.reduce_only.0 {
+                return refuse(Decision::Denied, "close_not_reduce_only");
+            }
+            return Ok(());
+        }
+        if plan.reduce_only.0 {
+            return refuse(Decision::Denied, "open_is_reduce_only");
+        }
+        if ctx.get(SAFE_MODE).map_or(true, |mode| mode.as_deref() == Some("1")) {
+            return refuse(Decision::Blocked, "SAFE_MODE_ACTIVE");
+        }
+        let held = match ctx.record::<PositionState>(&self.keys[place].state) {
+            Ok(Some(state)) => state.side,
+            Ok(None) => PositionSide::None,
+            Err(_) => return refuse(Decision::Error, "position_unreadable"),
+        };
+        if held != PositionSide::None {
+            let same = held == plan.side.opens();
+            return refuse(
+                Decision::Skip,
+                if same { "SKIP_OPEN_DUPLICATE" } else { "SKIP_OPEN_OPPOSITE" },
+            );
+        }
+        if ctx.exists(&self.keys[place].cooldown_open) {
+            return refuse(Decision::Skip, "SKIP_OPEN_COOLDOWN");
+        }
+        let on_its_way = |other: &super::Sent| other.mark.symbol == plan.symbol;
+        if self.waiting.iter().any(|w| w.plan.symbol == plan.symbol)
+            || self.sent.values().any(on_its_way)
+        {
+            return refuse(Decision::Skip, "SKIP_OPEN_DUPLICATE");
+        }
+        Ok(())
+    }
+}

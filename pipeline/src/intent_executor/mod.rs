@@ -1,0 +1,428 @@
+//! Intent executor (MSE 12, EHR 3.16): the one executor of what came through the intent bridge.
+//!
+//! Invariant: a plan leads to at most one live order. The mark of an order is written before the order is
+//! sent; whoever finds a mark that says "sent" asks the exchange before he does anything else.
+
+mod gates;
+mod results;
+
+use std::collections::BTreeMap;
+
+use engine::{
+    Answer, ClientOrderId, Context, Delivery, EpochSeconds, ExchangeEvent, Fill, GroupStart, Input,
+    Nanos, NewOrder, OrderState, OrderType, Outcome, QtyLots, Reader, Request, RequestId, Service,
+    SetOptions, Symbol, SymbolIndex, SymbolInfo, TimerKey, Wiring,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::gateway_guard;
+use crate::grid;
+use crate::names::{self, APPLY_PLAN, APPLY_RESULT, EXECUTION_RESULT};
+use crate::records::{
+    ApplyPlan, Decision, Executor, OrderMark, OrderProgress, Permit, PlanClass, PositionSnapshot,
+};
+use crate::settings::IntentExecutorSettings;
+
+const PERMIT_TIMER: TimerKey = TimerKey(0);
+const INFO_TIMER: TimerKey = TimerKey(1);
+const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
+const INFLIGHT_LIFE: Nanos = Nanos::from_secs(60);
+/// Filters are fetched again so often, as new symbols would else trade without.
+const INFO_INTERVAL: Nanos = Nanos::from_secs(3_600);
+/// How often an unknown outcome is asked for before the mark is left to the next start.
+const QUERIES_MAX: u32 = 5;
+
+/// Keys of one symbol, made once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Keys {
+    state: String,
+    snapshot: String,
+    ledger: String,
+    inflight: String,
+    cooldown_open: String,
+    last_exec: String,
+}
+
+/// Filters of one symbol, in lots; none before exchangeInfo has answered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Filters {
+    step: i64,
+    min_qty: i64,
+    max_qty: i64,
+    min_notional: Decimal,
+    leverage: Option<u32>,
+}
+
+/// A plan that waits for its permit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Waiting {
+    plan: ApplyPlan,
+    until: Nanos,
+}
+
+/// A request on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Sent {
+    kind: SentKind,
+    plan: ApplyPlan,
+    mark: OrderMark,
+    queries: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum SentKind {
+    Leverage,
+    Order,
+    Query,
+}
+
+/// The service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IntentExecutor {
+    settings: IntentExecutorSettings,
+    symbols: Vec<Symbol>,
+    keys: Vec<Keys>,
+    filters: Vec<Filters>,
+    waiting: Vec<Waiting>,
+    sent: BTreeMap<RequestId, Sent>,
+    /// Fills that the user stream told of orders that are not over.
+    fills: Vec<(ClientOrderId, Fill)>,
+}
+
+impl IntentExecutor {
+    /// For these symbols, in the order of the run.
+    pub fn new(symbols: &[Symbol], settings: &IntentExecutorSettings) -> IntentExecutor {
+        let keys = symbols.iter().map(|symbol| Keys {
+            state: names::state_positions(symbol),
+            snapshot: names::position_snapshot(symbol),
+            ledger: names::position_ledger(symbol),
+            inflight: names::inflight(symbol),
+            cooldown_open: names::cooldown_open(symbol),
+            last_exec: names::cooldown_last_exec(symbol),
+        });
+        IntentExecutor {
+            settings: settings.clone(),
+            symbols: symbols.to_vec(),
+            keys: keys.collect(),
+            filters: vec![Filters::default(); symbols.len()],
+            waiting: Vec::new(),
+            sent: BTreeMap::new(),
+            fills: Vec::new(),
+        }
+    }
+
+    fn place_of(&self, symbol: Symbol) -> Option<usize> {
+        self.symbols.iter().position(|other| *other == symbol)
+    }
+
+    fn delivered(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        let Some(plan) = ctx.read::<ApplyPlan>(APPLY_PLAN.name, delivery) else { return };
+        if plan.executor != Executor::IntentExecutor {
+            return;
+        }
+        if ctx.exists(&names::executor_done(&plan.plan_id)) {
+            ctx.count("duplicate_plan", 1);
+            return;
+        }
+        if let Err((decision, error)) = self.gates(&plan, ctx) {
+            self.refuse(&plan, decision, error, ctx);
+            return;
+        }
+        let until = ctx.now() + Nanos::from_millis(self.settings.permit_wait_ms);
+        self.waiting.push(Waiting { plan: plan.into_owned(), until });
+        // The entry stays pending until its plan has an end, so that a crash does not lose the plan.
+        ctx.leave_pending();
+        self.look_for_permits(ctx);
+    }
+
+    fn look_for_permits(&mut self, ctx: &mut Context<'_>) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            if let Some(still) = self.try_plan(waiting, ctx) {
+                self.waiting.push(still);
+            }
+        }
+        if !self.waiting.is_empty() {
+            ctx.timer_after(Nanos::from_millis(self.settings.permit_poll_ms), PERMIT_TIMER);
+        }
+    }
+
+    /// Runs the plan if it may; gives it back while it has to wait.
+    fn try_plan(&mut self, waiting: Waiting, ctx: &mut Context<'_>) -> Option<Waiting> {
+        let plan = &waiting.plan;
+        let key = names::permit_p33(&plan.plan_id);
+        let now = ctx.now();
+        let permit = match ctx.json::<Permit>(&key) {
+            Ok(Some(permit)) => permit.into_owned(),
+            Ok(None) if now < waiting.until => return Some(waiting),
+            Ok(None) => {
+                self.refuse(
+                    plan,
+                    Decision::Blocked,
+                    "p33_permit_missing_or_denied".to_owned(),
+                    ctx,
+                );
+                return None;
+            }
+            Err(error) => {
+                self.refuse(plan, Decision::Error, format!("p33_permit_unreadable:{error}"), ctx);
+                return None;
+            }
+        };
+        if !permit.allow {
+            ctx.del(&key);
+            self.refuse(
+                plan,
+                Decision::Blocked,
+                format!("p33_permit_denied:{}", permit.reason),
+                ctx,
+            );
+            return None;
+        }
+        if permit.symbol != plan.symbol || permit.action != plan.action {
+            self.refuse(plan, Decision::Blocked, "p33_permit_mismatch".to_owned(), ctx);
+            return None;
+        }
+        let place = self.place_of(plan.symbol)?;
+        if ctx.exists(&self.keys[place].inflight) {
+            if plan.class == PlanClass::Open {
+                self.refuse(plan, Decision::Skip, "order_in_flight".to_owned(), ctx);
+                return None;
+            }
+            // A close waits for the end of the order that is in flight; its permit lives on.
+            if ctx.now() < waiting.until {
+                return Some(waiting);
+            }
+            self.refuse(plan, Decision::Blocked, "order_in_flight".to_owned(), ctx);
+            return None;
+        }
+        ctx.del(&key);
+        match self.lots(place, plan, &permit, ctx) {
+            Ok(lots) => self.send(place, plan, lots, ctx),
+            Err(error) => self.refuse(plan, Decision::Blocked, error, ctx),
+        }
+        None
+    }
+
+    /// Lots of the order: whole steps, never above the permit; a close has no smallest notional.
+    fn lots(
+        &self,
+        place: usize,
+        plan: &ApplyPlan,
+        permit: &Permit,
+        ctx: &mut Context<'_>,
+    ) -> Result<i64, String> {
+        let filters = &self.filters[place];
+        if filters.step == 0 {
+            return Err("exchange_filters_unknown".to_owned());
+        }
+        let instrument = ctx.instruments()[place].clone();
+        let asked = if plan.reduce_only.0 { Some(permit.safe_qty) } else { plan.qty };
+        let lots =
+            asked.and_then(|qty| grid::lots(&instrument, qty)).ok_or("missing_required_fields")?;
+        let lots = (lots - lots % filters.step).min(filters.max_qty);
+        if lots < filters.min_qty {
+            return Err(format!("min_qty_check_failed:{lots} lots below {}", filters.min_qty));
+        }
+        if plan.reduce_only.0 {
+            return Ok(lots);
+        }
+        let mark = match ctx.record::<PositionSnapshot>(&self.keys[place].snapshot) {
+            Ok(Some(snapshot)) if snapshot.mark_price > Decimal::ZERO => snapshot.mark_price,
+            _ => return Err("mark_price_unavailable".to_owned()),
+        };
+        let notional = grid::qty(&instrument, QtyLots(lots)) * mark;
+        if notional < filters.min_notional {
+            return Err(format!(
+                "min_notional_check_failed:{notional} below {}",
+                filters.min_notional
+            ));
+        }
+        Ok(lots)
+    }
+
+    fn send(&mut self, place: usize, plan: &ApplyPlan, lots: i64, ctx: &mut Context<'_>) {
+        let mark = OrderMark {
+            state: OrderProgress::Sent,
+            plan_id: plan.plan_id.clone(),
+            correlation_id: plan.correlation_id,
+            symbol: plan.symbol,
+            side: plan.side,
+            action: plan.action,
+            reduce_only: plan.reduce_only,
+            quantity: lots,
+            booked: 0,
+            booked_quote: Decimal::ZERO,
+            client_order_id: format!("q{}-1", plan.plan_id),
+            attempt: 1,
+            leverage: plan.leverage,
+            confidence: plan.confidence,
+            model: plan.model.clone(),
+            reason: plan.reason_codes.clone(),
+            stop_loss: plan.stop_loss,
+            take_profit: plan.take_profit,
+            sent_at: EpochSeconds(ctx.now()),
+        };
+        let order = self.order(place, &mark);
+        if let Err(blocked) = gateway_guard::check(&order, plan.class != PlanClass::Open) {
+            self.refuse(plan, Decision::Blocked, blocked.as_str().to_owned(), ctx);
+            return;
+        }
+        if !self.save_mark(&mark, ctx) {
+            // Without its mark an order could be sent twice.
+            self.refuse(plan, Decision::Error, "mark_not_saved".to_owned(), ctx);
+            return;
+        }
+        let options = SetOptions { expire: Some(INFLIGHT_LIFE), ..SetOptions::default() };
+        if ctx.set(&self.keys[place].inflight, &plan.plan_id, options).is_err() {
+            ctx.count("inflight_not_saved", 1);
+        }
+        let leverage = plan.leverage.filter(|wanted| {
+            plan.class == PlanClass::Open && self.filters[place].leverage != Some(*wanted)
+        });
+        let (kind, request) = match leverage {
+            Some(leverage) => (
+                SentKind::Leverage,
+                Request::SetLeverage { symbol: SymbolIndex(place as u16), leverage },
+            ),
+            None => (SentKind::Order, Request::NewOrder(order)),
+        };
+        let id = ctx.submit(request);
+        self.sent.insert(id, Sent { kind, plan: plan.clone(), mark, queries: 0 });
+    }
+
+    fn order(&self, place: usize, mark: &OrderMark) -> NewOrder {
+        NewOrder {
+            symbol: SymbolIndex(place as u16),
+            side: mark.side.side(),
+            order_type: OrderType::Market,
+            time_in_force: None,
+            quantity: QtyLots(mark.quantity),
+            price: None,
+            reduce_only: mark.reduce_only.0,
+            client_order_id: ClientOrderId(mark.client_order_id.as_str().into()),
+        }
+    }
+
+    fn save_mark(&self, mark: &OrderMark, ctx: &mut Context<'_>) -> bool {
+        let options = SetOptions { expire: Some(MARK_LIFE), ..SetOptions::default() };
+        ctx.set_json(&names::executor_done(&mark.plan_id), mark, options) == Ok(true)
+    }
+
+    fn response(&mut self, request: RequestId, outcome: &Outcome, ctx: &mut Context<'_>) {
+        if let Outcome::Done(Answer::ExchangeInfo(rows)) = outcome {
+            self.take_filters(rows);
+            return;
+        }
+        let Some(sent) = self.sent.remove(&request) else { return };
+        let Some(place) = self.place_of(sent.mark.symbol) else { return };
+        match (sent.kind, outcome) {
+            (SentKind::Leverage, Outcome::Done(Answer::Leverage { leverage, .. })) => {
+                self.filters[place].leverage = Some(*leverage);
+                let id = ctx.submit(Request::NewOrder(self.order(place, &sent.mark)));
+                self.sent.insert(id, Sent { kind: SentKind::Order, ..sent });
+            }
+            // Nothing was ordered: the leverage alone is unknown, and is set again for the next plan.
+            (SentKind::Leverage, Outcome::Unknown | Outcome::Done(_)) => {
+                self.end_without_fill(place, sent, "leverage_unknown".to_owned(), ctx);
+            }
+            (SentKind::Query, Outcome::Refused(error)) if error.code == -2013 => {
+                self.end_without_fill(place, sent, "not_placed".to_owned(), ctx);
+            }
+            (_, Outcome::Refused(error)) => {
+                self.end_without_fill(place, sent, format!("binance_error:{error}"), ctx);
+            }
+            (_, Outcome::Done(Answer::Order(order))) => self.order_answer(place, sent, order, ctx),
+            (_, Outcome::Unknown | Outcome::Done(_)) => self.query(place, sent, ctx),
+        }
+    }
+
+    fn order_answer(
+        &mut self,
+        place: usize,
+        sent: Sent,
+        order: &OrderState,
+        ctx: &mut Context<'_>,
+    ) {
+        if order.status.is_terminal() {
+            self.end(place, sent, order, ctx);
+        } else {
+            self.query(place, sent, ctx);
+        }
+    }
+
+    /// Asks for the order by its client id; nothing is sent again before that is answered.
+    fn query(&mut self, place: usize, sent: Sent, ctx: &mut Context<'_>) {
+        if sent.queries >= QUERIES_MAX {
+            ctx.count("outcome_still_unknown", 1);
+            return;
+        }
+        ctx.count("outcome_queries", 1);
+        let client_order_id = ClientOrderId(sent.mark.client_order_id.as_str().into());
+        let id =
+            ctx.submit(Request::QueryOrder { symbol: SymbolIndex(place as u16), client_order_id });
+        self.sent.insert(id, Sent { kind: SentKind::Query, queries: sent.queries + 1, ..sent });
+    }
+
+    /// After a start: orders that were sent and not seen to their end are asked for.
+    fn recover(&mut self, ctx: &mut Context<'_>) {
+        for key in ctx.scan(names::EXECUTOR_DONE_PATTERN) {
+            let mark = match ctx.json::<OrderMark>(&key) {
+                Ok(Some(mark)) if mark.state == OrderProgress::Sent => mark.into_owned(),
+                Ok(_) => continue,
+                Err(_) => {
+                    ctx.count("marks_unreadable", 1);
+                    continue;
+                }
+            };
+            let Some(place) = self.place_of(mark.symbol) else { continue };
+            let plan = results::plan_of(&mark, ctx.now());
+            self.query(place, Sent { kind: SentKind::Query, plan, mark, queries: 0 }, ctx);
+        }
+    }
+
+    fn take_filters(&mut self, rows: &[SymbolInfo]) {
+        for row in rows {
+            if let Some(filters) = self.filters.get_mut(usize::from(row.symbol.0)) {
+                filters.step = row.step_size.max(1);
+                filters.min_qty = row.min_qty.0;
+                filters.max_qty = row.market_max_qty.0;
+                filters.min_notional = row.min_notional;
+            }
+        }
+    }
+}
+
+impl Service for IntentExecutor {
+    fn wiring(&self) -> Wiring {
+        Wiring {
+            readers: vec![Reader::group(APPLY_PLAN.name, "intent_executor", GroupStart::End)],
+            user_stream: true,
+            writes: vec![APPLY_RESULT.name, EXECUTION_RESULT.name],
+            ..Wiring::default()
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        match input {
+            Input::Start => {
+                ctx.submit(Request::ExchangeInfo);
+                ctx.timer_after(INFO_INTERVAL, INFO_TIMER);
+                self.recover(ctx);
+            }
+            Input::Timer(INFO_TIMER) => {
+                ctx.submit(Request::ExchangeInfo);
+                ctx.timer_after(INFO_INTERVAL, INFO_TIMER);
+            }
+            Input::Timer(_) => self.look_for_permits(ctx),
+            Input::Delivery(delivery) => self.delivered(delivery, ctx),
+            Input::Exchange(ExchangeEvent::Response { request, outcome, .. }) => {
+                self.response(*request, outcome, ctx);
+            }
+            Input::Exchange(ExchangeEvent::OrderTradeUpdate { order, fill, liquidation }) => {
+                self.user_event(order, fill.as_ref(), *liquidation, ctx);
+            }
+            _ => {}
+        }
+    }
+}

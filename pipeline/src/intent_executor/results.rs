@@ -1,0 +1,379 @@
+//! How plans end: results, fills, the ledger, and what bars the next order.
+
+use std::borrow::Cow;
+
+use engine::{
+    Context, Envelope, EpochSeconds, Fill, Instrument, Nanos, OrderState, OrderStatus, QtyLots,
+    SetOptions,
+};
+use rust_decimal::Decimal;
+
+use super::{IntentExecutor, Sent};
+use crate::grid;
+use crate::names::{APPLY_RESULT, EXECUTION_RESULT};
+use crate::records::{
+    ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderMark, OrderProgress,
+    PlanClass, PositionLedger, PositionSide, ReduceOnly,
+};
+
+const SOURCE: &str = "intent_executor";
+const LEDGER_LIFE: Nanos = Nanos::from_secs(86_400);
+const LAST_EXEC_LIFE: Nanos = Nanos::from_secs(3_600);
+
+/// The plan of a mark that a former life left behind, as far as results need it.
+pub(super) fn plan_of(mark: &OrderMark, now: Nanos) -> ApplyPlan {
+    ApplyPlan {
+        plan_id: mark.plan_id.clone(),
+        correlation_id: mark.correlation_id,
+        source: SOURCE.to_owned(),
+        executor: Executor::IntentExecutor,
+        class: if mark.reduce_only.0 { PlanClass::Close } else { PlanClass::Open },
+        symbol: mark.symbol,
+        action: mark.action,
+        side: mark.side,
+        order_type: "MARKET".into(),
+        qty: None,
+        fraction: None,
+        reduce_only: mark.reduce_only,
+        decision: Decision::Execute,
+        reason_codes: mark.reason.clone(),
+        kill_score: None,
+        confidence: mark.confidence,
+        leverage: mark.leverage,
+        stop_loss: mark.stop_loss,
+        take_profit: mark.take_profit,
+        new_sl_proposed: None,
+        r_net: None,
+        price: None,
+        model: mark.model.clone(),
+        timestamp: EpochSeconds(now),
+        valid_until: EpochSeconds(now),
+    }
+}
+
+/// The mark of a plan that ended before an order.
+fn mark_of(plan: &ApplyPlan, now: Nanos) -> OrderMark {
+    OrderMark {
+        state: OrderProgress::Completed,
+        plan_id: plan.plan_id.clone(),
+        correlation_id: plan.correlation_id,
+        symbol: plan.symbol,
+        side: plan.side,
+        action: plan.action,
+        reduce_only: plan.reduce_only,
+        quantity: 0,
+        booked: 0,
+        booked_quote: Decimal::ZERO,
+        client_order_id: String::new(),
+        attempt: 0,
+        leverage: plan.leverage,
+        confidence: plan.confidence,
+        model: plan.model.clone(),
+        reason: plan.reason_codes.clone(),
+        stop_loss: None,
+        take_profit: None,
+        sent_at: EpochSeconds(now),
+    }
+}
+
+fn result(plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
+    ApplyResult {
+        plan_id: plan.plan_id.clone(),
+        correlation_id: plan.correlation_id,
+        symbol: plan.symbol,
+        decision,
+        action: plan.action,
+        executed: false,
+        would_execute: false,
+        reduce_only: plan.reduce_only,
+        side: plan.side,
+        requested_qty: plan.qty,
+        filled_qty: None,
+        avg_price: None,
+        order_id: None,
+        status: "none".into(),
+        error: None,
+        source: SOURCE.into(),
+        timestamp: EpochSeconds(now),
+        steps_results: "[]".into(),
+    }
+}
+
+/// The counter of an error: its text up to the first colon, if it is one that we know.
+fn counter(error: &str) -> &'static str {
+    const KNOWN: [&str; 19] = [
+        "plan_expired",
+        "symbol_not_in_allowlist",
+        "kill_switch_active",
+        "NOT_EXIT_OWNER",
+        "SAFE_MODE_ACTIVE",
+        "SKIP_OPEN_DUPLICATE",
+        "SKIP_OPEN_OPPOSITE",
+        "SKIP_OPEN_COOLDOWN",
+        "p33_permit_missing_or_denied",
+        "p33_permit_denied",
+        "p33_permit_mismatch",
+        "order_in_flight",
+        "exchange_filters_unknown",
+        "missing_required_fields",
+        "min_qty_check_failed",
+        "min_notional_check_failed",
+        "mark_price_unavailable",
+        "binance_error",
+        "not_placed",
+    ];
+    let head = error.split(':').next().unwrap_or_default();
+    KNOWN.into_iter().find(|known| *known == head).unwrap_or("other_refusals")
+}
+
+impl IntentExecutor {
+    /// Ends a plan without an order.
+    pub(super) fn refuse(
+        &self,
+        plan: &ApplyPlan,
+        decision: Decision,
+        error: String,
+        ctx: &mut Context<'_>,
+    ) {
+        let now = ctx.now();
+        ctx.count("executed_false", 1);
+        ctx.count(counter(&error), 1);
+        if !self.save_mark(&mark_of(plan, now), ctx) {
+            ctx.count("mark_not_saved", 1);
+        }
+        let result = ApplyResult { error: Some(Cow::Owned(error)), ..result(plan, decision, now) };
+        crate::publish(ctx, APPLY_RESULT, Envelope::Flat, result);
+    }
+
+    /// Ends a plan whose order was refused or never arrived.
+    pub(super) fn end_without_fill(
+        &mut self,
+        place: usize,
+        sent: Sent,
+        error: String,
+        ctx: &mut Context<'_>,
+    ) {
+        ctx.del(&self.keys[place].inflight);
+        self.refuse(&sent.plan, Decision::Error, error, ctx);
+    }
+
+    /// Ends a plan whose order is over on the exchange.
+    pub(super) fn end(
+        &mut self,
+        place: usize,
+        sent: Sent,
+        order: &OrderState,
+        ctx: &mut Context<'_>,
+    ) {
+        let now = ctx.now();
+        let instrument = ctx.instruments()[place].clone();
+        let Sent { plan, mut mark, .. } = sent;
+        let own = |(id, _): &(engine::ClientOrderId, Fill)| *id == order.client_order_id;
+        let fills: Vec<Fill> =
+            self.fills.extract_if(.., |fill| own(fill)).map(|(_, fill)| fill).collect();
+        let executed = order.executed_qty.0;
+        let told: i64 = fills.iter().map(|fill| fill.qty.0).sum();
+        if executed > 0 {
+            if told == executed {
+                for fill in &fills {
+                    let price = grid::price(&instrument, fill.price);
+                    self.publish_fill(&mark, order, &instrument, fill.qty, price, Some(fill), ctx);
+                }
+            } else {
+                // The user stream was not heard, as after a restart: the order's own sums have to do.
+                let qty = grid::qty(&instrument, order.executed_qty);
+                let price = order.cum_quote.checked_div(qty).unwrap_or_default();
+                self.publish_fill(&mark, order, &instrument, order.executed_qty, price, None, ctx);
+            }
+            self.book(place, &mark, order, &instrument, ctx);
+            ctx.count("executed_true", 1);
+            ctx.count(if mark.reduce_only.0 { "orders_closed" } else { "orders_opened" }, 1);
+        } else {
+            ctx.count("executed_false", 1);
+        }
+        mark.state = OrderProgress::Completed;
+        mark.booked = executed;
+        mark.booked_quote = order.cum_quote;
+        if !self.save_mark(&mark, ctx) {
+            ctx.count("mark_not_saved", 1);
+        }
+        ctx.del(&self.keys[place].inflight);
+        let filled = grid::qty(&instrument, order.executed_qty);
+        let outcome = ApplyResult {
+            executed: executed > 0,
+            would_execute: true,
+            requested_qty: Some(grid::qty(&instrument, QtyLots(mark.quantity))),
+            filled_qty: Some(filled),
+            avg_price: order.cum_quote.checked_div(filled),
+            order_id: Some(order.order_id.0),
+            status: status(order.status).into(),
+            ..result(&plan, Decision::Execute, now)
+        };
+        crate::publish(ctx, APPLY_RESULT, Envelope::Flat, outcome);
+    }
+
+    #[allow(clippy::too_many_arguments)] // One line of a form, not a decision.
+    fn publish_fill(
+        &self,
+        mark: &OrderMark,
+        order: &OrderState,
+        instrument: &Instrument,
+        qty: QtyLots,
+        price: Decimal,
+        fill: Option<&Fill>,
+        ctx: &mut Context<'_>,
+    ) {
+        let time = fill.map_or(order.update_time, |fill| fill.time);
+        let entry = ExecutionResult {
+            plan_id: mark.plan_id.clone(),
+            correlation_id: mark.correlation_id,
+            symbol: mark.symbol,
+            order_id: order.order_id.0,
+            client_order_id: mark.client_order_id.clone(),
+            trade_id: fill.map(|fill| fill.trade_id),
+            side: mark.side,
+            status: if order.status == OrderStatus::Filled { "filled" } else { "partial" }.into(),
+            filled_qty: grid::qty(instrument, qty),
+            avg_price: price,
+            commission: fill.map(|fill| fill.commission),
+            realized_pnl: fill.map(|fill| fill.realized_pnl),
+            reduce_only: mark.reduce_only,
+            leverage: mark.leverage,
+            confidence: mark.confidence,
+            model: mark.model.clone(),
+            reason: mark.reason.clone(),
+            stop_loss: mark.stop_loss,
+            take_profit: mark.take_profit,
+            source: SOURCE.into(),
+            timestamp: EpochSeconds(time),
+        };
+        crate::publish(ctx, EXECUTION_RESULT, Envelope::Flat, entry);
+    }
+
+    /// The pipeline's own book of fills, and the keys that bar the next order for a while.
+    fn book(
+        &self,
+        place: usize,
+        mark: &OrderMark,
+        order: &OrderState,
+        instrument: &Instrument,
+        ctx: &mut Context<'_>,
+    ) {
+        let signed = grid::qty(instrument, QtyLots(order.executed_qty.0 * mark.side.sign()));
+        self.add_to_ledger(place, signed, Some((mark, order)), ctx);
+        let now = ctx.now();
+        let keys = &self.keys[place];
+        let life = |span| SetOptions { expire: Some(span), ..SetOptions::default() };
+        let cooldown = life(Nanos::from_secs(self.settings.open_cooldown_s));
+        let last = ctx.set(&keys.last_exec, &now.millis().to_string(), life(LAST_EXEC_LIFE));
+        let open = ctx.set(&keys.cooldown_open, "1", cooldown);
+        if last.is_err() || open.is_err() {
+            ctx.count("cooldown_not_saved", 1);
+        }
+    }
+
+    fn add_to_ledger(
+        &self,
+        place: usize,
+        signed: Decimal,
+        of: Option<(&OrderMark, &OrderState)>,
+        ctx: &mut Context<'_>,
+    ) {
+        let now = ctx.now();
+        let key = &self.keys[place].ledger;
+        let old = match ctx.record::<PositionLedger>(key) {
+            Ok(Some(ledger)) => Some(ledger.into_owned()),
+            Ok(None) => None,
+            Err(_) => {
+                ctx.count("ledger_unreadable", 1);
+                return;
+            }
+        };
+        let before = old.as_ref().map_or(Decimal::ZERO, |ledger| ledger.position_amt);
+        let after = before + signed;
+        let side = match after.cmp(&Decimal::ZERO) {
+            std::cmp::Ordering::Greater => PositionSide::Long,
+            std::cmp::Ordering::Less => PositionSide::Short,
+            std::cmp::Ordering::Equal => PositionSide::None,
+        };
+        let entry = match (of, &old) {
+            (Some((mark, order)), _) if !mark.reduce_only.0 => {
+                order.cum_quote.checked_div(signed.abs()).unwrap_or_default()
+            }
+            (_, Some(ledger)) if side != PositionSide::None => ledger.avg_entry_price,
+            _ => Decimal::ZERO,
+        };
+        let ledger = PositionLedger {
+            symbol: self.symbols[place],
+            position_amt: after,
+            last_known_amt: after,
+            side,
+            avg_entry_price: entry,
+            leverage: of.and_then(|(mark, _)| mark.leverage),
+            version: old.map_or(1, |ledger| ledger.version + 1),
+            source: SOURCE.into(),
+            last_order_id: of.map(|(_, order)| order.order_id.0),
+            last_result_plan_id: of.map(|(mark, _)| mark.plan_id.clone()),
+            last_executed_qty: Some(signed.abs()),
+            last_side: of.map(|(mark, _)| mark.side),
+            updated_at: EpochSeconds(now),
+        };
+        if ctx.set_record(key, &ledger, Some(LEDGER_LIFE)).is_err() {
+            ctx.count("ledger_not_saved", 1);
+        }
+    }
+
+    /// The user stream: fills of our orders are kept for their end; what the exchange itself traded (a
+    /// liquidation) enters the books here, because no plan will.
+    pub(super) fn user_event(
+        &mut self,
+        order: &OrderState,
+        fill: Option<&Fill>,
+        liquidation: bool,
+        ctx: &mut Context<'_>,
+    ) {
+        let Some(fill) = fill else { return };
+        if !liquidation {
+            self.fills.push((order.client_order_id.clone(), fill.clone()));
+            return;
+        }
+        let place = usize::from(order.symbol.0);
+        let Some(instrument) = ctx.instruments().get(place).cloned() else { return };
+        ctx.count("liquidation_fills", 1);
+        let signed = grid::qty(&instrument, QtyLots(fill.qty.0 * order.side.sign()));
+        self.add_to_ledger(place, signed, None, ctx);
+        let mark = OrderMark {
+            state: OrderProgress::Completed,
+            plan_id: String::new(),
+            correlation_id: engine::CorrelationId::default(),
+            symbol: self.symbols[place],
+            side: order.side.into(),
+            action: crate::records::PlanAction::FullClose,
+            reduce_only: ReduceOnly(true),
+            quantity: fill.qty.0,
+            booked: fill.qty.0,
+            booked_quote: Decimal::ZERO,
+            client_order_id: order.client_order_id.0.to_string(),
+            attempt: 0,
+            leverage: None,
+            confidence: None,
+            model: None,
+            reason: "liquidation".into(),
+            stop_loss: None,
+            take_profit: None,
+            sent_at: EpochSeconds(fill.time),
+        };
+        let price = grid::price(&instrument, fill.price);
+        self.publish_fill(&mark, order, &instrument, fill.qty, price, Some(fill), ctx);
+    }
+}
+
+fn status(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::New => "NEW",
+        OrderStatus::PartiallyFilled => "PARTIALLY_FILLED",
+        OrderStatus::Filled => "FILLED",
+        OrderStatus::Canceled => "CANCELED",
+        OrderStatus::Expired => "EXPIRED",
+    }
+}

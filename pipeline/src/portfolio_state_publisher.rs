@@ -1,0 +1,141 @@
+//! Portfolio state publisher (MSE 14.2, EHR 3.12): the whole book, every 5 s. Equity comes from the account
+//! only; without it the state says that it is stale and its key is left to die.
+
+use engine::{
+    Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, IsoTime, Nanos, Reader, Service,
+    Symbol, TimerKey, Wiring,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::grid;
+use crate::names::{self, ACCOUNT_BALANCE_KEY, EXECUTION_RESULT, PORTFOLIO, PORTFOLIO_STATE};
+use crate::records::{Balance, ExecutionResult, PortfolioState, PositionSide, PositionSnapshot};
+
+const INTERVAL: Nanos = Nanos::from_secs(5);
+const LIFE: Nanos = Nanos::from_secs(120);
+/// Weight that is left of an average after one interval, with a half-life of five minutes: 2^(-5/300).
+const KEEP: f64 = 0.988_514_020_352_896;
+/// Intervals a minute: the averages are of sums per minute.
+const PER_MINUTE: f64 = 12.0;
+
+/// The service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PortfolioStatePublisher {
+    snapshot_keys: Vec<String>,
+    peak: Decimal,
+    drawdown: f64,
+    losses: f64,
+    fees: f64,
+    churn: f64,
+    /// Since the last interval.
+    new_losses: f64,
+    new_fees: f64,
+    new_trips: f64,
+}
+
+impl PortfolioStatePublisher {
+    /// For these symbols, in the order of the run.
+    pub fn new(symbols: &[Symbol]) -> PortfolioStatePublisher {
+        PortfolioStatePublisher {
+            snapshot_keys: names::per_symbol(symbols.iter().copied(), names::position_snapshot),
+            peak: Decimal::ZERO,
+            drawdown: 0.0,
+            losses: 0.0,
+            fees: 0.0,
+            churn: 0.0,
+            new_losses: 0.0,
+            new_fees: 0.0,
+            new_trips: 0.0,
+        }
+    }
+
+    fn fill(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        let Some(fill) = ctx.read::<ExecutionResult>(EXECUTION_RESULT.name, delivery) else {
+            return;
+        };
+        let pnl = fill.realized_pnl.map_or(0.0, grid::float);
+        self.new_losses += (-pnl).max(0.0);
+        self.new_fees += fill.commission.map_or(0.0, grid::float);
+        self.new_trips += f64::from(u8::from(fill.reduce_only.0));
+    }
+
+    fn publish(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let (mut count, mut notional, mut unrealized) = (0, Decimal::ZERO, Decimal::ZERO);
+        for key in &self.snapshot_keys {
+            match ctx.record::<PositionSnapshot>(key) {
+                Ok(Some(snapshot)) if snapshot.side != PositionSide::None => {
+                    count += 1;
+                    notional += (snapshot.position_amt * snapshot.mark_price).abs();
+                    unrealized += snapshot.unrealized_pnl;
+                }
+                Ok(_) => {}
+                Err(_) => ctx.count("snapshot_unreadable", 1),
+            }
+        }
+        let balance = match ctx.record::<Balance>(ACCOUNT_BALANCE_KEY) {
+            Ok(Some(balance)) => Some(balance.balance),
+            Ok(None) | Err(_) => None,
+        };
+        let equity = balance.map(|balance| balance + unrealized);
+        self.peak = self.peak.max(equity.unwrap_or_default());
+        let drawdown = equity.map_or(0.0, |equity| grid::float(self.peak - equity));
+        let average = |old: f64, sum: f64| KEEP * old + (1.0 - KEEP) * sum * PER_MINUTE;
+        self.drawdown = KEEP * self.drawdown + (1.0 - KEEP) * drawdown;
+        self.losses = average(self.losses, std::mem::take(&mut self.new_losses));
+        self.fees = average(self.fees, std::mem::take(&mut self.new_fees));
+        self.churn = average(self.churn, std::mem::take(&mut self.new_trips));
+        let peak = grid::float(self.peak);
+        let state = PortfolioState {
+            ts_utc: IsoTime(now),
+            timestamp: EpochSeconds(now),
+            equity_usd: equity,
+            balance_usd: balance,
+            unrealized_pnl_usd: unrealized,
+            positions_count: count,
+            positions_notional_usd: notional,
+            gross_exposure_usd: notional,
+            peak_equity_usd: self.peak,
+            drawdown: if peak > 0.0 { drawdown / peak } else { 0.0 },
+            dd_ewma_usd: self.drawdown,
+            lossburst_ewma_usd: self.losses,
+            fee_burden_ewma_usd: self.fees,
+            churn_ewma: self.churn,
+            stale: equity.is_none(),
+            source: "account".into(),
+        };
+        if state.stale {
+            ctx.count("stale", 1);
+        } else if ctx.set_record(PORTFOLIO, &state, Some(LIFE)).is_err() {
+            ctx.count("portfolio_not_saved", 1);
+        }
+        crate::publish(ctx, PORTFOLIO_STATE, Envelope::Flat, state);
+    }
+}
+
+impl Service for PortfolioStatePublisher {
+    fn wiring(&self) -> Wiring {
+        Wiring {
+            readers: vec![Reader::group(
+                EXECUTION_RESULT.name,
+                "portfolio_state_publisher",
+                GroupStart::End,
+            )],
+            writes: vec![PORTFOLIO_STATE.name],
+            ..Wiring::default()
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        match input {
+            Input::Start => ctx.timer_after(INTERVAL, TimerKey(0)),
+            Input::Timer(_) => {
+                self.publish(ctx);
+                ctx.timer_after(INTERVAL, TimerKey(0));
+            }
+            Input::Delivery(delivery) => self.fill(delivery, ctx),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Position state brain P3.3 (MSE 11, EHR 3.20): the exchange's positions on the bus, and the permit
+//! without which no plan runs.
+//!
+//! Invariant: a permit never lets a plan trade more than the exchange holds against it.
+
+use std::borrow::Cow;
+
+use engine::{
+    Answer, Context, Delivery, Envelope, EpochSeconds, ExchangeEvent, GroupStart, Input, Nanos,
+    Outcome, PositionRisk, Reader, Request, RequestId, Service, SetOptions, Symbol, SymbolInfo,
+    TimerKey, Wiring,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::grid;
+use crate::names::{self, APPLY_PLAN, POSITION_SNAPSHOT};
+use crate::records::{
+    ApplyPlan, Decision, Permit, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
+    PositionState, SnapshotSource,
+};
+use crate::settings::PositionStateBrainSettings;
+
+const SNAPSHOT_LIFE: Nanos = Nanos::from_secs(3_600);
+const PERMIT_LIFE: Nanos = Nanos::from_secs(60);
+
+/// Keys of one symbol, made once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Keys {
+    snapshot: String,
+    state: String,
+    ledger: String,
+    hold: String,
+    last_exec: String,
+}
+
+/// What is known of a symbol.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Known {
+    amount: i64,
+    taken_at: Option<Nanos>,
+    changed_at: Nanos,
+    step: i64,
+}
+
+/// The service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PositionStateBrain {
+    settings: PositionStateBrainSettings,
+    symbols: Vec<Symbol>,
+    keys: Vec<Keys>,
+    known: Vec<Known>,
+    /// The poll that is under way, and whether a permit waits for it.
+    asked: Option<RequestId>,
+    /// Plans that wait for a fresh snapshot.
+    waiting: Vec<ApplyPlan>,
+}
+
+/// Why a permit is denied.
+type Denial = &'static str;
+
+impl PositionStateBrain {
+    /// For these symbols, in the order of the run.
+    pub fn new(symbols: &[Symbol], settings: &PositionStateBrainSettings) -> PositionStateBrain {
+        let keys = symbols.iter().map(|symbol| Keys {
+            snapshot: names::position_snapshot(symbol),
+            state: names::state_positions(symbol),
+            ledger: names::position_ledger(symbol),
+            hold: names::reconcile_hold(symbol),
+            last_exec: names::cooldown_last_exec(symbol),
+        });
+        PositionStateBrain {
+            settings: settings.clone(),
+            symbols: symbols.to_vec(),
+            keys: keys.collect(),
+            known: vec![Known { step: 1, ..Known::default() }; symbols.len()],
+            asked: None,
+            waiting: Vec::new(),
+        }
+    }
+
+    fn snapshots(&mut self, rows: &[PositionRisk], source: SnapshotSource, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        for row in rows {
+            let place = usize::from(row.symbol.0);
+            let (Some(keys), Some(known)) = (self.keys.get(place), self.known.get_mut(place))
+            else {
+                continue;
+            };
+            let instrument = &ctx.instruments()[place];
+            let snapshot = PositionSnapshot {
+                symbol: instrument.symbol,
+                position_amt: grid::qty(instrument, row.position_amt),
+                side: PositionSide::of(row.position_amt.0),
+                entry_price: row.entry_price,
+                mark_price: grid::price(instrument, row.mark_price),
+                unrealized_pnl: row.unrealized_profit,
+                leverage: row.leverage,
+                ts_epoch: EpochSeconds(now),
+                source,
+            };
+            let changed = known.amount != row.position_amt.0 || known.taken_at.is_none();
+            if changed {
+                known.changed_at = now;
+            }
+            known.amount = row.position_amt.0;
+            known.taken_at = Some(now);
+            let state = PositionState {
+                symbol: snapshot.symbol,
+                position_amt: snapshot.position_amt,
+                side: snapshot.side,
+                entry_price: snapshot.entry_price,
+                leverage: snapshot.leverage,
+                changed_at: EpochSeconds(known.changed_at),
+                updated_at: EpochSeconds(now),
+            };
+            let saved = ctx.set_record(&keys.snapshot, &snapshot, Some(SNAPSHOT_LIFE));
+            let also = ctx.set_record(&keys.state, &state, Some(SNAPSHOT_LIFE));
+            if saved.is_err() || also.is_err() {
+                ctx.count("snapshot_not_saved", 1);
+            }
+            if changed {
+                // The stream tells changes only: a copy of every poll would say nothing new.
+                crate::publish(ctx, POSITION_SNAPSHOT, Envelope::Flat, snapshot);
+            }
+        }
+    }
+
+    fn steps(&mut self, rows: &[SymbolInfo]) {
+        for row in rows {
+            if let Some(known) = self.known.get_mut(usize::from(row.symbol.0)) {
+                known.step = row.step_size.max(1);
+            }
+        }
+    }
+
+    fn plan(&mut self, plan: &ApplyPlan, ctx: &mut Context<'_>) {
+        if plan.decision != Decision::Execute {
+            return;
+        }
+        let now = ctx.now();
+        let Some(place) = self.symbols.iter().position(|symbol| *symbol == plan.symbol) else {
+            self.write(plan, Err("not_in_allowlist"), None, None, ctx);
+            return;
+        };
+        let stale = Nanos::from_millis(self.settings.stale_ms);
+        let fresh = self.known[place].taken_at.is_some_and(|at| now - at <= stale);
+        if !fresh {
+            // Fetched on demand: a permit that is denied for want of a look would block exits.
+            self.waiting.push(plan.clone());
+            self.poll(ctx);
+            return;
+        }
+        self.judge(place, plan, ctx);
+    }
+
+    fn judge(&mut self, place: usize, plan: &ApplyPlan, ctx: &mut Context<'_>) {
+        let instrument = ctx.instruments()[place].clone();
+        let ledger = match ctx.record::<PositionLedger>(&self.keys[place].ledger) {
+            Ok(Some(ledger)) => grid::lots(&instrument, ledger.position_amt),
+            Ok(None) => None,
+            Err(_) => {
+                self.write(plan, Err("ledger_unreadable"), None, None, ctx);
+                return;
+            }
+        };
+        let verdict = self.verdict(place, plan, ledger, ctx);
+        let amount = self.known[place].amount;
+        let safe = verdict.map(|lots| grid::qty(&instrument, engine::QtyLots(lots)));
+        let exchange = Some(grid::qty(&instrument, engine::QtyLots(amount)));
+        let ledger = ledger.map(|lots| grid::qty(&instrument, engine::QtyLots(lots)));
+        self.write(plan, safe, exchange, ledger, ctx);
+    }
+
+    /// Safe quantity in lots; zero on an open is the plan's own.
+    fn verdict(
+        &self,
+        place: usize,
+        plan: &ApplyPlan,
+        ledger: Option<i64>,
+        ctx: &mut Context<'_>,
+    ) -> Result<i64, Denial> {
+        let known = &self.known[place];
+        let keys = &self.keys[place];
+        let amount = known.amount;
+        if plan.class == PlanClass::ReconcileClose {
+            return Ok(amount.abs());
+        }
+        if !plan.reduce_only.0 {
+            if amount != 0 {
+                return Err("position_exists");
+            }
+            if self.traded_lately(&keys.last_exec, ctx) {
+                return Err("cooldown_in_flight");
+            }
+            if ctx.exists(&keys.hold) {
+                return Err("reconcile_hold_active");
+            }
+            return Ok(0);
+        }
+        if amount == 0 {
+            return Err("no_position");
+        }
+        if let Some(ledger) = ledger
+            && ledger != 0
+            && ledger.signum() != amount.signum()
+        {
+            return Err("reconcile_required_side_mismatch");
+        }
+        let percent = plan.action.close_percent().ok_or("unknown_action")?;
+        // Rounded down to the exchange's step, so that a close never asks for more than there is.
+        let lots = (i128::from(amount.abs()) * i128::from(percent) / 100) as i64;
+        let lots = lots - lots % known.step;
+        // The last step of a small position is closed whole.
+        let lots = if lots == 0 { amount.abs() } else { lots };
+        // A ledger that knows less than the exchange bounds the close; P3.4 repairs the rest.
+        Ok(ledger.filter(|ledger| *ledger != 0).map_or(lots, |ledger| lots.min(ledger.abs())))
+    }
+
+    fn traded_lately(&self, key: &str, ctx: &mut Context<'_>) -> bool {
+        let now = ctx.now();
+        let last = ctx.get(key).ok().flatten().and_then(|ms| ms.parse::<i64>().ok());
+        last.is_some_and(|ms| now.millis() - ms < self.settings.last_exec_cooldown_ms)
+    }
+
+    fn write(
+        &self,
+        plan: &ApplyPlan,
+        verdict: Result<Decimal, Denial>,
+        exchange: Option<Decimal>,
+        ledger: Option<Decimal>,
+        ctx: &mut Context<'_>,
+    ) {
+        let allow = verdict.is_ok();
+        let reason = verdict.err().unwrap_or("sanity_checks_passed");
+        let permit = Permit {
+            allow,
+            plan_id: plan.plan_id.clone(),
+            correlation_id: plan.correlation_id,
+            symbol: plan.symbol,
+            action: plan.action,
+            safe_qty: verdict.unwrap_or_default(),
+            exchange_position_amt: exchange,
+            ledger_amt: ledger,
+            reason: Cow::Borrowed(reason),
+            created_at: EpochSeconds(ctx.now()),
+        };
+        let options = SetOptions { expire: Some(PERMIT_LIFE), ..SetOptions::default() };
+        if ctx.set_json(&names::permit_p33(&plan.plan_id), &permit, options).is_err() {
+            ctx.count("permit_not_written", 1);
+        }
+        ctx.count(if allow { "p33_permit_allow_total" } else { "p33_permit_deny_total" }, 1);
+        if !allow {
+            ctx.count(reason, 1);
+        }
+    }
+
+    fn poll(&mut self, ctx: &mut Context<'_>) {
+        if self.asked.is_none() {
+            self.asked = Some(ctx.submit(Request::PositionRisk));
+        }
+    }
+
+    fn response(&mut self, request: RequestId, outcome: &Outcome, ctx: &mut Context<'_>) {
+        if self.asked == Some(request) {
+            self.asked = None;
+        }
+        match outcome {
+            Outcome::Done(Answer::PositionRisk(rows)) => {
+                let on_demand = !self.waiting.is_empty();
+                let source =
+                    if on_demand { SnapshotSource::OnDemand } else { SnapshotSource::Poll };
+                self.snapshots(rows, source, ctx);
+                for plan in std::mem::take(&mut self.waiting) {
+                    match self.symbols.iter().position(|symbol| *symbol == plan.symbol) {
+                        Some(place) => self.judge(place, &plan, ctx),
+                        None => self.write(&plan, Err("not_in_allowlist"), None, None, ctx),
+                    }
+                }
+            }
+            Outcome::Done(Answer::ExchangeInfo(rows)) => self.steps(rows),
+            Outcome::Refused(_) | Outcome::Unknown | Outcome::Done(_) => {
+                ctx.count("snapshot_not_fetched", 1);
+                for plan in std::mem::take(&mut self.waiting) {
+                    self.write(&plan, Err("no_exchange_snapshot"), None, None, ctx);
+                }
+            }
+        }
+    }
+
+    fn delivered(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        if let Some(plan) = ctx.read::<ApplyPlan>(APPLY_PLAN.name, delivery) {
+            self.plan(&plan, ctx);
+        }
+    }
+}
+
+impl Service for PositionStateBrain {
+    fn wiring(&self) -> Wiring {
+        Wiring {
+            readers: vec![Reader::group(APPLY_PLAN.name, "p33", GroupStart::End)],
+            writes: vec![POSITION_SNAPSHOT.name],
+            ..Wiring::default()
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        match input {
+            Input::Start => {
+                ctx.submit(Request::ExchangeInfo);
+                self.poll(ctx);
+                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), TimerKey(0));
+            }
+            Input::Timer(_) => {
+                self.poll(ctx);
+                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), TimerKey(0));
+            }
+            Input::Delivery(delivery) => self.delivered(delivery, ctx),
+            Input::Exchange(ExchangeEvent::Response { request, outcome, .. }) => {
+                self.response(*request, outcome, ctx);
+            }
+            _ => {}
+        }
+    }
+}

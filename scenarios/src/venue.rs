@@ -1,0 +1,82 @@
+//! The scenario's exchange, and what it tells at the end.
+
+use engine::Nanos;
+use rust_decimal::Decimal;
+use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
+
+use crate::market::OpenMarket;
+use crate::{Figures, Scenario};
+
+/// The exchange with the scenario's account.
+pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExchange, String> {
+    let symbols = || market.instruments.iter().map(|instrument| instrument.symbol);
+    let venue = &scenario.exchange;
+    let funding = match (venue.funding_rate, market.tells_funding) {
+        (Some(_), true) => {
+            return Err(
+                "exchange.funding_rate is given, and the market tells funding rates too: remove one".into(),
+            );
+        }
+        (Some(rate), false) => Funding::Constant { rates: symbols().map(|s| (s, rate)).collect() },
+        (None, true) => Funding::Data,
+        (None, false) => {
+            return Err(
+                "the market tells no funding rates: give exchange.funding_rate (0 is a rate), or funding = true for recorded data".into(),
+            );
+        }
+    };
+    let latency = Latency::Constant {
+        request: Nanos::from_micros(venue.request_latency_us),
+        response: Nanos::from_micros(venue.response_latency_us),
+    };
+    let account = &scenario.account;
+    let instruments = market.instruments.clone();
+    let mut config =
+        ExchangeConfig::new(instruments, market.range.0, account.wallet, latency, funding);
+    config.leverage = symbols().map(|symbol| (symbol, account.leverage)).collect();
+    config.maker_rate = account.maker_fee;
+    config.taker_rate = account.taker_fee;
+    config.taker_spread_ticks = venue.taker_spread_ticks;
+    SimExchange::new(config).map_err(|error| error.to_string())
+}
+
+/// What the exchange noticed during the run.
+pub(crate) fn warnings_after(exchange: &SimExchange) -> Vec<String> {
+    let report = exchange.report();
+    let mut warnings = Vec::new();
+    for (symbol, counts) in &report.symbols {
+        if counts.off_tick_prices > 0 {
+            warnings.push(format!(
+                "{symbol}: {} market prices off the order tick were kept as they are",
+                counts.off_tick_prices
+            ));
+        }
+    }
+    if report.bad_prices > 0 {
+        warnings.push(format!("{} market prices were refused as impossible", report.bad_prices));
+    }
+    warnings
+}
+
+/// The exchange's figures.
+pub(crate) fn figures(exchange: &SimExchange) -> Figures {
+    let report = exchange.report();
+    let account = exchange.account();
+    let sum = |of: fn(&sim_exchange::SymbolCounts) -> u64| -> Decimal {
+        Decimal::from(report.symbols.iter().map(|(_, counts)| of(counts)).sum::<u64>())
+    };
+    let rows = [
+        ("wallet_balance", account.wallet_balance),
+        ("unrealized_profit", account.unrealized_profit),
+        ("margin_balance", account.margin_balance),
+        ("realized_pnl", report.totals.realized),
+        ("commission", report.totals.commission),
+        ("funding", report.totals.funding),
+        ("orders", sum(|c| c.orders)),
+        ("fills", sum(|c| c.fills)),
+        ("liquidations", sum(|c| c.liquidations)),
+        ("funding_payments", sum(|c| c.funding_payments)),
+        ("off_tick_prices", sum(|c| c.off_tick_prices)),
+    ];
+    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
