@@ -1,8 +1,8 @@
 //! Intent bridge (MSE 9): intents in, plans out. It grants nothing: permits are P3.3's.
 
 use engine::{
-    Context, Delivery, EntryId, Envelope, EpochSeconds, GroupStart, Input, Nanos,
-    Reader, Service, SetOptions, Symbol, Wiring,
+    Context, Delivery, EntryId, Envelope, EpochSeconds, GroupStart, Input, Nanos, Reader, Service,
+    SetOptions, Symbol, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};

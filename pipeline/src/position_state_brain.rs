@@ -14,10 +14,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::grid;
-use crate::names::{self, APPLY_PLAN, POSITION_SNAPSHOT};
+use crate::names::{self, APPLY_PLAN, POSITION_SNAPSHOT, RECONCILE_EVENTS};
 use crate::records::{
     ApplyPlan, Decision, Permit, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
-    PositionState, SnapshotSource,
+    PositionState, ReconcileEvent, SnapshotSource,
 };
 use crate::settings::PositionStateBrainSettings;
 
@@ -164,7 +164,10 @@ impl PositionStateBrain {
                 return;
             }
         };
-        let verdict = self.verdict(place, plan, ledger, ctx);
+        if let Some(ledger) = ledger.filter(|_| plan.reduce_only.0) {
+            self.compare_with_ledger(place, plan, ledger, ctx);
+        }
+        let verdict = self.verdict(place, plan, ctx);
         let amount = self.known[place].amount;
         let safe = verdict.map(|lots| grid::qty(&instrument, engine::QtyLots(lots)));
         let exchange = Some(grid::qty(&instrument, engine::QtyLots(amount)));
@@ -177,7 +180,6 @@ impl PositionStateBrain {
         &self,
         place: usize,
         plan: &ApplyPlan,
-        ledger: Option<i64>,
         ctx: &mut Context<'_>,
     ) -> Result<i64, Denial> {
         let known = &self.known[place];
@@ -201,11 +203,8 @@ impl PositionStateBrain {
         if amount == 0 {
             return Err("no_position");
         }
-        if let Some(ledger) = ledger
-            && ledger != 0
-            && ledger.signum() != amount.signum()
-        {
-            return Err("reconcile_required_side_mismatch");
+        if plan.side.sign() == amount.signum() {
+            return Err("wrong_side");
         }
         let percent = plan.action.close_percent().ok_or("unknown_action")?;
         // Rounded down to the exchange's step, so that a close never asks for more than there is.
@@ -213,8 +212,33 @@ impl PositionStateBrain {
         let lots = lots - lots % known.step;
         // The last step of a small position is closed whole.
         let lots = if lots == 0 { amount.abs() } else { lots };
-        // A ledger that knows less than the exchange bounds the close; P3.4 repairs the rest.
-        Ok(ledger.filter(|ledger| *ledger != 0).map_or(lots, |ledger| lots.min(ledger.abs())))
+        Ok(lots.min(amount.abs()))
+    }
+
+    /// A close runs on what the exchange holds; a ledger that says something else is told to P3.4.
+    fn compare_with_ledger(
+        &self,
+        place: usize,
+        plan: &ApplyPlan,
+        ledger: i64,
+        ctx: &mut Context<'_>,
+    ) {
+        let amount = self.known[place].amount;
+        // 1 % of the position is within the tolerance, as fills and snapshots are moments apart.
+        if (amount - ledger).abs() <= amount.abs() / 100 {
+            return;
+        }
+        let instrument = &ctx.instruments()[place];
+        let event = ReconcileEvent {
+            event: "LEDGER_MISMATCH".into(),
+            symbol: plan.symbol,
+            exchange_amt: grid::qty(instrument, engine::QtyLots(amount)),
+            ledger_amt: grid::qty(instrument, engine::QtyLots(ledger)),
+            plan_id: plan.plan_id.clone(),
+            ts: EpochSeconds(ctx.now()),
+        };
+        ctx.count("ledger_mismatches", 1);
+        crate::publish(ctx, RECONCILE_EVENTS, Envelope::Flat, event);
     }
 
     fn traded_lately(&self, key: &str, ctx: &mut Context<'_>) -> bool {
@@ -299,7 +323,7 @@ impl Service for PositionStateBrain {
     fn wiring(&self) -> Wiring {
         Wiring {
             readers: vec![Reader::group(APPLY_PLAN.name, "p33", GroupStart::End)],
-            writes: vec![POSITION_SNAPSHOT.name],
+            writes: vec![POSITION_SNAPSHOT.name, RECONCILE_EVENTS.name],
             ..Wiring::default()
         }
     }

@@ -23,6 +23,8 @@ pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<Path
             refuse(refused, path, "there is no such file or folder");
         } else if has_extension(path, "zip") || has_extension(path, "csv") {
             files.push(path.clone());
+        } else if has_extension(path, "checksum") {
+            // A shell's `*` names it too; it is read beside its zip.
         } else {
             refuse(refused, path, "neither zip nor csv; name files of those two types");
         }

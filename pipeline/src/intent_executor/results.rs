@@ -17,7 +17,6 @@ use crate::records::{
 };
 
 const SOURCE: &str = "intent_executor";
-const LEDGER_LIFE: Nanos = Nanos::from_secs(86_400);
 const LAST_EXEC_LIFE: Nanos = Nanos::from_secs(3_600);
 
 /// The plan of a mark that a former life left behind, as far as results need it.
@@ -290,7 +289,9 @@ impl IntentExecutor {
             }
         };
         let before = old.as_ref().map_or(Decimal::ZERO, |ledger| ledger.position_amt);
-        let after = before + signed;
+        // A book that was lost knows nothing to take away from: a close leaves it flat, not short.
+        let known = old.is_some() || of.is_some_and(|(mark, _)| !mark.reduce_only.0);
+        let after = if known { before + signed } else { Decimal::ZERO };
         let side = match after.cmp(&Decimal::ZERO) {
             std::cmp::Ordering::Greater => PositionSide::Long,
             std::cmp::Ordering::Less => PositionSide::Short,
@@ -318,7 +319,7 @@ impl IntentExecutor {
             last_side: of.map(|(mark, _)| mark.side),
             updated_at: EpochSeconds(now),
         };
-        if ctx.set_record(key, &ledger, Some(LEDGER_LIFE)).is_err() {
+        if ctx.set_record(key, &ledger, None).is_err() {
             ctx.count("ledger_not_saved", 1);
         }
     }
