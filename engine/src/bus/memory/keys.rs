@@ -37,7 +37,7 @@ impl MemoryBus {
     }
 
     fn put(&mut self, now: Nanos, key: &str, value: Value, life: Option<Nanos>) {
-        self.keys.put(key, Slot { value, expires: deadline(now, life) });
+        self.keys.put(now, key, Slot { value, expires: deadline(now, life) });
     }
 
     pub(super) fn list(
@@ -260,7 +260,7 @@ impl Bus for MemoryBus {
             slot.expires = expires;
             return Ok(());
         }
-        self.keys.put(key, Slot { value: Value::Record(record.clone_record()), expires });
+        self.keys.put(now, key, Slot { value: Value::Record(record.clone_record()), expires });
         Ok(())
     }
     fn record(&mut self, now: Nanos, key: &str) -> Result<Option<&dyn Record>> {

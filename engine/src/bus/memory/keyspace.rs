@@ -53,6 +53,8 @@ pub(crate) struct Slot {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keyspace {
     slots: IndexMap<Box<str>, Slot, FxBuildHasher>,
+    /// Where the next look for dead keys begins.
+    hand: usize,
 }
 
 impl Keyspace {
@@ -81,6 +83,7 @@ impl Keyspace {
                 place
             }
             None => {
+                self.sweep(now);
                 let slot = Slot { value: make(), expires: Nanos::NEVER };
                 self.slots.insert_full(key.into(), slot).0
             }
@@ -88,10 +91,27 @@ impl Keyspace {
         &mut self.slots[place]
     }
 
-    pub(crate) fn put(&mut self, key: &str, slot: Slot) {
+    /// Each new key pays with a look at two old ones, so that keys that nobody asks for again die too and
+    /// memory does not grow with the length of the run.
+    fn sweep(&mut self, now: Nanos) {
+        for _ in 0..2 {
+            if self.hand >= self.slots.len() {
+                self.hand = 0;
+            }
+            match self.slots.get_index(self.hand) {
+                Some((_, slot)) if slot.expires <= now => {
+                    self.slots.swap_remove_index(self.hand);
+                }
+                _ => self.hand += 1,
+            }
+        }
+    }
+
+    pub(crate) fn put(&mut self, now: Nanos, key: &str, slot: Slot) {
         match self.slots.get_mut(key) {
             Some(old) => *old = slot,
             None => {
+                self.sweep(now);
                 self.slots.insert(key.into(), slot);
             }
         }
@@ -99,6 +119,11 @@ impl Keyspace {
 
     pub(crate) fn remove(&mut self, now: Nanos, key: &str) -> bool {
         self.get(now, key).is_some() && self.slots.swap_remove(key).is_some()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.slots.len()
     }
 
     /// Keys that are alive, in no promised order.
@@ -154,5 +179,22 @@ pub(crate) fn hash_or_new<'a>(
     match hash(keys, now, key)? {
         Some(hash) => Ok(hash),
         None => wrong_type(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_nobody_asks_for_again_die() {
+        let mut keys = Keyspace::default();
+        for second in 0..10_000 {
+            let now = Nanos::from_secs(second);
+            let slot =
+                Slot { value: Value::Text(Vec::new()), expires: now + Nanos::from_secs(100) };
+            keys.put(now, &format!("seen:{second}"), slot);
+        }
+        assert!(keys.held() < 400, "{} keys are held, 100 of them alive", keys.held());
     }
 }

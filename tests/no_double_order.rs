@@ -1,0 +1,151 @@
+//! A crash of the executor at any instant around an order leads to no second order and loses no position
+//! (style: small worlds completely).
+
+use engine::{
+    Action, DigestOnly, EntryId, Instrument, Kernel, KernelConfig, Link, MemoryBus, Nanos, Outcome,
+    QtyLots, ServiceId,
+};
+use pipeline::records::{ApplyPlan, ApplyResult, ExecutionResult, PlanClass, PositionLedger};
+use pipeline::{PipelineSettings, chain};
+use rust_decimal::Decimal;
+use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
+
+use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
+
+type Run = Kernel<SimExchange, SyntheticFeed>;
+
+fn kernel() -> (Run, Vec<Instrument>, Nanos) {
+    let market = SyntheticConfig { minutes: 300, ..SyntheticConfig::default() };
+    let instruments = market.instruments();
+    let start = Nanos::from_millis(market.start_ms);
+    let latency =
+        Latency::Constant { request: Nanos::from_millis(5), response: Nanos::from_millis(5) };
+    let wallet = Decimal::from(10_000);
+    let config = ExchangeConfig::new(instruments.clone(), start, wallet, latency, Funding::Data);
+    let exchange = SimExchange::new(config).expect("an exchange");
+    let feed = SyntheticFeed::new(&market, 7).expect("a market");
+    let members = chain(&PipelineSettings::default(), &instruments).expect("a chain");
+    let config = KernelConfig {
+        seed: 7,
+        start,
+        instruments: instruments.clone(),
+        link: Link { latency: Nanos::from_micros(300), jitter: Nanos::from_micros(200) },
+        links: Default::default(),
+        call_link: Link { latency: Nanos::from_millis(1), jitter: Nanos::ZERO },
+        feed_latency: Nanos::ZERO,
+    };
+    let kernel = Kernel::new(
+        config,
+        Box::new(MemoryBus::new()),
+        exchange,
+        feed,
+        members,
+        Box::new(DigestOnly),
+    );
+    (kernel, instruments, start)
+}
+
+fn executor(kernel: &Run) -> ServiceId {
+    let place =
+        kernel.services().iter().position(|name| name == "intent_executor").expect("it is there");
+    ServiceId(place as u16)
+}
+
+fn entries<R: engine::TypedRecord>(kernel: &mut Run, stream: &str) -> Vec<(Nanos, R)> {
+    let now = kernel.now();
+    let mut found = Vec::new();
+    let bus = kernel.bus_mut();
+    bus.xrange(now, stream, EntryId::ZERO, EntryId::MAX, usize::MAX, &mut found).expect("a stream");
+    let read = |entry: &engine::Entry| {
+        let record =
+            entry.body.as_ref().expect("a body").read::<R>().expect("a record").into_owned();
+        (Nanos::from_millis(entry.id.ms as i64), record)
+    };
+    found.iter().map(read).collect()
+}
+
+/// What the exchange holds, symbol by symbol, against the pipeline's own book.
+fn books_agree(kernel: &mut Run, instruments: &[Instrument]) {
+    use engine::Exchange as _;
+    let now = kernel.now();
+    // The positions as the exchange itself answers them.
+    let request = engine::RequestId(u64::MAX);
+    kernel.exchange_mut().submit(now, ServiceId(999), request, engine::Request::PositionRisk);
+    let mut events = Vec::new();
+    kernel.exchange_mut().advance(now + Nanos::from_secs(1), &mut events);
+    let rows = events
+        .into_iter()
+        .find_map(|event| match event {
+            engine::ExchangeEvent::Response {
+                outcome: Outcome::Done(engine::Answer::PositionRisk(rows)),
+                ..
+            } => Some(rows),
+            _ => None,
+        })
+        .expect("an answer");
+    for (row, instrument) in rows.iter().zip(instruments) {
+        let key = pipeline::names::position_ledger(instrument.symbol);
+        let fields = kernel.bus_mut().hgetall(now, &key).expect("a hash");
+        let get = |name: &str| {
+            let (_, value) = fields.iter().find(|(n, _)| n == name)?;
+            std::str::from_utf8(value).ok()
+        };
+        let booked = match fields.is_empty() {
+            true => Decimal::ZERO,
+            false => {
+                <PositionLedger as engine::TypedRecord>::from_fields(&get)
+                    .expect("a ledger")
+                    .position_amt
+            }
+        };
+        let QtyLots(lots) = row.position_amt;
+        assert_eq!(Decimal::new(lots, instrument.qty_decimals), booked, "{}", instrument.symbol);
+    }
+}
+
+#[test]
+fn a_crash_of_the_executor_around_an_order_doubles_and_loses_nothing() {
+    let (mut baseline, instruments, start) = kernel();
+    baseline.run_until(start + Nanos::from_secs(300 * 60)).expect("a run");
+    let fills = entries::<ExecutionResult>(&mut baseline, "quantum:stream:execution.result");
+    let plans = entries::<ApplyPlan>(&mut baseline, "quantum:stream:apply.plan");
+    let first_open = plans
+        .iter()
+        .find(|(_, plan)| fills.iter().any(|(_, fill)| fill.plan_id == plan.plan_id))
+        .expect("a plan that was filled");
+    let first_close =
+        plans.iter().find(|(_, plan)| plan.class == PlanClass::Close).expect("a close");
+    books_agree(&mut baseline, &instruments);
+
+    // From before the plan is read to after its result: 0 to 24 ms after the plan appears, in steps of 2 ms.
+    for (around, closes) in [(first_open.0, false), (first_close.0, true)] {
+        for offset_ms in (0..=24).step_by(2) {
+            let (mut kernel, instruments, start) = kernel();
+            let executor = executor(&kernel);
+            let crash = around + Nanos::from_millis(offset_ms);
+            kernel.at(crash, Action::Crash(executor));
+            kernel.at(crash + Nanos::from_millis(40), Action::Restart(executor));
+            kernel.run_until(start + Nanos::from_secs(300 * 60)).expect("a run");
+            let what =
+                format!("crash {offset_ms} ms after the {}", if closes { "close" } else { "open" });
+
+            let fills = entries::<ExecutionResult>(&mut kernel, "quantum:stream:execution.result");
+            for (_, fill) in &fills {
+                let same = fills.iter().filter(|(_, other)| other.plan_id == fill.plan_id).count();
+                assert_eq!(same, 1, "{what}: plan {} was filled {same} times", fill.plan_id);
+            }
+            let results = entries::<ApplyResult>(&mut kernel, "quantum:stream:apply.result");
+            for (_, result) in results.iter().filter(|(_, result)| result.executed) {
+                let same =
+                    results.iter().filter(|(_, other)| other.plan_id == result.plan_id).count();
+                assert_eq!(same, 1, "{what}: plan {} has {same} results", result.plan_id);
+            }
+            assert_eq!(
+                kernel.exchange().report().symbols.iter().map(|(_, c)| c.fills).sum::<u64>(),
+                fills.len() as u64,
+                "{what}: a fill of the exchange that the pipeline does not know"
+            );
+            books_agree(&mut kernel, &instruments);
+        }
+    }
+}
