@@ -22,6 +22,7 @@ use crate::records::{
 use crate::settings::PositionStateBrainSettings;
 
 const SNAPSHOT_LIFE: Nanos = Nanos::from_secs(3_600);
+const STATE_REFRESH: Nanos = Nanos::from_secs(300);
 const PERMIT_LIFE: Nanos = Nanos::from_secs(60);
 
 /// Keys of one symbol, made once.
@@ -40,6 +41,7 @@ struct Known {
     amount: i64,
     taken_at: Option<Nanos>,
     changed_at: Nanos,
+    written_at: Nanos,
     step: i64,
 }
 
@@ -115,7 +117,14 @@ impl PositionStateBrain {
                 updated_at: EpochSeconds(now),
             };
             let saved = ctx.set_record(&keys.snapshot, &snapshot, Some(SNAPSHOT_LIFE));
-            let also = ctx.set_record(&keys.state, &state, Some(SNAPSHOT_LIFE));
+            // The canonical record says when it changed; writing it again every poll would say no more.
+            let due = changed || now - known.written_at >= STATE_REFRESH;
+            let also = if due {
+                known.written_at = now;
+                ctx.set_record(&keys.state, &state, Some(SNAPSHOT_LIFE))
+            } else {
+                Ok(())
+            };
             if saved.is_err() || also.is_err() {
                 ctx.count("snapshot_not_saved", 1);
             }

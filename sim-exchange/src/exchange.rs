@@ -15,6 +15,7 @@ use crate::funding::FundingClock;
 use crate::latency::DueQueue;
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
 use crate::orders::Orders;
+use crate::report::KeptRisks;
 use crate::symbol_rules::{GridRules, RuleBook};
 
 /// Market prices beyond this many grid units are refused: their notionals would not be exact.
@@ -62,6 +63,8 @@ pub struct SimExchange {
     pub(crate) warnings: Vec<String>,
     pub(crate) bad_prices: u64,
     pub(crate) liquidating: bool,
+    #[serde(skip)]
+    pub(crate) risks: KeptRisks,
 }
 
 impl SimExchange {
@@ -133,6 +136,7 @@ impl SimExchange {
             config,
             warnings,
             bad_prices: 0,
+            risks: KeptRisks::default(),
             liquidating: false,
         };
         exchange.set_wake();

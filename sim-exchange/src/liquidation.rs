@@ -48,13 +48,14 @@ impl SimExchange {
         sums
     }
 
-    /// Cross liquidation price of a position by Binance's formula; zero where there is none.
-    pub(crate) fn liquidation_price(&self, symbol: usize) -> Decimal {
+    /// Cross liquidation price of a position by Binance's formula; zero where there is none. `all` are the
+    /// sums of the account.
+    pub(crate) fn liquidation_price(&self, symbol: usize, all: SymbolMargin) -> Decimal {
         let state = &self.symbols[symbol];
         if state.position.qty == 0 {
             return Decimal::ZERO;
         }
-        let (all, own) = (self.account_margin(), self.margin_of(symbol));
+        let own = self.margin_of(symbol);
         let others = all.unrealized - own.unrealized - (all.maintenance - own.maintenance);
         let terms = LiquidationTerms {
             collateral: self.wallet_balance() + others,

@@ -26,10 +26,7 @@ impl SimExchange {
                 let order = order.ok_or_else(|| error(-2013, "Order does not exist."))?;
                 Ok(Answer::Order(Box::new(order.clone())))
             }
-            Request::PositionRisk => {
-                let rows = (0..self.symbols.len()).map(|s| self.position_risk(s));
-                Ok(Answer::PositionRisk(rows.collect()))
-            }
+            Request::PositionRisk => Ok(Answer::PositionRisk(self.position_risks())),
             Request::Account => Ok(Answer::Account(self.account())),
             Request::ExchangeInfo => Ok(Answer::ExchangeInfo(self.exchange_info())),
             Request::SetLeverage { symbol, leverage } => self.set_leverage(symbol, leverage),

@@ -8,6 +8,7 @@ use crate::account::cut8;
 use crate::config::Funding;
 use crate::exchange::SimExchange;
 use crate::ledger::{LedgerRecord, LedgerTotals};
+use crate::margin::SymbolMargin;
 
 /// Counts and sums of one symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,13 @@ pub struct ExchangeReport {
     pub bad_prices: u64,
     /// Ledger records that were dropped for newer ones.
     pub ledger_dropped: u64,
+}
+
+/// The last answer to positionRisk, and the wallet that it was computed with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeptRisks {
+    wallet: Decimal,
+    rows: Vec<PositionRisk>,
 }
 
 impl SimExchange {
@@ -141,8 +149,38 @@ impl SimExchange {
         lines
     }
 
+    /// All positions as `positionRisk` shows them. Rows are asked for far more often than they change, so
+    /// the last answer is kept while wallet, marks, positions and leverages are what they were.
+    pub(crate) fn position_risks(&mut self) -> Vec<PositionRisk> {
+        let wallet = self.wallet_balance();
+        let mut kept = std::mem::take(&mut self.risks);
+        if kept.wallet != wallet || !self.rows_hold(&kept.rows) {
+            let account = self.account_margin();
+            kept.wallet = wallet;
+            kept.rows.clear();
+            kept.rows.extend((0..self.symbols.len()).map(|symbol| self.risk_row(symbol, account)));
+        }
+        let rows = kept.rows.clone();
+        self.risks = kept;
+        rows
+    }
+
+    fn rows_hold(&self, rows: &[PositionRisk]) -> bool {
+        rows.len() == self.symbols.len()
+            && rows.iter().zip(&self.symbols).enumerate().all(|(symbol, (row, state))| {
+                row.mark_price.0 == self.mark_or_zero(symbol)
+                    && row.position_amt.0 == state.position.qty
+                    && row.leverage == state.leverage
+                    && row.update_time == state.position.update_time
+            })
+    }
+
     /// A position as `positionRisk` shows it.
     pub(crate) fn position_risk(&self, symbol: usize) -> PositionRisk {
+        self.risk_row(symbol, self.account_margin())
+    }
+
+    fn risk_row(&self, symbol: usize, account: SymbolMargin) -> PositionRisk {
         let state = &self.symbols[symbol];
         let mark = self.mark_or_zero(symbol);
         PositionRisk {
@@ -151,7 +189,7 @@ impl SimExchange {
             entry_price: state.position.entry_price(&state.rules),
             mark_price: PriceTicks(mark),
             unrealized_profit: cut8(state.position.unrealized(&state.rules, mark)),
-            liquidation_price: self.liquidation_price(symbol),
+            liquidation_price: self.liquidation_price(symbol, account),
             leverage: state.leverage,
             update_time: state.position.update_time,
         }

@@ -107,13 +107,16 @@ impl Stream {
 
     /// Place of the first entry at or after `low`.
     pub(crate) fn place_from(&self, low: EntryId) -> usize {
-        // Readers mostly ask for the newest: look there before searching.
-        match self.entries.back() {
-            None => 0,
-            Some((newest, _)) if *newest < low => self.entries.len(),
-            Some((newest, _)) if *newest == low => self.entries.len() - 1,
-            _ => self.entries.partition_point(|(id, _)| *id < low),
+        // Readers mostly ask for the newest: step back a little before searching.
+        const STEPS: usize = 8;
+        let mut place = self.entries.len();
+        for _ in 0..STEPS {
+            match place.checked_sub(1).and_then(|before| self.entries.get(before)) {
+                Some((id, _)) if *id >= low => place -= 1,
+                _ => return place,
+            }
         }
+        self.entries.partition_point(|(id, _)| *id < low)
     }
 
     pub(crate) fn first_id(&self) -> EntryId {
