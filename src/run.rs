@@ -245,7 +245,8 @@ fn explain(ended: &Ended, verbose: bool) {
     let report = match &ended.result {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("qsim: {}: {error}", ended.name);
+            // The error names the file.
+            eprintln!("qsim: {error}");
             return;
         }
     };

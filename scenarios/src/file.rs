@@ -55,6 +55,9 @@ pub struct Scenario {
     /// What has to be true at the end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<Expectation>,
+    /// Where it was read from, for messages: its file, or the journal that it stands in.
+    #[serde(skip)]
+    pub origin: String,
 }
 
 fn default_seed() -> u64 {
@@ -189,6 +192,7 @@ impl Scenario {
             scenario.name = stem.to_string_lossy().into_owned();
         }
         scenario.check(origin)?;
+        origin.clone_into(&mut scenario.origin);
         Ok(scenario)
     }
 

@@ -52,7 +52,7 @@ pub(crate) fn open(
     rules: &RuleBook,
     data: Option<&Path>,
 ) -> Result<OpenMarket, ScenarioError> {
-    let origin = &scenario.name;
+    let origin = &scenario.origin;
     let build = |problem: String| ScenarioError::Build { origin: origin.clone(), problem };
     if let Some(recorded) = &scenario.market.recorded {
         let Some(data) = data else {

@@ -100,7 +100,7 @@ struct Prepared {
 impl Prepared {
     fn new(scenario: &Scenario, data: Option<&Path>) -> Result<Prepared, ScenarioError> {
         let build =
-            |problem: String| ScenarioError::Build { origin: scenario.name.clone(), problem };
+            |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
         let rules = RuleBook::embedded().map_err(|error| build(error.to_string()))?;
         let market = market::open(scenario, &rules, data)?;
         let exchange = crate::venue::build(scenario, &market).map_err(build)?;
@@ -162,7 +162,7 @@ pub fn run(
     };
     let (warnings, assumptions) = (prepared.warnings.clone(), prepared.assumptions.clone());
     let (mut kernel, range) = prepared.start(sink);
-    let run_error = |source| ScenarioError::Run { origin: scenario.name.clone(), source };
+    let run_error = |source| ScenarioError::Run { origin: scenario.origin.clone(), source };
     let footer = drive(&mut kernel, range, progress).map_err(run_error)?;
     let figures = figures(&kernel);
     let failed: Vec<Failure> =
@@ -186,11 +186,12 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
     let file = JournalFile::open(path)?;
     let format = |problem: String| JournalError::Format { path: path.to_owned(), problem };
     let scenario = file.header().get("scenario").cloned().unwrap_or_default();
-    let scenario: Scenario = serde_json::from_value(scenario).map_err(|error| {
+    let mut scenario: Scenario = serde_json::from_value(scenario).map_err(|error| {
         format(format!(
             "its scenario cannot be read ({error}); replay it with the qsim that recorded it"
         ))
     })?;
+    scenario.origin = path.display().to_string();
     let prepared = Prepared::new(&scenario, data)?;
     if file.header().get("market") != Some(&prepared.market.identity) {
         return Err(format(
@@ -204,7 +205,7 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
     let difference = match drive(&mut kernel, range, &NoProgress) {
         Ok(_) => None,
         Err(RunError::Journal(JournalError::Differs(difference))) => Some(*difference),
-        Err(source) => return Err(ScenarioError::Run { origin: scenario.name, source }),
+        Err(source) => return Err(ScenarioError::Run { origin: scenario.origin, source }),
     };
     Ok(Replayed { digest, entries, difference })
 }

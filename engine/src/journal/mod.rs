@@ -198,8 +198,15 @@ impl Journal {
         self.block_first_entry = self.entries;
     }
 
+    fn close_full_block(&mut self) {
+        if self.block.len() >= BLOCK_BYTES {
+            self.close_block();
+        }
+    }
+
     fn flush_market(&mut self, now: Nanos) {
         if self.market_since > 0 {
+            self.close_full_block();
             let count = std::mem::take(&mut self.market_since);
             self.market_total += count;
             self.head(now, kind::MARKET);
@@ -207,18 +214,24 @@ impl Journal {
         }
     }
 
+    /// Writes the market events that passed and closes a full block: what follows stays in one block.
+    #[inline]
+    fn make_room(&mut self, now: Nanos) {
+        self.flush_market(now);
+        self.close_full_block();
+    }
+
     /// Begins an entry: kind, then the time since the entry before.
     #[inline]
     fn begin(&mut self, now: Nanos, kind: u8) {
-        self.flush_market(now);
+        self.make_room(now);
         self.head(now, kind);
     }
 
+    /// An entry's head, in the block that is open: after `make_room`, and after a definition that the
+    /// entry leans on.
     #[inline]
     fn head(&mut self, now: Nanos, kind: u8) {
-        if self.block.len() >= BLOCK_BYTES {
-            self.close_block();
-        }
         if self.block.is_empty() {
             self.block.push(kind::TIME);
             self.block.extend_from_slice(&now.0.to_le_bytes());
@@ -288,7 +301,7 @@ impl Journal {
 
     pub(crate) fn publish(&mut self, now: Nanos, stream: &str, id: EntryId, body: &Body) {
         self.define_body(now, body);
-        self.begin(now, kind::PUBLISH);
+        self.head(now, kind::PUBLISH);
         self.text(stream);
         varint(&mut self.block, id.ms);
         varint(&mut self.block, id.seq);
@@ -304,7 +317,7 @@ impl Journal {
         life: Option<Nanos>,
     ) {
         self.define(now, record);
-        self.begin(now, if json { kind::SET_JSON } else { kind::SET_RECORD });
+        self.head(now, if json { kind::SET_JSON } else { kind::SET_RECORD });
         self.text(key);
         varint(&mut self.block, life.map_or(0, |l| l.0 as u64));
         self.record(record);
@@ -350,7 +363,7 @@ impl Journal {
 
     pub(crate) fn call_out(&mut self, now: Nanos, to: ServiceId, id: CallId, body: &Body) {
         self.define_body(now, body);
-        self.begin(now, kind::CALL_OUT);
+        self.head(now, kind::CALL_OUT);
         self.service(to);
         varint(&mut self.block, id.0);
         self.body(body);
@@ -358,7 +371,7 @@ impl Journal {
 
     pub(crate) fn reply_out(&mut self, now: Nanos, id: CallId, body: &Body) {
         self.define_body(now, body);
-        self.begin(now, kind::REPLY_OUT);
+        self.head(now, kind::REPLY_OUT);
         varint(&mut self.block, id.0);
         self.body(body);
     }
@@ -383,23 +396,21 @@ impl Journal {
     }
 
     fn define_body(&mut self, now: Nanos, body: &Body) {
-        if let Body::Message(message) = body {
-            self.define(now, message.record());
+        match body {
+            Body::Message(message) => self.define(now, message.record()),
+            Body::Fields(_) => self.make_room(now),
         }
     }
 
-    /// Writes the names of the record's fields, once a block.
+    /// Makes room and writes the names of the record's fields, once a block. The entry's `head` follows,
+    /// in the same block: it closes none.
     fn define(&mut self, now: Nanos, record: &dyn Record) {
-        // A full block is closed before, not after, the definition that an entry leans on.
-        if self.block.len() >= BLOCK_BYTES {
-            self.flush_market(now);
-            self.close_block();
-        }
+        self.make_room(now);
         let name = record.record_name();
         if self.defined.iter().any(|known| std::ptr::eq(*known, name) || *known == name) {
             return;
         }
-        self.begin(now, kind::DEFINE);
+        self.head(now, kind::DEFINE);
         self.entries -= 1; // It belongs to the entry that follows.
         self.text(name);
         let fields = record.field_names();
