@@ -9,6 +9,7 @@ use crate::exit_monitor::ExitMonitor;
 use crate::intent_bridge::IntentBridge;
 use crate::intent_executor::IntentExecutor;
 use crate::market_publisher::MarketPublisher;
+use crate::market_state::MarketStatePublisher;
 use crate::policy_store::PolicyStore;
 use crate::portfolio_state_publisher::PortfolioStatePublisher;
 use crate::position_monitor::PositionMonitor;
@@ -34,8 +35,12 @@ pub fn chain(
         thinking: settings.thinking(),
     };
     let ai_engine = AiEngine::new(&symbols, &settings.ai_engine).map_err(BadSettings)?;
-    Ok(vec![
-        member("market_publisher", Box::new(MarketPublisher::new(&symbols))),
+    let mut members = vec![member("market_publisher", Box::new(MarketPublisher::new(&symbols)))];
+    if settings.market_state.enabled {
+        let market_state = MarketStatePublisher::new(&symbols, &settings.market_state);
+        members.push(member("market_state", Box::new(market_state)));
+    }
+    members.extend([
         member("policy_store", Box::new(PolicyStore::new(&symbols, &settings.policy_store))),
         member("universe_service", Box::<UniverseService>::default()),
         member("balance_tracker", Box::<BalanceTracker>::default()),
@@ -53,5 +58,6 @@ pub fn chain(
         member("portfolio_state_publisher", Box::new(PortfolioStatePublisher::new(&symbols))),
         member("position_monitor", Box::new(PositionMonitor::new(&symbols))),
         member("exit_monitor", Box::new(ExitMonitor::new(&symbols, &settings.exit_monitor))),
-    ])
+    ]);
+    Ok(members)
 }

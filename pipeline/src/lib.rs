@@ -12,6 +12,7 @@ mod grid;
 mod intent_bridge;
 mod intent_executor;
 mod market_publisher;
+mod market_state;
 pub mod names;
 mod policy_store;
 mod portfolio_state_publisher;

@@ -49,6 +49,8 @@ settings! {
     pub struct MarketStateSettings {
         /// Whether it runs.
         pub enabled: bool = true,
+        /// Between two evaluations, in s.
+        pub interval_s: i64 = 60,
     }
 
     /// AI engine.
@@ -135,6 +137,7 @@ impl PipelineSettings {
     /// Names the first setting that makes no sense.
     pub(crate) fn check(&self) -> Result<(), String> {
         let spans = [
+            ("market_state.interval_s", self.market_state.interval_s),
             ("trading_bot.check_interval_s", self.trading_bot.check_interval_s),
             ("trading_bot.signal_time_out_ms", self.trading_bot.signal_time_out_ms),
             ("policy_store.validity_s", self.policy_store.validity_s),

@@ -7,6 +7,7 @@
 mod ensemble;
 mod exit_rules;
 mod features;
+mod market_state;
 mod predictors;
 mod sizing;
 #[cfg(test)]
@@ -17,5 +18,8 @@ pub use ensemble::{
 };
 pub use exit_rules::{ExitReason, ExitWatch, FIXED_STOP, FIXED_TARGET, TRAILING_GAP};
 pub use features::{Features, HISTORY, NotATick, PriceHistory, features};
+pub use market_state::{
+    MARKET_STATE_PRICES, MarketState, MarketStateEvaluator, MarketStateScratch, market_state,
+};
 pub use predictors::{PREDICTORS, Predictor, predictor};
 pub use sizing::{Outcomes, Sizing, SizingInput, size};
