@@ -173,7 +173,7 @@ macro_rules! record {
             fn assign(&self, into: &mut dyn $crate::Record) -> bool {
                 match into.as_any_mut().downcast_mut::<$name>() {
                     Some(into) => {
-                        into.clone_from(self);
+                        $(::std::clone::Clone::clone_from(&mut into.$field, &self.$field);)*
                         true
                     }
                     None => false,

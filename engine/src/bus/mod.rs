@@ -6,7 +6,7 @@
 mod memory;
 mod message;
 
-pub use memory::{MemoryBus, RedisReply};
+pub use memory::{MemoryBus, Resp};
 pub use message::{Body, Envelope, Enveloped, Fields, Message};
 
 use std::fmt;

@@ -1,44 +1,49 @@
-//! Redis' glob patterns, as SCAN MATCH takes them.
+//! Redis' glob patterns, as SCAN MATCH and KEYS use them.
 
-/// Whether `text` matches `pattern` (`*`, `?`, `[a-z]`, `[^a]` and `\` before a literal).
-pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+/// Whether all of `text` matches `pattern`: `*`, `?`, `[a-z]`, `[^a-z]` and `\` before a literal byte.
+pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
+    // Where to resume when a literal fails: behind the last star, with one more byte under it. One
+    // star is enough to remember, so a hostile pattern costs at most pattern times text.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
-        let step = match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-                continue;
-            }
-            Some(b'?') => Some(1),
-            Some(b'[') => class(&pattern[p..], text[t]),
-            Some(b'\\') if p + 1 < pattern.len() => (pattern[p + 1] == text[t]).then_some(2),
-            Some(&literal) => (literal == text[t]).then_some(1),
-            None => None,
-        };
-        match (step, star) {
-            (Some(step), _) => {
-                p += step;
+        if pattern.get(p) == Some(&b'*') {
+            star = Some((p + 1, t));
+            p += 1;
+            continue;
+        }
+        match one(&pattern[p..], text[t]) {
+            Some(used) => {
+                p += used;
                 t += 1;
             }
-            // The last star takes one more byte.
-            (None, Some((at, from))) => {
-                star = Some((at, from + 1));
-                p = at + 1;
-                t = from + 1;
-            }
-            (None, None) => return false,
+            None => match star {
+                Some((after, under)) => {
+                    star = Some((after, under + 1));
+                    p = after;
+                    t = under + 1;
+                }
+                None => return false,
+            },
         }
     }
-    pattern[p..].iter().all(|b| *b == b'*')
+    pattern[p..].iter().all(|&byte| byte == b'*')
 }
 
-/// Length of the class at the start of `pattern` if it takes `byte`.
+/// How many bytes of the pattern's head match this byte; `None` when they do not.
+fn one(pattern: &[u8], byte: u8) -> Option<usize> {
+    match *pattern.first()? {
+        b'?' => Some(1),
+        b'[' => class(pattern, byte),
+        b'\\' if pattern.len() >= 2 => (pattern[1] == byte).then_some(2),
+        literal => (literal == byte).then_some(1),
+    }
+}
+
+/// A class ends at its bracket or, as Redis forgives, at the end of the pattern.
 fn class(pattern: &[u8], byte: u8) -> Option<usize> {
-    let mut at = 1;
-    let negated = pattern.get(at) == Some(&b'^');
-    at += usize::from(negated);
+    let negated = pattern.get(1) == Some(&b'^');
+    let mut at = if negated { 2 } else { 1 };
     let mut found = false;
     loop {
         match pattern.get(at) {
@@ -51,15 +56,15 @@ fn class(pattern: &[u8], byte: u8) -> Option<usize> {
                 found |= pattern[at + 1] == byte;
                 at += 2;
             }
-            Some(&low) if pattern.get(at + 1) == Some(&b'-') && at + 2 < pattern.len() => {
-                let high = pattern[at + 2];
-                let (low, high) = (low.min(high), low.max(high));
-                found |= (low..=high).contains(&byte);
-                at += 3;
-            }
-            Some(&literal) => {
-                found |= literal == byte;
-                at += 1;
+            Some(&low) => {
+                if pattern.get(at + 1) == Some(&b'-') && at + 2 < pattern.len() {
+                    let high = pattern[at + 2];
+                    found |= (low.min(high)..=low.max(high)).contains(&byte);
+                    at += 3;
+                } else {
+                    found |= low == byte;
+                    at += 1;
+                }
             }
         }
     }
@@ -74,17 +79,22 @@ mod tests {
     fn patterns() {
         for (pattern, text, expected) in [
             ("*", "", true),
-            ("a*c", "abbc", true),
-            ("a*c", "abb", false),
-            ("quantum:position:snapshot:*", "quantum:position:snapshot:BTCUSDT", true),
-            ("h?llo", "hello", true),
-            ("h[ae]llo", "hallo", true),
-            ("h[^e]llo", "hello", false),
-            ("h[a-c]llo", "hbllo", true),
-            (r"a\*b", "a*b", true),
-            (r"a\*b", "axb", false),
-            ("*a*b*", "xxayyb", true),
-            ("*a*b*", "xxbyya", false),
+            ("quantum:permit:*", "quantum:permit:p33:1", true),
+            ("quantum:permit:*", "quantum:permi", false),
+            ("*USDT", "BTCUSDT", true),
+            ("*:p33:*", "quantum:permit:p33:1", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("[a-c]x", "bx", true),
+            ("[c-a]x", "bx", true),
+            ("[^a-c]x", "bx", false),
+            ("[^a-c]x", "dx", true),
+            ("[ab", "b", true),
+            ("\\*", "*", true),
+            ("\\*", "x", false),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYbZ", false),
+            ("abc", "abcd", false),
         ] {
             assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
         }

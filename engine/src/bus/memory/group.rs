@@ -1,112 +1,170 @@
-//! A consumer group: what was delivered to whom, and what nobody has acknowledged yet.
+//! A consumer group: who has which entry.
+//!
+//! Invariant: the pending list is in strictly ascending order of ids, each pending entry belongs to
+//! exactly one consumer, and each consumer's count is the number of its rows in the list.
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{EntryId, Nanos};
 
-/// One delivered entry that is not acknowledged.
-#[derive(Clone, Debug)]
-pub(crate) struct Pending {
-    pub(crate) id: EntryId,
-    pub(crate) consumer: u32,
-    pub(crate) delivered_at: Nanos,
-    pub(crate) deliveries: u64,
+/// A delivered entry that was not acknowledged yet.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) id: EntryId,
+    /// Its last delivery.
+    pub(super) delivered: Nanos,
+    pub(super) deliveries: u64,
+    /// Place of its consumer in the group.
+    pub(super) consumer: usize,
 }
 
-/// A consumer of a group.
-#[derive(Clone, Debug)]
-pub(crate) struct Consumer {
-    pub(crate) name: String,
-    pub(crate) pending: u64,
-    /// DELCONSUMER took it; its place stays, because pending entries know consumers by place.
-    pub(crate) deleted: bool,
+/// A reader of a group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Consumer {
+    pub(super) name: Box<[u8]>,
+    pub(super) pending: u64,
+    /// When it last asked for something.
+    pub(super) seen: Nanos,
 }
 
-/// A group. The pending list is sorted by id: new entries go to its end, and most acknowledgements take
-/// from its front, so that nothing moves.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    pub(crate) name: String,
-    pub(crate) last_delivered: EntryId,
-    pub(crate) entries_read: Option<u64>,
-    pub(crate) pending: VecDeque<Pending>,
-    pub(crate) consumers: Vec<Consumer>,
+/// A consumer group.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Group {
+    pub(super) name: Box<[u8]>,
+    pub(super) last_delivered: EntryId,
+    /// Entries ever read, up to `last_delivered`; `None` when it is not known.
+    pub(super) entries_read: Option<u64>,
+    pub(super) consumers: Vec<Consumer>,
+    pub(super) pending: VecDeque<Pending>,
 }
 
 impl Group {
-    pub(crate) fn new(name: &str, last_delivered: EntryId, entries_read: Option<u64>) -> Group {
+    pub(super) fn new(name: &[u8], start: EntryId, entries_read: Option<u64>) -> Group {
         Group {
-            name: name.to_owned(),
-            last_delivered,
+            name: name.into(),
+            last_delivered: start,
             entries_read,
-            pending: VecDeque::new(),
             consumers: Vec::new(),
+            pending: VecDeque::new(),
         }
     }
 
-    /// The consumer's place; it is made when it is new.
-    pub(crate) fn consumer(&mut self, name: &str) -> u32 {
-        if let Some(place) = self.consumers.iter().position(|c| c.name == name) {
-            self.consumers[place].deleted = false;
-            return place as u32;
-        }
-        self.consumers.push(Consumer { name: name.to_owned(), pending: 0, deleted: false });
-        (self.consumers.len() - 1) as u32
+    /// A group has few consumers, so a scan is faster than a map.
+    #[inline]
+    pub(super) fn consumer(&self, name: &[u8]) -> Option<usize> {
+        self.consumers.iter().position(|consumer| *consumer.name == *name)
     }
 
-    pub(crate) fn consumers_alive(&self) -> usize {
-        self.consumers.iter().filter(|c| !c.deleted).count()
+    pub(super) fn add_consumer(&mut self, now: Nanos, name: &[u8]) -> usize {
+        self.consumers.push(Consumer { name: name.into(), pending: 0, seen: now });
+        self.consumers.len() - 1
     }
 
-    pub(crate) fn find(&self, id: EntryId) -> Result<usize, usize> {
-        match self.pending.back() {
-            None => Err(0),
-            Some(last) if last.id < id => Err(self.pending.len()),
-            _ => self.pending.binary_search_by(|p| p.id.cmp(&id)),
-        }
-    }
-
-    /// Notes that `consumer` got the entry now.
-    pub(crate) fn deliver(&mut self, id: EntryId, consumer: u32, now: Nanos) {
-        self.consumers[consumer as usize].pending += 1;
-        let pending = Pending { id, consumer, delivered_at: now, deliveries: 1 };
-        match self.find(id) {
-            // The group's position was set back: the entry changes hands.
-            Ok(place) => {
-                let old = self.pending[place].consumer;
-                self.consumers[old as usize].pending -= 1;
-                self.pending[place] = pending;
+    /// The consumer that is at work now; it is made if need be.
+    #[inline]
+    pub(super) fn active_consumer(&mut self, now: Nanos, name: &[u8]) -> usize {
+        match self.consumer(name) {
+            Some(index) => {
+                self.consumers[index].seen = now;
+                index
             }
-            Err(place) => self.pending.insert(place, pending),
+            None => self.add_consumer(now, name),
+        }
+    }
+
+    /// Removes a consumer and forgets what it had: nobody will get those entries again. Answers how
+    /// many those were.
+    pub(super) fn remove_consumer(&mut self, name: &[u8]) -> u64 {
+        let Some(index) = self.consumer(name) else { return 0 };
+        self.pending.retain(|row| row.consumer != index);
+        for row in &mut self.pending {
+            if row.consumer > index {
+                row.consumer -= 1;
+            }
+        }
+        self.consumers.remove(index).pending
+    }
+
+    /// Consumers as Redis lists them: by name.
+    pub(super) fn consumers_by_name(&self) -> Vec<&Consumer> {
+        let mut sorted: Vec<&Consumer> = self.consumers.iter().collect();
+        sorted.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        sorted
+    }
+
+    /// Place of the first pending entry at or after `id`.
+    #[inline]
+    pub(super) fn at_or_after(&self, id: EntryId) -> usize {
+        // Entries are mostly acknowledged in the order of their delivery.
+        match self.pending.front() {
+            Some(front) if front.id < id => self.pending.partition_point(|row| row.id < id),
+            _ => 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn find(&self, id: EntryId) -> Option<usize> {
+        let at = self.at_or_after(id);
+        self.pending.get(at).is_some_and(|row| row.id == id).then_some(at)
+    }
+
+    /// Hands an entry to a consumer for the first time, or anew after SETID went back.
+    #[inline]
+    pub(super) fn deliver(&mut self, now: Nanos, id: EntryId, consumer: usize) {
+        let row = Pending { id, delivered: now, deliveries: 1, consumer };
+        self.consumers[consumer].pending += 1;
+        if self.pending.back().is_none_or(|last| last.id < id) {
+            self.pending.push_back(row);
+            return;
+        }
+        let at = self.at_or_after(id);
+        match self.pending.get_mut(at) {
+            Some(there) if there.id == id => {
+                self.consumers[there.consumer].pending -= 1;
+                *there = row;
+            }
+            _ => self.pending.insert(at, row),
+        }
+    }
+
+    /// Removes the pending entry at this place.
+    #[inline]
+    pub(super) fn forget(&mut self, at: usize) {
+        let row = if at == 0 { self.pending.pop_front() } else { self.pending.remove(at) };
+        if let Some(row) = row {
+            self.consumers[row.consumer].pending -= 1;
         }
     }
 
     /// XACK of one entry.
-    pub(crate) fn acknowledge(&mut self, id: EntryId) -> bool {
-        let Ok(place) = self.find(id) else { return false };
-        if let Some(pending) = self.pending.remove(place) {
-            self.consumers[pending.consumer as usize].pending -= 1;
-        }
+    #[inline]
+    pub(super) fn acknowledge(&mut self, id: EntryId) -> bool {
+        let Some(at) = self.find(id) else { return false };
+        self.forget(at);
         true
     }
 
-    /// The entry changes hands and counts as delivered once more.
-    pub(crate) fn claim(&mut self, place: usize, consumer: u32, now: Nanos) {
-        let pending = &mut self.pending[place];
-        let old = std::mem::replace(&mut pending.consumer, consumer);
-        pending.delivered_at = now;
-        pending.deliveries += 1;
-        self.consumers[old as usize].pending -= 1;
-        self.consumers[consumer as usize].pending += 1;
+    /// Moves the pending entry at this place to another consumer.
+    pub(super) fn reassign(&mut self, at: usize, consumer: usize) {
+        let Some(row) = self.pending.get_mut(at) else { return };
+        self.consumers[row.consumer].pending -= 1;
+        self.consumers[consumer].pending += 1;
+        row.consumer = consumer;
     }
+}
 
-    /// DELCONSUMER: its pending entries are forgotten; answers how many.
-    pub(crate) fn delete_consumer(&mut self, name: &str) -> u64 {
-        let Some(place) = self.consumers.iter().position(|c| c.name == name && !c.deleted) else {
-            return 0;
-        };
-        self.pending.retain(|p| p.consumer as usize != place);
-        self.consumers[place].deleted = true;
-        std::mem::take(&mut self.consumers[place].pending)
+#[cfg(test)]
+impl Group {
+    /// Checks what the head of this file promises.
+    pub(super) fn assert_sound(&self) {
+        let rows: Vec<_> = self.pending.iter().collect();
+        assert!(rows.windows(2).all(|pair| pair[0].id < pair[1].id), "pending ids ascend");
+        for (index, consumer) in self.consumers.iter().enumerate() {
+            let counted = rows.iter().filter(|row| row.consumer == index).count() as u64;
+            assert_eq!(consumer.pending, counted, "count of a consumer");
+        }
+        assert!(rows.iter().all(|row| row.consumer < self.consumers.len()), "consumers exist");
     }
 }

@@ -1,200 +1,172 @@
-//! Keys, their values and their lives.
+//! Keys with their times to live.
+//!
+//! Invariant: an expired key is never seen. It is dropped when it is touched, and otherwise by a
+//! sweep of two keys for each new one, so that permits and locks nobody asks for again do not pile up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
 
 use super::stream::Stream;
+use super::value::{Hash, Text, Value};
 use super::zset::SortedSet;
-use crate::{BusError, Nanos, Record};
+use crate::{BusError, Nanos};
 
-/// The fields of a hash, in the order in which they came.
-pub(crate) type Hash = IndexMap<String, Vec<u8>, FxBuildHasher>;
-
-/// What a key holds.
-#[derive(Debug)]
-pub(crate) enum Value {
-    Text(Vec<u8>),
-    /// A string: the JSON of a record.
-    Json(Box<dyn Record>),
-    Hash(Hash),
-    /// A hash: the fields of a record.
-    Record(Box<dyn Record>),
-    List(VecDeque<Vec<u8>>),
-    Set(IndexSet<Vec<u8>, FxBuildHasher>),
-    Sorted(SortedSet),
-    Stream(Box<Stream>),
+/// A value and its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Slot {
+    pub(super) value: Value,
+    pub(super) deadline: Option<Nanos>,
 }
 
-impl Clone for Value {
-    fn clone(&self) -> Value {
-        match self {
-            Value::Text(text) => Value::Text(text.clone()),
-            Value::Json(record) => Value::Json(record.clone_record()),
-            Value::Hash(hash) => Value::Hash(hash.clone()),
-            Value::Record(record) => Value::Record(record.clone_record()),
-            Value::List(list) => Value::List(list.clone()),
-            Value::Set(set) => Value::Set(set.clone()),
-            Value::Sorted(set) => Value::Sorted(set.clone()),
-            Value::Stream(stream) => Value::Stream(stream.clone()),
-        }
+impl Slot {
+    fn is_expired(&self, now: Nanos) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
     }
 }
 
-/// A value and the time at which it is gone.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    pub(crate) value: Value,
-    pub(crate) expires: Nanos,
+/// All keys.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Keyspace {
+    #[serde(with = "indexmap::map::serde_seq")]
+    slots: IndexMap<Box<[u8]>, Slot, FxBuildHasher>,
+    /// Where the sweep goes on.
+    sweep: usize,
 }
 
-/// All keys. Dead ones are taken out when somebody looks.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Keyspace {
-    slots: IndexMap<Box<str>, Slot, FxBuildHasher>,
-    /// Where the next look for dead keys begins.
-    hand: usize,
+pub(super) fn wrong_type(key: &[u8]) -> BusError {
+    BusError::WrongType { key: String::from_utf8_lossy(key).into_owned() }
+}
+
+/// Two accessors for one type of value: of a key that is there, and of one that is made if need be.
+macro_rules! typed_access {
+    ($($find:ident $make:ident $variant:ident $kind:ty = $fresh:expr;)*) => {$(
+        pub(super) fn $find(
+            &mut self,
+            now: Nanos,
+            key: &[u8],
+        ) -> Result<Option<&mut $kind>, BusError> {
+            match self.live(now, key) {
+                None => Ok(None),
+                Some(Slot { value: Value::$variant(value), .. }) => Ok(Some(value)),
+                Some(_) => Err(wrong_type(key)),
+            }
+        }
+
+        pub(super) fn $make(&mut self, now: Nanos, key: &[u8]) -> Result<&mut $kind, BusError> {
+            let index = match self.index(now, key) {
+                Some(index) => index,
+                None => self.insert(now, key, Value::$variant($fresh), None),
+            };
+            match &mut self.slots[index].value {
+                Value::$variant(value) => Ok(value),
+                _ => Err(wrong_type(key)),
+            }
+        }
+    )*};
 }
 
 impl Keyspace {
-    /// The slot of a key that is alive.
-    pub(crate) fn get(&mut self, now: Nanos, key: &str) -> Option<&mut Slot> {
-        let place = self.slots.get_index_of(key)?;
-        if self.slots[place].expires <= now {
-            self.slots.swap_remove_index(place);
+    typed_access! {
+        text text_or_new Text Text = Text::Plain(Vec::new());
+        hash hash_or_new Hash Hash = Hash::default();
+        list list_or_new List VecDeque<Vec<u8>> = VecDeque::new();
+        set set_or_new Set BTreeSet<Vec<u8>> = BTreeSet::new();
+        sorted sorted_or_new Sorted SortedSet = SortedSet::default();
+        stream stream_or_new Stream Box<Stream> = Box::default();
+    }
+
+    #[inline]
+    fn index(&mut self, now: Nanos, key: &[u8]) -> Option<usize> {
+        let index = self.slots.get_index_of(key)?;
+        if self.slots[index].is_expired(now) {
+            self.slots.swap_remove_index(index);
             return None;
         }
-        Some(&mut self.slots[place])
+        Some(index)
     }
 
-    /// The slot of a key; a missing one is made by `make`.
-    pub(crate) fn get_or(
-        &mut self,
-        now: Nanos,
-        key: &str,
-        make: impl FnOnce() -> Value,
-    ) -> &mut Slot {
-        let place = match self.slots.get_index_of(key) {
-            Some(place) => {
-                if self.slots[place].expires <= now {
-                    self.slots[place] = Slot { value: make(), expires: Nanos::NEVER };
-                }
-                place
-            }
+    /// The key's slot, if it is there and not expired.
+    #[inline]
+    pub(super) fn live(&mut self, now: Nanos, key: &[u8]) -> Option<&mut Slot> {
+        let index = self.index(now, key)?;
+        Some(&mut self.slots[index])
+    }
+
+    /// Sets or replaces; answers its place.
+    fn insert(&mut self, now: Nanos, key: &[u8], value: Value, deadline: Option<Nanos>) -> usize {
+        self.sweep_two(now);
+        self.slots.insert_full(key.into(), Slot { value, deadline }).0
+    }
+
+    pub(super) fn put(&mut self, now: Nanos, key: &[u8], value: Value, deadline: Option<Nanos>) {
+        match self.live(now, key) {
+            Some(slot) => *slot = Slot { value, deadline },
             None => {
-                self.sweep(now);
-                let slot = Slot { value: make(), expires: Nanos::NEVER };
-                self.slots.insert_full(key.into(), slot).0
+                self.insert(now, key, value, deadline);
             }
-        };
-        &mut self.slots[place]
+        }
     }
 
-    /// Each new key pays with a look at two old ones, so that keys that nobody asks for again die too and
-    /// memory does not grow with the length of the run.
-    fn sweep(&mut self, now: Nanos) {
+    fn sweep_two(&mut self, now: Nanos) {
         for _ in 0..2 {
-            if self.hand >= self.slots.len() {
-                self.hand = 0;
+            if self.sweep >= self.slots.len() {
+                self.sweep = 0;
             }
-            match self.slots.get_index(self.hand) {
-                Some((_, slot)) if slot.expires <= now => {
-                    self.slots.swap_remove_index(self.hand);
+            match self.slots.get_index(self.sweep) {
+                Some((_, slot)) if slot.is_expired(now) => {
+                    self.slots.swap_remove_index(self.sweep);
                 }
-                _ => self.hand += 1,
+                _ => self.sweep += 1,
             }
         }
     }
 
-    pub(crate) fn put(&mut self, now: Nanos, key: &str, slot: Slot) {
-        match self.slots.get_mut(key) {
-            Some(old) => *old = slot,
-            None => {
-                self.sweep(now);
-                self.slots.insert(key.into(), slot);
-            }
+    pub(super) fn remove(&mut self, now: Nanos, key: &[u8]) -> bool {
+        let Some(index) = self.index(now, key) else { return false };
+        self.slots.swap_remove_index(index);
+        true
+    }
+
+    /// Drops the key of a collection that has become empty.
+    pub(super) fn drop_if_spent(&mut self, now: Nanos, key: &[u8]) {
+        if self.live(now, key).is_some_and(|slot| slot.value.is_spent()) {
+            self.remove(now, key);
         }
     }
 
-    pub(crate) fn remove(&mut self, now: Nanos, key: &str) -> bool {
-        self.get(now, key).is_some() && self.slots.swap_remove(key).is_some()
+    /// Sets the deadline of a key; one that has passed already removes it.
+    pub(super) fn set_deadline(&mut self, now: Nanos, key: &[u8], deadline: Nanos) -> bool {
+        let Some(slot) = self.live(now, key) else { return false };
+        slot.deadline = Some(deadline);
+        if deadline <= now {
+            self.remove(now, key);
+        }
+        true
     }
 
+    /// Keys that match, sorted.
+    pub(super) fn matching(&self, now: Nanos, pattern: &[u8]) -> Vec<&[u8]> {
+        let mut keys: Vec<&[u8]> = self
+            .slots
+            .iter()
+            .filter(|(key, slot)| !slot.is_expired(now) && super::glob::matches(pattern, key))
+            .map(|(key, _)| &**key)
+            .collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.sweep = 0;
+    }
+
+    /// How many slots are held, expired or not.
     #[cfg(test)]
-    pub(crate) fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.slots.len()
-    }
-
-    /// Keys that are alive, in no promised order.
-    pub(crate) fn alive(&self, now: Nanos) -> impl Iterator<Item = &str> {
-        self.slots.iter().filter(move |(_, slot)| slot.expires > now).map(|(key, _)| &**key)
-    }
-}
-
-pub(crate) fn wrong_type<T>(key: &str) -> Result<T, BusError> {
-    Err(BusError::WrongType { key: key.to_owned() })
-}
-
-/// The stream at `key`, if there is one.
-pub(crate) fn stream<'a>(
-    keys: &'a mut Keyspace,
-    now: Nanos,
-    key: &str,
-) -> Result<Option<&'a mut Stream>, BusError> {
-    match keys.get(now, key) {
-        None => Ok(None),
-        Some(Slot { value: Value::Stream(stream), .. }) => Ok(Some(stream)),
-        Some(_) => wrong_type(key),
-    }
-}
-
-/// The hash at `key`; a typed record becomes its fields first.
-pub(crate) fn hash<'a>(
-    keys: &'a mut Keyspace,
-    now: Nanos,
-    key: &str,
-) -> Result<Option<&'a mut Hash>, BusError> {
-    let Some(slot) = keys.get(now, key) else { return Ok(None) };
-    if let Value::Record(record) = &slot.value {
-        let mut fields = IndexMap::default();
-        record.for_each_field(&mut |name, text| {
-            fields.insert(name.to_owned(), text.as_bytes().to_vec());
-        });
-        slot.value = Value::Hash(fields);
-    }
-    match &mut slot.value {
-        Value::Hash(hash) => Ok(Some(hash)),
-        _ => wrong_type(key),
-    }
-}
-
-/// The hash at `key`; a missing one is made.
-pub(crate) fn hash_or_new<'a>(
-    keys: &'a mut Keyspace,
-    now: Nanos,
-    key: &str,
-) -> Result<&'a mut Hash, BusError> {
-    keys.get_or(now, key, || Value::Hash(IndexMap::default()));
-    match hash(keys, now, key)? {
-        Some(hash) => Ok(hash),
-        None => wrong_type(key),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_that_nobody_asks_for_again_die() {
-        let mut keys = Keyspace::default();
-        for second in 0..10_000 {
-            let now = Nanos::from_secs(second);
-            let slot =
-                Slot { value: Value::Text(Vec::new()), expires: now + Nanos::from_secs(100) };
-            keys.put(now, &format!("seen:{second}"), slot);
-        }
-        assert!(keys.held() < 400, "{} keys are held, 100 of them alive", keys.held());
     }
 }
