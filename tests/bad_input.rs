@@ -156,7 +156,7 @@ fn recorded_data_of_another_symbol_or_time_is_refused() {
     folder.file("a.toml", RECORDED.replace("BTCUSDT", "ETHUSDT"));
     run_refused(&folder, &data, &["a.toml", "ETHUSDT", "BTCUSDT"]);
     folder.file("a.toml", RECORDED.replace("2026-02", "2025-02"));
-    run_refused(&folder, &data, &["a.toml", "BTCUSDT"]);
+    run_refused(&folder, &data, &["a.toml", "BTCUSDT", "nothing of it", "change the range"]);
 }
 
 #[test]
