@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use datasets::catalogue::Catalogue;
+use datasets::catalogue::{Catalogue, Series};
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
 use datasets::{BarMode, Interval, Kind, SeriesId};
@@ -74,6 +74,21 @@ pub(crate) fn open(
     })
 }
 
+/// A run over a time of which nothing is recorded would pass without a single event.
+fn overlaps(id: &SeriesId, found: &Series, (from, to): (Nanos, Nanos)) -> Result<(), String> {
+    let time = |text: &str| {
+        let read = <engine::IsoTime as engine::FieldValue>::read_text(Some(text));
+        read.map(|time| time.0).map_err(|_| format!("{id}: {text:?} is no time"))
+    };
+    if time(&found.first)? < to && time(&found.last)? >= from {
+        return Ok(());
+    }
+    Err(format!(
+        "[market.recorded] {id} is recorded from {} to {}, nothing of it between {from} and {to}: change the range, or import more",
+        found.first, found.last
+    ))
+}
+
 fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<OpenMarket, String> {
     let (from, to) = recorded.range()?;
     let catalogue = Catalogue::open(data).map_err(|error| error.to_string())?;
@@ -109,6 +124,7 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
             // Market data may be finer than the order tick: the grid is as fine as the finest of them.
             if series.kind != Kind::FundingRate {
                 let found = catalogue.series(&series).map_err(|error| error.to_string())?;
+                overlaps(&series, &found, (from, to))?;
                 instrument.price_decimals = instrument.price_decimals.max(found.price_decimals);
                 instrument.qty_decimals = instrument.qty_decimals.max(found.qty_decimals);
             }

@@ -482,3 +482,78 @@ impl postcard::ser_flavors::Flavor for AppendTo<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    crate::record! {
+        /// Anything.
+        pub struct Sample {
+            /// Some text.
+            pub note: String = "note",
+        }
+    }
+
+    /// Keeps the blocks, each with the number of its first entry.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<(u64, Vec<u8>)>>>);
+
+    impl JournalSink for Kept {
+        fn block(&mut self, first_entry: u64, bytes: &[u8]) -> Result<(), JournalError> {
+            self.0.lock().expect("one thread").push((first_entry, bytes.to_vec()));
+            Ok(())
+        }
+        fn finish(&mut self, _footer: &JournalFooter) -> Result<(), JournalError> {
+            Ok(())
+        }
+    }
+
+    /// An entry with a record, when the block lacks `room` bytes to being full.
+    fn at_the_edge(room: usize, defined_before: bool, market: bool) {
+        let kept = Kept::default();
+        let mut journal = Journal::new(Box::new(kept.clone()));
+        let sample = Sample { note: "found".to_owned() };
+        let now = Nanos::from_secs(1);
+        let mut wanted = 1;
+        if defined_before {
+            journal.set_record(now, true, "first", &sample, None);
+            wanted += 1;
+        }
+        // Eleven bytes around the value: kind, time, key (5), life and the value's length (3).
+        journal.set(now, "fill", &[], None);
+        let fill = BLOCK_BYTES - room - journal.block.len() - 11;
+        journal.set(now, "fill", &vec![b'x'; fill], None);
+        assert_eq!(journal.block.len(), BLOCK_BYTES - room, "the test fills the block");
+        if market {
+            journal.market();
+        }
+        journal.set_record(now, false, "last", &sample, None);
+        let footer = journal.finish(now).expect("the sink takes all");
+
+        let mut entries = 0;
+        let mut found = 0;
+        for (first, block) in kept.0.lock().expect("one thread").iter() {
+            assert_eq!(*first, entries, "the block's first entry");
+            let mut decoder = Decoder::new(block, &[]);
+            while let Some(entry) = decoder.next_entry().expect("each block is read by itself") {
+                entries += 1;
+                found += usize::from(entry.text.contains("Sample { note=\"found\""));
+            }
+        }
+        assert_eq!((entries, found), (footer.entries, wanted), "room for {room} bytes");
+    }
+
+    #[test]
+    fn a_record_and_its_definition_share_a_block() {
+        for room in 0..64 {
+            for (defined_before, market) in
+                [(false, false), (false, true), (true, false), (true, true)]
+            {
+                at_the_edge(room, defined_before, market);
+            }
+        }
+    }
+}

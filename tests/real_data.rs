@@ -1,0 +1,88 @@
+//! The chain on recorded data: the sell-off of 5 and 6 February 2026, twice, in the build under test. It
+//! needs the developer's data beside the checkout and says so if that is absent.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::{Folder, text};
+
+const SCENARIO: &str = include_str!("../scenarios/crash_2026_02.toml");
+const SYMBOLS: [&str; 7] = ["ALGO", "AVAX", "DOT", "FIL", "LINK", "LTC", "NEAR"];
+
+/// The archives of the seven symbols, or nothing without the folder.
+fn archives() -> Option<Vec<PathBuf>> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/futures/um");
+    if !data.is_dir() {
+        println!("skipped: no market data in ../shared/data");
+        return None;
+    }
+    let of = |symbol: &&str| {
+        let name = format!("{symbol}USDT");
+        [
+            data.join(format!("monthly/klines/{name}/1m/{name}-1m-2026-02.zip")),
+            data.join(format!(
+                "range/fundingRate/{name}/{name}-fundingRate-2026-01-12_2026-03-20.zip"
+            )),
+        ]
+    };
+    Some(SYMBOLS.iter().flat_map(of).collect())
+}
+
+/// The scenario of the month, cut to its two worst days.
+fn two_days() -> String {
+    let month = ["2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"];
+    let days = ["2026-02-05T00:00:00Z", "2026-02-07T00:00:00Z"];
+    assert!(month.iter().all(|time| SCENARIO.contains(time)), "the scenario has another range");
+    let cut = SCENARIO.replace(month[0], days[0]).replace(month[1], days[1]);
+    assert!(cut.contains("at_least = 20"), "the scenario expects something else");
+    cut.replace("at_least = 20", "at_least = 5")
+}
+
+#[test]
+fn the_sell_off_is_traded_the_same_way_twice() {
+    let Some(archives) = archives() else { return };
+    let folder = Folder::new();
+    let mut arguments = vec!["data".into(), "import".into()];
+    arguments.extend(archives.iter().map(|path| path.as_os_str().to_owned()));
+    arguments.extend(["--into", "set", "--format", "json"].map(Into::into));
+    let report = folder.qsim(&arguments).expect_code(0).json();
+    assert_eq!(report["files"], 14, "{report}");
+    let bars = 7 * 28 * 1_440;
+    assert!(report["rows"].as_u64().is_some_and(|rows| rows > bars), "bars and rates: {report}");
+
+    folder.file("sell_off.toml", two_days());
+    let run = |more: &[&str]| {
+        let common = ["run", "sell_off.toml", "--data", "set", "--format", "json", "--verbose"];
+        folder.qsim(&[&common, more].concat()).expect_code(0)
+    };
+    let first = run(&["--journal", "journals"]);
+    let second = run(&[]);
+    let (line, again) = (first.json(), second.json());
+    assert_eq!((text(&line, "verdict"), text(&again, "verdict")), ("pass", "pass"));
+    assert_eq!(text(&line, "digest"), text(&again, "digest"));
+    assert_eq!(line["events"], again["events"]);
+    assert_eq!(line["virtual_seconds"].as_f64(), Some(172_800.0));
+
+    let figure = |name: &str| -> f64 {
+        let start = format!("sell_off: {name} = ");
+        let value = first.stderr.lines().find_map(|line| line.strip_prefix(&start));
+        let value = value.unwrap_or_else(|| panic!("no {name}: {}", first.stderr));
+        value.parse().expect("a number")
+    };
+    assert!(figure("entries") >= 5.0, "{}", figure("entries"));
+    assert!(figure("exits") >= 5.0, "{}", figure("exits"));
+    assert!(figure("exit_reasons") >= 2.0, "{}", figure("exit_reasons"));
+    assert!(figure("funding_payments") > 0.0, "recorded rates are paid");
+
+    // The journal needs the data, and it has to be the same data.
+    let replay = ["replay", "journals/sell_off-2026.journal", "--format", "json"];
+    let with_data = [&replay[..], &["--data", "set"]].concat();
+    let verdict = folder.qsim(&with_data).expect_code(0).json();
+    assert_eq!(verdict["digest"], line["digest"]);
+    let without = folder.qsim(&replay).expect_code(2);
+    assert_eq!(without.stdout, "");
+    assert!(without.stderr.contains("--data DIR"), "{}", without.stderr);
+}
