@@ -29,8 +29,7 @@ fn market_state(criterion: &mut Criterion) {
     });
     criterion.bench_function("market state, without a memory", |b| {
         b.iter(|| {
-            MarketStateEvaluator::default()
-                .evaluate(&closes[..MARKET_STATE_PRICES], &mut scratch)
+            MarketStateEvaluator::default().evaluate(&closes[..MARKET_STATE_PRICES], &mut scratch)
         });
     });
 }
