@@ -1,7 +1,54 @@
-//! Market state on its own.
+//! The whole chain over a month of seven symbols, and market state on its own.
+
+use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use scenarios::{NoProgress, RunOptions, Scenario};
 use strategies::{MARKET_STATE_PRICES, MarketStateEvaluator, MarketStateScratch};
+
+/// Archives of Binance's, beside the repository; without them the month is skipped.
+const ARCHIVES: &str = "../shared/data/futures/um/monthly/klines";
+const SYMBOLS: [&str; 7] =
+    ["ALGOUSDT", "AVAXUSDT", "DOTUSDT", "FILUSDT", "LINKUSDT", "LTCUSDT", "NEARUSDT"];
+
+/// February 2026, minute by minute, without market state.
+fn month(criterion: &mut Criterion) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(ARCHIVES);
+    let archive = |symbol| folder.join(format!("{symbol}/1m/{symbol}-1m-2026-02.zip"));
+    let archives: Vec<PathBuf> = SYMBOLS.into_iter().map(archive).collect();
+    if !archives.iter().all(|archive| archive.exists()) {
+        println!("no archives in {ARCHIVES}: the month is skipped");
+        return;
+    }
+    let data = tempfile::tempdir().expect("a folder");
+    let report = datasets::import::import(&archives, data.path(), &|_| ()).expect("an import");
+    assert_eq!(report.files, 7, "{:?}", report.refused);
+    let text = format!(
+        r#"
+        seed = 2026
+        [market.recorded]
+        symbols = {SYMBOLS:?}
+        bars = "1m"
+        from = "2026-02-01T00:00:00Z"
+        to = "2026-03-01T00:00:00Z"
+        [exchange]
+        funding_rate = "0.0001"
+        [pipeline.market_state]
+        enabled = false
+        "#
+    );
+    let mut scenario = Scenario::parse("bench", &text).expect("a scenario");
+    let options = RunOptions { data: Some(data.path().to_owned()), journals: None };
+    let mut group = criterion.benchmark_group("chain");
+    group.sample_size(10);
+    for (name, enabled) in [("without", false), ("with", true)] {
+        scenario.pipeline.market_state.enabled = enabled;
+        let run = || scenarios::run(&scenario, &options, &NoProgress).expect("a run");
+        println!("{name} market state: {} events", run().events);
+        group.bench_function(format!("a month of 7 symbols, {name} market state"), |b| b.iter(run));
+    }
+    group.finish();
+}
 
 /// A random walk of closes in ticks of a cent.
 fn closes(count: usize) -> Vec<f64> {
@@ -34,5 +81,5 @@ fn market_state(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, market_state);
+criterion_group!(benches, market_state, month);
 criterion_main!(benches);
