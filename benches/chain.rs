@@ -1,4 +1,5 @@
 //! The whole chain over a month of seven symbols, and market state on its own.
+#![allow(clippy::expect_used)] // A benchmark that cannot be set up has nothing to measure.
 
 use std::path::{Path, PathBuf};
 

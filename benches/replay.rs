@@ -1,5 +1,6 @@
 //! Replay and matching: trades to a maker that looks at each of them, and bars to a strategy that trades
 //! at each crossing of two moving averages. The market is made and imported before anything is timed.
+#![allow(clippy::expect_used)] // A benchmark that cannot be set up has nothing to measure.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -144,10 +144,26 @@ fn load(
             }
         }
     }
+    if arguments.journal.is_some() {
+        refuse_same_names(&loaded)?;
+    }
     for scenario in &mut loaded {
         scenario.seed = arguments.seed.unwrap_or(scenario.seed);
     }
     Ok((loaded, skipped))
+}
+
+/// Journals are named after their scenarios: two of one name would overwrite each other.
+fn refuse_same_names(loaded: &[Scenario]) -> Result<(), ScenarioError> {
+    let mut names: Vec<&str> = loaded.iter().map(|scenario| scenario.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err(ScenarioError::Build {
+            origin: pair[0].to_owned(),
+            problem: "two scenarios have this name, and their journals would overwrite each other: rename one".into(),
+        }),
+    }
 }
 
 fn bar(total: u64) -> ProgressBar {

@@ -21,11 +21,6 @@ const CHECKS: &[Step] = &[
         program: "cargo",
         arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
     },
-    Step {
-        name: "whole runs, optimised",
-        program: "cargo",
-        arguments: &["test", "--release", "--locked", "--package", "qsim", "--no-fail-fast"],
-    },
 ];
 
 fn main() -> ExitCode {

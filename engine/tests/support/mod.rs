@@ -1,5 +1,5 @@
 //! Parts for kernel tests: an exchange that answers nothing, a feed from a list, and small services.
-#![allow(dead_code, unused_imports, missing_docs)]
+#![allow(dead_code, unused_imports, missing_docs, clippy::expect_used)]
 
 use engine::*;
 
