@@ -1,5 +1,6 @@
 //! A crash of the executor at any instant around an order leads to no second order and loses no position
 //! (style: small worlds completely).
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 use engine::{
     Action, DigestOnly, EntryId, Instrument, Kernel, KernelConfig, Link, MemoryBus, Nanos, Outcome,

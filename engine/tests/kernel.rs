@@ -1,4 +1,5 @@
 //! The kernel: order, delivery, time, crash and restart, calls, and that a run repeats.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 mod support;
 

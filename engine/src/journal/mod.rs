@@ -499,7 +499,10 @@ mod tests {
 
     /// Keeps the blocks, each with the number of its first entry.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<(u64, Vec<u8>)>>>);
+    struct Kept(Arc<Mutex<Vec<Block>>>);
+
+    /// Number of its first entry, and its bytes.
+    type Block = (u64, Vec<u8>);
 
     impl JournalSink for Kept {
         fn block(&mut self, first_entry: u64, bytes: &[u8]) -> Result<(), JournalError> {
