@@ -1,5 +1,5 @@
-//! A crash of the executor at any instant around an order leads to no second order and loses no position
-//! (style: small worlds completely).
+//! What must hold of the chain whatever happens: no double order, no lost position, exits that nothing but
+//! the operator stops, nothing dropped without a reason.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 use engine::{
@@ -149,4 +149,80 @@ fn a_crash_of_the_executor_around_an_order_doubles_and_loses_nothing() {
             books_agree(&mut kernel, &instruments);
         }
     }
+}
+
+#[test]
+fn safe_mode_stops_opens_and_never_exits() {
+    let (mut kernel, instruments, start) = kernel();
+    let end = start + Nanos::from_secs(300 * 60);
+    // Until the first position is open; then safe mode, for the rest of the run.
+    let mut at = start;
+    while entries_if_any(&mut kernel) == 0 {
+        at += Nanos::from_secs(60);
+        kernel.run_until(at).expect("a run");
+        assert!(at < end, "nothing was opened");
+    }
+    let key = pipeline::names::SAFE_MODE;
+    kernel.bus_mut().set(at, key, b"1", engine::SetOptions::default()).expect("a key");
+    kernel.run_until(end).expect("a run");
+
+    let results = entries::<ApplyResult>(&mut kernel, "quantum:stream:apply.result");
+    let later = results.iter().filter(|(time, _)| *time > at);
+    let opened = later.clone().filter(|(_, r)| r.executed && !r.reduce_only.0).count();
+    let closed = later.clone().filter(|(_, r)| r.executed && r.reduce_only.0).count();
+    let blocked = later.filter(|(_, r)| r.error.as_deref() == Some("SAFE_MODE_ACTIVE"));
+    assert_eq!(opened, 0, "an open passed safe mode");
+    assert!(closed >= 1, "safe mode held an exit back");
+    assert!(blocked.clone().count() >= 1, "no open was there to be stopped");
+    assert!(blocked.clone().all(|(_, r)| !r.reduce_only.0));
+    books_agree(&mut kernel, &instruments);
+}
+
+fn entries_if_any(kernel: &mut Run) -> usize {
+    let now = kernel.now();
+    kernel.bus_mut().xlen(now, "quantum:stream:execution.result").expect("a stream") as usize
+}
+
+#[test]
+fn a_malformed_intent_is_a_dead_letter_and_a_repeated_one_no_second_order() {
+    let (mut baseline, _, start) = kernel();
+    baseline.run_until(start + Nanos::from_secs(300 * 60)).expect("a run");
+    let intents =
+        entries::<pipeline::records::TradeIntent>(&mut baseline, "quantum:stream:trade.intent");
+    let fills = entries::<ExecutionResult>(&mut baseline, "quantum:stream:execution.result");
+    let is_filled = |symbol| fills.iter().any(|(_, f)| f.symbol == symbol && !f.reduce_only.0);
+    let (time, intent) = intents
+        .iter()
+        .find(|(_, i)| is_filled(i.symbol) && i.reduce_only == Some(false))
+        .expect("an intent");
+
+    let (mut kernel, instruments, _) = kernel();
+    let stream = "quantum:stream:trade.intent".to_owned();
+    let envelope =
+        engine::Envelope::Contract { event_type: "trade.intent", source: "test", time: *time };
+    // The same intent again, as another entry, before and after the first one is through.
+    for after_ms in [0, 1, 5, 30, 400] {
+        let body = engine::Body::message(envelope, intent.clone());
+        let at = *time + Nanos::from_millis(after_ms);
+        kernel.at(at, Action::Publish { stream: stream.clone(), body });
+    }
+    let payload = r#"{"symbol":"BTCUSDT","action":"BUY","confidence":"high"}"#;
+    let body = engine::Body::fields(&[("event_type", "trade.intent"), ("payload", payload)]);
+    kernel.at(*time, Action::Publish { stream, body });
+    kernel.run_until(*time + Nanos::from_secs(30)).expect("a run");
+
+    let now = kernel.now();
+    let mut letters = Vec::new();
+    let bus = kernel.bus_mut();
+    bus.xrange(now, "quantum:dlq:trade.intent", EntryId::ZERO, EntryId::MAX, 9, &mut letters)
+        .expect("a stream");
+    assert_eq!(letters.len(), 1);
+    let fields = letters[0].body.as_ref().expect("a body").to_fields();
+    let reason = fields.get("dlq_reason").expect("a reason");
+    assert!(reason.contains("confidence") && reason.contains("not a finite number"), "{reason}");
+
+    let fills = entries::<ExecutionResult>(&mut kernel, "quantum:stream:execution.result");
+    let own = fills.iter().filter(|(at, f)| f.symbol == intent.symbol && *at >= *time).count();
+    assert_eq!(own, 1, "one decision, one order");
+    books_agree(&mut kernel, &instruments);
 }
