@@ -8,7 +8,13 @@ mod run;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
 use clap::{Parser, Subcommand, ValueEnum};
+
+/// Entries of the bus live long and die in order, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Runs a crypto-futures trading pipeline against a simulated Binance USDⓈ-M exchange, on virtual time.
 #[derive(Parser)]

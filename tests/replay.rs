@@ -118,7 +118,8 @@ fn a_cut_or_longer_file_is_refused() {
 #[test]
 fn another_format_is_refused() {
     let other = changed(|bytes| bytes[8..12].copy_from_slice(&77_u32.to_le_bytes()));
-    refused(&other, &["journal format 77", "this qsim reads format 1", "record it again"]);
+    let own = format!("this qsim reads format {}", engine::FORMAT_VERSION);
+    refused(&other, &["journal format 77", &own, "record it again"]);
 }
 
 #[test]

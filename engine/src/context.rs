@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::journal::kind;
 use crate::schedule::{Class, Due};
 use crate::{
-    Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, Instrument, Journal,
-    Link, Lookup, Malformed, NamedRng, Nanos, Record, Request, RequestId, ServiceId, SetOptions,
-    TimerKey, Trim, Ttl, TypedRecord,
+    Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, HashFields, Held,
+    Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, Record, Request, RequestId,
+    ServiceId, SetOptions, TimerKey, Trim, Ttl, TypedRecord,
 };
 
 use crate::schedule::Schedule;
@@ -351,17 +351,14 @@ impl Context<'_> {
     /// The hash at `key` as a record; `Ok(None)` when the key is absent. Fields that do not fit are an
     /// error in Redis' words, so that a reader fails loudly.
     pub fn record<R: TypedRecord>(&mut self, key: &str) -> Result<Option<Cow<'_, R>>, BusError> {
-        let now = self.core.now;
-        // Asked twice because a borrow that is given back on one path only is too long for the compiler.
-        let typed = self.core.bus.record(now, key)?.is_some_and(|r| r.as_any().is::<R>());
-        if typed {
-            let record = self.core.bus.record(now, key)?;
-            return Ok(record.and_then(|r| r.as_any().downcast_ref::<R>()).map(Cow::Borrowed));
-        }
-        let fields = self.core.bus.hgetall(now, key)?;
-        if fields.is_empty() {
-            return Ok(None);
-        }
+        let fields = match self.core.bus.record(self.core.now, key)? {
+            Held::Absent => return Ok(None),
+            Held::Record(record) => match record.as_any().downcast_ref::<R>() {
+                Some(record) => return Ok(Some(Cow::Borrowed(record))),
+                None => record_fields(record),
+            },
+            Held::Raw(fields) => fields,
+        };
         let get = |name: &str| {
             let (_, value) = fields.iter().find(|(n, _)| n == name)?;
             std::str::from_utf8(value).ok()
@@ -386,17 +383,16 @@ impl Context<'_> {
 
     /// The JSON string at `key` as a record; `Ok(None)` when the key is absent.
     pub fn json<R: TypedRecord>(&mut self, key: &str) -> Result<Option<Cow<'_, R>>, BusError> {
-        let now = self.core.now;
-        let typed = self.core.bus.json_record(now, key)?.is_some_and(|r| r.as_any().is::<R>());
-        if typed {
-            let record = self.core.bus.json_record(now, key)?;
-            return Ok(record.and_then(|r| r.as_any().downcast_ref::<R>()).map(Cow::Borrowed));
-        }
-        let Some(text) = self.core.bus.get(now, key)? else {
-            return Ok(None);
+        let json = match self.core.bus.json_record(self.core.now, key)? {
+            Held::Absent => return Ok(None),
+            Held::Record(record) => match record.as_any().downcast_ref::<R>() {
+                Some(record) => return Ok(Some(Cow::Borrowed(record))),
+                None => record.to_json(),
+            },
+            Held::Raw(text) => {
+                serde_json::from_slice(&text).map_err(|e| BusError::Other(format!("{key}: {e}")))?
+            }
         };
-        let json =
-            serde_json::from_slice(&text).map_err(|e| BusError::Other(format!("{key}: {e}")))?;
         let read = R::from_json(&json).map_err(|m| BusError::Other(format!("{key}: {m}")))?;
         Ok(Some(Cow::Owned(read)))
     }
@@ -457,4 +453,12 @@ impl Context<'_> {
         )?;
         Ok(out)
     }
+}
+
+fn record_fields(record: &dyn Record) -> HashFields {
+    let mut fields = HashFields::new();
+    record.for_each_field(&mut |name, text| {
+        fields.push((name.to_owned(), text.as_bytes().to_vec()));
+    });
+    fields
 }

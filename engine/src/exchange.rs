@@ -1,6 +1,8 @@
 //! The exchange port: requests out, events back. `sim-exchange` answers from its books, `live` from
 //! Binance; services cannot tell them apart. Names are Binance's.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -302,8 +304,9 @@ pub struct SymbolInfo {
 pub enum Answer {
     /// To NewOrder, CancelOrder and QueryOrder.
     Order(Box<OrderState>),
-    /// To PositionRisk: one row for each symbol, in their order.
-    PositionRisk(Vec<PositionRisk>),
+    /// To PositionRisk: one row for each symbol, in their order. Shared, because it is asked for far more
+    /// often than it changes.
+    PositionRisk(Arc<[PositionRisk]>),
     /// To Account.
     Account(AccountBalance),
     /// To ExchangeInfo.

@@ -11,6 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::decimal_serde::Packed;
+use crate::journal::varint;
 use crate::{Nanos, Symbol};
 
 /// Why an entry or key could not be read as the record that it should be.
@@ -44,7 +46,7 @@ pub mod tag {
 #[inline]
 pub fn encode_text(text: &str, out: &mut Vec<u8>) {
     out.push(tag::TEXT);
-    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    varint(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
 }
 
@@ -52,6 +54,19 @@ pub fn encode_text(text: &str, out: &mut Vec<u8>) {
 fn encode_tagged<const N: usize>(tag: u8, bytes: [u8; N], out: &mut Vec<u8>) {
     out.push(tag);
     out.extend_from_slice(&bytes);
+}
+
+#[inline]
+fn encode_unsigned(number: u64, out: &mut Vec<u8>) {
+    out.push(tag::U64);
+    varint(out, number);
+}
+
+/// Zigzag: the sign goes into the lowest bit, so that small numbers of either sign are short.
+#[inline]
+fn encode_signed(number: i64, out: &mut Vec<u8>) {
+    out.push(tag::I64);
+    varint(out, ((number << 1) ^ (number >> 63)) as u64);
 }
 
 /// One value of a record: how it is written as text, JSON and journal bytes.
@@ -306,7 +321,7 @@ impl FieldValue for f64 {
 }
 
 macro_rules! integer_field {
-    ($($kind:ty => $tag:ident as $wide:ty),*) => {$(
+    ($($kind:ty => $encode:ident as $wide:ty),*) => {$(
         impl FieldValue for $kind {
             fn write_text(&self, out: &mut String) -> bool {
                 use fmt::Write as _;
@@ -321,12 +336,12 @@ macro_rules! integer_field {
             }
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
-                encode_tagged(tag::$tag, <$wide>::from(*self).to_le_bytes(), out);
+                $encode(<$wide>::from(*self), out);
             }
         }
     )*};
 }
-integer_field!(i64 => I64 as i64, u64 => U64 as u64, u32 => U64 as u64);
+integer_field!(i64 => encode_signed as i64, u64 => encode_unsigned as u64, u32 => encode_unsigned as u64);
 
 impl FieldValue for bool {
     fn write_text(&self, out: &mut String) -> bool {
@@ -390,7 +405,8 @@ impl FieldValue for rust_decimal::Decimal {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_tagged(tag::DECIMAL, self.serialize(), out);
+        out.push(tag::DECIMAL);
+        Packed::new(self).append(out);
     }
 }
 
@@ -441,7 +457,8 @@ impl FieldValue for Symbol {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_text(self.as_str(), out);
+        out.push(tag::TEXT);
+        self.append(out);
     }
 }
 

@@ -20,6 +20,11 @@ pub enum Class {
     Timer,
 }
 
+impl Class {
+    const ALL: [Class; 5] =
+        [Class::Action, Class::Market, Class::Exchange, Class::Delivery, Class::Timer];
+}
+
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -44,23 +49,26 @@ pub(crate) enum Due {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) time: Nanos,
-    pub(crate) class: Class,
-    pub(crate) sequence: u64,
+    /// Class above, sequence number below: one comparison instead of two.
+    rank: u64,
     /// The service has already thought about it.
     pub(crate) thought: bool,
     pub(crate) due: Due,
 }
 
+/// Sequence numbers stay below this; a run of 10 million a second reaches it after 228 years.
+const CLASS_SHIFT: u32 = 56;
+
 impl Item {
-    fn key(&self) -> (Nanos, Class, u64) {
-        (self.time, self.class, self.sequence)
+    pub(crate) fn class(&self) -> Class {
+        Class::ALL[(self.rank >> CLASS_SHIFT) as usize]
     }
 }
 
 impl Ord for Item {
     /// Reversed, because the heap gives the greatest first.
     fn cmp(&self, other: &Item) -> Ordering {
-        other.key().cmp(&self.key())
+        (other.time, other.rank).cmp(&(self.time, self.rank))
     }
 }
 
@@ -91,13 +99,14 @@ impl Schedule {
 
     pub(crate) fn push_item(&mut self, time: Nanos, class: Class, thought: bool, due: Due) {
         self.sequence += 1;
-        self.heap.push(Item { time, class, sequence: self.sequence, thought, due });
+        let rank = (class as u64) << CLASS_SHIFT | self.sequence;
+        self.heap.push(Item { time, rank, thought, due });
     }
 
     #[inline]
     pub(crate) fn horizon(&self) -> Horizon {
         match self.heap.peek() {
-            Some(item) => Horizon { time: item.time, class: item.class },
+            Some(item) => Horizon { time: item.time, class: item.class() },
             None => Horizon { time: Nanos::NEVER, class: Class::Timer },
         }
     }

@@ -36,10 +36,20 @@ impl Symbol {
         Ok(symbol)
     }
 
+    /// Appends the name behind its length.
+    #[inline]
+    pub(crate) fn append(&self, out: &mut Vec<u8>) {
+        out.push(self.length);
+        let end = out.len() + usize::from(self.length);
+        // A copy of fixed size is a few instructions; one of this length is a call.
+        out.extend_from_slice(&self.text);
+        out.truncate(end);
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         // The constructor lets nothing but ASCII in.
-        std::str::from_utf8(&self.text[..self.length as usize]).unwrap_or_default()
+        std::str::from_utf8(&self.text[..usize::from(self.length)]).unwrap_or_default()
     }
 }
 

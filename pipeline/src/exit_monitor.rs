@@ -34,6 +34,8 @@ pub struct ExitMonitor {
 struct Watched {
     stops: Stops,
     watch: ExitWatch,
+    /// The mark price at which the last look found nothing to do.
+    quiet_at: Option<Decimal>,
 }
 
 fn watch_of(stops: &Stops) -> ExitWatch {
@@ -62,7 +64,11 @@ impl ExitMonitor {
         for (key, slot) in self.stop_keys.iter().zip(&mut self.watched) {
             match ctx.record::<Stops>(key) {
                 Ok(Some(stops)) => {
-                    *slot = Some(Watched { watch: watch_of(&stops), stops: stops.into_owned() });
+                    *slot = Some(Watched {
+                        watch: watch_of(&stops),
+                        stops: stops.into_owned(),
+                        quiet_at: None,
+                    });
                 }
                 Ok(None) => {}
                 Err(_) => ctx.count("stops_unreadable", 1),
@@ -122,7 +128,7 @@ impl ExitMonitor {
             exit_attempts: 0,
         };
         self.save(place, &stops, ctx);
-        self.watched[place] = Some(Watched { stops, watch });
+        self.watched[place] = Some(Watched { stops, watch, quiet_at: None });
         ctx.count("positions_tracked", 1);
     }
 
@@ -170,7 +176,11 @@ impl ExitMonitor {
             }
         };
         let retry = Nanos::from_secs(self.settings.retry_s);
-        let Some(Watched { stops, watch }) = &mut self.watched[place] else { return };
+        let Some(Watched { stops, watch, quiet_at }) = &mut self.watched[place] else { return };
+        // Marks move less often than this looks.
+        if *quiet_at == Some(price) {
+            return;
+        }
         let best = watch.best;
         let found = watch.check(grid::float(price));
         let moved = watch.best != best;
@@ -184,6 +194,7 @@ impl ExitMonitor {
             strategies::ExitReason::TrailingStop => ExitReason::TrailingStop,
         }));
         let due = stops.exit_asked_at.is_none_or(|asked| now - asked.0 >= retry);
+        *quiet_at = reason.is_none().then_some(price);
         let Some(reason) = reason.filter(|_| due) else {
             if moved {
                 let stops = stops.clone();

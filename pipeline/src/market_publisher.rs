@@ -3,8 +3,6 @@
 //! A trade of the tape is a tick. Bar data has no tape: the points inside a bar are the exchange's
 //! assumption about its path and no signal, so that a bar gives one tick, its close.
 
-use std::fmt::Write as _;
-
 use engine::{
     Context, Envelope, EpochMillis, EpochSeconds, Input, MarketData, MarketEvent, MarketWants,
     Nanos, PriceTicks, QtyLots, Service, Wiring,
@@ -77,18 +75,22 @@ impl MarketPublisher {
             is_closed: true,
             timestamp: EpochSeconds(event.time),
         };
-        self.text.clear();
-        // Writing into a String cannot fail.
-        let _ = write!(
-            self.text,
-            "{{\"t\":{},\"o\":{},\"h\":{},\"l\":{},\"c\":{},\"v\":{}}}",
-            open_time.millis(),
-            kline.open,
-            kline.high,
-            kline.low,
-            kline.close,
-            kline.volume
-        );
+        let text = &mut self.text;
+        text.clear();
+        text.push_str("{\"t\":");
+        grid::append(text, open_time.millis(), 0);
+        for (name, ticks) in [
+            (",\"o\":", bar.open),
+            (",\"h\":", bar.high),
+            (",\"l\":", bar.low),
+            (",\"c\":", bar.close),
+        ] {
+            text.push_str(name);
+            grid::append(text, ticks.0, instrument.price_decimals);
+        }
+        text.push_str(",\"v\":");
+        grid::append(text, bar.volume.0, instrument.qty_decimals);
+        text.push('}');
         if bar.interval_ms == 60_000
             && let Some(key) = self.candle_keys.get(place)
             && ctx.lpush_keep(key, &self.text, CANDLES).is_err()

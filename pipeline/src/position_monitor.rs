@@ -141,22 +141,24 @@ impl PositionMonitor {
             if book.amount == 0 {
                 continue;
             }
-            let book = book.into_owned();
-            let snapshot =
-                ctx.record::<PositionSnapshot>(&self.snapshot_keys[place]).ok().flatten();
-            let seen = snapshot
-                .map(|s| (s.mark_price, (s.position_amt * s.mark_price).abs(), s.unrealized_pnl));
-            let update = PositionUpdate {
+            let mut update = PositionUpdate {
                 symbol: book.symbol,
                 side: PositionSide::of(book.amount),
                 entry_price: book.avg_entry,
-                current_price: seen.map(|(price, _, _)| price),
-                size_usd: seen.map(|(_, size, _)| size),
-                unrealized_pnl: seen.map(|(_, _, pnl)| pnl),
+                current_price: None,
+                size_usd: None,
+                unrealized_pnl: None,
                 realized_pnl: book.realized_pnl,
                 correlation_id: book.correlation_id,
                 timestamp: IsoTime(now),
             };
+            let snapshot =
+                ctx.record::<PositionSnapshot>(&self.snapshot_keys[place]).ok().flatten();
+            if let Some(seen) = snapshot {
+                update.current_price = Some(seen.mark_price);
+                update.size_usd = Some((seen.position_amt * seen.mark_price).abs());
+                update.unrealized_pnl = Some(seen.unrealized_pnl);
+            }
             let envelope = Envelope::Contract {
                 event_type: POSITION_UPDATE.event,
                 source: "position-monitor",

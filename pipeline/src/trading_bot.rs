@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
     Body, CallId, Context, Envelope, Input, IsoTime, MarketData, MarketEvent, MarketWants, Nanos,
-    Reply, Service, Symbol, TimerKey, Wiring,
+    PriceTicks, Reply, Service, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ struct Hour {
 struct Day {
     hours: VecDeque<Hour>,
     last: f64,
+    /// `last` on the symbol's grid.
+    last_ticks: PriceTicks,
 }
 
 impl Day {
@@ -97,6 +99,7 @@ impl TradingBot {
         };
         let price = |price| instrument.price_f64(price);
         day.push(event.time, price(bar.high), price(bar.low), price(bar.close));
+        day.last_ticks = bar.close;
     }
 
     fn ask_all(&mut self, ctx: &mut Context<'_>) {
@@ -112,7 +115,7 @@ impl TradingBot {
             }
             let request = SignalRequest {
                 symbol: self.symbols[place],
-                price: grid::decimal(self.days[place].last),
+                price: Some(grid::price(&ctx.instruments()[place], self.days[place].last_ticks)),
                 volume: None,
                 timeframe: "1m".into(),
             };

@@ -14,9 +14,9 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::account::cut8;
-use crate::exchange::{PRICE_MAX, SimExchange};
+use crate::exchange::{PRICE_MAX, SimExchange, SymbolState};
 use crate::ledger::{IncomeType, LedgerAccount};
-use crate::margin::{LiquidationTerms, SymbolMargin, maintenance, symbol_margin};
+use crate::margin::{LiquidationTerms, SymbolMargin, maintenance, requirement, symbol_margin};
 use crate::matching::Against;
 
 impl SimExchange {
@@ -28,34 +28,45 @@ impl SimExchange {
         self.symbols.iter().any(|s| s.position.qty != 0)
     }
 
-    fn margin_of(&self, symbol: usize) -> SymbolMargin {
+    pub(crate) fn margin_of(&self, symbol: usize) -> SymbolMargin {
         let state = &self.symbols[symbol];
-        if state.position.qty == 0 && state.book.len() == 0 {
+        if state.position.qty == 0 {
             return SymbolMargin::default();
         }
-        let mark = self.mark_or_zero(symbol);
-        symbol_margin(&state.rules, &state.position, &state.book, mark, state.leverage)
+        symbol_margin(&state.rules, &state.position, self.mark_or_zero(symbol))
+    }
+
+    /// Initial margin of all positions and open orders.
+    pub(crate) fn initial_margin(&self) -> Decimal {
+        let of = |(symbol, state): (usize, &SymbolState)| {
+            if state.position.qty == 0 && state.book.len() == 0 {
+                return Decimal::ZERO;
+            }
+            let signed = state.rules.notional(self.mark_or_zero(symbol), state.position.qty);
+            let book = &state.book;
+            requirement(signed, book.bids_notional, book.asks_notional, state.leverage)
+        };
+        self.symbols.iter().enumerate().map(of).sum()
     }
 
     pub(crate) fn account_margin(&self) -> SymbolMargin {
         let mut sums = SymbolMargin::default();
-        for symbol in 0..self.symbols.len() {
-            let margin = self.margin_of(symbol);
-            sums.unrealized += margin.unrealized;
-            sums.maintenance += margin.maintenance;
-            sums.requirement += margin.requirement;
-        }
+        (0..self.symbols.len()).for_each(|symbol| sums.add(self.margin_of(symbol)));
         sums
     }
 
-    /// Cross liquidation price of a position by Binance's formula; zero where there is none. `all` are the
-    /// sums of the account.
-    pub(crate) fn liquidation_price(&self, symbol: usize, all: SymbolMargin) -> Decimal {
+    /// Cross liquidation price of a position by Binance's formula; zero where there is none. `own` is the
+    /// symbol's margin, `all` are the sums of the account.
+    pub(crate) fn liquidation_price(
+        &self,
+        symbol: usize,
+        own: SymbolMargin,
+        all: SymbolMargin,
+    ) -> Decimal {
         let state = &self.symbols[symbol];
         if state.position.qty == 0 {
             return Decimal::ZERO;
         }
-        let own = self.margin_of(symbol);
         let others = all.unrealized - own.unrealized - (all.maintenance - own.maintenance);
         let terms = LiquidationTerms {
             collateral: self.wallet_balance() + others,

@@ -4,7 +4,6 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Position;
-use crate::book::Book;
 use crate::symbol_rules::GridRules;
 
 /// What one symbol adds to the account.
@@ -12,8 +11,19 @@ use crate::symbol_rules::GridRules;
 pub(crate) struct SymbolMargin {
     pub(crate) unrealized: Decimal,
     pub(crate) maintenance: Decimal,
-    /// Initial margin of position and open orders.
-    pub(crate) requirement: Decimal,
+}
+
+impl SymbolMargin {
+    pub(crate) fn add(&mut self, other: SymbolMargin) {
+        self.unrealized += other.unrealized;
+        self.maintenance += other.maintenance;
+    }
+
+    pub(crate) fn sum(margins: &[SymbolMargin]) -> SymbolMargin {
+        let mut sums = SymbolMargin::default();
+        margins.iter().for_each(|margin| sums.add(*margin));
+        sums
+    }
 }
 
 /// Maintenance margin `N × MMR - cum` of a notional, exact.
@@ -35,18 +45,11 @@ pub(crate) fn requirement(
     (position + bids).abs().max((position - asks).abs()) / Decimal::from(leverage)
 }
 
-pub(crate) fn symbol_margin(
-    rules: &GridRules,
-    position: &Position,
-    book: &Book,
-    mark: i64,
-    leverage: u32,
-) -> SymbolMargin {
-    let signed = rules.notional(mark, position.qty);
+pub(crate) fn symbol_margin(rules: &GridRules, position: &Position, mark: i64) -> SymbolMargin {
+    let worth = rules.notional(mark, position.qty.abs());
     SymbolMargin {
         unrealized: position.unrealized(rules, mark),
-        maintenance: maintenance(rules, signed.abs()),
-        requirement: requirement(signed, book.bids_notional, book.asks_notional, leverage),
+        maintenance: maintenance(rules, worth),
     }
 }
 
@@ -64,29 +67,43 @@ pub(crate) struct LiquidationTerms {
 }
 
 impl LiquidationTerms {
+    /// `WB - TMM1 + UPNL1 + cum - side·q·EP`, the formula's upper part for one tier.
+    fn over(&self, cum: Decimal) -> Decimal {
+        self.collateral + cum - self.side * self.cost
+    }
+
     /// `(WB - TMM1 + UPNL1 + cum - side·q·EP) / (q·MMR - side·q)` for one tier.
     pub(crate) fn price(&self, mmr: Decimal, cum: Decimal) -> Decimal {
-        let over = self.collateral + cum - self.side * self.cost;
-        let under = self.qty * mmr - self.side * self.qty;
-        over.checked_div(under).unwrap_or(Decimal::ZERO)
+        let under = self.qty * (mmr - self.side);
+        self.over(cum).checked_div(under).unwrap_or(Decimal::ZERO)
     }
 
     /// The price in the tier in which it lies itself; zero where there is none.
+    ///
+    /// The tier is found without a division: its notional is `over / (MMR - side)`, and for a long
+    /// position that divisor is below zero, for a short one above.
     pub(crate) fn price_in(&self, rules: &GridRules) -> Decimal {
-        for bracket in &rules.rules.brackets {
-            let price = self.price(bracket.mmr, bracket.cum);
-            let notional = price * self.qty;
-            if bracket.floor < notional && notional <= bracket.cap {
-                return price.max(Decimal::ZERO);
+        let brackets = &rules.rules.brackets;
+        let long = self.side.is_sign_positive();
+        let Some((first, last)) = brackets.first().zip(brackets.last()) else {
+            return Decimal::ZERO;
+        };
+        // `cum` only grows, so what covers a long position in the first tier covers it in all.
+        if long && self.over(first.cum) >= Decimal::ZERO {
+            return Decimal::ZERO;
+        }
+        for bracket in brackets {
+            let over = self.over(bracket.cum);
+            let divisor = bracket.mmr - self.side;
+            let (floor, cap) = (bracket.floor * divisor, bracket.cap * divisor);
+            let inside =
+                if long { floor > over && over >= cap } else { floor < over && over <= cap };
+            if inside {
+                return self.price(bracket.mmr, bracket.cum).max(Decimal::ZERO);
             }
         }
         // Beyond the last cap its tier goes on; below the first floor the price is not above zero.
-        match rules.rules.brackets.last() {
-            Some(last) => {
-                let price = self.price(last.mmr, last.cum);
-                if price * self.qty > last.cap { price } else { Decimal::ZERO }
-            }
-            None => Decimal::ZERO,
-        }
+        let price = self.price(last.mmr, last.cum);
+        if price * self.qty > last.cap { price } else { Decimal::ZERO }
     }
 }

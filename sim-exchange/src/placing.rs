@@ -252,13 +252,14 @@ impl SimExchange {
         use crate::account::cut8;
         let sums = self.account_margin();
         let wallet = self.wallet_balance();
-        let free = wallet + sums.unrealized - sums.requirement;
+        let initial = self.initial_margin();
+        let free = wallet + sums.unrealized - initial;
         AccountBalance {
             wallet_balance: wallet,
             unrealized_profit: cut8(sums.unrealized),
             margin_balance: cut8(wallet + sums.unrealized),
             available_balance: cut8(free.max(Decimal::ZERO)),
-            initial_margin: cut8(sums.requirement),
+            initial_margin: cut8(initial),
             maint_margin: cut8(sums.maintenance),
         }
     }

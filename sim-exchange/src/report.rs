@@ -1,5 +1,7 @@
 //! What the exchange tells about itself: assumptions, warnings, totals, and the proof of conservation.
 
+use std::sync::Arc;
+
 use engine::{PositionRisk, PriceTicks, QtyLots, Symbol, SymbolIndex};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -54,7 +56,8 @@ pub struct ExchangeReport {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeptRisks {
     wallet: Decimal,
-    rows: Vec<PositionRisk>,
+    rows: Arc<[PositionRisk]>,
+    margins: Vec<SymbolMargin>,
 }
 
 impl SimExchange {
@@ -151,16 +154,18 @@ impl SimExchange {
 
     /// All positions as `positionRisk` shows them. Rows are asked for far more often than they change, so
     /// the last answer is kept while wallet, marks, positions and leverages are what they were.
-    pub(crate) fn position_risks(&mut self) -> Vec<PositionRisk> {
+    pub(crate) fn position_risks(&mut self) -> Arc<[PositionRisk]> {
         let wallet = self.wallet_balance();
         let mut kept = std::mem::take(&mut self.risks);
         if kept.wallet != wallet || !self.rows_hold(&kept.rows) {
-            let account = self.account_margin();
             kept.wallet = wallet;
-            kept.rows.clear();
-            kept.rows.extend((0..self.symbols.len()).map(|symbol| self.risk_row(symbol, account)));
+            kept.margins.clear();
+            kept.margins.extend((0..self.symbols.len()).map(|symbol| self.margin_of(symbol)));
+            let account = SymbolMargin::sum(&kept.margins);
+            let rows = kept.margins.iter().enumerate();
+            kept.rows = rows.map(|(symbol, own)| self.risk_row(symbol, *own, account)).collect();
         }
-        let rows = kept.rows.clone();
+        let rows = Arc::clone(&kept.rows);
         self.risks = kept;
         rows
     }
@@ -177,10 +182,10 @@ impl SimExchange {
 
     /// A position as `positionRisk` shows it.
     pub(crate) fn position_risk(&self, symbol: usize) -> PositionRisk {
-        self.risk_row(symbol, self.account_margin())
+        self.risk_row(symbol, self.margin_of(symbol), self.account_margin())
     }
 
-    fn risk_row(&self, symbol: usize, account: SymbolMargin) -> PositionRisk {
+    fn risk_row(&self, symbol: usize, own: SymbolMargin, account: SymbolMargin) -> PositionRisk {
         let state = &self.symbols[symbol];
         let mark = self.mark_or_zero(symbol);
         PositionRisk {
@@ -188,8 +193,8 @@ impl SimExchange {
             position_amt: QtyLots(state.position.qty),
             entry_price: state.position.entry_price(&state.rules),
             mark_price: PriceTicks(mark),
-            unrealized_profit: cut8(state.position.unrealized(&state.rules, mark)),
-            liquidation_price: self.liquidation_price(symbol, account),
+            unrealized_profit: cut8(own.unrealized),
+            liquidation_price: self.liquidation_price(symbol, own, account),
             leverage: state.leverage,
             update_time: state.position.update_time,
         }

@@ -403,6 +403,10 @@ impl GridRules {
     /// The tier of a notional: `floor < notional <= cap`; above the last cap the last one holds.
     pub(crate) fn bracket(&self, notional: Decimal) -> &Bracket {
         let tiers = &self.rules.brackets;
+        // Nearly all positions lie in the first one.
+        if notional <= tiers[0].cap {
+            return &tiers[0];
+        }
         let at = tiers.partition_point(|t| t.cap < notional);
         &tiers[at.min(tiers.len() - 1)]
     }

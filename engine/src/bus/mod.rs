@@ -119,6 +119,30 @@ pub struct GroupInfo {
     pub lag: Option<u64>,
 }
 
+/// The fields of a hash: names as text, values as bytes.
+pub type HashFields = Vec<(String, Vec<u8>)>;
+
+/// What a key holds that records are kept under.
+#[derive(Debug)]
+pub enum Held<'a, Raw> {
+    /// No such key.
+    Absent,
+    /// A record, as it was put there.
+    Record(&'a dyn Record),
+    /// Something that a raw write left there.
+    Raw(Raw),
+}
+
+impl<'a, Raw> Held<'a, Raw> {
+    /// The record, if it is one.
+    pub fn record(self) -> Option<&'a dyn Record> {
+        match self {
+            Held::Record(record) => Some(record),
+            Held::Absent | Held::Raw(_) => None,
+        }
+    }
+}
+
 /// What TTL answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ttl {
@@ -315,11 +339,11 @@ pub trait Bus: Send {
         record: &dyn Record,
         life: Option<Nanos>,
     ) -> Result<(), BusError>;
-    /// The record that `set_record` put at `key`, when it is still one (no raw write changed it).
-    /// `Ok(None)` for an absent key and for a hash that is not typed: then read its fields by `hgetall`.
-    fn record(&mut self, now: Nanos, key: &str) -> Result<Option<&dyn Record>, BusError>;
+    /// The hash at `key`: the record that `set_record` put there while no raw write has changed it, else
+    /// its fields in the order of insertion.
+    fn record(&mut self, now: Nanos, key: &str) -> Result<Held<'_, HashFields>, BusError>;
     /// HGETALL, in the order of insertion.
-    fn hgetall(&mut self, now: Nanos, key: &str) -> Result<Vec<(String, Vec<u8>)>, BusError>;
+    fn hgetall(&mut self, now: Nanos, key: &str) -> Result<HashFields, BusError>;
     /// SET of the record's JSON text; `false` when the condition did not hold.
     fn set_json(
         &mut self,
@@ -328,6 +352,6 @@ pub trait Bus: Send {
         record: &dyn Record,
         options: SetOptions,
     ) -> Result<bool, BusError>;
-    /// The record that `set_json` put at `key`, as [`Bus::record`].
-    fn json_record(&mut self, now: Nanos, key: &str) -> Result<Option<&dyn Record>, BusError>;
+    /// The string at `key`: the record that `set_json` put there, else its bytes.
+    fn json_record(&mut self, now: Nanos, key: &str) -> Result<Held<'_, Vec<u8>>, BusError>;
 }

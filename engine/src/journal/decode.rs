@@ -84,6 +84,11 @@ impl<'a> Decoder<'a> {
                 )
             }
             kind::EXCHANGE => format!("from the exchange: {:?}", self.packed::<ExchangeEvent>()?),
+            kind::POSITION_RISK => {
+                let (to, request) = (self.service()?, self.varint()?);
+                let rows = self.packed::<Vec<crate::PositionRisk>>()?;
+                format!("from the exchange: answer to request {request} of {to}: {rows:?}")
+            }
             kind::CALL => format!("call {1} reaches {0}", self.service()?, self.varint()?),
             kind::REPLY => {
                 let (service, id) = (self.service()?, self.varint()?);
@@ -185,17 +190,25 @@ impl<'a> Decoder<'a> {
         Ok(match self.byte()? {
             tag::ABSENT => String::new(),
             tag::F64 => f64::from_bits(u64::from_le_bytes(self.array()?)).to_string(),
-            tag::I64 => i64::from_le_bytes(self.array()?).to_string(),
-            tag::U64 => u64::from_le_bytes(self.array()?).to_string(),
+            tag::I64 => {
+                let zigzag = self.varint()?;
+                ((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64)).to_string()
+            }
+            tag::U64 => self.varint()?.to_string(),
             tag::FALSE => "false".to_owned(),
             tag::TRUE => "true".to_owned(),
             tag::TEXT => {
-                let length = u32::from_le_bytes(self.array()?) as usize;
+                let length = self.varint()? as usize;
                 let text = self.take(length)?;
                 format!("{:?}", String::from_utf8_lossy(text))
             }
             tag::UUID => CorrelationId(u128::from_le_bytes(self.array()?)).to_string(),
-            tag::DECIMAL => rust_decimal::Decimal::deserialize(self.array()?).to_string(),
+            tag::DECIMAL => {
+                let (at, length) = (self.at, usize::from(self.byte()?));
+                let decimal = crate::decimal_serde::unpack(self.take(length)?);
+                let bad = DecodeError { at, problem: "a decimal that cannot be read" };
+                decimal.ok_or(bad)?.to_string()
+            }
             tag::TIME => Nanos(i64::from_le_bytes(self.array()?)).to_string(),
             _ => {
                 return Err(DecodeError { at: self.at - 1, problem: "unknown kind of field" });

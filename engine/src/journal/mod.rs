@@ -16,10 +16,11 @@ pub use decode::{Decoded, Decoder};
 pub use file::{FORMAT_VERSION, FileSink, JournalFile, JournalFooter};
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::{
-    Body, CallId, CorrelationId, EntryId, Envelope, ExchangeEvent, FieldValue, Nanos, Record,
-    Request, RequestId, ServiceId, TimerKey,
+    Answer, Body, CallId, CorrelationId, EntryId, Envelope, ExchangeEvent, FieldValue, Nanos,
+    Outcome, PositionRisk, Record, Request, RequestId, ServiceId, TimerKey,
 };
 
 /// A block is closed when it has grown to this many bytes.
@@ -40,6 +41,7 @@ pub(crate) mod kind {
     pub const STOP: u8 = 10;
     pub const ACTION: u8 = 11;
     pub const LATE_MARKET: u8 = 12;
+    pub const POSITION_RISK: u8 = 13;
     pub const PUBLISH: u8 = 32;
     pub const SET_RECORD: u8 = 33;
     pub const SET_JSON: u8 = 34;
@@ -121,6 +123,9 @@ pub struct Journal {
     market_since: u64,
     market_total: u64,
     defined: Vec<&'static str>,
+    /// The last answer to positionRisk and its packed form: most answers repeat it.
+    risks: Option<Arc<[PositionRisk]>>,
+    risks_packed: Vec<u8>,
 }
 
 impl Journal {
@@ -137,6 +142,8 @@ impl Journal {
             market_since: 0,
             market_total: 0,
             defined: Vec::new(),
+            risks: None,
+            risks_packed: Vec::new(),
         }
     }
 
@@ -272,8 +279,34 @@ impl Journal {
     }
 
     pub(crate) fn exchange(&mut self, now: Nanos, event: &ExchangeEvent) {
+        if let ExchangeEvent::Response {
+            to,
+            request,
+            outcome: Outcome::Done(Answer::PositionRisk(rows)),
+        } = event
+        {
+            return self.position_risk(now, *to, *request, rows);
+        }
         self.begin(now, kind::EXCHANGE);
         self.packed(event);
+    }
+
+    fn position_risk(
+        &mut self,
+        now: Nanos,
+        to: ServiceId,
+        request: RequestId,
+        rows: &Arc<[PositionRisk]>,
+    ) {
+        self.begin(now, kind::POSITION_RISK);
+        self.service(to);
+        varint(&mut self.block, request.0);
+        if !self.risks.as_ref().is_some_and(|last| Arc::ptr_eq(last, rows)) {
+            self.risks = Some(Arc::clone(rows));
+            self.risks_packed.clear();
+            pack(&**rows, &mut self.risks_packed);
+        }
+        self.block.extend_from_slice(&self.risks_packed);
     }
 
     pub(crate) fn call(&mut self, now: Nanos, service: ServiceId, id: CallId) {
@@ -300,12 +333,12 @@ impl Journal {
     }
 
     pub(crate) fn publish(&mut self, now: Nanos, stream: &str, id: EntryId, body: &Body) {
-        self.define_body(now, body);
+        let defined = self.define_body(now, body);
         self.head(now, kind::PUBLISH);
         self.text(stream);
         varint(&mut self.block, id.ms);
         varint(&mut self.block, id.seq);
-        self.body(body);
+        self.body(defined, body);
     }
 
     pub(crate) fn set_record(
@@ -316,11 +349,11 @@ impl Journal {
         record: &dyn Record,
         life: Option<Nanos>,
     ) {
-        self.define(now, record);
+        let defined = self.define(now, record);
         self.head(now, if json { kind::SET_JSON } else { kind::SET_RECORD });
         self.text(key);
         varint(&mut self.block, life.map_or(0, |l| l.0 as u64));
-        self.record(record);
+        self.record(defined, record);
     }
 
     pub(crate) fn set(&mut self, now: Nanos, key: &str, value: &[u8], life: Option<Nanos>) {
@@ -362,18 +395,18 @@ impl Journal {
     }
 
     pub(crate) fn call_out(&mut self, now: Nanos, to: ServiceId, id: CallId, body: &Body) {
-        self.define_body(now, body);
+        let defined = self.define_body(now, body);
         self.head(now, kind::CALL_OUT);
         self.service(to);
         varint(&mut self.block, id.0);
-        self.body(body);
+        self.body(defined, body);
     }
 
     pub(crate) fn reply_out(&mut self, now: Nanos, id: CallId, body: &Body) {
-        self.define_body(now, body);
+        let defined = self.define_body(now, body);
         self.head(now, kind::REPLY_OUT);
         varint(&mut self.block, id.0);
-        self.body(body);
+        self.body(defined, body);
     }
 
     fn text(&mut self, text: &str) {
@@ -385,30 +418,30 @@ impl Journal {
         self.block.extend_from_slice(bytes);
     }
 
-    /// Serde in postcard's form, behind its length.
     fn packed<T: serde::Serialize>(&mut self, value: &T) {
-        let length_at = self.block.len();
-        self.block.extend_from_slice(&[0; 4]);
-        let packed = postcard::serialize_with_flavor(value, AppendTo(&mut self.block));
-        debug_assert!(packed.is_ok(), "plain data always packs");
-        let length = (self.block.len() - length_at - 4) as u32;
-        self.block[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+        pack(value, &mut self.block);
     }
 
-    fn define_body(&mut self, now: Nanos, body: &Body) {
+    fn define_body(&mut self, now: Nanos, body: &Body) -> usize {
         match body {
             Body::Message(message) => self.define(now, message.record()),
-            Body::Fields(_) => self.make_room(now),
+            Body::Fields(_) => {
+                self.make_room(now);
+                0
+            }
         }
     }
 
-    /// Makes room and writes the names of the record's fields, once a block. The entry's `head` follows,
-    /// in the same block: it closes none.
-    fn define(&mut self, now: Nanos, record: &dyn Record) {
+    /// Makes room and writes the names of the record's fields, once a block; answers the definition's
+    /// place. The entry's `head` follows, in the same block: it closes none.
+    fn define(&mut self, now: Nanos, record: &dyn Record) -> usize {
         self.make_room(now);
         let name = record.record_name();
-        if self.defined.iter().any(|known| std::ptr::eq(*known, name) || *known == name) {
-            return;
+        // By address first: it is nearly always the same constant.
+        let known = self.defined.iter().position(|known| std::ptr::eq(*known, name));
+        let known = known.or_else(|| self.defined.iter().position(|known| *known == name));
+        if let Some(place) = known {
+            return place;
         }
         self.head(now, kind::DEFINE);
         self.entries -= 1; // It belongs to the entry that follows.
@@ -419,18 +452,16 @@ impl Journal {
             self.text(field);
         }
         self.defined.push(name);
+        self.defined.len() - 1
     }
 
-    fn record(&mut self, record: &dyn Record) {
-        let name = record.record_name();
-        let index =
-            self.defined.iter().position(|known| std::ptr::eq(*known, name) || *known == name);
-        debug_assert!(index.is_some(), "defined before use");
-        varint(&mut self.block, index.unwrap_or_default() as u64);
+    /// A record behind the place of its definition.
+    fn record(&mut self, defined: usize, record: &dyn Record) {
+        varint(&mut self.block, defined as u64);
         record.encode(&mut self.block);
     }
 
-    fn body(&mut self, body: &Body) {
+    fn body(&mut self, defined: usize, body: &Body) {
         match body {
             Body::Fields(fields) => {
                 self.block.push(0);
@@ -449,7 +480,7 @@ impl Journal {
                     }
                     Envelope::Contract { .. } => self.block.push(3),
                 }
-                self.record(message.record());
+                self.record(defined, message.record());
             }
         }
     }
@@ -463,6 +494,16 @@ pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// Serde in postcard's form, behind its length.
+fn pack<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let packed = postcard::serialize_with_flavor(value, AppendTo(out));
+    debug_assert!(packed.is_ok(), "plain data always packs");
+    let length = (out.len() - length_at - 4) as u32;
+    out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Lets postcard append to a buffer that is already there.

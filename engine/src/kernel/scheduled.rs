@@ -90,7 +90,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         }
         let done = seat.busy_until.max(item.time) + span;
         seat.busy_until = done;
-        self.core.schedule.push_item(done, item.class, true, item.due);
+        self.core.schedule.push_item(done, item.class(), true, item.due);
         false
     }
 

@@ -34,6 +34,35 @@ pub(super) struct Keyspace {
     slots: IndexMap<Box<[u8]>, Slot, FxBuildHasher>,
     /// Where the sweep goes on.
     sweep: usize,
+    /// Where keys were found last. Only a hint: what it points at is compared before it is believed.
+    #[serde(skip)]
+    hints: Hints,
+}
+
+/// Places of keys by a few of their bytes: the same hundred keys are asked for again and again.
+#[derive(Clone, Debug)]
+struct Hints([u32; HINTS]);
+
+const HINTS: usize = 512;
+
+impl Default for Hints {
+    fn default() -> Hints {
+        Hints([0; HINTS])
+    }
+}
+
+impl Hints {
+    /// Mixes the length, the second word (the kind of key) and the last word (the symbol).
+    #[inline]
+    fn slot(key: &[u8]) -> usize {
+        let word = |from: usize| {
+            let bytes = key.get(from..from + 8).and_then(|b| b.try_into().ok());
+            bytes.map_or(0, u64::from_le_bytes)
+        };
+        let (kind, symbol) = (word(8), word(key.len().saturating_sub(8)));
+        let mixed = kind ^ symbol.rotate_left(23) ^ key.len() as u64;
+        (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 55) as usize
+    }
 }
 
 pub(super) fn wrong_type(key: &[u8]) -> BusError {
@@ -80,7 +109,13 @@ impl Keyspace {
 
     #[inline]
     fn index(&mut self, now: Nanos, key: &[u8]) -> Option<usize> {
-        let index = self.slots.get_index_of(key)?;
+        let hint = Hints::slot(key);
+        let mut index = self.hints.0[hint] as usize;
+        if self.slots.get_index(index).is_none_or(|(there, _)| **there != *key) {
+            index = self.slots.get_index_of(key)?;
+            // One that does not fit is no hint, and the search goes the long way.
+            self.hints.0[hint] = index as u32;
+        }
         if self.slots[index].is_expired(now) {
             self.slots.swap_remove_index(index);
             return None;

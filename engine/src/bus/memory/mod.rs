@@ -43,7 +43,7 @@ use super::{
     Body, Bus, BusError, Entry, EntryId, GroupInfo, GroupStart, PendingRow, ReadFrom, SetOptions,
     Trim, Ttl,
 };
-use crate::{Nanos, Record};
+use crate::{HashFields, Held, Nanos, Record};
 
 /// An in-memory Redis. A clone is a snapshot; entries are shared between both.
 ///
@@ -325,13 +325,18 @@ impl Bus for MemoryBus {
         self.keys.set_record(now, key.as_bytes(), record, life)
     }
 
-    fn record(&mut self, now: Nanos, key: &str) -> Result<Option<&dyn Record>, BusError> {
-        Ok(self.keys.hash(now, key.as_bytes())?.and_then(|hash| hash.record()))
+    fn record(&mut self, now: Nanos, key: &str) -> Result<Held<'_, HashFields>, BusError> {
+        Ok(match self.keys.hash(now, key.as_bytes())? {
+            None => Held::Absent,
+            Some(hash) => match hash.record() {
+                Some(record) => Held::Record(record),
+                None => Held::Raw(texts(hash)),
+            },
+        })
     }
 
-    fn hgetall(&mut self, now: Nanos, key: &str) -> Result<Vec<(String, Vec<u8>)>, BusError> {
-        let Some(hash) = self.keys.hash(now, key.as_bytes())? else { return Ok(Vec::new()) };
-        Ok(hash.fields().iter().map(|(name, value)| (lossy(name), value.clone())).collect())
+    fn hgetall(&mut self, now: Nanos, key: &str) -> Result<HashFields, BusError> {
+        Ok(self.keys.hash(now, key.as_bytes())?.map(|hash| texts(hash)).unwrap_or_default())
     }
 
     fn set_json(
@@ -344,12 +349,17 @@ impl Bus for MemoryBus {
         self.keys.set_text(now, key.as_bytes(), NewText::Json(record), options, false)
     }
 
-    fn json_record(&mut self, now: Nanos, key: &str) -> Result<Option<&dyn Record>, BusError> {
+    fn json_record(&mut self, now: Nanos, key: &str) -> Result<Held<'_, Vec<u8>>, BusError> {
         Ok(match self.keys.text(now, key.as_bytes())? {
-            Some(Text::Json(record)) => Some(&*record.0),
-            _ => None,
+            None => Held::Absent,
+            Some(Text::Json(record)) => Held::Record(&*record.0),
+            Some(Text::Plain(bytes)) => Held::Raw(bytes.clone()),
         })
     }
+}
+
+fn texts(hash: &value::Hash) -> HashFields {
+    hash.fields().iter().map(|(name, value)| (lossy(name), value.clone())).collect()
 }
 
 /// The last index of the first `count` items. For no items at all it lies before the first one: to

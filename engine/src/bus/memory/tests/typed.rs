@@ -44,12 +44,12 @@ fn a_record_is_the_hash_of_its_fields() {
     assert_eq!(bus.hget(NOW, "permit", "source").unwrap().unwrap(), b"governor");
 
     // Looking at it did not change it.
-    let there = bus.record(NOW, "permit").unwrap().unwrap();
+    let there = bus.record(NOW, "permit").unwrap().record().unwrap();
     assert_eq!(there.as_any().downcast_ref::<Permit>(), Some(&permit("governor")));
 
     // A raw write makes it a plain hash, with its fields and its life.
     assert!(bus.hset(NOW, "permit", "reason", b"manual").unwrap());
-    assert!(bus.record(NOW, "permit").unwrap().is_none());
+    assert!(bus.record(NOW, "permit").unwrap().record().is_none());
     let fields = "[symbol BTCUSDT qty 0.5 source governor reason manual]";
     assert_eq!(show(&run(&mut bus, NOW, "HGETALL permit")), fields);
     assert_eq!(bus.ttl(NOW, "permit"), Ttl::Left(Nanos::from_secs(60)));
@@ -67,7 +67,7 @@ fn a_record_is_the_hash_of_its_fields() {
 fn the_same_record_type_is_overwritten_in_place() {
     let mut bus = MemoryBus::new();
     let place = |bus: &mut MemoryBus| {
-        let record = bus.record(NOW, "permit").unwrap().unwrap();
+        let record = bus.record(NOW, "permit").unwrap().record().unwrap();
         let record = record.as_any().downcast_ref::<Permit>().unwrap();
         (std::ptr::from_ref(record).addr(), record.source.as_ptr().addr())
     };
@@ -93,17 +93,20 @@ fn json_is_a_string() {
     assert_eq!(got, serde_json::from_str::<serde_json::Value>(text).unwrap());
     assert_eq!(show(&run(&mut bus, NOW, "TYPE permit:p33")), "string");
     assert_eq!(show(&run(&mut bus, NOW, "PTTL permit:p33")), "60000");
-    assert!(bus.json_record(NOW, "permit:p33").unwrap().is_some(), "GET did not change it");
+    assert!(
+        bus.json_record(NOW, "permit:p33").unwrap().record().is_some(),
+        "GET did not change it"
+    );
 
     let if_absent = SetOptions { if_absent: true, ..SetOptions::default() };
     assert!(!bus.set_json(NOW, "permit:p33", &permit("other"), if_absent).unwrap());
     let late = NOW + Nanos::from_secs(60);
-    assert!(bus.json_record(late - Nanos(1), "permit:p33").unwrap().is_some());
-    assert!(bus.json_record(late, "permit:p33").unwrap().is_none());
+    assert!(bus.json_record(late - Nanos(1), "permit:p33").unwrap().record().is_some());
+    assert!(bus.json_record(late, "permit:p33").unwrap().record().is_none());
     assert!(bus.set_json(late, "permit:p33", &permit("other"), if_absent).unwrap());
 
     bus.set(late, "permit:p33", b"7", SetOptions::default()).unwrap();
-    assert!(bus.json_record(late, "permit:p33").unwrap().is_none());
+    assert!(bus.json_record(late, "permit:p33").unwrap().record().is_none());
     assert_eq!(bus.incr_by(late, "permit:p33", 1).unwrap(), 8);
 }
 
