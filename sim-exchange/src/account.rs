@@ -31,6 +31,8 @@ pub(crate) struct Position {
     /// Σ side × quantity of all fills, the other witness.
     filled: i64,
     realized: Decimal,
+    /// Fees paid since it was last flat, less what was realised: what the rest has to earn back.
+    burden: Decimal,
 }
 
 impl Position {
@@ -83,6 +85,20 @@ impl Position {
             return Decimal::ZERO;
         }
         cut8(self.cost / rules.qty(self.qty.abs()))
+    }
+
+    /// Takes the fee of a fill whose realised profit was `realized`; see [`Position::fill`].
+    pub(crate) fn charge(&mut self, fee: Decimal, realized: Decimal) {
+        self.burden = if self.qty == 0 { Decimal::ZERO } else { self.burden + fee - realized };
+    }
+
+    /// Binance's breakEvenPrice: (cost - gained) / size with the fees of past fills, without funding.
+    pub(crate) fn break_even_price(&self, rules: &GridRules) -> Decimal {
+        if self.qty == 0 {
+            return Decimal::ZERO;
+        }
+        let side = Decimal::from(self.qty.signum());
+        cut8((self.cost + side * self.burden) / rules.qty(self.qty.abs()))
     }
 
     pub(crate) fn check(&self, rules: &GridRules, mark: i64) -> Result<(), String> {

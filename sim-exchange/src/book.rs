@@ -126,6 +126,11 @@ impl Book {
         }
     }
 
+    /// All that rest, in no order that means anything.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = OrderId> {
+        self.buys.iter().chain(&self.sells).map(|order| order.id)
+    }
+
     /// Any resting order, oldest id first, for a sweep.
     pub(crate) fn oldest(&self) -> Option<Resting> {
         self.buys.iter().chain(&self.sells).min_by_key(|o| o.id).copied()

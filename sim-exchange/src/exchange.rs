@@ -3,7 +3,8 @@
 //! Invariant: the exchange knows no bus, no file and no clock.
 
 use engine::{
-    Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, Outcome, Request, RequestId, ServiceId,
+    AccountId, Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, Outcome, Request,
+    RequestId, Sender, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ pub(crate) struct SymbolState {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Arrival {
-    from: ServiceId,
+    from: Sender,
     id: RequestId,
     request: Request,
 }
@@ -149,6 +150,11 @@ impl SimExchange {
         self.outbox.push(due, event);
     }
 
+    /// Sends an event of the user stream.
+    pub(crate) fn send_user(&mut self, event: UserEvent) {
+        self.send(ExchangeEvent::User { account: AccountId::default(), time: self.now, event });
+    }
+
     /// The mark price, or what stands in for it; none before the first market event.
     pub(crate) fn mark(&self, symbol: usize) -> Option<i64> {
         let last = self.watch[symbol].last;
@@ -191,12 +197,16 @@ impl SimExchange {
 
     fn arrive(&mut self, arrival: Arrival) {
         // Only an order can move money or positions; all else leaves the bands as they are.
-        let moves = matches!(arrival.request, Request::NewOrder(_));
+        let moves = matches!(arrival.request, Request::NewOrder(_) | Request::BatchOrders(_));
         let outcome = match self.serve(arrival.request) {
             Ok(answer) => Outcome::Done(answer),
             Err(error) => Outcome::Refused(error),
         };
-        self.send(ExchangeEvent::Response { to: arrival.from, request: arrival.id, outcome });
+        self.send(ExchangeEvent::Response {
+            to: arrival.from.service,
+            request: arrival.id,
+            outcome,
+        });
         if moves {
             self.settle();
         }
@@ -204,7 +214,7 @@ impl SimExchange {
 }
 
 impl Exchange for SimExchange {
-    fn submit(&mut self, now: Nanos, from: ServiceId, id: RequestId, request: Request) {
+    fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         let due = self.config.latency.arrival(now);
         self.inbox.push(due, Arrival { from, id, request });
         self.set_wake();

@@ -79,6 +79,6 @@ impl SimExchange {
         let index = Some(SymbolIndex(symbol as u16));
         self.ledger.wallet(self.now, IncomeType::FundingFee, amount, index, LedgerAccount::Funding);
         // On cross margin Binance sends the balance only.
-        self.send_account(AccountUpdateReason::FundingFee, None);
+        self.send_account(AccountUpdateReason::FundingFee, amount, None);
     }
 }

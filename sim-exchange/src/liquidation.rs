@@ -7,8 +7,9 @@
 //! takes over at the bankruptcy price and closes in the market at once.
 
 use engine::{
-    AccountUpdateReason, ClientOrderId, OrderState, OrderStatus, OrderType, PriceTicks, QtyLots,
-    Side, SymbolIndex, TimeInForce,
+    AccountUpdateReason, ClientOrderId, ExecutionType, ExpiryReason, OrderState, OrderStatus,
+    OrderType, PositionSide, PriceMatch, PriceTicks, QtyLots, SelfTradePrevention, Side,
+    SymbolIndex, TimeInForce, WorkingType,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -34,6 +35,15 @@ impl SimExchange {
             return SymbolMargin::default();
         }
         symbol_margin(&state.rules, &state.position, self.mark_or_zero(symbol))
+    }
+
+    /// Initial margin of all positions, without open orders.
+    pub(crate) fn position_initial_margin(&self) -> Decimal {
+        let of = |(symbol, state): (usize, &SymbolState)| {
+            let worth = state.rules.notional(self.mark_or_zero(symbol), state.position.qty.abs());
+            worth / Decimal::from(state.leverage)
+        };
+        self.symbols.iter().enumerate().filter(|(_, s)| s.position.qty != 0).map(of).sum()
     }
 
     /// Initial margin of all positions and open orders.
@@ -104,7 +114,7 @@ impl SimExchange {
         for symbol in 0..self.symbols.len() {
             while let Some(resting) = self.symbols[symbol].book.oldest() {
                 self.symbols[symbol].book.remove(resting.side, resting.id);
-                self.end_order(resting.id, OrderStatus::Expired);
+                self.expire(resting.id, ExpiryReason::Liquidation);
             }
         }
         // Each round makes a position smaller by at least one step, so this ends.
@@ -130,18 +140,29 @@ impl SimExchange {
             client_order_id: ClientOrderId(format!("autoclose-{}", id.0).into()),
             symbol: SymbolIndex(symbol as u16),
             side,
+            position_side: PositionSide::Both,
             order_type: OrderType::Limit,
-            time_in_force: Some(TimeInForce::Ioc),
+            orig_type: OrderType::Limit,
+            time_in_force: TimeInForce::Ioc,
             orig_qty: QtyLots(qty),
             executed_qty: QtyLots(0),
             cum_quote: Decimal::ZERO,
             price: Some(PriceTicks(bankruptcy)),
+            trigger_price: None,
             reduce_only: true,
+            close_position: false,
+            working_type: WorkingType::ContractPrice,
+            price_protect: false,
+            price_match: PriceMatch::None,
+            self_trade_prevention: SelfTradePrevention::None,
+            good_till_date: None,
             status: OrderStatus::New,
+            expiry_reason: ExpiryReason::None,
+            time: self.now,
             update_time: self.now,
         });
         self.symbols[symbol].counts.liquidations += 1;
-        self.send_order(id, true);
+        self.send_order(id, ExecutionType::New, true);
         let market = self.taker_price(symbol, side).unwrap_or(bankruptcy);
         let is_no_worse = match side {
             Side::Sell => market >= bankruptcy,
@@ -155,9 +176,9 @@ impl SimExchange {
             self.fund_closes(symbol, bankruptcy, market, qty);
             bankruptcy
         };
-        self.liquidation_fee(symbol, price, qty);
-        self.top_up();
-        self.send_account(AccountUpdateReason::InsuranceClear, Some(symbol));
+        let fee = self.liquidation_fee(symbol, price, qty);
+        let change = self.top_up() - fee;
+        self.send_account(AccountUpdateReason::InsuranceClear, change, Some(symbol));
     }
 
     /// Where the margin balance is zero, rounded to the grid in the trader's favour, so that rounding
@@ -230,7 +251,7 @@ impl SimExchange {
     }
 
     /// Only on what was liquidated, and never more than what is left.
-    fn liquidation_fee(&mut self, symbol: usize, price: i64, qty: i64) {
+    fn liquidation_fee(&mut self, symbol: usize, price: i64, qty: i64) -> Decimal {
         let rules = &self.symbols[symbol].rules;
         let fee = cut8(rules.notional(price, qty) * rules.rules.liquidation_fee);
         let balance = self.wallet_balance();
@@ -239,17 +260,19 @@ impl SimExchange {
         let (index, fund) = (Some(SymbolIndex(symbol as u16)), LedgerAccount::InsuranceFund);
         self.symbols[symbol].counts.liquidation_fees += fee;
         self.ledger.wallet(self.now, IncomeType::InsuranceClear, -fee, index, fund);
+        fee
     }
 
     /// The fund pays the debt of an account that holds nothing.
-    fn top_up(&mut self) {
+    fn top_up(&mut self) -> Decimal {
         let balance = self.wallet_balance();
         if balance >= Decimal::ZERO || self.has_positions() {
-            return;
+            return Decimal::ZERO;
         }
         let fund = LedgerAccount::InsuranceFund;
         self.ledger.wallet(self.now, IncomeType::InsuranceClear, -balance, None, fund);
         self.warn_if_fund_is_empty();
+        -balance
     }
 
     fn warn_if_fund_is_empty(&mut self) {

@@ -10,8 +10,8 @@
 //!   price-time order, then liquidation.
 
 use engine::{
-    AccountUpdateReason, Bar, ExchangeEvent, Fill, Nanos, OrderId, OrderStatus, PriceTicks,
-    QtyLots, Side, SymbolIndex,
+    AccountUpdateReason, BalanceUpdate, Bar, ExecutionType, ExpiryReason, Fill, Nanos, OrderId,
+    OrderStatus, PriceTicks, QtyLots, Side, SymbolIndex, UserEvent,
 };
 use rust_decimal::Decimal;
 
@@ -124,7 +124,7 @@ impl SimExchange {
             self.execute(symbol, resting.id, resting.price, qty, Against::MarketTaker);
         }
         if qty < resting.qty {
-            self.end_order(resting.id, OrderStatus::Expired);
+            self.expire(resting.id, ExpiryReason::ReduceOnlyKnockedOut);
         }
     }
 
@@ -166,6 +166,7 @@ impl SimExchange {
             Against::Liquidation | Against::InsuranceFund => Decimal::ZERO,
         };
         let fee = commission(notional, rate);
+        state.position.charge(fee, realized);
         state.trades += 1;
         state.counts.fills += 1;
         state.counts.commission += fee;
@@ -178,41 +179,71 @@ impl SimExchange {
         add_fill(order, qty, notional);
         order.update_time = time;
         let order = Box::new(order.clone());
-        self.send_account(AccountUpdateReason::Order, Some(symbol));
-        self.send(ExchangeEvent::OrderTradeUpdate {
+        let fill = Fill {
+            trade_id,
+            time,
+            price: PriceTicks(price),
+            qty: QtyLots(qty),
+            commission: fee,
+            realized_pnl: realized,
+            maker: against == Against::MarketTaker,
+        };
+        // In the order that is observed on Binance.
+        if against != Against::InsuranceFund {
+            self.send_user(UserEvent::TradeLite { order: order.clone(), fill: fill.clone() });
+        }
+        self.send_account(AccountUpdateReason::Order, Decimal::ZERO, Some(symbol));
+        let execution = match against {
+            Against::InsuranceFund => ExecutionType::Calculated,
+            _ => ExecutionType::Trade,
+        };
+        self.send_user(UserEvent::OrderTradeUpdate {
+            execution,
             order,
-            fill: Some(Fill {
-                trade_id,
-                time,
-                price: PriceTicks(price),
-                qty: QtyLots(qty),
-                commission: fee,
-                realized_pnl: realized,
-                maker: against == Against::MarketTaker,
-            }),
+            fill: Some(fill),
             liquidation: matches!(against, Against::Liquidation | Against::InsuranceFund),
         });
     }
 
+    pub(crate) fn expire(&mut self, id: OrderId, reason: ExpiryReason) {
+        self.end_order(id, OrderStatus::Expired, reason);
+    }
+
     /// Ends an order that no longer rests, and says so.
-    pub(crate) fn end_order(&mut self, id: OrderId, status: OrderStatus) {
+    pub(crate) fn end_order(&mut self, id: OrderId, status: OrderStatus, reason: ExpiryReason) {
         assert!(status.is_terminal(), "an end is an end");
         let time = self.now;
         let order = self.orders.get_mut(id);
         assert!(!order.status.is_terminal(), "an order ends once");
         order.status = status;
+        order.expiry_reason = reason;
         order.update_time = time;
-        self.send_order(id, false);
+        let execution = match status {
+            OrderStatus::Canceled => ExecutionType::Canceled,
+            _ => ExecutionType::Expired,
+        };
+        self.send_order(id, execution, false);
     }
 
-    pub(crate) fn send_order(&mut self, id: OrderId, liquidation: bool) {
+    pub(crate) fn send_order(&mut self, id: OrderId, execution: ExecutionType, liquidation: bool) {
         let order = Box::new(self.orders.get(id).clone());
-        self.send(ExchangeEvent::OrderTradeUpdate { order, fill: None, liquidation });
+        self.send_user(UserEvent::OrderTradeUpdate { execution, order, fill: None, liquidation });
     }
 
-    pub(crate) fn send_account(&mut self, reason: AccountUpdateReason, symbol: Option<usize>) {
-        let position = symbol.map(|s| Box::new(self.position_risk(s)));
+    /// `change` is what came or went, except profit and commission.
+    pub(crate) fn send_account(
+        &mut self,
+        reason: AccountUpdateReason,
+        change: Decimal,
+        symbol: Option<usize>,
+    ) {
+        let positions = symbol.map(|s| self.position_update(s)).into_iter().collect();
         let wallet_balance = self.ledger.balance(LedgerAccount::Wallet);
-        self.send(ExchangeEvent::AccountUpdate { reason, wallet_balance, position });
+        let balance = Some(BalanceUpdate {
+            wallet_balance,
+            cross_wallet_balance: wallet_balance,
+            balance_change: change,
+        });
+        self.send_user(UserEvent::AccountUpdate { reason, balance, positions });
     }
 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    ClientOrderId, ExchangeError, NewOrder, OrderId, OrderState, OrderStatus, OrderType, Side,
-    SymbolIndex,
+    ClientOrderId, ExchangeError, NewOrder, OrderId, OrderRef, OrderState, OrderStatus, OrderType,
+    PositionSide, PriceMatch, Side, SymbolIndex, TimeInForce,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,13 @@ pub(crate) mod refusal {
 
     pub(crate) fn not_required(parameter: &str) -> ExchangeError {
         error(-1106, &format!("Parameter '{parameter}' sent when not required."))
+    }
+
+    /// The venue's body of HTTP 404.
+    pub(crate) fn unknown_path(request: &engine::Request) -> ExchangeError {
+        let text = format!("{request:?}");
+        let name = text.split([' ', '(', '{']).next().unwrap_or_default();
+        error(-5000, &format!("Path {name}, Method POST is invalid"))
     }
 
     pub(crate) fn invalid_symbol() -> ExchangeError {
@@ -67,9 +74,20 @@ impl Orders {
         &mut self.all[id.0 as usize - 1]
     }
 
-    pub(crate) fn find(&self, symbol: SymbolIndex, id: &ClientOrderId) -> Option<&OrderState> {
+    /// The newest order that bore this id.
+    pub(crate) fn newest(&self, symbol: SymbolIndex, id: &ClientOrderId) -> Option<&OrderState> {
         let order = *self.by_client_id.get(usize::from(symbol.0))?.get(id)?;
         Some(self.get(OrderId(order)))
+    }
+
+    pub(crate) fn find(&self, symbol: SymbolIndex, order: &OrderRef) -> Option<&OrderState> {
+        match order {
+            OrderRef::Client(id) => self.newest(symbol, id),
+            OrderRef::Id(OrderId(number)) => {
+                let order = self.all.get(usize::try_from(number.checked_sub(1)?).ok()?)?;
+                (order.symbol == symbol).then_some(order)
+            }
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -83,9 +101,13 @@ fn is_client_order_id(id: &ClientOrderId) -> bool {
     (1..=36).contains(&id.0.len()) && id.0.bytes().all(legal)
 }
 
-/// Checks that need nothing but the order itself.
-pub(crate) fn check_parameters(order: &NewOrder) -> Result<(), ExchangeError> {
+/// Checks that need nothing but the order itself; answers its quantity.
+pub(crate) fn check_parameters(order: &NewOrder) -> Result<i64, ExchangeError> {
+    let quantity = order.quantity.ok_or_else(|| refusal::missing("quantity"))?;
     match order.order_type {
+        conditional if conditional.is_conditional() => {
+            return Err(error(-1116, "Invalid orderType."));
+        }
         OrderType::Limit if order.time_in_force.is_none() => {
             return Err(refusal::missing("timeInForce"));
         }
@@ -94,21 +116,34 @@ pub(crate) fn check_parameters(order: &NewOrder) -> Result<(), ExchangeError> {
             return Err(refusal::not_required("timeinforce"));
         }
         OrderType::Market if order.price.is_some() => return Err(refusal::not_required("price")),
-        OrderType::Limit | OrderType::Market => {}
+        _ => {}
+    }
+    if order.position_side.is_some_and(|side| side != PositionSide::Both) {
+        return Err(error(-4061, "Order's position side does not match user's setting."));
+    }
+    // What this exchange does not know yet is refused, never ignored.
+    let unknown = order.close_position
+        || order.trigger_price.is_some()
+        || order.activate_price.is_some()
+        || order.callback_rate.is_some()
+        || order.price_match.is_some_and(|price_match| price_match != PriceMatch::None)
+        || order.time_in_force == Some(TimeInForce::Gtd);
+    if unknown {
+        return Err(error(-1128, "Combination of optional parameters invalid."));
     }
     if !is_client_order_id(&order.client_order_id) {
         return Err(error(-4015, "Client order id is not valid."));
     }
-    Ok(())
+    Ok(quantity.0)
 }
 
 /// Precision and filters. `mark` is none before the first market event.
 pub(crate) fn check_filters(
     rules: &GridRules,
     order: &NewOrder,
+    qty: i64,
     mark: Option<i64>,
 ) -> Result<(), ExchangeError> {
-    let qty = order.quantity.0;
     let price = order.price.map(|p| p.0);
     let imprecise = "Precision is over the maximum defined for this asset.";
     if qty % rules.qty_precision_unit != 0 {
@@ -129,7 +164,7 @@ pub(crate) fn check_filters(
         return Err(error(-4005, "Quantity greater than max quantity."));
     }
     let minimum = rules.rules.min_notional;
-    if !order.reduce_only && rules.notional(valued_at, qty) < minimum {
+    if !order.reduces() && rules.notional(valued_at, qty) < minimum {
         let text = "Order's notional must be no smaller than";
         let exempt = "(unless you choose reduce only).";
         return Err(error(-4164, &format!("{text} {minimum} {exempt}")));
@@ -171,7 +206,7 @@ fn check_price(
 fn check_quantity(rules: &GridRules, order: &NewOrder, qty: i64) -> Result<(), ExchangeError> {
     let maximum = match order.order_type {
         OrderType::Market => rules.market_max_qty,
-        OrderType::Limit => rules.max_qty,
+        _ => rules.max_qty,
     };
     if qty <= 0 {
         return Err(error(-4003, "Quantity less than or equal to zero."));
@@ -194,7 +229,7 @@ pub(crate) fn check_reduce_only(
     position: i64,
     resting: i64,
 ) -> Result<(), ExchangeError> {
-    if !order.reduce_only {
+    if !order.reduces() {
         return Ok(());
     }
     if position.signum() != -order.side.sign() {

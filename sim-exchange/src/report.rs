@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use engine::{PositionRisk, PriceTicks, QtyLots, Symbol, SymbolIndex};
+use engine::{
+    MarginType, PositionRisk, PositionSide, PositionUpdate, PriceTicks, QtyLots, Symbol,
+    SymbolIndex,
+};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -180,9 +183,20 @@ impl SimExchange {
             })
     }
 
-    /// A position as `positionRisk` shows it.
-    pub(crate) fn position_risk(&self, symbol: usize) -> PositionRisk {
-        self.risk_row(symbol, self.margin_of(symbol), self.account_margin())
+    /// A position as ACCOUNT_UPDATE shows it.
+    pub(crate) fn position_update(&self, symbol: usize) -> PositionUpdate {
+        let state = &self.symbols[symbol];
+        PositionUpdate {
+            symbol: SymbolIndex(symbol as u16),
+            position_side: PositionSide::Both,
+            position_amt: QtyLots(state.position.qty),
+            entry_price: state.position.entry_price(&state.rules),
+            break_even_price: state.position.break_even_price(&state.rules),
+            accumulated_realized: state.position.realized(),
+            unrealized_profit: cut8(self.margin_of(symbol).unrealized),
+            margin_type: MarginType::Crossed,
+            isolated_wallet: Decimal::ZERO,
+        }
     }
 
     fn risk_row(&self, symbol: usize, own: SymbolMargin, account: SymbolMargin) -> PositionRisk {
@@ -190,12 +204,21 @@ impl SimExchange {
         let mark = self.mark_or_zero(symbol);
         PositionRisk {
             symbol: SymbolIndex(symbol as u16),
+            position_side: PositionSide::Both,
             position_amt: QtyLots(state.position.qty),
             entry_price: state.position.entry_price(&state.rules),
+            break_even_price: state.position.break_even_price(&state.rules),
             mark_price: PriceTicks(mark),
             unrealized_profit: cut8(own.unrealized),
             liquidation_price: self.liquidation_price(symbol, own, account),
             leverage: state.leverage,
+            margin_type: MarginType::Crossed,
+            isolated_wallet: Decimal::ZERO,
+            initial_margin: cut8(
+                state.rules.notional(mark, state.position.qty.abs())
+                    / Decimal::from(state.leverage),
+            ),
+            maint_margin: cut8(own.maintenance),
             update_time: state.position.update_time,
         }
     }

@@ -1,8 +1,8 @@
 //! What fills, when, and at what price.
 
 use engine::{
-    Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, PriceTicks, Request, RequestId,
-    ServiceId, SymbolIndex,
+    AccountId, Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, PriceTicks, Request,
+    RequestId, Sender, ServiceId, SymbolIndex,
 };
 use rust_decimal::Decimal;
 
@@ -127,7 +127,8 @@ fn events_come_in_order_and_after_their_latency() {
         data: MarketData::MarkPrice(PriceTicks(price)),
     };
     exchange.observe(&trade(START, 1000));
-    exchange.submit(START, ServiceId(3), RequestId(7), Request::Account);
+    let from = Sender { service: ServiceId(3), account: AccountId(0) };
+    exchange.submit(START, from, RequestId(7), Request::Account);
     assert_eq!(exchange.next_due(), START + Nanos::from_millis(1));
     let mut out = Vec::new();
     exchange.advance(START + Nanos::from_millis(2), &mut out);
