@@ -181,11 +181,11 @@ fn drive(steps: &[Step], prices: [i64; 2], wallet: i64) -> (u64, u64) {
         run.exchange.check_conservation().unwrap();
         for (n, filled) in filled.iter().enumerate() {
             assert_eq!(
-                run.exchange.symbols[n].position.qty, *filled,
+                run.exchange.accounts[0].holdings[n].positions[0].qty, *filled,
                 "positions are sums of fills"
             );
         }
-        let account = run.exchange.account();
+        let account = run.exchange.account_balance();
         if filled == [0, 0] {
             assert!(account.wallet_balance >= Decimal::ZERO, "a flat account owes nothing");
         } else {

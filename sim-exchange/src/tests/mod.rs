@@ -194,7 +194,7 @@ impl Script {
     }
 
     pub(crate) fn position(&self, symbol: usize) -> i64 {
-        self.exchange.symbols[symbol].position.qty
+        self.exchange.accounts[0].holdings[symbol].positions[0].qty
     }
 }
 
