@@ -17,6 +17,7 @@ mod orders;
 mod placing;
 mod report;
 mod symbol_rules;
+pub mod wire;
 
 pub use config::{ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 pub use exchange::SimExchange;

@@ -1,0 +1,25 @@
+//! What goes over the wire: the shape of every REST answer and stream event of the simulated venue, with
+//! Binance's names, order and JSON types.
+//!
+//! Invariant: these are shapes without behaviour. They know nothing of the books, so that the simulated
+//! venue writes what the live adapter reads.
+//! Invariant: no number is a float on our side. Where Binance sends a string, [`Num`], [`Fixed`],
+//! [`ZeroOr`] or [`OrEmpty`] says how many decimals it has.
+//!
+//! Reading is tolerant: a field that we do not know is passed over, because Binance adds some now and
+//! then. Writing is not: every field is there unless its comment says when it is absent. All times are in
+//! milliseconds since the Unix epoch.
+
+mod algo_orders;
+mod amendments;
+mod errors;
+mod names;
+mod number;
+mod orders;
+
+pub use algo_orders::*;
+pub use amendments::*;
+pub use errors::*;
+pub use names::*;
+pub use number::*;
+pub use orders::*;
