@@ -10,16 +10,24 @@
 //! then. Writing is not: every field is there unless its comment says when it is absent. All times are in
 //! milliseconds since the Unix epoch.
 
+mod account;
 mod algo_orders;
 mod amendments;
 mod errors;
 mod names;
 mod number;
 mod orders;
+mod positions;
+mod settings;
+mod ws_api;
 
+pub use account::*;
 pub use algo_orders::*;
 pub use amendments::*;
 pub use errors::*;
 pub use names::*;
 pub use number::*;
 pub use orders::*;
+pub use positions::*;
+pub use settings::*;
+pub use ws_api::*;
