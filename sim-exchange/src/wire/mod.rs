@@ -13,6 +13,7 @@
 mod account;
 mod algo_orders;
 mod amendments;
+mod error_table;
 mod errors;
 mod exchange_info;
 mod market;
@@ -30,6 +31,7 @@ mod ws_api;
 pub use account::*;
 pub use algo_orders::*;
 pub use amendments::*;
+pub use error_table::*;
 pub use errors::*;
 pub use exchange_info::*;
 pub use market::*;
