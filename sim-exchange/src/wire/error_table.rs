@@ -91,7 +91,7 @@ venue_errors! {
     InvalidClientOrderId -4015 400 "Client order id is not valid.";
     ClientOrderIdTooLong -4015 400 "Client order id length should not be more than 36 chars";
     PriceAboveMultiplierUp -4016 400 "Price is higher than mark price multiplier cap.";
-    InvalidDepthLimit -4021 400 "%s is not valid depth limit.";
+    InvalidDepthLimit -4021 400 "%s is not valid depth limit";
     QuantityOffStep -4023 400 "Qty not increased by step size.";
     PriceBelowMultiplierDown -4024 400 "Price is lower than mark price multiplier floor.";
     InvalidLeverage -4028 400 "Leverage %s is not valid";
