@@ -214,6 +214,16 @@ impl Precision {
         Num::cut(value, self.quantity)
     }
 
+    /// A price in an event: `7100.50`, but `0` for zero.
+    pub fn price_or_zero(self, value: Decimal) -> Num {
+        if value.is_zero() { Num::ZERO } else { self.price(value) }
+    }
+
+    /// A quantity in an event: `0.100`, but `0` for zero.
+    pub fn quantity_or_zero(self, value: Decimal) -> Num {
+        if value.is_zero() { Num::ZERO } else { self.quantity(value) }
+    }
+
     /// Price times quantity, exactly: `0.00000` has the decimals of both.
     pub fn quote(self, value: Decimal) -> Num {
         Num::cut(value, self.price.saturating_add(self.quantity))
@@ -226,4 +236,62 @@ fn parse<E: Error>(text: &str) -> Result<Decimal, E> {
 
 fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     parse(&std::borrow::Cow::<'de, str>::deserialize(deserializer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dec(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn json<T: Serialize>(value: T) -> String {
+        serde_json::to_string(&value).unwrap()
+    }
+
+    #[test]
+    fn money_is_cut_toward_zero_at_eight_decimals() {
+        // The documentation's own figures (facts, section 10).
+        assert_eq!(json(Money::new(dec("0.0800428005"))), r#""0.08004280""#);
+        assert_eq!(json(Money::new(dec("2.486011688"))), r#""2.48601168""#);
+        assert_eq!(json(Money::new(dec("-1.06214947426"))), r#""-1.06214947""#);
+        assert_eq!(json(Money::new(dec("-0.000000001"))), r#""0.00000000""#, "no negative zero");
+    }
+
+    #[test]
+    fn zero_stands_alone_where_positions_print_it() {
+        assert_eq!(json(ZeroOr::<8>::default()), r#""0""#);
+        assert_eq!(json(ZeroOr::<8>::new(dec("12.314277"))), r#""12.31427700""#);
+        assert_eq!(json([OrEmpty(None), OrEmpty(Some(Num(dec("0.3"))))]), r#"["","0.3"]"#);
+    }
+
+    #[test]
+    fn a_symbol_prints_in_its_decimals() {
+        let btc = Precision { price: 2, quantity: 3 };
+        assert_eq!(json(btc.price(dec("43187"))), r#""43187.00""#);
+        assert_eq!(json(btc.quantity(dec("0.1"))), r#""0.100""#);
+        assert_eq!(json(btc.quote(Decimal::ZERO)), r#""0.00000""#);
+        assert_eq!(json(btc.price_or_zero(dec("7100.5"))), r#""7100.50""#);
+        assert_eq!(json(btc.quantity_or_zero(dec("0.000"))), r#""0""#);
+        assert_eq!(json(Num::shortest(dec("5.00"))), r#""5""#);
+    }
+
+    #[test]
+    fn what_is_read_keeps_its_decimals() {
+        let back = |text: &str| json(serde_json::from_str::<Money>(text).unwrap());
+        assert_eq!(back(r#""1.5""#), r#""1.50000000""#);
+        assert_eq!(back(r#""1.123456789""#), r#""1.123456789""#, "nothing is lost in reading");
+        assert!(serde_json::from_str::<Money>("1.5").is_err(), "a number is no string");
+        assert!(serde_json::from_str::<Num>(r#""0 ""#).is_err());
+    }
+
+    #[test]
+    fn json_numbers_are_exact() {
+        for text in ["0", "-5", "0.0065", "1.5", "30000000", "0.00005", "123456789.012345"] {
+            let read: JsonNumber = serde_json::from_str(text).unwrap();
+            assert_eq!((read.0, json(read)), (dec(text), text.to_owned()));
+        }
+        assert!(serde_json::from_str::<JsonNumber>(r#""1""#).is_err());
+    }
 }

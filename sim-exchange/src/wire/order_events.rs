@@ -21,7 +21,7 @@ pub struct OrderTradeUpdate {
     pub order: OrderEvent,
 }
 
-/// An order in ORDER_TRADE_UPDATE.
+/// An order in ORDER_TRADE_UPDATE. Prices and quantities have the symbol's decimals, but a zero is `0`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderEvent {
     /// Of which symbol.
@@ -192,7 +192,8 @@ pub struct AlgoUpdate {
     pub order: AlgoOrderEvent,
 }
 
-/// A conditional order in ALGO_UPDATE.
+/// A conditional order in ALGO_UPDATE. Trigger and limit price go without zeros at their end, `ap` and
+/// `aq` with five decimals before the trigger, as in every example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlgoOrderEvent {
     /// The owner's id.

@@ -46,6 +46,31 @@ pub struct WsRefusal {
     pub rate_limits: Option<Vec<RateLimitCount>>,
 }
 
+/// The result of `session.logon`, `session.status` and `session.logout`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WsSession {
+    /// Whose session it is; null before the logon.
+    pub api_key: Option<Box<str>>,
+    /// Since when; null before the logon.
+    pub authorized_since: Option<i64>,
+    /// When the connection was made.
+    pub connected_since: i64,
+    /// Whether answers tell the rate limits.
+    pub return_rate_limits: bool,
+    /// The venue's clock.
+    pub server_time: i64,
+}
+
+/// The refusal of a stream command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRefusal {
+    /// 2 or 3.
+    pub code: i32,
+    /// Why.
+    pub msg: Box<str>,
+}
+
 /// The answer to SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY and GET_PROPERTY.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandAnswer {
