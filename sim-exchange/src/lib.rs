@@ -21,6 +21,7 @@ mod report;
 mod requests;
 mod settings;
 mod symbol_rules;
+pub mod wire;
 
 pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 pub use exchange::SimExchange;
