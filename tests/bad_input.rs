@@ -126,6 +126,8 @@ fn a_market_is_exactly_one() {
     scenario_refused(&backwards, &["is not before to", "swap or change them"]);
     let no_time = RECORDED.replace("2026-02-02T00:00:00Z", "tomorrow");
     scenario_refused(&no_time, &["to", "tomorrow"]);
+    let bare = RECORDED.replace("\"2026-02-02T00:00:00Z\"", "2026-02-02T00:00:00Z");
+    scenario_refused(&bare, &["a.toml:6:6: ", "a time in quotes, such as"]);
 }
 
 #[test]

@@ -68,6 +68,21 @@ pub struct Scenario {
     pub origin: String,
 }
 
+/// TOML has times of its own, without quotes; the journal's JSON has not, so the file takes text only.
+fn quoted_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Quoted;
+    impl serde::de::Visitor<'_> for Quoted {
+        type Value = String;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a time in quotes, such as \"2026-02-01T00:00:00Z\"")
+        }
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+    deserializer.deserialize_str(Quoted)
+}
+
 fn default_seed() -> u64 {
     1
 }
@@ -95,8 +110,10 @@ pub struct Recorded {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bars: Option<String>,
     /// First instant, ISO-8601.
+    #[serde(deserialize_with = "quoted_time")]
     pub from: String,
     /// First instant after the end, ISO-8601.
+    #[serde(deserialize_with = "quoted_time")]
     pub to: String,
     /// Whether recorded funding rates are replayed.
     #[serde(default)]
