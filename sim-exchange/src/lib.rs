@@ -4,8 +4,10 @@
 //! file, no clock and no random number in here.
 
 mod accounts;
+mod amending;
 mod bands;
 mod book;
+mod conditional;
 mod config;
 mod exchange;
 mod funding;
@@ -14,13 +16,17 @@ mod ledger;
 mod liquidation;
 mod margin;
 mod matching;
+mod order_checks;
 mod orders;
 mod placing;
 mod position;
+mod price_match;
 mod report;
 mod requests;
 mod settings;
 mod symbol_rules;
+mod triggering;
+mod venue_clock;
 pub mod wire;
 
 pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};

@@ -370,6 +370,7 @@ impl SimExchange {
             self.remove_resting(symbol, resting.side, resting.id);
             self.expire(resting.id, reason);
         }
+        self.expire_conditionals(account, symbol, reason);
     }
 }
 

@@ -62,7 +62,21 @@ struct FiltersRow {
     liquidation_fee: Decimal,
     market_take_bound: Decimal,
     max_num_orders: usize,
+    #[serde(default = "max_num_algo_orders")]
+    max_num_algo_orders: usize,
+    #[serde(default = "trigger_protect")]
+    trigger_protect: Decimal,
     note: Option<String>,
+}
+
+/// MAX_NUM_ALGO_ORDERS of all rows that show it.
+fn max_num_algo_orders() -> usize {
+    10
+}
+
+/// triggerProtect of most rows.
+fn trigger_protect() -> Decimal {
+    Decimal::new(5, 2)
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -142,6 +156,10 @@ pub struct SymbolRules {
     pub market_take_bound: Decimal,
     /// MAX_NUM_ORDERS.
     pub max_num_orders: usize,
+    /// MAX_NUM_ALGO_ORDERS, until the algo service came.
+    pub max_num_algo_orders: usize,
+    /// triggerProtect: how far mark and last price may be apart at a protected trigger.
+    pub trigger_protect: Decimal,
     /// Lowest notional first.
     pub brackets: Vec<Bracket>,
     /// How these figures are known, where not from the exchange itself: assumptions of a run.
@@ -261,6 +279,8 @@ impl RuleBook {
             liquidation_fee: f.liquidation_fee,
             market_take_bound: f.market_take_bound,
             max_num_orders: f.max_num_orders,
+            max_num_algo_orders: f.max_num_algo_orders,
+            trigger_protect: f.trigger_protect,
             brackets: tiers.collect(),
             notes: notes.collect(),
             warnings,
@@ -289,6 +309,7 @@ fn check_filters(row: &FiltersRow) -> Result<(), String> {
         ("multiplier_up", row.multiplier_up),
         ("multiplier_down", row.multiplier_down),
         ("market_take_bound", row.market_take_bound),
+        ("trigger_protect", row.trigger_protect),
     ];
     match positive.iter().find(|(_, v)| *v <= Decimal::ZERO) {
         Some((name, value)) => Err(format!("{name} is {value} and must be above zero")),
@@ -390,6 +411,11 @@ impl GridRules {
     pub(crate) fn notional(&self, price: i64, qty: i64) -> Decimal {
         let product = i128::from(price) * i128::from(qty);
         Decimal::from_i128_with_scale(product, self.price_decimals + self.qty_decimals)
+    }
+
+    /// A price of the grid in USDT.
+    pub(crate) fn price_of(&self, price: Decimal) -> Decimal {
+        (price / Decimal::from(10i64.pow(self.price_decimals))).normalize()
     }
 
     /// Whether [`GridRules::notional`] stays far inside what a `Decimal` holds exactly.
