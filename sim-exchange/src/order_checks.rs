@@ -87,7 +87,12 @@ fn check_good_till(order: &NewOrder, now: Nanos) -> Result<(), ExchangeError> {
     match order.good_till_date {
         None if is_gtd => Err(missing("goodTillDate")),
         Some(_) if !is_gtd => Err(not_required("goodtilldate")),
-        Some(end) if end <= now + GOOD_TILL_LEAST || end.millis() >= GOOD_TILL_END_MS => {
+        // What is later than our clock can say came in as the last instant of it.
+        Some(end)
+            if end <= now + GOOD_TILL_LEAST
+                || end.millis() >= GOOD_TILL_END_MS
+                || end == Nanos::NEVER =>
+        {
             Err(VenueError::BadGoodTillDate.error())
         }
         _ => Ok(()),
