@@ -12,6 +12,7 @@ mod latency;
 mod ledger;
 mod liquidation;
 mod margin;
+pub mod mark_price;
 mod matching;
 mod orders;
 mod placing;

@@ -3,6 +3,7 @@
 mod conservation;
 mod examples;
 mod matching;
+mod pricing;
 mod refusals;
 mod rules;
 

@@ -1,0 +1,10 @@
+//! Tests of the pure calculations: prices, rates, margins. The numbers are worked by hand beside them.
+
+mod mark_price;
+
+use rust_decimal::Decimal;
+
+/// A number as it stands in the text.
+pub(crate) fn dec(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
