@@ -8,6 +8,7 @@ mod book;
 mod config;
 mod exchange;
 mod funding;
+pub mod funding_rate;
 mod latency;
 mod ledger;
 mod liquidation;
@@ -16,6 +17,7 @@ pub mod mark_price;
 mod matching;
 mod orders;
 mod placing;
+pub mod premium_index;
 mod report;
 mod symbol_rules;
 

@@ -1,5 +1,6 @@
 //! Tests of the pure calculations: prices, rates, margins. The numbers are worked by hand beside them.
 
+mod funding_rate;
 mod mark_price;
 
 use rust_decimal::Decimal;
