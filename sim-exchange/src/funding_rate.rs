@@ -6,7 +6,7 @@ use engine::Nanos;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::account::cut8;
+use crate::position::cut8;
 use crate::mark_price::RULES_OF_2025_09;
 use crate::premium_index::{SAMPLE_SPACING, WeightedPremium};
 

@@ -9,7 +9,7 @@ use engine::{Nanos, PriceTicks};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::account::cut8;
+use crate::position::cut8;
 
 /// 2025-09-18T08:01:00Z, when the short window and the new funding formula began. The announcement
 /// states the minute for funding; that it holds for the mark price too is unverified.

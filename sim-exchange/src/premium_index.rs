@@ -7,7 +7,7 @@ use engine::{Nanos, PriceTicks, QtyLots};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::account::cut8;
+use crate::position::cut8;
 
 /// Between two samples of the premium index.
 pub const SAMPLE_SPACING: Nanos = Nanos::from_secs(5);
