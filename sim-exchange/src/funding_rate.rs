@@ -6,8 +6,8 @@ use engine::Nanos;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::position::cut8;
 use crate::mark_price::RULES_OF_2025_09;
+use crate::position::cut8;
 use crate::premium_index::{SAMPLE_SPACING, WeightedPremium};
 
 const HOUR: i64 = 3_600_000_000_000;
@@ -156,22 +156,23 @@ impl FundingEstimate {
         }
     }
 
-    /// The rate as it stands; `None` before the first sample.
-    pub fn rate(&self) -> Option<Decimal> {
+    /// The predicted rate, as the samples so far have it; `None` before the first.
+    pub fn predicted(&self) -> Option<Decimal> {
         let formula = RateFormula::at(self.settlement());
         self.premium.average().map(|average| self.terms.rate(formula, average))
     }
 
-    /// Ends the interval: gives its rate and begins the next one, with `terms` from then on.
+    /// Ends the interval: gives the settled rate and begins the next interval, with `terms` from then on.
+    /// `None` if there was no sample: whether nothing is paid then is the caller's to say.
     pub fn settle(&mut self, terms: FundingTerms) -> Option<Decimal> {
-        let rate = self.rate();
+        let rate = self.predicted();
         *self = FundingEstimate::new(terms, self.settlement());
         rate
     }
 }
 
-/// What a position receives at the funding time, in the quote asset, cut at 8 decimals: above a rate of
-/// zero a long (positive `position_qty`, in the base asset) pays, a short receives.
-pub fn funding_payment(position_qty: Decimal, mark: Decimal, rate: Decimal) -> Decimal {
-    -cut8(position_qty * mark * rate)
+/// What a position receives at the funding time, in the quote asset, cut at 8 decimals. `notional` is
+/// signed, at the mark: above a rate of zero a long position pays, a short one receives.
+pub(crate) fn funding_payment(notional: Decimal, rate: Decimal) -> Decimal {
+    -cut8(notional * rate)
 }

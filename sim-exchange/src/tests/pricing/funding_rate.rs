@@ -1,12 +1,13 @@
 //! Premium index and funding rate, with numbers worked by hand.
 
-use engine::{Nanos, PriceTicks, QtyLots};
+use engine::{Nanos, PriceTicks, QtyLots, Symbol};
 use rust_decimal::Decimal;
 
 use super::dec;
 use crate::funding_rate::{
     FundingEstimate, FundingInterval, FundingTerms, RateFormula, funding_payment,
 };
+use crate::funding_terms::FundingBook;
 use crate::mark_price::RULES_OF_2025_09;
 use crate::premium_index::{
     ImpactDepth, ImpactPrice, WeightedPremium, impact_margin_notional, premium_index,
@@ -135,7 +136,7 @@ fn the_formula_changes_with_the_first_payment_after_its_date() {
 fn an_estimate_runs_through_its_interval() {
     let start = hours(24 * 20_000);
     let mut estimate = FundingEstimate::new(terms(FundingInterval::H8), start);
-    assert_eq!(estimate.rate(), None);
+    assert_eq!(estimate.predicted(), None);
     let (mut now, mut count) = (start, 0);
     while now < estimate.settlement() {
         now = estimate.next_sample(now);
@@ -147,24 +148,104 @@ fn an_estimate_runs_through_its_interval() {
     assert_eq!(count, 5760);
     // First half: 2880 × 2881 / 2 = 4,148,640 of 5760 × 5761 / 2 = 16,591,680 weights.
     // P = 0.001 + 0.002 × 4,148,640 / 16,591,680 = 0.00150008678..., less 0.0005.
-    assert_eq!(estimate.rate(), Some(dec("0.00100008")));
+    assert_eq!(estimate.predicted(), Some(dec("0.00100008")));
     // The next interval has other terms and begins with nothing.
     assert_eq!(estimate.settle(terms(FundingInterval::H4)), Some(dec("0.00100008")));
-    assert_eq!(estimate.rate(), None);
+    assert_eq!(estimate.predicted(), None);
     assert_eq!(estimate.settlement(), now + hours(4));
     // Joined late: the third sample weighs 3 against 1: (1×0.004 + 3×0.001) / 4 = 0.00175.
     let five = |n: i64| now + Nanos::from_secs(5 * n);
     estimate.sample(five(1), dec("0.004"));
     estimate.sample(five(3), dec("0.001"));
     // Paid in 2024, so by the plain formula: 0.00175 - 0.0005.
-    assert_eq!(estimate.rate(), Some(dec("0.00125")));
+    assert_eq!(estimate.predicted(), Some(dec("0.00125")));
 }
 
 #[test]
 fn above_zero_the_long_pays() {
-    let pay = |qty, rate| funding_payment(dec(qty), dec("2.0"), dec(rate));
+    let pay = |qty, rate| funding_payment(dec(qty) * dec("2.0"), dec(rate));
     assert_eq!(pay("10", "0.0001"), dec("-0.002"));
     assert_eq!(pay("-10", "0.0001"), dec("0.002"));
     assert_eq!(pay("10", "-0.0001"), dec("0.002"));
     assert_eq!(pay("0.0001", "0.00009999"), dec("-0.00000001"), "0.000000019998 is cut");
+}
+
+fn symbol(name: &str) -> Symbol {
+    Symbol::new(name).unwrap()
+}
+
+const ROWS: &str = r#"
+[[funding]]
+symbol = "BLZUSDT"
+valid_from = 2024-01-01T00:00:00Z
+interval = "4h"
+cap = "0.025"
+floor = "-0.02"
+note = "a note"
+[[funding]]
+symbol = "BLZUSDT"
+valid_from = 2023-01-01T00:00:00Z
+interval = "8h"
+interest_8h = "0"
+cap = "0.02"
+floor = "-0.02"
+"#;
+
+#[test]
+fn terms_are_dated_and_what_is_assumed_is_said() {
+    let book = FundingBook::parse(ROWS, "rows.toml").unwrap();
+    let at = |seconds| book.for_symbol(symbol("BLZUSDT"), Nanos::from_secs(seconds), dec("0.01"));
+    let (y2023, y2024) = (1_672_531_200, 1_704_067_200);
+    let (before, warnings) = at(y2023 - 1);
+    assert_eq!(before, FundingTerms::default_of("BLZUSDT", dec("0.01")));
+    assert_eq!(
+        warnings,
+        [
+            "BLZUSDT: no funding terms are known for 2022-12-31T23:59:59Z; every 8 h, interest 0.0001, cap and floor ±0.0075 are assumed"
+        ]
+    );
+    let first = FundingTerms {
+        interval: FundingInterval::H8,
+        interest_8h: Decimal::ZERO,
+        cap: dec("0.02"),
+        floor: dec("-0.02"),
+    };
+    assert_eq!(at(y2023), (first, vec![]));
+    assert_eq!(at(y2024 - 1), (first, vec![]));
+    let (second, notes) = at(y2024);
+    assert_eq!((second.interval, second.interest_8h), (FundingInterval::H4, dec("0.0001")));
+    assert_eq!((second.cap, second.floor), (dec("0.025"), dec("-0.02")));
+    assert_eq!(notes, ["a note"]);
+    let change = |seconds| book.next_change(symbol("BLZUSDT"), Nanos::from_secs(seconds));
+    assert_eq!(change(0), Some(Nanos::from_secs(y2023)));
+    assert_eq!(change(y2023), Some(Nanos::from_secs(y2024)));
+    assert_eq!(change(y2024), None);
+}
+
+#[test]
+fn the_live_row_of_btcusdt_is_the_default() {
+    let book = FundingBook::embedded().unwrap();
+    let september = Nanos::from_secs(1_789_459_200);
+    let (terms, warnings) = book.for_symbol(symbol("BTCUSDT"), september, dec("0.004"));
+    assert_eq!(terms, FundingTerms::default_of("BTCUSDT", dec("0.004")));
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn a_wrong_row_is_refused_with_its_place() {
+    let refused = |from: &str, to: &str| match FundingBook::parse(&ROWS.replace(from, to), "f") {
+        Err(e) => e.to_string(),
+        Ok(_) => panic!("{to} is taken"),
+    };
+    let place = "f: funding of BLZUSDT from 2024-01-01T00:00:00Z: ";
+    for (from, to, problem) in [
+        ("0.025", "-0.03", "floor -0.02 lies above cap -0.03"),
+        ("0.025", "2.5", "cap is 2.5; 0.0001 is 0.01 %"),
+    ] {
+        let text = refused(from, to);
+        assert!(text.starts_with(&format!("{place}{problem}")), "{text}");
+    }
+    assert!(refused("2023-01-01", "2024-01-01").contains("stands twice"));
+    assert!(refused("T00:00:00Z", "").contains("needs a date and a UTC time"));
+    assert!(refused("4h", "3h").contains("3h"));
 }
