@@ -4,6 +4,7 @@
 //! file, no clock and no random number in here.
 
 mod accounts;
+pub mod adl;
 mod bands;
 mod book;
 mod config;
@@ -15,9 +16,11 @@ pub mod funding_terms;
 mod latency;
 mod ledger;
 mod liquidation;
+mod liquidation_price;
 mod margin;
 pub mod mark_price;
 mod matching;
+pub mod order_cost;
 mod orders;
 mod placing;
 mod position;
@@ -32,6 +35,7 @@ pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, F
 pub use exchange::SimExchange;
 pub use latency::Latency;
 pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};
+pub use margin::PoolSums;
 pub use report::{ExchangeReport, SymbolCounts};
 pub use symbol_rules::{Bracket, RuleBook, RulesError, SymbolRules};
 

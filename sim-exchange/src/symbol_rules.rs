@@ -272,6 +272,16 @@ fn check_filters(row: &FiltersRow) -> Result<(), String> {
     }
 }
 
+/// The maintenance amount of a tier: `cum + floor × (MMR - MMR of the tier below)`.
+pub(crate) fn next_cum(
+    below: Decimal,
+    floor: Decimal,
+    mmr_below: Decimal,
+    mmr: Decimal,
+) -> Decimal {
+    below + floor * (mmr - mmr_below)
+}
+
 /// Caps and rates rise, leverage falls, and `cum` makes the maintenance margin continuous.
 fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
     let first = tiers.first().ok_or("at least one tier is needed")?;
@@ -280,7 +290,7 @@ fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
     }
     for (n, pair) in tiers.windows(2).enumerate() {
         let (below, above) = (&pair[0], &pair[1]);
-        let expected = below.cum + below.cap * (above.mmr - below.mmr);
+        let expected = next_cum(below.cum, below.cap, below.mmr, above.mmr);
         let tier = n + 2;
         if above.cum != expected {
             return Err(format!("tier {tier}: cum is {} and must be {expected}", above.cum));
