@@ -5,8 +5,11 @@
 
 mod accounts;
 pub mod adl;
+pub mod auto_exchange;
 mod bands;
 mod book;
+pub mod collateral;
+pub mod commission_tiers;
 mod config;
 mod dated;
 mod exchange;
@@ -16,10 +19,11 @@ pub mod funding_terms;
 mod latency;
 mod ledger;
 mod liquidation;
-mod liquidation_price;
+pub mod liquidation_price;
 mod margin;
 pub mod mark_price;
 mod matching;
+pub mod multi_assets;
 pub mod order_cost;
 mod orders;
 mod placing;

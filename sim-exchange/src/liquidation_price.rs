@@ -12,26 +12,27 @@ use crate::symbol_rules::Bracket;
 
 /// A position of the symbol, as the formula sees it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Leg {
+pub struct Leg {
     /// +1 or -1.
-    pub(crate) side: Decimal,
+    pub side: Decimal,
     /// |position|.
-    pub(crate) qty: Decimal,
+    pub qty: Decimal,
     /// q × EP.
-    pub(crate) cost: Decimal,
+    pub cost: Decimal,
 }
 
 /// The rate and the amount of a leg's tier.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tier {
-    pub(crate) mmr: Decimal,
-    pub(crate) cum: Decimal,
+pub struct Tier {
+    /// maintMarginRatio.
+    pub mmr: Decimal,
+    /// cum, in the margin asset.
+    pub cum: Decimal,
 }
 
 impl Tier {
     /// Without maintenance margin the formula gives the bankruptcy price.
-    #[cfg(test)]
-    pub(crate) const NONE: Tier = Tier { mmr: Decimal::ZERO, cum: Decimal::ZERO };
+    pub const NONE: Tier = Tier { mmr: Decimal::ZERO, cum: Decimal::ZERO };
 
     fn of(bracket: &Bracket) -> Tier {
         Tier { mmr: bracket.mmr, cum: bracket.cum }
@@ -40,11 +41,12 @@ impl Tier {
 
 /// What covers the legs of one symbol, and the legs: one, or long and short.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LiquidationTerms<'a> {
+pub struct LiquidationTerms<'a> {
     /// WB - TMM1 + UPNL1: cross wallet, less maintenance of the other symbols, plus their profit. On
     /// isolated margin the isolated wallet alone.
-    pub(crate) collateral: Decimal,
-    pub(crate) legs: &'a [Leg],
+    pub collateral: Decimal,
+    /// At most two.
+    pub legs: &'a [Leg],
 }
 
 impl LiquidationTerms<'_> {
@@ -61,8 +63,7 @@ impl LiquidationTerms<'_> {
     }
 
     /// The formula as it stands, with a tier for each leg; `None` where the price does not matter.
-    #[cfg(test)]
-    pub(crate) fn price(&self, tiers: &[Tier]) -> Option<Decimal> {
+    pub fn price(&self, tiers: &[Tier]) -> Option<Decimal> {
         assert_eq!(tiers.len(), self.legs.len(), "each leg has its tier");
         let (upper, lower) = self.parts(|n| tiers[n]);
         upper.checked_div(lower)
@@ -74,7 +75,7 @@ impl LiquidationTerms<'_> {
     /// rise from tier to tier. So two legs may have a price on either side of the mark. Binance begins
     /// with the tiers of the mark: the price is the one to which what is left falls from there. Beyond
     /// the last cap its tier goes on.
-    pub(crate) fn price_in(&self, brackets: &[Bracket], mark: Decimal) -> Decimal {
+    pub fn price_in(&self, brackets: &[Bracket], mark: Decimal) -> Decimal {
         assert!(self.legs.len() <= 2, "a symbol has two sides");
         let Some(last) = brackets.len().checked_sub(1) else { return Decimal::ZERO };
         let mut at = [0; 2];

@@ -83,6 +83,7 @@ fn each_leg_has_its_own_tier() {
     assert_eq!(found("20000", (1000, 100), (990, 100), "100"), dec("157.67195767"));
     // Owing 50,000, the pair would be compliant at no price: in tier 3 a rise no longer helps.
     assert_eq!(found("-50000", (1000, 100), (850, 100), "50"), Decimal::ZERO);
+    assert_eq!(found("5800", (1000, 100), (850, 100), "50"), Decimal::ZERO);
 }
 
 fn left_at(price: Decimal, collateral: Decimal, legs: &[Leg]) -> Decimal {

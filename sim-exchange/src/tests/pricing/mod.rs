@@ -1,10 +1,13 @@
 //! Tests of the pure calculations: prices, rates, margins. The numbers are worked by hand beside them.
 
 mod adl;
+mod auto_exchange;
+mod commission_tiers;
 mod funding_rate;
 mod liquidation_price;
 mod margin;
 mod mark_price;
+mod multi_assets;
 mod order_cost;
 
 use engine::Nanos;
