@@ -24,7 +24,9 @@ use crate::symbol_rules::{Bracket, GridRules, next_cum};
 /// What an example's inputs give, by the names of its outputs.
 type Outputs = Vec<(&'static str, Decimal)>;
 
-const RUN: &[(&str, fn(&Value) -> Outputs)] = &[
+type Run = fn(&Value) -> Outputs;
+
+const RUN: &[(&str, Run)] = &[
     ("liq-isolated-long-1", isolated),
     ("liq-cross-long-1", cross),
     ("liq-isolated-ft-0", isolated),
