@@ -4,22 +4,34 @@
 //! file, no clock and no random number in here.
 
 mod accounts;
+pub mod adl;
 mod amending;
+pub mod auto_exchange;
 mod bands;
 mod book;
+pub mod collateral;
+pub mod commission_tiers;
 mod conditional;
 mod config;
+mod dated;
 mod exchange;
 mod funding;
+pub mod funding_rate;
+pub mod funding_terms;
 mod latency;
 mod ledger;
 mod liquidation;
+pub mod liquidation_price;
 mod margin;
+pub mod mark_price;
 mod matching;
+pub mod multi_assets;
 mod order_checks;
+pub mod order_cost;
 mod orders;
 mod placing;
 mod position;
+pub mod premium_index;
 mod price_match;
 mod report;
 mod requests;
@@ -33,6 +45,7 @@ pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, F
 pub use exchange::SimExchange;
 pub use latency::Latency;
 pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};
+pub use margin::PoolSums;
 pub use report::{ExchangeReport, SymbolCounts};
 pub use symbol_rules::{Bracket, RuleBook, RulesError, SymbolRules};
 

@@ -6,7 +6,7 @@ use engine::{
 use rust_decimal::Decimal;
 
 use crate::exchange::SimExchange;
-use crate::margin::requirement;
+use crate::margin::{removable, requirement};
 use crate::wire::VenueError;
 
 impl SimExchange {
@@ -120,14 +120,11 @@ impl SimExchange {
             }
             amount
         } else {
-            // What stays covers the maintenance margin, and the initial margin at the mark.
             let margin = self.margin_of(id, symbol, side);
             let worth =
                 self.markets[symbol].rules.notional(self.mark_or_zero(symbol), position.qty.abs());
             let initial = worth / Decimal::from(holding.leverage);
-            let wallet = position.isolated_wallet;
-            let most = (wallet - margin.maintenance).min(wallet + margin.unrealized - initial);
-            if amount > most {
+            if amount > removable(position.isolated_wallet, margin, initial) {
                 return Err(VenueError::IsolatedBalanceInsufficient.error());
             }
             -amount

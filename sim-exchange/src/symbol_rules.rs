@@ -7,6 +7,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
+use crate::dated::{Dated, instant, pick};
+
 /// Why the rules of a symbol cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RulesError {
@@ -168,11 +170,6 @@ pub struct SymbolRules {
     pub warnings: Vec<String>,
 }
 
-struct Dated<T> {
-    from: Nanos,
-    row: T,
-}
-
 /// All rules that are known, with their dates.
 pub struct RuleBook {
     filters: Vec<Dated<FiltersRow>>,
@@ -202,22 +199,14 @@ impl RuleBook {
         for row in table.filters {
             let place = format!("filters of {} from {}", row.symbol, row.valid_from);
             check_filters(&row).map_err(|e| malformed(format!("{place}: {e}")))?;
-            let from = instant(&row.valid_from).ok_or_else(|| {
-                malformed(format!(
-                    "{place}: valid_from needs a date and a UTC time, such as 2024-10-24T00:00:00Z"
-                ))
-            })?;
+            let from = instant(&row.valid_from).map_err(|e| malformed(format!("{place}: {e}")))?;
             filters.push(Dated { from, row });
         }
         let mut brackets = Vec::with_capacity(table.brackets.len());
         for row in table.brackets {
             let place = format!("brackets of {} from {}", row.symbol, row.valid_from);
             check_tiers(&row.tiers).map_err(|e| malformed(format!("{place}: {e}")))?;
-            let from = instant(&row.valid_from).ok_or_else(|| {
-                malformed(format!(
-                    "{place}: valid_from needs a date and a UTC time, such as 2024-10-24T00:00:00Z"
-                ))
-            })?;
+            let from = instant(&row.valid_from).map_err(|e| malformed(format!("{place}: {e}")))?;
             brackets.push(Dated { from, row });
         }
         filters.sort_by_key(|d| (d.row.symbol, d.from));
@@ -288,17 +277,6 @@ impl RuleBook {
     }
 }
 
-/// The last row that is valid at `at`, else the first one.
-fn pick<T>(rows: &[Dated<T>], is_its: impl Fn(&T) -> bool, at: Nanos) -> Option<&Dated<T>> {
-    let mut found: Option<&Dated<T>> = None;
-    for dated in rows.iter().filter(|d| is_its(&d.row)) {
-        if found.is_none() || dated.from <= at {
-            found = Some(dated);
-        }
-    }
-    found
-}
-
 fn check_filters(row: &FiltersRow) -> Result<(), String> {
     let positive = [
         ("tick_size", row.tick_size),
@@ -317,6 +295,16 @@ fn check_filters(row: &FiltersRow) -> Result<(), String> {
     }
 }
 
+/// The maintenance amount of a tier: `cum + floor × (MMR - MMR of the tier below)`.
+pub(crate) fn next_cum(
+    below: Decimal,
+    floor: Decimal,
+    mmr_below: Decimal,
+    mmr: Decimal,
+) -> Decimal {
+    below + floor * (mmr - mmr_below)
+}
+
 /// Caps and rates rise, leverage falls, and `cum` makes the maintenance margin continuous.
 fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
     let first = tiers.first().ok_or("at least one tier is needed")?;
@@ -325,7 +313,7 @@ fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
     }
     for (n, pair) in tiers.windows(2).enumerate() {
         let (below, above) = (&pair[0], &pair[1]);
-        let expected = below.cum + below.cap * (above.mmr - below.mmr);
+        let expected = next_cum(below.cum, below.cap, below.mmr, above.mmr);
         let tier = n + 2;
         if above.cum != expected {
             return Err(format!("tier {tier}: cum is {} and must be {expected}", above.cum));
@@ -336,23 +324,6 @@ fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
     }
     let sane = tiers.iter().all(|t| t.mmr < Decimal::ONE && t.leverage >= 1);
     sane.then_some(()).ok_or_else(|| "mmr must be below 1 and leverage at least 1".to_owned())
-}
-
-/// A table's date and UTC time as nanoseconds.
-fn instant(datetime: &toml::value::Datetime) -> Option<Nanos> {
-    let (date, time) = (datetime.date?, datetime.time?);
-    if !matches!(datetime.offset, Some(toml::value::Offset::Z)) {
-        return None;
-    }
-    // Days from a civil date: years begin in March, so that the leap day is the last of its year.
-    let month = i64::from(date.month);
-    let year = i64::from(date.year) - i64::from(month <= 2);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(date.day) - 1;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
-    let seconds = i64::from(time.hour) * 3600
-        + i64::from(time.minute) * 60
-        + i64::from(time.second.unwrap_or(0));
-    Some(Nanos::from_secs(days * 86_400 + seconds))
 }
 
 /// The rules of a symbol as integers on the run's grid, and what is money as `Decimal`.

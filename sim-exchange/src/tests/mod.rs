@@ -5,6 +5,7 @@ mod conditional;
 mod conservation;
 mod examples;
 mod matching;
+mod pricing;
 mod refusals;
 mod rules;
 mod script;
