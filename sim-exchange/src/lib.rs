@@ -6,6 +6,7 @@
 mod account;
 mod book;
 mod config;
+pub mod depth;
 mod exchange;
 mod funding;
 mod latency;

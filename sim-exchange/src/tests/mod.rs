@@ -1,6 +1,7 @@
 //! Tests of the whole exchange as text: requests and market events in, what reached the client out.
 
 mod conservation;
+mod depth;
 mod examples;
 mod matching;
 mod refusals;
