@@ -126,8 +126,8 @@ fn time_in_force() {
 #[test]
 fn what_comes_to_a_crossing_level_fills() {
     check_every(
-        "ask 101 9 | sell a 5 @ 101 | bid 101 3 | bid 101 2 | bid 102 1 | queue sell",
-        "a rests 5 | a 3 @ 101 maker | a 1 @ 101 maker | a 1 behind 0",
+        "ask 101 9 | sell a 9 @ 101 | bid 101 3 | bid 101 4 | bid 101 2 | bid 102 1 | queue sell",
+        "a rests 9 | a 3 @ 101 maker | a 1 @ 101 maker | a 1 @ 101 maker | a 4 behind 0",
     );
     // That part of the level is ours already: nobody else can take it.
     check_every(
