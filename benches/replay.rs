@@ -22,15 +22,10 @@ const START_MS: i64 = 1_767_225_600_000;
 const SYMBOL: SymbolIndex = SymbolIndex(0);
 
 fn order(number: u64, side: Side, quantity: QtyLots, price: Option<PriceTicks>) -> Request {
-    Request::NewOrder(NewOrder {
-        symbol: SYMBOL,
-        side,
-        order_type: if price.is_some() { OrderType::Limit } else { OrderType::Market },
-        time_in_force: price.map(|_| TimeInForce::Gtc),
-        quantity,
-        price,
-        reduce_only: false,
-        client_order_id: ClientOrderId(format!("bench-{number}").into()),
+    let id = format!("bench-{number}");
+    Request::NewOrder(match price {
+        Some(price) => NewOrder::limit(SYMBOL, side, quantity, price, TimeInForce::Gtc, &id),
+        None => NewOrder::market(SYMBOL, side, quantity, &id),
     })
 }
 
@@ -121,7 +116,7 @@ fn run<F: Feed + Send>(
         call_link: Link::INSTANT,
         feed_latency: Nanos::ZERO,
     };
-    let member = Member { name: "strategy".to_owned(), service, thinking: ThinkingTime::default() };
+    let member = Member::new("strategy", service);
     let end = feed.ends_at().expect("an end");
     let bus = Box::new(MemoryBus::new());
     let mut kernel = Kernel::new(config, bus, exchange, feed, vec![member], Box::new(DigestOnly));

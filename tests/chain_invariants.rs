@@ -3,8 +3,9 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 use engine::{
-    Action, DigestOnly, EntryId, Exchange, ExchangeEvent, Instrument, Kernel, KernelConfig, Link,
-    MarketEvent, MemoryBus, Nanos, Outcome, QtyLots, Request, RequestId, ServiceId,
+    AccountId, Action, DigestOnly, EntryId, Exchange, ExchangeEvent, Instrument, Kernel,
+    KernelConfig, Link, MarketEvent, MemoryBus, Nanos, Outcome, QtyLots, Request, RequestId,
+    Sender, ServiceId,
 };
 use pipeline::records::{ApplyPlan, ApplyResult, ExecutionResult, PlanClass, PositionLedger};
 use pipeline::{PipelineSettings, chain};
@@ -79,7 +80,8 @@ fn books_agree(kernel: &mut Run<impl Exchange>, instruments: &[Instrument]) {
     let now = kernel.now();
     // The positions as the exchange itself answers them.
     let request = engine::RequestId(u64::MAX);
-    kernel.exchange_mut().submit(now, ServiceId(999), request, engine::Request::PositionRisk);
+    let from = Sender { service: ServiceId(999), account: AccountId(0) };
+    kernel.exchange_mut().submit(now, from, request, Request::PositionRisk);
     let mut events = Vec::new();
     kernel.exchange_mut().advance(now + Nanos::from_secs(1), &mut events);
     let rows = events
@@ -256,14 +258,14 @@ struct BadLine {
     orders_seen: usize,
     lost: Vec<RequestId>,
     /// Requests that never arrived: their senders learn that nobody knows.
-    dropped: Vec<(Nanos, ServiceId, RequestId)>,
+    dropped: Vec<(Nanos, Sender, RequestId)>,
     time_outs: usize,
 }
 
 const TIME_OUT: Nanos = Nanos::from_secs(1);
 
 impl Exchange for BadLine {
-    fn submit(&mut self, now: Nanos, from: ServiceId, id: RequestId, request: Request) {
+    fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         match &request {
             Request::NewOrder(_) => {
                 let struck = self.orders.contains(&self.orders_seen);
@@ -303,7 +305,7 @@ impl Exchange for BadLine {
         let mut at = 0;
         out.retain(|event| {
             at += 1;
-            at <= from || !(loses_stream && matches!(event, ExchangeEvent::OrderTradeUpdate { .. }))
+            at <= from || !(loses_stream && matches!(event, ExchangeEvent::User { .. }))
         });
         for event in &mut out[from..] {
             if let ExchangeEvent::Response { request, outcome, .. } = event
@@ -318,7 +320,11 @@ impl Exchange for BadLine {
             assert!(due <= now);
             self.dropped.remove(0);
             self.time_outs += 1;
-            out.push(ExchangeEvent::Response { to, request, outcome: Outcome::Unknown });
+            out.push(ExchangeEvent::Response {
+                to: to.service,
+                request,
+                outcome: Outcome::Unknown,
+            });
         }
     }
 }

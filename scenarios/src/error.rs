@@ -8,7 +8,7 @@ use engine::{JournalError, RunError};
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; {}", path.display(), engine::io_remedy(source))]
     Io {
         /// Which file.
         path: PathBuf,

@@ -5,7 +5,7 @@ use std::path::Path;
 use datasets::catalogue::{Catalogue, Series};
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
-use datasets::{BarMode, Interval, Kind, SeriesId};
+use datasets::{BarMode, Interval, Kind, MinuteBars, SeriesId};
 use engine::{Feed, Instrument, Nanos};
 use serde_json::{Value as Json, json};
 use sim_exchange::RuleBook;
@@ -22,6 +22,8 @@ pub(crate) struct OpenMarket {
     pub(crate) identity: Json,
     /// Whether the feed tells funding rates.
     pub(crate) tells_funding: bool,
+    /// What is doubtful about it.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Scenario {
@@ -71,6 +73,7 @@ pub(crate) fn open(
         range: range_of(synthetic),
         identity,
         tells_funding: synthetic.funding.is_some(),
+        warnings: Vec::new(),
     })
 }
 
@@ -92,6 +95,12 @@ fn overlaps(id: &SeriesId, found: &Series, (from, to): (Nanos, Nanos)) -> Result
 fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<OpenMarket, String> {
     let (from, to) = recorded.range()?;
     let catalogue = Catalogue::open(data).map_err(|error| error.to_string())?;
+    let mut warnings = Vec::new();
+    if let Some(bars) = recorded.bars.as_deref().filter(|bars| *bars != "1m") {
+        warnings.push(format!(
+            "[market.recorded] bars = {bars:?}: market_state and its readers need bars of 1m and stay silent"
+        ));
+    }
     let mut requests = Vec::new();
     let mut instruments = Vec::new();
     let interval = |name: &str, text: &str| {
@@ -136,11 +145,17 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
     let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range)
         .map_err(|error| error.to_string())?;
     let identity = serde_json::to_value(feed.describe()).map_err(|error| error.to_string())?;
+    let feed: Box<dyn Feed + Send> = match recorded.bars {
+        Some(_) => Box::new(feed),
+        // The chain trades on closed bars: the tape tells them.
+        None => Box::new(MinuteBars::new(feed, instruments.len(), from, to)),
+    };
     Ok(OpenMarket {
-        feed: Box::new(feed),
+        feed,
         instruments,
         range: (from, to),
         identity,
         tells_funding: recorded.funding,
+        warnings,
     })
 }

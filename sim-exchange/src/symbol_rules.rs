@@ -144,7 +144,9 @@ pub struct SymbolRules {
     pub max_num_orders: usize,
     /// Lowest notional first.
     pub brackets: Vec<Bracket>,
-    /// What is uncertain about the above, for the report.
+    /// How these figures are known, where not from the exchange itself: assumptions of a run.
+    pub notes: Vec<String>,
+    /// Figures that are used outside their time.
     pub warnings: Vec<String>,
 }
 
@@ -234,8 +236,7 @@ impl RuleBook {
                 ));
             }
         }
-        warnings.extend(filters.row.note.clone());
-        warnings.extend(brackets.row.note.clone());
+        let notes = [&filters.row.note, &brackets.row.note].into_iter().flatten().cloned();
         let mut floor = Decimal::ZERO;
         let tiers = brackets.row.tiers.iter().map(|t| {
             let tier = Bracket { floor, cap: t.cap, mmr: t.mmr, cum: t.cum, leverage: t.leverage };
@@ -261,6 +262,7 @@ impl RuleBook {
             market_take_bound: f.market_take_bound,
             max_num_orders: f.max_num_orders,
             brackets: tiers.collect(),
+            notes: notes.collect(),
             warnings,
         })
     }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use engine::{
     Answer, ClientOrderId, Context, Delivery, EpochSeconds, ExchangeEvent, Fill, GroupStart, Input,
-    Nanos, NewOrder, OrderState, OrderType, Outcome, QtyLots, Reader, Request, RequestId, Service,
-    SetOptions, Symbol, SymbolIndex, SymbolInfo, TimerKey, Wiring,
+    Nanos, NewOrder, OrderRef, OrderState, Outcome, QtyLots, Reader, Request, RequestId, Service,
+    SetOptions, Symbol, SymbolIndex, SymbolInfo, TimerKey, UserEvent, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -295,16 +295,10 @@ impl IntentExecutor {
     }
 
     fn order(&self, place: usize, mark: &OrderMark) -> NewOrder {
-        NewOrder {
-            symbol: SymbolIndex(place as u16),
-            side: mark.side.side(),
-            order_type: OrderType::Market,
-            time_in_force: None,
-            quantity: QtyLots(mark.quantity),
-            price: None,
-            reduce_only: mark.reduce_only.0,
-            client_order_id: ClientOrderId(mark.client_order_id.as_str().into()),
-        }
+        let (symbol, quantity) = (SymbolIndex(place as u16), QtyLots(mark.quantity));
+        let order =
+            NewOrder::market(symbol, mark.side.side(), quantity, mark.client_order_id.as_str());
+        NewOrder { reduce_only: Some(mark.reduce_only.0), ..order }
     }
 
     fn save_mark(&self, mark: &OrderMark, ctx: &mut Context<'_>) -> bool {
@@ -376,9 +370,8 @@ impl IntentExecutor {
         ctx.count("outcome_queries", 1);
         // Nothing else may be sent for this symbol meanwhile.
         self.bar(place, &sent.plan.plan_id, ctx);
-        let client_order_id = ClientOrderId(sent.mark.client_order_id.as_str().into());
-        let id =
-            ctx.submit(Request::QueryOrder { symbol: SymbolIndex(place as u16), client_order_id });
+        let order = OrderRef::Client(ClientOrderId(sent.mark.client_order_id.as_str().into()));
+        let id = ctx.submit(Request::QueryOrder { symbol: SymbolIndex(place as u16), order });
         self.sent.insert(id, Sent { kind: SentKind::Query, queries: sent.queries + 1, ..sent });
     }
 
@@ -454,9 +447,10 @@ impl Service for IntentExecutor {
             Input::Exchange(ExchangeEvent::Response { request, outcome, .. }) => {
                 self.response(*request, outcome, ctx);
             }
-            Input::Exchange(ExchangeEvent::OrderTradeUpdate { order, fill, liquidation }) => {
-                self.user_event(order, fill.as_ref(), *liquidation, ctx);
-            }
+            Input::Exchange(ExchangeEvent::User {
+                event: UserEvent::OrderTradeUpdate { order, fill, liquidation, .. },
+                ..
+            }) => self.user_event(order, fill.as_ref(), *liquidation, ctx),
             _ => {}
         }
     }
