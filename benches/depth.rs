@@ -1,196 +1,120 @@
-//! Level-2 replay with matching: the events of `bench/gen_data.py` (its folder is $BENCH_DATA), 5 ms
-//! each way, a power queue model, and a maker that cancels what rests and quotes one bid and one ask
-//! two ticks back every 100 ms. The same work as `hft_rs_bench mm partial` of the shared bench folder.
+//! Level-2 replay with matching: the same data and the same work as `hft_rs_bench mm` of the shared
+//! bench folder. 5 ms each way, a queue model, and a maker that every 100 ms cancels what rests and
+//! quotes one bid and one ask two ticks back. How to compare the two: `benches/README.md`.
 #![allow(clippy::expect_used, clippy::panic)] // A benchmark that cannot be set up measures nothing.
 
+#[path = "support/maker.rs"]
+mod maker;
 #[path = "support/npz.rs"]
 mod npz;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use engine::*;
-use sim_exchange::depth::{DepthBook, DepthFill, DepthOrder, Ladder, QueueKind};
+use maker::{QUEUE, TICK, Totals, World};
+use npz::{Npz, Tape};
+use sim_exchange::depth::DepthBook;
 
-/// The order tick, 0.10, in price units.
-const TICK: i64 = 10;
-const STEP: i64 = 100_000_000;
-const REQUEST: i64 = 5_000_000;
-const RESPONSE: i64 = 5_000_000;
-/// From the exchange to the maker's own book; `gen_data.py` draws 2 to 4 ms.
-const FEED: i64 = 3_000_000;
-const QUEUE: QueueKind = QueueKind::Power { exponent: 3 };
-/// 0.01, and 1.
-const QTY: i64 = 10;
-const POSITION_MAX: i64 = 1_000;
+const HOUR: i64 = 3_600_000_000_000;
+/// Rows that are read at a time when the run is not held in memory.
+const CHUNK: usize = 16_384;
 
-enum Ask {
-    Place(DepthOrder),
-    Cancel(Side, OrderId),
+/// A figure of this process from a file of `/proc/self`.
+fn proc_figure(file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/self/{file}")).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line[name.len()..].split_whitespace().next()?.parse().ok()
 }
 
-/// The maker beside the book alone, without kernel, account and ledger.
-#[derive(Default)]
-struct Totals {
-    orders: u64,
-    cancels: u64,
-    fills: u64,
-    position: i64,
-    quoted: i64,
+/// Peak of resident memory.
+fn peak_kb() -> u64 {
+    proc_figure("status", "VmHWM:").unwrap_or(0)
 }
 
-struct World {
-    book: DepthBook,
-    /// What the maker sees, `FEED` late.
-    seen: Ladder,
-    requests: VecDeque<(i64, Ask)>,
-    answers: VecDeque<(i64, DepthFill)>,
-    fills: Vec<DepthFill>,
-    /// What the maker believes to rest.
-    live: Vec<(Side, OrderId)>,
-    totals: Totals,
+/// Processor time: on a busy machine it says more than a clock on the wall.
+fn cpu_s() -> f64 {
+    proc_figure("schedstat", "").unwrap_or(0) as f64 * 1e-9
 }
 
-impl World {
-    fn new() -> World {
-        World {
-            book: DepthBook::new(TICK, QUEUE),
-            seen: Ladder::new(TICK),
-            requests: VecDeque::new(),
-            answers: VecDeque::new(),
-            fills: Vec::new(),
-            live: Vec::new(),
-            totals: Totals::default(),
+/// Runs `hours` from the file, over and over again where it is shorter: later times, and a snapshot at
+/// each seam. Answers what happened and how many events there were.
+fn streamed(file: &mut Npz, hours: i64) -> (Totals, usize) {
+    let mut tape = Tape::default();
+    file.rewind();
+    file.read(CHUNK, 0, &mut tape);
+    let start = tape.events.first().expect("an event").time.0;
+    let (end, mut shift, mut count) = (start + hours * HOUR, 0, tape.events.len());
+    let mut world = World::new(start);
+    loop {
+        // Of the last instant more may come, to the exchange or to the maker.
+        let known = tape.events.last().expect("an event").time.0;
+        world.run(&tape, known.min(end));
+        if known >= end {
+            return (world.totals(), count);
         }
-    }
-
-    fn send_fills(&mut self, now: i64) {
-        self.answers.extend(self.fills.drain(..).map(|fill| (now + RESPONSE, fill)));
-    }
-
-    /// The exchange's side up to `until`.
-    fn exchange(&mut self, events: &[MarketEvent], from: &mut usize, until: i64) {
-        loop {
-            let due = self.requests.front().map_or(i64::MAX, |(due, _)| *due);
-            let bound = until.min(due);
-            while let Some(event) = events.get(*from)
-                && event.time.0 <= bound
-            {
-                self.book.observe(&event.data, &mut self.fills);
-                if !self.fills.is_empty() {
-                    self.send_fills(event.time.0);
-                }
-                *from += 1;
-            }
-            if due > until {
-                return;
-            }
-            match self.requests.pop_front() {
-                Some((_, Ask::Place(order))) => {
-                    self.book.place(&order, &mut self.fills);
-                }
-                Some((_, Ask::Cancel(side, id))) => {
-                    self.book.cancel(side, id);
-                }
-                None => return,
-            }
-            self.send_fills(due);
+        world.forget(&mut tape);
+        let mut read = file.read(CHUNK, shift, &mut tape);
+        if read == 0 {
+            let arrival = *tape.arrivals.last().expect("an arrival");
+            shift = arrival - start + 1;
+            file.rewind();
+            let time = Nanos(arrival + 1);
+            let data = MarketData::DepthClear;
+            tape.push(MarketEvent { time, symbol: SymbolIndex(0), data }, arrival + 1);
+            read = file.read(CHUNK, shift, &mut tape);
         }
-    }
-
-    /// The maker's book and position up to `now`.
-    fn see(&mut self, events: &[MarketEvent], from: &mut usize, now: i64) {
-        while let Some(event) = events.get(*from)
-            && event.time.0 + FEED <= now
-        {
-            if let MarketData::Depth(row) = event.data {
-                self.seen.set(row.side, row.price.0, row.qty.0);
-            }
-            *from += 1;
-        }
-        while let Some((_, fill)) = self.answers.pop_front_if(|(due, _)| *due <= now) {
-            self.totals.fills += 1;
-            self.totals.position += fill.side.sign() * fill.qty.0;
-            if fill.left.0 == 0 {
-                self.live.retain(|(_, id)| *id != fill.id);
-            }
-        }
-    }
-
-    fn quote(&mut self, now: i64) {
-        let best = (self.seen.best(Side::Buy), self.seen.best(Side::Sell));
-        let (Some(bid), Some(ask)) = best else { return };
-        self.totals.quoted = self.totals.quoted.wrapping_add(bid).wrapping_add(ask);
-        for (side, id) in self.live.drain(..) {
-            self.requests.push_back((now + REQUEST, Ask::Cancel(side, id)));
-            self.totals.cancels += 1;
-        }
-        for (side, price) in [(Side::Buy, bid - 2 * TICK), (Side::Sell, ask + 2 * TICK)] {
-            if side.sign() * self.totals.position >= POSITION_MAX {
-                continue;
-            }
-            self.totals.orders += 1;
-            let id = OrderId(self.totals.orders);
-            let limit = Some(PriceTicks(price));
-            let time_in_force = TimeInForce::Gtx;
-            let order = DepthOrder { id, side, limit, qty: QtyLots(QTY), time_in_force };
-            self.requests.push_back((now + REQUEST, Ask::Place(order)));
-            self.live.push((side, id));
-        }
+        count += read;
     }
 }
 
-fn replay(events: &[MarketEvent]) -> Totals {
-    let mut world = World::new();
-    let (mut at, mut seen) = (0, 0);
-    let Some((first, last)) = events.first().zip(events.last()) else { return world.totals };
-    let mut now = first.time.0;
-    while now < last.time.0 {
-        now += STEP;
-        world.exchange(events, &mut at, now);
-        world.see(events, &mut seen, now);
-        world.quote(now);
-    }
-    world.totals
-}
-
-fn data() -> Option<Vec<MarketEvent>> {
-    #[allow(clippy::disallowed_methods)] // Where the data lies is no part of any run.
-    let folder = std::env::var_os("BENCH_DATA");
-    let Some(folder) = folder.map(PathBuf::from) else {
-        println!("skipped: BENCH_DATA does not name the folder that bench/gen_data.py filled");
-        return None;
-    };
-    let path = folder.join("btcusdt.npz");
-    let events = npz::read(&path);
-    if events.is_none() {
-        println!("skipped: {} is not there", path.display());
-    }
-    events
+fn print(what: &str, events: usize, cpu: f64, totals: &Totals) {
+    let Totals { steps, orders, cancels, seen, account, .. } = totals;
+    println!(
+        "{what}: events={events} cpu_s={cpu:.3} ev/cpu_s={:.0} steps={steps} orders={orders} \
+         cancels={cancels} fills={} filled_orders={} position={:.3} balance={:.2} acc={seen} \
+         rss_peak_kb={}",
+        events as f64 / cpu,
+        account.fills,
+        account.filled,
+        account.position as f64 / 1e3,
+        account.cash as f64 / 1e5,
+        peak_kb()
+    );
 }
 
 fn depth(criterion: &mut Criterion) {
-    let Some(events) = data() else { return };
-    let t = replay(&events);
-    println!(
-        "depth: {} events, {} orders, {} cancels, {} fills, position {}, quoted {}",
-        events.len(),
-        t.orders,
-        t.cancels,
-        t.fills,
-        t.position,
-        t.quoted
-    );
+    #[allow(clippy::disallowed_methods)] // Where the data lies is no part of any run.
+    let Some(folder) = std::env::var_os("BENCH_DATA").map(PathBuf::from) else {
+        println!("skipped: BENCH_DATA does not name the folder that bench/gen_data.py filled");
+        return;
+    };
+    let Some(mut file) = Npz::open(&folder.join("btcusdt.npz")) else {
+        println!("skipped: {} holds no btcusdt.npz", folder.display());
+        return;
+    };
+    // Before anything is held in memory: the peak never falls again.
+    for hours in [1, 24] {
+        let before = cpu_s();
+        let (totals, events) = streamed(&mut file, hours);
+        print(&format!("streamed, {hours} h"), events, cpu_s() - before, &totals);
+    }
+    let mut tape = Tape::default();
+    file.rewind();
+    file.read(file.rows(), 0, &mut tape);
+    let before = cpu_s();
+    let totals = World::replay(&tape);
+    print("in memory", tape.events.len(), cpu_s() - before, &totals);
+
     let mut group = criterion.benchmark_group("depth");
     group.sample_size(10);
-    group.throughput(Throughput::Elements(events.len() as u64));
-    group.bench_function("book alone, both ladders, maker", |b| b.iter(|| replay(&events)));
-    group.bench_function("book alone, no orders", |b| {
+    group.throughput(Throughput::Elements(tape.events.len() as u64));
+    group.bench_function("exchange, wires and maker", |b| b.iter(|| World::replay(&tape)));
+    group.bench_function("book, no orders", |b| {
         b.iter(|| {
             let mut book = DepthBook::new(TICK, QUEUE);
             let mut fills = Vec::new();
-            events.iter().for_each(|event| book.observe(&event.data, &mut fills));
+            tape.events.iter().for_each(|event| book.observe(&event.data, &mut fills));
             book.ladder().best(Side::Buy)
         });
     });
