@@ -301,6 +301,8 @@ impl Exchange for SimExchange {
             }
             MarketData::MarkPrice(price) => self.marked(event.time, symbol, price.0),
             MarketData::FundingRate(rate) => self.funding_event(event.time, symbol, rate),
+            // Fills are made from trades here; a book of levels is `depth::DepthBook`.
+            MarketData::Depth(_) | MarketData::DepthClear | MarketData::BestQuotes(_) => {}
         }
     }
 

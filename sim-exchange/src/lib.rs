@@ -14,6 +14,7 @@ pub mod commission_tiers;
 mod conditional;
 mod config;
 mod dated;
+pub mod depth;
 mod exchange;
 mod funding;
 pub mod funding_rate;

@@ -3,6 +3,7 @@
 mod amending;
 mod conditional;
 mod conservation;
+mod depth;
 mod examples;
 mod matching;
 mod pricing;
