@@ -78,6 +78,9 @@ pub struct ExchangeConfig {
     pub taker_rate: Decimal,
     /// The way there and back.
     pub latency: Latency,
+    /// Of all that is drawn.
+    #[serde(default)]
+    pub seed: u64,
     /// How orders fill.
     #[serde(default = "fills")]
     pub fills: FillModel,
@@ -137,6 +140,7 @@ impl ExchangeConfig {
             maker_rate: maker_rate(),
             taker_rate: taker_rate(),
             latency,
+            seed: 0,
             fills: fills(),
             funding,
             rules_at: None,
@@ -210,7 +214,7 @@ impl ExchangeConfig {
                 return bad(format!("funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"));
             }
         }
-        if let Some(problem) = self.fills.problem() {
+        if let Some(problem) = self.fills.problem().or_else(|| self.latency.problem()) {
             return bad(problem);
         }
         match money_problem("insurance_fund", self.insurance_fund) {

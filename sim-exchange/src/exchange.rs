@@ -18,9 +18,9 @@ use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig
 use crate::depth::{DepthBook, DepthFill};
 use crate::fills::MarketDepth;
 use crate::funding::FundingClock;
-use crate::latency::DueQueue;
-use crate::liquidity::Meter;
+use crate::latency::{DueQueue, Wires};
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
+use crate::liquidity::Meter;
 use crate::orders::Orders;
 use crate::report::KeptRisks;
 use crate::symbol_rules::{GridRules, RuleBook};
@@ -80,6 +80,7 @@ pub struct SimExchange {
     /// The countdowns that run, by account and symbol.
     pub(crate) countdowns: BTreeMap<(AccountId, usize), u64>,
     pub(crate) countdown_number: u64,
+    wires: Wires,
     inbox: DueQueue<Arrival>,
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
@@ -157,6 +158,7 @@ impl SimExchange {
             clock: DueQueue::new(),
             countdowns: BTreeMap::new(),
             countdown_number: 0,
+            wires: Wires::new(config.seed),
             inbox: DueQueue::new(),
             outbox: DueQueue::new(),
             config,
@@ -170,7 +172,7 @@ impl SimExchange {
 
     /// Sends what happened now to the clients.
     pub(crate) fn send(&mut self, event: ExchangeEvent) {
-        let due = self.config.latency.delivery(self.now);
+        let due = self.wires.delivery(&self.config.latency, self.now);
         self.outbox.push(due, event);
     }
 
@@ -299,7 +301,7 @@ fn account(
 
 impl Exchange for SimExchange {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
-        let due = self.config.latency.arrival(now);
+        let due = self.wires.arrival(&self.config.latency, now);
         self.inbox.push(due, Arrival { from, id, request });
         self.set_wake();
     }

@@ -48,7 +48,7 @@ pub mod wire;
 pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 pub use exchange::SimExchange;
 pub use fills::{FillModel, MarketDepth, Profile, VolumeLimit};
-pub use latency::Latency;
+pub use latency::{Latency, LatencyRow, Quantiles};
 pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};
 pub use margin::PoolSums;
 pub use report::{ExchangeReport, SymbolCounts};

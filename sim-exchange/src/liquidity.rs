@@ -66,9 +66,7 @@ impl SimExchange {
         let depth = self.depths.get(symbol);
         match self.config.fills.depth {
             MarketDepth::Trades => self.offer_at_last(symbol, side),
-            MarketDepth::Levels => {
-                depth?.offer(side).map(|(price, qty)| Offer { price, qty })
-            }
+            MarketDepth::Levels => depth?.offer(side).map(|(price, qty)| Offer { price, qty }),
             MarketDepth::Quotes => match depth?.offer(side) {
                 Some((price, qty)) => Some(Offer { price, qty }),
                 None => {

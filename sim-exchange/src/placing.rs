@@ -275,8 +275,7 @@ impl SimExchange {
         let price = checked.order.price.map(|p| p.0);
         let filled = if takes_at.is_some() || crosses_book {
             let side = checked.order.side;
-            let worst =
-                price.unwrap_or_else(|| self.market_bound(symbol, side, self.mark(symbol)));
+            let worst = price.unwrap_or_else(|| self.market_bound(symbol, side, self.mark(symbol)));
             self.take(symbol, id, Some(worst), takes_at.is_some(), qty, Against::MarketMaker)
         } else {
             0
