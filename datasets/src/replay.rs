@@ -114,6 +114,7 @@ impl ReplayFeed {
             return Err(DataError::Misuse(format!("{} is asked for twice", twice[0].2.series)));
         }
         check_one_path(&plan)?;
+        tell_every_path(&mut plan);
 
         let mut sources: Vec<(Box<dyn Source>, u16, u8)> = Vec::new();
         let mut uses = Vec::new();
@@ -164,13 +165,29 @@ fn rank(kind: Kind) -> u8 {
     }
 }
 
-/// A symbol's prices may pass once only, or an exchange would fill orders twice.
-fn check_one_path(plan: &[(u16, u8, Request)]) -> Result<(), DataError> {
-    let tells_path = |r: &Request| match r.series.kind {
-        Kind::Klines => r.bars != BarMode::CloseOnly,
+fn tells_path(request: &Request) -> bool {
+    match request.series.kind {
+        Kind::Klines => request.bars != BarMode::CloseOnly,
         Kind::AggTrades => true,
         Kind::MarkPriceKlines | Kind::FundingRate => false,
-    };
+    }
+}
+
+/// Where closes are asked for and nothing tells the path between them, the shortest bars tell it.
+fn tell_every_path(plan: &mut [(u16, u8, Request)]) {
+    for symbol in plan.chunk_by_mut(|a, b| a.0 == b.0) {
+        if symbol.iter().any(|(_, _, r)| tells_path(r)) {
+            continue;
+        }
+        let bars = symbol.iter_mut().filter(|(_, _, r)| r.series.kind == Kind::Klines);
+        if let Some((_, _, shortest)) = bars.min_by_key(|(_, _, r)| r.series.interval) {
+            shortest.bars = shortest.bars.alone();
+        }
+    }
+}
+
+/// A symbol's prices may pass once only, or an exchange would fill orders twice.
+fn check_one_path(plan: &[(u16, u8, Request)]) -> Result<(), DataError> {
     let mut telling = plan.iter().filter(|(_, _, r)| tells_path(r)).peekable();
     while let Some((index, _, request)) = telling.next() {
         if let Some((next, _, other)) = telling.peek()

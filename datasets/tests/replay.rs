@@ -260,6 +260,45 @@ fn two_paths_of_one_symbol_are_refused() {
     assert!(open(BarMode::CloseOnly).is_ok());
 }
 
+/// Whether the path of each bar has passed, by interval.
+fn paths_passed(all: &[MarketEvent]) -> Vec<(u32, bool)> {
+    let bars = all.iter().filter_map(|e| match e.data {
+        MarketData::Bar(bar) => Some((bar.interval_ms, bar.path_passed)),
+        _ => None,
+    });
+    bars.collect()
+}
+
+/// An exchange ignores a bar whose path has passed: said of a path that nobody told, it would never
+/// see a price.
+#[test]
+fn a_close_says_that_its_path_has_passed_only_if_it_has() {
+    let raw = Raw::new();
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", kline(0, "10,12,9,11,8").as_bytes());
+    let alone = catalogue(&raw);
+    let closes =
+        |c, kinds: &[Kind]| paths_passed(&events(c, &["BTCUSDT"], kinds, BarMode::CloseOnly));
+    assert_eq!(closes(&alone, &[Kind::Klines]), [(60_000, false)]);
+
+    let trades = format!("1,10,1,1,1,{START_MS},true\n");
+    raw.file("aggTrades/BTCUSDT/BTCUSDT-aggTrades-a.csv", trades.as_bytes());
+    let with_trades = catalogue(&raw);
+    let both = [Kind::Klines, Kind::AggTrades];
+    assert_eq!(closes(&with_trades, &both), [(60_000, true)]);
+    assert_eq!(closes(&with_trades, &[Kind::Klines]), [(60_000, false)]);
+
+    // Of two lengths the shorter one tells the path, and only it.
+    let row = format!("{START_MS},10,12,9,11,8,{},1,1,1,1,0\n", START_MS + 299_999);
+    raw.file("klines/BTCUSDT/5m/BTCUSDT-5m-a.csv", row.as_bytes());
+    let two = catalogue(&raw);
+    assert_eq!(closes(&two, &[Kind::Klines]), [(60_000, false), (300_000, true)]);
+    assert_eq!(closes(&two, &both), [(60_000, true), (300_000, true)]);
+
+    let made = SyntheticConfig { minutes: 2, bars: BarMode::CloseOnly, ..Default::default() };
+    let made = drain(&mut SyntheticFeed::new(&made, 1).expect("valid"));
+    assert_eq!(paths_passed(&made), [(60_000, false); 6]);
+}
+
 #[test]
 fn check_finds_gaps_and_tampering() {
     let raw = Raw::new();
