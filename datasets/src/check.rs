@@ -11,7 +11,8 @@ use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
 /// One sort of fault in a series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `gap`, `duplicate`, `disorder`, `overlap`, `zero_volume`, `ohlc`, `digest` or `off_interval`.
+    /// `gap`, `duplicate`, `disorder`, `overlap`, `zero_volume`, `ohlc`, `damaged`, `digest` or
+    /// `off_interval`.
     pub what: &'static str,
     /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
     pub count: u64,
@@ -63,6 +64,11 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
             walk.found("overlap", 1, file.first_us, detail, false);
             // Rows of overlapping files are not compared: the order between them means nothing.
             walk.previous = None;
+        }
+        if let Err(damage) = file.verify() {
+            walk.found("damaged", 1, file.first_us, damage.to_string(), false);
+            walk.previous = None;
+            continue;
         }
         let mut digest = RowDigest::default();
         let mut cursor = FileCursor::open(&file.path, &ALL[..columns(id.kind).len()], i64::MIN)?;

@@ -15,7 +15,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A file of the data set cannot be used.
-    #[error("{}: {reason}; import its source again with `qsim data import`", path.display())]
+    #[error("{}: {reason}; delete it and import its source again with `qsim data import`", path.display())]
     BadFile {
         /// Which.
         path: PathBuf,

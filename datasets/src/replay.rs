@@ -318,6 +318,7 @@ impl SeriesSource {
             .collect();
         let mut files = VecDeque::new();
         for (i, &file) in in_range.iter().enumerate() {
+            file.verify()?;
             let skip_to_us = verify_overlaps(&in_range[..i], file, range)?;
             files.push_back(Part {
                 path: file.path.clone(),

@@ -109,6 +109,8 @@ impl Layout {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub rows: u64,
+    /// The line of the first row; zero if lines between the rows are empty.
+    pub first_line: u64,
     pub last_line_unterminated: bool,
 }
 
@@ -161,8 +163,14 @@ pub(crate) fn read(
         }
         if let Some(row) = parser.row(&record)? {
             sink(&row).map_err(Stop::Refused)?;
+            if outcome.rows == 0 {
+                outcome.first_line = parser.line;
+            }
             outcome.rows += 1;
         }
+    }
+    if parser.line + 1 != outcome.first_line + outcome.rows {
+        outcome.first_line = 0;
     }
     if outcome.rows == 0 {
         return Err(Stop::Refused(

@@ -19,7 +19,7 @@ use crate::DataError;
 use crate::catalogue::Catalogue;
 use crate::kind::{SeriesId, Told, tell};
 use crate::rows::{Decimals, RowDigest};
-use crate::store::FileWriter;
+use crate::store::{FileWriter, Origin};
 
 /// A file that was not imported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -174,9 +174,9 @@ fn write_series(
         if outcome.last_line_unterminated {
             notes.push("its last line has no line end: check that it is not cut".to_owned());
         }
-        let name = file_name(writer.first_us(), writer.last_us());
-        let target = folder.join(name);
-        let info = writer.finish(target.clone()).map_err(parquet)?;
+        let source = Origin { path: path.display().to_string(), first_line: outcome.first_line };
+        let info = writer.finish(temporary.path().to_owned(), source).map_err(parquet)?;
+        let target = folder.join(file_name(info.first_us, info.last_us));
         temporary.as_file().sync_all().map_err(text)?;
         // Held until the file is in place, so that two sources of one period cannot race for it.
         let mut taken = taken.0.lock().unwrap_or_else(PoisonError::into_inner);
