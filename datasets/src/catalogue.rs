@@ -9,6 +9,7 @@ use serde::Serialize;
 pub use crate::check::{Check, Finding};
 use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
+use crate::replay::Range;
 use crate::rows::RowDigest;
 use crate::store::{self, FileInfo};
 use crate::{DataError, check};
@@ -81,6 +82,25 @@ impl Catalogue {
     /// One series, described.
     pub fn series(&self, id: &SeriesId) -> Result<Series, DataError> {
         Ok(describe(id, self.files(id)?))
+    }
+
+    /// The files of a series that hold a part of `range`, described together.
+    pub fn series_in(&self, id: &SeriesId, range: Range) -> Result<Series, DataError> {
+        let files: Vec<FileInfo> =
+            self.files(id)?.iter().filter(|f| f.touches(range)).cloned().collect();
+        if files.is_empty() { Err(self.nothing_in(id, range)) } else { Ok(describe(id, &files)) }
+    }
+
+    pub(crate) fn nothing_in(&self, id: &SeriesId, range: Range) -> DataError {
+        let files = || self.series.get(id).into_iter().flatten();
+        DataError::NothingInRange {
+            path: self.folder.clone(),
+            series: *id,
+            first: iso(files().map(|f| f.first_us).min().unwrap_or(0)),
+            last: iso(files().map(|f| f.last_us).max().unwrap_or(0)),
+            from: range.from,
+            to: range.to,
+        }
     }
 
     /// The digest of the whole data set.

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::DataError;
+use crate::coverage::{funding_hours, hour_of};
 use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
-use crate::rows::{Row, RowDigest, columns};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
+use crate::rows::{Row, RowDigest};
+use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
 
 /// One sort of fault in a series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,9 +47,6 @@ impl Check {
     }
 }
 
-/// All columns of the widest kind.
-const ALL: &[usize] = &[0, 1, 2, 3, 4, 5];
-
 struct Walk {
     id: SeriesId,
     previous: Option<Row>,
@@ -71,13 +69,10 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
             continue;
         }
         let mut digest = RowDigest::default();
-        let mut cursor = FileCursor::open(&file.path, &ALL[..columns(id.kind).len()], i64::MIN)?;
+        let mut cursor = FileCursor::open(&file.path, all_columns(id.kind), i64::MIN)?;
         while cursor.read(BATCH_ROWS)? {
-            for at in 0..cursor.columns[0].len() {
-                let mut row = Row::default();
-                for (value, column) in row.iter_mut().zip(&cursor.columns) {
-                    *value = column[at];
-                }
+            for at in 0..cursor.len() {
+                let row = cursor.row(at);
                 digest.add(id.kind, &row, file.decimals);
                 walk.row(&row);
                 rows += 1;
@@ -151,11 +146,8 @@ impl Walk {
             let detail = format!("{missing} ids missing after id {}", previous[1]);
             self.found("gap", missing, now, detail, false);
         } else if kind == Kind::FundingRate {
-            const HOUR_US: i64 = 3_600_000_000;
-            // A row without a stated interval is taken for Binance's default of 8 h; settlement
-            // times jitter by up to a minute, hence the rounding.
-            let stated = if row[2] > 0 { row[2] } else { 8 };
-            let hours = (step + HOUR_US / 2) / HOUR_US;
+            let stated = funding_hours(row);
+            let hours = hour_of(now) - hour_of(before);
             if hours > stated {
                 let missing = ((hours - 1) / stated) as u64;
                 let detail = format!("{hours} h after {}", iso(before));

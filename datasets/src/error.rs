@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::SeriesId;
+
 /// Why market data cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,7 +31,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A series was asked for that is not there.
-    #[error("{}: no series {series}; it holds {present}", path.display())]
+    #[error("{}: no series {series}; import it with `qsim data import`, or ask for one that is here: {present}", path.display())]
     NoSeries {
         /// The data set.
         path: PathBuf,
@@ -37,6 +39,22 @@ pub enum DataError {
         series: String,
         /// What there is.
         present: String,
+    },
+    /// The series holds nothing of the range.
+    #[error("{}: {series} is recorded from {first} to {last}, nothing of it between {from} and {to}; change the range, or import more", path.display())]
+    NothingInRange {
+        /// The data set.
+        path: PathBuf,
+        /// What was asked for.
+        series: SeriesId,
+        /// Time of its first row.
+        first: engine::Nanos,
+        /// Time of its last row.
+        last: engine::Nanos,
+        /// Start of the range.
+        from: engine::Nanos,
+        /// End of the range.
+        to: engine::Nanos,
     },
     /// The grid of the run cannot hold the data.
     #[error("{}: holds values with {found} {what} decimals, but the grid of {symbol} has {grid}; give it at least {found}", path.display())]

@@ -9,6 +9,7 @@
 mod bars;
 pub mod catalogue;
 mod check;
+mod coverage;
 mod decimal;
 mod error;
 pub mod import;

@@ -4,7 +4,7 @@ use crate::DataError;
 use crate::decimal::pow10;
 use crate::import::iso;
 use crate::rows::{Decimals, Role, Row, columns};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
+use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
 
 /// One file's rows from `from_us` to `to_us` inclusive, with `decimals`.
 struct Rows<'a> {
@@ -24,12 +24,10 @@ impl Rows<'_> {
         to_us: i64,
         decimals: Decimals,
     ) -> Result<Rows<'_>, DataError> {
-        const ALL: &[usize] = &[0, 1, 2, 3, 4, 5];
-        let wanted = &ALL[..columns(file.series.kind).len()];
         let factor = |all: u32, own: u32| pow10(all.saturating_sub(own)).unwrap_or(i64::MAX);
         Ok(Rows {
             file,
-            cursor: FileCursor::open(&file.path, wanted, from_us)?,
+            cursor: FileCursor::open(&file.path, all_columns(file.series.kind), from_us)?,
             next: 0,
             from_us,
             to_us,
@@ -40,7 +38,7 @@ impl Rows<'_> {
 
     fn next(&mut self) -> Result<Option<Row>, DataError> {
         loop {
-            if self.next >= self.cursor.columns[0].len() {
+            if self.next >= self.cursor.len() {
                 self.next = 0;
                 if !self.cursor.read(BATCH_ROWS)? {
                     return Ok(None);

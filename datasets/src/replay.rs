@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::DataError;
 use crate::bars::{BarMode, GridBar, expand, expand_mark};
 use crate::catalogue::Catalogue;
+use crate::coverage::{Coverage, no_rate_was_due, survey};
 use crate::decimal::pow10;
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId};
@@ -66,10 +67,10 @@ pub struct SeriesUse {
     pub series: String,
     /// What becomes of its bars.
     pub bars: Option<BarMode>,
-    /// Digest of the whole series.
-    pub series_digest: String,
-    /// Rows of the whole series.
-    pub series_rows: u64,
+    /// Digest of the rows in the range, and of no others: more may be imported before a replay.
+    pub digest: String,
+    /// Rows in the range.
+    pub rows: u64,
     /// Start of the range, ISO-8601, or nothing.
     pub from: Option<String>,
     /// End of the range (exclusive), or nothing.
@@ -80,6 +81,7 @@ pub struct SeriesUse {
 pub struct ReplayFeed {
     merge: Merge,
     description: Description,
+    warnings: Vec<String>,
     ends_at: Option<Nanos>,
 }
 
@@ -118,19 +120,26 @@ impl ReplayFeed {
 
         let mut sources: Vec<(Box<dyn Source>, u16, u8)> = Vec::new();
         let mut uses = Vec::new();
-        let mut last_us = None;
+        let (mut last_us, mut warnings) = (None, Vec::new());
         for (index, rank, request) in plan {
             let all = catalogue.files(&request.series)?;
-            let source =
-                SeriesSource::new(all, &instruments[index as usize], index, request, range)?;
+            let files = files_in(all, range)?;
+            let coverage = survey(&request.series, &files, range)?;
+            if coverage.rows == 0 {
+                refuse_empty(catalogue, &request.series, range)?;
+            }
+            let instrument = &instruments[index as usize];
+            let source = SeriesSource::new(&files, instrument, index, request, range)?;
             last_us = last_us.max(source.last_us);
-            uses.push(describe(catalogue, &request, range)?);
+            warnings.extend(coverage.warning());
+            uses.push(describe(&request, &coverage, range));
             sources.push((Box::new(source), index, rank));
         }
         let digest = digest_of(&uses)?;
         Ok(ReplayFeed {
             merge: Merge::new(sources),
             description: Description { series: uses, digest },
+            warnings,
             ends_at: last_us.map(|us| Nanos(iso(us).0.min(range.to.0))),
         })
     }
@@ -138,6 +147,11 @@ impl ReplayFeed {
     /// What it replays.
     pub fn describe(&self) -> &Description {
         &self.description
+    }
+
+    /// What the range lacks, one sentence a series: how many rows, from when and until when.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
     }
 
     /// The identity of what it replays.
@@ -202,20 +216,24 @@ fn check_one_path(plan: &[(u16, u8, Request)]) -> Result<(), DataError> {
     Ok(())
 }
 
-fn describe(
-    catalogue: &Catalogue,
-    request: &Request,
-    range: Range,
-) -> Result<SeriesUse, DataError> {
-    let whole = catalogue.series(&request.series)?;
-    Ok(SeriesUse {
+/// A run over a time of which nothing is recorded would pass without a single event. Only between two
+/// settlements is nothing all there is.
+fn refuse_empty(catalogue: &Catalogue, id: &SeriesId, range: Range) -> Result<(), DataError> {
+    if id.kind == Kind::FundingRate && no_rate_was_due(catalogue.files(id)?, range)? {
+        return Ok(());
+    }
+    Err(catalogue.nothing_in(id, range))
+}
+
+fn describe(request: &Request, coverage: &Coverage, range: Range) -> SeriesUse {
+    SeriesUse {
         series: request.series.to_string(),
         bars: (request.series.kind == Kind::Klines).then_some(request.bars),
-        series_digest: whole.digest,
-        series_rows: whole.rows,
+        digest: coverage.digest.hex(),
+        rows: coverage.rows,
         from: (range.from != Range::ALL.from).then(|| range.from.to_string()),
         to: (range.to != Range::ALL.to).then(|| range.to.to_string()),
-    })
+    }
 }
 
 fn digest_of(uses: &[SeriesUse]) -> Result<String, DataError> {
@@ -284,6 +302,16 @@ fn verify_overlaps(before: &[&FileInfo], file: &FileInfo, range: Range) -> Resul
     Ok(told_to_us)
 }
 
+/// The files of a series that hold a part of `range`, whole and in agreement, each with the time up to
+/// which the files before it have told its rows.
+fn files_in(all: &[FileInfo], range: Range) -> Result<Vec<(&FileInfo, i64)>, DataError> {
+    let touching: Vec<&FileInfo> = all.iter().filter(|file| file.touches(range)).collect();
+    touching.iter().try_for_each(|file| file.verify())?;
+    let told = |(i, &file): (usize, &&'_ FileInfo)| verify_overlaps(&touching[..i], file, range);
+    let told: Vec<i64> = touching.iter().enumerate().map(told).collect::<Result<_, _>>()?;
+    Ok(touching.into_iter().zip(told).collect())
+}
+
 /// One file of a series.
 struct Part {
     path: PathBuf,
@@ -306,20 +334,14 @@ struct SeriesSource {
 
 impl SeriesSource {
     fn new(
-        all: &[FileInfo],
+        in_range: &[(&FileInfo, i64)],
         instrument: &Instrument,
         index: u16,
         request: Request,
         range: Range,
     ) -> Result<SeriesSource, DataError> {
-        let in_range: Vec<&FileInfo> = all
-            .iter()
-            .filter(|f| iso(f.last_us) >= range.from && iso(f.first_us) < range.to)
-            .collect();
         let mut files = VecDeque::new();
-        for (i, &file) in in_range.iter().enumerate() {
-            file.verify()?;
-            let skip_to_us = verify_overlaps(&in_range[..i], file, range)?;
+        for &(file, skip_to_us) in in_range {
             files.push_back(Part {
                 path: file.path.clone(),
                 scale: Scale::new(file, instrument)?,
@@ -336,7 +358,7 @@ impl SeriesSource {
             range,
             files,
             open: None,
-            last_us: in_range.iter().map(|f| f.last_us + close_us).max(),
+            last_us: in_range.iter().map(|(file, _)| file.last_us + close_us).max(),
         })
     }
 

@@ -14,8 +14,10 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
+use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
-use crate::rows::{Decimals, Row, RowDigest, columns};
+use crate::replay::Range;
+use crate::rows::{Decimals, Row, RowDigest, WIDTH_MAX, columns};
 use crate::{DataError, rows, seal};
 
 /// Rows of one row group: bounds the memory of writing, and the rows read in vain before a range.
@@ -298,10 +300,21 @@ pub(crate) fn info(path: &Path) -> Result<FileInfo, DataError> {
 }
 
 impl FileInfo {
+    /// Whether a row of it may belong to `range`.
+    pub fn touches(&self, range: Range) -> bool {
+        iso(self.last_us) >= range.from && iso(self.first_us) < range.to
+    }
+
     /// Refuses the file if a byte of it is not as it was written. Call it before its rows are used.
     pub fn verify(&self) -> Result<(), DataError> {
         check_seal(&self.path, seal::body_is_whole)
     }
+}
+
+/// The numbers of all columns of a kind.
+pub(crate) fn all_columns(kind: Kind) -> &'static [usize] {
+    const ALL: [usize; WIDTH_MAX] = [0, 1, 2, 3, 4, 5];
+    &ALL[..columns(kind).len()]
 }
 
 /// Reads chosen columns of one file in batches; holds one page a column in memory.
@@ -381,6 +394,20 @@ impl FileCursor {
             }
             self.open.clear();
         }
+    }
+
+    /// Rows of the batch.
+    pub fn len(&self) -> usize {
+        self.columns.first().map_or(0, Vec::len)
+    }
+
+    /// One row of the batch, with the columns that were wanted.
+    pub fn row(&self, at: usize) -> Row {
+        let mut row = Row::default();
+        for (value, column) in row.iter_mut().zip(&self.columns) {
+            *value = column[at];
+        }
+        row
     }
 
     fn next_group(&mut self) -> Result<bool, DataError> {

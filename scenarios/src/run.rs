@@ -108,7 +108,7 @@ impl Prepared {
             .map_err(|error| build(error.to_string()))?;
         Ok(Prepared {
             scenario: scenario.clone(),
-            warnings: exchange.warnings().to_vec(),
+            warnings: [exchange.warnings(), market.warnings.clone()].concat(),
             assumptions: exchange.assumptions(),
             market,
             exchange,
