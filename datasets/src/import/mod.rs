@@ -171,8 +171,12 @@ fn write_series(
             }
             Err(Stop::Refused(reason)) => return Err(reason),
         };
-        if outcome.last_line_unterminated {
-            notes.push("its last line has no line end: check that it is not cut".to_owned());
+        // The checksum inside a zip has told already that nothing is cut.
+        if let Some(line) = outcome.maybe_cut_line.filter(|_| !source::is_zip(path)) {
+            return Err(format!(
+                "line {line}: has no line end, the file may be cut here; download it again, or end \
+                 the line if it is whole"
+            ));
         }
         let source = Origin { path: path.display().to_string(), first_line: outcome.first_line };
         let info = writer.finish(temporary.path().to_owned(), source).map_err(parquet)?;

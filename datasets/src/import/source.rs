@@ -13,6 +13,10 @@ fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
+pub(super) fn is_zip(path: &Path) -> bool {
+    has_extension(path, "zip")
+}
+
 /// All zip and csv files among `paths` and below, sorted. Named files of other types are refused.
 pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -61,7 +65,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, refused: &mut Vec<Refusal>) {
 
 /// Compares a zip with the `.CHECKSUM` file beside it.
 pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<(), String> {
-    if !has_extension(path, "zip") {
+    if !is_zip(path) {
         return Ok(());
     }
     let mut beside = path.as_os_str().to_owned();
@@ -101,7 +105,7 @@ pub(super) fn with_csv(
     read: &mut dyn FnMut(&mut dyn BufRead) -> Result<Outcome, Stop>,
 ) -> Result<Outcome, Stop> {
     let file = File::open(path).map_err(|e| Stop::Refused(format!("cannot be opened: {e}")))?;
-    if !has_extension(path, "zip") {
+    if !is_zip(path) {
         return read(&mut BufReader::with_capacity(1 << 16, file));
     }
     let corrupt = |e: zip::result::ZipError| {
