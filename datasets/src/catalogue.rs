@@ -132,7 +132,7 @@ impl Catalogue {
 }
 
 /// Complete files only: a half file bears a name that begins with a dot.
-fn parquet_files(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), DataError> {
+pub(crate) fn parquet_files(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), DataError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -6,13 +6,14 @@ use crate::DataError;
 use crate::coverage::{funding_hours, hour_of};
 use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
+use crate::overlap::{Told, compare};
 use crate::rows::{Row, RowDigest};
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
 
 /// One sort of fault in a series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `gap`, `duplicate`, `disorder`, `overlap`, `zero_volume`, `ohlc`, `damaged`, `digest` or
+    /// `gap`, `duplicate`, `disorder`, `overlap`, `contradiction`, `zero_volume`, `ohlc`, `damaged`, `digest` or
     /// `off_interval`.
     pub what: &'static str,
     /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
@@ -58,8 +59,7 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
     let mut rows = 0;
     for (i, file) in files.iter().enumerate() {
         if let Some(before) = files[..i].iter().find(|f| f.last_us >= file.first_us) {
-            let detail = format!("{} and {}", before.path.display(), file.path.display());
-            walk.found("overlap", 1, file.first_us, detail, false);
+            walk.overlap(before, file);
             // Rows of overlapping files are not compared: the order between them means nothing.
             walk.previous = None;
         }
@@ -93,6 +93,23 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
 }
 
 impl Walk {
+    /// Two files of one time are a note if they agree. Of a damaged one only the damage is told.
+    fn overlap(&mut self, before: &FileInfo, file: &FileInfo) {
+        let detail = format!("{} and {}", before.path.display(), file.path.display());
+        let to_us = before.last_us.min(file.last_us);
+        match compare(before, file, file.first_us, to_us, i64::MIN) {
+            Ok(Told::Alike(rows)) => {
+                let detail = format!("{rows} equal rows in {detail}");
+                self.found("overlap", 1, file.first_us, detail, true);
+            }
+            Ok(Told::Unlike(difference)) => {
+                let detail = format!("{detail} contradict each other");
+                self.found("contradiction", 1, difference.at_us, detail, false);
+            }
+            Err(_) => {}
+        }
+    }
+
     fn found(&mut self, what: &'static str, count: u64, at_us: i64, detail: String, note: bool) {
         if let Some(finding) = self.findings.iter_mut().find(|f| f.what == what) {
             finding.count += count;

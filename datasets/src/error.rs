@@ -9,7 +9,7 @@ use crate::SeriesId;
 #[non_exhaustive]
 pub enum DataError {
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; {}", path.display(), remedy(source))]
     Io {
         /// Where.
         path: PathBuf,
@@ -85,7 +85,41 @@ pub enum DataError {
     Misuse(String),
 }
 
+/// What to do about a refusal of the file system.
+fn remedy(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{
+        AlreadyExists, NotADirectory, NotFound, PermissionDenied, StorageFull,
+    };
+    match source.kind() {
+        NotFound => "check the path",
+        AlreadyExists | NotADirectory => "a file is where a folder has to be: name another place",
+        PermissionDenied => "check who may read and write it",
+        StorageFull => "make room and try again",
+        _ => "check the disk and try again",
+    }
+}
+
 impl DataError {
+    /// The file or folder that it is about.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            DataError::Io { path, .. }
+            | DataError::BadFile { path, .. }
+            | DataError::NoData { path }
+            | DataError::NoSeries { path, .. }
+            | DataError::NothingInRange { path, .. }
+            | DataError::GridTooCoarse { path, .. } => Some(path),
+            DataError::Overlap { .. } | DataError::Misuse(_) => None,
+        }
+    }
+
+    /// The message without the name of the file, where that is told beside it.
+    pub(crate) fn without(&self, path: &Path) -> String {
+        let text = self.to_string();
+        let rest = text.strip_prefix(&format!("{}: ", path.display()));
+        rest.map_or_else(|| text.clone(), str::to_owned)
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DataError + '_ {
         move |source| DataError::Io { path: path.to_owned(), source }
     }

@@ -20,7 +20,7 @@ use crate::decimal::pow10;
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId};
 use crate::merge::{Merge, Source};
-use crate::overlap::compare;
+use crate::overlap::{Told, compare};
 use crate::rows::Decimals;
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
 
@@ -296,7 +296,14 @@ fn verify_overlaps(before: &[&FileInfo], file: &FileInfo, range: Range) -> Resul
         }
         let from_us = file.first_us.max(range.from.0.div_euclid(1_000));
         let to_us = earlier.last_us.min(file.last_us);
-        compare(earlier, file, from_us, to_us.min(range.to.0.div_euclid(1_000)))?;
+        let end_us = to_us.min(range.to.0.div_euclid(1_000));
+        if let Told::Unlike(difference) = compare(earlier, file, from_us, end_us, i64::MIN)? {
+            return Err(DataError::Overlap {
+                first: earlier.path.clone(),
+                second: file.path.clone(),
+                at: iso(difference.at_us),
+            });
+        }
         told_to_us = told_to_us.max(to_us);
     }
     Ok(told_to_us)

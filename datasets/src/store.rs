@@ -51,6 +51,21 @@ pub(crate) struct Origin {
     pub first_line: u64,
 }
 
+impl Origin {
+    /// Where a row stands in it, counted from zero.
+    pub fn place_in_file(&self, row: u64) -> String {
+        match self.first_line {
+            0 => format!("row {}", row + 1),
+            first => format!("line {}", first + row),
+        }
+    }
+
+    /// The same with its name.
+    pub fn place(&self, row: u64) -> String {
+        format!("{} {}", self.path, self.place_in_file(row))
+    }
+}
+
 /// What a row group holds, so that its rows need not be read to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GroupInfo {

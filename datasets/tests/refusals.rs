@@ -208,7 +208,10 @@ fn two_sources_of_one_period() {
     raw.file("b/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv", kline(0, "1,2,1,2,6").as_bytes());
     let report = run(&raw);
     assert_eq!((report.files, report.refused.len()), (1, 1), "{report:?}");
-    assert!(report.refused[0].reason.contains("same series and period"));
+    let reason = &report.refused[0].reason;
+    for part in ["line 1: volume 6", "a/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv line 1 has volume 5"] {
+        assert!(reason.contains(part), "no {part:?} in {reason:?}");
+    }
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Where the bytes come from: folders, zip archives with their checksums, plain csv files.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::Refusal;
 use super::csv_rows::{Outcome, Stop};
+use super::{ImportReport, Note, Refusal};
 
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
@@ -17,14 +18,24 @@ pub(super) fn is_zip(path: &Path) -> bool {
     has_extension(path, "zip")
 }
 
-/// All zip and csv files among `paths` and below, sorted. Named files of other types are refused.
-pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<PathBuf> {
+/// All zip and csv files among `paths` and below, sorted, each once. Named files of other types are
+/// refused, and folders that hold none.
+pub(super) fn collect(paths: &[PathBuf], report: &mut ImportReport) -> Vec<PathBuf> {
     let mut files = Vec::new();
+    let refused = &mut report.refused;
     for path in paths {
         if path.is_dir() {
+            let before = (files.len(), refused.len());
             walk(path, &mut files, refused);
+            if before == (files.len(), refused.len()) {
+                refuse(
+                    refused,
+                    path,
+                    "no zip or csv file in it or below; name a folder with archives",
+                );
+            }
         } else if !path.exists() {
-            refuse(refused, path, "there is no such file or folder");
+            refuse(refused, path, "there is no such file or folder; check the path");
         } else if has_extension(path, "zip") || has_extension(path, "csv") {
             files.push(path.clone());
         } else if has_extension(path, "checksum") {
@@ -34,8 +45,30 @@ pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<Path
         }
     }
     files.sort();
-    files.dedup();
-    files
+    once(files, &mut report.notes)
+}
+
+/// Leaves the first name of each file, with a note if there were more.
+fn once(files: Vec<PathBuf>, notes: &mut Vec<Note>) -> Vec<PathBuf> {
+    let mut names: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for path in files {
+        let place = path.canonicalize().unwrap_or_else(|_| path.clone());
+        names.entry(place).or_default().push(path);
+    }
+    let mut firsts = Vec::new();
+    for names in names.into_values() {
+        let count = names.len();
+        let Some(path) = names.into_iter().next() else {
+            continue;
+        };
+        if count > 1 {
+            let text = format!("named {count} times, read once; name it, or its folder, only once");
+            notes.push(Note { path: path.clone(), text });
+        }
+        firsts.push(path);
+    }
+    firsts.sort();
+    firsts
 }
 
 fn refuse(refused: &mut Vec<Refusal>, path: &Path, reason: &str) {
