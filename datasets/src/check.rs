@@ -6,7 +6,7 @@ use crate::DataError;
 use crate::coverage::{funding_hours, hour_of};
 use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
-use crate::overlap::{Told, compare};
+use crate::overlap::{Told, common_time, compare};
 use crate::rows::{Row, RowDigest};
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
 
@@ -58,8 +58,11 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
     let mut walk = Walk { id: *id, previous: None, findings: Vec::new() };
     let mut rows = 0;
     for (i, file) in files.iter().enumerate() {
-        if let Some(before) = files[..i].iter().find(|f| f.last_us >= file.first_us) {
-            walk.overlap(before, file);
+        for before in &files[..i] {
+            let Some(time) = common_time(before, file) else {
+                continue;
+            };
+            walk.overlap(before, file, time);
             // Rows of overlapping files are not compared: the order between them means nothing.
             walk.previous = None;
         }
@@ -94,10 +97,9 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
 
 impl Walk {
     /// Two files of one time are a note if they agree. Of a damaged one only the damage is told.
-    fn overlap(&mut self, before: &FileInfo, file: &FileInfo) {
+    fn overlap(&mut self, before: &FileInfo, file: &FileInfo, (from_us, to_us): (i64, i64)) {
         let detail = format!("{} and {}", before.path.display(), file.path.display());
-        let to_us = before.last_us.min(file.last_us);
-        match compare(before, file, file.first_us, to_us, i64::MIN) {
+        match compare(before, file, from_us, to_us, i64::MIN) {
             Ok(Told::Alike(rows)) => {
                 let detail = format!("{rows} equal rows in {detail}");
                 self.found("overlap", 1, file.first_us, detail, true);

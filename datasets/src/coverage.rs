@@ -15,7 +15,7 @@ const GAPS_LISTED: usize = 3;
 /// A range may begin and end with so much time without a trade before it is said to lack some: between
 /// trades their ids tell, at its ends nothing does.
 const QUIET_US: i64 = 10 * 60 * 1_000_000;
-const HOUR_US: i64 = 3_600_000_000;
+pub(crate) const HOUR_US: i64 = 3_600_000_000;
 /// Binance's hours between two settlements where a row does not state them.
 const FUNDING_HOURS: i64 = 8;
 

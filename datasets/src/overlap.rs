@@ -1,6 +1,7 @@
 //! Files of one series that cover the same time: their rows have to agree.
 
 use crate::DataError;
+use crate::coverage::{HOUR_US, hour_of};
 use crate::decimal::{self, pow10};
 use crate::kind::Kind;
 use crate::rows::{Decimals, Role, Row, columns};
@@ -99,8 +100,11 @@ impl Difference {
         second: Option<(u64, Row)>,
         decimals: Decimals,
     ) -> Difference {
-        // Trades go by their ids, all others by their times.
-        let key = |row: &(u64, Row)| if kind == Kind::AggTrades { row.1[1] } else { row.1[0] };
+        let key = |(_, row): &(u64, Row)| match kind {
+            Kind::AggTrades => row[1],
+            Kind::FundingRate => hour_of(row[0]),
+            Kind::Klines | Kind::MarkPriceKlines => row[0],
+        };
         let least = first.iter().chain(&second).map(key).min();
         let of_least = |row: Option<(u64, Row)>| row.filter(|row| Some(key(row)) == least);
         let (first, second) = (of_least(first), of_least(second));
@@ -128,10 +132,30 @@ impl Difference {
     }
 }
 
-/// Whether two rows say the same. The second form of funding files leaves the hours open.
+/// Whether two rows say the same. Sources of funding rates differ in how they round the time, and some
+/// leave the hours open.
 fn agree(kind: Kind, a: &Row, b: &Row) -> bool {
-    let open = kind == Kind::FundingRate && (a[2] == 0 || b[2] == 0);
-    if open { a[..2] == b[..2] } else { a == b }
+    if kind != Kind::FundingRate {
+        return a == b;
+    }
+    let hours_agree = a[2] == b[2] || a[2] == 0 || b[2] == 0;
+    hour_of(a[0]) == hour_of(b[0]) && a[1] == b[1] && hours_agree
+}
+
+/// The time that two files both cover, inclusive; nothing if one follows the other.
+pub(crate) fn common_time(a: &FileInfo, b: &FileInfo) -> Option<(i64, i64)> {
+    // A settlement lies somewhere around its full hour.
+    let around = |us: i64, half: i64| match a.series.kind {
+        Kind::FundingRate => hour_of(us) * HOUR_US + half,
+        _ => us,
+    };
+    let from_us = around(a.first_us.max(b.first_us), -HOUR_US / 2);
+    let to_us = around(a.last_us.min(b.last_us), HOUR_US / 2 - 1);
+    // Trades of one instant may be split over two files.
+    let is_longer = |file: &FileInfo| file.first_us < file.last_us;
+    let is_split =
+        a.series.kind == Kind::AggTrades && from_us == to_us && (is_longer(a) || is_longer(b));
+    (from_us <= to_us && !is_split).then_some((from_us, to_us))
 }
 
 /// Compares what two files tell between `from_us` and `to_us` inclusive; counts rows after

@@ -20,7 +20,7 @@ use crate::decimal::pow10;
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId};
 use crate::merge::{Merge, Source};
-use crate::overlap::{Told, compare};
+use crate::overlap::{Told, common_time, compare};
 use crate::rows::Decimals;
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
 
@@ -289,15 +289,20 @@ impl Scale {
 /// to which they have told its rows already.
 fn verify_overlaps(before: &[&FileInfo], file: &FileInfo, range: Range) -> Result<i64, DataError> {
     let mut told_to_us = i64::MIN;
-    for earlier in before.iter().filter(|f| f.last_us >= file.first_us) {
-        // Trades of one instant may be split over two files: that is no overlap.
-        if earlier.last_us == file.first_us && file.series.kind == Kind::AggTrades {
+    for earlier in before {
+        let Some((from_us, to_us)) = common_time(earlier, file) else {
             continue;
-        }
-        let from_us = file.first_us.max(range.from.0.div_euclid(1_000));
-        let to_us = earlier.last_us.min(file.last_us);
-        let end_us = to_us.min(range.to.0.div_euclid(1_000));
-        if let Told::Unlike(difference) = compare(earlier, file, from_us, end_us, i64::MIN)? {
+        };
+        // Of rates whose times differ by a jitter, a range could cut one and leave the other.
+        let asked = match file.series.kind {
+            Kind::FundingRate => from_us..=to_us,
+            _ => {
+                let us = |time: Nanos| time.0.div_euclid(1_000);
+                from_us.max(us(range.from))..=to_us.min(us(range.to))
+            }
+        };
+        let told = compare(earlier, file, *asked.start(), *asked.end(), i64::MIN)?;
+        if let Told::Unlike(difference) = told {
             return Err(DataError::Overlap {
                 first: earlier.path.clone(),
                 second: file.path.clone(),

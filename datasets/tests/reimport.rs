@@ -6,9 +6,11 @@
 mod common;
 
 use common::{Raw, START_MS, header, kline};
-use datasets::DataError;
 use datasets::catalogue::Catalogue;
 use datasets::import::{ImportReport, import};
+use datasets::replay::{Range, ReplayFeed, Request};
+use datasets::{BarMode, DataError};
+use engine::{Instrument, MarketData, Nanos};
 
 fn place(name: &str) -> String {
     format!("klines/BTCUSDT/1m/BTCUSDT-1m-{name}.csv")
@@ -103,16 +105,45 @@ fn of_two_that_contradict_the_first_by_name_comes_in() {
     assert!(report.refused[0].reason.contains("BTCUSDT-1m-a.csv line 3"), "{report:?}");
 }
 
-/// Binance's second form of funding files does not state the hours between two settlements.
+/// Funding rates of two sources: the second form does not state the hours between two settlements,
+/// and some sources round the times, which jitter by milliseconds, down to the hour.
 #[test]
 fn both_forms_of_funding_files_agree() {
+    let hour = |hours: i64, jitter_ms: i64| START_MS + hours * 3_600_000 + jitter_ms;
     let raw = Raw::new();
     let folder = "fundingRate/BTCUSDT/BTCUSDT-fundingRate";
-    raw.file(&format!("{folder}-a.csv"), format!("{START_MS},8,0.0001\n").as_bytes());
-    let second = format!("timestamp,symbol,funding_rate\n{START_MS},BTCUSDT,0.00010000\n");
+    let first = format!("{},8,0.0001\n{},8,0.0002\n", hour(0, 0), hour(8, 0));
+    raw.file(&format!("{folder}-a.csv"), first.as_bytes());
+    let second = format!(
+        "timestamp,symbol,funding_rate\n{},BTCUSDT,0.0001\n{},BTCUSDT,0.00020000\n{},BTCUSDT,0.0003\n",
+        hour(0, 5),
+        hour(8, 7),
+        hour(16, 2)
+    );
     raw.file(&format!("{folder}-b.csv"), second.as_bytes());
     let report = run(&raw);
-    assert_eq!((report.files, report.duplicates, report.refused.len()), (1, 1, 0), "{report:?}");
+    assert_eq!((report.files, report.duplicates, report.refused.len()), (2, 2, 0), "{report:?}");
+
+    // The rate of both files is paid once.
+    let catalogue = Catalogue::open(&raw.path("set")).expect("a data set");
+    let series = catalogue.ids().next().expect("a series");
+    let grid = [Instrument { symbol: series.symbol, price_decimals: 2, qty_decimals: 2 }];
+    let request = [Request { series, bars: BarMode::Whole }];
+    let rates = |range| -> Vec<MarketData> {
+        let feed = ReplayFeed::open(&catalogue, &grid, &request, range);
+        common::drain(&mut feed.expect("opens")).iter().map(|event| event.data).collect()
+    };
+    assert_eq!(rates(Range::ALL), [10_000, 20_000, 30_000].map(MarketData::FundingRate));
+    let until_eight =
+        Range { from: Nanos::from_millis(START_MS), to: Nanos::from_millis(hour(8, 0)) };
+    assert_eq!(rates(until_eight), [MarketData::FundingRate(10_000)]);
+
+    let other = format!("timestamp,symbol,funding_rate\n{},BTCUSDT,0.0004\n", hour(16, 0));
+    raw.file(&format!("{folder}-c.csv"), other.as_bytes());
+    let reason = &run(&raw).refused[0].reason;
+    for part in ["line 2: last_funding_rate 0.0004", "b.csv line 4 has last_funding_rate 0.0003"] {
+        assert!(reason.contains(part), "no {part:?} in {reason:?}");
+    }
 }
 
 #[test]

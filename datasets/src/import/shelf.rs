@@ -7,8 +7,8 @@ use tempfile::TempPath;
 
 use super::iso;
 use crate::catalogue::parquet_files;
-use crate::kind::{Kind, SeriesId};
-use crate::overlap::{Difference, Told, compare};
+use crate::kind::SeriesId;
+use crate::overlap::{Difference, Told, common_time, compare};
 use crate::store::{self, FileInfo};
 
 /// A complete file that has no place yet; it is removed when dropped.
@@ -101,7 +101,7 @@ impl<'a> Shelf<'a> {
         let kept = self.series.entry(new.series).or_default();
         let damaged = &mut self.damaged;
         kept.retain_mut(|old| {
-            if old.verified || !overlap(&old.info, new) {
+            if old.verified || common_time(&old.info, new).is_none() {
                 return true;
             }
             let outcome = old.info.verify();
@@ -113,9 +113,10 @@ impl<'a> Shelf<'a> {
         });
         kept.sort_by_key(|old| (old.info.first_us, old.info.last_us));
         let (mut duplicates, mut sources, mut told_to_us) = (0, Vec::new(), i64::MIN);
-        for old in kept.iter().map(|old| &old.info).filter(|old| overlap(old, new)) {
-            let from_us = old.first_us.max(new.first_us);
-            let to_us = old.last_us.min(new.last_us);
+        for old in kept.iter().map(|old| &old.info) {
+            let Some((from_us, to_us)) = common_time(old, new) else {
+                continue;
+            };
             match compare(old, new, from_us, to_us, told_to_us).map_err(|e| e.to_string())? {
                 Told::Alike(rows) => duplicates += rows,
                 Told::Unlike(difference) => return Err(contradiction(old, new, &difference)),
@@ -125,16 +126,6 @@ impl<'a> Shelf<'a> {
         }
         Ok((duplicates, sources))
     }
-}
-
-fn overlap(old: &FileInfo, new: &FileInfo) -> bool {
-    // Trades of one instant may be split over two files: that is no overlap.
-    let split = new.series.kind == Kind::AggTrades
-        && (old.first_us < old.last_us || new.first_us < new.last_us);
-    if split && (old.last_us == new.first_us || new.last_us == old.first_us) {
-        return false;
-    }
-    old.first_us <= new.last_us && new.first_us <= old.last_us
 }
 
 /// The refusal of `new`: both places and what they say.
