@@ -60,8 +60,10 @@ fn misuse(message: impl std::fmt::Display) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// The folder with imported market data: the option, or else the environment.
+/// The folder with imported market data: the option, or else the environment. An empty variable is none,
+/// as everywhere in a shell.
 #[allow(clippy::disallowed_methods)] // The edge: what it says becomes an argument here.
 fn data_folder(option: Option<&std::path::PathBuf>) -> Option<std::path::PathBuf> {
-    option.cloned().or_else(|| std::env::var_os("QSIM_DATA").map(Into::into))
+    let set = || std::env::var_os("QSIM_DATA").filter(|folder| !folder.is_empty());
+    option.cloned().or_else(|| set().map(Into::into))
 }

@@ -86,7 +86,7 @@ pub enum DataError {
 }
 
 /// What to do about a refusal of the file system.
-fn remedy(source: &std::io::Error) -> &'static str {
+pub(crate) fn remedy(source: &std::io::Error) -> &'static str {
     use std::io::ErrorKind::{
         AlreadyExists, NotADirectory, NotFound, PermissionDenied, StorageFull,
     };

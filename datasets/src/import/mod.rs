@@ -18,6 +18,7 @@ use shelf::{Placed, Shelf, Staged};
 
 use crate::DataError;
 use crate::catalogue::Catalogue;
+use crate::error::remedy;
 use crate::kind::{Kind, SeriesId, Told, tell};
 use crate::rows::Decimals;
 use crate::store::{FileWriter, Origin};
@@ -260,7 +261,9 @@ fn stage(
     notes: &mut Vec<String>,
 ) -> Result<Staged, String> {
     source::verify_checksum(path, notes)?;
-    let text = |e: std::io::Error| format!("cannot be written into {}: {e}", into.display());
+    let text = |e: std::io::Error| {
+        format!("cannot be written into {}: {e}; {}", into.display(), remedy(&e))
+    };
     let parquet = |e: parquet::errors::ParquetError| format!("cannot be written as Parquet: {e}");
 
     let mut decimals = Decimals::default();

@@ -7,6 +7,7 @@ use tempfile::TempPath;
 
 use super::iso;
 use crate::catalogue::parquet_files;
+use crate::error::remedy;
 use crate::kind::SeriesId;
 use crate::overlap::{Difference, Told, common_time, compare};
 use crate::store::{self, FileInfo};
@@ -68,7 +69,9 @@ impl<'a> Shelf<'a> {
                 target.display()
             ));
         }
-        let failed = |e: std::io::Error| format!("cannot be written to {}: {e}", target.display());
+        let failed = |e: std::io::Error| {
+            format!("cannot be written to {}: {e}; {}", target.display(), remedy(&e))
+        };
         std::fs::create_dir_all(&folder).map_err(failed)?;
         temporary.persist(&target).map_err(|e| failed(e.error))?;
         info.path = target;
