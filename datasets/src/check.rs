@@ -18,9 +18,11 @@ pub struct Finding {
     pub what: &'static str,
     /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
     pub count: u64,
+    /// At how many places: gaps, or rows.
+    pub places: u64,
     /// Time of the first, ISO-8601.
     pub first: String,
-    /// The first one in words.
+    /// The first one in words, which say so if there are more.
     pub detail: String,
     /// Whether it is a mere note: bars without volume are normal in a quiet market.
     pub note: bool,
@@ -86,6 +88,9 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
             walk.found("digest", 1, file.first_us, detail, false);
         }
     }
+    for finding in walk.findings.iter_mut().filter(|finding| finding.places > 1) {
+        finding.detail = format!("first of {}: {}", finding.places, finding.detail);
+    }
     Ok(Check {
         kind: id.kind,
         symbol: id.symbol,
@@ -115,9 +120,11 @@ impl Walk {
     fn found(&mut self, what: &'static str, count: u64, at_us: i64, detail: String, note: bool) {
         if let Some(finding) = self.findings.iter_mut().find(|f| f.what == what) {
             finding.count += count;
+            finding.places += 1;
             return;
         }
-        self.findings.push(Finding { what, count, first: iso(at_us).to_string(), detail, note });
+        let first = iso(at_us).to_string();
+        self.findings.push(Finding { what, count, places: 1, first, detail, note });
     }
 
     fn row(&mut self, row: &Row) {

@@ -321,6 +321,18 @@ fn check_finds_gaps_and_tampering() {
     assert_eq!(check.findings[1].first, "2026-02-01T00:01:00Z");
 }
 
+/// A count over several places says so beside the words on the first of them.
+#[test]
+fn check_does_not_tell_a_sum_as_one_gap() {
+    let raw = Raw::new();
+    let text: String = [0, 3, 4, 10].map(|minute| kline(minute, "1,2,1,2,5")).concat();
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", text.as_bytes());
+    let finding = &catalogue(&raw).check().expect("readable")[0].findings[0];
+    assert_eq!((finding.what, finding.count, finding.places), ("gap", 7, 2));
+    let first = "first of 2: 2 bars missing after 2026-02-01T00:00:00Z";
+    assert_eq!(finding.detail, first);
+}
+
 #[test]
 fn empty_folder_says_what_to_do() {
     let raw = Raw::new();

@@ -61,7 +61,7 @@ impl<'a> Shelf<'a> {
         }
         let target = folder.join(file_name(info.first_us, info.last_us));
         if self.damaged.remove(&target).is_some() {
-            notes.push(format!("replaces {}, which was damaged", target.display()));
+            notes.push(format!("replaces {}, which could not be read", target.display()));
         } else if target.exists() {
             // Trades of one single instant, with other ids than those of the same instant.
             return Err(format!(
