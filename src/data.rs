@@ -171,7 +171,7 @@ fn nothing(report: &ImportReport) -> String {
     format!("nothing was imported: {}", reasons.join(", "))
 }
 
-/// One file that did not come in, for scripts.
+/// One file whose rows are not in the data set, for scripts.
 #[derive(Serialize)]
 struct FileLine<'a> {
     path: &'a Path,
@@ -179,12 +179,12 @@ struct FileLine<'a> {
     reason: &'a str,
 }
 
-/// A line for each file that did not come in, and the report.
+/// A line for each file whose rows are not in the data set, and the report.
 fn print_report(report: &ImportReport) -> Result<(), DataError> {
     for Refusal { path, reason } in &report.refused {
         print_json(&FileLine { path, outcome: "refused", reason })?;
     }
-    for Skip { path, reason, .. } in &report.skipped {
+    for Skip { path, reason, .. } in report.skipped.iter().filter(|skip| !skip.already_there) {
         print_json(&FileLine { path, outcome: "skipped", reason })?;
     }
     print_json(report)
