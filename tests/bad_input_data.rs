@@ -83,14 +83,16 @@ fn a_range_that_is_partly_recorded_warns() {
 #[test]
 fn a_journal_is_replayed_after_more_was_imported() {
     let folder = Folder::new();
-    bars(&folder, "a", 60..300);
+    bars(&folder, "a", 0..300);
     import(&folder);
     folder.file("a.toml", scenario(4, false));
     let digest = run(&folder).expect_code(0).json()["digest"].clone();
-    // Earlier and later bars, with more decimals than those of the journal.
+    // Earlier and later bars, with more decimals than those of the journal; one file covers its time too.
     bars(&folder, "b", 300..900);
-    let finer = format!("{},90000.12345,90001,90000,90000.5,5.12345\n", START_MS - 60_000);
-    folder.file("raw/klines/BTCUSDT/1m/BTCUSDT-1m-c.csv", finer);
+    bars(&folder, "d", -60..310);
+    let overlapping = folder.path("raw/klines/BTCUSDT/1m/BTCUSDT-1m-d.csv");
+    let coarse = std::fs::read_to_string(&overlapping).expect("readable");
+    std::fs::write(overlapping, coarse.replacen(",5,", ",5.1234567,", 1)).expect("written");
     import(&folder);
     let replay = ["replay", "journals/a-1.journal", "--data", "set", "--format", "json"];
     let replayed = folder.qsim(&replay).expect_code(0).json();

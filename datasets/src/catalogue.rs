@@ -7,10 +7,11 @@ use engine::{Nanos, Symbol};
 use serde::Serialize;
 
 pub use crate::check::{Check, Finding};
+use crate::coverage::decimals_in;
 use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
 use crate::replay::Range;
-use crate::rows::RowDigest;
+use crate::rows::{Decimals, RowDigest};
 use crate::store::{self, FileInfo};
 use crate::{DataError, check};
 
@@ -44,6 +45,15 @@ pub struct Series {
     pub qty_decimals: u32,
     /// BLAKE3 over its rows, independent of files and decimals.
     pub digest: String,
+}
+
+/// The decimals that a grid needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GridDecimals {
+    /// Of prices.
+    pub price: u32,
+    /// Of quantities.
+    pub qty: u32,
 }
 
 impl Catalogue {
@@ -84,11 +94,11 @@ impl Catalogue {
         Ok(describe(id, self.files(id)?))
     }
 
-    /// The files of a series that hold a part of `range`, described together.
-    pub fn series_in(&self, id: &SeriesId, range: Range) -> Result<Series, DataError> {
-        let files: Vec<FileInfo> =
-            self.files(id)?.iter().filter(|f| f.touches(range)).cloned().collect();
-        if files.is_empty() { Err(self.nothing_in(id, range)) } else { Ok(describe(id, &files)) }
+    /// Decimals that hold every price and every quantity of `range` exactly, and no more.
+    pub fn decimals_in(&self, id: &SeriesId, range: Range) -> Result<GridDecimals, DataError> {
+        let needed = decimals_in(id, self.files(id)?, range)?;
+        let Decimals { price, qty } = needed.ok_or_else(|| self.nothing_in(id, range))?;
+        Ok(GridDecimals { price, qty })
     }
 
     pub(crate) fn nothing_in(&self, id: &SeriesId, range: Range) -> DataError {

@@ -7,7 +7,7 @@ use crate::DataError;
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId};
 use crate::replay::Range;
-use crate::rows::{Row, RowDigest};
+use crate::rows::{Decimals, Row, RowDigest};
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo, GroupInfo, all_columns};
 
 /// Gaps that a warning lists one by one.
@@ -103,6 +103,36 @@ impl Coverage {
         }
         (self.gaps > 0).then(|| format!("{} lacks {count}{rows} of the range: {text}", self.series))
     }
+}
+
+/// The decimals that the rows of `range` need, whatever those before and after them need: a grid must
+/// not depend on what else was imported. Nothing if there are no such rows.
+pub(crate) fn decimals_in(
+    id: &SeriesId,
+    files: &[FileInfo],
+    range: Range,
+) -> Result<Option<Decimals>, DataError> {
+    let span = Span::new(id, range);
+    let mut needed = None;
+    for file in files.iter().filter(|file| file.touches(range)) {
+        for (number, group) in file.groups.iter().enumerate() {
+            if group.last[0] < span.from_us || group.first[0] >= span.until_us {
+                continue;
+            }
+            let needed = needed.get_or_insert_with(Decimals::default);
+            if span.holds(group.first[0]) && span.holds(group.last[0]) {
+                *needed = needed.max(group.decimals);
+                continue;
+            }
+            let mut cursor = FileCursor::open_group(&file.path, all_columns(id.kind), number)?;
+            while cursor.read(BATCH_ROWS)? {
+                let rows = (0..cursor.len()).map(|at| cursor.row(at));
+                rows.filter(|row| span.holds(row[0]))
+                    .for_each(|row| needed.cover(id.kind, &row, file.decimals));
+            }
+        }
+    }
+    Ok(needed)
 }
 
 /// Looks at the rows of `files`, each of which counts after the time that goes with it.

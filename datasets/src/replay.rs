@@ -15,13 +15,13 @@ use serde::Serialize;
 use crate::DataError;
 use crate::bars::{BarMode, GridBar, expand, expand_mark};
 use crate::catalogue::Catalogue;
-use crate::coverage::{Coverage, no_rate_was_due, survey};
+use crate::coverage::{Coverage, decimals_in, no_rate_was_due, survey};
 use crate::decimal::pow10;
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId};
 use crate::merge::{Merge, Source};
 use crate::overlap::{Told, common_time, compare};
-use crate::rows::Decimals;
+use crate::rows::{Decimals, Role};
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
 
 /// Rows of bars expanded at a time: each becomes up to five events of 64 bytes.
@@ -129,6 +129,7 @@ impl ReplayFeed {
                 refuse_empty(catalogue, &request.series, range)?;
             }
             let instrument = &instruments[index as usize];
+            check_grid(all, &request.series, instrument, range)?;
             let source = SeriesSource::new(&files, instrument, index, request, range)?;
             last_us = last_us.max(source.last_us);
             warnings.extend(coverage.warning());
@@ -252,6 +253,38 @@ fn wanted(kind: Kind) -> &'static [usize] {
     }
 }
 
+/// The grid that a series is replayed on.
+fn grid_of(kind: Kind, instrument: &Instrument) -> Decimals {
+    match kind {
+        // Funding rates live on a fixed grid of 1e-8, whatever the symbol's.
+        Kind::FundingRate => Decimals { price: 8, qty: 0 },
+        _ => Decimals { price: instrument.price_decimals, qty: instrument.qty_decimals },
+    }
+}
+
+/// Refuses a grid that cannot hold all rows of the range.
+fn check_grid(
+    files: &[FileInfo],
+    id: &SeriesId,
+    instrument: &Instrument,
+    range: Range,
+) -> Result<(), DataError> {
+    let needed = decimals_in(id, files, range)?.unwrap_or_default();
+    let grid = grid_of(id.kind, instrument);
+    let parts = [("price", needed.price, grid.price), ("quantity", needed.qty, grid.qty)];
+    let Some((what, found, grid)) = parts.into_iter().find(|(_, found, grid)| found > grid) else {
+        return Ok(());
+    };
+    let file = files.iter().find(|file| file.touches(range));
+    Err(DataError::GridTooCoarse {
+        path: file.map(|file| file.path.clone()).unwrap_or_default(),
+        what,
+        symbol: instrument.symbol.to_string(),
+        found,
+        grid,
+    })
+}
+
 /// Factors from a file's integers to the grid's.
 #[derive(Clone, Copy)]
 struct Scale {
@@ -260,28 +293,35 @@ struct Scale {
 }
 
 impl Scale {
-    fn new(file: &FileInfo, instrument: &Instrument) -> Result<Scale, DataError> {
-        // Funding rates live on a fixed grid of 1e-8, whatever the symbol's.
-        let grid = match file.series.kind {
-            Kind::FundingRate => Decimals { price: 8, qty: 0 },
-            _ => Decimals { price: instrument.price_decimals, qty: instrument.qty_decimals },
-        };
-        let factor = |what, found: u32, grid: u32| {
-            let coarse = DataError::GridTooCoarse {
-                path: file.path.clone(),
-                what,
-                symbol: instrument.symbol.to_string(),
-                found,
-                grid,
-            };
-            let missing = grid.checked_sub(found).ok_or(coarse)?;
-            pow10(missing)
-                .ok_or_else(|| DataError::Misuse(format!("a grid of {grid} {what} decimals")))
+    /// What the file's integers are to be multiplied by.
+    fn up(file: Decimals, grid: Decimals) -> Result<Scale, DataError> {
+        let factor = |what, from: u32, to: u32| {
+            pow10(to.saturating_sub(from))
+                .ok_or_else(|| DataError::Misuse(format!("a grid of {to} {what} decimals")))
         };
         Ok(Scale {
-            price: factor("price", file.decimals.price, grid.price)?,
-            qty: factor("quantity", file.decimals.qty, grid.qty)?,
+            price: factor("price", file.price, grid.price)?,
+            qty: factor("quantity", file.qty, grid.qty)?,
         })
+    }
+
+    /// What they are to be divided by first: rows outside the range may need more decimals than the
+    /// grid has, those in it do not.
+    fn down(file: Decimals, grid: Decimals) -> Result<Scale, DataError> {
+        Scale::up(grid, file)
+    }
+
+    fn divide(&self, kind: Kind, columns: &mut [Vec<i64>]) {
+        for (column, &number) in columns.iter_mut().zip(wanted(kind)) {
+            let by = match crate::rows::columns(kind)[number].1 {
+                Role::Time | Role::Plain => 1,
+                Role::Price => self.price,
+                Role::Qty => self.qty,
+            };
+            if by != 1 {
+                column.iter_mut().for_each(|value| *value /= by);
+            }
+        }
     }
 }
 
@@ -328,6 +368,7 @@ fn files_in(all: &[FileInfo], range: Range) -> Result<Vec<(&FileInfo, i64)>, Dat
 struct Part {
     path: PathBuf,
     scale: Scale,
+    divide_by: Scale,
     /// Rows up to this time were told by the file before.
     skip_to_us: i64,
 }
@@ -352,11 +393,13 @@ impl SeriesSource {
         request: Request,
         range: Range,
     ) -> Result<SeriesSource, DataError> {
+        let grid = grid_of(request.series.kind, instrument);
         let mut files = VecDeque::new();
         for &(file, skip_to_us) in in_range {
             files.push_back(Part {
                 path: file.path.clone(),
-                scale: Scale::new(file, instrument)?,
+                scale: Scale::up(file.decimals, grid)?,
+                divide_by: Scale::down(file.decimals, grid)?,
                 skip_to_us,
             });
         }
@@ -390,9 +433,10 @@ impl SeriesSource {
                 let cursor = FileCursor::open(&part.path, wanted(self.kind), from_us)?;
                 self.open = Some((part, cursor));
             }
-            if let Some((_, cursor)) = &mut self.open
+            if let Some((part, cursor)) = &mut self.open
                 && cursor.read(rows)?
             {
+                part.divide_by.divide(self.kind, &mut cursor.columns);
                 return Ok(true);
             }
             self.open = None;

@@ -74,31 +74,42 @@ pub(crate) struct GroupInfo {
     pub first: [i64; 2],
     /// The same of its last row.
     pub last: [i64; 2],
+    /// The decimals that its rows need.
+    pub decimals: Decimals,
     pub digest: RowDigest,
 }
 
 impl GroupInfo {
     fn begin(row: &Row) -> GroupInfo {
         let ends = [row[0], row[1]];
-        GroupInfo { rows: 0, first: ends, last: ends, digest: RowDigest::default() }
+        GroupInfo {
+            rows: 0,
+            first: ends,
+            last: ends,
+            decimals: Decimals::default(),
+            digest: RowDigest::default(),
+        }
     }
 
-    /// As `rows,first time,first id,last time,last id,digest`.
+    /// As `rows,first time,first id,last time,last id,price decimals,quantity decimals,digest`.
     fn write(&self) -> String {
         let ([first, first_id], [last, last_id]) = (self.first, self.last);
-        format!("{},{first},{first_id},{last},{last_id},{}", self.rows, self.digest.hex())
+        let Decimals { price, qty } = self.decimals;
+        let digest = self.digest.hex();
+        format!("{},{first},{first_id},{last},{last_id},{price},{qty},{digest}", self.rows)
     }
 
     /// Reads what [`GroupInfo::write`] wrote.
     fn read(text: &str) -> Option<GroupInfo> {
         let parts: Vec<&str> = text.split(',').collect();
-        let [rows, first, first_id, last, last_id, digest] = parts[..] else {
+        let [rows, first, first_id, last, last_id, price, qty, digest] = parts[..] else {
             return None;
         };
         Some(GroupInfo {
             rows: rows.parse().ok()?,
             first: [first.parse().ok()?, first_id.parse().ok()?],
             last: [last.parse().ok()?, last_id.parse().ok()?],
+            decimals: Decimals { price: price.parse().ok()?, qty: qty.parse().ok()? },
             digest: RowDigest::from_hex(digest)?,
         })
     }
@@ -157,6 +168,7 @@ impl FileWriter {
         if let Some(group) = self.groups.last_mut() {
             group.rows += 1;
             group.last = [row[0], row[1]];
+            group.decimals.cover(self.series.kind, row, self.decimals);
             group.digest.add(self.series.kind, row, self.decimals);
         }
         for (column, &value) in self.columns.iter_mut().zip(row) {

@@ -125,11 +125,11 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
             qty_decimals: own.quantity_precision,
         };
         for series in series {
-            // Market data may be finer than the order tick: the grid is as fine as the finest of them.
+            // Market data may be finer than the order tick: the grid is as fine as the finest of the range.
             if series.kind != Kind::FundingRate {
-                let found = catalogue.series_in(&series, range).map_err(refused)?;
-                instrument.price_decimals = instrument.price_decimals.max(found.price_decimals);
-                instrument.qty_decimals = instrument.qty_decimals.max(found.qty_decimals);
+                let found = catalogue.decimals_in(&series, range).map_err(refused)?;
+                instrument.price_decimals = instrument.price_decimals.max(found.price);
+                instrument.qty_decimals = instrument.qty_decimals.max(found.qty);
             }
             requests.push(Request { series, bars: BarMode::Points });
         }
