@@ -330,3 +330,85 @@ pub(crate) fn no_rate_was_due(files: &[FileInfo], range: Range) -> Result<bool, 
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{FileWriter, GROUP_ROWS, Origin};
+
+    /// Trades over three row groups, one a second from time zero; ids 10 to 19 of the second group are
+    /// missing, and so are some between the second and the third.
+    fn rows() -> Vec<Row> {
+        let group = GROUP_ROWS as i64;
+        let ids = (0..3 * group + 25).filter(|id| !(group + 10..group + 20).contains(id));
+        let ids = ids.map(|id| if id >= 2 * group + 10 { id + 15 } else { id });
+        ids.zip(0..).map(|(id, second)| [second * 1_000_000, id, 100 + 7 * id, 5, 0, 0]).collect()
+    }
+
+    fn file(rows: &[Row], folder: &std::path::Path) -> FileInfo {
+        let series = SeriesId {
+            kind: Kind::AggTrades,
+            symbol: "BTCUSDT".parse().expect("a symbol"),
+            interval: None,
+        };
+        let path = folder.join("a.parquet");
+        let options = std::fs::File::options().create_new(true).read(true).write(true).open(&path);
+        let scale = Decimals { price: 2, qty: 1 };
+        let mut writer =
+            FileWriter::new(options.expect("a file"), series, scale).expect("a writer");
+        rows.iter().for_each(|row| writer.push(row).expect("written"));
+        writer.finish(path.clone(), Origin::default()).expect("written");
+        crate::store::info(&path).expect("readable")
+    }
+
+    /// What the footers tell of a range is what its rows tell, wherever the range cuts.
+    #[test]
+    fn footers_tell_what_the_rows_tell() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rows = rows();
+        let file = file(&rows, folder.path());
+        assert_eq!(file.groups.len(), 4);
+        file.verify().expect("whole");
+        let group = GROUP_ROWS as i64;
+        for (from, to) in [
+            (0, rows.len() as i64),
+            (5, 6),
+            (group - 1, group + 1),
+            (group, 2 * group),
+            (7, 2 * group + 3),
+            (group + 5, 3 * group + 10),
+        ] {
+            let range = Range { from: iso(from * 1_000_000), to: iso(to * 1_000_000) };
+            let found = survey(&file.series, &[(&file, i64::MIN)], range).expect("readable");
+            let inside = &rows[from as usize..to as usize];
+            let (mut digest, mut decimals) = (RowDigest::default(), Decimals::default());
+            for row in inside {
+                digest.add(Kind::AggTrades, row, file.decimals);
+                decimals.cover(Kind::AggTrades, row, file.decimals);
+            }
+            let missing: i64 = inside.windows(2).map(|w| w[1][1] - w[0][1] - 1).sum();
+            assert_eq!((found.rows, found.digest), (inside.len() as u64, digest), "{from}..{to}");
+            assert_eq!(found.missing, missing as u64, "{from}..{to}");
+            let needed = decimals_in(&file.series, std::slice::from_ref(&file), range);
+            assert_eq!(needed.expect("readable"), Some(decimals), "{from}..{to}");
+        }
+    }
+    /// A row's number counts the groups that were not read.
+    #[test]
+    fn a_difference_is_told_with_its_place_in_the_file() {
+        use crate::overlap::{Told, compare};
+        let folders = [0, 1].map(|_| tempfile::tempdir().expect("a folder"));
+        let mut rows = rows();
+        let first = file(&rows, folders[0].path());
+        rows[600][2] += 1;
+        let second = file(&rows, folders[1].path());
+        let from_us = rows[590][0];
+        match compare(&first, &second, from_us, i64::MAX, i64::MIN).expect("readable") {
+            Told::Unlike(difference) => {
+                let numbers = [difference.first, difference.second].map(|seen| seen.map(|s| s.0));
+                assert_eq!(numbers, [Some(600); 2]);
+            }
+            Told::Alike(rows) => panic!("{rows} rows agree"),
+        }
+    }
+}

@@ -21,7 +21,7 @@ use crate::rows::{Decimals, Row, RowDigest, WIDTH_MAX, columns};
 use crate::{DataError, rows, seal};
 
 /// Rows of one row group: bounds the memory of writing, and the rows read in vain before a range.
-const GROUP_ROWS: usize = 1 << 18;
+pub(crate) const GROUP_ROWS: usize = if cfg!(test) { 1 << 8 } else { 1 << 18 };
 /// Rows of one read batch.
 pub(crate) const BATCH_ROWS: usize = 8_192;
 /// The layout's version, in each file: a reader refuses what it does not know.
