@@ -1,5 +1,6 @@
 //! `qsim data`: import market data, list what is there, check it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::Table;
 use datasets::DataError;
 use datasets::catalogue::Catalogue;
-use datasets::import::import;
+use datasets::import::{ImportReport, Refusal, Skip, import};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -102,24 +103,91 @@ fn run_import(paths: &[PathBuf], into: &Path, format: Format) -> Result<u8, Data
         bar.set_message(name.to_string_lossy().into_owned());
     })?;
     bar.finish_and_clear();
+    explain(&report);
+    match format {
+        Format::Json => print_report(&report)?,
+        Format::Table => print(&format!(
+            "{} files, {} rows into {}; {} duplicates; {} skipped, {} refused; data set {}",
+            report.files,
+            report.rows,
+            into.display(),
+            report.duplicates,
+            report.skipped.len(),
+            report.refused.len(),
+            if report.digest.is_empty() { "empty or not readable" } else { &report.digest },
+        )),
+    }
+    let brought = report.files > 0 || report.skipped.iter().any(|skip| skip.already_there);
+    Ok(if report.refused.is_empty() && brought { 0 } else { REFUSED })
+}
+
+/// Files of one folder that share a note are told as one, so that the note on a single file is seen.
+const SAME_NOTES_MAX: usize = 3;
+
+/// What happened to single files, for people.
+fn explain(report: &ImportReport) {
+    let mut notes: BTreeMap<&str, Vec<&Path>> = BTreeMap::new();
     for note in &report.notes {
-        eprintln!("note: {}: {}", note.path.display(), note.text);
+        notes.entry(&note.text).or_default().push(&note.path);
+    }
+    for (text, paths) in notes {
+        if paths.len() <= SAME_NOTES_MAX {
+            paths.iter().for_each(|path| eprintln!("note: {}: {text}", path.display()));
+        } else {
+            let (count, first) = (paths.len(), paths[0].display());
+            eprintln!("note: {count} files: {text} (the first is {first}; all with --format json)");
+        }
+    }
+    for skip in &report.skipped {
+        eprintln!("skipped: {}: {}", skip.path.display(), skip.reason);
     }
     for refusal in &report.refused {
         eprintln!("refused: {}: {}", refusal.path.display(), refusal.reason);
     }
-    match format {
-        Format::Json => print_json(&report)?,
-        Format::Table => print(&format!(
-            "{} files, {} rows into {}; {} refused; data set {}",
-            report.files,
-            report.rows,
-            into.display(),
-            report.refused.len(),
-            if report.digest.is_empty() { "empty" } else { &report.digest },
-        )),
+    if report.files == 0 {
+        eprintln!("{}", nothing(report));
     }
-    Ok(if report.refused.is_empty() { 0 } else { REFUSED })
+}
+
+/// Why an import brought nothing.
+fn nothing(report: &ImportReport) -> String {
+    let known = report.skipped.iter().filter(|skip| skip.already_there).count();
+    if known == report.skipped.len() && report.refused.is_empty() && known > 0 {
+        return format!("nothing new: all {} rows are there already", report.duplicates);
+    }
+    let mut reasons = Vec::new();
+    if known > 0 {
+        reasons.push(format!("{known} there already"));
+    }
+    if report.skipped.len() > known {
+        let others = report.skipped.iter().filter(|skip| !skip.already_there);
+        let why: BTreeSet<&str> = others.map(|skip| skip.reason.as_str()).collect();
+        let why: Vec<&str> = why.into_iter().collect();
+        reasons.push(format!("{} skipped ({})", report.skipped.len() - known, why.join("; ")));
+    }
+    if !report.refused.is_empty() {
+        reasons.push(format!("{} refused", report.refused.len()));
+    }
+    format!("nothing was imported: {}", reasons.join(", "))
+}
+
+/// One file whose rows are not in the data set, for scripts.
+#[derive(Serialize)]
+struct FileLine<'a> {
+    path: &'a Path,
+    outcome: &'static str,
+    reason: &'a str,
+}
+
+/// A line for each file whose rows are not in the data set, and the report.
+fn print_report(report: &ImportReport) -> Result<(), DataError> {
+    for Refusal { path, reason } in &report.refused {
+        print_json(&FileLine { path, outcome: "refused", reason })?;
+    }
+    for Skip { path, reason, .. } in report.skipped.iter().filter(|skip| !skip.already_there) {
+        print_json(&FileLine { path, outcome: "skipped", reason })?;
+    }
+    print_json(report)
 }
 
 fn run_list(data: &Path, format: Format) -> Result<u8, DataError> {

@@ -191,15 +191,21 @@ fn unreadable(path: &Path, error: ScenarioError) -> Ended {
 
 /// Journals are named after their scenarios: two of one name would overwrite each other.
 fn refuse_same_names(loaded: &[Scenario]) -> Result<(), ScenarioError> {
-    let mut names: Vec<&str> = loaded.iter().map(|scenario| scenario.name.as_str()).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        None => Ok(()),
-        Some(pair) => Err(ScenarioError::Build {
-            origin: pair[0].to_owned(),
-            problem: "two scenarios have this name, and their journals would overwrite each other: rename one".into(),
-        }),
-    }
+    let mut all: Vec<&Scenario> = loaded.iter().collect();
+    all.sort_by_key(|scenario| &scenario.name);
+    let Some(pair) = all.windows(2).find(|pair| pair[0].name == pair[1].name) else {
+        return Ok(());
+    };
+    let (name, other) = (&pair[0].name, &pair[1].origin);
+    let file = |scenario: &Scenario| PathBuf::from(&scenario.origin).canonicalize().ok();
+    let problem = if file(pair[0]) == file(pair[1]) {
+        format!("is named twice, here and as {other}: name it once")
+    } else {
+        format!(
+            "{other} has the same name {name:?}, and their journals would overwrite each other: rename one"
+        )
+    };
+    Err(ScenarioError::Build { origin: pair[0].origin.clone(), problem })
 }
 
 fn bar(total: u64) -> ProgressBar {

@@ -75,7 +75,7 @@ fn a_wrong_type_or_value_names_the_place() {
 fn a_file_that_is_no_text_is_refused() {
     let folder = Folder::new();
     folder.file("a.toml", [0xff, 0xfe, 0x00]);
-    run_refused(&folder, &[], &["a.toml", "UTF-8"]);
+    run_refused(&folder, &[], &["a.toml", "UTF-8", "save it as text"]);
 }
 
 #[test]
@@ -276,11 +276,16 @@ fn csv(rows: &[String]) -> String {
 fn import(folder: &Folder, code: i32) -> Json {
     let arguments = ["data", "import", "raw", "--into", "set", "--format", "json"];
     let output = folder.qsim(&arguments).expect_code(code);
-    for refusal in output.json()["refused"].as_array().expect("a list") {
-        let line = format!("refused: {}: {}", text(refusal, "path"), text(refusal, "reason"));
+    let mut lines = output.lines();
+    let report = lines.pop().expect("a report at the end");
+    for refusal in report["refused"].as_array().expect("a list") {
+        let (path, reason) = (text(refusal, "path"), text(refusal, "reason"));
+        let line = format!("refused: {path}: {reason}");
         assert!(output.stderr.contains(&line), "for people too: {}", output.stderr);
+        let own = lines.iter().find(|line| line["path"] == path).expect("a line of its own");
+        assert_eq!((text(own, "outcome"), text(own, "reason")), ("refused", reason));
     }
-    output.json()
+    report
 }
 
 fn listed(folder: &Folder) -> String {
@@ -360,8 +365,9 @@ fn impossible_values_are_refused() {
 fn a_missing_path_is_refused_by_name() {
     let folder = Folder::new();
     let output = folder.qsim(&["data", "import", "nowhere", "--into", "set", "--format", "json"]);
-    let report = output.expect_code(2).json();
-    assert_eq!(text(&report["refused"][0], "path"), "nowhere");
+    let output = output.expect_code(2);
+    assert_eq!(text(&output.lines()[0], "path"), "nowhere");
+    assert!(output.stderr.contains("nothing was imported: 1 refused"), "{}", output.stderr);
 }
 
 #[test]

@@ -13,8 +13,19 @@ pub enum BarMode {
     Points,
     /// The closed bar only, with its path still to be judged by the exchange.
     Whole,
-    /// The closed bar only, because trades or a finer series of the same symbol tell its path.
+    /// The closed bar only, because trades or a finer series of the same symbol tell its path. Where
+    /// nothing does, as [`BarMode::Whole`]: of a path that nobody told, none may say that it passed.
     CloseOnly,
+}
+
+impl BarMode {
+    /// What becomes of the bars if they alone tell of their symbol.
+    pub(crate) fn alone(self) -> BarMode {
+        match self {
+            BarMode::CloseOnly => BarMode::Whole,
+            BarMode::Points | BarMode::Whole => self,
+        }
+    }
 }
 
 /// One bar on the grid of the run.

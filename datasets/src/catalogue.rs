@@ -7,9 +7,11 @@ use engine::{Nanos, Symbol};
 use serde::Serialize;
 
 pub use crate::check::{Check, Finding};
+use crate::coverage::decimals_in;
 use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
-use crate::rows::RowDigest;
+use crate::replay::Range;
+use crate::rows::{Decimals, RowDigest};
 use crate::store::{self, FileInfo};
 use crate::{DataError, check};
 
@@ -43,6 +45,15 @@ pub struct Series {
     pub qty_decimals: u32,
     /// BLAKE3 over its rows, independent of files and decimals.
     pub digest: String,
+}
+
+/// The decimals that a grid needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GridDecimals {
+    /// Of prices.
+    pub price: u32,
+    /// Of quantities.
+    pub qty: u32,
 }
 
 impl Catalogue {
@@ -83,6 +94,25 @@ impl Catalogue {
         Ok(describe(id, self.files(id)?))
     }
 
+    /// Decimals that hold every price and every quantity of `range` exactly, and no more.
+    pub fn decimals_in(&self, id: &SeriesId, range: Range) -> Result<GridDecimals, DataError> {
+        let needed = decimals_in(id, self.files(id)?, range)?;
+        let Decimals { price, qty } = needed.ok_or_else(|| self.nothing_in(id, range))?;
+        Ok(GridDecimals { price, qty })
+    }
+
+    pub(crate) fn nothing_in(&self, id: &SeriesId, range: Range) -> DataError {
+        let files = || self.series.get(id).into_iter().flatten();
+        DataError::NothingInRange {
+            path: self.folder.clone(),
+            series: *id,
+            first: iso(files().map(|f| f.first_us).min().unwrap_or(0)),
+            last: iso(files().map(|f| f.last_us).max().unwrap_or(0)),
+            from: range.from,
+            to: range.to,
+        }
+    }
+
     /// The digest of the whole data set.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
@@ -112,7 +142,7 @@ impl Catalogue {
 }
 
 /// Complete files only: a half file bears a name that begins with a dot.
-fn parquet_files(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), DataError> {
+pub(crate) fn parquet_files(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(), DataError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -3,21 +3,26 @@
 use serde::Serialize;
 
 use crate::DataError;
+use crate::coverage::{funding_hours, hour_of};
 use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
-use crate::rows::{Row, RowDigest, columns};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
+use crate::overlap::{Told, common_time, compare};
+use crate::rows::{Row, RowDigest};
+use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
 
 /// One sort of fault in a series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `gap`, `duplicate`, `disorder`, `overlap`, `zero_volume`, `ohlc`, `digest` or `off_interval`.
+    /// `gap`, `duplicate`, `disorder`, `overlap`, `contradiction`, `zero_volume`, `ohlc`, `damaged`, `digest` or
+    /// `off_interval`.
     pub what: &'static str,
     /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
     pub count: u64,
+    /// At how many places: gaps, or rows.
+    pub places: u64,
     /// Time of the first, ISO-8601.
     pub first: String,
-    /// The first one in words.
+    /// The first one in words, which say so if there are more.
     pub detail: String,
     /// Whether it is a mere note: bars without volume are normal in a quiet market.
     pub note: bool,
@@ -45,9 +50,6 @@ impl Check {
     }
 }
 
-/// All columns of the widest kind.
-const ALL: &[usize] = &[0, 1, 2, 3, 4, 5];
-
 struct Walk {
     id: SeriesId,
     previous: Option<Row>,
@@ -58,20 +60,24 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
     let mut walk = Walk { id: *id, previous: None, findings: Vec::new() };
     let mut rows = 0;
     for (i, file) in files.iter().enumerate() {
-        if let Some(before) = files[..i].iter().find(|f| f.last_us >= file.first_us) {
-            let detail = format!("{} and {}", before.path.display(), file.path.display());
-            walk.found("overlap", 1, file.first_us, detail, false);
+        for before in &files[..i] {
+            let Some(time) = common_time(before, file) else {
+                continue;
+            };
+            walk.overlap(before, file, time);
             // Rows of overlapping files are not compared: the order between them means nothing.
             walk.previous = None;
         }
+        if let Err(damage) = file.verify() {
+            walk.found("damaged", 1, file.first_us, damage.to_string(), false);
+            walk.previous = None;
+            continue;
+        }
         let mut digest = RowDigest::default();
-        let mut cursor = FileCursor::open(&file.path, &ALL[..columns(id.kind).len()], i64::MIN)?;
+        let mut cursor = FileCursor::open(&file.path, all_columns(id.kind), i64::MIN)?;
         while cursor.read(BATCH_ROWS)? {
-            for at in 0..cursor.columns[0].len() {
-                let mut row = Row::default();
-                for (value, column) in row.iter_mut().zip(&cursor.columns) {
-                    *value = column[at];
-                }
+            for at in 0..cursor.len() {
+                let row = cursor.row(at);
                 digest.add(id.kind, &row, file.decimals);
                 walk.row(&row);
                 rows += 1;
@@ -81,6 +87,9 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
             let detail = format!("the rows of {} are not those imported", file.path.display());
             walk.found("digest", 1, file.first_us, detail, false);
         }
+    }
+    for finding in walk.findings.iter_mut().filter(|finding| finding.places > 1) {
+        finding.detail = format!("first of {}: {}", finding.places, finding.detail);
     }
     Ok(Check {
         kind: id.kind,
@@ -92,12 +101,30 @@ pub(crate) fn check(id: &SeriesId, files: &[FileInfo]) -> Result<Check, DataErro
 }
 
 impl Walk {
+    /// Two files of one time are a note if they agree. Of a damaged one only the damage is told.
+    fn overlap(&mut self, before: &FileInfo, file: &FileInfo, (from_us, to_us): (i64, i64)) {
+        let detail = format!("{} and {}", before.path.display(), file.path.display());
+        match compare(before, file, from_us, to_us, i64::MIN) {
+            Ok(Told::Alike(rows)) => {
+                let detail = format!("{rows} equal rows in {detail}");
+                self.found("overlap", 1, file.first_us, detail, true);
+            }
+            Ok(Told::Unlike(difference)) => {
+                let detail = format!("{detail} contradict each other");
+                self.found("contradiction", 1, difference.at_us, detail, false);
+            }
+            Err(_) => {}
+        }
+    }
+
     fn found(&mut self, what: &'static str, count: u64, at_us: i64, detail: String, note: bool) {
         if let Some(finding) = self.findings.iter_mut().find(|f| f.what == what) {
             finding.count += count;
+            finding.places += 1;
             return;
         }
-        self.findings.push(Finding { what, count, first: iso(at_us).to_string(), detail, note });
+        let first = iso(at_us).to_string();
+        self.findings.push(Finding { what, count, places: 1, first, detail, note });
     }
 
     fn row(&mut self, row: &Row) {
@@ -145,11 +172,8 @@ impl Walk {
             let detail = format!("{missing} ids missing after id {}", previous[1]);
             self.found("gap", missing, now, detail, false);
         } else if kind == Kind::FundingRate {
-            const HOUR_US: i64 = 3_600_000_000;
-            // A row without a stated interval is taken for Binance's default of 8 h; settlement
-            // times jitter by up to a minute, hence the rounding.
-            let stated = if row[2] > 0 { row[2] } else { 8 };
-            let hours = (step + HOUR_US / 2) / HOUR_US;
+            let stated = funding_hours(row);
+            let hours = hour_of(now) - hour_of(before);
             if hours > stated {
                 let missing = ((hours - 1) / stated) as u64;
                 let detail = format!("{hours} h after {}", iso(before));

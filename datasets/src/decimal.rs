@@ -44,9 +44,28 @@ pub(crate) fn parse(text: &[u8]) -> Option<(i64, u32)> {
     Some((signed, fraction.len() as u32))
 }
 
+/// The text of a mantissa, without zeros at the end: what [`parse`] read.
+pub(crate) fn text(mantissa: i64, decimals: u32) -> String {
+    let digits = format!("{:0width$}", mantissa.unsigned_abs(), width = decimals as usize + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - decimals as usize);
+    let fraction = fraction.trim_end_matches('0');
+    let (sign, point) =
+        (if mantissa < 0 { "-" } else { "" }, if fraction.is_empty() { "" } else { "." });
+    format!("{sign}{whole}{point}{fraction}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, text};
+
+    #[test]
+    fn text_is_what_was_read() {
+        for written in ["1", "-12.34", "0.00000001", "0", "-0.5", "100"] {
+            let (mantissa, decimals) = parse(written.as_bytes()).expect("a decimal");
+            assert_eq!(text(mantissa, decimals), written);
+            assert_eq!(text(mantissa * 1_000, decimals + 3), written);
+        }
+    }
 
     #[test]
     fn decimals_are_exact() {

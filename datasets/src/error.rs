@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::SeriesId;
+
 /// Why market data cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; {}", path.display(), remedy(source))]
     Io {
         /// Where.
         path: PathBuf,
@@ -15,7 +17,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A file of the data set cannot be used.
-    #[error("{}: {reason}; import its source again with `qsim data import`", path.display())]
+    #[error("{}: {reason}; delete it and import its source again with `qsim data import`", path.display())]
     BadFile {
         /// Which.
         path: PathBuf,
@@ -29,7 +31,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A series was asked for that is not there.
-    #[error("{}: no series {series}; it holds {present}", path.display())]
+    #[error("{}: no series {series}; import it with `qsim data import`, or ask for one that is here: {present}", path.display())]
     NoSeries {
         /// The data set.
         path: PathBuf,
@@ -37,6 +39,22 @@ pub enum DataError {
         series: String,
         /// What there is.
         present: String,
+    },
+    /// The series holds nothing of the range.
+    #[error("{}: {series} is recorded from {first} to {last}, nothing of it between {from} and {to}; change the range, or import more", path.display())]
+    NothingInRange {
+        /// The data set.
+        path: PathBuf,
+        /// What was asked for.
+        series: SeriesId,
+        /// Time of its first row.
+        first: engine::Nanos,
+        /// Time of its last row.
+        last: engine::Nanos,
+        /// Start of the range.
+        from: engine::Nanos,
+        /// End of the range.
+        to: engine::Nanos,
     },
     /// The grid of the run cannot hold the data.
     #[error("{}: holds values with {found} {what} decimals, but the grid of {symbol} has {grid}; give it at least {found}", path.display())]
@@ -67,7 +85,41 @@ pub enum DataError {
     Misuse(String),
 }
 
+/// What to do about a refusal of the file system.
+pub(crate) fn remedy(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{
+        AlreadyExists, NotADirectory, NotFound, PermissionDenied, StorageFull,
+    };
+    match source.kind() {
+        NotFound => "check the path",
+        AlreadyExists | NotADirectory => "a file is where a folder has to be: name another place",
+        PermissionDenied => "check who may read and write it",
+        StorageFull => "make room and try again",
+        _ => "check the disk and try again",
+    }
+}
+
 impl DataError {
+    /// The file or folder that it is about.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            DataError::Io { path, .. }
+            | DataError::BadFile { path, .. }
+            | DataError::NoData { path }
+            | DataError::NoSeries { path, .. }
+            | DataError::NothingInRange { path, .. }
+            | DataError::GridTooCoarse { path, .. } => Some(path),
+            DataError::Overlap { .. } | DataError::Misuse(_) => None,
+        }
+    }
+
+    /// The message without the name of the file, where that is told beside it.
+    pub(crate) fn without(&self, path: &Path) -> String {
+        let text = self.to_string();
+        let rest = text.strip_prefix(&format!("{}: ", path.display()));
+        rest.map_or_else(|| text.clone(), str::to_owned)
+    }
+
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DataError + '_ {
         move |source| DataError::Io { path: path.to_owned(), source }
     }

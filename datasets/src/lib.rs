@@ -3,11 +3,13 @@
 //!
 //! Invariant: nothing here repairs data silently. A file is imported whole or refused with the place
 //! of its fault; what only a look at the whole series can show is reported by [`catalogue`].
+//! Invariant: no row is replayed from a file that is not, byte by byte, as it was imported.
 //! Invariant: no event carries knowledge of a time later than its own.
 
 mod bars;
 pub mod catalogue;
 mod check;
+mod coverage;
 mod decimal;
 mod error;
 pub mod import;
@@ -18,6 +20,7 @@ mod minute_bars;
 mod overlap;
 pub mod replay;
 mod rows;
+mod seal;
 mod store;
 pub mod synthetic;
 

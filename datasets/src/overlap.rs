@@ -1,16 +1,19 @@
-//! Files of one series that cover the same time: they may be replayed only if their rows agree.
+//! Files of one series that cover the same time: their rows have to agree.
 
 use crate::DataError;
-use crate::decimal::pow10;
-use crate::import::iso;
+use crate::coverage::{HOUR_US, hour_of};
+use crate::decimal::{self, pow10};
+use crate::kind::Kind;
 use crate::rows::{Decimals, Role, Row, columns};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
+use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
 
 /// One file's rows from `from_us` to `to_us` inclusive, with `decimals`.
 struct Rows<'a> {
     file: &'a FileInfo,
     cursor: FileCursor,
     next: usize,
+    /// Number in its file, counted from zero, of the batch's first row.
+    batch_at: u64,
     from_us: i64,
     to_us: i64,
     price: i64,
@@ -24,13 +27,12 @@ impl Rows<'_> {
         to_us: i64,
         decimals: Decimals,
     ) -> Result<Rows<'_>, DataError> {
-        const ALL: &[usize] = &[0, 1, 2, 3, 4, 5];
-        let wanted = &ALL[..columns(file.series.kind).len()];
         let factor = |all: u32, own: u32| pow10(all.saturating_sub(own)).unwrap_or(i64::MAX);
         Ok(Rows {
             file,
-            cursor: FileCursor::open(&file.path, wanted, from_us)?,
+            cursor: FileCursor::open(&file.path, all_columns(file.series.kind), from_us)?,
             next: 0,
+            batch_at: 0,
             from_us,
             to_us,
             price: factor(decimals.price, file.decimals.price),
@@ -38,64 +40,148 @@ impl Rows<'_> {
         })
     }
 
-    fn next(&mut self) -> Result<Option<Row>, DataError> {
+    /// The next row, with its number in the file.
+    fn next(&mut self) -> Result<Option<(u64, Row)>, DataError> {
         loop {
-            if self.next >= self.cursor.columns[0].len() {
+            if self.next >= self.cursor.len() {
+                self.batch_at += self.cursor.len() as u64;
                 self.next = 0;
                 if !self.cursor.read(BATCH_ROWS)? {
                     return Ok(None);
                 }
             }
-            let mut row = Row::default();
-            let roles = columns(self.file.series.kind);
-            for ((value, column), (_, role)) in row.iter_mut().zip(&self.cursor.columns).zip(roles)
-            {
-                let factor = match role {
-                    Role::Time | Role::Plain => 1,
-                    Role::Price => self.price,
-                    Role::Qty => self.qty,
-                };
-                let scaled = column[self.next].checked_mul(factor);
-                *value = scaled.ok_or_else(|| {
-                    DataError::bad(&self.file.path, "its values do not fit 64 bits")
-                })?;
-            }
+            let number = self.cursor.skipped_rows + self.batch_at + self.next as u64;
+            let row = self.scaled(self.cursor.row(self.next))?;
             self.next += 1;
             if row[0] > self.to_us {
                 return Ok(None);
             }
             if row[0] >= self.from_us {
-                return Ok(Some(row));
+                return Ok(Some((number, row)));
             }
         }
     }
+
+    fn scaled(&self, mut row: Row) -> Result<Row, DataError> {
+        for (value, (_, role)) in row.iter_mut().zip(columns(self.file.series.kind)) {
+            let factor = match role {
+                Role::Time | Role::Plain => 1,
+                Role::Price => self.price,
+                Role::Qty => self.qty,
+            };
+            let scaled = value.checked_mul(factor);
+            *value = scaled
+                .ok_or_else(|| DataError::bad(&self.file.path, "its values do not fit 64 bits"))?;
+        }
+        Ok(row)
+    }
 }
 
-/// Refuses two files that tell different rows between `from_us` and `to_us` inclusive.
+/// What two files tell of a time that both cover.
+pub(crate) enum Told {
+    /// The same, in so many rows.
+    Alike(u64),
+    Unlike(Difference),
+}
+
+/// Where two files part: the row of each with its number in the file, or none of that key.
+#[derive(Clone, Copy)]
+pub(crate) struct Difference {
+    pub at_us: i64,
+    pub first: Option<(u64, Row)>,
+    pub second: Option<(u64, Row)>,
+    decimals: Decimals,
+}
+
+impl Difference {
+    fn new(
+        kind: Kind,
+        first: Option<(u64, Row)>,
+        second: Option<(u64, Row)>,
+        decimals: Decimals,
+    ) -> Difference {
+        let key = |(_, row): &(u64, Row)| match kind {
+            Kind::AggTrades => row[1],
+            Kind::FundingRate => hour_of(row[0]),
+            Kind::Klines | Kind::MarkPriceKlines => row[0],
+        };
+        let least = first.iter().chain(&second).map(key).min();
+        let of_least = |row: Option<(u64, Row)>| row.filter(|row| Some(key(row)) == least);
+        let (first, second) = (of_least(first), of_least(second));
+        let at_us = first.or(second).map_or(0, |(_, row)| row[0]);
+        Difference { at_us, first, second, decimals }
+    }
+
+    /// The values of the second and of the first row, without those in which they agree.
+    pub fn values(&self, kind: Kind) -> (String, String) {
+        let (first, second) = (self.first.map(|row| row.1), self.second.map(|row| row.1));
+        let text = |row: Option<Row>| {
+            let shown = columns(kind).iter().enumerate().filter_map(|(i, (name, role))| {
+                let (value, decimals) = match role {
+                    Role::Time => return None,
+                    Role::Plain => (row?[i], 0),
+                    Role::Price => (row?[i], self.decimals.price),
+                    Role::Qty => (row?[i], self.decimals.qty),
+                };
+                let is_same = first.zip(second).is_some_and(|(a, b)| a[i] == b[i]);
+                (!is_same).then(|| format!("{name} {}", decimal::text(value, decimals)))
+            });
+            shown.collect::<Vec<_>>().join(", ")
+        };
+        (text(second), text(first))
+    }
+}
+
+/// Whether two rows say the same. Sources of funding rates differ in how they round the time, and some
+/// leave the hours open.
+fn agree(kind: Kind, a: &Row, b: &Row) -> bool {
+    if kind != Kind::FundingRate {
+        return a == b;
+    }
+    let hours_agree = a[2] == b[2] || a[2] == 0 || b[2] == 0;
+    hour_of(a[0]) == hour_of(b[0]) && a[1] == b[1] && hours_agree
+}
+
+/// The time that two files both cover, inclusive; nothing if one follows the other.
+pub(crate) fn common_time(a: &FileInfo, b: &FileInfo) -> Option<(i64, i64)> {
+    // A settlement lies somewhere around its full hour.
+    let around = |us: i64, half: i64| match a.series.kind {
+        Kind::FundingRate => hour_of(us) * HOUR_US + half,
+        _ => us,
+    };
+    let from_us = around(a.first_us.max(b.first_us), -HOUR_US / 2);
+    let to_us = around(a.last_us.min(b.last_us), HOUR_US / 2 - 1);
+    // Trades of one instant may be split over two files.
+    let is_longer = |file: &FileInfo| file.first_us < file.last_us;
+    let is_split =
+        a.series.kind == Kind::AggTrades && from_us == to_us && (is_longer(a) || is_longer(b));
+    (from_us <= to_us && !is_split).then_some((from_us, to_us))
+}
+
+/// Compares what two files tell between `from_us` and `to_us` inclusive; counts rows after
+/// `told_to_us`.
 pub(crate) fn compare(
     first: &FileInfo,
     second: &FileInfo,
     from_us: i64,
     to_us: i64,
-) -> Result<(), DataError> {
+    told_to_us: i64,
+) -> Result<Told, DataError> {
+    let kind = first.series.kind;
     let decimals = Decimals {
         price: first.decimals.price.max(second.decimals.price),
         qty: first.decimals.qty.max(second.decimals.qty),
     };
     let mut left = Rows::new(first, from_us, to_us, decimals)?;
     let mut right = Rows::new(second, from_us, to_us, decimals)?;
+    let mut alike = 0;
     loop {
-        let (a, b) = (left.next()?, right.next()?);
-        if a != b {
-            let times = a.iter().chain(&b).map(|row| row[0]).min();
-            return Err(DataError::Overlap {
-                first: first.path.clone(),
-                second: second.path.clone(),
-                at: iso(times.unwrap_or(from_us)),
-            });
-        }
-        if a.is_none() {
-            return Ok(());
+        match (left.next()?, right.next()?) {
+            (None, None) => return Ok(Told::Alike(alike)),
+            (Some((_, a)), Some((_, b))) if agree(kind, &a, &b) => {
+                alike += u64::from(b[0] > told_to_us);
+            }
+            (a, b) => return Ok(Told::Unlike(Difference::new(kind, a, b, decimals))),
         }
     }
 }

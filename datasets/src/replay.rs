@@ -15,12 +15,13 @@ use serde::Serialize;
 use crate::DataError;
 use crate::bars::{BarMode, GridBar, expand, expand_mark};
 use crate::catalogue::Catalogue;
+use crate::coverage::{Coverage, decimals_in, no_rate_was_due, survey};
 use crate::decimal::pow10;
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId};
 use crate::merge::{Merge, Source};
-use crate::overlap::compare;
-use crate::rows::Decimals;
+use crate::overlap::{Told, common_time, compare};
+use crate::rows::{Decimals, Role};
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
 
 /// Rows of bars expanded at a time: each becomes up to five events of 64 bytes.
@@ -66,10 +67,10 @@ pub struct SeriesUse {
     pub series: String,
     /// What becomes of its bars.
     pub bars: Option<BarMode>,
-    /// Digest of the whole series.
-    pub series_digest: String,
-    /// Rows of the whole series.
-    pub series_rows: u64,
+    /// Digest of the rows in the range, and of no others: more may be imported before a replay.
+    pub digest: String,
+    /// Rows in the range.
+    pub rows: u64,
     /// Start of the range, ISO-8601, or nothing.
     pub from: Option<String>,
     /// End of the range (exclusive), or nothing.
@@ -80,6 +81,7 @@ pub struct SeriesUse {
 pub struct ReplayFeed {
     merge: Merge,
     description: Description,
+    warnings: Vec<String>,
     ends_at: Option<Nanos>,
 }
 
@@ -114,22 +116,31 @@ impl ReplayFeed {
             return Err(DataError::Misuse(format!("{} is asked for twice", twice[0].2.series)));
         }
         check_one_path(&plan)?;
+        tell_every_path(&mut plan);
 
         let mut sources: Vec<(Box<dyn Source>, u16, u8)> = Vec::new();
         let mut uses = Vec::new();
-        let mut last_us = None;
+        let (mut last_us, mut warnings) = (None, Vec::new());
         for (index, rank, request) in plan {
             let all = catalogue.files(&request.series)?;
-            let source =
-                SeriesSource::new(all, &instruments[index as usize], index, request, range)?;
+            let files = files_in(all, range)?;
+            let coverage = survey(&request.series, &files, range)?;
+            if coverage.rows == 0 {
+                refuse_empty(catalogue, &request.series, range)?;
+            }
+            let instrument = &instruments[index as usize];
+            check_grid(all, &request.series, instrument, range)?;
+            let source = SeriesSource::new(&files, instrument, index, request, range)?;
             last_us = last_us.max(source.last_us);
-            uses.push(describe(catalogue, &request, range)?);
+            warnings.extend(coverage.warning());
+            uses.push(describe(&request, &coverage, range));
             sources.push((Box::new(source), index, rank));
         }
         let digest = digest_of(&uses)?;
         Ok(ReplayFeed {
             merge: Merge::new(sources),
             description: Description { series: uses, digest },
+            warnings,
             ends_at: last_us.map(|us| Nanos(iso(us).0.min(range.to.0))),
         })
     }
@@ -137,6 +148,11 @@ impl ReplayFeed {
     /// What it replays.
     pub fn describe(&self) -> &Description {
         &self.description
+    }
+
+    /// What the range lacks, one sentence a series: how many rows, from when and until when.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
     }
 
     /// The identity of what it replays.
@@ -164,13 +180,29 @@ fn rank(kind: Kind) -> u8 {
     }
 }
 
-/// A symbol's prices may pass once only, or an exchange would fill orders twice.
-fn check_one_path(plan: &[(u16, u8, Request)]) -> Result<(), DataError> {
-    let tells_path = |r: &Request| match r.series.kind {
-        Kind::Klines => r.bars != BarMode::CloseOnly,
+fn tells_path(request: &Request) -> bool {
+    match request.series.kind {
+        Kind::Klines => request.bars != BarMode::CloseOnly,
         Kind::AggTrades => true,
         Kind::MarkPriceKlines | Kind::FundingRate => false,
-    };
+    }
+}
+
+/// Where closes are asked for and nothing tells the path between them, the shortest bars tell it.
+fn tell_every_path(plan: &mut [(u16, u8, Request)]) {
+    for symbol in plan.chunk_by_mut(|a, b| a.0 == b.0) {
+        if symbol.iter().any(|(_, _, r)| tells_path(r)) {
+            continue;
+        }
+        let bars = symbol.iter_mut().filter(|(_, _, r)| r.series.kind == Kind::Klines);
+        if let Some((_, _, shortest)) = bars.min_by_key(|(_, _, r)| r.series.interval) {
+            shortest.bars = shortest.bars.alone();
+        }
+    }
+}
+
+/// A symbol's prices may pass once only, or an exchange would fill orders twice.
+fn check_one_path(plan: &[(u16, u8, Request)]) -> Result<(), DataError> {
     let mut telling = plan.iter().filter(|(_, _, r)| tells_path(r)).peekable();
     while let Some((index, _, request)) = telling.next() {
         if let Some((next, _, other)) = telling.peek()
@@ -185,20 +217,24 @@ fn check_one_path(plan: &[(u16, u8, Request)]) -> Result<(), DataError> {
     Ok(())
 }
 
-fn describe(
-    catalogue: &Catalogue,
-    request: &Request,
-    range: Range,
-) -> Result<SeriesUse, DataError> {
-    let whole = catalogue.series(&request.series)?;
-    Ok(SeriesUse {
+/// A run over a time of which nothing is recorded would pass without a single event. Only between two
+/// settlements is nothing all there is.
+fn refuse_empty(catalogue: &Catalogue, id: &SeriesId, range: Range) -> Result<(), DataError> {
+    if id.kind == Kind::FundingRate && no_rate_was_due(catalogue.files(id)?, range)? {
+        return Ok(());
+    }
+    Err(catalogue.nothing_in(id, range))
+}
+
+fn describe(request: &Request, coverage: &Coverage, range: Range) -> SeriesUse {
+    SeriesUse {
         series: request.series.to_string(),
         bars: (request.series.kind == Kind::Klines).then_some(request.bars),
-        series_digest: whole.digest,
-        series_rows: whole.rows,
+        digest: coverage.digest.hex(),
+        rows: coverage.rows,
         from: (range.from != Range::ALL.from).then(|| range.from.to_string()),
         to: (range.to != Range::ALL.to).then(|| range.to.to_string()),
-    })
+    }
 }
 
 fn digest_of(uses: &[SeriesUse]) -> Result<String, DataError> {
@@ -217,6 +253,38 @@ fn wanted(kind: Kind) -> &'static [usize] {
     }
 }
 
+/// The grid that a series is replayed on.
+fn grid_of(kind: Kind, instrument: &Instrument) -> Decimals {
+    match kind {
+        // Funding rates live on a fixed grid of 1e-8, whatever the symbol's.
+        Kind::FundingRate => Decimals { price: 8, qty: 0 },
+        _ => Decimals { price: instrument.price_decimals, qty: instrument.qty_decimals },
+    }
+}
+
+/// Refuses a grid that cannot hold all rows of the range.
+fn check_grid(
+    files: &[FileInfo],
+    id: &SeriesId,
+    instrument: &Instrument,
+    range: Range,
+) -> Result<(), DataError> {
+    let needed = decimals_in(id, files, range)?.unwrap_or_default();
+    let grid = grid_of(id.kind, instrument);
+    let parts = [("price", needed.price, grid.price), ("quantity", needed.qty, grid.qty)];
+    let Some((what, found, grid)) = parts.into_iter().find(|(_, found, grid)| found > grid) else {
+        return Ok(());
+    };
+    let file = files.iter().find(|file| file.touches(range));
+    Err(DataError::GridTooCoarse {
+        path: file.map(|file| file.path.clone()).unwrap_or_default(),
+        what,
+        symbol: instrument.symbol.to_string(),
+        found,
+        grid,
+    })
+}
+
 /// Factors from a file's integers to the grid's.
 #[derive(Clone, Copy)]
 struct Scale {
@@ -225,28 +293,35 @@ struct Scale {
 }
 
 impl Scale {
-    fn new(file: &FileInfo, instrument: &Instrument) -> Result<Scale, DataError> {
-        // Funding rates live on a fixed grid of 1e-8, whatever the symbol's.
-        let grid = match file.series.kind {
-            Kind::FundingRate => Decimals { price: 8, qty: 0 },
-            _ => Decimals { price: instrument.price_decimals, qty: instrument.qty_decimals },
-        };
-        let factor = |what, found: u32, grid: u32| {
-            let coarse = DataError::GridTooCoarse {
-                path: file.path.clone(),
-                what,
-                symbol: instrument.symbol.to_string(),
-                found,
-                grid,
-            };
-            let missing = grid.checked_sub(found).ok_or(coarse)?;
-            pow10(missing)
-                .ok_or_else(|| DataError::Misuse(format!("a grid of {grid} {what} decimals")))
+    /// What the file's integers are to be multiplied by.
+    fn up(file: Decimals, grid: Decimals) -> Result<Scale, DataError> {
+        let factor = |what, from: u32, to: u32| {
+            pow10(to.saturating_sub(from))
+                .ok_or_else(|| DataError::Misuse(format!("a grid of {to} {what} decimals")))
         };
         Ok(Scale {
-            price: factor("price", file.decimals.price, grid.price)?,
-            qty: factor("quantity", file.decimals.qty, grid.qty)?,
+            price: factor("price", file.price, grid.price)?,
+            qty: factor("quantity", file.qty, grid.qty)?,
         })
+    }
+
+    /// What they are to be divided by first: rows outside the range may need more decimals than the
+    /// grid has, those in it do not.
+    fn down(file: Decimals, grid: Decimals) -> Result<Scale, DataError> {
+        Scale::up(grid, file)
+    }
+
+    fn divide(&self, kind: Kind, columns: &mut [Vec<i64>]) {
+        for (column, &number) in columns.iter_mut().zip(wanted(kind)) {
+            let by = match crate::rows::columns(kind)[number].1 {
+                Role::Time | Role::Plain => 1,
+                Role::Price => self.price,
+                Role::Qty => self.qty,
+            };
+            if by != 1 {
+                column.iter_mut().for_each(|value| *value /= by);
+            }
+        }
     }
 }
 
@@ -254,23 +329,46 @@ impl Scale {
 /// to which they have told its rows already.
 fn verify_overlaps(before: &[&FileInfo], file: &FileInfo, range: Range) -> Result<i64, DataError> {
     let mut told_to_us = i64::MIN;
-    for earlier in before.iter().filter(|f| f.last_us >= file.first_us) {
-        // Trades of one instant may be split over two files: that is no overlap.
-        if earlier.last_us == file.first_us && file.series.kind == Kind::AggTrades {
+    for earlier in before {
+        let Some((from_us, to_us)) = common_time(earlier, file) else {
             continue;
+        };
+        // Of rates whose times differ by a jitter, a range could cut one and leave the other.
+        let asked = match file.series.kind {
+            Kind::FundingRate => from_us..=to_us,
+            _ => {
+                let us = |time: Nanos| time.0.div_euclid(1_000);
+                from_us.max(us(range.from))..=to_us.min(us(range.to))
+            }
+        };
+        let told = compare(earlier, file, *asked.start(), *asked.end(), i64::MIN)?;
+        if let Told::Unlike(difference) = told {
+            return Err(DataError::Overlap {
+                first: earlier.path.clone(),
+                second: file.path.clone(),
+                at: iso(difference.at_us),
+            });
         }
-        let from_us = file.first_us.max(range.from.0.div_euclid(1_000));
-        let to_us = earlier.last_us.min(file.last_us);
-        compare(earlier, file, from_us, to_us.min(range.to.0.div_euclid(1_000)))?;
         told_to_us = told_to_us.max(to_us);
     }
     Ok(told_to_us)
+}
+
+/// The files of a series that hold a part of `range`, whole and in agreement, each with the time up to
+/// which the files before it have told its rows.
+fn files_in(all: &[FileInfo], range: Range) -> Result<Vec<(&FileInfo, i64)>, DataError> {
+    let touching: Vec<&FileInfo> = all.iter().filter(|file| file.touches(range)).collect();
+    touching.iter().try_for_each(|file| file.verify())?;
+    let told = |(i, &file): (usize, &&'_ FileInfo)| verify_overlaps(&touching[..i], file, range);
+    let told: Vec<i64> = touching.iter().enumerate().map(told).collect::<Result<_, _>>()?;
+    Ok(touching.into_iter().zip(told).collect())
 }
 
 /// One file of a series.
 struct Part {
     path: PathBuf,
     scale: Scale,
+    divide_by: Scale,
     /// Rows up to this time were told by the file before.
     skip_to_us: i64,
 }
@@ -289,22 +387,19 @@ struct SeriesSource {
 
 impl SeriesSource {
     fn new(
-        all: &[FileInfo],
+        in_range: &[(&FileInfo, i64)],
         instrument: &Instrument,
         index: u16,
         request: Request,
         range: Range,
     ) -> Result<SeriesSource, DataError> {
-        let in_range: Vec<&FileInfo> = all
-            .iter()
-            .filter(|f| iso(f.last_us) >= range.from && iso(f.first_us) < range.to)
-            .collect();
+        let grid = grid_of(request.series.kind, instrument);
         let mut files = VecDeque::new();
-        for (i, &file) in in_range.iter().enumerate() {
-            let skip_to_us = verify_overlaps(&in_range[..i], file, range)?;
+        for &(file, skip_to_us) in in_range {
             files.push_back(Part {
                 path: file.path.clone(),
-                scale: Scale::new(file, instrument)?,
+                scale: Scale::up(file.decimals, grid)?,
+                divide_by: Scale::down(file.decimals, grid)?,
                 skip_to_us,
             });
         }
@@ -318,7 +413,7 @@ impl SeriesSource {
             range,
             files,
             open: None,
-            last_us: in_range.iter().map(|f| f.last_us + close_us).max(),
+            last_us: in_range.iter().map(|(file, _)| file.last_us + close_us).max(),
         })
     }
 
@@ -338,9 +433,10 @@ impl SeriesSource {
                 let cursor = FileCursor::open(&part.path, wanted(self.kind), from_us)?;
                 self.open = Some((part, cursor));
             }
-            if let Some((_, cursor)) = &mut self.open
+            if let Some((part, cursor)) = &mut self.open
                 && cursor.read(rows)?
             {
+                part.divide_by.divide(self.kind, &mut cursor.columns);
                 return Ok(true);
             }
             self.open = None;

@@ -62,6 +62,27 @@ pub(crate) struct Decimals {
     pub qty: u32,
 }
 
+impl Decimals {
+    /// Raises these to what a row with `scale` decimals needs, which may be less than it has.
+    pub fn cover(&mut self, kind: Kind, row: &Row, scale: Decimals) {
+        for (&value, &(_, role)) in row.iter().zip(columns(kind)) {
+            let (needed, scale) = match role {
+                Role::Time | Role::Plain => continue,
+                Role::Price => (&mut self.price, scale.price),
+                Role::Qty => (&mut self.qty, scale.qty),
+            };
+            while *needed < scale && value % 10i64.pow((scale - *needed).min(DECIMALS_MAX)) != 0 {
+                *needed += 1;
+            }
+        }
+    }
+
+    /// The greater of each.
+    pub fn max(self, other: Decimals) -> Decimals {
+        Decimals { price: self.price.max(other.price), qty: self.qty.max(other.qty) }
+    }
+}
+
 /// A digest over rows that does not depend on how they are split over files or scaled: the sum of
 /// the BLAKE3 of each row, with each decimal written in units of `10^-18`. A sum, because files are
 /// then combined without reading them again; it identifies data, it does not resist a forger.

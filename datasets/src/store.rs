@@ -8,22 +8,24 @@ use parquet::basic::{Compression, Encoding, Repetition, Type as Physical, ZstdLe
 use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
 use parquet::data_type::Int64Type;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
+use crate::import::iso;
 use crate::kind::{Interval, Kind, SeriesId};
-use crate::rows::{Decimals, Row, RowDigest, columns};
-use crate::{DataError, rows};
+use crate::replay::Range;
+use crate::rows::{Decimals, Row, RowDigest, WIDTH_MAX, columns};
+use crate::{DataError, rows, seal};
 
 /// Rows of one row group: bounds the memory of writing, and the rows read in vain before a range.
-const GROUP_ROWS: usize = 1 << 18;
+pub(crate) const GROUP_ROWS: usize = if cfg!(test) { 1 << 8 } else { 1 << 18 };
 /// Rows of one read batch.
 pub(crate) const BATCH_ROWS: usize = 8_192;
 /// The layout's version, in each file: a reader refuses what it does not know.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// What a file says of itself.
 #[derive(Clone, Debug)]
@@ -31,10 +33,86 @@ pub(crate) struct FileInfo {
     pub path: PathBuf,
     pub series: SeriesId,
     pub decimals: Decimals,
+    pub source: Origin,
     pub first_us: i64,
     pub last_us: i64,
     pub rows: u64,
     pub digest: RowDigest,
+    /// Its row groups, in order.
+    pub groups: Vec<GroupInfo>,
+}
+
+/// Where a file's rows were read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The archive, as it was named.
+    pub path: String,
+    /// The line of the first row; zero if the rows are not in lines that follow each other.
+    pub first_line: u64,
+}
+
+impl Origin {
+    /// Where a row stands in it, counted from zero.
+    pub fn place_in_file(&self, row: u64) -> String {
+        match self.first_line {
+            0 => format!("row {}", row + 1),
+            first => format!("line {}", first + row),
+        }
+    }
+
+    /// The same with its name.
+    pub fn place(&self, row: u64) -> String {
+        format!("{} {}", self.path, self.place_in_file(row))
+    }
+}
+
+/// What a row group holds, so that its rows need not be read to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GroupInfo {
+    pub rows: u64,
+    /// Time and second column (the id of trades) of its first row.
+    pub first: [i64; 2],
+    /// The same of its last row.
+    pub last: [i64; 2],
+    /// The decimals that its rows need.
+    pub decimals: Decimals,
+    pub digest: RowDigest,
+}
+
+impl GroupInfo {
+    fn begin(row: &Row) -> GroupInfo {
+        let ends = [row[0], row[1]];
+        GroupInfo {
+            rows: 0,
+            first: ends,
+            last: ends,
+            decimals: Decimals::default(),
+            digest: RowDigest::default(),
+        }
+    }
+
+    /// As `rows,first time,first id,last time,last id,price decimals,quantity decimals,digest`.
+    fn write(&self) -> String {
+        let ([first, first_id], [last, last_id]) = (self.first, self.last);
+        let Decimals { price, qty } = self.decimals;
+        let digest = self.digest.hex();
+        format!("{},{first},{first_id},{last},{last_id},{price},{qty},{digest}", self.rows)
+    }
+
+    /// Reads what [`GroupInfo::write`] wrote.
+    fn read(text: &str) -> Option<GroupInfo> {
+        let parts: Vec<&str> = text.split(',').collect();
+        let [rows, first, first_id, last, last_id, price, qty, digest] = parts[..] else {
+            return None;
+        };
+        Some(GroupInfo {
+            rows: rows.parse().ok()?,
+            first: [first.parse().ok()?, first_id.parse().ok()?],
+            last: [last.parse().ok()?, last_id.parse().ok()?],
+            decimals: Decimals { price: price.parse().ok()?, qty: qty.parse().ok()? },
+            digest: RowDigest::from_hex(digest)?,
+        })
+    }
 }
 
 fn schema(kind: Kind) -> Result<Type, parquet::errors::ParquetError> {
@@ -54,10 +132,7 @@ pub(crate) struct FileWriter {
     series: SeriesId,
     decimals: Decimals,
     columns: Vec<Vec<i64>>,
-    first_us: i64,
-    last_us: i64,
-    rows: u64,
-    digest: RowDigest,
+    groups: Vec<GroupInfo>,
 }
 
 impl FileWriter {
@@ -70,29 +145,32 @@ impl FileWriter {
             .set_dictionary_enabled(false)
             .set_encoding(Encoding::DELTA_BINARY_PACKED)
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
             .set_created_by("qsim".to_owned())
             .build();
-        let writer =
+        let mut writer =
             SerializedFileWriter::new(file, Arc::new(schema(series.kind)?), Arc::new(properties))?;
+        writer.write_all(&seal::ROOM)?;
         Ok(FileWriter {
             writer,
             series,
             decimals,
             columns: vec![Vec::new(); columns(series.kind).len()],
-            first_us: 0,
-            last_us: 0,
-            rows: 0,
-            digest: RowDigest::default(),
+            groups: Vec::new(),
         })
     }
 
     pub fn push(&mut self, row: &Row) -> Result<(), parquet::errors::ParquetError> {
-        if self.rows == 0 {
-            self.first_us = row[0];
+        if self.columns[0].is_empty() {
+            self.groups.push(GroupInfo::begin(row));
         }
-        self.last_us = row[0];
-        self.rows += 1;
-        self.digest.add(self.series.kind, row, self.decimals);
+        if let Some(group) = self.groups.last_mut() {
+            group.rows += 1;
+            group.last = [row[0], row[1]];
+            group.decimals.cover(self.series.kind, row, self.decimals);
+            group.digest.add(self.series.kind, row, self.decimals);
+        }
         for (column, &value) in self.columns.iter_mut().zip(row) {
             column.push(value);
         }
@@ -118,19 +196,28 @@ impl FileWriter {
         Ok(())
     }
 
-    /// Completes the file; `path` is where it will live.
-    pub fn finish(mut self, path: PathBuf) -> Result<FileInfo, parquet::errors::ParquetError> {
+    /// Completes and seals the file, which lies at `path`.
+    pub fn finish(
+        mut self,
+        path: PathBuf,
+        source: Origin,
+    ) -> Result<FileInfo, parquet::errors::ParquetError> {
         self.flush()?;
+        let mut digest = RowDigest::default();
+        self.groups.iter().for_each(|group| digest.combine(group.digest));
         let info = FileInfo {
             path,
             series: self.series,
             decimals: self.decimals,
-            first_us: self.first_us,
-            last_us: self.last_us,
-            rows: self.rows,
-            digest: self.digest,
+            source,
+            first_us: self.groups.first().map_or(0, |group| group.first[0]),
+            last_us: self.groups.last().map_or(0, |group| group.last[0]),
+            rows: self.groups.iter().map(|group| group.rows).sum(),
+            digest,
+            groups: self.groups,
         };
         let interval = info.series.interval.map_or("", Interval::name);
+        let groups: Vec<String> = info.groups.iter().map(GroupInfo::write).collect();
         for (key, value) in [
             ("qsim.format", FORMAT.to_owned()),
             ("qsim.kind", info.series.kind.name().to_owned()),
@@ -138,23 +225,14 @@ impl FileWriter {
             ("qsim.interval", interval.to_owned()),
             ("qsim.price_decimals", info.decimals.price.to_string()),
             ("qsim.qty_decimals", info.decimals.qty.to_string()),
-            ("qsim.first_us", info.first_us.to_string()),
-            ("qsim.last_us", info.last_us.to_string()),
-            ("qsim.rows", info.rows.to_string()),
-            ("qsim.row_digest", info.digest.hex()),
+            ("qsim.source", info.source.path.clone()),
+            ("qsim.first_line", info.source.first_line.to_string()),
+            ("qsim.groups", groups.join(";")),
         ] {
             self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
-        self.writer.close()?;
+        seal::seal(&mut self.writer.into_inner()?)?;
         Ok(info)
-    }
-
-    pub fn first_us(&self) -> i64 {
-        self.first_us
-    }
-
-    pub fn last_us(&self) -> i64 {
-        self.last_us
     }
 }
 
@@ -163,8 +241,25 @@ fn open(path: &Path) -> Result<SerializedFileReader<File>, DataError> {
     SerializedFileReader::new(file).map_err(|e| DataError::bad(path, e))
 }
 
+/// Refuses a file that does not pass `is_whole`. One that ends too early is no fault of the disk.
+fn check_seal(
+    path: &Path,
+    is_whole: fn(&mut File) -> std::io::Result<bool>,
+) -> Result<(), DataError> {
+    let mut file = File::open(path).map_err(DataError::io(path))?;
+    match is_whole(&mut file) {
+        Ok(true) => Ok(()),
+        Err(e) if e.kind() != std::io::ErrorKind::UnexpectedEof => Err(DataError::io(path)(e)),
+        _ => Err(DataError::bad(
+            path,
+            "it is damaged (its checksum differs), or another version of qsim wrote it",
+        )),
+    }
+}
+
 /// Reads what a file says of itself.
 pub(crate) fn info(path: &Path) -> Result<FileInfo, DataError> {
+    check_seal(path, seal::footer_is_whole)?;
     let reader = open(path)?;
     let meta = reader.metadata().file_metadata();
     let get = |key: &str| -> Result<&str, DataError> {
@@ -174,7 +269,6 @@ pub(crate) fn info(path: &Path) -> Result<FileInfo, DataError> {
         value.ok_or_else(|| DataError::bad(path, format!("its metadata lack {key}")))
     };
     let wrong = |key: &str| DataError::bad(path, format!("its {key} cannot be read"));
-    let number = |key: &str| get(key)?.parse::<i64>().map_err(|_| wrong(key));
     let decimals = |key: &str| -> Result<u32, DataError> {
         let value = get(key)?.parse::<u32>().ok();
         value.filter(|&d| d <= crate::decimal::DECIMALS_MAX).ok_or_else(|| wrong(key))
@@ -193,10 +287,18 @@ pub(crate) fn info(path: &Path) -> Result<FileInfo, DataError> {
     }) {
         return Err(DataError::bad(path, "its columns are not plain 64-bit integers"));
     }
-    let rows = number("qsim.rows")?;
-    if rows != meta.num_rows() || rows <= 0 {
+    let groups: Option<Vec<GroupInfo>> =
+        get("qsim.groups")?.split(';').map(GroupInfo::read).collect();
+    let groups = groups.ok_or_else(|| wrong("qsim.groups"))?;
+    let rows = groups.iter().map(|group| group.rows as i64);
+    if !rows.eq(reader.metadata().row_groups().iter().map(|group| group.num_rows())) {
         return Err(DataError::bad(path, "its row count contradicts its metadata"));
     }
+    let (Some(first), Some(last)) = (groups.first(), groups.last()) else {
+        return Err(DataError::bad(path, "it has no rows"));
+    };
+    let mut digest = RowDigest::default();
+    groups.iter().for_each(|group| digest.combine(group.digest));
     let interval = Interval::named(get("qsim.interval")?);
     if interval.is_some() != kind.has_interval() {
         return Err(wrong("qsim.interval"));
@@ -212,12 +314,34 @@ pub(crate) fn info(path: &Path) -> Result<FileInfo, DataError> {
             price: decimals("qsim.price_decimals")?,
             qty: decimals("qsim.qty_decimals")?,
         },
-        first_us: number("qsim.first_us")?,
-        last_us: number("qsim.last_us")?,
-        rows: rows as u64,
-        digest: RowDigest::from_hex(get("qsim.row_digest")?)
-            .ok_or_else(|| wrong("qsim.row_digest"))?,
+        source: Origin {
+            path: get("qsim.source")?.to_owned(),
+            first_line: get("qsim.first_line")?.parse().map_err(|_| wrong("qsim.first_line"))?,
+        },
+        first_us: first.first[0],
+        last_us: last.last[0],
+        rows: groups.iter().map(|group| group.rows).sum(),
+        digest,
+        groups,
     })
+}
+
+impl FileInfo {
+    /// Whether a row of it may belong to `range`.
+    pub fn touches(&self, range: Range) -> bool {
+        iso(self.last_us) >= range.from && iso(self.first_us) < range.to
+    }
+
+    /// Refuses the file if a byte of it is not as it was written. Call it before its rows are used.
+    pub fn verify(&self) -> Result<(), DataError> {
+        check_seal(&self.path, seal::body_is_whole)
+    }
+}
+
+/// The numbers of all columns of a kind.
+pub(crate) fn all_columns(kind: Kind) -> &'static [usize] {
+    const ALL: [usize; WIDTH_MAX] = [0, 1, 2, 3, 4, 5];
+    &ALL[..columns(kind).len()]
 }
 
 /// Reads chosen columns of one file in batches; holds one page a column in memory.
@@ -226,8 +350,11 @@ pub(crate) struct FileCursor {
     reader: SerializedFileReader<File>,
     wanted: &'static [usize],
     next_group: usize,
+    end_group: usize,
     open: Vec<ColumnReaderImpl<Int64Type>>,
     from_us: i64,
+    /// Rows before the first one read.
+    pub skipped_rows: u64,
     /// The batch: one vector a wanted column, equally long.
     pub columns: Vec<Vec<i64>>,
 }
@@ -239,15 +366,29 @@ impl FileCursor {
         wanted: &'static [usize],
         from_us: i64,
     ) -> Result<FileCursor, DataError> {
+        let reader = open(path)?;
         Ok(FileCursor {
             path: path.to_owned(),
-            reader: open(path)?,
             wanted,
             next_group: 0,
+            end_group: reader.num_row_groups(),
+            reader,
             open: Vec::new(),
             from_us,
+            skipped_rows: 0,
             columns: vec![Vec::with_capacity(BATCH_ROWS); wanted.len()],
         })
+    }
+
+    /// Opens one row group of `path`.
+    pub fn open_group(
+        path: &Path,
+        wanted: &'static [usize],
+        group: usize,
+    ) -> Result<FileCursor, DataError> {
+        let mut cursor = FileCursor::open(path, wanted, i64::MIN)?;
+        (cursor.next_group, cursor.end_group) = (group, group + 1);
+        Ok(cursor)
     }
 
     /// Whether all rows of a group are before the range, by the statistics of its time column.
@@ -262,7 +403,7 @@ impl FileCursor {
     /// Reads the next batch into `columns`; false at the end.
     pub fn read(&mut self, rows_max: usize) -> Result<bool, DataError> {
         loop {
-            if self.open.is_empty() && !self.open_group()? {
+            if self.open.is_empty() && !self.next_group()? {
                 return Ok(false);
             }
             let mut length = None;
@@ -282,11 +423,26 @@ impl FileCursor {
         }
     }
 
-    fn open_group(&mut self) -> Result<bool, DataError> {
-        while self.next_group < self.reader.num_row_groups() {
+    /// Rows of the batch.
+    pub fn len(&self) -> usize {
+        self.columns.first().map_or(0, Vec::len)
+    }
+
+    /// One row of the batch, with the columns that were wanted.
+    pub fn row(&self, at: usize) -> Row {
+        let mut row = Row::default();
+        for (value, column) in row.iter_mut().zip(&self.columns) {
+            *value = column[at];
+        }
+        row
+    }
+
+    fn next_group(&mut self) -> Result<bool, DataError> {
+        while self.next_group < self.end_group {
             let group = self.next_group;
             self.next_group += 1;
             if self.is_before(group) {
+                self.skipped_rows += self.reader.metadata().row_group(group).num_rows() as u64;
                 continue;
             }
             let bad = |e| DataError::bad(&self.path, e);

@@ -414,7 +414,7 @@ impl Source for Walk {
                 break;
             }
             let bar = self.bar();
-            expand(&bar, self.index, MINUTE_MS, self.config.bars, batch);
+            expand(&bar, self.index, MINUTE_MS, self.config.bars.alone(), batch);
         }
         Ok(())
     }

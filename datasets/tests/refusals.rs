@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{CHECKSUM_OF_NOTHING, Raw, header, kline};
+use common::{CHECKSUM_OF_NOTHING, Raw, START_MS, header, kline};
 use datasets::import::{ImportReport, import};
 
 /// Imports `content` beside a good file, and expects it refused for `reason` at any place in it.
@@ -80,6 +80,55 @@ fn cut_in_the_last_number() {
     let text = b"open_time,open,high,low,close,volume,close_time\n\
         1769904000000,1,2,1,2,5,1769904059999\n1769904060000,1,2,1,2,5,17699041";
     refused(CSV, text, &["line 3", "column 'close_time'"]);
+}
+
+/// Where the end of a line cannot be checked, its line end is what tells that it is whole.
+#[test]
+fn a_last_line_that_may_be_cut() {
+    let whole = rows(&[kline(0, "1,2,1,2,5"), kline(1, "1,2,1,2,5")]);
+    for cut in [1, 2] {
+        let text = &whole[..whole.len() - cut];
+        refused(CSV, text, &["line 3", "no line end", "cut", "download it again"]);
+    }
+    let funding = format!("{START_MS},8,0.00010000\n{},8,0.0001", START_MS + 28_800_000);
+    let place = "fundingRate/BTCUSDT/BTCUSDT-fundingRate-x.csv";
+    refused(place, funding.as_bytes(), &["line 2", "no line end", "cut"]);
+
+    // The checksum of a zip has told already that nothing is cut.
+    let raw = Raw::new();
+    let zip = common::zip("x.csv", funding.as_bytes());
+    raw.file("fundingRate/BTCUSDT/BTCUSDT-fundingRate-x.zip", &zip);
+    let report = run(&raw);
+    assert_eq!((report.files, report.refused.len()), (1, 0), "{report:?}");
+}
+
+#[test]
+fn a_column_that_is_there_twice() {
+    let twice = header().replace("high", "open");
+    let text = twice + &kline(0, "1,2,1,2,5");
+    refused(CSV, text.as_bytes(), &["line 1", "two columns", "'open'", "remove one"]);
+}
+
+#[test]
+fn years_without_markets() {
+    let at = |ms: &str| {
+        rows(&[kline(0, "1,2,1,2,5"), kline(1, "1,2,1,2,5").replace("1769904060000", ms)])
+    };
+    for (ms, year) in
+        [("9000000000000", "2255"), ("9000000000000000", "2255"), ("900000000000", "1998")]
+    {
+        let reasons = ["line 3", "'open_time'", year, "milliseconds or microseconds", "correct"];
+        refused(CSV, &at(ms), &reasons);
+    }
+}
+
+#[test]
+fn bars_off_their_grid() {
+    let open = START_MS + 30_000;
+    let text = rows(&[format!("{open},1,2,1,2,5,{},1,1,1,1,0\n", open + 59_999)]);
+    let reasons =
+        ["line 2", "'open_time'", "2026-02-01T00:00:30Z", "whole 1m", "download it again"];
+    refused(CSV, &text, &reasons);
 }
 
 #[test]
@@ -159,7 +208,10 @@ fn two_sources_of_one_period() {
     raw.file("b/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv", kline(0, "1,2,1,2,6").as_bytes());
     let report = run(&raw);
     assert_eq!((report.files, report.refused.len()), (1, 1), "{report:?}");
-    assert!(report.refused[0].reason.contains("same series and period"));
+    let reason = &report.refused[0].reason;
+    for part in ["line 1: volume 6", "a/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv line 1 has volume 5"] {
+        assert!(reason.contains(part), "no {part:?} in {reason:?}");
+    }
 }
 
 #[test]

@@ -230,14 +230,25 @@ fn coarse_grid_and_missing_series_are_errors() {
 #[test]
 fn overlapping_files_must_agree() {
     let open = |second: &str| {
-        let raw = Raw::new();
+        // No import brings two together that contradict each other: somebody copies files.
+        let (raw, other) = (Raw::new(), Raw::new());
         let first = kline(0, "1,2,1,2,5") + &kline(1, "1,2,1,2,5");
         raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", first.as_bytes());
         let text = kline(1, second) + &kline(2, "1,2,1,2,5");
-        raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-b.csv", text.as_bytes());
-        let c = catalogue(&raw);
+        other.file("klines/BTCUSDT/1m/BTCUSDT-1m-b.csv", text.as_bytes());
+        catalogue(&raw);
+        catalogue(&other);
+        let folder = "set/klines/BTCUSDT/1m";
+        for file in std::fs::read_dir(other.path(folder)).expect("a folder").flatten() {
+            let copy = raw.path(folder).join(file.file_name());
+            std::fs::copy(file.path(), copy).expect("copied");
+        }
+        let c = Catalogue::open(&raw.path("set")).expect("a data set");
         let check = c.check().expect("readable");
-        assert_eq!(check[0].findings[0].what, "overlap");
+        let found = (check[0].findings[0].what, check[0].is_clean());
+        let expected =
+            if second.ends_with('6') { ("contradiction", false) } else { ("overlap", true) };
+        assert_eq!(found, expected);
         let request = Request { series: id(Kind::Klines, "BTCUSDT"), bars: BarMode::Whole };
         ReplayFeed::open(&c, &grid(&["BTCUSDT"], 4), &[request], Range::ALL)
             .map(|mut feed| drain(&mut feed).len())
@@ -261,6 +272,45 @@ fn two_paths_of_one_symbol_are_refused() {
     assert!(open(BarMode::CloseOnly).is_ok());
 }
 
+/// Whether the path of each bar has passed, by interval.
+fn paths_passed(all: &[MarketEvent]) -> Vec<(u32, bool)> {
+    let bars = all.iter().filter_map(|e| match e.data {
+        MarketData::Bar(bar) => Some((bar.interval_ms, bar.path_passed)),
+        _ => None,
+    });
+    bars.collect()
+}
+
+/// An exchange ignores a bar whose path has passed: said of a path that nobody told, it would never
+/// see a price.
+#[test]
+fn a_close_says_that_its_path_has_passed_only_if_it_has() {
+    let raw = Raw::new();
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", kline(0, "10,12,9,11,8").as_bytes());
+    let alone = catalogue(&raw);
+    let closes =
+        |c, kinds: &[Kind]| paths_passed(&events(c, &["BTCUSDT"], kinds, BarMode::CloseOnly));
+    assert_eq!(closes(&alone, &[Kind::Klines]), [(60_000, false)]);
+
+    let trades = format!("1,10,1,1,1,{START_MS},true\n");
+    raw.file("aggTrades/BTCUSDT/BTCUSDT-aggTrades-a.csv", trades.as_bytes());
+    let with_trades = catalogue(&raw);
+    let both = [Kind::Klines, Kind::AggTrades];
+    assert_eq!(closes(&with_trades, &both), [(60_000, true)]);
+    assert_eq!(closes(&with_trades, &[Kind::Klines]), [(60_000, false)]);
+
+    // Of two lengths the shorter one tells the path, and only it.
+    let row = format!("{START_MS},10,12,9,11,8,{},1,1,1,1,0\n", START_MS + 299_999);
+    raw.file("klines/BTCUSDT/5m/BTCUSDT-5m-a.csv", row.as_bytes());
+    let two = catalogue(&raw);
+    assert_eq!(closes(&two, &[Kind::Klines]), [(60_000, false), (300_000, true)]);
+    assert_eq!(closes(&two, &both), [(60_000, true), (300_000, true)]);
+
+    let made = SyntheticConfig { minutes: 2, bars: BarMode::CloseOnly, ..Default::default() };
+    let made = drain(&mut SyntheticFeed::new(&made, 1).expect("valid"));
+    assert_eq!(paths_passed(&made), [(60_000, false); 6]);
+}
+
 #[test]
 fn check_finds_gaps_and_tampering() {
     let raw = Raw::new();
@@ -272,22 +322,23 @@ fn check_finds_gaps_and_tampering() {
     assert_eq!(check.findings[1].first, "2026-02-01T00:01:00Z");
 }
 
+/// A count over several places says so beside the words on the first of them.
+#[test]
+fn check_does_not_tell_a_sum_as_one_gap() {
+    let raw = Raw::new();
+    let text: String = [0, 3, 4, 10].map(|minute| kline(minute, "1,2,1,2,5")).concat();
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", text.as_bytes());
+    let finding = &catalogue(&raw).check().expect("readable")[0].findings[0];
+    assert_eq!((finding.what, finding.count, finding.places), ("gap", 7, 2));
+    let first = "first of 2: 2 bars missing after 2026-02-01T00:00:00Z";
+    assert_eq!(finding.detail, first);
+}
+
 #[test]
 fn empty_folder_says_what_to_do() {
     let raw = Raw::new();
     let error = Catalogue::open(&raw.path("nothing")).expect_err("nothing there");
     assert!(error.to_string().contains("qsim data import PATH --into"));
-}
-
-#[test]
-fn reimport_replaces_its_period() {
-    let raw = Raw::new();
-    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", kline(0, "1,2,1,2,5").as_bytes());
-    let before = catalogue(&raw).digest();
-    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", kline(0, "1,2,1,2,6").as_bytes());
-    let after = catalogue(&raw);
-    assert_ne!(before, after.digest());
-    assert_eq!(after.list()[0].rows, 1);
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use datasets::catalogue::{Catalogue, Series};
+use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
-use datasets::{BarMode, Interval, Kind, MinuteBars, SeriesId};
+use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, SeriesId};
 use engine::{Feed, Instrument, Nanos};
 use serde_json::{Value as Json, json};
 use sim_exchange::RuleBook;
@@ -20,10 +20,10 @@ pub(crate) struct OpenMarket {
     pub(crate) range: (Nanos, Nanos),
     /// What identifies it, for the journal's header.
     pub(crate) identity: Json,
+    /// What is doubtful about it, or missing.
+    pub(crate) warnings: Vec<String>,
     /// Whether the feed tells funding rates.
     pub(crate) tells_funding: bool,
-    /// What is doubtful about it.
-    pub(crate) warnings: Vec<String>,
 }
 
 impl Scenario {
@@ -72,28 +72,29 @@ pub(crate) fn open(
         instruments: synthetic.instruments(),
         range: range_of(synthetic),
         identity,
-        tells_funding: synthetic.funding.is_some(),
         warnings: Vec::new(),
+        tells_funding: synthetic.funding.is_some(),
     })
 }
 
-/// A run over a time of which nothing is recorded would pass without a single event.
-fn overlaps(id: &SeriesId, found: &Series, (from, to): (Nanos, Nanos)) -> Result<(), String> {
-    let time = |text: &str| {
-        let read = <engine::IsoTime as engine::FieldValue>::read_text(Some(text));
-        read.map(|time| time.0).map_err(|_| format!("{id}: {text:?} is no time"))
+/// The data set's refusal, with the place in the scenario that asked for what is not there.
+fn refused(error: DataError) -> String {
+    let asks_for_rates = match &error {
+        DataError::NothingInRange { series, .. } => series.kind == Kind::FundingRate,
+        DataError::NoSeries { series, .. } => series.starts_with(Kind::FundingRate.name()),
+        _ => false,
     };
-    if time(&found.first)? < to && time(&found.last)? >= from {
-        return Ok(());
+    if asks_for_rates {
+        return format!(
+            "[market.recorded] funding = true: {error}; or say funding = false and give exchange.funding_rate (0 is a rate)"
+        );
     }
-    Err(format!(
-        "[market.recorded] {id} is recorded from {} to {}, nothing of it between {from} and {to}: change the range, or import more",
-        found.first, found.last
-    ))
+    format!("[market.recorded] {error}")
 }
 
 fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<OpenMarket, String> {
     let (from, to) = recorded.range()?;
+    let range = Range { from, to };
     let catalogue = Catalogue::open(data).map_err(|error| error.to_string())?;
     let mut warnings = Vec::new();
     if let Some(bars) = recorded.bars.as_deref().filter(|bars| *bars != "1m") {
@@ -130,20 +131,18 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
             qty_decimals: own.quantity_precision,
         };
         for series in series {
-            // Market data may be finer than the order tick: the grid is as fine as the finest of them.
+            // Market data may be finer than the order tick: the grid is as fine as the finest of the range.
             if series.kind != Kind::FundingRate {
-                let found = catalogue.series(&series).map_err(|error| error.to_string())?;
-                overlaps(&series, &found, (from, to))?;
-                instrument.price_decimals = instrument.price_decimals.max(found.price_decimals);
-                instrument.qty_decimals = instrument.qty_decimals.max(found.qty_decimals);
+                let found = catalogue.decimals_in(&series, range).map_err(refused)?;
+                instrument.price_decimals = instrument.price_decimals.max(found.price);
+                instrument.qty_decimals = instrument.qty_decimals.max(found.qty);
             }
             requests.push(Request { series, bars: BarMode::Points });
         }
         instruments.push(instrument);
     }
-    let range = Range { from, to };
-    let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range)
-        .map_err(|error| error.to_string())?;
+    let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range).map_err(refused)?;
+    warnings.extend(feed.warnings());
     let identity = serde_json::to_value(feed.describe()).map_err(|error| error.to_string())?;
     let feed: Box<dyn Feed + Send> = match recorded.bars {
         Some(_) => Box::new(feed),
@@ -155,7 +154,7 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         instruments,
         range: (from, to),
         identity,
-        tells_funding: recorded.funding,
         warnings,
+        tells_funding: recorded.funding,
     })
 }

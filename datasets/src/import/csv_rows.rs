@@ -5,11 +5,13 @@ use std::io::{BufRead, Read};
 use csv::ByteRecord;
 
 use crate::decimal;
-use crate::kind::{Kind, SeriesId};
+use crate::kind::{Interval, Kind, SeriesId};
 use crate::rows::{Decimals, Role, Row, WIDTH_MAX, columns};
 
 /// Bytes without a line end after which the file is no csv of market data.
 const LINE_BYTES_MAX: usize = 1 << 16;
+/// The years 2009 to 2099: what lies outside is a time in another unit, or none.
+const MARKET_TIMES_US: std::ops::Range<i64> = 1_230_768_000_000_000..4_102_444_800_000_000;
 /// Most fields of a line.
 const FIELDS_MAX: usize = 32;
 
@@ -79,11 +81,18 @@ struct Layout {
     fields: [Option<usize>; WIDTH_MAX],
     close_time: Option<usize>,
     symbol: Option<usize>,
+    ends_with_a_check: bool,
 }
 
 impl Layout {
     fn new(kind: Kind, names: &[&str]) -> Result<Layout, String> {
         let at = |wanted: &str| names.iter().position(|n| *n == wanted);
+        if let Some((_, twice)) = names.iter().enumerate().find(|(i, n)| at(n) != Some(*i)) {
+            return Err(format!(
+                "line 1: two columns are named '{twice}'; remove one of them, or download the \
+                 file again"
+            ));
+        }
         let mut fields = [None; WIDTH_MAX];
         for (field, (name, _)) in fields.iter_mut().zip(columns(kind)) {
             *field = aliases(name).iter().find_map(|alias| at(alias));
@@ -101,6 +110,10 @@ impl Layout {
             fields,
             close_time: at("close_time").filter(|_| kind.has_interval()),
             symbol: at("symbol"),
+            ends_with_a_check: match names.last() {
+                Some(&"close_time") => kind.has_interval(),
+                last => last == Some(&"is_buyer_maker"),
+            },
         })
     }
 }
@@ -109,7 +122,10 @@ impl Layout {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub rows: u64,
-    pub last_line_unterminated: bool,
+    /// The line of the first row; zero if lines between the rows are empty.
+    pub first_line: u64,
+    /// The last line, if it has no line end and nothing else says that it is whole.
+    pub maybe_cut_line: Option<u64>,
 }
 
 /// The input on its way to the csv reader: remembers how it ended, and stops where a line does not end.
@@ -161,8 +177,14 @@ pub(crate) fn read(
         }
         if let Some(row) = parser.row(&record)? {
             sink(&row).map_err(Stop::Refused)?;
+            if outcome.rows == 0 {
+                outcome.first_line = parser.line;
+            }
             outcome.rows += 1;
         }
+    }
+    if parser.line + 1 != outcome.first_line + outcome.rows {
+        outcome.first_line = 0;
     }
     if outcome.rows == 0 {
         return Err(Stop::Refused(
@@ -170,8 +192,8 @@ pub(crate) fn read(
                 .to_owned(),
         ));
     }
-    // A close time at the end of the line is checked, so that a cut would have shown.
-    outcome.last_line_unterminated = reader.get_ref().unended > 0 && !parser.ends_with_close_time();
+    let maybe_cut = reader.get_ref().unended > 0 && !parser.ends_with_a_check();
+    outcome.maybe_cut_line = maybe_cut.then_some(parser.line);
     Ok(outcome)
 }
 
@@ -194,9 +216,9 @@ impl Parser<'_> {
         self.at(format!("column '{column}': {text:?} {reason}"))
     }
 
-    fn ends_with_close_time(&self) -> bool {
-        let layout = self.layout.as_ref();
-        layout.is_some_and(|l| l.close_time.is_some_and(|at| at + 1 == l.width))
+    /// Whether a cut would have shown in the last column: a close time, or a word of two.
+    fn ends_with_a_check(&self) -> bool {
+        self.layout.as_ref().is_some_and(|layout| layout.ends_with_a_check)
     }
 
     /// One line to one row; `None` for the header.
@@ -282,6 +304,9 @@ impl Parser<'_> {
         if let (Some(at), Some(interval)) = (layout.close_time, self.series.interval) {
             self.check_close_time(&fields[at], row[0], i64::from(interval.ms()) * 1_000)?;
         }
+        if let (Some(at), Some(interval)) = (layout.fields[0], self.series.interval) {
+            self.check_open_time(&fields[at], row[0], interval)?;
+        }
         if let Some(at) = layout.symbol
             && &fields[at] != self.series.symbol.as_str().as_bytes()
         {
@@ -291,13 +316,41 @@ impl Parser<'_> {
         Ok(row)
     }
 
-    /// Milliseconds or microseconds, told apart by their size: the ranges of the years 1973 to 2261.
+    /// Milliseconds or microseconds, told apart by their size.
     fn time(&self, name: &str, text: &[u8]) -> Result<i64, Stop> {
-        match decimal::parse(text) {
-            Some((ms, 0)) if (100_000_000_000..9_200_000_000_000).contains(&ms) => Ok(ms * 1_000),
-            Some((us, 0)) if (100_000_000_000_000..9_200_000_000_000_000).contains(&us) => Ok(us),
-            _ => Err(self.at_column(name, text, "is no time in milliseconds or microseconds")),
+        let us = match decimal::parse(text) {
+            Some((ms, 0)) if (100_000_000_000..10_000_000_000_000).contains(&ms) => ms * 1_000,
+            Some((us, 0)) if (100_000_000_000_000..10_000_000_000_000_000).contains(&us) => us,
+            _ => {
+                return Err(self.at_column(
+                    name,
+                    text,
+                    "is no time in milliseconds or microseconds",
+                ));
+            }
+        };
+        if MARKET_TIMES_US.contains(&us) {
+            return Ok(us);
         }
+        let year = chrono::DateTime::from_timestamp_micros(us).unwrap_or_default().format("%Y");
+        let reason = format!(
+            "is a time of the year {year}, in which there is no market; correct it, or its unit \
+             (milliseconds or microseconds)"
+        );
+        Err(self.at_column(name, text, &reason))
+    }
+
+    /// Binance's bars open at whole multiples of their length; those of days and more at midnight.
+    fn check_open_time(&self, text: &[u8], open_us: i64, interval: Interval) -> Result<(), Stop> {
+        const DAY_US: i64 = 86_400_000_000;
+        if open_us % (i64::from(interval.ms()) * 1_000).min(DAY_US) == 0 {
+            return Ok(());
+        }
+        let reason = format!(
+            "is {}, at which no whole {interval} begins; the file is damaged, download it again",
+            iso(open_us)
+        );
+        Err(self.at_column("open_time", text, &reason))
     }
 
     fn decimal(&mut self, name: &str, role: Role, text: &[u8]) -> Result<i64, Stop> {

@@ -1,25 +1,35 @@
 //! Import: Binance archives (zip or csv) into one Parquet file each. A file comes in whole or not
-//! at all, and a refused file stops no other.
+//! at all, a refused file stops no other, and no row replaces one that says something else.
 
 mod csv_rows;
+mod shelf;
 mod source;
 
-use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use csv_rows::Stop;
 pub(crate) use csv_rows::iso;
+use shelf::{Placed, Shelf, Staged};
 
 use crate::DataError;
 use crate::catalogue::Catalogue;
-use crate::kind::{SeriesId, Told, tell};
-use crate::rows::{Decimals, RowDigest};
-use crate::store::FileWriter;
+use crate::error::remedy;
+use crate::kind::{Kind, SeriesId, Told, tell};
+use crate::rows::Decimals;
+use crate::store::{FileWriter, Origin};
+
+/// What the names of half files begin with. No catalogue reads them.
+const PARTIAL: &str = ".partial-";
+/// Held while an import runs, so that no other takes its half files for leftovers.
+const LOCK: &str = ".import-lock";
+/// Files read in parallel before they are given their places, one by one in order of their paths, so
+/// that of two that contradict each other it is always the same one that comes in.
+const FILES_AT_ONCE: usize = 64;
 
 /// A file that was not imported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +38,17 @@ pub struct Refusal {
     pub path: PathBuf,
     /// Why, where in it, and what to do.
     pub reason: String,
+}
+
+/// A file that has nothing to bring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Skip {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
+    /// Whether all of its rows are in the data set already.
+    pub already_there: bool,
 }
 
 /// Something about a file that the reader should know.
@@ -40,28 +61,32 @@ pub struct Note {
 }
 
 /// What an import did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ImportReport {
     /// Files imported.
     pub files: u64,
     /// Rows in them.
     pub rows: u64,
-    /// Files refused, in order of their paths.
+    /// Rows of imported and skipped files that were there already, with the same values.
+    pub duplicates: u64,
+    /// Files refused, and files of the data set that cannot be read, in order of their paths.
     pub refused: Vec<Refusal>,
+    /// Files skipped, in order of their paths.
+    pub skipped: Vec<Skip>,
     /// Notes, in order of their paths.
     pub notes: Vec<Note>,
-    /// Digest of the whole data set after the import; empty if it holds nothing.
+    /// Digest of the whole data set after the import; empty if it holds nothing or cannot be read.
     pub digest: String,
 }
 
 /// How far an import is; handed to the progress callback after each file.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
-    /// Files done, this one included.
+    /// Files read, this one included.
     pub done: u64,
     /// Files in all.
     pub total: u64,
-    /// The file just done.
+    /// The file just read.
     pub path: &'a Path,
     /// Its rows; zero if it was refused or skipped.
     pub rows: u64,
@@ -74,90 +99,177 @@ pub fn import(
     into: &Path,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<ImportReport, DataError> {
-    let mut refused = Vec::new();
-    let files = source::collect(paths, &mut refused);
-    std::fs::create_dir_all(into).map_err(DataError::io(into))?;
+    let _lock = hold(into)?;
+    clear_half_files(into)?;
+    let mut report = ImportReport::default();
+    let files = source::collect(paths, &mut report);
     let done = AtomicU64::new(0);
-    let taken = Taken::default();
-    let results: Vec<Imported> = files
-        .par_iter()
-        .map(|path| {
-            let imported = import_file(path, into, &taken);
+    let mut shelf = Shelf::new(into);
+    for some in files.chunks(FILES_AT_ONCE) {
+        let read = |path: &PathBuf| {
+            let read = read_file(path, into);
             progress(Progress {
                 done: done.fetch_add(1, Ordering::Relaxed) + 1,
                 total: files.len() as u64,
                 path,
-                rows: imported.rows.as_ref().map_or(0, |rows| rows.unwrap_or(0)),
+                rows: read.outcome.as_ref().map_or(0, Outcome::rows),
             });
-            imported
-        })
-        .collect();
-
-    let mut report =
-        ImportReport { files: 0, rows: 0, refused, notes: Vec::new(), digest: String::new() };
-    for (path, imported) in files.into_iter().zip(results) {
-        let notes = imported.notes.into_iter();
-        report.notes.extend(notes.map(|text| Note { path: path.clone(), text }));
-        match imported.rows {
-            Ok(Some(rows)) => {
-                report.files += 1;
-                report.rows += rows;
-            }
-            Ok(None) => {}
-            Err(reason) => report.refused.push(Refusal { path, reason }),
-        }
+            read
+        };
+        let all: Vec<Read> = some.par_iter().map(read).collect();
+        some.iter().zip(all).for_each(|(path, read)| report.place(path, read, &mut shelf));
     }
-    report.refused.sort_by(|a, b| a.path.cmp(&b.path));
-    match Catalogue::open(into) {
-        Ok(catalogue) => report.digest = catalogue.digest(),
-        Err(DataError::NoData { .. }) => {}
-        Err(e) => return Err(e),
-    }
+    report.finish(into, shelf);
     Ok(report)
 }
 
-struct Imported {
-    /// Rows, `None` if it was skipped with a note, or the reason of the refusal.
-    rows: Result<Option<u64>, String>,
+/// Makes the folder and keeps other imports out of it until the answer is dropped.
+fn hold(into: &Path) -> Result<File, DataError> {
+    if into.is_file() {
+        return Err(DataError::Misuse(format!(
+            "{}: is a file, and a data set is a folder; give another name as --into",
+            into.display()
+        )));
+    }
+    std::fs::create_dir_all(into).map_err(DataError::io(into))?;
+    let path = into.join(LOCK);
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(DataError::io(&path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(DataError::Misuse(format!(
+            "{}: another import into it is under way; wait for its end",
+            into.display()
+        ))),
+        // A file system without locks: the user keeps watch.
+        Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => Ok(lock),
+        Err(TryLockError::Error(e)) => Err(DataError::io(&path)(e)),
+    }
+}
+
+/// Removes what an interrupted import left behind, in the folder and below those of its kinds.
+fn clear_half_files(into: &Path) -> Result<(), DataError> {
+    let mut folders = vec![into.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(DataError::io(&folder))? {
+            let entry = entry.map_err(DataError::io(&folder))?;
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                if folder != into || Kind::named(&name).is_some() {
+                    folders.push(path);
+                }
+            } else if name.starts_with(PARTIAL) {
+                std::fs::remove_file(&path).map_err(DataError::io(&path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl ImportReport {
+    fn place(&mut self, path: &Path, read: Read, shelf: &mut Shelf<'_>) {
+        let path = || path.to_owned();
+        let mut notes = read.notes;
+        let rows = read.outcome.as_ref().map_or(0, Outcome::rows);
+        let placed = read.outcome.and_then(|outcome| match outcome {
+            Outcome::Rows(staged) => shelf.place(*staged, &mut notes).map(Ok),
+            Outcome::Unsupported(kind) => Ok(Err(kind)),
+        });
+        match placed {
+            Ok(Ok(Placed::New { duplicates })) => {
+                self.files += 1;
+                self.rows += rows;
+                self.duplicates += duplicates;
+                if duplicates > 0 {
+                    notes.push(format!("{duplicates} of its {rows} rows were there already"));
+                }
+            }
+            Ok(Ok(Placed::Known { sources })) => {
+                self.duplicates += rows;
+                let sources = sources.join(", ");
+                let reason = format!("all of its {rows} rows are there already, from {sources}");
+                self.skipped.push(Skip { path: path(), reason, already_there: true });
+            }
+            Ok(Err(kind)) => {
+                let reason = format!("qsim does not replay {kind}");
+                self.skipped.push(Skip { path: path(), reason, already_there: false });
+            }
+            Err(reason) => self.refused.push(Refusal { path: path(), reason }),
+        }
+        self.notes.extend(notes.into_iter().map(|text| Note { path: path(), text }));
+    }
+
+    fn finish(&mut self, into: &Path, shelf: Shelf<'_>) {
+        let damaged = shelf.damaged().into_iter();
+        self.refused.extend(damaged.map(|(path, reason)| Refusal { path, reason }));
+        match Catalogue::open(into) {
+            Ok(catalogue) => self.digest = catalogue.digest(),
+            Err(DataError::NoData { .. }) => {}
+            Err(e) => {
+                let path = e.path().unwrap_or(into).to_owned();
+                if self.refused.iter().all(|refusal| refusal.path != path) {
+                    let reason = e.without(&path);
+                    self.refused.push(Refusal { path, reason });
+                }
+            }
+        }
+        self.refused.sort_by(|a, b| a.path.cmp(&b.path));
+        self.notes.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+}
+
+/// What was read of a file.
+struct Read {
+    /// The rows, or the reason of the refusal.
+    outcome: Result<Outcome, String>,
     notes: Vec<String>,
 }
 
-fn import_file(path: &Path, into: &Path, taken: &Taken) -> Imported {
-    let mut notes = Vec::new();
-    let rows = match tell(path) {
-        Told::Series(series) => write_series(path, &series, into, taken, &mut notes),
-        Told::Unclear(reason) => Err(reason),
-        Told::Unsupported(kind) => {
-            notes.push(format!("skipped: qsim does not replay {kind}"));
-            Ok(None)
-        }
-    };
-    Imported { rows, notes }
+enum Outcome {
+    Rows(Box<Staged>),
+    /// A kind that Binance publishes and qsim does not replay.
+    Unsupported(&'static str),
 }
 
-/// The places that this import has filled, with their sources.
-#[derive(Default)]
-struct Taken(Mutex<BTreeMap<PathBuf, (PathBuf, RowDigest)>>);
+impl Outcome {
+    fn rows(&self) -> u64 {
+        match self {
+            Outcome::Rows(staged) => staged.info.rows,
+            Outcome::Unsupported(_) => 0,
+        }
+    }
+}
+
+fn read_file(path: &Path, into: &Path) -> Read {
+    let mut notes = Vec::new();
+    let outcome = match tell(path) {
+        Told::Series(series) => {
+            stage(path, &series, into, &mut notes).map(|staged| Outcome::Rows(Box::new(staged)))
+        }
+        Told::Unclear(reason) => Err(reason),
+        Told::Unsupported(kind) => Ok(Outcome::Unsupported(kind)),
+    };
+    Read { outcome, notes }
+}
 
 /// Reads the file until its number of decimals is known, which is soon, and writes it once.
-fn write_series(
+fn stage(
     path: &Path,
     series: &SeriesId,
     into: &Path,
-    taken: &Taken,
     notes: &mut Vec<String>,
-) -> Result<Option<u64>, String> {
+) -> Result<Staged, String> {
     source::verify_checksum(path, notes)?;
-    let folder = folder_of(into, series);
-    let text = |e: std::io::Error| format!("cannot write into {}: {e}", folder.display());
-    std::fs::create_dir_all(&folder).map_err(text)?;
+    let text = |e: std::io::Error| {
+        format!("cannot be written into {}: {e}; {}", into.display(), remedy(&e))
+    };
     let parquet = |e: parquet::errors::ParquetError| format!("cannot be written as Parquet: {e}");
 
     let mut decimals = Decimals::default();
     loop {
         // The temporary file is removed when dropped, and its name is none that a catalogue reads.
-        let temporary =
-            tempfile::Builder::new().prefix(".partial-").tempfile_in(&folder).map_err(text)?;
+        let temporary = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(into).map_err(text)?;
         let file = temporary.reopen().map_err(text)?;
         let mut writer = FileWriter::new(file, *series, decimals).map_err(parquet)?;
         let read = source::with_csv(path, &mut |input| {
@@ -171,44 +283,16 @@ fn write_series(
             }
             Err(Stop::Refused(reason)) => return Err(reason),
         };
-        if outcome.last_line_unterminated {
-            notes.push("its last line has no line end: check that it is not cut".to_owned());
-        }
-        let name = file_name(writer.first_us(), writer.last_us());
-        let target = folder.join(name);
-        let info = writer.finish(target.clone()).map_err(parquet)?;
-        temporary.as_file().sync_all().map_err(text)?;
-        // Held until the file is in place, so that two sources of one period cannot race for it.
-        let mut taken = taken.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((other, digest)) = taken.get(&target) {
-            if *digest == info.digest {
-                notes.push(format!("skipped: the same rows as {}", other.display()));
-                return Ok(None);
-            }
+        // The checksum inside a zip has told already that nothing is cut.
+        if let Some(line) = outcome.maybe_cut_line.filter(|_| !source::is_zip(path)) {
             return Err(format!(
-                "same series and period as {} but other rows; import one of them only",
-                other.display()
+                "line {line}: has no line end, the file may be cut here; download it again, or end \
+                 the line if it is whole"
             ));
         }
-        temporary.persist(&target).map_err(|e| text(e.error))?;
-        taken.insert(target, (path.to_owned(), info.digest));
-        return Ok(Some(outcome.rows));
+        let source = Origin { path: path.display().to_string(), first_line: outcome.first_line };
+        let info = writer.finish(temporary.path().to_owned(), source).map_err(parquet)?;
+        temporary.as_file().sync_all().map_err(text)?;
+        return Ok(Staged { temporary: temporary.into_temp_path(), info });
     }
-}
-
-fn folder_of(into: &Path, series: &SeriesId) -> PathBuf {
-    let folder = into.join(series.kind.name()).join(series.symbol.as_str());
-    match series.interval {
-        Some(interval) => folder.join(interval.name()),
-        None => folder,
-    }
-}
-
-/// `20260201T000000.000000_20260228T235900.000000.parquet`: the same period replaces its file.
-fn file_name(first_us: i64, last_us: i64) -> String {
-    let stamp = |us: i64| {
-        let time = chrono::DateTime::from_timestamp_micros(us).unwrap_or_default();
-        time.format("%Y%m%dT%H%M%S%.6f").to_string()
-    };
-    format!("{}_{}.parquet", stamp(first_us), stamp(last_us))
 }

@@ -1,26 +1,42 @@
 //! Where the bytes come from: folders, zip archives with their checksums, plain csv files.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::Refusal;
 use super::csv_rows::{Outcome, Stop};
+use super::{ImportReport, Note, Refusal};
+use crate::error::remedy;
 
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
-/// All zip and csv files among `paths` and below, sorted. Named files of other types are refused.
-pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<PathBuf> {
+pub(super) fn is_zip(path: &Path) -> bool {
+    has_extension(path, "zip")
+}
+
+/// All zip and csv files among `paths` and below, sorted, each once. Named files of other types are
+/// refused, and folders that hold none.
+pub(super) fn collect(paths: &[PathBuf], report: &mut ImportReport) -> Vec<PathBuf> {
     let mut files = Vec::new();
+    let refused = &mut report.refused;
     for path in paths {
         if path.is_dir() {
+            let before = (files.len(), refused.len());
             walk(path, &mut files, refused);
+            if before == (files.len(), refused.len()) {
+                refuse(
+                    refused,
+                    path,
+                    "no zip or csv file in it or below; name a folder with archives",
+                );
+            }
         } else if !path.exists() {
-            refuse(refused, path, "there is no such file or folder");
+            refuse(refused, path, "there is no such file or folder; check the path");
         } else if has_extension(path, "zip") || has_extension(path, "csv") {
             files.push(path.clone());
         } else if has_extension(path, "checksum") {
@@ -30,8 +46,30 @@ pub(super) fn collect(paths: &[PathBuf], refused: &mut Vec<Refusal>) -> Vec<Path
         }
     }
     files.sort();
-    files.dedup();
-    files
+    once(files, &mut report.notes)
+}
+
+/// Leaves the first name of each file, with a note if there were more.
+fn once(files: Vec<PathBuf>, notes: &mut Vec<Note>) -> Vec<PathBuf> {
+    let mut names: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for path in files {
+        let place = path.canonicalize().unwrap_or_else(|_| path.clone());
+        names.entry(place).or_default().push(path);
+    }
+    let mut firsts = Vec::new();
+    for names in names.into_values() {
+        let count = names.len();
+        let Some(path) = names.into_iter().next() else {
+            continue;
+        };
+        if count > 1 {
+            let text = format!("named {count} times, read once; name it, or its folder, only once");
+            notes.push(Note { path: path.clone(), text });
+        }
+        firsts.push(path);
+    }
+    firsts.sort();
+    firsts
 }
 
 fn refuse(refused: &mut Vec<Refusal>, path: &Path, reason: &str) {
@@ -41,12 +79,14 @@ fn refuse(refused: &mut Vec<Refusal>, path: &Path, reason: &str) {
 fn walk(folder: &Path, files: &mut Vec<PathBuf>, refused: &mut Vec<Refusal>) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(e) => return refuse(refused, folder, &format!("cannot be read: {e}")),
+        Err(e) => return refuse(refused, folder, &format!("cannot be read: {e}; {}", remedy(&e))),
     };
     for entry in entries {
         let entry = match entry {
             Ok(entry) => entry,
-            Err(e) => return refuse(refused, folder, &format!("cannot be read: {e}")),
+            Err(e) => {
+                return refuse(refused, folder, &format!("cannot be read: {e}; {}", remedy(&e)));
+            }
         };
         let path = entry.path();
         // Links to folders are not followed: they may lead in circles.
@@ -61,7 +101,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, refused: &mut Vec<Refusal>) {
 
 /// Compares a zip with the `.CHECKSUM` file beside it.
 pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<(), String> {
-    if !has_extension(path, "zip") {
+    if !is_zip(path) {
         return Ok(());
     }
     let mut beside = path.as_os_str().to_owned();
@@ -72,10 +112,10 @@ pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<()
             notes.push("no .CHECKSUM beside it: its content is not verified".to_owned());
             return Ok(());
         }
-        Err(e) => return Err(format!("its .CHECKSUM cannot be read: {e}")),
+        Err(e) => return Err(format!("its .CHECKSUM cannot be read: {e}; {}", remedy(&e))),
     };
     let stated = text.split_whitespace().next().unwrap_or("").to_lowercase();
-    let unreadable = |e: std::io::Error| format!("cannot be read: {e}");
+    let unreadable = |e: std::io::Error| format!("cannot be read: {e}; {}", remedy(&e));
     let mut file = File::open(path).map_err(unreadable)?;
     let mut hasher = Sha256::new();
     let mut block = vec![0; 1 << 16];
@@ -100,8 +140,9 @@ pub(super) fn with_csv(
     path: &Path,
     read: &mut dyn FnMut(&mut dyn BufRead) -> Result<Outcome, Stop>,
 ) -> Result<Outcome, Stop> {
-    let file = File::open(path).map_err(|e| Stop::Refused(format!("cannot be opened: {e}")))?;
-    if !has_extension(path, "zip") {
+    let unreadable = |e| Stop::Refused(format!("cannot be opened: {e}; {}", remedy(&e)));
+    let file = File::open(path).map_err(unreadable)?;
+    if !is_zip(path) {
         return read(&mut BufReader::with_capacity(1 << 16, file));
     }
     let corrupt = |e: zip::result::ZipError| {

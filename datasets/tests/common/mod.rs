@@ -31,10 +31,11 @@ impl Raw {
         std::fs::write(path, content).expect("written");
     }
 
-    /// Files of the data set, half ones included.
+    /// Files of the data set, half ones included, without the lock.
     pub fn parquet_files(&self) -> usize {
         fn count(folder: &Path) -> usize {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let entries = entries.filter(|e| e.file_name() != ".import-lock");
             entries.map(|e| if e.path().is_dir() { count(&e.path()) } else { 1 }).sum()
         }
         count(&self.path("set"))

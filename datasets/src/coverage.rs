@@ -1,0 +1,414 @@
+//! What a range holds of a series and what it lacks, told mostly from the files' footers: rows are read
+//! only of the row groups that the range cuts, or in which some are missing.
+
+use engine::Nanos;
+
+use crate::DataError;
+use crate::import::iso;
+use crate::kind::{Kind, SeriesId};
+use crate::replay::Range;
+use crate::rows::{Decimals, Row, RowDigest};
+use crate::store::{BATCH_ROWS, FileCursor, FileInfo, GroupInfo, all_columns};
+
+/// Gaps that a warning lists one by one.
+const GAPS_LISTED: usize = 3;
+/// A range may begin and end with so much time without a trade before it is said to lack some: between
+/// trades their ids tell, at its ends nothing does.
+const QUIET_US: i64 = 10 * 60 * 1_000_000;
+pub(crate) const HOUR_US: i64 = 3_600_000_000;
+/// Binance's hours between two settlements where a row does not state them.
+const FUNDING_HOURS: i64 = 8;
+
+/// Settlement times jitter by up to a minute, hence the rounding.
+pub(crate) fn hour_of(us: i64) -> i64 {
+    (us + HOUR_US / 2).div_euclid(HOUR_US)
+}
+
+/// Hours that a funding row states between two settlements.
+pub(crate) fn funding_hours(row: &Row) -> i64 {
+    if row[2] > 0 { row[2] } else { FUNDING_HOURS }
+}
+
+/// The rows that belong to a range: from `from_us` to before `until_us`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    from_us: i64,
+    until_us: i64,
+    range: Range,
+}
+
+impl Span {
+    pub fn new(id: &SeriesId, range: Range) -> Span {
+        let up = |ns: i64| ns.div_euclid(1_000) + i64::from(ns.rem_euclid(1_000) > 0);
+        // A bar belongs to it if it has closed by its end.
+        let length = id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000_000);
+        let last_open = range.to.0.saturating_sub(length).div_euclid(1_000);
+        let until_us = if length > 0 { last_open + 1 } else { up(range.to.0) };
+        Span { from_us: up(range.from.0), until_us, range }
+    }
+
+    fn holds(&self, us: i64) -> bool {
+        (self.from_us..self.until_us).contains(&us)
+    }
+}
+
+/// A time of which rows are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Gap {
+    /// How many; `None` if that cannot be known.
+    missing: Option<u64>,
+    from: Nanos,
+    until: Nanos,
+}
+
+/// What a range holds of a series.
+#[derive(Clone, Debug)]
+pub(crate) struct Coverage {
+    series: SeriesId,
+    pub rows: u64,
+    pub digest: RowDigest,
+    missing: u64,
+    gaps: u64,
+    first_gaps: Vec<Gap>,
+}
+
+impl Coverage {
+    fn lacks(&mut self, missing: Option<u64>, from: Nanos, until: Nanos) {
+        if missing == Some(0) || from >= until {
+            return;
+        }
+        self.missing += missing.unwrap_or(0);
+        self.gaps += 1;
+        if self.first_gaps.len() < GAPS_LISTED {
+            self.first_gaps.push(Gap { missing, from, until });
+        }
+    }
+
+    /// What the range lacks, in one sentence; nothing if it is all there.
+    pub fn warning(&self) -> Option<String> {
+        let rows = match self.series.kind {
+            Kind::Klines | Kind::MarkPriceKlines => "bars",
+            Kind::AggTrades => "trades",
+            Kind::FundingRate => "funding rates",
+        };
+        let count = if self.missing > 0 { format!("{} ", self.missing) } else { String::new() };
+        let gaps = self.first_gaps.iter().map(|gap| {
+            let count = gap.missing.map_or_else(|| "all".to_owned(), |count| count.to_string());
+            format!("{count} from {} until {}", gap.from, gap.until)
+        });
+        let mut text = gaps.collect::<Vec<_>>().join("; ");
+        let more = self.gaps - self.first_gaps.len() as u64;
+        if more > 0 {
+            text += &format!("; and {more} more gaps");
+        }
+        (self.gaps > 0).then(|| format!("{} lacks {count}{rows} of the range: {text}", self.series))
+    }
+}
+
+/// The decimals that the rows of `range` need, whatever those before and after them need: a grid must
+/// not depend on what else was imported. Nothing if there are no such rows.
+pub(crate) fn decimals_in(
+    id: &SeriesId,
+    files: &[FileInfo],
+    range: Range,
+) -> Result<Option<Decimals>, DataError> {
+    let span = Span::new(id, range);
+    let mut needed = None;
+    for file in files.iter().filter(|file| file.touches(range)) {
+        for (number, group) in file.groups.iter().enumerate() {
+            if group.last[0] < span.from_us || group.first[0] >= span.until_us {
+                continue;
+            }
+            let needed = needed.get_or_insert_with(Decimals::default);
+            if span.holds(group.first[0]) && span.holds(group.last[0]) {
+                *needed = needed.max(group.decimals);
+                continue;
+            }
+            let mut cursor = FileCursor::open_group(&file.path, all_columns(id.kind), number)?;
+            while cursor.read(BATCH_ROWS)? {
+                let rows = (0..cursor.len()).map(|at| cursor.row(at));
+                rows.filter(|row| span.holds(row[0]))
+                    .for_each(|row| needed.cover(id.kind, &row, file.decimals));
+            }
+        }
+    }
+    Ok(needed)
+}
+
+/// Looks at the rows of `files`, each of which counts after the time that goes with it.
+pub(crate) fn survey(
+    id: &SeriesId,
+    files: &[(&FileInfo, i64)],
+    range: Range,
+) -> Result<Coverage, DataError> {
+    let span = Span::new(id, range);
+    let mut walk = Walk {
+        span,
+        interval_us: id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000),
+        coverage: Coverage {
+            series: *id,
+            rows: 0,
+            digest: RowDigest::default(),
+            missing: 0,
+            gaps: 0,
+            first_gaps: Vec::new(),
+        },
+        last: None,
+    };
+    for &(file, told_to_us) in files {
+        let from_us = span.from_us.max(told_to_us.saturating_add(1));
+        for (number, group) in file.groups.iter().enumerate() {
+            walk.group(file, number, group, Span { from_us, ..span })?;
+        }
+    }
+    walk.end();
+    Ok(walk.coverage)
+}
+
+struct Walk {
+    span: Span,
+    interval_us: i64,
+    coverage: Coverage,
+    last: Option<Row>,
+}
+
+impl Walk {
+    fn group(
+        &mut self,
+        file: &FileInfo,
+        number: usize,
+        group: &GroupInfo,
+        span: Span,
+    ) -> Result<(), DataError> {
+        let ([first_us, _], [last_us, _]) = (group.first, group.last);
+        if last_us < span.from_us || first_us >= span.until_us {
+            return Ok(());
+        }
+        let is_whole = span.holds(first_us) && span.holds(last_us);
+        if is_whole {
+            self.coverage.rows += group.rows;
+            self.coverage.digest.combine(group.digest);
+            if self.is_unbroken(group) {
+                let row = |[us, id]: [i64; 2]| [us, id, 0, 0, 0, 0];
+                self.step(&row(group.first));
+                self.last = Some(row(group.last));
+                return Ok(());
+            }
+        }
+        let kind = file.series.kind;
+        let mut cursor = FileCursor::open_group(&file.path, all_columns(kind), number)?;
+        while cursor.read(BATCH_ROWS)? {
+            for at in 0..cursor.len() {
+                let row = cursor.row(at);
+                if !span.holds(row[0]) {
+                    continue;
+                }
+                if !is_whole {
+                    self.coverage.rows += 1;
+                    self.coverage.digest.add(kind, &row, file.decimals);
+                }
+                self.step(&row);
+                self.last = Some(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no row is missing between the group's first and last.
+    fn is_unbroken(&self, group: &GroupInfo) -> bool {
+        let ([first_us, first_id], [last_us, last_id]) = (group.first, group.last);
+        let steps = group.rows as i64 - 1;
+        match self.coverage.series.kind {
+            Kind::Klines | Kind::MarkPriceKlines => last_us - first_us == steps * self.interval_us,
+            Kind::AggTrades => last_id - first_id == steps,
+            Kind::FundingRate => false,
+        }
+    }
+
+    /// What is missing between the row before, or the start of the range, and this one.
+    fn step(&mut self, row: &Row) {
+        let Some(last) = self.last else {
+            return self.begin(row);
+        };
+        let (before, now) = (last[0], row[0]);
+        match self.coverage.series.kind {
+            Kind::Klines | Kind::MarkPriceKlines => {
+                let missing = (now - before) / self.interval_us - 1;
+                self.bars_missing(missing, before + self.interval_us);
+            }
+            Kind::AggTrades => {
+                let missing = u64::try_from(row[1] - last[1] - 1).unwrap_or(0);
+                self.coverage.lacks(Some(missing), iso(before), iso(now));
+            }
+            Kind::FundingRate => {
+                let stated = funding_hours(row);
+                let missing = (hour_of(now) - hour_of(before) - 1) / stated;
+                self.rates_missing(missing, hour_of(now) - missing * stated, stated);
+            }
+        }
+    }
+
+    fn begin(&mut self, row: &Row) {
+        if self.span.range.from == Range::ALL.from {
+            return;
+        }
+        let (from_us, now) = (self.span.from_us, row[0]);
+        match self.coverage.series.kind {
+            Kind::Klines | Kind::MarkPriceKlines => {
+                let missing = (now - from_us) / self.interval_us;
+                self.bars_missing(missing, now - missing * self.interval_us);
+            }
+            Kind::AggTrades if now - from_us > QUIET_US => {
+                self.coverage.lacks(None, self.span.range.from, iso(now));
+            }
+            Kind::AggTrades => {}
+            Kind::FundingRate => {
+                let stated = funding_hours(row);
+                let first = -(-from_us).div_euclid(HOUR_US);
+                let missing = (hour_of(now) - first) / stated;
+                self.rates_missing(missing, hour_of(now) - missing * stated, stated);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        let Some(last) = self.last.filter(|_| self.span.range.to != Range::ALL.to) else {
+            return;
+        };
+        let (last_us, final_us) = (last[0], self.span.until_us - 1);
+        match self.coverage.series.kind {
+            Kind::Klines | Kind::MarkPriceKlines => {
+                let missing = (final_us - last_us) / self.interval_us;
+                self.bars_missing(missing, last_us + self.interval_us);
+            }
+            Kind::AggTrades if final_us - last_us > QUIET_US => {
+                self.coverage.lacks(None, iso(last_us), self.span.range.to);
+            }
+            Kind::AggTrades => {}
+            Kind::FundingRate => {
+                let stated = funding_hours(&last);
+                let missing = (final_us.div_euclid(HOUR_US) - hour_of(last_us)) / stated;
+                self.rates_missing(missing, hour_of(last_us) + stated, stated);
+            }
+        }
+    }
+
+    fn bars_missing(&mut self, missing: i64, first_us: i64) {
+        let until_us = first_us + missing * self.interval_us;
+        let missing = u64::try_from(missing).unwrap_or(0);
+        self.coverage.lacks(Some(missing), iso(first_us), iso(until_us));
+    }
+
+    fn rates_missing(&mut self, missing: i64, first_hour: i64, stated: i64) {
+        let at = |hour: i64| iso(hour * HOUR_US);
+        let until = at(first_hour + missing * stated);
+        let missing = u64::try_from(missing).unwrap_or(0);
+        self.coverage.lacks(Some(missing), at(first_hour), until);
+    }
+}
+
+/// Whether the rates around a range without any show that none was due in it.
+pub(crate) fn no_rate_was_due(files: &[FileInfo], range: Range) -> Result<bool, DataError> {
+    let (mut before, mut after) = (None::<Row>, None::<Row>);
+    for file in files {
+        file.verify()?;
+        let mut cursor = FileCursor::open(&file.path, all_columns(file.series.kind), i64::MIN)?;
+        while cursor.read(BATCH_ROWS)? {
+            for row in (0..cursor.len()).map(|at| cursor.row(at)) {
+                if iso(row[0]) < range.from {
+                    before = before.max(Some(row));
+                } else if after.is_none_or(|after| row < after) {
+                    after = Some(row);
+                }
+            }
+        }
+    }
+    Ok(match (before, after) {
+        (Some(before), Some(after)) => {
+            hour_of(after[0]) - hour_of(before[0]) <= funding_hours(&after)
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{FileWriter, GROUP_ROWS, Origin};
+
+    /// Trades over three row groups, one a second from time zero; ids 10 to 19 of the second group are
+    /// missing, and so are some between the second and the third.
+    fn rows() -> Vec<Row> {
+        let group = GROUP_ROWS as i64;
+        let ids = (0..3 * group + 25).filter(|id| !(group + 10..group + 20).contains(id));
+        let ids = ids.map(|id| if id >= 2 * group + 10 { id + 15 } else { id });
+        ids.zip(0..).map(|(id, second)| [second * 1_000_000, id, 100 + 7 * id, 5, 0, 0]).collect()
+    }
+
+    fn file(rows: &[Row], folder: &std::path::Path) -> FileInfo {
+        let series = SeriesId {
+            kind: Kind::AggTrades,
+            symbol: "BTCUSDT".parse().expect("a symbol"),
+            interval: None,
+        };
+        let path = folder.join("a.parquet");
+        let options = std::fs::File::options().create_new(true).read(true).write(true).open(&path);
+        let scale = Decimals { price: 2, qty: 1 };
+        let mut writer =
+            FileWriter::new(options.expect("a file"), series, scale).expect("a writer");
+        rows.iter().for_each(|row| writer.push(row).expect("written"));
+        writer.finish(path.clone(), Origin::default()).expect("written");
+        crate::store::info(&path).expect("readable")
+    }
+
+    /// What the footers tell of a range is what its rows tell, wherever the range cuts.
+    #[test]
+    fn footers_tell_what_the_rows_tell() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rows = rows();
+        let file = file(&rows, folder.path());
+        assert_eq!(file.groups.len(), 4);
+        file.verify().expect("whole");
+        let group = GROUP_ROWS as i64;
+        for (from, to) in [
+            (0, rows.len() as i64),
+            (5, 6),
+            (group - 1, group + 1),
+            (group, 2 * group),
+            (7, 2 * group + 3),
+            (group + 5, 3 * group + 10),
+        ] {
+            let range = Range { from: iso(from * 1_000_000), to: iso(to * 1_000_000) };
+            let found = survey(&file.series, &[(&file, i64::MIN)], range).expect("readable");
+            let inside = &rows[from as usize..to as usize];
+            let (mut digest, mut decimals) = (RowDigest::default(), Decimals::default());
+            for row in inside {
+                digest.add(Kind::AggTrades, row, file.decimals);
+                decimals.cover(Kind::AggTrades, row, file.decimals);
+            }
+            let missing: i64 = inside.windows(2).map(|w| w[1][1] - w[0][1] - 1).sum();
+            assert_eq!((found.rows, found.digest), (inside.len() as u64, digest), "{from}..{to}");
+            assert_eq!(found.missing, missing as u64, "{from}..{to}");
+            let needed = decimals_in(&file.series, std::slice::from_ref(&file), range);
+            assert_eq!(needed.expect("readable"), Some(decimals), "{from}..{to}");
+        }
+    }
+    /// A row's number counts the groups that were not read.
+    #[test]
+    fn a_difference_is_told_with_its_place_in_the_file() {
+        use crate::overlap::{Told, compare};
+        let folders = [0, 1].map(|_| tempfile::tempdir().expect("a folder"));
+        let mut rows = rows();
+        let first = file(&rows, folders[0].path());
+        rows[600][2] += 1;
+        let second = file(&rows, folders[1].path());
+        let from_us = rows[590][0];
+        match compare(&first, &second, from_us, i64::MAX, i64::MIN).expect("readable") {
+            Told::Unlike(difference) => {
+                let numbers = [difference.first, difference.second].map(|seen| seen.map(|s| s.0));
+                assert_eq!(numbers, [Some(600); 2]);
+            }
+            Told::Alike(rows) => panic!("{rows} rows agree"),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The place of the rows that were read: beside what the data set holds already, if the two agree.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use super::iso;
+use crate::catalogue::parquet_files;
+use crate::error::remedy;
+use crate::kind::SeriesId;
+use crate::overlap::{Difference, Told, common_time, compare};
+use crate::store::{self, FileInfo};
+
+/// A complete file that has no place yet; it is removed when dropped.
+pub(super) struct Staged {
+    pub temporary: TempPath,
+    pub info: FileInfo,
+}
+
+/// What became of it.
+pub(super) enum Placed {
+    /// It has a place, and so many of its rows were there already.
+    New { duplicates: u64 },
+    /// All of its rows were there already, in these files.
+    Known { sources: Vec<String> },
+}
+
+/// A file of the data set, and whether its bytes were found to be as written.
+struct Kept {
+    info: FileInfo,
+    verified: bool,
+}
+
+/// The data set as far as the import has looked at it.
+pub(super) struct Shelf<'a> {
+    into: &'a Path,
+    series: BTreeMap<SeriesId, Vec<Kept>>,
+    /// Files that cannot be read, with the reason. Their sources may replace them.
+    damaged: BTreeMap<PathBuf, String>,
+}
+
+impl<'a> Shelf<'a> {
+    pub fn new(into: &'a Path) -> Shelf<'a> {
+        Shelf { into, series: BTreeMap::new(), damaged: BTreeMap::new() }
+    }
+
+    /// The files that are still damaged.
+    pub fn damaged(self) -> BTreeMap<PathBuf, String> {
+        self.damaged
+    }
+
+    /// Gives the file its place, unless its rows contradict those that are there or repeat them.
+    pub fn place(&mut self, staged: Staged, notes: &mut Vec<String>) -> Result<Placed, String> {
+        let Staged { temporary, mut info } = staged;
+        let folder = folder_of(self.into, &info.series);
+        self.look(&info.series, &folder)?;
+        let (duplicates, sources) = self.duplicates(&info)?;
+        if duplicates == info.rows {
+            return Ok(Placed::Known { sources });
+        }
+        let target = folder.join(file_name(info.first_us, info.last_us));
+        if self.damaged.remove(&target).is_some() {
+            notes.push(format!("replaces {}, which could not be read", target.display()));
+        } else if target.exists() {
+            // Trades of one single instant, with other ids than those of the same instant.
+            return Err(format!(
+                "{} holds other trades of the same instant; join both files and import them as one",
+                target.display()
+            ));
+        }
+        let failed = |e: std::io::Error| {
+            format!("cannot be written to {}: {e}; {}", target.display(), remedy(&e))
+        };
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        temporary.persist(&target).map_err(|e| failed(e.error))?;
+        info.path = target;
+        self.series.entry(info.series).or_default().push(Kept { info, verified: true });
+        Ok(Placed::New { duplicates })
+    }
+
+    /// Reads once what the files of a series say of themselves.
+    fn look(&mut self, series: &SeriesId, folder: &Path) -> Result<(), String> {
+        if self.series.contains_key(series) {
+            return Ok(());
+        }
+        let mut paths = Vec::new();
+        parquet_files(folder, &mut paths).map_err(|e| e.to_string())?;
+        paths.sort();
+        let kept = self.series.entry(*series).or_default();
+        for path in paths {
+            match store::info(&path) {
+                Ok(info) => kept.push(Kept { info, verified: false }),
+                Err(e) => {
+                    self.damaged.insert(path.clone(), e.without(&path));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows of `new` that are there already, and where they came from.
+    fn duplicates(&mut self, new: &FileInfo) -> Result<(u64, Vec<String>), String> {
+        let kept = self.series.entry(new.series).or_default();
+        let damaged = &mut self.damaged;
+        kept.retain_mut(|old| {
+            if old.verified || common_time(&old.info, new).is_none() {
+                return true;
+            }
+            let outcome = old.info.verify();
+            if let Err(e) = &outcome {
+                damaged.insert(old.info.path.clone(), e.without(&old.info.path));
+            }
+            old.verified = true;
+            outcome.is_ok()
+        });
+        kept.sort_by_key(|old| (old.info.first_us, old.info.last_us));
+        let (mut duplicates, mut sources, mut told_to_us) = (0, Vec::new(), i64::MIN);
+        for old in kept.iter().map(|old| &old.info) {
+            let Some((from_us, to_us)) = common_time(old, new) else {
+                continue;
+            };
+            match compare(old, new, from_us, to_us, told_to_us).map_err(|e| e.to_string())? {
+                Told::Alike(rows) => duplicates += rows,
+                Told::Unlike(difference) => return Err(contradiction(old, new, &difference)),
+            }
+            sources.push(old.source.path.clone());
+            told_to_us = told_to_us.max(to_us);
+        }
+        Ok((duplicates, sources))
+    }
+}
+
+/// The refusal of `new`: both places and what they say.
+fn contradiction(old: &FileInfo, new: &FileInfo, difference: &Difference) -> String {
+    let time = iso(difference.at_us);
+    let (values, others) = difference.values(new.series.kind);
+    let kept = old.path.display();
+    let what = match (difference.first, difference.second) {
+        (Some((there, _)), Some((here, _))) => format!(
+            "{}: {values} at {time}, but {} has {others}",
+            new.source.place_in_file(here),
+            old.source.place(there)
+        ),
+        (None, Some((here, _))) => format!(
+            "{}: {values} at {time}, but there is no such row in {}",
+            new.source.place_in_file(here),
+            old.source.path
+        ),
+        (Some((there, _)), None) => format!(
+            "there is no such row of {time} as in {}, which has {others}",
+            old.source.place(there)
+        ),
+        (None, None) => format!("differs at {time} from {}", old.source.path),
+    };
+    format!(
+        "{what}, imported earlier as {kept}; download both again, and delete {kept} if this file is \
+         the right one"
+    )
+}
+
+fn folder_of(into: &Path, series: &SeriesId) -> PathBuf {
+    let folder = into.join(series.kind.name()).join(series.symbol.as_str());
+    match series.interval {
+        Some(interval) => folder.join(interval.name()),
+        None => folder,
+    }
+}
+
+/// `20260201T000000.000000_20260228T235900.000000.parquet`: the name tells the period.
+fn file_name(first_us: i64, last_us: i64) -> String {
+    let stamp = |us: i64| {
+        let time = chrono::DateTime::from_timestamp_micros(us).unwrap_or_default();
+        time.format("%Y%m%dT%H%M%S%.6f").to_string()
+    };
+    format!("{}_{}.parquet", stamp(first_us), stamp(last_us))
+}
