@@ -1,0 +1,229 @@
+//! The test bench: a few services of the chain, a table for an exchange, a list for a feed.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use engine::{
+    Action, Answer, Body, DigestOnly, Entry, EntryId, Exchange, ExchangeError, ExchangeEvent, Feed,
+    FeedError, Instrument, Kernel, KernelConfig, Link, MarketEvent, MemoryBus, Nanos, Outcome,
+    PositionRisk, PriceTicks, QtyLots, Request, RequestId, ServiceId, Symbol, SymbolIndex,
+    SymbolInfo, Ttl, TypedRecord,
+};
+use pipeline::{PipelineSettings, chain};
+use rust_decimal::Decimal;
+
+/// When every bench starts.
+pub const START: Nanos = Nanos::from_secs(1_770_000_000);
+const ANSWERS_AFTER: Nanos = Nanos::from_millis(1);
+
+/// Answers positionRisk and exchangeInfo from a table and refuses all else.
+pub struct Table {
+    /// Signed lots held, by symbol.
+    pub held: Vec<i64>,
+    /// Mark prices.
+    pub marks: Vec<i64>,
+    /// LOT_SIZE stepSize of all symbols.
+    pub step: i64,
+    /// exchangeInfo is refused so many more times.
+    pub refuse_info: u32,
+    /// How often positionRisk was asked for.
+    pub asked: u32,
+    symbols: Vec<Symbol>,
+    answers: VecDeque<(Nanos, ExchangeEvent)>,
+}
+
+impl Table {
+    fn answer(&mut self, now: Nanos, request: &Request) -> Outcome {
+        let places = 0..self.symbols.len();
+        match request {
+            Request::PositionRisk => {
+                self.asked += 1;
+                let row = |place: usize| PositionRisk {
+                    symbol: SymbolIndex(place as u16),
+                    position_amt: QtyLots(self.held[place]),
+                    entry_price: Decimal::ZERO,
+                    mark_price: PriceTicks(self.marks[place]),
+                    unrealized_profit: Decimal::ZERO,
+                    liquidation_price: Decimal::ZERO,
+                    leverage: 10,
+                    update_time: now,
+                };
+                Outcome::Done(Answer::PositionRisk(places.map(row).collect()))
+            }
+            Request::ExchangeInfo if self.refuse_info > 0 => {
+                self.refuse_info -= 1;
+                Outcome::Refused(ExchangeError { code: -1003, msg: "Too many requests.".into() })
+            }
+            Request::ExchangeInfo => {
+                let row = |place: usize| SymbolInfo {
+                    name: self.symbols[place],
+                    symbol: SymbolIndex(place as u16),
+                    trading: true,
+                    tick_size: 1,
+                    step_size: self.step,
+                    min_qty: QtyLots(self.step),
+                    market_max_qty: QtyLots(1_000_000),
+                    min_notional: Decimal::from(5),
+                    max_leverage: 50,
+                };
+                Outcome::Done(Answer::ExchangeInfo(places.map(row).collect()))
+            }
+            _ => Outcome::Refused(ExchangeError { code: -1, msg: "not in the table".into() }),
+        }
+    }
+}
+
+impl Exchange for Table {
+    fn submit(&mut self, now: Nanos, from: ServiceId, id: RequestId, request: Request) {
+        let outcome = self.answer(now, &request);
+        let event = ExchangeEvent::Response { to: from, request: id, outcome };
+        self.answers.push_back((now + ANSWERS_AFTER, event));
+    }
+    fn observe(&mut self, _: &MarketEvent) {}
+    fn next_due(&self) -> Nanos {
+        self.answers.front().map_or(Nanos::NEVER, |(due, _)| *due)
+    }
+    fn advance(&mut self, now: Nanos, out: &mut Vec<ExchangeEvent>) {
+        while let Some((_, event)) = self.answers.pop_front_if(|(due, _)| *due <= now) {
+            out.push(event);
+        }
+    }
+}
+
+/// A market of these events.
+pub struct Market(pub Vec<MarketEvent>);
+
+impl Feed for Market {
+    fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+        batch.clear();
+        batch.append(&mut self.0);
+        Ok(())
+    }
+}
+
+/// A run of a few services.
+pub struct Bench {
+    /// The kernel.
+    pub kernel: Kernel<Table, Market>,
+}
+
+/// BTCUSDT with prices in cents and quantities in thousandths.
+pub fn instrument() -> Instrument {
+    let symbol = Symbol::new("BTCUSDT").expect("a symbol");
+    Instrument { symbol, price_decimals: 2, qty_decimals: 3 }
+}
+
+impl Bench {
+    /// The services of these names out of the chain, with one symbol.
+    pub fn new(names: &[&str], settings: &PipelineSettings, market: Vec<MarketEvent>) -> Bench {
+        let instruments = vec![instrument()];
+        let mut members = chain(settings, &instruments).expect("a chain");
+        members.retain(|member| names.contains(&member.name.as_str()));
+        assert_eq!(members.len(), names.len(), "an unknown service");
+        let exchange = Table {
+            held: vec![0],
+            marks: vec![10_000],
+            step: 1,
+            refuse_info: 0,
+            asked: 0,
+            symbols: instruments.iter().map(|i| i.symbol).collect(),
+            answers: VecDeque::new(),
+        };
+        let quick = Link { latency: Nanos::from_micros(300), jitter: Nanos::ZERO };
+        let config = KernelConfig {
+            seed: 7,
+            start: START,
+            instruments,
+            link: quick,
+            links: BTreeMap::new(),
+            call_link: quick,
+            feed_latency: Nanos::ZERO,
+        };
+        let bus = Box::new(MemoryBus::new());
+        let sink = Box::new(DigestOnly);
+        Bench { kernel: Kernel::new(config, bus, exchange, Market(market), members, sink) }
+    }
+
+    /// Goes on until so many milliseconds after the start.
+    pub fn run_to_ms(&mut self, ms: i64) {
+        self.kernel.run_until(START + Nanos::from_millis(ms)).expect("a run");
+    }
+
+    /// Goes on for so many milliseconds.
+    pub fn run_for_ms(&mut self, ms: i64) {
+        let until = self.kernel.now() + Nanos::from_millis(ms);
+        self.kernel.run_until(until).expect("a run");
+    }
+
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> ServiceId {
+        let place = self.kernel.services().iter().position(|n| n == name).expect("it runs");
+        ServiceId(place as u16)
+    }
+
+    /// Its counter.
+    pub fn counter(&self, service: &str, name: &str) -> u64 {
+        let counters = self.kernel.counters(self.service(service)).expect("counters");
+        counters.get(name).copied().unwrap_or_default()
+    }
+
+    /// Crashes it now and starts it again so much later.
+    pub fn crash(&mut self, service: &str, down_ms: i64) {
+        let (now, service) = (self.kernel.now(), self.service(service));
+        self.kernel.at(now, Action::Crash(service));
+        self.kernel.at(now + Nanos::from_millis(down_ms), Action::Restart(service));
+    }
+
+    /// An entry appears on a stream now; it is handled before this returns.
+    pub fn publish(&mut self, stream: pipeline::names::Stream, body: Body) {
+        let now = self.kernel.now();
+        self.kernel.at(now, Action::Publish { stream: stream.name.to_owned(), body });
+        self.run_for_ms(1);
+    }
+
+    /// A hash as a foreign reader sees it.
+    pub fn hash(&mut self, key: &str) -> BTreeMap<String, String> {
+        let now = self.kernel.now();
+        let fields = self.kernel.bus_mut().hgetall(now, key).expect("a hash");
+        let text = |value| String::from_utf8(value).expect("text");
+        fields.into_iter().map(|(name, value)| (name, text(value))).collect()
+    }
+
+    /// Writes fields of a hash as a foreign writer does.
+    pub fn hset(&mut self, key: &str, fields: &[(&str, &str)]) {
+        let now = self.kernel.now();
+        for (field, value) in fields {
+            self.kernel.bus_mut().hset(now, key, field, value.as_bytes()).expect("a hash");
+        }
+    }
+
+    /// A string.
+    pub fn get(&mut self, key: &str) -> Option<String> {
+        let now = self.kernel.now();
+        let bytes = self.kernel.bus_mut().get(now, key).expect("a string")?;
+        Some(String::from_utf8(bytes).expect("text"))
+    }
+
+    /// Life of a key.
+    pub fn ttl(&mut self, key: &str) -> Ttl {
+        let now = self.kernel.now();
+        self.kernel.bus_mut().ttl(now, key)
+    }
+
+    /// All entries of a stream.
+    pub fn entries(&mut self, stream: &str) -> Vec<Entry> {
+        let now = self.kernel.now();
+        let mut found = Vec::new();
+        let bus = self.kernel.bus_mut();
+        // A stream that nobody has written to or reads from is empty.
+        let _ = bus.xrange(now, stream, EntryId::ZERO, EntryId::MAX, usize::MAX, &mut found);
+        found
+    }
+
+    /// All records of a stream.
+    pub fn records<R: TypedRecord>(&mut self, stream: pipeline::names::Stream) -> Vec<R> {
+        let read = |entry: &Entry| {
+            entry.body.as_ref().expect("a body").read::<R>().expect("a record").into_owned()
+        };
+        self.entries(stream.name).iter().map(read).collect()
+    }
+}

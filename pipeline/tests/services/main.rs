@@ -1,0 +1,5 @@
+//! Single services on the kernel, on virtual time, with a feed and an exchange that say only what the test says.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
+
+mod bench;
+mod market_state;
