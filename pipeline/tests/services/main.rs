@@ -2,4 +2,5 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 mod bench;
+mod exit_monitor;
 mod market_state;
