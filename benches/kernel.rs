@@ -9,7 +9,7 @@ const ENTRIES: &str = "quantum:stream:entries";
 struct NoExchange;
 
 impl Exchange for NoExchange {
-    fn submit(&mut self, _: Nanos, _: ServiceId, _: RequestId, _: Request) {}
+    fn submit(&mut self, _: Nanos, _: Sender, _: RequestId, _: Request) {}
     fn observe(&mut self, _: &MarketEvent) {}
     fn next_due(&self) -> Nanos {
         Nanos::NEVER
@@ -116,7 +116,7 @@ fn kernel(members: Vec<Member>) -> Kernel<NoExchange, NoFeed> {
 }
 
 fn member<S: Service + 'static>(name: String, service: S) -> Member {
-    Member { name, service: Box::new(service), thinking: ThinkingTime::default() }
+    Member::new(name, Box::new(service))
 }
 
 /// Two million timer events of 20 services with unlike periods, digest on.

@@ -22,15 +22,10 @@ const START_MS: i64 = 1_767_225_600_000;
 const SYMBOL: SymbolIndex = SymbolIndex(0);
 
 fn order(number: u64, side: Side, quantity: QtyLots, price: Option<PriceTicks>) -> Request {
-    Request::NewOrder(NewOrder {
-        symbol: SYMBOL,
-        side,
-        order_type: if price.is_some() { OrderType::Limit } else { OrderType::Market },
-        time_in_force: price.map(|_| TimeInForce::Gtc),
-        quantity,
-        price,
-        reduce_only: false,
-        client_order_id: ClientOrderId(format!("bench-{number}").into()),
+    let id = format!("bench-{number}");
+    Request::NewOrder(match price {
+        Some(price) => NewOrder::limit(SYMBOL, side, quantity, price, TimeInForce::Gtc, &id),
+        None => NewOrder::market(SYMBOL, side, quantity, &id),
     })
 }
 
@@ -57,7 +52,7 @@ impl Service for Maker {
             return;
         }
         // The order tick is 0.10.
-        (self.low, self.high) = (price / 10 * 10 - 10_000, price / 10 * 10 + 10_000);
+        (self.low, self.high) = (price / 10 * 10 - 1_000, price / 10 * 10 + 1_000);
         for (side, at) in [(Side::Buy, self.low), (Side::Sell, self.high)] {
             self.quotes += 1;
             ctx.submit(order(self.quotes, side, QtyLots(10), Some(PriceTicks(at))));
@@ -100,11 +95,12 @@ impl Service for EmaCross {
     }
 }
 
+/// Answers the whole run: what it holds is freed after the clock has stopped.
 fn run<F: Feed + Send>(
     instruments: &[Instrument],
     feed: F,
     service: Box<dyn Service>,
-) -> (RunCounts, (u64, u64)) {
+) -> Kernel<SimExchange, F> {
     let start = Nanos::from_millis(START_MS);
     let latency =
         Latency::Constant { request: Nanos::from_millis(5), response: Nanos::from_millis(5) };
@@ -120,17 +116,21 @@ fn run<F: Feed + Send>(
         call_link: Link::INSTANT,
         feed_latency: Nanos::ZERO,
     };
-    let member = Member { name: "strategy".to_owned(), service, thinking: ThinkingTime::default() };
+    let member = Member::new("strategy", service);
     let end = feed.ends_at().expect("an end");
     let bus = Box::new(MemoryBus::new());
     let mut kernel = Kernel::new(config, bus, exchange, feed, vec![member], Box::new(DigestOnly));
     kernel.run_until(end).expect("a run");
     kernel.finish().expect("an end");
+    kernel
+}
+
+/// Market events, orders and fills.
+fn totals<F: Feed + Send>(kernel: &Kernel<SimExchange, F>) -> (u64, u64, u64) {
     let symbols = kernel.exchange().report().symbols;
-    let sum = |(orders, fills), (_, counts): &(Symbol, sim_exchange::SymbolCounts)| {
-        (orders + counts.orders, fills + counts.fills)
-    };
-    (kernel.counts(), symbols.iter().fold((0, 0), sum))
+    let orders = symbols.iter().map(|(_, counts)| counts.orders).sum();
+    let fills = symbols.iter().map(|(_, counts)| counts.fills).sum();
+    (kernel.counts().market, orders, fills)
 }
 
 /// Two trades a second, as an archive of Binance's.
@@ -180,17 +180,17 @@ fn trades(criterion: &mut Criterion) {
     let request = [SeriesRequest { series, bars: BarMode::Points }];
     let open = || ReplayFeed::open(&catalogue, &instruments, &request, Range::ALL).expect("a feed");
     let maker = || Box::new(Maker::default());
-    let (counts, (orders, fills)) = run(&instruments, open(), maker());
+    let (events, orders, fills) = totals(&run(&instruments, open(), maker()));
     // Else the exchange would have had nothing to match.
     assert!(orders > 2 && fills > 0, "{orders} orders, {fills} fills");
-    println!("trades: {} market events, {orders} orders, {fills} fills", counts.market);
+    println!("trades: {events} market events, {orders} orders, {fills} fills");
 
     let mut group = criterion.benchmark_group("replay");
     group.sample_size(10);
     group.throughput(Throughput::Elements(TRADES));
     group.bench_function("trades from Parquet to a maker", |b| {
         // Opening is timed too: whatever is decoded there counts.
-        b.iter(|| run(&instruments, open(), maker()));
+        b.iter_with_large_drop(|| run(&instruments, open(), maker()));
     });
     let feed = MemoryFeed::new(drain(open())).expect("a feed");
     group.bench_function("trades from memory to a maker", |b| {
@@ -225,10 +225,15 @@ fn bars(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("bars");
     group.sample_size(10);
     group.throughput(Throughput::Elements(bars));
-    for (name, periods) in [("few crosses", (240.0, 520.0)), ("ten times as many", (12.0, 48.0))] {
+    for (name, periods) in [
+        ("slow averages", (240.0, 520.0)),
+        ("medium averages", (30.0, 120.0)),
+        ("fast averages", (12.0, 48.0)),
+        ("fastest averages", (4.0, 16.0)),
+    ] {
         let cross = || Box::new(EmaCross { periods, averages: None, long: None, crosses: 0 });
-        let (counts, (orders, fills)) = run(&instruments, feed.clone(), cross());
-        println!("bars, {name}: {} market events, {orders} orders, {fills} fills", counts.market);
+        let (events, orders, fills) = totals(&run(&instruments, feed.clone(), cross()));
+        println!("bars, {name}: {events} market events, {orders} orders, {fills} fills");
         group.bench_function(format!("EMA cross, {name}"), |b| {
             let copy = || feed.clone();
             b.iter_batched(copy, |feed| run(&instruments, feed, cross()), BatchSize::PerIteration);

@@ -3,8 +3,9 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 use engine::{
-    Action, DigestOnly, EntryId, Instrument, Kernel, KernelConfig, Link, MemoryBus, Nanos, Outcome,
-    QtyLots, ServiceId,
+    AccountId, Action, DigestOnly, EntryId, Exchange, ExchangeEvent, Instrument, Kernel,
+    KernelConfig, Link, MarketEvent, MemoryBus, Nanos, Outcome, QtyLots, Request, RequestId,
+    Sender, ServiceId,
 };
 use pipeline::records::{ApplyPlan, ApplyResult, ExecutionResult, PlanClass, PositionLedger};
 use pipeline::{PipelineSettings, chain};
@@ -13,9 +14,15 @@ use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
 
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
 
-type Run = Kernel<SimExchange, SyntheticFeed>;
+type Run<X = SimExchange> = Kernel<X, SyntheticFeed>;
 
 fn kernel() -> (Run, Vec<Instrument>, Nanos) {
+    kernel_behind(|exchange| exchange)
+}
+
+fn kernel_behind<X: Exchange>(
+    wrap: impl FnOnce(SimExchange) -> X,
+) -> (Run<X>, Vec<Instrument>, Nanos) {
     let market = SyntheticConfig { minutes: 300, ..SyntheticConfig::default() };
     let instruments = market.instruments();
     let start = Nanos::from_millis(market.start_ms);
@@ -38,7 +45,7 @@ fn kernel() -> (Run, Vec<Instrument>, Nanos) {
     let kernel = Kernel::new(
         config,
         Box::new(MemoryBus::new()),
-        exchange,
+        wrap(exchange),
         feed,
         members,
         Box::new(DigestOnly),
@@ -46,13 +53,16 @@ fn kernel() -> (Run, Vec<Instrument>, Nanos) {
     (kernel, instruments, start)
 }
 
-fn executor(kernel: &Run) -> ServiceId {
+fn executor<X: Exchange>(kernel: &Run<X>) -> ServiceId {
     let place =
         kernel.services().iter().position(|name| name == "intent_executor").expect("it is there");
     ServiceId(place as u16)
 }
 
-fn entries<R: engine::TypedRecord>(kernel: &mut Run, stream: &str) -> Vec<(Nanos, R)> {
+fn entries<R: engine::TypedRecord>(
+    kernel: &mut Run<impl Exchange>,
+    stream: &str,
+) -> Vec<(Nanos, R)> {
     let now = kernel.now();
     let mut found = Vec::new();
     let bus = kernel.bus_mut();
@@ -66,12 +76,12 @@ fn entries<R: engine::TypedRecord>(kernel: &mut Run, stream: &str) -> Vec<(Nanos
 }
 
 /// What the exchange holds, symbol by symbol, against the pipeline's own book.
-fn books_agree(kernel: &mut Run, instruments: &[Instrument]) {
-    use engine::Exchange as _;
+fn books_agree(kernel: &mut Run<impl Exchange>, instruments: &[Instrument]) {
     let now = kernel.now();
     // The positions as the exchange itself answers them.
     let request = engine::RequestId(u64::MAX);
-    kernel.exchange_mut().submit(now, ServiceId(999), request, engine::Request::PositionRisk);
+    let from = Sender { service: ServiceId(999), account: AccountId(0) };
+    kernel.exchange_mut().submit(now, from, request, Request::PositionRisk);
     let mut events = Vec::new();
     kernel.exchange_mut().advance(now + Nanos::from_secs(1), &mut events);
     let rows = events
@@ -225,4 +235,137 @@ fn a_malformed_intent_is_a_dead_letter_and_a_repeated_one_no_second_order() {
     let own = fills.iter().filter(|(at, f)| f.symbol == intent.symbol && *at >= *time).count();
     assert_eq!(own, 1, "one decision, one order");
     books_agree(&mut kernel, &instruments);
+}
+
+/// What the network does to the first orders of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// The exchange never sees the order.
+    Request,
+    /// It does what was asked; the answer gets lost, the user stream does not.
+    Answer,
+    /// Answer and user stream get lost.
+    AnswerAndStream,
+}
+
+/// An exchange behind a bad line: orders in `orders` are lost as `loss` says, and so are the answers to
+/// the first `queries_lost` questions after them.
+struct BadLine {
+    inner: SimExchange,
+    loss: Loss,
+    orders: std::ops::Range<usize>,
+    queries_lost: usize,
+    orders_seen: usize,
+    lost: Vec<RequestId>,
+    /// Requests that never arrived: their senders learn that nobody knows.
+    dropped: Vec<(Nanos, Sender, RequestId)>,
+    time_outs: usize,
+}
+
+const TIME_OUT: Nanos = Nanos::from_secs(1);
+
+impl Exchange for BadLine {
+    fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
+        match &request {
+            Request::NewOrder(_) => {
+                let struck = self.orders.contains(&self.orders_seen);
+                self.orders_seen += 1;
+                if struck && self.loss == Loss::Request {
+                    self.dropped.push((now + TIME_OUT, from, id));
+                    return;
+                }
+                if struck {
+                    self.lost.push(id);
+                }
+            }
+            Request::QueryOrder { .. } if self.queries_lost > 0 => {
+                self.queries_lost -= 1;
+                self.dropped.push((now + TIME_OUT, from, id));
+                return;
+            }
+            _ => {}
+        }
+        self.inner.submit(now, from, id, request);
+    }
+
+    fn observe(&mut self, event: &MarketEvent) {
+        self.inner.observe(event);
+    }
+
+    fn next_due(&self) -> Nanos {
+        let dropped = self.dropped.first().map_or(Nanos::NEVER, |(due, _, _)| *due);
+        self.inner.next_due().min(dropped)
+    }
+
+    fn advance(&mut self, now: Nanos, out: &mut Vec<ExchangeEvent>) {
+        let from = out.len();
+        self.inner.advance(now, out);
+        let answers_lost = &self.lost;
+        let loses_stream = self.loss == Loss::AnswerAndStream && !answers_lost.is_empty();
+        let mut at = 0;
+        out.retain(|event| {
+            at += 1;
+            at <= from || !(loses_stream && matches!(event, ExchangeEvent::User { .. }))
+        });
+        for event in &mut out[from..] {
+            if let ExchangeEvent::Response { request, outcome, .. } = event
+                && self.lost.contains(request)
+            {
+                *outcome = Outcome::Unknown;
+                self.time_outs += 1;
+                self.lost.retain(|id| id != request);
+            }
+        }
+        while let Some(&(due, to, request)) = self.dropped.first().filter(|(due, ..)| *due <= now) {
+            assert!(due <= now);
+            self.dropped.remove(0);
+            self.time_outs += 1;
+            out.push(ExchangeEvent::Response {
+                to: to.service,
+                request,
+                outcome: Outcome::Unknown,
+            });
+        }
+    }
+}
+
+#[test]
+fn an_unknown_outcome_is_asked_for_before_anything_is_sent_again() {
+    for loss in [Loss::Request, Loss::Answer, Loss::AnswerAndStream] {
+        for (orders, queries_lost) in [(0..1, 0), (0..1, 1), (0..3, 4), (1..2, 40)] {
+            let what = format!("{loss:?} of orders {orders:?}, then {queries_lost} queries");
+            let struck = orders.len();
+            let (mut kernel, instruments, start) = kernel_behind(|inner| BadLine {
+                inner,
+                loss,
+                orders,
+                queries_lost,
+                orders_seen: 0,
+                lost: Vec::new(),
+                dropped: Vec::new(),
+                time_outs: 0,
+            });
+            kernel.run_until(start + Nanos::from_secs(300 * 60)).expect("a run");
+            let line = kernel.exchange();
+            assert!(line.time_outs > queries_lost, "{what}: the line was not that bad");
+            let filled = line.inner.report().symbols.iter().map(|(_, c)| c.fills).sum::<u64>();
+
+            let fills = entries::<ExecutionResult>(&mut kernel, "quantum:stream:execution.result");
+            assert!(fills.len() > 2, "{what}: the chain goes on trading");
+            let mut plans: Vec<_> = fills.iter().map(|(_, fill)| fill.plan_id.clone()).collect();
+            plans.sort();
+            plans.dedup();
+            assert_eq!(plans.len(), fills.len(), "{what}: a plan was filled twice");
+            assert_eq!(
+                filled,
+                fills.len() as u64,
+                "{what}: a fill that the pipeline does not know"
+            );
+            let results = entries::<ApplyResult>(&mut kernel, "quantum:stream:apply.result");
+            let not_placed =
+                results.iter().filter(|(_, r)| r.error.as_deref() == Some("not_placed")).count();
+            assert_eq!(not_placed, if loss == Loss::Request { struck } else { 0 }, "{what}");
+            books_agree(&mut kernel, &instruments);
+        }
+    }
 }

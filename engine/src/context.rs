@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::journal::kind;
 use crate::schedule::{Class, Due};
 use crate::{
-    Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, HashFields, Held,
-    Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, Record, Request, RequestId,
-    ServiceId, SetOptions, TimerKey, Trim, Ttl, TypedRecord,
+    AccountId, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, HashFields,
+    Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, Record, Request,
+    RequestId, Sender, ServiceId, SetOptions, TimerKey, Trim, Ttl, TypedRecord,
 };
 
 use crate::schedule::Schedule;
@@ -91,6 +91,8 @@ pub(crate) struct Core {
     pub(crate) counters: Vec<BTreeMap<&'static str, u64>>,
     pub(crate) rngs: Vec<NamedRng>,
     pub(crate) lives: Vec<u32>,
+    /// Whose key each service holds.
+    pub(crate) accounts: Vec<AccountId>,
     pub(crate) published: u64,
     pub(crate) exchange_changed: bool,
 }
@@ -243,7 +245,8 @@ impl Context<'_> {
         self.core.next_request += 1;
         let id = RequestId(self.core.next_request);
         self.core.journal.submit(self.core.now, self.me, id, &request);
-        self.exchange.submit(self.core.now, self.me, id, request);
+        let from = Sender { service: self.me, account: self.core.accounts[self.me.0 as usize] };
+        self.exchange.submit(self.core.now, from, id, request);
         self.core.exchange_changed = true;
         id
     }

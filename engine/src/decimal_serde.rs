@@ -80,6 +80,25 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal
     }
 }
 
+/// The same for a decimal that may be absent: `#[serde(with = "engine::decimal_serde::option")]`.
+pub mod option {
+    use super::*;
+
+    #[derive(serde::Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Wrapped(#[serde(with = "super")] Decimal);
+
+    /// For `#[serde(with = "engine::decimal_serde::option")]`.
+    pub fn serialize<S: Serializer>(value: &Option<Decimal>, s: S) -> Result<S::Ok, S::Error> {
+        serde::Serialize::serialize(&value.map(Wrapped), s)
+    }
+
+    /// For `#[serde(with = "engine::decimal_serde::option")]`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Decimal>, D::Error> {
+        Ok(Option::<Wrapped>::deserialize(d)?.map(|wrapped| wrapped.0))
+    }
+}
+
 struct PackedVisitor;
 
 impl Visitor<'_> for PackedVisitor {

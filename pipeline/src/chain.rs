@@ -30,9 +30,8 @@ pub fn chain(
     let symbols: Vec<Symbol> = instruments.iter().map(|instrument| instrument.symbol).collect();
     settings.check().map_err(BadSettings)?;
     let member = |name: &str, service: Box<dyn Service>| Member {
-        name: name.to_owned(),
-        service,
         thinking: settings.thinking(),
+        ..Member::new(name, service)
     };
     let ai_engine = AiEngine::new(&symbols, &settings.ai_engine).map_err(BadSettings)?;
     let mut members = vec![member("market_publisher", Box::new(MarketPublisher::new(&symbols)))];

@@ -30,10 +30,10 @@ pub fn check(order: &NewOrder, closes: bool) -> Result<(), Blocked> {
     if order.order_type != OrderType::Market {
         return Err(Blocked::OrderType);
     }
-    if closes && !order.reduce_only {
+    if closes && !order.reduces() {
         return Err(Blocked::CloseNotReduceOnly);
     }
-    if order.quantity.0 <= 0 {
+    if order.quantity.is_none_or(|quantity| quantity.0 <= 0) {
         return Err(Blocked::NoQuantity);
     }
     Ok(())
@@ -41,27 +41,21 @@ pub fn check(order: &NewOrder, closes: bool) -> Result<(), Blocked> {
 
 #[cfg(test)]
 mod tests {
-    use engine::{ClientOrderId, QtyLots, Side, SymbolIndex};
+    use engine::{QtyLots, Side, SymbolIndex};
 
     use super::*;
 
     #[test]
     fn only_market_orders_leave() {
         let mut order = NewOrder {
-            symbol: SymbolIndex(0),
-            side: Side::Sell,
-            order_type: OrderType::Market,
-            time_in_force: None,
-            quantity: QtyLots(1),
-            price: None,
-            reduce_only: true,
-            client_order_id: ClientOrderId("a".into()),
+            reduce_only: Some(true),
+            ..NewOrder::market(SymbolIndex(0), Side::Sell, QtyLots(1), "a")
         };
         assert_eq!(check(&order, true), Ok(()));
-        order.reduce_only = false;
+        order.reduce_only = Some(false);
         assert_eq!(check(&order, true), Err(Blocked::CloseNotReduceOnly));
         assert_eq!(check(&order, false), Ok(()));
-        order.quantity = QtyLots(0);
+        order.quantity = Some(QtyLots(0));
         assert_eq!(check(&order, false), Err(Blocked::NoQuantity));
         order.order_type = OrderType::Limit;
         assert_eq!(check(&order, false), Err(Blocked::OrderType));

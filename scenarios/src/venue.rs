@@ -61,7 +61,7 @@ pub(crate) fn warnings_after(exchange: &SimExchange) -> Vec<String> {
 /// The exchange's figures.
 pub(crate) fn figures(exchange: &SimExchange) -> Figures {
     let report = exchange.report();
-    let account = exchange.account();
+    let account = exchange.account_balance();
     let sum = |of: fn(&sim_exchange::SymbolCounts) -> u64| -> Decimal {
         Decimal::from(report.symbols.iter().map(|(_, counts)| of(counts)).sum::<u64>())
     };

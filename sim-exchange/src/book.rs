@@ -1,8 +1,8 @@
-//! The own orders that rest in one symbol, and the thresholds that wake the exchange.
+//! The accounts' orders that rest in one symbol, and the thresholds that wake the exchange.
 //!
 //! Invariant: `Watch` is all that a market event touches while nothing of ours can happen.
 
-use engine::{OrderId, Side};
+use engine::{AccountId, OrderId, PositionSide, Side};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -48,109 +48,94 @@ pub(crate) struct Watch {
     pub(crate) tick: Multiples,
 }
 
-/// Resting orders of one symbol in price-time order, and their sums.
+/// Resting orders of one symbol, of all accounts, in price-time order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Book {
     /// Highest price first.
     buys: Vec<Resting>,
     /// Lowest price first.
     sells: Vec<Resting>,
-    /// Notional of resting buys that may open, at their prices.
-    pub(crate) bids_notional: Decimal,
-    /// The same of sells.
-    pub(crate) asks_notional: Decimal,
-    /// Lots of the same orders.
-    pub(crate) bids_qty: i64,
-    pub(crate) asks_qty: i64,
-    /// Lots of resting reduce-only orders.
-    pub(crate) reduce_buys: i64,
-    pub(crate) reduce_sells: i64,
 }
 
-/// An order that rests. Nothing of it is filled yet: fills are whole.
+/// What is left of an order that rests.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Resting {
     pub(crate) id: OrderId,
+    pub(crate) account: AccountId,
     pub(crate) side: Side,
+    pub(crate) position_side: PositionSide,
     pub(crate) price: i64,
+    /// Lots that are not filled yet.
     pub(crate) qty: i64,
-    pub(crate) reduce_only: bool,
+    /// It can only make its position smaller.
+    pub(crate) reduces: bool,
+    /// Of those lots, at its price.
     pub(crate) notional: Decimal,
 }
 
 impl Book {
-    pub(crate) fn len(&self) -> usize {
-        self.buys.len() + self.sells.len()
-    }
-
-    pub(crate) fn reduce_qty(&self, side: Side) -> i64 {
+    fn side_mut(&mut self, side: Side) -> &mut Vec<Resting> {
         match side {
-            Side::Buy => self.reduce_buys,
-            Side::Sell => self.reduce_sells,
+            Side::Buy => &mut self.buys,
+            Side::Sell => &mut self.sells,
         }
     }
 
     pub(crate) fn insert(&mut self, order: Resting) {
-        self.count(&order, 1);
-        match order.side {
-            Side::Buy => {
-                let at = self.buys.partition_point(|o| o.price >= order.price);
-                self.buys.insert(at, order);
-            }
-            Side::Sell => {
-                let at = self.sells.partition_point(|o| o.price <= order.price);
-                self.sells.insert(at, order);
-            }
-        }
+        let orders = self.side_mut(order.side);
+        let at = orders.partition_point(|other| match order.side {
+            Side::Buy => other.price >= order.price,
+            Side::Sell => other.price <= order.price,
+        });
+        orders.insert(at, order);
+    }
+
+    pub(crate) fn get_mut(&mut self, side: Side, id: OrderId) -> Option<&mut Resting> {
+        self.side_mut(side).iter_mut().find(|order| order.id == id)
     }
 
     pub(crate) fn remove(&mut self, side: Side, id: OrderId) -> Option<Resting> {
-        let orders = match side {
-            Side::Buy => &mut self.buys,
-            Side::Sell => &mut self.sells,
-        };
-        let at = orders.iter().position(|o| o.id == id)?;
-        let order = orders.remove(at);
-        self.count(&order, -1);
-        Some(order)
+        let orders = self.side_mut(side);
+        let at = orders.iter().position(|order| order.id == id)?;
+        Some(orders.remove(at))
+    }
+
+    /// The best order that a taker on `side` meets.
+    pub(crate) fn best_against(&self, side: Side) -> Option<&Resting> {
+        match side {
+            Side::Buy => self.sells.first(),
+            Side::Sell => self.buys.first(),
+        }
+    }
+
+    /// Orders that a taker on `side` meets, best first.
+    pub(crate) fn against(&self, side: Side) -> &[Resting] {
+        match side {
+            Side::Buy => &self.sells,
+            Side::Sell => &self.buys,
+        }
     }
 
     /// The best order that a trade at `last` goes through: strictly better than its price.
     pub(crate) fn traded_through(&self, last: i64) -> Option<Resting> {
-        let buy = self.buys.first().filter(|o| last < o.price);
-        let sell = self.sells.first().filter(|o| last > o.price);
-        // Both at once need own orders that cross; the older one has time priority.
-        match (buy, sell) {
-            (Some(b), Some(s)) => Some(if b.id < s.id { *b } else { *s }),
-            (one, other) => one.or(other).copied(),
-        }
+        let buy = self.buys.first().filter(|order| last < order.price);
+        let sell = self.sells.first().filter(|order| last > order.price);
+        // Both at once cannot be, because orders that cross have traded with each other.
+        buy.or(sell).copied()
     }
 
-    /// Any resting order, oldest id first, for a sweep.
-    pub(crate) fn oldest(&self) -> Option<Resting> {
-        self.buys.iter().chain(&self.sells).min_by_key(|o| o.id).copied()
+    /// The orders of an account, oldest first.
+    pub(crate) fn of(&self, account: AccountId) -> Vec<Resting> {
+        let all = self.buys.iter().chain(&self.sells);
+        let mut own: Vec<Resting> = all.filter(|o| o.account == account).copied().collect();
+        own.sort_by_key(|order| order.id);
+        own
     }
 
     /// A trade below the first or above the second goes through an order.
     pub(crate) fn thresholds(&self) -> (i64, i64) {
-        let low = self.buys.first().map_or(i64::MIN, |o| o.price);
-        let high = self.sells.first().map_or(i64::MAX, |o| o.price);
+        let low = self.buys.first().map_or(i64::MIN, |order| order.price);
+        let high = self.sells.first().map_or(i64::MAX, |order| order.price);
         (low, high)
-    }
-
-    fn count(&mut self, order: &Resting, sign: i64) {
-        let (lots, value) = (sign * order.qty, Decimal::from(sign) * order.notional);
-        match (order.side, order.reduce_only) {
-            (Side::Buy, true) => self.reduce_buys += lots,
-            (Side::Sell, true) => self.reduce_sells += lots,
-            (Side::Buy, false) => {
-                self.bids_notional += value;
-                self.bids_qty += lots;
-            }
-            (Side::Sell, false) => {
-                self.asks_notional += value;
-                self.asks_qty += lots;
-            }
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Instrument, Nanos, Symbol};
+use engine::{Instrument, MarginType, Nanos, Symbol};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,29 @@ pub enum Funding {
     },
 }
 
+/// An account of the venue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// USDT that are transferred in at the start.
+    pub wallet: Decimal,
+    /// Where it is not 20.
+    #[serde(default)]
+    pub leverage: BTreeMap<Symbol, u32>,
+    /// Hedge mode, or else one-way.
+    #[serde(default)]
+    pub hedge_mode: bool,
+    /// Where it is not CROSSED.
+    #[serde(default)]
+    pub margin_type: BTreeMap<Symbol, MarginType>,
+    /// Of a maker, VIP 0.
+    #[serde(default = "maker_rate")]
+    pub maker_rate: Decimal,
+    /// Of a taker, VIP 0.
+    #[serde(default = "taker_rate")]
+    pub taker_rate: Decimal,
+}
+
 /// Everything the exchange must be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +60,15 @@ pub struct ExchangeConfig {
     /// Where it is not 20.
     #[serde(default)]
     pub leverage: BTreeMap<Symbol, u32>,
+    /// The first account is in hedge mode.
+    #[serde(default)]
+    pub hedge_mode: bool,
+    /// Of the first account, where it is not CROSSED.
+    #[serde(default)]
+    pub margin_type: BTreeMap<Symbol, MarginType>,
+    /// Accounts beside the first one.
+    #[serde(default)]
+    pub further_accounts: Vec<AccountConfig>,
     /// Of a maker, VIP 0.
     #[serde(default = "maker_rate")]
     pub maker_rate: Decimal,
@@ -95,6 +127,9 @@ impl ExchangeConfig {
             start,
             wallet,
             leverage: BTreeMap::new(),
+            hedge_mode: false,
+            margin_type: BTreeMap::new(),
+            further_accounts: Vec::new(),
             maker_rate: maker_rate(),
             taker_rate: taker_rate(),
             latency,
@@ -103,6 +138,19 @@ impl ExchangeConfig {
             insurance_fund: insurance_fund(),
             ledger_records_max: ledger_records_max(),
         }
+    }
+
+    /// All accounts, in the order of their ids.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = AccountConfig> {
+        let first = AccountConfig {
+            wallet: self.wallet,
+            leverage: self.leverage.clone(),
+            hedge_mode: self.hedge_mode,
+            margin_type: self.margin_type.clone(),
+            maker_rate: self.maker_rate,
+            taker_rate: self.taker_rate,
+        };
+        std::iter::once(first).chain(self.further_accounts.iter().cloned())
     }
 
     /// Everything that needs no rules.
@@ -124,8 +172,26 @@ impl ExchangeConfig {
             }
         }
         let is_ours = |symbol: &Symbol| self.instruments.iter().any(|i| i.symbol == *symbol);
-        if let Some(symbol) = self.leverage.keys().find(|s| !is_ours(s)) {
-            return bad(format!("leverage: {symbol} is not among the instruments"));
+        if self.further_accounts.len() >= usize::from(u16::MAX) {
+            return bad("further_accounts: more than 65,534".to_owned());
+        }
+        for account in self.accounts() {
+            let named = account.leverage.keys().chain(account.margin_type.keys());
+            if let Some(symbol) = named.copied().find(|s| !is_ours(s)) {
+                return bad(format!(
+                    "leverage or margin_type: {symbol} is not among the instruments"
+                ));
+            }
+            if let Some(problem) = money_problem("wallet", account.wallet) {
+                return bad(problem);
+            }
+            for (name, rate) in
+                [("maker_rate", account.maker_rate), ("taker_rate", account.taker_rate)]
+            {
+                if rate.abs() > Decimal::new(1, 1) {
+                    return bad(format!("{name}: {rate} is more than 10 %; 0.0005 is 0.05 %"));
+                }
+            }
         }
         if let Funding::Constant { rates } = &self.funding {
             let lacking = self.instruments.iter().find(|i| !rates.contains_key(&i.symbol));
@@ -139,21 +205,17 @@ impl ExchangeConfig {
                 return bad(format!("funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"));
             }
         }
-        for (name, money) in [("wallet", self.wallet), ("insurance_fund", self.insurance_fund)] {
-            if money.is_sign_negative() || money.scale() > 8 || money > Decimal::from(10i64.pow(12))
-            {
-                return bad(format!(
-                    "{name}: {money} must lie in 0..=1e12 with at most 8 decimals"
-                ));
-            }
+        match money_problem("insurance_fund", self.insurance_fund) {
+            Some(problem) => bad(problem),
+            None => Ok(()),
         }
-        for (name, rate) in [("maker_rate", self.maker_rate), ("taker_rate", self.taker_rate)] {
-            if rate.abs() > Decimal::new(1, 1) {
-                return bad(format!("{name}: {rate} is more than 10 %; 0.0005 is 0.05 %"));
-            }
-        }
-        Ok(())
     }
+}
+
+fn money_problem(name: &str, money: Decimal) -> Option<String> {
+    let most = Decimal::from(10i64.pow(12));
+    let fits = !money.is_sign_negative() && money.scale() <= 8 && money <= most;
+    (!fits).then(|| format!("{name}: {money} must lie in 0..=1e12 with at most 8 decimals"))
 }
 
 /// Why an exchange cannot be built.

@@ -3,14 +3,15 @@
 //! Invariant: the exchange knows no bus, no file and no clock.
 
 use engine::{
-    Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, Outcome, Request, RequestId, ServiceId,
+    AccountId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos, Outcome,
+    Request, RequestId, Sender, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::account::Position;
+use crate::accounts::{Account, Holding};
 use crate::book::{Book, Multiples, Watch};
-use crate::config::{ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
+use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 use crate::funding::FundingClock;
 use crate::latency::DueQueue;
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
@@ -21,27 +22,25 @@ use crate::symbol_rules::{GridRules, RuleBook};
 /// Market prices beyond this many grid units are refused: their notionals would not be exact.
 pub(crate) const PRICE_MAX: i64 = 1_000_000_000_000_000;
 
-/// All that belongs to one symbol, apart from what each market event touches.
+/// All that belongs to one symbol and to no account, apart from what each market event touches.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct SymbolState {
+pub(crate) struct Market {
     pub(crate) rules: GridRules,
-    pub(crate) position: Position,
     pub(crate) book: Book,
-    pub(crate) leverage: u32,
     /// The mark of the last `MarkPrice` event; none: the last price stands in for it.
     pub(crate) mark: Option<i64>,
-    /// A mark below this, or above the other, may liquidate.
+    /// A mark below this, or above the other, may liquidate somebody.
     pub(crate) mark_low: i64,
     pub(crate) mark_high: i64,
     pub(crate) trades: u64,
     pub(crate) funding_rate: Option<Decimal>,
-    pub(crate) funding_expected: bool,
-    pub(crate) counts: crate::report::SymbolCounts,
+    /// Rates of the data that were not used.
+    pub(crate) funding_ignored: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Arrival {
-    from: ServiceId,
+    from: Sender,
     id: RequestId,
     request: Request,
 }
@@ -53,7 +52,8 @@ pub struct SimExchange {
     /// A market event later than this has something to wait for.
     wake: Nanos,
     pub(crate) now: Nanos,
-    pub(crate) symbols: Vec<SymbolState>,
+    pub(crate) markets: Vec<Market>,
+    pub(crate) accounts: Vec<Account>,
     pub(crate) orders: Orders,
     pub(crate) ledger: Ledger,
     pub(crate) funding_clock: FundingClock,
@@ -62,9 +62,6 @@ pub struct SimExchange {
     pub(crate) config: ExchangeConfig,
     pub(crate) warnings: Vec<String>,
     pub(crate) bad_prices: u64,
-    pub(crate) liquidating: bool,
-    #[serde(skip)]
-    pub(crate) risks: KeptRisks,
 }
 
 impl SimExchange {
@@ -77,22 +74,12 @@ impl SimExchange {
     pub fn with_rules(config: ExchangeConfig, book: &RuleBook) -> Result<SimExchange, ConfigError> {
         config.check()?;
         let mut warnings = Vec::new();
-        let mut symbols = Vec::with_capacity(config.instruments.len());
+        let mut markets = Vec::with_capacity(config.instruments.len());
         let mut watch = Vec::with_capacity(config.instruments.len());
         for instrument in &config.instruments {
             let rules = book.for_symbol(instrument.symbol, config.start)?;
             warnings.extend(rules.warnings.iter().cloned());
             let rules = GridRules::new(rules, instrument)?;
-            let stated = config.leverage.get(&instrument.symbol).copied();
-            let leverage = stated.unwrap_or(DEFAULT_LEVERAGE.min(rules.max_leverage()));
-            if leverage == 0 || leverage > rules.max_leverage() {
-                return Err(ConfigError::Invalid(format!(
-                    "leverage: {} of {} must be 1 to {}",
-                    leverage,
-                    instrument.symbol,
-                    rules.max_leverage()
-                )));
-            }
             watch.push(Watch {
                 last: 0,
                 low: 1,
@@ -104,31 +91,36 @@ impl SimExchange {
                 Funding::Constant { rates } => rates.get(&instrument.symbol).copied(),
                 Funding::None | Funding::Data => None,
             };
-            symbols.push(SymbolState {
+            markets.push(Market {
                 rules,
-                position: Position::default(),
                 book: Book::default(),
-                leverage,
                 mark: None,
                 mark_low: 1,
                 mark_high: PRICE_MAX,
                 trades: 0,
                 funding_rate,
-                funding_expected: false,
-                counts: Default::default(),
+                funding_ignored: 0,
             });
         }
-        let mut ledger = Ledger::new(config.ledger_records_max);
+        let stated: Vec<AccountConfig> = config.accounts().collect();
+        let mut ledger = Ledger::new(stated.len(), config.ledger_records_max);
         let transfer = IncomeType::Transfer;
-        ledger.wallet(config.start, transfer, config.wallet, None, LedgerAccount::External);
+        let mut accounts = Vec::with_capacity(stated.len());
+        for (number, stated) in stated.iter().enumerate() {
+            let id = AccountId(number as u16);
+            accounts.push(account(id, stated, &markets)?);
+            let world = LedgerAccount::External;
+            ledger.wallet(id, config.start, transfer, stated.wallet, None, world);
+        }
         let (fund, world) = (LedgerAccount::InsuranceFund, LedgerAccount::External);
         ledger.post(config.start, transfer, config.insurance_fund, None, world, fund);
         let mut exchange = SimExchange {
             watch,
             wake: Nanos::ZERO,
             now: config.start,
-            orders: Orders::new(symbols.len()),
-            symbols,
+            orders: Orders::new(accounts.len(), markets.len()),
+            markets,
+            accounts,
             ledger,
             funding_clock: FundingClock::after(config.start),
             inbox: DueQueue::new(),
@@ -136,8 +128,6 @@ impl SimExchange {
             config,
             warnings,
             bad_prices: 0,
-            risks: KeptRisks::default(),
-            liquidating: false,
         };
         exchange.set_wake();
         Ok(exchange)
@@ -149,10 +139,15 @@ impl SimExchange {
         self.outbox.push(due, event);
     }
 
+    /// Sends an event of an account's user stream.
+    pub(crate) fn send_user(&mut self, account: AccountId, event: UserEvent) {
+        self.send(ExchangeEvent::User { account, time: self.now, event });
+    }
+
     /// The mark price, or what stands in for it; none before the first market event.
     pub(crate) fn mark(&self, symbol: usize) -> Option<i64> {
         let last = self.watch[symbol].last;
-        self.symbols[symbol].mark.or((last > 0).then_some(last))
+        self.markets[symbol].mark.or((last > 0).then_some(last))
     }
 
     /// The mark of a symbol in which something has been traded.
@@ -190,21 +185,60 @@ impl SimExchange {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        // Only an order can move money or positions; all else leaves the bands as they are.
-        let moves = matches!(arrival.request, Request::NewOrder(_));
-        let outcome = match self.serve(arrival.request) {
+        let reads = matches!(
+            arrival.request,
+            Request::PositionRisk
+                | Request::Account
+                | Request::ExchangeInfo
+                | Request::QueryOrder { .. }
+                | Request::OpenOrders { .. }
+        );
+        let outcome = match self.serve(arrival.from.account, arrival.request) {
             Ok(answer) => Outcome::Done(answer),
             Err(error) => Outcome::Refused(error),
         };
-        self.send(ExchangeEvent::Response { to: arrival.from, request: arrival.id, outcome });
-        if moves {
+        self.send(ExchangeEvent::Response {
+            to: arrival.from.service,
+            request: arrival.id,
+            outcome,
+        });
+        // What only reads leaves the bands as they are.
+        if !reads {
             self.settle();
         }
     }
 }
 
+/// An account as it is stated, checked against the rules of the run's symbols.
+fn account(
+    id: AccountId,
+    stated: &AccountConfig,
+    markets: &[Market],
+) -> Result<Account, ConfigError> {
+    let holding = |market: &Market| {
+        let (symbol, most) = (market.rules.rules.symbol, market.rules.max_leverage());
+        let leverage = stated.leverage.get(&symbol).copied().unwrap_or(DEFAULT_LEVERAGE.min(most));
+        if leverage == 0 || leverage > most {
+            return Err(ConfigError::Invalid(format!(
+                "leverage: {leverage} of {symbol} must be 1 to {most}"
+            )));
+        }
+        let margin_type = stated.margin_type.get(&symbol).copied();
+        Ok(Holding::new(leverage, margin_type.unwrap_or(MarginType::Crossed)))
+    };
+    Ok(Account {
+        id,
+        dual: stated.hedge_mode,
+        liquidating: false,
+        maker_rate: stated.maker_rate,
+        taker_rate: stated.taker_rate,
+        holdings: markets.iter().map(holding).collect::<Result<_, _>>()?,
+        risks: KeptRisks::default(),
+    })
+}
+
 impl Exchange for SimExchange {
-    fn submit(&mut self, now: Nanos, from: ServiceId, id: RequestId, request: Request) {
+    fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         let due = self.config.latency.arrival(now);
         self.inbox.push(due, Arrival { from, id, request });
         self.set_wake();
@@ -240,7 +274,8 @@ impl Exchange for SimExchange {
     fn next_due(&self) -> Nanos {
         let waiting = self.inbox.due().0.min(self.outbox.due().0);
         // A flat account's funding has no effect: it need not wake anybody.
-        let pays = matches!(self.config.funding, Funding::Constant { .. }) && self.has_positions();
+        let pays = matches!(self.config.funding, Funding::Constant { .. })
+            && self.accounts.iter().any(Account::has_positions);
         if pays { Nanos(waiting.min(self.funding_clock.due().0)) } else { Nanos(waiting) }
     }
 

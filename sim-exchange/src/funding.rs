@@ -1,13 +1,13 @@
 //! Funding: payment = positionAmt × mark × rate at the funding time, before any liquidation of that instant.
 
-use engine::{AccountUpdateReason, Nanos, SymbolIndex};
+use engine::{AccountId, AccountUpdateReason, Nanos, PositionSide, SymbolIndex};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::account::cut8;
 use crate::config::Funding;
 use crate::exchange::SimExchange;
 use crate::ledger::{IncomeType, LedgerAccount};
+use crate::position::cut8;
 
 const INTERVAL: i64 = 8 * 3600 * 1_000_000_000;
 
@@ -36,18 +36,19 @@ impl SimExchange {
         match self.config.funding {
             Funding::None => {}
             Funding::Constant { .. } => {
-                for symbol in 0..self.symbols.len() {
-                    if let Some(rate) = self.symbols[symbol].funding_rate {
+                for symbol in 0..self.markets.len() {
+                    if let Some(rate) = self.markets[symbol].funding_rate {
                         self.pay_funding(symbol, rate);
                     }
                 }
                 self.settle();
             }
             Funding::Data => {
-                for state in &mut self.symbols {
+                let holdings = self.accounts.iter_mut().flat_map(|account| &mut account.holdings);
+                for holding in holdings {
                     // Positions that were open eight hours ago should have seen a rate since.
-                    state.counts.funding_missed += u64::from(state.funding_expected);
-                    state.funding_expected = state.position.qty != 0;
+                    holding.counts.funding_missed += u64::from(holding.funding_expected);
+                    holding.funding_expected = holding.is_held();
                 }
             }
         }
@@ -56,9 +57,9 @@ impl SimExchange {
     /// A rate of the data, in units of 1e-8.
     #[cold]
     pub(crate) fn funding_event(&mut self, time: Nanos, symbol: usize, rate: i64) {
-        self.symbols[symbol].funding_expected = false;
+        self.accounts.iter_mut().for_each(|a| a.holdings[symbol].funding_expected = false);
         if self.config.funding != Funding::Data {
-            self.symbols[symbol].counts.funding_ignored += 1;
+            self.markets[symbol].funding_ignored += 1;
             return;
         }
         self.now = self.now.max(time);
@@ -67,18 +68,41 @@ impl SimExchange {
     }
 
     fn pay_funding(&mut self, symbol: usize, rate: Decimal) {
-        let mark = self.mark_or_zero(symbol);
-        let state = &mut self.symbols[symbol];
-        if state.position.qty == 0 {
+        let worth = self.mark_or_zero(symbol);
+        for number in 0..self.accounts.len() {
+            let account = AccountId(number as u16);
+            for side in self.account(account).sides() {
+                self.pay_position(account, symbol, *side, worth, rate);
+            }
+        }
+    }
+
+    fn pay_position(
+        &mut self,
+        account: AccountId,
+        symbol: usize,
+        side: PositionSide,
+        mark: i64,
+        rate: Decimal,
+    ) {
+        let rules = &self.markets[symbol].rules;
+        let holding = &mut self.accounts[usize::from(account.0)].holdings[symbol];
+        let qty = holding.position(side).qty;
+        if qty == 0 {
             return;
         }
         // Above zero the long pays.
-        let amount = -cut8(state.rules.notional(mark, state.position.qty) * rate);
-        state.counts.funding += amount;
-        state.counts.funding_payments += 1;
-        let index = Some(SymbolIndex(symbol as u16));
-        self.ledger.wallet(self.now, IncomeType::FundingFee, amount, index, LedgerAccount::Funding);
+        let amount = -cut8(rules.notional(mark, qty) * rate);
+        holding.counts.funding += amount;
+        holding.counts.funding_payments += 1;
+        let isolated = holding.is_isolated();
+        if isolated {
+            holding.position_mut(side).isolated_wallet += amount;
+        }
+        let (index, income) = (Some(SymbolIndex(symbol as u16)), IncomeType::FundingFee);
+        self.ledger.wallet(account, self.now, income, amount, index, LedgerAccount::Funding);
         // On cross margin Binance sends the balance only.
-        self.send_account(AccountUpdateReason::FundingFee, None);
+        let position = isolated.then_some((symbol, side));
+        self.send_account(account, AccountUpdateReason::FundingFee, amount, position);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use engine::{Nanos, SymbolIndex};
+use engine::{AccountId, Nanos, SymbolIndex};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +27,8 @@ pub enum IncomeType {
 /// Who holds money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LedgerAccount {
-    /// The trader's wallet.
-    Wallet,
+    /// An account's wallet.
+    Wallet(AccountId),
     /// Whoever trades against us.
     Market,
     /// The exchange's fees.
@@ -41,7 +41,22 @@ pub enum LedgerAccount {
     External,
 }
 
-const ACCOUNTS: usize = 6;
+impl LedgerAccount {
+    /// Place among the balances: the venue's own first, then the wallets.
+    fn place(self) -> usize {
+        match self {
+            LedgerAccount::Market => 0,
+            LedgerAccount::Fees => 1,
+            LedgerAccount::Funding => 2,
+            LedgerAccount::InsuranceFund => 3,
+            LedgerAccount::External => 4,
+            LedgerAccount::Wallet(account) => OWN_ACCOUNTS + usize::from(account.0),
+        }
+    }
+}
+
+/// Ledger accounts of the venue itself.
+const OWN_ACCOUNTS: usize = 5;
 
 /// One movement of money. The amount is above zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,8 +110,9 @@ impl LedgerTotals {
 /// Balances, and the newest records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Ledger {
-    balances: [Decimal; ACCOUNTS],
-    totals: LedgerTotals,
+    balances: Vec<Decimal>,
+    /// Of each wallet.
+    totals: Vec<LedgerTotals>,
     records: VecDeque<LedgerRecord>,
     records_max: usize,
     /// Records that gave way to newer ones; the sums keep them.
@@ -104,10 +120,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(records_max: usize) -> Ledger {
+    pub(crate) fn new(wallets: usize, records_max: usize) -> Ledger {
         Ledger {
-            balances: [Decimal::ZERO; ACCOUNTS],
-            totals: LedgerTotals::default(),
+            balances: vec![Decimal::ZERO; OWN_ACCOUNTS + wallets],
+            totals: vec![LedgerTotals::default(); wallets],
             records: VecDeque::new(),
             records_max,
             dropped: 0,
@@ -117,18 +133,20 @@ impl Ledger {
     /// Moves `amount` between the wallet and `other`: in when it is above zero, out when below.
     pub(crate) fn wallet(
         &mut self,
+        account: AccountId,
         time: Nanos,
         income: IncomeType,
         amount: Decimal,
         symbol: Option<SymbolIndex>,
         other: LedgerAccount,
     ) {
-        assert!(other != LedgerAccount::Wallet, "money moves between two accounts");
-        *self.totals.entry(income) += amount;
+        let wallet = LedgerAccount::Wallet(account);
+        assert!(other.place() < OWN_ACCOUNTS, "wallets pay each other through the market");
+        *self.totals[usize::from(account.0)].entry(income) += amount;
         if amount.is_sign_positive() {
-            self.post(time, income, amount, symbol, other, LedgerAccount::Wallet);
+            self.post(time, income, amount, symbol, other, wallet);
         } else {
-            self.post(time, income, -amount, symbol, LedgerAccount::Wallet, other);
+            self.post(time, income, -amount, symbol, wallet, other);
         }
     }
 
@@ -146,8 +164,8 @@ impl Ledger {
         if amount.is_zero() {
             return;
         }
-        self.balances[from as usize] -= amount;
-        self.balances[to as usize] += amount;
+        self.balances[from.place()] -= amount;
+        self.balances[to.place()] += amount;
         if self.records.len() >= self.records_max {
             self.records.pop_front();
             self.dropped += 1;
@@ -158,11 +176,11 @@ impl Ledger {
     }
 
     pub(crate) fn balance(&self, account: LedgerAccount) -> Decimal {
-        self.balances[account as usize]
+        self.balances[account.place()]
     }
 
-    pub(crate) fn totals(&self) -> LedgerTotals {
-        self.totals
+    pub(crate) fn totals(&self, account: AccountId) -> LedgerTotals {
+        self.totals[usize::from(account.0)]
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = &LedgerRecord> {
@@ -178,9 +196,11 @@ impl Ledger {
         if !sum.is_zero() {
             return Err(format!("the ledger's accounts add up to {sum}, not to zero"));
         }
-        let (holds, owes) = (self.balance(LedgerAccount::Wallet), self.totals.sum());
-        if holds != owes {
-            return Err(format!("the wallet holds {holds}, its records add up to {owes}"));
+        for (holds, totals) in self.balances[OWN_ACCOUNTS..].iter().zip(&self.totals) {
+            let owes = totals.sum();
+            if *holds != owes {
+                return Err(format!("a wallet holds {holds}, its records add up to {owes}"));
+            }
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 //! Invariant: time, requests and market events come in, exchange events go out. There is no bus, no
 //! file, no clock and no random number in here.
 
-mod account;
+mod accounts;
+mod bands;
 mod book;
 mod config;
 mod exchange;
@@ -15,10 +16,13 @@ mod margin;
 mod matching;
 mod orders;
 mod placing;
+mod position;
 mod report;
+mod requests;
+mod settings;
 mod symbol_rules;
 
-pub use config::{ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
+pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 pub use exchange::SimExchange;
 pub use latency::Latency;
 pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};

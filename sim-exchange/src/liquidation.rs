@@ -1,88 +1,42 @@
-//! Liquidation of the cross account, and the bands inside which it cannot happen.
+//! Liquidation of the cross pool or of an isolated position, the insurance fund, and deleveraging.
 //!
-//! Sequence (the steps are of Binance's FAQ, their details are unpublished): cancel all open orders,
+//! Sequence (the steps are of Binance's FAQ, their details are unpublished): cancel the open orders,
 //! test again, then the position with the largest maintenance margin: all of it in the first tier, else
-//! the fewest lots that make the account compliant at the bankruptcy price with the fee paid. An IOC at
-//! the bankruptcy price takes from the market if the taker price is no worse; else the insurance fund
-//! takes over at the bankruptcy price and closes in the market at once.
+//! the fewest lots that make the pool compliant at the bankruptcy price with the fee paid. An IOC at
+//! the bankruptcy price takes from the book as far as it is no worse; the insurance fund takes over the
+//! rest at the bankruptcy price, and where it cannot, the opposite side is deleveraged.
 
 use engine::{
-    AccountUpdateReason, ClientOrderId, OrderState, OrderStatus, OrderType, PriceTicks, QtyLots,
-    Side, SymbolIndex, TimeInForce,
+    AccountId, AccountUpdateReason, ClientOrderId, ExecutionType, ExpiryReason, NewOrder, OrderId,
+    PositionSide, PriceTicks, QtyLots, Side, SymbolIndex, TimeInForce,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::account::cut8;
-use crate::exchange::{PRICE_MAX, SimExchange, SymbolState};
+use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::ledger::{IncomeType, LedgerAccount};
-use crate::margin::{LiquidationTerms, SymbolMargin, maintenance, requirement, symbol_margin};
+use crate::margin::{Pool, maintenance};
 use crate::matching::Against;
+use crate::position::cut8;
+
+/// A position that is being liquidated.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    account: AccountId,
+    pool: Pool,
+    symbol: usize,
+    side: PositionSide,
+}
 
 impl SimExchange {
-    pub(crate) fn wallet_balance(&self) -> Decimal {
-        self.ledger.balance(LedgerAccount::Wallet)
-    }
-
-    pub(crate) fn has_positions(&self) -> bool {
-        self.symbols.iter().any(|s| s.position.qty != 0)
-    }
-
-    pub(crate) fn margin_of(&self, symbol: usize) -> SymbolMargin {
-        let state = &self.symbols[symbol];
-        if state.position.qty == 0 {
-            return SymbolMargin::default();
-        }
-        symbol_margin(&state.rules, &state.position, self.mark_or_zero(symbol))
-    }
-
-    /// Initial margin of all positions and open orders.
-    pub(crate) fn initial_margin(&self) -> Decimal {
-        let of = |(symbol, state): (usize, &SymbolState)| {
-            if state.position.qty == 0 && state.book.len() == 0 {
-                return Decimal::ZERO;
-            }
-            let signed = state.rules.notional(self.mark_or_zero(symbol), state.position.qty);
-            let book = &state.book;
-            requirement(signed, book.bids_notional, book.asks_notional, state.leverage)
-        };
-        self.symbols.iter().enumerate().map(of).sum()
-    }
-
-    pub(crate) fn account_margin(&self) -> SymbolMargin {
-        let mut sums = SymbolMargin::default();
-        (0..self.symbols.len()).for_each(|symbol| sums.add(self.margin_of(symbol)));
-        sums
-    }
-
-    /// Cross liquidation price of a position by Binance's formula; zero where there is none. `own` is the
-    /// symbol's margin, `all` are the sums of the account.
-    pub(crate) fn liquidation_price(
-        &self,
-        symbol: usize,
-        own: SymbolMargin,
-        all: SymbolMargin,
-    ) -> Decimal {
-        let state = &self.symbols[symbol];
-        if state.position.qty == 0 {
-            return Decimal::ZERO;
-        }
-        let others = all.unrealized - own.unrealized - (all.maintenance - own.maintenance);
-        let terms = LiquidationTerms {
-            collateral: self.wallet_balance() + others,
-            side: Decimal::from(state.position.qty.signum()),
-            qty: state.rules.qty(state.position.qty.abs()),
-            cost: state.position.cost,
-        };
-        cut8(terms.price_in(&state.rules))
-    }
-
-    /// After any change of mark, wallet or position: liquidates if it must, and sets the bands anew.
+    /// After any change of mark, wallet or position: liquidates whoever must be, and sets the bands anew.
     pub(crate) fn settle(&mut self) {
-        if self.must_liquidate() {
-            self.liquidate();
+        // Deleveraging changes other accounts, so that it goes round until nobody is left. Each round
+        // makes a position smaller by at least one step, so this ends.
+        while (0..self.accounts.len()).any(|n| self.liquidate_if_due(AccountId(n as u16))) {}
+        for number in 0..self.accounts.len() {
+            self.top_up(AccountId(number as u16));
         }
-        self.top_up();
         self.refresh_bands();
         if cfg!(debug_assertions) {
             let checked = self.check_conservation();
@@ -90,83 +44,226 @@ impl SimExchange {
         }
     }
 
-    fn must_liquidate(&self) -> bool {
-        if !self.has_positions() {
+    /// Isolated positions first, then the cross pool; `true` if there was something to do.
+    fn liquidate_if_due(&mut self, id: AccountId) -> bool {
+        if !self.account(id).has_positions() {
             return false;
         }
-        let sums = self.account_margin();
-        sums.maintenance >= self.wallet_balance() + sums.unrealized
+        let sides = self.account(id).sides();
+        for symbol in 0..self.markets.len() {
+            if !self.holding(id, symbol).is_isolated() {
+                continue;
+            }
+            for side in sides {
+                let pool = Pool::Isolated { symbol, side: *side };
+                if self.is_due(id, pool) {
+                    self.liquidate(id, pool);
+                    return true;
+                }
+            }
+        }
+        if self.is_due(id, Pool::Cross) {
+            self.liquidate(id, Pool::Cross);
+            return true;
+        }
+        false
+    }
+
+    fn pool_positions(&self, id: AccountId, pool: Pool) -> Vec<(usize, PositionSide)> {
+        let account = self.account(id);
+        let held = |symbol: usize, side: &PositionSide| {
+            (account.holdings[symbol].position(*side).qty != 0).then_some((symbol, *side))
+        };
+        match pool {
+            Pool::Isolated { symbol, side } => held(symbol, &side).into_iter().collect(),
+            Pool::Cross => (0..account.holdings.len())
+                .filter(|symbol| !account.holdings[*symbol].is_isolated())
+                .flat_map(|symbol| account.sides().iter().filter_map(move |s| held(symbol, s)))
+                .collect(),
+        }
+    }
+
+    fn is_due(&self, id: AccountId, pool: Pool) -> bool {
+        let held = match pool {
+            Pool::Isolated { symbol, side } => self.holding(id, symbol).position(side).qty != 0,
+            Pool::Cross => {
+                self.account(id).holdings.iter().any(|h| !h.is_isolated() && h.is_held())
+            }
+        };
+        if !held {
+            return false;
+        }
+        let sums = self.pool_margin(id, pool);
+        sums.maintenance >= self.pool_wallet(id, pool) + sums.unrealized
     }
 
     #[cold]
-    fn liquidate(&mut self) {
-        self.liquidating = true;
-        for symbol in 0..self.symbols.len() {
-            while let Some(resting) = self.symbols[symbol].book.oldest() {
-                self.symbols[symbol].book.remove(resting.side, resting.id);
-                self.end_order(resting.id, OrderStatus::Expired);
+    fn liquidate(&mut self, account: AccountId, pool: Pool) {
+        self.account_mut(account).liquidating = true;
+        for symbol in 0..self.markets.len() {
+            let concerned = match pool {
+                Pool::Cross => !self.holding(account, symbol).is_isolated(),
+                Pool::Isolated { symbol: own, .. } => symbol == own,
+            };
+            if concerned {
+                self.expire_all(account, symbol, ExpiryReason::Liquidation);
             }
         }
-        // Each round makes a position smaller by at least one step, so this ends.
-        while self.must_liquidate() {
-            let riskiest = (0..self.symbols.len())
-                .filter(|s| self.symbols[*s].position.qty != 0)
-                .max_by_key(|s| (self.margin_of(*s).maintenance, std::cmp::Reverse(*s)));
-            let Some(symbol) = riskiest else { break };
-            self.liquidate_position(symbol);
+        while self.is_due(account, pool) {
+            let riskiest =
+                self.pool_positions(account, pool).into_iter().max_by_key(|(symbol, side)| {
+                    let margin = self.margin_of(account, *symbol, *side);
+                    (margin.maintenance, std::cmp::Reverse((*symbol, *side)))
+                });
+            let Some((symbol, side)) = riskiest else { break };
+            self.liquidate_position(Target { account, pool, symbol, side });
         }
-        self.liquidating = false;
+        self.account_mut(account).liquidating = false;
     }
 
-    fn liquidate_position(&mut self, symbol: usize) {
-        let bankruptcy = self.bankruptcy_price(symbol);
-        let qty = self.liquidation_qty(symbol, bankruptcy);
-        let state = &self.symbols[symbol];
-        let side = if state.position.qty > 0 { Side::Sell } else { Side::Buy };
-        assert!(qty > 0 && qty <= state.position.qty.abs(), "a liquidation reduces");
-        let id = self.orders.next_id();
-        self.orders.add(OrderState {
-            order_id: id,
-            client_order_id: ClientOrderId(format!("autoclose-{}", id.0).into()),
-            symbol: SymbolIndex(symbol as u16),
-            side,
-            order_type: OrderType::Limit,
-            time_in_force: Some(TimeInForce::Ioc),
-            orig_qty: QtyLots(qty),
-            executed_qty: QtyLots(0),
-            cum_quote: Decimal::ZERO,
-            price: Some(PriceTicks(bankruptcy)),
-            reduce_only: true,
-            status: OrderStatus::New,
-            update_time: self.now,
-        });
-        self.symbols[symbol].counts.liquidations += 1;
-        self.send_order(id, true);
-        let market = self.taker_price(symbol, side).unwrap_or(bankruptcy);
-        let is_no_worse = match side {
-            Side::Sell => market >= bankruptcy,
-            Side::Buy => market <= bankruptcy,
+    fn liquidate_position(&mut self, target: Target) {
+        let Target { account, symbol, side, .. } = target;
+        let bankruptcy = self.bankruptcy_price(target);
+        let qty = self.liquidation_qty(target, bankruptcy);
+        let held = self.holding(account, symbol).position(side).qty;
+        assert!(qty > 0 && qty <= held.abs(), "a liquidation reduces");
+        let order_side = if held > 0 { Side::Sell } else { Side::Buy };
+        let name = format!("autoclose-{}", self.orders.next_id().0);
+        let id = self.venue_order(account, symbol, side, order_side, bankruptcy, qty, &name);
+        self.holding_mut(account, symbol).counts.liquidations += 1;
+        let market = self.taker_price(symbol, order_side);
+        let filled = self.take(symbol, id, Some(bankruptcy), market, qty, Against::Liquidation);
+        let left = qty - filled;
+        if left > 0 {
+            self.take_over(target, id, bankruptcy, market.unwrap_or(bankruptcy), left);
+        }
+        let paid = self.orders.get(id).cum_quote;
+        let fee = self.liquidation_fee(target, paid);
+        let change = self.top_up(account) - fee;
+        self.send_account(
+            account,
+            AccountUpdateReason::InsuranceClear,
+            change,
+            Some((symbol, side)),
+        );
+    }
+
+    /// An order of the venue's own for a position that it closes.
+    #[allow(clippy::too_many_arguments)] // One line of a form, not a decision.
+    fn venue_order(
+        &mut self,
+        account: AccountId,
+        symbol: usize,
+        position_side: PositionSide,
+        side: Side,
+        price: i64,
+        qty: i64,
+        name: &str,
+    ) -> OrderId {
+        let index = SymbolIndex(symbol as u16);
+        let order = NewOrder {
+            position_side: Some(position_side),
+            reduce_only: Some(true),
+            ..NewOrder::limit(index, side, QtyLots(qty), PriceTicks(price), TimeInForce::Ioc, name)
         };
-        let price = if is_no_worse {
-            self.execute(symbol, id, market, qty, Against::Liquidation);
-            market
+        let id = self.add_order(account, order, qty);
+        self.send_order(id, ExecutionType::New, true);
+        id
+    }
+
+    /// The rest of a liquidation, at the bankruptcy price: the fund if it can pay, else deleveraging.
+    fn take_over(&mut self, target: Target, id: OrderId, price: i64, market: i64, qty: i64) {
+        let symbol = target.symbol;
+        let loss = self.markets[symbol].rules.notional((price - market).abs(), qty);
+        if self.ledger.balance(LedgerAccount::InsuranceFund) < loss {
+            self.deleverage(target, id, price, qty);
+            return;
+        }
+        self.execute(id, price, qty, Against::InsuranceFund, None);
+        // The fund closes what it took over in the market at once; the difference is its loss.
+        let index = Some(SymbolIndex(symbol as u16));
+        let (fund, other) = (LedgerAccount::InsuranceFund, LedgerAccount::Market);
+        self.ledger.post(self.now, IncomeType::InsuranceClear, loss, index, fund, other);
+    }
+
+    /// Closes the liquidated position against the other side of the market, first in rank first, at the
+    /// bankruptcy price and without fees. What no account of this venue holds, the rest of the market
+    /// takes, which has no ranking here.
+    fn deleverage(&mut self, target: Target, id: OrderId, price: i64, qty: i64) {
+        let symbol = target.symbol;
+        let against = self.orders.get(id).side;
+        let mut left = qty;
+        for (account, side) in self.adl_queue(symbol, against) {
+            if left == 0 {
+                break;
+            }
+            if account == target.account {
+                continue;
+            }
+            self.expire_all(account, symbol, ExpiryReason::Liquidation);
+            let held = self.holding(account, symbol).position(side).qty;
+            let part = left.min(held.abs());
+            let own_side = against.opposite();
+            let name = format!("adl_autoclose-{}", self.orders.next_id().0);
+            let adl = self.venue_order(account, symbol, side, own_side, price, part, &name);
+            let trade = self.next_trade(symbol);
+            self.execute(id, price, part, Against::Deleveraging, Some(trade));
+            self.execute(adl, price, part, Against::Deleveraging, Some(trade));
+            self.holding_mut(account, symbol).counts.deleveraged += 1;
+            left -= part;
+        }
+        if left > 0 {
+            let text =
+                "The insurance fund was empty: unknown traders of the market were deleveraged.";
+            if !self.warnings.iter().any(|warning| warning == text) {
+                self.warnings.push(text.to_owned());
+            }
+            self.execute(id, price, left, Against::Deleveraging, None);
+        }
+    }
+
+    /// Positions that an order on `side` could close, first in rank first: profit in percent of the
+    /// wallet times margin ratio, then the larger notional, then the account.
+    pub(crate) fn adl_queue(&self, symbol: usize, side: Side) -> Vec<(AccountId, PositionSide)> {
+        let mut queue = Vec::new();
+        for account in &self.accounts {
+            for position_side in account.sides() {
+                let qty = account.holdings[symbol].position(*position_side).qty;
+                // A sell of the liquidated long is bought by shorts, and the other way round.
+                if qty.signum() != -side.opposite().sign() {
+                    continue;
+                }
+                let rank = self.adl_rank(account.id, symbol, *position_side);
+                let worth = self.markets[symbol].rules.notional(self.mark_or_zero(symbol), qty);
+                queue.push((rank, worth.abs(), std::cmp::Reverse(account.id), *position_side));
+            }
+        }
+        queue.sort_by(|one, other| other.cmp(one));
+        queue.into_iter().map(|(_, _, account, side)| (account.0, side)).collect()
+    }
+
+    fn adl_rank(&self, id: AccountId, symbol: usize, side: PositionSide) -> Decimal {
+        let pool = if self.holding(id, symbol).is_isolated() {
+            Pool::Isolated { symbol, side }
         } else {
-            self.execute(symbol, id, bankruptcy, qty, Against::InsuranceFund);
-            self.fund_closes(symbol, bankruptcy, market, qty);
-            bankruptcy
+            Pool::Cross
         };
-        self.liquidation_fee(symbol, price, qty);
-        self.top_up();
-        self.send_account(AccountUpdateReason::InsuranceClear, Some(symbol));
+        let (wallet, sums) = (self.pool_wallet(id, pool), self.pool_margin(id, pool));
+        let profit = self.margin_of(id, symbol, side).unrealized.max(Decimal::ZERO);
+        let percent = profit / wallet.max(Decimal::ONE);
+        let balance = wallet + sums.unrealized;
+        let ratio =
+            if balance > Decimal::ZERO { sums.maintenance / balance } else { Decimal::ZERO };
+        percent * ratio
     }
 
-    /// Where the margin balance is zero, rounded to the grid in the trader's favour, so that rounding
-    /// alone never leaves a debt.
-    fn bankruptcy_price(&self, symbol: usize) -> i64 {
-        let state = &self.symbols[symbol];
-        let qty = state.position.qty;
-        let balance = self.wallet_balance() + self.account_margin().unrealized;
-        let unit = state.rules.notional(1, qty.abs());
+    /// Where the margin balance of the pool is zero, rounded to the grid in the trader's favour, so that
+    /// rounding alone never leaves a debt.
+    fn bankruptcy_price(&self, target: Target) -> i64 {
+        let Target { account, pool, symbol, side } = target;
+        let qty = self.holding(account, symbol).position(side).qty;
+        let balance = self.pool_wallet(account, pool) + self.pool_margin(account, pool).unrealized;
+        let unit = self.markets[symbol].rules.notional(1, qty.abs());
         let distance = (balance / unit).abs();
         let mark = Decimal::from(self.mark_or_zero(symbol));
         let away = if balance.is_sign_negative() { -distance } else { distance };
@@ -175,25 +272,27 @@ impl SimExchange {
         price.to_i64().unwrap_or(fallback).clamp(1, PRICE_MAX)
     }
 
-    /// The whole position in the first tier, else the fewest lots that make the account compliant.
-    fn liquidation_qty(&self, symbol: usize, bankruptcy: i64) -> i64 {
-        let state = &self.symbols[symbol];
-        let (rules, whole) = (&state.rules, state.position.qty.abs());
+    /// The whole position in the first tier, else the fewest lots that make the pool compliant.
+    fn liquidation_qty(&self, target: Target, bankruptcy: i64) -> i64 {
+        let Target { account, pool, symbol, side } = target;
+        let rules = &self.markets[symbol].rules;
+        let held = self.holding(account, symbol).position(side).qty;
+        let whole = held.abs();
         let mark = self.mark_or_zero(symbol);
         let first_cap = rules.rules.brackets.first().map(|b| b.cap);
         if first_cap.is_none_or(|cap| rules.notional(mark, whole) <= cap) {
             return whole;
         }
-        let sums = self.account_margin();
+        let sums = self.pool_margin(account, pool);
+        let wallet = self.pool_wallet(account, pool);
         let own = maintenance(rules, rules.notional(mark, whole));
         let compliant = |qty: i64| {
             let loss = rules.notional((mark - bankruptcy).abs(), qty);
-            let worse = (mark > bankruptcy) == (state.position.qty > 0);
+            let worse = (mark > bankruptcy) == (held > 0);
             let loss = if worse { loss } else { -loss };
             let fee = rules.notional(bankruptcy, qty) * rules.rules.liquidation_fee;
             let left = maintenance(rules, rules.notional(mark, whole - qty));
-            let balance = self.wallet_balance() + sums.unrealized - loss - fee;
-            sums.maintenance - own + left < balance
+            sums.maintenance - own + left < wallet + sums.unrealized - loss - fee
         };
         // What is left over is concave in the closed quantity, with corners where the rest enters a
         // lower tier. So its best points are the corners, and below a good one bisection is right.
@@ -220,89 +319,61 @@ impl SimExchange {
         enough * rules.step
     }
 
-    /// The fund sells what it took over; the difference is its profit or loss.
-    fn fund_closes(&mut self, symbol: usize, took: i64, market: i64, qty: i64) {
-        let loss = self.symbols[symbol].rules.notional((took - market).abs(), qty);
-        let index = Some(SymbolIndex(symbol as u16));
-        let (fund, other) = (LedgerAccount::InsuranceFund, LedgerAccount::Market);
-        self.ledger.post(self.now, IncomeType::InsuranceClear, loss, index, fund, other);
-        self.warn_if_fund_is_empty();
-    }
-
     /// Only on what was liquidated, and never more than what is left.
-    fn liquidation_fee(&mut self, symbol: usize, price: i64, qty: i64) {
-        let rules = &self.symbols[symbol].rules;
-        let fee = cut8(rules.notional(price, qty) * rules.rules.liquidation_fee);
-        let balance = self.wallet_balance();
-        let left = balance.min(balance + self.account_margin().unrealized);
+    fn liquidation_fee(&mut self, target: Target, liquidated: Decimal) -> Decimal {
+        let Target { account, pool, symbol, side } = target;
+        let fee = cut8(liquidated * self.markets[symbol].rules.rules.liquidation_fee);
+        let balance = self.pool_wallet(account, pool);
+        // The rest of a closed isolated position has gone back to the cross wallet.
+        let balance = match pool {
+            Pool::Isolated { .. } if self.holding(account, symbol).position(side).qty == 0 => {
+                self.cross_wallet(account)
+            }
+            _ => balance,
+        };
+        let left = balance.min(balance + self.pool_margin(account, pool).unrealized);
         let fee = fee.min(left).max(Decimal::ZERO);
         let (index, fund) = (Some(SymbolIndex(symbol as u16)), LedgerAccount::InsuranceFund);
-        self.symbols[symbol].counts.liquidation_fees += fee;
-        self.ledger.wallet(self.now, IncomeType::InsuranceClear, -fee, index, fund);
+        let holding = self.holding_mut(account, symbol);
+        holding.counts.liquidation_fees += fee;
+        let position = holding.position_mut(side);
+        if position.qty != 0 && matches!(pool, Pool::Isolated { .. }) {
+            position.isolated_wallet -= fee;
+        }
+        self.ledger.wallet(account, self.now, IncomeType::InsuranceClear, -fee, index, fund);
+        fee
     }
 
-    /// The fund pays the debt of an account that holds nothing.
-    fn top_up(&mut self) {
-        let balance = self.wallet_balance();
-        if balance >= Decimal::ZERO || self.has_positions() {
-            return;
+    /// The fund pays the debt of an account whose cross pool holds nothing; answers how much.
+    fn top_up(&mut self, account: AccountId) -> Decimal {
+        let balance = self.cross_wallet(account);
+        if balance >= Decimal::ZERO || self.is_cross_held(account) {
+            return Decimal::ZERO;
         }
         let fund = LedgerAccount::InsuranceFund;
-        self.ledger.wallet(self.now, IncomeType::InsuranceClear, -balance, None, fund);
-        self.warn_if_fund_is_empty();
-    }
-
-    fn warn_if_fund_is_empty(&mut self) {
-        let fund = self.ledger.balance(LedgerAccount::InsuranceFund);
-        let text = "The insurance fund is overdrawn: Binance would have auto-deleveraged; this exchange does not yet.";
-        if fund.is_sign_negative() && !fund.is_zero() && !self.warnings.iter().any(|w| w == text) {
+        self.ledger.wallet(account, self.now, IncomeType::InsuranceClear, -balance, None, fund);
+        let text =
+            "The insurance fund is overdrawn: the debt of an account was larger than what it held.";
+        if self.ledger.balance(fund) < Decimal::ZERO && !self.warnings.iter().any(|w| w == text) {
             self.warnings.push(text.to_owned());
         }
+        -balance
     }
 
-    /// Splits what is left above the maintenance margin evenly over the positions. While every mark
-    /// stays within its share, no liquidation is possible.
-    fn refresh_bands(&mut self) {
-        let held = self.symbols.iter().filter(|s| s.position.qty != 0).count();
-        let share = if held == 0 {
-            Decimal::ZERO
-        } else {
-            let sums = self.account_margin();
-            let slack = self.wallet_balance() + sums.unrealized - sums.maintenance;
-            slack.max(Decimal::ZERO) / Decimal::from(held)
-        };
-        for symbol in 0..self.symbols.len() {
-            let mark = self.mark_or_zero(symbol);
-            let state = &mut self.symbols[symbol];
-            (state.mark_low, state.mark_high) = (1, PRICE_MAX);
-            let qty = state.position.qty;
-            if qty != 0 {
-                // A short's maintenance grows with the price too, at most at the last tier's rate.
-                let rate = state.rules.rules.brackets.last().map_or(Decimal::ONE, |b| b.mmr);
-                let unit = state.rules.notional(1, qty.abs()) * (Decimal::ONE + rate);
-                let units = share.checked_div(unit).and_then(|u| u.floor().to_i64());
-                // One unit less, because equality liquidates.
-                let reach = units.unwrap_or(PRICE_MAX).min(PRICE_MAX) - 1;
-                let reach = reach.max(0);
-                if qty > 0 {
-                    state.mark_low = (mark - reach).max(1);
-                } else {
-                    state.mark_high = (mark + reach).min(PRICE_MAX);
-                }
-            }
-            self.refresh_watch(symbol);
-        }
+    fn is_cross_held(&self, account: AccountId) -> bool {
+        self.account(account).holdings.iter().any(|h| !h.is_isolated() && h.is_held())
     }
 
-    /// Joins the reasons to look at a trade: resting orders, and the band if trades are the mark.
-    pub(crate) fn refresh_watch(&mut self, symbol: usize) {
-        let state = &self.symbols[symbol];
-        let (mut low, mut high) = state.book.thresholds();
-        if state.mark.is_none() {
-            low = low.max(state.mark_low);
-            high = high.min(state.mark_high);
+    /// Ends all open orders of an account in one symbol.
+    pub(crate) fn expire_all(&mut self, account: AccountId, symbol: usize, reason: ExpiryReason) {
+        for resting in self.markets[symbol].book.of(account) {
+            self.remove_resting(symbol, resting.side, resting.id);
+            self.expire(resting.id, reason);
         }
-        let watch = &mut self.watch[symbol];
-        (watch.low, watch.high) = (low.max(1), high.min(PRICE_MAX));
     }
+}
+
+/// The client order id of the venue's own orders begins so.
+pub(crate) fn is_venue_order(id: &ClientOrderId) -> bool {
+    id.0.starts_with("autoclose-") || id.0.starts_with("adl_autoclose")
 }

@@ -1,28 +1,37 @@
-//! Margin of positions and open orders, liquidation price, bankruptcy price. Cross margin, one-way.
+//! Margin of positions and open orders, balances, and the liquidation price.
 
+use engine::{AccountBalance, AccountId, PositionSide};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::account::Position;
+use crate::accounts::{Account, Holding};
+use crate::exchange::SimExchange;
+use crate::ledger::LedgerAccount;
+use crate::position::{Position, cut8};
 use crate::symbol_rules::GridRules;
 
-/// What one symbol adds to the account.
+/// Profit and maintenance margin of a position, or of many.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct SymbolMargin {
+pub(crate) struct Margin {
     pub(crate) unrealized: Decimal,
     pub(crate) maintenance: Decimal,
 }
 
-impl SymbolMargin {
-    pub(crate) fn add(&mut self, other: SymbolMargin) {
+impl Margin {
+    pub(crate) fn add(&mut self, other: Margin) {
         self.unrealized += other.unrealized;
         self.maintenance += other.maintenance;
     }
 
-    pub(crate) fn sum(margins: &[SymbolMargin]) -> SymbolMargin {
-        let mut sums = SymbolMargin::default();
-        margins.iter().for_each(|margin| sums.add(*margin));
-        sums
+    /// Of one position at `mark`.
+    pub(crate) fn of(rules: &GridRules, position: &Position, mark: i64) -> Margin {
+        if position.qty == 0 {
+            return Margin::default();
+        }
+        Margin {
+            unrealized: position.unrealized(rules, mark),
+            maintenance: maintenance(rules, rules.notional(mark, position.qty.abs())),
+        }
     }
 }
 
@@ -43,14 +52,6 @@ pub(crate) fn requirement(
     leverage: u32,
 ) -> Decimal {
     (position + bids).abs().max((position - asks).abs()) / Decimal::from(leverage)
-}
-
-pub(crate) fn symbol_margin(rules: &GridRules, position: &Position, mark: i64) -> SymbolMargin {
-    let worth = rules.notional(mark, position.qty.abs());
-    SymbolMargin {
-        unrealized: position.unrealized(rules, mark),
-        maintenance: maintenance(rules, worth),
-    }
 }
 
 /// The terms of the liquidation price formula, one-way.
@@ -105,5 +106,160 @@ impl LiquidationTerms {
         // Beyond the last cap its tier goes on; below the first floor the price is not above zero.
         let price = self.price(last.mmr, last.cum);
         if price * self.qty > last.cap { price } else { Decimal::ZERO }
+    }
+}
+
+/// The positions that stand and fall together: all cross positions of an account, or an isolated one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pool {
+    Cross,
+    Isolated { symbol: usize, side: PositionSide },
+}
+
+impl SimExchange {
+    pub(crate) fn account(&self, id: AccountId) -> &Account {
+        &self.accounts[usize::from(id.0)]
+    }
+
+    pub(crate) fn account_mut(&mut self, id: AccountId) -> &mut Account {
+        &mut self.accounts[usize::from(id.0)]
+    }
+
+    pub(crate) fn holding(&self, id: AccountId, symbol: usize) -> &Holding {
+        &self.account(id).holdings[symbol]
+    }
+
+    pub(crate) fn holding_mut(&mut self, id: AccountId, symbol: usize) -> &mut Holding {
+        &mut self.account_mut(id).holdings[symbol]
+    }
+
+    pub(crate) fn wallet_balance(&self, id: AccountId) -> Decimal {
+        self.ledger.balance(LedgerAccount::Wallet(id))
+    }
+
+    /// The wallet without what lies in isolated positions.
+    pub(crate) fn cross_wallet(&self, id: AccountId) -> Decimal {
+        self.wallet_balance(id) - self.account(id).isolated_wallets()
+    }
+
+    pub(crate) fn margin_of(&self, id: AccountId, symbol: usize, side: PositionSide) -> Margin {
+        let position = self.holding(id, symbol).position(side);
+        Margin::of(&self.markets[symbol].rules, position, self.mark_or_zero(symbol))
+    }
+
+    /// Both sides of a symbol.
+    pub(crate) fn margin_of_symbol(&self, id: AccountId, symbol: usize) -> Margin {
+        let mut sums = Margin::default();
+        for side in self.account(id).sides() {
+            sums.add(self.margin_of(id, symbol, *side));
+        }
+        sums
+    }
+
+    /// Of the positions of a pool.
+    pub(crate) fn pool_margin(&self, id: AccountId, pool: Pool) -> Margin {
+        match pool {
+            Pool::Isolated { symbol, side } => self.margin_of(id, symbol, side),
+            Pool::Cross => {
+                let mut sums = Margin::default();
+                for (symbol, holding) in self.account(id).holdings.iter().enumerate() {
+                    if !holding.is_isolated() {
+                        sums.add(self.margin_of_symbol(id, symbol));
+                    }
+                }
+                sums
+            }
+        }
+    }
+
+    pub(crate) fn pool_wallet(&self, id: AccountId, pool: Pool) -> Decimal {
+        match pool {
+            Pool::Cross => self.cross_wallet(id),
+            Pool::Isolated { symbol, side } => {
+                self.holding(id, symbol).position(side).isolated_wallet
+            }
+        }
+    }
+
+    /// Initial margin of a symbol's positions, and with its open orders.
+    pub(crate) fn initial_margin(&self, id: AccountId, symbol: usize) -> (Decimal, Decimal) {
+        let account = self.account(id);
+        let holding = &account.holdings[symbol];
+        if !holding.is_held() && !holding.has_open_orders() {
+            return (Decimal::ZERO, Decimal::ZERO);
+        }
+        let (rules, mark) = (&self.markets[symbol].rules, self.mark_or_zero(symbol));
+        let (mut alone, mut together) = (Decimal::ZERO, Decimal::ZERO);
+        for side in account.sides() {
+            let signed = rules.notional(mark, holding.position(*side).qty);
+            let open = &holding.open[*side as usize];
+            alone += signed.abs() / Decimal::from(holding.leverage);
+            let (bids, asks) = (open.bids_notional, open.asks_notional);
+            together += requirement(signed, bids, asks, holding.leverage);
+        }
+        (alone, together)
+    }
+
+    /// The account's money.
+    pub(crate) fn balances(&self, id: AccountId) -> AccountBalance {
+        let wallet = self.wallet_balance(id);
+        let cross_wallet = self.cross_wallet(id);
+        let (mut all, mut cross) = (Margin::default(), Margin::default());
+        let (mut positions, mut requirements) = (Decimal::ZERO, Decimal::ZERO);
+        let (mut cross_initial, mut isolated_orders) = (Decimal::ZERO, Decimal::ZERO);
+        for (symbol, holding) in self.account(id).holdings.iter().enumerate() {
+            let margin = self.margin_of_symbol(id, symbol);
+            let (alone, together) = self.initial_margin(id, symbol);
+            all.add(margin);
+            positions += alone;
+            requirements += together;
+            if holding.is_isolated() {
+                isolated_orders += together - alone;
+            } else {
+                cross.add(margin);
+                cross_initial += together;
+            }
+        }
+        let free = cross_wallet + cross.unrealized - cross_initial - isolated_orders;
+        let withdraw = (cross_wallet - isolated_orders - cross.maintenance).min(free);
+        AccountBalance {
+            wallet_balance: wallet,
+            cross_wallet_balance: cross_wallet,
+            unrealized_profit: cut8(all.unrealized),
+            cross_unrealized_profit: cut8(cross.unrealized),
+            margin_balance: cut8(wallet + all.unrealized),
+            available_balance: cut8(free.max(Decimal::ZERO)),
+            max_withdraw: cut8(withdraw.max(Decimal::ZERO)),
+            initial_margin: cut8(requirements),
+            position_initial_margin: cut8(positions),
+            open_order_initial_margin: cut8(requirements - positions),
+            maint_margin: cut8(all.maintenance),
+        }
+    }
+
+    /// Liquidation price of a position by Binance's formula; zero where there is none. `own` is its
+    /// margin, `pool` that of the positions it stands and falls with.
+    pub(crate) fn liquidation_price(
+        &self,
+        id: AccountId,
+        symbol: usize,
+        side: PositionSide,
+        own: Margin,
+        pool: (Decimal, Margin),
+    ) -> Decimal {
+        let position = self.holding(id, symbol).position(side);
+        if position.qty == 0 {
+            return Decimal::ZERO;
+        }
+        let (wallet, all) = pool;
+        let rules = &self.markets[symbol].rules;
+        let others = all.unrealized - own.unrealized - (all.maintenance - own.maintenance);
+        let terms = LiquidationTerms {
+            collateral: wallet + others,
+            side: Decimal::from(position.qty.signum()),
+            qty: rules.qty(position.qty.abs()),
+            cost: position.cost,
+        };
+        cut8(terms.price_in(rules))
     }
 }

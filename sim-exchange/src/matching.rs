@@ -6,32 +6,45 @@
 //!   strictly better than its price. A touch does not fill it.
 //! - A bar without its path passes open → nearer extreme → other extreme → close, nearer to the open;
 //!   on a tie the high comes first if the bar closes below its open, else the low.
+//! - Orders of the book that are no worse than that price come first, in price-time order.
 //! - Within one event: last price (and the mark, if it has no data of its own), then resting orders in
 //!   price-time order, then liquidation.
 
 use engine::{
-    AccountUpdateReason, Bar, ExchangeEvent, Fill, Nanos, OrderId, OrderStatus, PriceTicks,
-    QtyLots, Side, SymbolIndex,
+    AccountId, AccountUpdateReason, BalanceUpdate, Bar, ExecutionType, ExpiryReason, Fill, Nanos,
+    OrderId, OrderStatus, PositionSide, PriceTicks, QtyLots, SelfTradePrevention, Side,
+    TimeInForce, UserEvent,
 };
 use rust_decimal::Decimal;
 
-use crate::account::commission;
+use crate::accounts::reduces;
 use crate::book::Resting;
 use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::ledger::{IncomeType, LedgerAccount};
+use crate::liquidation::is_venue_order;
 use crate::orders::add_fill;
+use crate::position::commission;
 
 /// Who is on the other side of a fill, and on what terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Against {
-    /// The market takes from our resting order.
+    /// Somebody takes from the resting order.
     MarketTaker,
-    /// Our order takes from the market.
+    /// The order takes from the market or from the book.
     MarketMaker,
-    /// Our liquidation order takes from the market: no commission.
+    /// A liquidation order takes from the market or from the book: no commission.
     Liquidation,
     /// The insurance fund takes over the position: no commission.
     InsuranceFund,
+    /// A position is closed against the other side of the market at the bankruptcy price: no commission.
+    Deleveraging,
+}
+
+impl Against {
+    /// No trade in the market: the venue moves the position.
+    fn is_calculated(self) -> bool {
+        matches!(self, Against::InsuranceFund | Against::Deleveraging)
+    }
 }
 
 /// The four prices that a bar passes.
@@ -55,7 +68,7 @@ impl SimExchange {
         let watch = &mut self.watch[symbol];
         watch.off_tick += u64::from(!watch.tick.contains(price));
         watch.last = price;
-        while let Some(resting) = self.symbols[symbol].book.traded_through(price) {
+        while let Some(resting) = self.markets[symbol].book.traded_through(price) {
             self.fill_resting(symbol, resting);
         }
         self.settle();
@@ -77,7 +90,7 @@ impl SimExchange {
     }
 
     pub(crate) fn marked(&mut self, time: Nanos, symbol: usize, price: i64) {
-        let state = &mut self.symbols[symbol];
+        let state = &mut self.markets[symbol];
         if !(1..=PRICE_MAX).contains(&price) {
             self.bad_prices += 1;
             return;
@@ -93,7 +106,7 @@ impl SimExchange {
 
     /// What a taker pays or gets now; none before the first trade.
     pub(crate) fn taker_price(&self, symbol: usize, side: Side) -> Option<i64> {
-        let (last, tick) = (self.watch[symbol].last, self.symbols[symbol].rules.tick);
+        let (last, tick) = (self.watch[symbol].last, self.markets[symbol].rules.tick);
         if last <= 0 {
             return None;
         }
@@ -111,108 +124,255 @@ impl SimExchange {
         Some(price.clamp(tick, PRICE_MAX))
     }
 
-    /// A resting order was traded through. Reduce-only executes what still reduces; the rest expires.
+    /// A resting order was traded through. What still reduces is executed; the rest expires.
     fn fill_resting(&mut self, symbol: usize, resting: Resting) {
-        let taken = self.symbols[symbol].book.remove(resting.side, resting.id);
+        let taken = self.remove_resting(symbol, resting.side, resting.id);
         assert!(taken.is_some(), "an order that is filled rests");
-        let qty = if resting.reduce_only {
-            self.reducible(symbol, resting.side, resting.qty)
-        } else {
-            resting.qty
-        };
+        let qty = self.executable(resting.id, resting.qty);
         if qty > 0 {
-            self.execute(symbol, resting.id, resting.price, qty, Against::MarketTaker);
+            self.execute(resting.id, resting.price, qty, Against::MarketTaker, None);
         }
         if qty < resting.qty {
-            self.end_order(resting.id, OrderStatus::Expired);
+            self.expire(resting.id, ExpiryReason::ReduceOnlyKnockedOut);
         }
     }
 
-    /// How much of `qty` makes the position smaller.
-    pub(crate) fn reducible(&self, symbol: usize, side: Side, qty: i64) -> i64 {
-        let position = self.symbols[symbol].position.qty;
-        if position.signum() == -side.sign() { qty.min(position.abs()) } else { 0 }
+    /// How much of `qty` the order may trade: all of it, or what makes its position smaller.
+    pub(crate) fn executable(&self, id: OrderId, qty: i64) -> i64 {
+        let (account, order) = (self.orders.owner(id), self.orders.get(id));
+        if !reduces(order.side, order.position_side, order.reduce_only) {
+            return qty;
+        }
+        let symbol = usize::from(order.symbol.0);
+        let held = self.holding(account, symbol).position(order.position_side).qty;
+        if held.signum() == -order.side.sign() { qty.min(held.abs()) } else { 0 }
     }
 
-    /// Books one fill: position, ledger, order, and the user stream's events.
-    pub(crate) fn execute(
+    /// Lets an order take: from the book as long as its orders are no worse than the market's price,
+    /// then from the market at that price. Answers how much it got.
+    pub(crate) fn take(
         &mut self,
         symbol: usize,
+        id: OrderId,
+        limit: Option<i64>,
+        market: Option<i64>,
+        qty: i64,
+        against: Against,
+    ) -> i64 {
+        let (account, side) = (self.orders.owner(id), self.orders.get(id).side);
+        let no_worse = |price: i64, than: Option<i64>| match (side, than) {
+            (_, None) => true,
+            (Side::Buy, Some(than)) => price <= than,
+            (Side::Sell, Some(than)) => price >= than,
+        };
+        let mut left = qty;
+        loop {
+            let part = self.executable(id, left);
+            if part == 0 {
+                break;
+            }
+            let best = self.markets[symbol].book.best_against(side).copied();
+            let meets = best.filter(|b| no_worse(b.price, limit) && no_worse(b.price, market));
+            let Some(maker) = meets else {
+                if let Some(price) = market.filter(|price| no_worse(*price, limit)) {
+                    self.execute(id, price, part, against, None);
+                    left -= part;
+                }
+                break;
+            };
+            if maker.account == account && self.prevents_self_trade(symbol, id, &maker) {
+                if self.orders.get(id).status.is_terminal() {
+                    break;
+                }
+                continue;
+            }
+            left -= self.trade(symbol, id, &maker, part, against);
+        }
+        qty - left
+    }
+
+    /// The taker's mode ends one of the two orders, or both; `false` if they may trade.
+    fn prevents_self_trade(&mut self, symbol: usize, taker: OrderId, maker: &Resting) -> bool {
+        let (mode, immediate) = {
+            let order = self.orders.get(taker);
+            (order.self_trade_prevention, order.time_in_force == TimeInForce::Ioc)
+        };
+        let (ends_taker, ends_maker) = match mode {
+            SelfTradePrevention::None => return false,
+            SelfTradePrevention::ExpireTaker => (true, false),
+            SelfTradePrevention::ExpireMaker => (false, true),
+            SelfTradePrevention::ExpireBoth => (true, true),
+        };
+        if ends_maker {
+            self.remove_resting(symbol, maker.side, maker.id);
+            self.end_order(maker.id, OrderStatus::ExpiredInMatch, ExpiryReason::SelfTrade);
+        }
+        if ends_taker {
+            let why = if immediate { ExpiryReason::IocSelfTrade } else { ExpiryReason::SelfTrade };
+            self.end_order(taker, OrderStatus::ExpiredInMatch, why);
+        }
+        true
+    }
+
+    /// One trade between two orders of the book; answers its quantity.
+    fn trade(
+        &mut self,
+        symbol: usize,
+        taker: OrderId,
+        maker: &Resting,
+        qty: i64,
+        against: Against,
+    ) -> i64 {
+        let can = self.executable(maker.id, maker.qty);
+        if can == 0 {
+            self.remove_resting(symbol, maker.side, maker.id);
+            self.expire(maker.id, ExpiryReason::ReduceOnlyKnockedOut);
+            return 0;
+        }
+        let qty = qty.min(can);
+        self.shrink_resting(symbol, maker, qty);
+        let trade = Some(self.next_trade(symbol));
+        self.execute(maker.id, maker.price, qty, Against::MarketTaker, trade);
+        self.execute(taker, maker.price, qty, against, trade);
+        qty
+    }
+
+    /// Takes filled lots off a resting order; one that is filled leaves the book.
+    fn shrink_resting(&mut self, symbol: usize, maker: &Resting, qty: i64) {
+        if qty == maker.qty {
+            self.remove_resting(symbol, maker.side, maker.id);
+            return;
+        }
+        let worth = self.markets[symbol].rules.notional(maker.price, qty);
+        if let Some(resting) = self.markets[symbol].book.get_mut(maker.side, maker.id) {
+            resting.qty -= qty;
+            resting.notional -= worth;
+        }
+        let holding = self.holding_mut(maker.account, symbol);
+        holding.open[maker.position_side as usize].change(maker, -qty, -worth);
+    }
+
+    pub(crate) fn next_trade(&mut self, symbol: usize) -> u64 {
+        self.markets[symbol].trades += 1;
+        self.markets[symbol].trades
+    }
+
+    /// Books one fill: position, ledger, order, and the user stream's events. `trade` is the id that the
+    /// other side of the trade has, too.
+    pub(crate) fn execute(
+        &mut self,
         id: OrderId,
         price: i64,
         qty: i64,
         against: Against,
+        trade: Option<u64>,
     ) {
-        let index = SymbolIndex(symbol as u16);
-        let time = self.now;
-        let (side, reduce_only) = {
+        let (account, time) = (self.orders.owner(id), self.now);
+        let (index, side, position_side, only_reduces) = {
             let order = self.orders.get(id);
-            (order.side, order.reduce_only)
+            let only = reduces(order.side, order.position_side, order.reduce_only);
+            (order.symbol, order.side, order.position_side, only)
         };
-        let state = &mut self.symbols[symbol];
-        let before = state.position.qty;
-        let notional = state.rules.notional(price, qty);
-        let realized = state.position.fill(&state.rules, side.sign() * qty, price, time);
-        if reduce_only {
-            assert!(
-                state.position.qty.abs() < before.abs(),
-                "reduce-only makes the position smaller"
-            );
-            assert!(state.position.qty.signum() != -before.signum(), "reduce-only never opens");
-        }
+        let symbol = usize::from(index.0);
+        let trade_id = trade.unwrap_or_else(|| self.next_trade(symbol));
+        let owner = &mut self.accounts[usize::from(account.0)];
         let rate = match against {
-            Against::MarketTaker => self.config.maker_rate,
-            Against::MarketMaker => self.config.taker_rate,
-            Against::Liquidation | Against::InsuranceFund => Decimal::ZERO,
+            Against::MarketTaker => owner.maker_rate,
+            Against::MarketMaker => owner.taker_rate,
+            Against::Liquidation | Against::InsuranceFund | Against::Deleveraging => Decimal::ZERO,
         };
+        let rules = &self.markets[symbol].rules;
+        let notional = rules.notional(price, qty);
         let fee = commission(notional, rate);
-        state.trades += 1;
-        state.counts.fills += 1;
-        state.counts.commission += fee;
-        let trade_id = state.trades;
+        let holding = &mut owner.holdings[symbol];
+        let (isolated, leverage) = (holding.is_isolated(), holding.leverage);
+        holding.counts.fills += 1;
+        holding.counts.commission += fee;
+        let position = holding.position_mut(position_side);
+        let before = position.qty;
+        let realized = position.fill(rules, side.sign() * qty, price, time);
+        position.charge(fee, realized);
+        if isolated {
+            position.fill_isolated(rules, before, price, realized - fee, leverage);
+        }
+        if only_reduces {
+            assert!(position.qty.abs() < before.abs(), "it makes the position smaller");
+            assert!(position.qty.signum() != -before.signum(), "reduce-only never opens");
+        }
         // The market made what we lost, even where the fund takes over: the fund pays the market its part.
         let other = LedgerAccount::Market;
-        self.ledger.wallet(time, IncomeType::RealizedPnl, realized, Some(index), other);
-        self.ledger.wallet(time, IncomeType::Commission, -fee, Some(index), LedgerAccount::Fees);
+        let (pnl, paid) = (IncomeType::RealizedPnl, IncomeType::Commission);
+        self.ledger.wallet(account, time, pnl, realized, Some(index), other);
+        self.ledger.wallet(account, time, paid, -fee, Some(index), LedgerAccount::Fees);
         let order = self.orders.get_mut(id);
         add_fill(order, qty, notional);
         order.update_time = time;
         let order = Box::new(order.clone());
-        self.send_account(AccountUpdateReason::Order, Some(symbol));
-        self.send(ExchangeEvent::OrderTradeUpdate {
-            order,
-            fill: Some(Fill {
-                trade_id,
-                time,
-                price: PriceTicks(price),
-                qty: QtyLots(qty),
-                commission: fee,
-                realized_pnl: realized,
-                maker: against == Against::MarketTaker,
-            }),
-            liquidation: matches!(against, Against::Liquidation | Against::InsuranceFund),
-        });
+        let fill = Fill {
+            trade_id,
+            time,
+            price: PriceTicks(price),
+            qty: QtyLots(qty),
+            commission: fee,
+            realized_pnl: realized,
+            maker: against == Against::MarketTaker,
+        };
+        // In the order that is observed on Binance.
+        let calculated = against.is_calculated();
+        if !calculated {
+            let (order, fill) = (order.clone(), fill.clone());
+            self.send_user(account, UserEvent::TradeLite { order, fill });
+        }
+        let reason = AccountUpdateReason::Order;
+        self.send_account(account, reason, Decimal::ZERO, Some((symbol, position_side)));
+        let execution = if calculated { ExecutionType::Calculated } else { ExecutionType::Trade };
+        let liquidation = is_venue_order(&order.client_order_id);
+        let fill = Some(fill);
+        let event = UserEvent::OrderTradeUpdate { execution, order, fill, liquidation };
+        self.send_user(account, event);
+    }
+
+    pub(crate) fn expire(&mut self, id: OrderId, reason: ExpiryReason) {
+        self.end_order(id, OrderStatus::Expired, reason);
     }
 
     /// Ends an order that no longer rests, and says so.
-    pub(crate) fn end_order(&mut self, id: OrderId, status: OrderStatus) {
+    pub(crate) fn end_order(&mut self, id: OrderId, status: OrderStatus, reason: ExpiryReason) {
         assert!(status.is_terminal(), "an end is an end");
         let time = self.now;
         let order = self.orders.get_mut(id);
         assert!(!order.status.is_terminal(), "an order ends once");
         order.status = status;
+        order.expiry_reason = reason;
         order.update_time = time;
-        self.send_order(id, false);
+        let execution = match status {
+            OrderStatus::Canceled => ExecutionType::Canceled,
+            _ => ExecutionType::Expired,
+        };
+        self.send_order(id, execution, false);
     }
 
-    pub(crate) fn send_order(&mut self, id: OrderId, liquidation: bool) {
+    pub(crate) fn send_order(&mut self, id: OrderId, execution: ExecutionType, liquidation: bool) {
         let order = Box::new(self.orders.get(id).clone());
-        self.send(ExchangeEvent::OrderTradeUpdate { order, fill: None, liquidation });
+        let event = UserEvent::OrderTradeUpdate { execution, order, fill: None, liquidation };
+        self.send_user(self.orders.owner(id), event);
     }
 
-    pub(crate) fn send_account(&mut self, reason: AccountUpdateReason, symbol: Option<usize>) {
-        let position = symbol.map(|s| Box::new(self.position_risk(s)));
-        let wallet_balance = self.ledger.balance(LedgerAccount::Wallet);
-        self.send(ExchangeEvent::AccountUpdate { reason, wallet_balance, position });
+    /// `change` is what came or went, except profit and commission.
+    pub(crate) fn send_account(
+        &mut self,
+        account: AccountId,
+        reason: AccountUpdateReason,
+        change: Decimal,
+        position: Option<(usize, PositionSide)>,
+    ) {
+        let update = |(symbol, side)| self.position_update(account, symbol, side);
+        let positions = position.map(update).into_iter().collect();
+        let balance = Some(BalanceUpdate {
+            wallet_balance: self.wallet_balance(account),
+            cross_wallet_balance: self.cross_wallet(account),
+            balance_change: change,
+        });
+        self.send_user(account, UserEvent::AccountUpdate { reason, balance, positions });
     }
 }

@@ -1,266 +1,301 @@
-//! What the exchange does with a request that has arrived.
+//! A new order: checked, then accepted, matched and laid into the book. Cancelling.
 
 use engine::{
-    AccountBalance, Answer, ClientOrderId, ExchangeError, NewOrder, OrderState, OrderStatus,
-    OrderType, QtyLots, Request, Side, SymbolIndex, SymbolInfo, TimeInForce,
+    AccountId, ExchangeError, ExecutionType, ExpiryReason, NewOrder, OrderId, OrderRef, OrderState,
+    OrderStatus, OrderType, PositionSide, PriceMatch, QtyLots, SelfTradePrevention, Side,
+    SymbolIndex, TimeInForce, WorkingType,
 };
 use rust_decimal::Decimal;
 
+use crate::accounts::reduces;
 use crate::book::Resting;
 use crate::exchange::SimExchange;
 use crate::margin::requirement;
 use crate::matching::Against;
-use crate::orders::refusal::{error, invalid_symbol};
-use crate::orders::{check_filters, check_parameters, check_reduce_only};
+use crate::orders::refusal::error;
+use crate::orders::{check_filters, check_parameters, check_position_side, check_reduce_only};
+
+/// An order that nothing refuses any more.
+pub(crate) struct Checked {
+    symbol: usize,
+    qty: i64,
+    /// The market's price, if the order takes at once.
+    takes_at: Option<i64>,
+    /// It meets an order of the book.
+    crosses_book: bool,
+}
 
 impl SimExchange {
-    pub(crate) fn serve(&mut self, request: Request) -> Result<Answer, ExchangeError> {
-        match request {
-            Request::NewOrder(order) => self.place(order),
-            Request::CancelOrder { symbol, client_order_id } => {
-                self.cancel(symbol, &client_order_id)
-            }
-            Request::QueryOrder { symbol, client_order_id } => {
-                self.index(symbol)?;
-                let order = self.orders.find(symbol, &client_order_id);
-                let order = order.ok_or_else(|| error(-2013, "Order does not exist."))?;
-                Ok(Answer::Order(Box::new(order.clone())))
-            }
-            Request::PositionRisk => Ok(Answer::PositionRisk(self.position_risks())),
-            Request::Account => Ok(Answer::Account(self.account())),
-            Request::ExchangeInfo => Ok(Answer::ExchangeInfo(self.exchange_info())),
-            Request::SetLeverage { symbol, leverage } => self.set_leverage(symbol, leverage),
-        }
+    pub(crate) fn place(
+        &mut self,
+        account: AccountId,
+        order: NewOrder,
+    ) -> Result<OrderState, ExchangeError> {
+        let checked = self.check(account, &order)?;
+        Ok(self.accept(account, order, checked))
     }
 
-    fn index(&self, symbol: SymbolIndex) -> Result<usize, ExchangeError> {
-        let index = usize::from(symbol.0);
-        if index < self.symbols.len() { Ok(index) } else { Err(invalid_symbol()) }
-    }
-
-    fn place(&mut self, order: NewOrder) -> Result<Answer, ExchangeError> {
-        check_parameters(&order)?;
+    /// All that can refuse an order; nothing changes.
+    pub(crate) fn check(
+        &self,
+        account: AccountId,
+        order: &NewOrder,
+    ) -> Result<Checked, ExchangeError> {
+        let qty = check_parameters(order)?;
         let symbol = self.index(order.symbol)?;
-        let state = &self.symbols[symbol];
+        let market = &self.markets[symbol];
         let mark = self.mark(symbol);
-        check_filters(&state.rules, &order, mark)?;
-        if self.liquidating {
+        check_filters(&market.rules, order, qty, mark)?;
+        let owner = self.account(account);
+        let position_side = check_position_side(owner.dual, order)?;
+        if owner.liquidating {
             return Err(error(-2023, "User in liquidation mode now."));
         }
-        if state.book.len() >= state.rules.rules.max_num_orders {
+        let holding = &owner.holdings[symbol];
+        if holding.open_count() >= market.rules.rules.max_num_orders {
             return Err(error(-2025, "Reach max open order limit."));
         }
-        let same = self.orders.find(order.symbol, &order.client_order_id);
+        let same = self.orders.newest(account, order.symbol, &order.client_order_id);
         if same.is_some_and(|o| !o.status.is_terminal()) {
             return Err(error(-4116, "clientOrderId is duplicated"));
         }
-        check_reduce_only(&order, state.position.qty, state.book.reduce_qty(order.side))?;
-        let takes_at = self.takes_at(symbol, &order, mark)?;
-        let valued_at = takes_at.or(order.price.map(|p| p.0));
+        let open = &holding.open[position_side as usize];
+        let held = holding.position(position_side).qty;
+        check_reduce_only(order, position_side, qty, held, open.reduce_qty(order.side))?;
+        let (takes_at, crosses_book) = self.takes_at(symbol, order, mark)?;
+        let own_price = order.price.map(|p| p.0);
+        let valued_at = takes_at.or(own_price);
         let valued_at = valued_at.ok_or_else(|| error(-1112, "No orders on book for symbol."))?;
-        self.check_margin(symbol, &order, valued_at, mark.unwrap_or(valued_at))?;
-        Ok(Answer::Order(Box::new(self.accept(symbol, order, takes_at))))
+        if !reduces(order.side, position_side, order.reduces()) {
+            let mark = mark.unwrap_or(valued_at);
+            self.check_margin(account, symbol, position_side, order.side, qty, valued_at, mark)?;
+        }
+        Ok(Checked { symbol, qty, takes_at, crosses_book })
     }
 
-    /// The price at which the order takes at once; none if it does not.
+    /// The market's price at which the order takes at once, if it does, and whether it meets an order of
+    /// the book.
     fn takes_at(
         &self,
         symbol: usize,
         order: &NewOrder,
         mark: Option<i64>,
-    ) -> Result<Option<i64>, ExchangeError> {
+    ) -> Result<(Option<i64>, bool), ExchangeError> {
         let taker = self.taker_price(symbol, order.side);
+        let best = self.markets[symbol].book.best_against(order.side).map(|resting| resting.price);
         if order.order_type == OrderType::Market {
             let empty = || error(-1112, "No orders on book for symbol.");
             let price = taker.ok_or_else(empty)?;
             let mark = Decimal::from(mark.ok_or_else(empty)?);
-            let bound = mark * self.symbols[symbol].rules.rules.market_take_bound;
+            let bound = mark * self.markets[symbol].rules.rules.market_take_bound;
             let away = (Decimal::from(price) - mark) * Decimal::from(order.side.sign());
             if away > bound {
                 let text =
                     "The counterparty's best price does not meet the PERCENT_PRICE filter limit";
                 return Err(error(-4131, text));
             }
-            return Ok(Some(price));
+            return Ok((Some(price), best.is_some()));
         }
         let limit = order.price.map_or(0, |p| p.0);
-        let crossed = taker.filter(|price| match order.side {
+        let within = |price: &i64| match order.side {
             Side::Buy => limit >= *price,
             Side::Sell => limit <= *price,
-        });
-        match (order.time_in_force, crossed) {
-            (Some(TimeInForce::Gtx), Some(_)) => {
+        };
+        let (crossed, meets) = (taker.filter(within), best.filter(within).is_some());
+        match order.time_in_force {
+            Some(TimeInForce::Gtx) if crossed.is_some() || meets => {
                 let text = "Due to the order could not be executed as maker, the Post Only order will be rejected.";
                 Err(error(-5022, text))
             }
-            (Some(TimeInForce::Fok), None) => {
+            Some(TimeInForce::Fok) if crossed.is_none() && !self.book_fills(symbol, order) => {
                 let text = "Due to the order could not be filled immediately, the FOK order has been rejected.";
                 Err(error(-5021, text))
             }
-            (_, crossed) => Ok(crossed),
+            _ => Ok((crossed, meets)),
         }
     }
 
-    /// -2027 and -2019. Reduce-only orders need neither.
+    /// Whether the orders of the book alone fill the order within its limit.
+    fn book_fills(&self, symbol: usize, order: &NewOrder) -> bool {
+        let limit = order.price.map_or(0, |p| p.0);
+        let resting = self.markets[symbol].book.against(order.side).iter();
+        let within = resting.filter(|other| match order.side {
+            Side::Buy => other.price <= limit,
+            Side::Sell => other.price >= limit,
+        });
+        let lots: i64 = within.map(|other| other.qty).sum();
+        order.quantity.is_some_and(|quantity| lots >= quantity.0)
+    }
+
+    /// -2027 and -2019. Orders that can only reduce need neither.
+    #[allow(clippy::too_many_arguments)] // One line of a form, not a decision.
     fn check_margin(
         &self,
+        account: AccountId,
         symbol: usize,
-        order: &NewOrder,
+        position_side: PositionSide,
+        side: Side,
+        qty: i64,
         price: i64,
         mark: i64,
     ) -> Result<(), ExchangeError> {
-        if order.reduce_only {
-            return Ok(());
-        }
-        let state = &self.symbols[symbol];
-        let (rules, book) = (&state.rules, &state.book);
-        let (resting, sign) = match order.side {
-            Side::Buy => (book.bids_qty, 1),
-            Side::Sell => (book.asks_qty, -1),
-        };
-        let exposure = sign * state.position.qty + resting + order.quantity.0;
+        let rules = &self.markets[symbol].rules;
+        let holding = self.holding(account, symbol);
+        let (leverage, open) = (holding.leverage, &holding.open[position_side as usize]);
+        let held = holding.position(position_side).qty;
+        let sign = side.sign();
+        let exposure = sign * held + open.opening_qty(side) + qty;
         let higher = price.max(mark);
         let too_much = exposure > 0
             && (!rules.notional_fits(higher, exposure)
-                || rules.notional(higher, exposure) > rules.max_notional(state.leverage));
+                || rules.notional(higher, exposure) > rules.max_notional(leverage));
         if too_much {
             let text = "Exceeded the maximum allowable position at current leverage.";
             return Err(error(-2027, text));
         }
-        let value = rules.notional(price, order.quantity.0);
-        let position = rules.notional(mark, state.position.qty);
-        let (bids, asks) = (book.bids_notional, book.asks_notional);
-        let before = requirement(position, bids, asks, state.leverage);
-        let after = match order.side {
-            Side::Buy => requirement(position, bids + value, asks, state.leverage),
-            Side::Sell => requirement(position, bids, asks + value, state.leverage),
+        let value = rules.notional(price, qty);
+        let position = rules.notional(mark, held);
+        let (bids, asks) = (open.bids_notional, open.asks_notional);
+        let before = requirement(position, bids, asks, leverage);
+        let after = match side {
+            Side::Buy => requirement(position, bids + value, asks, leverage),
+            Side::Sell => requirement(position, bids, asks + value, leverage),
         };
         let increase = after - before;
         if increase <= Decimal::ZERO {
             return Ok(());
         }
-        let worth = rules.notional(mark, order.quantity.0);
+        let worth = rules.notional(mark, qty);
         let open_loss = (Decimal::from(sign) * (value - worth)).max(Decimal::ZERO);
-        if increase + open_loss > self.account().available_balance {
+        if increase + open_loss > self.balances(account).available_balance {
             return Err(error(-2019, "Margin is insufficient."));
         }
         Ok(())
     }
 
-    /// From here on nothing refuses the order any more.
-    fn accept(&mut self, symbol: usize, order: NewOrder, takes_at: Option<i64>) -> OrderState {
+    /// Writes the order down; it is NEW and nowhere yet.
+    pub(crate) fn add_order(&mut self, account: AccountId, order: NewOrder, qty: i64) -> OrderId {
         let id = self.orders.next_id();
-        let (side, qty) = (order.side, order.quantity.0);
-        self.orders.add(OrderState {
+        let reduce_only = order.reduces();
+        let prevention = order.self_trade_prevention.unwrap_or(SelfTradePrevention::ExpireMaker);
+        let state = OrderState {
             order_id: id,
             client_order_id: order.client_order_id,
             symbol: order.symbol,
-            side,
+            side: order.side,
+            position_side: order.position_side.unwrap_or(PositionSide::Both),
             order_type: order.order_type,
-            time_in_force: order.time_in_force,
-            orig_qty: order.quantity,
+            orig_type: order.order_type,
+            time_in_force: order.time_in_force.unwrap_or(TimeInForce::Gtc),
+            orig_qty: QtyLots(qty),
             executed_qty: QtyLots(0),
             cum_quote: Decimal::ZERO,
             price: order.price,
-            reduce_only: order.reduce_only,
+            trigger_price: order.trigger_price,
+            reduce_only,
+            close_position: order.close_position,
+            working_type: order.working_type.unwrap_or(WorkingType::ContractPrice),
+            price_protect: order.price_protect,
+            price_match: order.price_match.unwrap_or(PriceMatch::None),
+            self_trade_prevention: prevention,
+            good_till_date: order.good_till_date,
             status: OrderStatus::New,
+            expiry_reason: ExpiryReason::None,
+            time: self.now,
             update_time: self.now,
-        });
-        self.symbols[symbol].counts.orders += 1;
-        self.send_order(id, false);
-        if let Some(price) = takes_at {
-            let fills = if order.reduce_only { self.reducible(symbol, side, qty) } else { qty };
-            self.execute(symbol, id, price, fills, Against::MarketMaker);
-            if fills < qty {
-                self.end_order(id, OrderStatus::Expired);
-            }
-        } else if order.time_in_force == Some(TimeInForce::Ioc) {
-            self.end_order(id, OrderStatus::Expired);
+        };
+        let symbol = usize::from(order.symbol.0);
+        self.orders.add(account, state);
+        self.holding_mut(account, symbol).counts.orders += 1;
+        id
+    }
+
+    /// From here on nothing refuses the order any more.
+    fn accept(&mut self, account: AccountId, order: NewOrder, checked: Checked) -> OrderState {
+        let Checked { symbol, qty, takes_at, crosses_book } = checked;
+        let (side, price) = (order.side, order.price.map(|p| p.0));
+        let (order_type, time_in_force) = (order.order_type, order.time_in_force);
+        let id = self.add_order(account, order, qty);
+        self.send_order(id, ExecutionType::New, false);
+        let takes = takes_at.is_some() || crosses_book;
+        let filled = if takes {
+            self.take(symbol, id, price, takes_at, qty, Against::MarketMaker)
         } else {
-            let price = order.price.map_or(0, |p| p.0);
-            assert!(price > 0, "only an order with a price rests");
-            let state = &mut self.symbols[symbol];
-            let notional = state.rules.notional(price, qty);
-            state.book.insert(Resting {
-                id,
-                side,
-                price,
-                qty,
-                reduce_only: order.reduce_only,
-                notional,
-            });
-            self.refresh_watch(symbol);
+            0
+        };
+        let left = qty - filled;
+        let state = self.orders.get(id);
+        if left == 0 || state.status.is_terminal() {
+            return state.clone();
+        }
+        if state.reduce_only && self.executable(id, left) == 0 {
+            // It could only have opened a position.
+            self.expire(id, ExpiryReason::ReduceOnlyKnockedOut);
+        } else if order_type == OrderType::Market {
+            self.expire(id, ExpiryReason::MarketRest);
+        } else if matches!(time_in_force, Some(TimeInForce::Ioc | TimeInForce::Fok)) {
+            self.expire(id, ExpiryReason::IocRest);
+        } else {
+            self.rest(account, symbol, id, side, price.unwrap_or(0), left);
         }
         self.orders.get(id).clone()
     }
 
-    fn cancel(&mut self, symbol: SymbolIndex, id: &ClientOrderId) -> Result<Answer, ExchangeError> {
+    fn rest(
+        &mut self,
+        account: AccountId,
+        symbol: usize,
+        id: OrderId,
+        side: Side,
+        price: i64,
+        qty: i64,
+    ) {
+        assert!(price > 0, "only an order with a price rests");
+        let (position_side, reduce_only) = {
+            let order = self.orders.get(id);
+            (order.position_side, order.reduce_only)
+        };
+        let resting = Resting {
+            id,
+            account,
+            side,
+            position_side,
+            price,
+            qty,
+            reduces: reduces(side, position_side, reduce_only),
+            notional: self.markets[symbol].rules.notional(price, qty),
+        };
+        self.markets[symbol].book.insert(resting);
+        self.holding_mut(account, symbol).open[position_side as usize].add(&resting);
+        self.refresh_watch(symbol);
+    }
+
+    /// Takes an order out of the book and out of its owner's sums.
+    pub(crate) fn remove_resting(
+        &mut self,
+        symbol: usize,
+        side: Side,
+        id: OrderId,
+    ) -> Option<Resting> {
+        let resting = self.markets[symbol].book.remove(side, id)?;
+        let holding = self.holding_mut(resting.account, symbol);
+        holding.open[resting.position_side as usize].remove(&resting);
+        Some(resting)
+    }
+
+    pub(crate) fn cancel(
+        &mut self,
+        account: AccountId,
+        symbol: SymbolIndex,
+        order: &OrderRef,
+    ) -> Result<OrderState, ExchangeError> {
         let index = self.index(symbol)?;
         let unknown = || error(-2011, "Unknown order sent.");
-        let found = self.orders.find(symbol, id).ok_or_else(unknown)?;
+        let found = self.orders.find(account, symbol, order).ok_or_else(unknown)?;
         let (id, side) = (found.order_id, found.side);
-        self.symbols[index].book.remove(side, id).ok_or_else(unknown)?;
-        self.end_order(id, OrderStatus::Canceled);
+        self.remove_resting(index, side, id).ok_or_else(unknown)?;
+        self.end_order(id, OrderStatus::Canceled, ExpiryReason::None);
         self.refresh_watch(index);
-        Ok(Answer::Order(Box::new(self.orders.get(id).clone())))
-    }
-
-    fn set_leverage(
-        &mut self,
-        symbol: SymbolIndex,
-        leverage: u32,
-    ) -> Result<Answer, ExchangeError> {
-        let index = self.index(symbol)?;
-        let state = &self.symbols[index];
-        if leverage == 0 || leverage > state.rules.max_leverage() {
-            return Err(error(-4028, &format!("Leverage {leverage} is not valid")));
-        }
-        let (bids, asks) = (state.book.bids_notional, state.book.asks_notional);
-        let position = state.rules.notional(self.mark_or_zero(index), state.position.qty);
-        let held = (position + bids).abs().max((position - asks).abs());
-        if held > state.rules.max_notional(leverage) {
-            let text = "Exceeded the maximum allowable position at current leverage.";
-            return Err(error(-2027, text));
-        }
-        let more = requirement(position, bids, asks, leverage)
-            - requirement(position, bids, asks, state.leverage);
-        if more > Decimal::ZERO && more > self.account().available_balance {
-            let text = "Leverage is smaller than permitted: insufficient margin balance.";
-            return Err(error(-2028, text));
-        }
-        self.symbols[index].leverage = leverage;
-        Ok(Answer::Leverage { symbol, leverage })
-    }
-
-    fn exchange_info(&self) -> Vec<SymbolInfo> {
-        let row = |(n, state): (usize, &crate::exchange::SymbolState)| SymbolInfo {
-            name: state.rules.rules.symbol,
-            symbol: SymbolIndex(n as u16),
-            trading: true,
-            tick_size: state.rules.tick,
-            step_size: state.rules.step,
-            min_qty: QtyLots(state.rules.min_qty),
-            market_max_qty: QtyLots(state.rules.market_max_qty),
-            min_notional: state.rules.rules.min_notional,
-            max_leverage: state.rules.max_leverage(),
-        };
-        self.symbols.iter().enumerate().map(row).collect()
-    }
-
-    /// The account as it stands.
-    pub fn account(&self) -> AccountBalance {
-        use crate::account::cut8;
-        let sums = self.account_margin();
-        let wallet = self.wallet_balance();
-        let initial = self.initial_margin();
-        let free = wallet + sums.unrealized - initial;
-        AccountBalance {
-            wallet_balance: wallet,
-            unrealized_profit: cut8(sums.unrealized),
-            margin_balance: cut8(wallet + sums.unrealized),
-            available_balance: cut8(free.max(Decimal::ZERO)),
-            initial_margin: cut8(initial),
-            maint_margin: cut8(sums.maintenance),
-        }
+        Ok(self.orders.get(id).clone())
     }
 }

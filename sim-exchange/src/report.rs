@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use engine::{PositionRisk, PriceTicks, QtyLots, Symbol, SymbolIndex};
+use engine::{
+    AccountId, PositionRisk, PositionSide, PositionUpdate, PriceTicks, QtyLots, Symbol, SymbolIndex,
+};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::account::cut8;
 use crate::config::Funding;
-use crate::exchange::SimExchange;
+use crate::exchange::{Market, SimExchange};
 use crate::ledger::{LedgerRecord, LedgerTotals};
-use crate::margin::SymbolMargin;
+use crate::margin::{Margin, Pool};
+use crate::position::cut8;
 
 /// Counts and sums of one symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub struct SymbolCounts {
     pub fills: u64,
     /// Liquidation orders.
     pub liquidations: u64,
+    /// Times a position was closed for somebody else's liquidation.
+    pub deleveraged: u64,
     /// Funding payments, made or received.
     pub funding_payments: u64,
     /// Eight-hour spans in which a position saw no funding rate, with funding from data.
@@ -57,31 +61,44 @@ pub struct ExchangeReport {
 pub(crate) struct KeptRisks {
     wallet: Decimal,
     rows: Arc<[PositionRisk]>,
-    margins: Vec<SymbolMargin>,
 }
 
 impl SimExchange {
-    /// Counts and sums so far.
+    /// Counts and sums of the first account so far.
     pub fn report(&self) -> ExchangeReport {
-        let row = |(state, watch): (&crate::exchange::SymbolState, &crate::book::Watch)| {
+        self.report_of(AccountId::default())
+    }
+
+    /// Counts and sums of an account so far; the first one's where there is no such account.
+    pub fn report_of(&self, account: AccountId) -> ExchangeReport {
+        let known = usize::from(account.0) < self.accounts.len();
+        let account = if known { account } else { AccountId::default() };
+        let row = |(n, market): (usize, &Market)| {
+            let holding = self.holding(account, n);
             let counts = SymbolCounts {
-                off_tick_prices: watch.off_tick,
-                realized: state.position.realized(),
-                ..state.counts
+                off_tick_prices: self.watch[n].off_tick,
+                funding_ignored: market.funding_ignored,
+                realized: holding.positions.iter().map(|position| position.realized()).sum(),
+                ..holding.counts
             };
-            (state.rules.rules.symbol, counts)
+            (market.rules.rules.symbol, counts)
         };
         ExchangeReport {
-            totals: self.ledger.totals(),
-            symbols: self.symbols.iter().zip(&self.watch).map(row).collect(),
+            totals: self.ledger.totals(account),
+            symbols: self.markets.iter().enumerate().map(row).collect(),
             bad_prices: self.bad_prices,
             ledger_dropped: self.ledger.dropped(),
         }
     }
 
-    /// What moved the wallet so far, by income type.
+    /// The first account's money.
+    pub fn account_balance(&self) -> engine::AccountBalance {
+        self.balances(AccountId::default())
+    }
+
+    /// What moved the first account's wallet so far, by income type.
     pub fn ledger_totals(&self) -> LedgerTotals {
-        self.ledger.totals()
+        self.ledger.totals(AccountId::default())
     }
 
     /// The ledger's newest records, oldest first.
@@ -115,8 +132,9 @@ impl SimExchange {
                 format!("Funding: constant rates every 8 h UTC: {}.", rates.join(", "))
             }
         });
-        let unmarked = self.symbols.iter().filter(|s| s.mark.is_none());
-        let unmarked: Vec<String> = unmarked.map(|s| s.rules.rules.symbol.to_string()).collect();
+        let unmarked = self.markets.iter().filter(|market| market.mark.is_none());
+        let unmarked: Vec<String> =
+            unmarked.map(|market| market.rules.rules.symbol.to_string()).collect();
         if !unmarked.is_empty() {
             let names = unmarked.join(", ");
             lines.push(format!(
@@ -152,68 +170,118 @@ impl SimExchange {
         lines
     }
 
-    /// All positions as `positionRisk` shows them. Rows are asked for far more often than they change, so
-    /// the last answer is kept while wallet, marks, positions and leverages are what they were.
-    pub(crate) fn position_risks(&mut self) -> Arc<[PositionRisk]> {
-        let wallet = self.wallet_balance();
-        let mut kept = std::mem::take(&mut self.risks);
-        if kept.wallet != wallet || !self.rows_hold(&kept.rows) {
-            kept.wallet = wallet;
-            kept.margins.clear();
-            kept.margins.extend((0..self.symbols.len()).map(|symbol| self.margin_of(symbol)));
-            let account = SymbolMargin::sum(&kept.margins);
-            let rows = kept.margins.iter().enumerate();
-            kept.rows = rows.map(|(symbol, own)| self.risk_row(symbol, *own, account)).collect();
+    /// All positions of an account as `positionRisk` shows them. Rows are asked for far more often than
+    /// they change, so the last answer is kept while wallet, marks, positions and settings are what they
+    /// were.
+    pub(crate) fn position_risks(&mut self, account: AccountId) -> Arc<[PositionRisk]> {
+        let wallet = self.wallet_balance(account);
+        let kept = &self.account(account).risks;
+        if kept.wallet != wallet || !self.rows_hold(account, &kept.rows) {
+            let rows = self.risk_rows(account);
+            self.account_mut(account).risks = KeptRisks { wallet, rows };
         }
-        let rows = Arc::clone(&kept.rows);
-        self.risks = kept;
-        rows
+        Arc::clone(&self.account(account).risks.rows)
     }
 
-    fn rows_hold(&self, rows: &[PositionRisk]) -> bool {
-        rows.len() == self.symbols.len()
-            && rows.iter().zip(&self.symbols).enumerate().all(|(symbol, (row, state))| {
+    fn rows_hold(&self, account: AccountId, rows: &[PositionRisk]) -> bool {
+        let account = self.account(account);
+        rows.len() == self.markets.len() * account.sides().len()
+            && rows.iter().all(|row| {
+                let symbol = usize::from(row.symbol.0);
+                let holding = &account.holdings[symbol];
+                let position = holding.position(row.position_side);
                 row.mark_price.0 == self.mark_or_zero(symbol)
-                    && row.position_amt.0 == state.position.qty
-                    && row.leverage == state.leverage
-                    && row.update_time == state.position.update_time
+                    && row.position_amt.0 == position.qty
+                    && row.leverage == holding.leverage
+                    && row.margin_type == holding.margin_type
+                    && row.isolated_wallet == position.isolated_wallet
+                    && row.update_time == position.update_time
             })
     }
 
-    /// A position as `positionRisk` shows it.
-    pub(crate) fn position_risk(&self, symbol: usize) -> PositionRisk {
-        self.risk_row(symbol, self.margin_of(symbol), self.account_margin())
+    fn risk_rows(&self, account: AccountId) -> Arc<[PositionRisk]> {
+        let cross = (self.cross_wallet(account), self.pool_margin(account, Pool::Cross));
+        let sides = self.account(account).sides();
+        let places = (0..self.markets.len()).flat_map(|s| sides.iter().map(move |side| (s, *side)));
+        places.map(|(symbol, side)| self.risk_row(account, symbol, side, cross)).collect()
     }
 
-    fn risk_row(&self, symbol: usize, own: SymbolMargin, account: SymbolMargin) -> PositionRisk {
-        let state = &self.symbols[symbol];
+    fn risk_row(
+        &self,
+        account: AccountId,
+        symbol: usize,
+        side: PositionSide,
+        cross: (Decimal, Margin),
+    ) -> PositionRisk {
+        let (market, holding) = (&self.markets[symbol], self.holding(account, symbol));
+        let position = holding.position(side);
         let mark = self.mark_or_zero(symbol);
+        let own = self.margin_of(account, symbol, side);
+        let pool = if holding.is_isolated() { (position.isolated_wallet, own) } else { cross };
+        let initial = if position.qty == 0 {
+            Decimal::ZERO
+        } else {
+            let worth = market.rules.notional(mark, position.qty.abs());
+            cut8(worth / Decimal::from(holding.leverage))
+        };
         PositionRisk {
             symbol: SymbolIndex(symbol as u16),
-            position_amt: QtyLots(state.position.qty),
-            entry_price: state.position.entry_price(&state.rules),
+            position_side: side,
+            position_amt: QtyLots(position.qty),
+            entry_price: position.entry_price(&market.rules),
+            break_even_price: position.break_even_price(&market.rules),
             mark_price: PriceTicks(mark),
             unrealized_profit: cut8(own.unrealized),
-            liquidation_price: self.liquidation_price(symbol, own, account),
-            leverage: state.leverage,
-            update_time: state.position.update_time,
+            liquidation_price: self.liquidation_price(account, symbol, side, own, pool),
+            leverage: holding.leverage,
+            margin_type: holding.margin_type,
+            isolated_wallet: position.isolated_wallet,
+            initial_margin: initial,
+            maint_margin: cut8(own.maintenance),
+            update_time: position.update_time,
         }
     }
 
-    /// Whether all money is where it should be: the ledger sums to zero, and for each symbol the cash
-    /// flow of its fills and the worth of its position equal realised and unrealised profit, exactly.
+    /// A position as ACCOUNT_UPDATE shows it.
+    pub(crate) fn position_update(
+        &self,
+        account: AccountId,
+        symbol: usize,
+        side: PositionSide,
+    ) -> PositionUpdate {
+        let (rules, holding) = (&self.markets[symbol].rules, self.holding(account, symbol));
+        let position = holding.position(side);
+        PositionUpdate {
+            symbol: SymbolIndex(symbol as u16),
+            position_side: side,
+            position_amt: QtyLots(position.qty),
+            entry_price: position.entry_price(rules),
+            break_even_price: position.break_even_price(rules),
+            accumulated_realized: position.realized(),
+            unrealized_profit: cut8(self.margin_of(account, symbol, side).unrealized),
+            margin_type: holding.margin_type,
+            isolated_wallet: position.isolated_wallet,
+        }
+    }
+
+    /// Whether all money is where it should be: the ledger sums to zero, and for each position the cash
+    /// flow of its fills and its worth equal realised and unrealised profit, exactly.
     pub fn check_conservation(&self) -> Result<(), String> {
         self.ledger.check()?;
-        let mut realized = Decimal::ZERO;
-        for (n, state) in self.symbols.iter().enumerate() {
-            let symbol = state.rules.rules.symbol;
-            let checked = state.position.check(&state.rules, self.mark_or_zero(n));
-            checked.map_err(|e| format!("{symbol}: {e}"))?;
-            realized += state.position.realized();
-        }
-        let booked = self.ledger.totals().realized;
-        if realized != booked {
-            return Err(format!("positions realised {realized}, the ledger {booked}"));
+        for account in &self.accounts {
+            let mut realized = Decimal::ZERO;
+            for (n, holding) in account.holdings.iter().enumerate() {
+                let rules = &self.markets[n].rules;
+                for position in &holding.positions {
+                    let checked = position.check(rules, self.mark_or_zero(n));
+                    checked.map_err(|e| format!("{}: {e}", rules.rules.symbol))?;
+                    realized += position.realized();
+                }
+            }
+            let booked = self.ledger.totals(account.id).realized;
+            if realized != booked {
+                return Err(format!("positions realised {realized}, the ledger {booked}"));
+            }
         }
         Ok(())
     }

@@ -1,13 +1,15 @@
 //! From the bytes of one csv to checked rows. Every refusal names line and column.
 
-use std::io::{BufRead, Read as _};
+use std::io::{BufRead, Read};
+
+use csv::ByteRecord;
 
 use crate::decimal;
 use crate::kind::{Kind, SeriesId};
 use crate::rows::{Decimals, Role, Row, WIDTH_MAX, columns};
 
-/// Longest line that is read; beyond it the file is no csv of market data.
-const LINE_BYTES_MAX: u64 = 4_096;
+/// Bytes without a line end after which the file is no csv of market data.
+const LINE_BYTES_MAX: usize = 1 << 16;
 /// Most fields of a line.
 const FIELDS_MAX: usize = 32;
 
@@ -110,6 +112,27 @@ pub(crate) struct Outcome {
     pub last_line_unterminated: bool,
 }
 
+/// The input on its way to the csv reader: remembers how it ended, and stops where a line does not end.
+struct Lines<'a> {
+    input: &'a mut dyn BufRead,
+    /// Bytes since the last line end.
+    unended: usize,
+}
+
+impl Read for Lines<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.input.read(out)?;
+        match out[..length].iter().rposition(|b| *b == b'\n') {
+            Some(at) => self.unended = length - at - 1,
+            None => self.unended += length,
+        }
+        if self.unended > LINE_BYTES_MAX {
+            return Err(std::io::Error::other("a line without an end"));
+        }
+        Ok(length)
+    }
+}
+
 /// Reads all rows of `input`, scaled to `decimals`, and hands each to `sink`.
 pub(crate) fn read(
     input: &mut dyn BufRead,
@@ -120,28 +143,23 @@ pub(crate) fn read(
     let mut parser =
         Parser { series, decimals, needed: decimals, layout: None, previous: None, line: 0 };
     let mut outcome = Outcome::default();
-    let mut text = Vec::with_capacity(256);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(Lines { input, unended: 0 });
+    let mut record = csv::ByteRecord::new();
     loop {
-        text.clear();
-        let length =
-            (&mut *input).take(LINE_BYTES_MAX).read_until(b'\n', &mut text).map_err(|e| {
-                Stop::Refused(format!(
-                    "after line {}: {e}; the file is damaged, download it again",
-                    parser.line
-                ))
-            })?;
-        if length == 0 {
-            break;
+        match reader.read_byte_record(&mut record) {
+            Ok(true) => parser.line = record.position().map_or(0, csv::Position::line),
+            Ok(false) => break,
+            Err(error) => {
+                let after = format!("after line {}: {error}", parser.line);
+                return Err(Stop::Refused(format!(
+                    "{after}; the file is damaged, download it again"
+                )));
+            }
         }
-        parser.line += 1;
-        // A close time at the end of the line is checked, so that a cut would have shown.
-        outcome.last_line_unterminated =
-            text.last() != Some(&b'\n') && !parser.ends_with_close_time();
-        if length as u64 == LINE_BYTES_MAX {
-            return Err(parser.at("longer than 4096 bytes; this is no csv of market data"));
-        }
-        let line = text.trim_ascii_end();
-        if let Some(row) = parser.row(line)? {
+        if let Some(row) = parser.row(&record)? {
             sink(&row).map_err(Stop::Refused)?;
             outcome.rows += 1;
         }
@@ -152,6 +170,8 @@ pub(crate) fn read(
                 .to_owned(),
         ));
     }
+    // A close time at the end of the line is checked, so that a cut would have shown.
+    outcome.last_line_unterminated = reader.get_ref().unended > 0 && !parser.ends_with_close_time();
     Ok(outcome)
 }
 
@@ -180,17 +200,10 @@ impl Parser<'_> {
     }
 
     /// One line to one row; `None` for the header.
-    fn row(&mut self, line: &[u8]) -> Result<Option<Row>, Stop> {
-        let mut fields = [&line[..0]; FIELDS_MAX];
-        let mut count = 0;
-        for field in line.split(|&b| b == b',') {
-            if count == FIELDS_MAX {
-                return Err(self.at("more than 32 columns; this is no csv of market data"));
-            }
-            fields[count] = field;
-            count += 1;
+    fn row(&mut self, fields: &ByteRecord) -> Result<Option<Row>, Stop> {
+        if fields.len() > FIELDS_MAX {
+            return Err(self.at("more than 32 columns; this is no csv of market data"));
         }
-        let fields = &fields[..count];
         let layout = match self.layout.take() {
             Some(layout) => layout,
             None => {
@@ -213,7 +226,7 @@ impl Parser<'_> {
         Ok(Some(row))
     }
 
-    fn first_line(&self, fields: &[&[u8]]) -> Result<(Layout, bool), Stop> {
+    fn first_line(&self, fields: &ByteRecord) -> Result<(Layout, bool), Stop> {
         let kind = self.series.kind;
         let is_header = fields[0].first().is_some_and(u8::is_ascii_alphabetic);
         if is_header {
@@ -238,7 +251,7 @@ impl Parser<'_> {
         Ok((layout, false))
     }
 
-    fn values(&mut self, layout: &Layout, fields: &[&[u8]]) -> Result<Row, Stop> {
+    fn values(&mut self, layout: &Layout, fields: &ByteRecord) -> Result<Row, Stop> {
         if fields.len() != layout.width {
             return Err(self.at(format!(
                 "{} columns where the file began with {}; the file is cut or damaged here, \
@@ -249,7 +262,7 @@ impl Parser<'_> {
         }
         let mut row = [0; WIDTH_MAX];
         for (i, &(name, role)) in columns(self.series.kind).iter().enumerate() {
-            let Some(text) = layout.fields[i].map(|f| fields[f]) else {
+            let Some(text) = layout.fields[i].map(|f| &fields[f]) else {
                 continue;
             };
             row[i] = match role {
@@ -267,13 +280,13 @@ impl Parser<'_> {
             };
         }
         if let (Some(at), Some(interval)) = (layout.close_time, self.series.interval) {
-            self.check_close_time(fields[at], row[0], i64::from(interval.ms()) * 1_000)?;
+            self.check_close_time(&fields[at], row[0], i64::from(interval.ms()) * 1_000)?;
         }
         if let Some(at) = layout.symbol
-            && fields[at] != self.series.symbol.as_str().as_bytes()
+            && &fields[at] != self.series.symbol.as_str().as_bytes()
         {
             let reason = format!("is not {}, the symbol of the file's name", self.series.symbol);
-            return Err(self.at_column("symbol", fields[at], &reason));
+            return Err(self.at_column("symbol", &fields[at], &reason));
         }
         Ok(row)
     }

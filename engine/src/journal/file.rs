@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{JournalError, JournalSink};
 
 /// Version of the format; a reader takes its own version only.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"QSIMJRNL";
 const BLOCK: u8 = b'B';

@@ -13,9 +13,10 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             self.core.journal.exchange(now, &event);
             match &event {
                 ExchangeEvent::Response { to, .. } => self.exchange_input(*to, &event),
-                _ => {
+                ExchangeEvent::User { account, .. } => {
                     for place in 0..self.seats.len() {
-                        if self.seats[place].user_stream {
+                        let own = self.core.accounts[place] == *account;
+                        if own && self.seats[place].user_stream {
                             self.exchange_input(ServiceId(place as u16), &event);
                         }
                     }

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::context::{Core, ReaderMode, ReaderState};
 use crate::schedule::{Class, Due, Schedule};
 use crate::{
-    Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed, FeedError, Input,
-    Instrument, Journal, JournalError, JournalFooter, JournalSink, Link, Lookup, MarketEvent,
-    MarketWants, NamedRng, Nanos, ReadMode, Service, ServiceId, ThinkingTime,
+    AccountId, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed,
+    FeedError, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink, Link, Lookup,
+    MarketEvent, MarketWants, NamedRng, Nanos, ReadMode, Service, ServiceId, ThinkingTime,
 };
 
 /// How often readers look after what was left pending.
@@ -51,6 +51,16 @@ pub struct Member {
     pub service: Box<dyn Service>,
     /// How long it thinks.
     pub thinking: ThinkingTime,
+    /// Whose key it holds on the exchange.
+    pub account: AccountId,
+}
+
+impl Member {
+    /// One that does not think and holds the first account's key.
+    pub fn new(name: impl Into<String>, service: Box<dyn Service>) -> Member {
+        let thinking = ThinkingTime::default();
+        Member { name: name.into(), service, thinking, account: AccountId::default() }
+    }
 }
 
 /// Something that the scenario does to the run at a set time.
@@ -179,6 +189,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             counters: vec![BTreeMap::new(); members.len()],
             rngs: members.iter().map(|m| NamedRng::new(config.seed, &m.name)).collect(),
             lives: vec![0; members.len()],
+            accounts: members.iter().map(|m| m.account).collect(),
             published: 0,
             exchange_changed: false,
         };

@@ -7,7 +7,7 @@ use engine::*;
 pub struct NoExchange;
 
 impl Exchange for NoExchange {
-    fn submit(&mut self, _: Nanos, _: ServiceId, _: RequestId, _: Request) {}
+    fn submit(&mut self, _: Nanos, _: Sender, _: RequestId, _: Request) {}
     fn observe(&mut self, _: &MarketEvent) {}
     fn next_due(&self) -> Nanos {
         Nanos::NEVER
@@ -65,5 +65,5 @@ pub fn config(seed: u64, link: Link) -> KernelConfig {
 }
 
 pub fn member<S: Service + 'static>(name: &str, service: S) -> Member {
-    Member { name: name.to_owned(), service: Box::new(service), thinking: ThinkingTime::default() }
+    Member::new(name, Box::new(service))
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use engine::{
     Answer, ClientOrderId, Context, Delivery, EpochSeconds, ExchangeEvent, Fill, GroupStart, Input,
-    Nanos, NewOrder, OrderState, OrderType, Outcome, QtyLots, Reader, Request, RequestId, Service,
-    SetOptions, Symbol, SymbolIndex, SymbolInfo, TimerKey, Wiring,
+    Nanos, NewOrder, OrderRef, OrderState, Outcome, QtyLots, Reader, Request, RequestId, Service,
+    SetOptions, Symbol, SymbolIndex, SymbolInfo, TimerKey, UserEvent, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,11 @@ const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
 const INFLIGHT_LIFE: Nanos = Nanos::from_secs(60);
 /// Filters are fetched again so often, as new symbols would else trade without.
 const INFO_INTERVAL: Nanos = Nanos::from_secs(3_600);
-/// How often an unknown outcome is asked for before the mark is left to the next start.
-const QUERIES_MAX: u32 = 5;
+const RETRY_TIMER: TimerKey = TimerKey(2);
+/// An unknown outcome is asked for at once, and then so often until the exchange tells.
+const RETRY_AFTER: Nanos = Nanos::from_secs(5);
+/// Codes that refuse nothing: the exchange does not know itself whether it has done it.
+const STATUS_UNKNOWN: [i32; 2] = [-1006, -1007];
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,6 +89,8 @@ pub struct IntentExecutor {
     filters: Vec<Filters>,
     waiting: Vec<Waiting>,
     sent: BTreeMap<RequestId, Sent>,
+    /// Orders whose outcome is asked for again at the next retry.
+    unresolved: Vec<Sent>,
     /// Fills that the user stream told of orders that are not over.
     fills: Vec<(ClientOrderId, Fill)>,
 }
@@ -108,6 +113,7 @@ impl IntentExecutor {
             filters: vec![Filters::default(); symbols.len()],
             waiting: Vec::new(),
             sent: BTreeMap::new(),
+            unresolved: Vec::new(),
             fills: Vec::new(),
         }
     }
@@ -273,10 +279,7 @@ impl IntentExecutor {
             self.refuse(plan, Decision::Error, "mark_not_saved".to_owned(), ctx);
             return;
         }
-        let options = SetOptions { expire: Some(INFLIGHT_LIFE), ..SetOptions::default() };
-        if ctx.set(&self.keys[place].inflight, &plan.plan_id, options).is_err() {
-            ctx.count("inflight_not_saved", 1);
-        }
+        self.bar(place, &plan.plan_id, ctx);
         let leverage = plan.leverage.filter(|wanted| {
             plan.class == PlanClass::Open && self.filters[place].leverage != Some(*wanted)
         });
@@ -292,16 +295,10 @@ impl IntentExecutor {
     }
 
     fn order(&self, place: usize, mark: &OrderMark) -> NewOrder {
-        NewOrder {
-            symbol: SymbolIndex(place as u16),
-            side: mark.side.side(),
-            order_type: OrderType::Market,
-            time_in_force: None,
-            quantity: QtyLots(mark.quantity),
-            price: None,
-            reduce_only: mark.reduce_only.0,
-            client_order_id: ClientOrderId(mark.client_order_id.as_str().into()),
-        }
+        let (symbol, quantity) = (SymbolIndex(place as u16), QtyLots(mark.quantity));
+        let order =
+            NewOrder::market(symbol, mark.side.side(), quantity, mark.client_order_id.as_str());
+        NewOrder { reduce_only: Some(mark.reduce_only.0), ..order }
     }
 
     fn save_mark(&self, mark: &OrderMark, ctx: &mut Context<'_>) -> bool {
@@ -329,6 +326,11 @@ impl IntentExecutor {
             (SentKind::Query, Outcome::Refused(error)) if error.code == -2013 => {
                 self.end_without_fill(place, sent, "not_placed".to_owned(), ctx);
             }
+            // A query that is refused says nothing about the order.
+            (SentKind::Query, Outcome::Refused(_)) => self.query(place, sent, ctx),
+            (SentKind::Order, Outcome::Refused(error)) if STATUS_UNKNOWN.contains(&error.code) => {
+                self.query(place, sent, ctx);
+            }
             (_, Outcome::Refused(error)) => {
                 self.end_without_fill(place, sent, format!("binance_error:{error}"), ctx);
             }
@@ -353,15 +355,40 @@ impl IntentExecutor {
 
     /// Asks for the order by its client id; nothing is sent again before that is answered.
     fn query(&mut self, place: usize, sent: Sent, ctx: &mut Context<'_>) {
-        if sent.queries >= QUERIES_MAX {
+        if sent.queries > 0 {
+            if self.unresolved.is_empty() {
+                ctx.timer_after(RETRY_AFTER, RETRY_TIMER);
+            }
             ctx.count("outcome_still_unknown", 1);
+            self.unresolved.push(sent);
             return;
         }
+        self.query_now(place, sent, ctx);
+    }
+
+    fn query_now(&mut self, place: usize, sent: Sent, ctx: &mut Context<'_>) {
         ctx.count("outcome_queries", 1);
-        let client_order_id = ClientOrderId(sent.mark.client_order_id.as_str().into());
-        let id =
-            ctx.submit(Request::QueryOrder { symbol: SymbolIndex(place as u16), client_order_id });
+        // Nothing else may be sent for this symbol meanwhile.
+        self.bar(place, &sent.plan.plan_id, ctx);
+        let order = OrderRef::Client(ClientOrderId(sent.mark.client_order_id.as_str().into()));
+        let id = ctx.submit(Request::QueryOrder { symbol: SymbolIndex(place as u16), order });
         self.sent.insert(id, Sent { kind: SentKind::Query, queries: sent.queries + 1, ..sent });
+    }
+
+    fn retry(&mut self, ctx: &mut Context<'_>) {
+        for sent in std::mem::take(&mut self.unresolved) {
+            if let Some(place) = self.place_of(sent.mark.symbol) {
+                self.query_now(place, sent, ctx);
+            }
+        }
+    }
+
+    /// Marks the symbol as having an order in flight.
+    fn bar(&self, place: usize, plan_id: &str, ctx: &mut Context<'_>) {
+        let options = SetOptions { expire: Some(INFLIGHT_LIFE), ..SetOptions::default() };
+        if ctx.set(&self.keys[place].inflight, plan_id, options).is_err() {
+            ctx.count("inflight_not_saved", 1);
+        }
     }
 
     /// After a start: orders that were sent and not seen to their end are asked for.
@@ -414,14 +441,16 @@ impl Service for IntentExecutor {
                 ctx.submit(Request::ExchangeInfo);
                 ctx.timer_after(INFO_INTERVAL, INFO_TIMER);
             }
+            Input::Timer(RETRY_TIMER) => self.retry(ctx),
             Input::Timer(_) => self.look_for_permits(ctx),
             Input::Delivery(delivery) => self.delivered(delivery, ctx),
             Input::Exchange(ExchangeEvent::Response { request, outcome, .. }) => {
                 self.response(*request, outcome, ctx);
             }
-            Input::Exchange(ExchangeEvent::OrderTradeUpdate { order, fill, liquidation }) => {
-                self.user_event(order, fill.as_ref(), *liquidation, ctx);
-            }
+            Input::Exchange(ExchangeEvent::User {
+                event: UserEvent::OrderTradeUpdate { order, fill, liquidation, .. },
+                ..
+            }) => self.user_event(order, fill.as_ref(), *liquidation, ctx),
             _ => {}
         }
     }

@@ -205,7 +205,7 @@ impl IntentExecutor {
             filled_qty: Some(filled),
             avg_price: order.cum_quote.checked_div(filled),
             order_id: Some(order.order_id.0),
-            status: status(order.status).into(),
+            status: order.status.as_str().into(),
             ..result(&plan, Decision::Execute, now)
         };
         crate::publish(ctx, APPLY_RESULT, Envelope::Flat, outcome);
@@ -366,15 +366,5 @@ impl IntentExecutor {
         };
         let price = grid::price(&instrument, fill.price);
         self.publish_fill(&mark, order, &instrument, fill.qty, price, Some(fill), ctx);
-    }
-}
-
-fn status(status: OrderStatus) -> &'static str {
-    match status {
-        OrderStatus::New => "NEW",
-        OrderStatus::PartiallyFilled => "PARTIALLY_FILLED",
-        OrderStatus::Filled => "FILLED",
-        OrderStatus::Canceled => "CANCELED",
-        OrderStatus::Expired => "EXPIRED",
     }
 }

@@ -1,9 +1,9 @@
 //! Whatever happens, money is conserved and no rule of orders is broken.
 
 use engine::{
-    ClientOrderId, Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, NewOrder, OrderType,
-    PriceTicks, QtyLots, Request, RequestId, ServiceId, Side, SymbolIndex, TimeInForce, Trade,
-    TradeOrigin,
+    AccountId, ClientOrderId, Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, NewOrder,
+    OrderRef, OrderType, PriceTicks, QtyLots, Request, RequestId, Sender, ServiceId, Side,
+    SymbolIndex, TimeInForce, Trade, TradeOrigin, UserEvent,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -110,7 +110,8 @@ impl Run {
             ref other => {
                 let request = self.request(other);
                 self.requests += 1;
-                self.exchange.submit(self.now, ServiceId(0), RequestId(self.requests), request);
+                let from = Sender { service: ServiceId(0), account: AccountId(0) };
+                self.exchange.submit(self.now, from, RequestId(self.requests), request);
             }
         }
     }
@@ -119,7 +120,7 @@ impl Run {
         match *step {
             Step::Cancel { symbol, id } => Request::CancelOrder {
                 symbol: SymbolIndex(symbol),
-                client_order_id: ClientOrderId(format!("o{id}").into()),
+                order: OrderRef::Client(ClientOrderId(format!("o{id}").into())),
             },
             Step::Leverage { symbol, leverage } => {
                 Request::SetLeverage { symbol: SymbolIndex(symbol), leverage }
@@ -129,16 +130,15 @@ impl Run {
                 let last = self.price[usize::from(symbol)];
                 // Symbol 0 has lots of tenths and a step of two.
                 let scale = if symbol == 0 { 20 } else { 1 };
+                let side = if buy { Side::Buy } else { Side::Sell };
+                let (quantity, id) = (QtyLots(qty * scale), format!("o{}", self.requests));
                 Request::NewOrder(NewOrder {
-                    symbol: SymbolIndex(symbol),
-                    side: if buy { Side::Buy } else { Side::Sell },
                     order_type: if offset.is_some() { OrderType::Limit } else { OrderType::Market },
                     time_in_force: offset.map(|_| tifs[usize::from(tif)]),
-                    quantity: QtyLots(qty * scale),
                     price: offset
                         .map(|o| PriceTicks(last / 10 * 10 + o * (last / 400 / 10 * 10).max(10))),
-                    reduce_only,
-                    client_order_id: ClientOrderId(format!("o{}", self.requests).into()),
+                    reduce_only: Some(reduce_only),
+                    ..NewOrder::market(SymbolIndex(symbol), side, quantity, &id)
                 })
             }
             _ => panic!("not a request"),
@@ -149,7 +149,11 @@ impl Run {
 /// Fills per symbol as the client sees them, and whether each event is allowed.
 fn take(out: &[ExchangeEvent], filled: &mut [i64; 2]) {
     for event in out {
-        if let ExchangeEvent::OrderTradeUpdate { order, fill: Some(fill), .. } = event {
+        if let ExchangeEvent::User {
+            event: UserEvent::OrderTradeUpdate { order, fill: Some(fill), .. },
+            ..
+        } = event
+        {
             assert!(order.executed_qty <= order.orig_qty, "no order is over-filled");
             let position = &mut filled[usize::from(order.symbol.0)];
             let before = *position;
@@ -177,11 +181,11 @@ fn drive(steps: &[Step], prices: [i64; 2], wallet: i64) -> (u64, u64) {
         run.exchange.check_conservation().unwrap();
         for (n, filled) in filled.iter().enumerate() {
             assert_eq!(
-                run.exchange.symbols[n].position.qty, *filled,
+                run.exchange.accounts[0].holdings[n].positions[0].qty, *filled,
                 "positions are sums of fills"
             );
         }
-        let account = run.exchange.account();
+        let account = run.exchange.account_balance();
         if filled == [0, 0] {
             assert!(account.wallet_balance >= Decimal::ZERO, "a flat account owes nothing");
         } else {

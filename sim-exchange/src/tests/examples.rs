@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::account::cut8;
 use crate::margin::{LiquidationTerms, requirement};
+use crate::position::cut8;
 
 fn examples() -> Option<Vec<Value>> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/binance/examples.json");

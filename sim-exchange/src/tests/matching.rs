@@ -1,8 +1,8 @@
 //! What fills, when, and at what price.
 
 use engine::{
-    Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, PriceTicks, Request, RequestId,
-    ServiceId, SymbolIndex,
+    AccountId, Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, PriceTicks, Request,
+    RequestId, Sender, ServiceId, SymbolIndex,
 };
 use rust_decimal::Decimal;
 
@@ -98,7 +98,7 @@ fn a_flip_realises_and_opens() {
     assert_eq!(run.position(0), -60);
     // 10 × (99 - 101).
     assert_eq!(run.exchange.ledger_totals().realized, Decimal::from(-20));
-    assert_eq!(run.exchange.symbols[0].position.cost, Decimal::from(594));
+    assert_eq!(run.exchange.accounts[0].holdings[0].positions[0].cost, Decimal::from(594));
 }
 
 #[test]
@@ -127,7 +127,8 @@ fn events_come_in_order_and_after_their_latency() {
         data: MarketData::MarkPrice(PriceTicks(price)),
     };
     exchange.observe(&trade(START, 1000));
-    exchange.submit(START, ServiceId(3), RequestId(7), Request::Account);
+    let from = Sender { service: ServiceId(3), account: AccountId(0) };
+    exchange.submit(START, from, RequestId(7), Request::Account);
     assert_eq!(exchange.next_due(), START + Nanos::from_millis(1));
     let mut out = Vec::new();
     exchange.advance(START + Nanos::from_millis(2), &mut out);
@@ -189,7 +190,7 @@ fn what_the_market_pays_too_little_for_goes_to_the_fund_at_the_bankruptcy_price(
     let mut run = Script::new(toy(122, Funding::None));
     let log = run.run("trade 100 | buy a 20 | trade 96 | trade 95.9");
     assert_eq!(log, "a New | a 20 @ 101 taker | autoclose-2 New | autoclose-2 20 @ 95 taker");
-    assert_eq!(run.exchange.account().wallet_balance, Decimal::ZERO);
+    assert_eq!(run.exchange.account_balance().wallet_balance, Decimal::ZERO);
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn a_gap_below_bankruptcy_is_the_funds_loss() {
     let mut run = Script::new(toy(122, Funding::None));
     let log = run.run("trade 100 | buy a 20 | trade 50");
     assert_eq!(log, "a New | a 20 @ 101 taker | autoclose-2 New | autoclose-2 20 @ 95 taker");
-    assert_eq!(run.exchange.account().wallet_balance, Decimal::ZERO);
+    assert_eq!(run.exchange.account_balance().wallet_balance, Decimal::ZERO);
     let fund = run.exchange.ledger.balance(crate::LedgerAccount::InsuranceFund);
     // It took 20 at 95 and sold at 49; what the trader had left, 0.99, was its fee.
     assert_eq!(fund, Decimal::from(1_000_000_000 - 920) + Decimal::new(99, 2));

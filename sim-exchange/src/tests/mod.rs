@@ -7,9 +7,9 @@ mod refusals;
 mod rules;
 
 use engine::{
-    ClientOrderId, Exchange, ExchangeEvent, Instrument, MarketData, MarketEvent, Nanos, NewOrder,
-    OrderType, Outcome, PriceTicks, QtyLots, Request, RequestId, ServiceId, Side, Symbol,
-    SymbolIndex, TimeInForce, Trade, TradeOrigin,
+    AccountId, ClientOrderId, Exchange, ExchangeEvent, Instrument, MarketData, MarketEvent, Nanos,
+    NewOrder, OrderRef, OrderType, Outcome, PriceTicks, QtyLots, Request, RequestId, Sender,
+    ServiceId, Side, Symbol, SymbolIndex, TimeInForce, Trade, TradeOrigin, UserEvent,
 };
 use rust_decimal::Decimal;
 
@@ -154,8 +154,10 @@ impl Script {
         }
         let id = |text: &str| ClientOrderId(text.trim_matches('\'').into());
         let request = match words[0] {
-            "cancel" => Request::CancelOrder { symbol: index, client_order_id: id(words[1]) },
-            "query" => Request::QueryOrder { symbol: index, client_order_id: id(words[1]) },
+            "cancel" => {
+                Request::CancelOrder { symbol: index, order: OrderRef::Client(id(words[1])) }
+            }
+            "query" => Request::QueryOrder { symbol: index, order: OrderRef::Client(id(words[1])) },
             "leverage" => {
                 Request::SetLeverage { symbol: index, leverage: words[1].parse().unwrap() }
             }
@@ -173,25 +175,26 @@ impl Script {
                 let is_limit =
                     limit.is_some() && !words.contains(&"market") || words.contains(&"limit");
                 let default = is_limit && !words.contains(&"notif");
+                let symbol = if words.contains(&"nowhere") { SymbolIndex(9) } else { index };
+                let side = if words[0] == "buy" { Side::Buy } else { Side::Sell };
+                let quantity = QtyLots(ticks(words[2], qty_decimals));
                 Request::NewOrder(NewOrder {
-                    symbol: if words.contains(&"nowhere") { SymbolIndex(9) } else { index },
-                    side: if words[0] == "buy" { Side::Buy } else { Side::Sell },
                     order_type: if is_limit { OrderType::Limit } else { OrderType::Market },
                     time_in_force: stated.or(default.then_some(TimeInForce::Gtc)),
-                    quantity: QtyLots(ticks(words[2], qty_decimals)),
                     price: limit,
-                    reduce_only: words.contains(&"ro"),
-                    client_order_id: id(words[1]),
+                    reduce_only: words.contains(&"ro").then_some(true),
+                    ..NewOrder::market(symbol, side, quantity, words[1].trim_matches('\''))
                 })
             }
             other => panic!("no such line: {other}"),
         };
         self.requests += 1;
-        self.exchange.submit(self.now, ServiceId(1), RequestId(self.requests), request);
+        let from = Sender { service: ServiceId(1), account: AccountId(0) };
+        self.exchange.submit(self.now, from, RequestId(self.requests), request);
     }
 
     pub(crate) fn position(&self, symbol: usize) -> i64 {
-        self.exchange.symbols[symbol].position.qty
+        self.exchange.accounts[0].holdings[symbol].positions[0].qty
     }
 }
 
@@ -208,7 +211,7 @@ fn show(event: &ExchangeEvent) -> Option<String> {
             )),
             Outcome::Done(_) | Outcome::Unknown => None,
         },
-        ExchangeEvent::OrderTradeUpdate { order, fill, .. } => {
+        ExchangeEvent::User { event: UserEvent::OrderTradeUpdate { order, fill, .. }, .. } => {
             let name = &order.client_order_id.0;
             match fill {
                 Some(f) => {
@@ -221,7 +224,7 @@ fn show(event: &ExchangeEvent) -> Option<String> {
                 None => Some(format!("{name} {:?}", order.status)),
             }
         }
-        ExchangeEvent::AccountUpdate { .. } => None,
+        ExchangeEvent::User { .. } => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Positions, and what a fill does to them. One-way mode, cross margin.
+//! A position, and what a fill does to it. BOTH may stand on either side, LONG and SHORT on their own.
 //!
 //! Invariant: cash flow of all fills + position × mark = realised + unrealised, exactly.
 
@@ -26,11 +26,15 @@ pub(crate) struct Position {
     /// What opened it cost: Σ price × quantity, exact, never below zero.
     pub(crate) cost: Decimal,
     pub(crate) update_time: Nanos,
+    /// USDT set apart for it on isolated margin.
+    pub(crate) isolated_wallet: Decimal,
     /// Σ -side × price × quantity of all fills, kept apart from everything else as the witness.
     cash_flow: Decimal,
     /// Σ side × quantity of all fills, the other witness.
     filled: i64,
     realized: Decimal,
+    /// Fees paid since it was last flat, less what was realised: what the rest has to earn back.
+    burden: Decimal,
 }
 
 impl Position {
@@ -83,6 +87,52 @@ impl Position {
             return Decimal::ZERO;
         }
         cut8(self.cost / rules.qty(self.qty.abs()))
+    }
+
+    /// Moves margin for a fill that has just been taken: what it opened brings its initial margin, what
+    /// it closed takes its share away. Profit and fee (`gain`) of a fill go against the isolated wallet
+    /// as far as they are a loss; the rest of the account never pays for it (unverified in detail).
+    pub(crate) fn fill_isolated(
+        &mut self,
+        rules: &GridRules,
+        before: i64,
+        price: i64,
+        gain: Decimal,
+        leverage: u32,
+    ) {
+        let reversed = self.qty.signum() == -before.signum();
+        let closed = if reversed { before.abs() } else { (before.abs() - self.qty.abs()).max(0) };
+        let opened = if reversed { self.qty.abs() } else { (self.qty.abs() - before.abs()).max(0) };
+        let mut back = gain;
+        if closed > 0 {
+            let share = Decimal::from(closed) / Decimal::from(before.abs());
+            let share = if closed == before.abs() {
+                self.isolated_wallet
+            } else {
+                cut8(self.isolated_wallet * share)
+            };
+            self.isolated_wallet -= share;
+            back += share;
+        }
+        if self.qty == 0 {
+            return;
+        }
+        self.isolated_wallet += cut8(rules.notional(price, opened) / Decimal::from(leverage));
+        self.isolated_wallet += back.min(Decimal::ZERO);
+    }
+
+    /// Takes the fee of a fill whose realised profit was `realized`; see [`Position::fill`].
+    pub(crate) fn charge(&mut self, fee: Decimal, realized: Decimal) {
+        self.burden = if self.qty == 0 { Decimal::ZERO } else { self.burden + fee - realized };
+    }
+
+    /// Binance's breakEvenPrice: (cost - gained) / size with the fees of past fills, without funding.
+    pub(crate) fn break_even_price(&self, rules: &GridRules) -> Decimal {
+        if self.qty == 0 {
+            return Decimal::ZERO;
+        }
+        let side = Decimal::from(self.qty.signum());
+        cut8((self.cost + side * self.burden) / rules.qty(self.qty.abs()))
     }
 
     pub(crate) fn check(&self, rules: &GridRules, mark: i64) -> Result<(), String> {

@@ -1,0 +1,143 @@
+//! What the exchange does with a request that has arrived: one line for each.
+
+use engine::{
+    AccountId, AdlQuantile, Answer, ExchangeError, OrderId, OrderRef, OrderState, PositionSide,
+    QtyLots, Request, Side, SymbolIndex, SymbolInfo,
+};
+
+use crate::exchange::SimExchange;
+use crate::orders::refusal::{self, error, invalid_symbol};
+
+/// Orders of one batch.
+const BATCH_MAX: usize = 5;
+/// Cancellations of one batch.
+const BATCH_CANCEL_MAX: usize = 10;
+
+impl SimExchange {
+    pub(crate) fn serve(
+        &mut self,
+        account: AccountId,
+        request: Request,
+    ) -> Result<Answer, ExchangeError> {
+        if usize::from(account.0) >= self.accounts.len() {
+            return Err(error(-2015, "Invalid API-key, IP, or permissions for action."));
+        }
+        match request {
+            Request::NewOrder(order) => self.place(account, order).map(answer),
+            Request::TestOrder(order) => self.check(account, &order).map(|_| Answer::Done),
+            Request::BatchOrders(orders) => {
+                if orders.is_empty() || orders.len() > BATCH_MAX {
+                    return Err(error(-4082, "Invalid number of batch place orders."));
+                }
+                let place = |order| self.place(account, order);
+                Ok(Answer::Orders(orders.into_iter().map(place).collect()))
+            }
+            Request::CancelOrder { symbol, order } => {
+                self.cancel(account, symbol, &order).map(answer)
+            }
+            Request::BatchCancel { symbol, orders } => {
+                if orders.is_empty() || orders.len() > BATCH_CANCEL_MAX {
+                    return Err(error(-4032, "Exceed maximum cancel order size."));
+                }
+                let cancel = |order: &OrderRef| self.cancel(account, symbol, order);
+                Ok(Answer::Orders(orders.iter().map(cancel).collect()))
+            }
+            Request::CancelAllOpenOrders { symbol } => {
+                let index = self.index(symbol)?;
+                for resting in self.markets[index].book.of(account) {
+                    self.cancel(account, symbol, &OrderRef::Id(resting.id))?;
+                }
+                Ok(Answer::Done)
+            }
+            Request::QueryOrder { symbol, order } => {
+                self.index(symbol)?;
+                let order = self.orders.find(account, symbol, &order);
+                order.cloned().map(answer).ok_or_else(|| error(-2013, "Order does not exist."))
+            }
+            Request::OpenOrders { symbol } => self.open_orders(account, symbol),
+            Request::PositionRisk => Ok(Answer::PositionRisk(self.position_risks(account))),
+            Request::Account => Ok(Answer::Account(self.balances(account))),
+            Request::ExchangeInfo => Ok(Answer::ExchangeInfo(self.exchange_info())),
+            Request::SetLeverage { symbol, leverage } => {
+                let symbol = self.index(symbol)?;
+                self.set_leverage(account, symbol, leverage)
+            }
+            Request::SetMarginType { symbol, margin_type } => {
+                let symbol = self.index(symbol)?;
+                self.set_margin_type(account, symbol, margin_type)
+            }
+            Request::SetPositionMode { dual } => self.set_position_mode(account, dual),
+            Request::ModifyPositionMargin { symbol, position_side, amount, add } => {
+                let symbol = self.index(symbol)?;
+                self.modify_position_margin(account, symbol, position_side, amount, add)
+            }
+            Request::AdlQuantile => Ok(Answer::AdlQuantile(self.adl_quantiles(account))),
+            // What this exchange does not know yet answers as a path that does not exist.
+            other => Err(refusal::unknown_path(&other)),
+        }
+    }
+
+    pub(crate) fn index(&self, symbol: SymbolIndex) -> Result<usize, ExchangeError> {
+        let index = usize::from(symbol.0);
+        if index < self.markets.len() { Ok(index) } else { Err(invalid_symbol()) }
+    }
+
+    fn open_orders(
+        &self,
+        account: AccountId,
+        symbol: Option<SymbolIndex>,
+    ) -> Result<Answer, ExchangeError> {
+        let wanted = match symbol {
+            Some(symbol) => {
+                let index = self.index(symbol)?;
+                index..index + 1
+            }
+            None => 0..self.markets.len(),
+        };
+        let resting = wanted.flat_map(|symbol| self.markets[symbol].book.of(account));
+        let mut ids: Vec<OrderId> = resting.map(|order| order.id).collect();
+        ids.sort();
+        Ok(Answer::Orders(ids.iter().map(|id| Ok(self.orders.get(*id).clone())).collect()))
+    }
+
+    fn exchange_info(&self) -> Vec<SymbolInfo> {
+        let row = |(n, market): (usize, &crate::exchange::Market)| SymbolInfo {
+            name: market.rules.rules.symbol,
+            symbol: SymbolIndex(n as u16),
+            trading: true,
+            tick_size: market.rules.tick,
+            step_size: market.rules.step,
+            min_qty: QtyLots(market.rules.min_qty),
+            market_max_qty: QtyLots(market.rules.market_max_qty),
+            min_notional: market.rules.rules.min_notional,
+            max_leverage: market.rules.max_leverage(),
+        };
+        self.markets.iter().enumerate().map(row).collect()
+    }
+
+    /// Fifths of the queue; the last of it is 0.
+    fn adl_quantiles(&self, account: AccountId) -> Vec<AdlQuantile> {
+        let mut rows = Vec::new();
+        for symbol in 0..self.markets.len() {
+            for side in [Side::Buy, Side::Sell] {
+                let queue = self.adl_queue(symbol, side);
+                let of_account = |(id, _): &(AccountId, PositionSide)| *id == account;
+                for (place, (_, position_side)) in
+                    queue.iter().enumerate().filter(|(_, entry)| of_account(entry))
+                {
+                    let behind = queue.len() - 1 - place;
+                    rows.push(AdlQuantile {
+                        symbol: SymbolIndex(symbol as u16),
+                        position_side: *position_side,
+                        quantile: (behind * 5 / queue.len()).min(4) as u8,
+                    });
+                }
+            }
+        }
+        rows
+    }
+}
+
+fn answer(order: OrderState) -> Answer {
+    Answer::Order(Box::new(order))
+}
