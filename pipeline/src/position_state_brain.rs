@@ -54,6 +54,10 @@ pub struct PositionStateBrain {
     known: Vec<Known>,
     /// The poll that is under way, and whether a permit waits for it.
     asked: Option<RequestId>,
+    /// The request for the symbols' steps that is under way.
+    info_asked: Option<RequestId>,
+    /// The exchange has told its steps.
+    steps_known: bool,
     /// Plans that wait for a fresh snapshot.
     waiting: Vec<ApplyPlan>,
 }
@@ -77,6 +81,8 @@ impl PositionStateBrain {
             keys: keys.collect(),
             known: vec![Known { step: 1, ..Known::default() }; symbols.len()],
             asked: None,
+            info_asked: None,
+            steps_known: false,
             waiting: Vec::new(),
         }
     }
@@ -136,6 +142,7 @@ impl PositionStateBrain {
     }
 
     fn steps(&mut self, rows: &[SymbolInfo]) {
+        self.steps_known = true;
         for row in rows {
             if let Some(known) = self.known.get_mut(usize::from(row.symbol.0)) {
                 known.step = row.step_size.max(1);
@@ -294,7 +301,22 @@ impl PositionStateBrain {
         }
     }
 
+    /// Until the exchange has told its steps once.
+    fn ask_for_steps(&mut self, ctx: &mut Context<'_>) {
+        if !self.steps_known && self.info_asked.is_none() {
+            self.info_asked = Some(ctx.submit(Request::ExchangeInfo));
+        }
+    }
+
     fn response(&mut self, request: RequestId, outcome: &Outcome, ctx: &mut Context<'_>) {
+        if self.info_asked == Some(request) {
+            self.info_asked = None;
+            match outcome {
+                Outcome::Done(Answer::ExchangeInfo(rows)) => self.steps(rows),
+                _ => ctx.count("exchange_info_not_fetched", 1),
+            }
+            return;
+        }
         if self.asked == Some(request) {
             self.asked = None;
         }
@@ -311,7 +333,6 @@ impl PositionStateBrain {
                     }
                 }
             }
-            Outcome::Done(Answer::ExchangeInfo(rows)) => self.steps(rows),
             Outcome::Refused(_) | Outcome::Unknown | Outcome::Done(_) => {
                 ctx.count("snapshot_not_fetched", 1);
                 for plan in std::mem::take(&mut self.waiting) {
@@ -340,11 +361,12 @@ impl Service for PositionStateBrain {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
             Input::Start => {
-                ctx.submit(Request::ExchangeInfo);
+                self.ask_for_steps(ctx);
                 self.poll(ctx);
                 ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), TimerKey(0));
             }
             Input::Timer(_) => {
+                self.ask_for_steps(ctx);
                 self.poll(ctx);
                 ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), TimerKey(0));
             }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
     Action, Answer, Body, DigestOnly, Entry, EntryId, Exchange, ExchangeError, ExchangeEvent, Feed,
-    FeedError, Instrument, Kernel, KernelConfig, Link, MarketEvent, MemoryBus, Nanos, Outcome,
-    PositionRisk, PriceTicks, QtyLots, Request, RequestId, ServiceId, Symbol, SymbolIndex,
-    SymbolInfo, Ttl, TypedRecord,
+    FeedError, Instrument, Kernel, KernelConfig, Link, MarginType, MarketEvent, MemoryBus, Nanos,
+    Outcome, PositionRisk, PositionSide, PriceTicks, QtyLots, Request, RequestId, Sender,
+    ServiceId, SetOptions, Symbol, SymbolIndex, SymbolInfo, Ttl, TypedRecord,
 };
 use pipeline::{PipelineSettings, chain};
 use rust_decimal::Decimal;
@@ -39,12 +39,18 @@ impl Table {
                 self.asked += 1;
                 let row = |place: usize| PositionRisk {
                     symbol: SymbolIndex(place as u16),
+                    position_side: PositionSide::Both,
                     position_amt: QtyLots(self.held[place]),
                     entry_price: Decimal::ZERO,
+                    break_even_price: Decimal::ZERO,
                     mark_price: PriceTicks(self.marks[place]),
                     unrealized_profit: Decimal::ZERO,
                     liquidation_price: Decimal::ZERO,
                     leverage: 10,
+                    margin_type: MarginType::Crossed,
+                    isolated_wallet: Decimal::ZERO,
+                    initial_margin: Decimal::ZERO,
+                    maint_margin: Decimal::ZERO,
                     update_time: now,
                 };
                 Outcome::Done(Answer::PositionRisk(places.map(row).collect()))
@@ -73,9 +79,9 @@ impl Table {
 }
 
 impl Exchange for Table {
-    fn submit(&mut self, now: Nanos, from: ServiceId, id: RequestId, request: Request) {
+    fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         let outcome = self.answer(now, &request);
-        let event = ExchangeEvent::Response { to: from, request: id, outcome };
+        let event = ExchangeEvent::Response { to: from.service, request: id, outcome };
         self.answers.push_back((now + ANSWERS_AFTER, event));
     }
     fn observe(&mut self, _: &MarketEvent) {}
@@ -194,6 +200,18 @@ impl Bench {
         for (field, value) in fields {
             self.kernel.bus_mut().hset(now, key, field, value.as_bytes()).expect("a hash");
         }
+    }
+
+    /// Sets a string as a foreign writer does.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.set_bytes(key, value.as_bytes());
+    }
+
+    /// The same, with any bytes.
+    pub fn set_bytes(&mut self, key: &str, value: &[u8]) {
+        let now = self.kernel.now();
+        let options = SetOptions::default();
+        self.kernel.bus_mut().set(now, key, value, options).expect("a key");
     }
 
     /// A string.

@@ -4,3 +4,4 @@
 mod bench;
 mod exit_monitor;
 mod market_state;
+mod position_state_brain;
