@@ -6,6 +6,7 @@
 mod ai_engine;
 mod balance_tracker;
 mod chain;
+mod exchange_info;
 mod exit_monitor;
 mod gateway_guard;
 mod grid;

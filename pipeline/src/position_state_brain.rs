@@ -13,6 +13,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::names::{self, APPLY_PLAN, POSITION_SNAPSHOT, RECONCILE_EVENTS};
 use crate::records::{
@@ -21,6 +22,8 @@ use crate::records::{
 };
 use crate::settings::PositionStateBrainSettings;
 
+const POLL_TIMER: TimerKey = TimerKey(0);
+const INFO_TIMER: TimerKey = TimerKey(1);
 const SNAPSHOT_LIFE: Nanos = Nanos::from_secs(3_600);
 const STATE_REFRESH: Nanos = Nanos::from_secs(300);
 const PERMIT_LIFE: Nanos = Nanos::from_secs(60);
@@ -54,10 +57,7 @@ pub struct PositionStateBrain {
     known: Vec<Known>,
     /// The poll that is under way, and whether a permit waits for it.
     asked: Option<RequestId>,
-    /// The request for the symbols' steps that is under way.
-    info_asked: Option<RequestId>,
-    /// The exchange has told its steps.
-    steps_known: bool,
+    info: ExchangeInfo,
     /// Plans that wait for a fresh snapshot.
     waiting: Vec<ApplyPlan>,
 }
@@ -81,8 +81,7 @@ impl PositionStateBrain {
             keys: keys.collect(),
             known: vec![Known { step: 1, ..Known::default() }; symbols.len()],
             asked: None,
-            info_asked: None,
-            steps_known: false,
+            info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
         }
     }
@@ -142,7 +141,6 @@ impl PositionStateBrain {
     }
 
     fn steps(&mut self, rows: &[SymbolInfo]) {
-        self.steps_known = true;
         for row in rows {
             if let Some(known) = self.known.get_mut(usize::from(row.symbol.0)) {
                 known.step = row.step_size.max(1);
@@ -301,20 +299,9 @@ impl PositionStateBrain {
         }
     }
 
-    /// Until the exchange has told its steps once.
-    fn ask_for_steps(&mut self, ctx: &mut Context<'_>) {
-        if !self.steps_known && self.info_asked.is_none() {
-            self.info_asked = Some(ctx.submit(Request::ExchangeInfo));
-        }
-    }
-
     fn response(&mut self, request: RequestId, outcome: &Outcome, ctx: &mut Context<'_>) {
-        if self.info_asked == Some(request) {
-            self.info_asked = None;
-            match outcome {
-                Outcome::Done(Answer::ExchangeInfo(rows)) => self.steps(rows),
-                _ => ctx.count("exchange_info_not_fetched", 1),
-            }
+        if let Some(rows) = self.info.heard(request, outcome, ctx) {
+            self.steps(rows);
             return;
         }
         if self.asked == Some(request) {
@@ -361,14 +348,14 @@ impl Service for PositionStateBrain {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
             Input::Start => {
-                self.ask_for_steps(ctx);
+                self.info.ask(ctx);
                 self.poll(ctx);
-                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), TimerKey(0));
+                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), POLL_TIMER);
             }
+            Input::Timer(INFO_TIMER) => self.info.ask(ctx),
             Input::Timer(_) => {
-                self.ask_for_steps(ctx);
                 self.poll(ctx);
-                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), TimerKey(0));
+                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), POLL_TIMER);
             }
             Input::Delivery(delivery) => self.delivered(delivery, ctx),
             Input::Exchange(ExchangeEvent::Response { request, outcome, .. }) => {

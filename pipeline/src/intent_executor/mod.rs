@@ -16,6 +16,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange_info::ExchangeInfo;
 use crate::gateway_guard;
 use crate::grid;
 use crate::names::{self, APPLY_PLAN, APPLY_RESULT, EXECUTION_RESULT};
@@ -28,8 +29,6 @@ const PERMIT_TIMER: TimerKey = TimerKey(0);
 const INFO_TIMER: TimerKey = TimerKey(1);
 const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
 const INFLIGHT_LIFE: Nanos = Nanos::from_secs(60);
-/// Filters are fetched again so often, as new symbols would else trade without.
-const INFO_INTERVAL: Nanos = Nanos::from_secs(3_600);
 const RETRY_TIMER: TimerKey = TimerKey(2);
 /// An unknown outcome is asked for at once, and then so often until the exchange tells.
 const RETRY_AFTER: Nanos = Nanos::from_secs(5);
@@ -87,6 +86,7 @@ pub struct IntentExecutor {
     symbols: Vec<Symbol>,
     keys: Vec<Keys>,
     filters: Vec<Filters>,
+    info: ExchangeInfo,
     waiting: Vec<Waiting>,
     sent: BTreeMap<RequestId, Sent>,
     /// Orders whose outcome is asked for again at the next retry.
@@ -111,6 +111,7 @@ impl IntentExecutor {
             symbols: symbols.to_vec(),
             keys: keys.collect(),
             filters: vec![Filters::default(); symbols.len()],
+            info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
             sent: BTreeMap::new(),
             unresolved: Vec::new(),
@@ -307,7 +308,7 @@ impl IntentExecutor {
     }
 
     fn response(&mut self, request: RequestId, outcome: &Outcome, ctx: &mut Context<'_>) {
-        if let Outcome::Done(Answer::ExchangeInfo(rows)) = outcome {
+        if let Some(rows) = self.info.heard(request, outcome, ctx) {
             self.take_filters(rows);
             return;
         }
@@ -433,14 +434,10 @@ impl Service for IntentExecutor {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
             Input::Start => {
-                ctx.submit(Request::ExchangeInfo);
-                ctx.timer_after(INFO_INTERVAL, INFO_TIMER);
+                self.info.ask(ctx);
                 self.recover(ctx);
             }
-            Input::Timer(INFO_TIMER) => {
-                ctx.submit(Request::ExchangeInfo);
-                ctx.timer_after(INFO_INTERVAL, INFO_TIMER);
-            }
+            Input::Timer(INFO_TIMER) => self.info.ask(ctx),
             Input::Timer(RETRY_TIMER) => self.retry(ctx),
             Input::Timer(_) => self.look_for_permits(ctx),
             Input::Delivery(delivery) => self.delivered(delivery, ctx),

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
-    Action, Answer, Body, DigestOnly, Entry, EntryId, Exchange, ExchangeError, ExchangeEvent, Feed,
-    FeedError, Instrument, Kernel, KernelConfig, Link, MarginType, MarketEvent, MemoryBus, Nanos,
-    Outcome, PositionRisk, PositionSide, PriceTicks, QtyLots, Request, RequestId, Sender,
-    ServiceId, SetOptions, Symbol, SymbolIndex, SymbolInfo, Ttl, TypedRecord,
+    AccountBalance, Action, Answer, Body, DigestOnly, Entry, EntryId, Exchange, ExchangeError,
+    ExchangeEvent, ExpiryReason, Feed, FeedError, Instrument, Kernel, KernelConfig, Link,
+    MarginType, MarketEvent, MemoryBus, Nanos, NewOrder, OrderId, OrderRef, OrderState,
+    OrderStatus, Outcome, PositionRisk, PositionSide, PriceMatch, PriceTicks, QtyLots, Request,
+    RequestId, SelfTradePrevention, Sender, ServiceId, SetOptions, Symbol, SymbolIndex, SymbolInfo,
+    TimeInForce, Ttl, TypedRecord, WorkingType,
 };
 use pipeline::{PipelineSettings, chain};
 use rust_decimal::Decimal;
@@ -15,7 +17,7 @@ use rust_decimal::Decimal;
 pub const START: Nanos = Nanos::from_secs(1_770_000_000);
 const ANSWERS_AFTER: Nanos = Nanos::from_millis(1);
 
-/// Answers positionRisk and exchangeInfo from a table and refuses all else.
+/// An exchange that fills every order at the mark price, once, whatever the account holds.
 pub struct Table {
     /// Signed lots held, by symbol.
     pub held: Vec<i64>,
@@ -23,15 +25,59 @@ pub struct Table {
     pub marks: Vec<i64>,
     /// LOT_SIZE stepSize of all symbols.
     pub step: i64,
+    /// MIN_NOTIONAL of all symbols.
+    pub min_notional: i64,
+    /// MARKET_LOT_SIZE maxQty of all symbols.
+    pub max_qty: i64,
     /// exchangeInfo is refused so many more times.
     pub refuse_info: u32,
+    /// The account's money; without it the account is not told.
+    pub account: Option<AccountBalance>,
+    /// What the next orders and changes of leverage are answered, in place of a good answer. An order whose
+    /// outcome is unknown is filled all the same.
+    pub instead: VecDeque<Outcome>,
+    /// How long an order or a look for one takes.
+    pub orders_take: Nanos,
+    /// The orders that came.
+    pub orders: Vec<NewOrder>,
+    /// The leverages that were asked for.
+    pub leverages: Vec<u32>,
     /// How often positionRisk was asked for.
     pub asked: u32,
+    /// How often exchangeInfo was asked for.
+    pub info_asked: u32,
     symbols: Vec<Symbol>,
+    quote_decimals: Vec<u32>,
     answers: VecDeque<(Nanos, ExchangeEvent)>,
 }
 
+/// A refusal with this code.
+pub fn refused(code: i32) -> Outcome {
+    Outcome::Refused(ExchangeError { code, msg: "refused by the test".into() })
+}
+
 impl Table {
+    fn new(instruments: &[Instrument]) -> Table {
+        Table {
+            held: vec![0; instruments.len()],
+            marks: vec![10_000; instruments.len()],
+            step: 1,
+            min_notional: 5,
+            max_qty: 1_000_000,
+            refuse_info: 0,
+            account: None,
+            instead: VecDeque::new(),
+            orders_take: ANSWERS_AFTER,
+            orders: Vec::new(),
+            leverages: Vec::new(),
+            asked: 0,
+            info_asked: 0,
+            symbols: instruments.iter().map(|i| i.symbol).collect(),
+            quote_decimals: instruments.iter().map(|i| i.price_decimals + i.qty_decimals).collect(),
+            answers: VecDeque::new(),
+        }
+    }
+
     fn answer(&mut self, now: Nanos, request: &Request) -> Outcome {
         let places = 0..self.symbols.len();
         match request {
@@ -55,11 +101,12 @@ impl Table {
                 };
                 Outcome::Done(Answer::PositionRisk(places.map(row).collect()))
             }
-            Request::ExchangeInfo if self.refuse_info > 0 => {
-                self.refuse_info -= 1;
-                Outcome::Refused(ExchangeError { code: -1003, msg: "Too many requests.".into() })
-            }
             Request::ExchangeInfo => {
+                self.info_asked += 1;
+                if self.refuse_info > 0 {
+                    self.refuse_info -= 1;
+                    return refused(-1003);
+                }
                 let row = |place: usize| SymbolInfo {
                     name: self.symbols[place],
                     symbol: SymbolIndex(place as u16),
@@ -67,22 +114,78 @@ impl Table {
                     tick_size: 1,
                     step_size: self.step,
                     min_qty: QtyLots(self.step),
-                    market_max_qty: QtyLots(1_000_000),
-                    min_notional: Decimal::from(5),
+                    market_max_qty: QtyLots(self.max_qty),
+                    min_notional: Decimal::from(self.min_notional),
                     max_leverage: 50,
                 };
                 Outcome::Done(Answer::ExchangeInfo(places.map(row).collect()))
             }
-            _ => Outcome::Refused(ExchangeError { code: -1, msg: "not in the table".into() }),
+            Request::Account => match self.account {
+                Some(account) => Outcome::Done(Answer::Account(account)),
+                None => refused(-1001),
+            },
+            Request::SetLeverage { symbol, leverage } => {
+                self.leverages.push(*leverage);
+                self.instead.pop_front().unwrap_or(Outcome::Done(Answer::Leverage {
+                    symbol: *symbol,
+                    leverage: *leverage,
+                    max_notional: Decimal::from(1_000_000),
+                }))
+            }
+            Request::NewOrder(order) => {
+                self.orders.push(order.clone());
+                self.instead.pop_front().unwrap_or_else(|| self.filled(now, order))
+            }
+            Request::QueryOrder { order: OrderRef::Client(id), .. } => {
+                let order = self.orders.iter().find(|order| order.client_order_id == *id);
+                let instead = self.instead.pop_front();
+                instead.unwrap_or_else(|| order.map_or(refused(-2013), |o| self.filled(now, o)))
+            }
+            _ => refused(-1),
         }
+    }
+
+    fn filled(&self, now: Nanos, order: &NewOrder) -> Outcome {
+        let qty = order.quantity.expect("a quantity");
+        let place = usize::from(order.symbol.0);
+        let state = OrderState {
+            order_id: OrderId(self.orders.len() as u64),
+            client_order_id: order.client_order_id.clone(),
+            symbol: order.symbol,
+            side: order.side,
+            position_side: PositionSide::Both,
+            order_type: order.order_type,
+            orig_type: order.order_type,
+            time_in_force: TimeInForce::Gtc,
+            orig_qty: qty,
+            executed_qty: qty,
+            cum_quote: Decimal::new(self.marks[place] * qty.0, self.quote_decimals[place]),
+            price: None,
+            trigger_price: None,
+            reduce_only: order.reduces(),
+            close_position: false,
+            working_type: WorkingType::ContractPrice,
+            price_protect: false,
+            price_match: PriceMatch::None,
+            self_trade_prevention: SelfTradePrevention::ExpireMaker,
+            good_till_date: None,
+            status: OrderStatus::Filled,
+            expiry_reason: ExpiryReason::None,
+            time: now,
+            update_time: now,
+        };
+        Outcome::Done(Answer::Order(Box::new(state)))
     }
 }
 
 impl Exchange for Table {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         let outcome = self.answer(now, &request);
+        let trades = matches!(request, Request::NewOrder(_) | Request::QueryOrder { .. });
+        let due = now + if trades { self.orders_take } else { ANSWERS_AFTER };
         let event = ExchangeEvent::Response { to: from.service, request: id, outcome };
-        self.answers.push_back((now + ANSWERS_AFTER, event));
+        let place = self.answers.partition_point(|(other, _)| *other <= due);
+        self.answers.insert(place, (due, event));
     }
     fn observe(&mut self, _: &MarketEvent) {}
     fn next_due(&self) -> Nanos {
@@ -121,19 +224,20 @@ pub fn instrument() -> Instrument {
 impl Bench {
     /// The services of these names out of the chain, with one symbol.
     pub fn new(names: &[&str], settings: &PipelineSettings, market: Vec<MarketEvent>) -> Bench {
-        let instruments = vec![instrument()];
+        Bench::over(vec![instrument()], names, settings, market)
+    }
+
+    /// The same, with these symbols.
+    pub fn over(
+        instruments: Vec<Instrument>,
+        names: &[&str],
+        settings: &PipelineSettings,
+        market: Vec<MarketEvent>,
+    ) -> Bench {
         let mut members = chain(settings, &instruments).expect("a chain");
         members.retain(|member| names.contains(&member.name.as_str()));
         assert_eq!(members.len(), names.len(), "an unknown service");
-        let exchange = Table {
-            held: vec![0],
-            marks: vec![10_000],
-            step: 1,
-            refuse_info: 0,
-            asked: 0,
-            symbols: instruments.iter().map(|i| i.symbol).collect(),
-            answers: VecDeque::new(),
-        };
+        let exchange = Table::new(&instruments);
         let quick = Link { latency: Nanos::from_micros(300), jitter: Nanos::ZERO };
         let config = KernelConfig {
             seed: 7,

@@ -3,5 +3,7 @@
 
 mod bench;
 mod exit_monitor;
+mod intent_executor;
 mod market_state;
+mod plans;
 mod position_state_brain;

@@ -1,17 +1,15 @@
 //! P3.3: MSE 11, worked examples 63 to 66, EHR 3.20, worked examples 49 to 54, as settled: a close runs on what
 //! the exchange holds, and a ledger that differs is a reconcile event. EHR 48 is audited behaviour.
 
-use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Ttl};
-use pipeline::records::{
-    ApplyPlan, Decision, Executor, OrderSide, PlanAction, PlanClass, ReconcileEvent, ReduceOnly,
-};
+use engine::{Nanos, Ttl};
+use pipeline::records::{ApplyPlan, Decision, OrderSide, PlanAction, PlanClass, ReconcileEvent};
 use pipeline::{PipelineSettings, names};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, instrument};
+use crate::plans::{self, PLAN};
 
 const BRAIN: &str = "position_state_brain";
-const PLAN: &str = "0123456789abcdef";
 
 /// With this position (lots of 0.001) and this step on the exchange, just after the first poll.
 fn bench(held: i64, step: i64) -> Bench {
@@ -42,47 +40,12 @@ fn ledger(bench: &mut Bench, amount: &str) {
 }
 
 fn plan(bench: &mut Bench, action: PlanAction, side: OrderSide) {
-    let closes = action.close_percent().is_some() || action == PlanAction::Hold;
-    let class = if closes { PlanClass::Close } else { PlanClass::Open };
-    plan_as(bench, action, side, class, Decision::Execute);
+    let plan = plans::plan(bench, action, side);
+    judged(bench, &plan);
 }
 
-fn plan_as(
-    bench: &mut Bench,
-    action: PlanAction,
-    side: OrderSide,
-    class: PlanClass,
-    decision: Decision,
-) {
-    let now = bench.kernel.now();
-    let plan = ApplyPlan {
-        plan_id: PLAN.into(),
-        correlation_id: CorrelationId::from_random(9),
-        source: "exit_monitor".into(),
-        executor: Executor::IntentExecutor,
-        class,
-        symbol: instrument().symbol,
-        action,
-        side,
-        order_type: "MARKET".into(),
-        qty: (class == PlanClass::Open).then(|| "0.5".parse().expect("a quantity")),
-        fraction: None,
-        reduce_only: ReduceOnly(class != PlanClass::Open),
-        decision,
-        reason_codes: "".into(),
-        kill_score: None,
-        confidence: None,
-        leverage: None,
-        stop_loss: None,
-        take_profit: None,
-        new_sl_proposed: None,
-        r_net: None,
-        price: None,
-        model: None,
-        timestamp: EpochSeconds(now),
-        valid_until: EpochSeconds(now + Nanos::from_secs(60)),
-    };
-    bench.publish(names::APPLY_PLAN, Body::message(Envelope::Flat, plan));
+fn judged(bench: &mut Bench, plan: &ApplyPlan) {
+    plans::send(bench, plan);
     // An on-demand look takes the exchange a moment.
     bench.run_for_ms(3);
 }
@@ -265,15 +228,16 @@ fn cooldown_and_hold_stop_opens_only() {
 fn a_reconcile_close_is_granted_for_all_that_is_held() {
     let mut bench = bench(-2_500, 1);
     ledger(&mut bench, "1");
-    plan_as(&mut bench, PlanAction::Partial50, BUY, PlanClass::ReconcileClose, Decision::Execute);
+    let half = plans::plan(&bench, PlanAction::Partial50, BUY);
+    judged(&mut bench, &ApplyPlan { class: PlanClass::ReconcileClose, ..half });
     allowed(&mut bench, 2.5);
 }
 
 #[test]
 fn a_plan_that_is_not_to_run_has_no_permit() {
     let mut bench = bench(2_500, 1);
-    let skip = (PlanAction::FullClose, PlanClass::Close, Decision::Skip);
-    plan_as(&mut bench, skip.0, SELL, skip.1, skip.2);
+    let close = plans::plan(&bench, PlanAction::FullClose, SELL);
+    judged(&mut bench, &ApplyPlan { decision: Decision::Skip, ..close });
     assert_eq!(bench.get(&names::permit_p33(PLAN)), None);
 }
 

@@ -1,0 +1,186 @@
+//! Intent executor: MSE 12, worked examples 8 to 12, EHR 3.16, 3.17, as settled.
+//!
+//! | example | here |
+//! |---|---|
+//! | MSE 8, 9, 12 | as they are |
+//! | MSE 10 | rounded down to 2 before the notional is looked at; refused all the same |
+//! | MSE 11 | raising a quantity to the minimum is audited behaviour: refused |
+
+use engine::{Instrument, QtyLots, Side, Symbol};
+use pipeline::PipelineSettings;
+use pipeline::records::{Decision, OrderSide, PlanAction};
+
+use crate::bench::{Bench, instrument};
+use crate::plans::{decimal, flat_at, grant, permit_of, plan, result, results, send};
+
+const EXECUTOR: &str = "intent_executor";
+const BUY: OrderSide = OrderSide::Buy;
+const SELL: OrderSide = OrderSide::Sell;
+const CLOSES: [PlanAction; 4] =
+    [PlanAction::FullClose, PlanAction::Partial75, PlanAction::Partial50, PlanAction::Partial25];
+
+/// With BTCUSDT, flat at 100 USDT, after exchangeInfo.
+fn bench() -> Bench {
+    let mut bench = Bench::new(&[EXECUTOR], &PipelineSettings::default(), Vec::new());
+    bench.run_to_ms(100);
+    flat_at(&mut bench, instrument().symbol, "100");
+    bench
+}
+
+/// Lots of the orders that came to the exchange.
+fn sent(bench: &Bench) -> Vec<i64> {
+    let lots = |quantity: Option<QtyLots>| quantity.expect("a quantity").0;
+    bench.kernel.exchange().orders.iter().map(|order| lots(order.quantity)).collect()
+}
+
+/// What becomes of an open of this quantity: the lots sent, or the error.
+struct Quantity {
+    name: &'static str,
+    price_decimals: u32,
+    qty_decimals: u32,
+    /// In lots.
+    step: i64,
+    min_notional: i64,
+    mark: &'static str,
+    qty: &'static str,
+}
+
+impl Quantity {
+    fn run(&self) -> Result<i64, String> {
+        let symbol = Symbol::new(self.name).expect("a symbol");
+        let instrument = Instrument {
+            symbol,
+            price_decimals: self.price_decimals,
+            qty_decimals: self.qty_decimals,
+        };
+        let settings = PipelineSettings::default();
+        let mut bench = Bench::over(vec![instrument], &[EXECUTOR], &settings, Vec::new());
+        bench.kernel.exchange_mut().step = self.step;
+        bench.kernel.exchange_mut().min_notional = self.min_notional;
+        bench.run_to_ms(100);
+        flat_at(&mut bench, symbol, self.mark);
+        let mut plan = plan(&bench, PlanAction::Buy, BUY);
+        plan.symbol = symbol;
+        plan.qty = Some(decimal(self.qty));
+        grant(&mut bench, &permit_of(&plan, "0"));
+        send(&mut bench, &plan);
+        bench.run_for_ms(10);
+        match sent(&bench).as_slice() {
+            [] => Err(result(&mut bench).1),
+            [lots] => Ok(*lots),
+            more => panic!("{more:?}"),
+        }
+    }
+}
+
+const BTC: Quantity = Quantity {
+    name: "BTCUSDT",
+    price_decimals: 2,
+    qty_decimals: 3,
+    step: 1,
+    min_notional: 100,
+    mark: "95000",
+    qty: "0.12345",
+};
+
+#[test]
+fn examples_8_to_12_quantities() {
+    assert_eq!(BTC.run(), Ok(123));
+    let comp = Quantity {
+        name: "COMPUSDT",
+        min_notional: 5,
+        mark: "22.56",
+        qty: "8.865248226950355",
+        ..BTC
+    };
+    assert_eq!(comp.run(), Ok(8_865));
+    let tenth = Quantity {
+        name: "TENUSDT",
+        qty_decimals: 0,
+        min_notional: 5,
+        mark: "0.35",
+        qty: "2.5",
+        ..BTC
+    };
+    assert_eq!(tenth.run(), Err("min_notional_check_failed:0.70 below 5".into()));
+    let eleventh = Quantity { qty: "0.0009", ..BTC };
+    assert_eq!(eleventh.run(), Err("min_qty_check_failed:0 lots below 1".into()));
+    let twelfth = Quantity {
+        name: "ANKRUSDT",
+        price_decimals: 5,
+        qty_decimals: 0,
+        min_notional: 5,
+        mark: "0.00591",
+        qty: "34364.26116838488",
+        ..BTC
+    };
+    assert_eq!(twelfth.run(), Ok(34_364));
+}
+
+#[test]
+fn an_open_is_rounded_down_to_whole_steps_and_bounded() {
+    // Half a step and more is no reason to round up.
+    assert_eq!(Quantity { qty: "0.1239", ..BTC }.run(), Ok(123));
+    assert_eq!(Quantity { step: 50, qty: "0.199", ..BTC }.run(), Ok(150));
+    assert_eq!(Quantity { qty: "1234", ..BTC }.run(), Ok(1_000_000), "the largest market order");
+    let least = Quantity { mark: "50000", qty: "0.002", ..BTC };
+    assert_eq!(least.run(), Ok(2), "exactly the smallest notional");
+    let less = Quantity { mark: "49999.99", qty: "0.002", ..BTC };
+    assert_eq!(less.run(), Err("min_notional_check_failed:99.99998 below 100".into()));
+    assert_eq!(Quantity { mark: "0", ..BTC }.run(), Err("mark_price_unavailable".into()));
+    assert_eq!(
+        Quantity { qty: "-1", ..BTC }.run(),
+        Err("min_qty_check_failed:-1000 lots below 1".into())
+    );
+}
+
+/// Reduce-only, on what P3.3 says that there is; there is no smallest notional for what makes a position smaller.
+#[test]
+fn a_close_trades_what_its_permit_names() {
+    for (action, side, safe, lots) in [
+        (PlanAction::FullClose, SELL, "2.5", 2_500),
+        (PlanAction::Partial75, BUY, "1.875", 1_875),
+        (PlanAction::Partial50, SELL, "1.25", 1_250),
+        (PlanAction::Partial25, BUY, "0.6259", 625),
+        (PlanAction::FullClose, SELL, "0.001", 1),
+    ] {
+        let mut bench = bench();
+        let plan = plan(&bench, action, side);
+        grant(&mut bench, &permit_of(&plan, safe));
+        send(&mut bench, &plan);
+        bench.run_for_ms(10);
+        let orders = &bench.kernel.exchange().orders;
+        assert_eq!(orders.len(), 1, "{action} {safe}");
+        assert!(orders[0].reduces(), "{action} {safe}");
+        assert_eq!(orders[0].quantity, Some(QtyLots(lots)), "{action} {safe}");
+        assert_eq!(orders[0].side, if side == BUY { Side::Buy } else { Side::Sell });
+        let results = results(&mut bench);
+        assert_eq!(results.len(), 1, "{action} {safe}");
+        assert!(results[0].executed && results[0].decision == Decision::Execute);
+    }
+    assert_eq!(CLOSES.map(|action| action.close_percent()), [100, 75, 50, 25].map(Some));
+}
+
+/// A refused exchangeInfo left the executor without filters, and so without orders, for up to an hour.
+#[test]
+fn a_refused_exchange_info_is_asked_for_again_after_five_seconds() {
+    let mut bench = Bench::new(&[EXECUTOR], &PipelineSettings::default(), Vec::new());
+    bench.kernel.exchange_mut().refuse_info = 2;
+    bench.run_to_ms(9_900);
+    assert_eq!(bench.counter(EXECUTOR, "exchange_info_not_fetched"), 2);
+    assert_eq!(bench.kernel.exchange().info_asked, 2);
+    bench.run_to_ms(10_100);
+    assert_eq!(bench.kernel.exchange().info_asked, 3);
+    flat_at(&mut bench, instrument().symbol, "100");
+    let plan = plan(&bench, PlanAction::Buy, BUY);
+    grant(&mut bench, &permit_of(&plan, "0"));
+    send(&mut bench, &plan);
+    bench.run_for_ms(10);
+    assert_eq!(sent(&bench), [500]);
+    // From then on it is asked for every hour.
+    bench.run_for_ms(3_599_000);
+    assert_eq!(bench.kernel.exchange().info_asked, 3);
+    bench.run_for_ms(2_000);
+    assert_eq!(bench.kernel.exchange().info_asked, 4);
+    assert_eq!(bench.counter(EXECUTOR, "exchange_info_not_fetched"), 2);
+}
