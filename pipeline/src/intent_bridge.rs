@@ -15,6 +15,7 @@ use crate::records::{
     PositionState, ReduceOnly, TradeIntent,
 };
 use crate::settings::IntentBridgeSettings;
+use crate::switches;
 
 const SEEN_LIFE: Nanos = Nanos::from_secs(86_400);
 
@@ -168,7 +169,7 @@ impl IntentBridge {
         if !crate::universe_service::tradable(ctx, symbol) {
             return Err("dropped_not_tradable");
         }
-        if ctx.get(EMERGENCY_STOP).map_or(true, |stop| stop.as_deref() == Some("1")) {
+        if switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
             return Err("dropped_emergency_stop");
         }
         let exposure = match ctx.record::<PortfolioState>(PORTFOLIO) {

@@ -21,6 +21,7 @@ mod position_monitor;
 mod position_state_brain;
 pub mod records;
 mod settings;
+mod switches;
 mod trading_bot;
 mod universe_service;
 

@@ -8,6 +8,7 @@ use engine::Context;
 use super::IntentExecutor;
 use crate::names::{KILL_SWITCHES, SAFE_MODE};
 use crate::records::{ApplyPlan, Decision, PlanClass, PositionSide, PositionState};
+use crate::switches;
 
 /// Who may close (settled: one setting for both executors).
 const EXIT_OWNERS: [&str; 8] = [
@@ -21,13 +22,9 @@ const EXIT_OWNERS: [&str; 8] = [
     "emergency_stop",
 ];
 
-/// Both of the operator's kill switches, by one reader; one that cannot be read counts as set.
+/// Both of the operator's kill switches, by one reader.
 fn killed(ctx: &mut Context<'_>) -> bool {
-    KILL_SWITCHES.iter().any(|key| match ctx.get(key) {
-        Ok(None) => false,
-        Ok(Some(value)) => ["1", "true", "yes"].iter().any(|on| value.eq_ignore_ascii_case(on)),
-        Err(_) => true,
-    })
+    KILL_SWITCHES.iter().any(|key| switches::is_set(key, &["1", "true", "yes"], ctx))
 }
 
 impl IntentExecutor {
@@ -62,7 +59,7 @@ impl IntentExecutor {
         if plan.reduce_only.0 {
             return refuse(Decision::Denied, "open_is_reduce_only");
         }
-        if ctx.get(SAFE_MODE).map_or(true, |mode| mode.as_deref() == Some("1")) {
+        if switches::is_set(SAFE_MODE, &["1"], ctx) {
             return refuse(Decision::Blocked, "SAFE_MODE_ACTIVE");
         }
         let held = match ctx.record::<PositionState>(&self.keys[place].state) {

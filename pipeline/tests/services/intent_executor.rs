@@ -7,8 +7,8 @@
 //! | MSE 11 | raising a quantity to the minimum is audited behaviour: refused |
 
 use engine::{Instrument, QtyLots, Side, Symbol};
-use pipeline::PipelineSettings;
-use pipeline::records::{Decision, OrderSide, PlanAction};
+use pipeline::records::{ApplyPlan, Decision, OrderSide, PlanAction};
+use pipeline::{PipelineSettings, names};
 
 use crate::bench::{Bench, instrument};
 use crate::plans::{decimal, flat_at, grant, permit_of, plan, result, results, send};
@@ -183,4 +183,75 @@ fn a_refused_exchange_info_is_asked_for_again_after_five_seconds() {
     bench.run_for_ms(2_000);
     assert_eq!(bench.kernel.exchange().info_asked, 4);
     assert_eq!(bench.counter(EXECUTOR, "exchange_info_not_fetched"), 2);
+}
+
+/// What becomes of a plan in this world, when its permit is there.
+fn outcome(world: impl Fn(&mut Bench), plan: impl Fn(&Bench) -> ApplyPlan) -> (Decision, String) {
+    let mut bench = bench();
+    world(&mut bench);
+    let plan = plan(&bench);
+    grant(&mut bench, &permit_of(&plan, "0.5"));
+    send(&mut bench, &plan);
+    bench.run_for_ms(10);
+    let ended = result(&mut bench);
+    let orders = usize::from(ended.0 == Decision::Execute);
+    assert_eq!(sent(&bench).len(), orders, "{ended:?}");
+    ended
+}
+
+fn open(bench: &Bench) -> ApplyPlan {
+    plan(bench, PlanAction::Buy, BUY)
+}
+
+fn close(bench: &Bench) -> ApplyPlan {
+    plan(bench, PlanAction::FullClose, SELL)
+}
+
+fn done() -> (Decision, String) {
+    (Decision::Execute, String::new())
+}
+
+#[test]
+fn either_kill_switch_stops_opens_and_closes() {
+    let killed = (Decision::Blocked, "kill_switch_active".to_owned());
+    for key in names::KILL_SWITCHES {
+        for word in ["1", "true", "True", "yes", "YES"] {
+            assert_eq!(outcome(|bench| bench.set(key, word), open), killed, "{key} {word}");
+            assert_eq!(outcome(|bench| bench.set(key, word), close), killed, "{key} {word}");
+        }
+        for word in ["0", "false", "no", ""] {
+            assert_eq!(outcome(|bench| bench.set(key, word), open), done(), "{key} {word:?}");
+        }
+    }
+}
+
+/// A value that is not text read as absent: the switch was off.
+#[test]
+fn a_switch_that_cannot_be_read_is_on_and_counted() {
+    let not_text: fn(&mut Bench, &str) = |bench, key| bench.set_bytes(key, &[b'1', 0xff]);
+    let not_a_string: fn(&mut Bench, &str) = |bench, key| bench.hset(key, &[("on", "1")]);
+    for unreadable in [not_text, not_a_string] {
+        for (key, error) in [
+            (names::KILL_SWITCHES[0], "kill_switch_active"),
+            (names::KILL_SWITCHES[1], "kill_switch_active"),
+            (names::SAFE_MODE, "SAFE_MODE_ACTIVE"),
+        ] {
+            let mut bench = bench();
+            unreadable(&mut bench, key);
+            let plan = open(&bench);
+            grant(&mut bench, &permit_of(&plan, "0.5"));
+            send(&mut bench, &plan);
+            bench.run_for_ms(10);
+            assert_eq!(result(&mut bench), (Decision::Blocked, error.to_owned()), "{key}");
+            assert_eq!(bench.counter(EXECUTOR, "switches_unreadable"), 1, "{key}");
+        }
+    }
+}
+
+#[test]
+fn safe_mode_stops_opens_and_never_closes() {
+    let safe = |bench: &mut Bench| bench.set(names::SAFE_MODE, "1");
+    assert_eq!(outcome(safe, open), (Decision::Blocked, "SAFE_MODE_ACTIVE".to_owned()));
+    assert_eq!(outcome(safe, close), done());
+    assert_eq!(outcome(|bench| bench.set(names::SAFE_MODE, "0"), open), done());
 }
