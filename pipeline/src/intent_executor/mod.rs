@@ -314,16 +314,11 @@ impl IntentExecutor {
         }
         let Some(sent) = self.sent.remove(&request) else { return };
         let Some(place) = self.place_of(sent.mark.symbol) else { return };
+        if sent.kind == SentKind::Leverage {
+            self.leverage_answer(place, sent, outcome, ctx);
+            return;
+        }
         match (sent.kind, outcome) {
-            (SentKind::Leverage, Outcome::Done(Answer::Leverage { leverage, .. })) => {
-                self.filters[place].leverage = Some(*leverage);
-                let id = ctx.submit(Request::NewOrder(self.order(place, &sent.mark)));
-                self.sent.insert(id, Sent { kind: SentKind::Order, ..sent });
-            }
-            // Nothing was ordered: the leverage alone is unknown, and is set again for the next plan.
-            (SentKind::Leverage, Outcome::Unknown | Outcome::Done(_)) => {
-                self.end_without_fill(place, sent, "leverage_unknown".to_owned(), ctx);
-            }
             (SentKind::Query, Outcome::Refused(error)) if error.code == -2013 => {
                 self.end_without_fill(place, sent, "not_placed".to_owned(), ctx);
             }
@@ -338,6 +333,31 @@ impl IntentExecutor {
             (_, Outcome::Done(Answer::Order(order))) => self.order_answer(place, sent, order, ctx),
             (_, Outcome::Unknown | Outcome::Done(_)) => self.query(place, sent, ctx),
         }
+    }
+
+    /// Only a leverage that is known to be set is followed by its order.
+    fn leverage_answer(
+        &mut self,
+        place: usize,
+        sent: Sent,
+        outcome: &Outcome,
+        ctx: &mut Context<'_>,
+    ) {
+        if let Outcome::Done(Answer::Leverage { leverage, .. }) = outcome {
+            self.filters[place].leverage = Some(*leverage);
+            let id = ctx.submit(Request::NewOrder(self.order(place, &sent.mark)));
+            self.sent.insert(id, Sent { kind: SentKind::Order, ..sent });
+            return;
+        }
+        // Nothing was ordered. Whatever was set before may hold no longer: the next plan sets it again.
+        self.filters[place].leverage = None;
+        let error = match outcome {
+            Outcome::Refused(error) if !STATUS_UNKNOWN.contains(&error.code) => {
+                format!("binance_error:{error}")
+            }
+            _ => "leverage_unknown".to_owned(),
+        };
+        self.end_without_fill(place, sent, error, ctx);
     }
 
     fn order_answer(

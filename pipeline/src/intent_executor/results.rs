@@ -100,7 +100,7 @@ fn result(plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
 
 /// The counter of an error: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
-    const KNOWN: [&str; 19] = [
+    const KNOWN: [&str; 20] = [
         "plan_expired",
         "symbol_not_in_allowlist",
         "kill_switch_active",
@@ -118,6 +118,7 @@ fn counter(error: &str) -> &'static str {
         "min_qty_check_failed",
         "min_notional_check_failed",
         "mark_price_unavailable",
+        "leverage_unknown",
         "binance_error",
         "not_placed",
     ];

@@ -6,11 +6,11 @@
 //! | MSE 10 | rounded down to 2 before the notional is looked at; refused all the same |
 //! | MSE 11 | raising a quantity to the minimum is audited behaviour: refused |
 
-use engine::{Instrument, QtyLots, Side, Symbol};
+use engine::{Instrument, Outcome, QtyLots, Side, Symbol};
 use pipeline::records::{ApplyPlan, Decision, OrderSide, PlanAction};
 use pipeline::{PipelineSettings, names};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, instrument, refused};
 use crate::plans::{decimal, flat_at, grant, permit_of, plan, result, results, send};
 
 const EXECUTOR: &str = "intent_executor";
@@ -254,4 +254,50 @@ fn safe_mode_stops_opens_and_never_closes() {
     assert_eq!(outcome(safe, open), (Decision::Blocked, "SAFE_MODE_ACTIVE".to_owned()));
     assert_eq!(outcome(safe, close), done());
     assert_eq!(outcome(|bench| bench.set(names::SAFE_MODE, "0"), open), done());
+}
+
+/// The n-th opening plan, with this leverage; its cooldown is over before the next one.
+fn open_with_leverage(bench: &mut Bench, n: u32, leverage: u32) {
+    let plan = ApplyPlan { plan_id: format!("{n:016x}"), leverage: Some(leverage), ..open(bench) };
+    grant(bench, &permit_of(&plan, "0"));
+    send(bench, &plan);
+    bench.run_for_ms(181_000);
+}
+
+#[test]
+fn leverage_is_set_before_the_first_open_and_when_it_changes() {
+    let mut bench = bench();
+    for (n, leverage) in [10, 10, 20].into_iter().enumerate() {
+        open_with_leverage(&mut bench, n as u32, leverage);
+    }
+    assert_eq!(bench.kernel.exchange().leverages, [10, 20]);
+    assert_eq!(sent(&bench).len(), 3);
+    // A close leaves it alone.
+    let close = ApplyPlan { leverage: Some(30), ..close(&bench) };
+    grant(&mut bench, &permit_of(&close, "0.5"));
+    send(&mut bench, &close);
+    bench.run_for_ms(10);
+    assert_eq!(bench.kernel.exchange().leverages, [10, 20]);
+    assert_eq!(sent(&bench).len(), 4);
+}
+
+/// 20 may hold on the exchange although nobody said so; a plan with the 10 of before then traded at 20.
+#[test]
+fn a_leverage_whose_outcome_is_not_good_is_set_again_by_the_next_plan() {
+    for (outcome, error) in [
+        (Outcome::Unknown, "leverage_unknown"),
+        (refused(-1007), "leverage_unknown"),
+        (refused(-4161), "binance_error:-4161 refused by the test"),
+    ] {
+        let mut bench = bench();
+        open_with_leverage(&mut bench, 1, 10);
+        bench.kernel.exchange_mut().instead.push_back(outcome);
+        open_with_leverage(&mut bench, 2, 20);
+        assert_eq!(sent(&bench).len(), 1, "{error}");
+        let ended = results(&mut bench).pop().expect("a result");
+        assert_eq!((ended.decision, ended.error.as_deref()), (Decision::Error, Some(error)));
+        open_with_leverage(&mut bench, 3, 10);
+        assert_eq!(bench.kernel.exchange().leverages, [10, 20, 10], "{error}");
+        assert_eq!(sent(&bench).len(), 2, "{error}");
+    }
 }
