@@ -101,6 +101,9 @@ pub const EXECUTOR_METRICS: &str = "quantum:metrics:intent_executor";
 /// All markers of plans that the executor has touched.
 pub const EXECUTOR_DONE_PATTERN: &str = "quantum:intent_executor:done:*";
 
+/// All plans that wait for the executor.
+pub const EXECUTOR_WAITING_PATTERN: &str = "quantum:intent_executor:waiting:*";
+
 macro_rules! keys {
     ($($(#[$meta:meta])* $name:ident = $before:literal $after:literal;)*) => {
         $($(#[$meta])* pub fn $name(part: impl std::fmt::Display) -> String {
@@ -124,6 +127,8 @@ keys! {
     permit_p26 = "quantum:permit:p26:" "";
     /// A plan that the executor has touched.
     executor_done = "quantum:intent_executor:done:" "";
+    /// A plan that waits for its permit, or for the order that is in flight.
+    executor_waiting = "quantum:intent_executor:waiting:" "";
     /// An order of the symbol is in flight.
     inflight = "quantum:inflight:" "";
     /// When the symbol traded last, in ms.

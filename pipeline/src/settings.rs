@@ -133,6 +133,9 @@ impl PipelineSettings {
     }
 }
 
+/// A permit is gone after it, and nobody has to wait for it any longer.
+const PERMIT_LIFE_MS: i64 = 60_000;
+
 impl PipelineSettings {
     /// Names the first setting that makes no sense.
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -152,6 +155,11 @@ impl PipelineSettings {
             Some((name, span)) => {
                 Err(format!("[pipeline] {name} is {span}: it has to be above zero"))
             }
+            None if self.intent_executor.permit_wait_ms >= PERMIT_LIFE_MS => Err(format!(
+                "[pipeline] intent_executor.permit_wait_ms is {}: it has to be below {PERMIT_LIFE_MS}, \
+                 the life of a permit",
+                self.intent_executor.permit_wait_ms
+            )),
             None if self.thinking_us < 0 => Err(format!(
                 "[pipeline] thinking_us is {}: it cannot be below zero",
                 self.thinking_us

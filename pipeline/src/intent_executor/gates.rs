@@ -1,6 +1,6 @@
 //! What a plan has to pass before it may wait for its permit.
 //!
-//! Closes are refused by the operator's kill switch and by ownership only: never by safe mode, cooldowns,
+//! Closes are refused by the operator's kill switch and by ownership only: never by age, safe mode, cooldowns,
 //! holds or slots.
 
 use engine::Context;
@@ -27,6 +27,24 @@ fn killed(ctx: &mut Context<'_>) -> bool {
     KILL_SWITCHES.iter().any(|key| switches::is_set(key, &["1", "true", "yes"], ctx))
 }
 
+/// What stops a plan at any moment up to its order. A close is never too old.
+pub(super) fn may_run(
+    plan: &ApplyPlan,
+    ctx: &mut Context<'_>,
+) -> Result<(), (Decision, &'static str)> {
+    let opens = plan.class == PlanClass::Open;
+    if opens && plan.valid_until.0 < ctx.now() {
+        return Err((Decision::Skip, "plan_expired"));
+    }
+    if killed(ctx) {
+        return Err((Decision::Blocked, "kill_switch_active"));
+    }
+    if opens && switches::is_set(SAFE_MODE, &["1"], ctx) {
+        return Err((Decision::Blocked, "SAFE_MODE_ACTIVE"));
+    }
+    Ok(())
+}
+
 impl IntentExecutor {
     pub(super) fn gates(
         &self,
@@ -37,15 +55,16 @@ impl IntentExecutor {
         if plan.decision != Decision::Execute {
             return Err((plan.decision, plan.reason_codes.clone().into_owned()));
         }
-        if plan.valid_until.0 < ctx.now() {
-            return refuse(Decision::Skip, "plan_expired");
-        }
+        may_run(plan, ctx).or_else(|(decision, error)| refuse(decision, error))?;
         let Some(place) = self.place_of(plan.symbol) else {
-            return Err((Decision::Blocked, format!("symbol_not_in_allowlist:{}", plan.symbol)));
+            return Err(match plan.class {
+                PlanClass::Open => {
+                    (Decision::Blocked, format!("symbol_not_in_allowlist:{}", plan.symbol))
+                }
+                // No list refuses a close; but nobody can trade what the run does not know.
+                _ => (Decision::Error, format!("unknown_symbol:{}", plan.symbol)),
+            });
         };
-        if killed(ctx) {
-            return refuse(Decision::Blocked, "kill_switch_active");
-        }
         if plan.class != PlanClass::Open {
             if !EXIT_OWNERS.contains(&plan.source.as_str()) {
                 return Err((Decision::Denied, format!("NOT_EXIT_OWNER:source={}", plan.source)));
@@ -58,9 +77,6 @@ impl IntentExecutor {
         }
         if plan.reduce_only.0 {
             return refuse(Decision::Denied, "open_is_reduce_only");
-        }
-        if switches::is_set(SAFE_MODE, &["1"], ctx) {
-            return refuse(Decision::Blocked, "SAFE_MODE_ACTIVE");
         }
         let held = match ctx.record::<PositionState>(&self.keys[place].state) {
             Ok(Some(state)) => state.side,

@@ -100,9 +100,10 @@ fn result(plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
 
 /// The counter of an error: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
-    const KNOWN: [&str; 20] = [
+    const KNOWN: [&str; 21] = [
         "plan_expired",
         "symbol_not_in_allowlist",
+        "unknown_symbol",
         "kill_switch_active",
         "NOT_EXIT_OWNER",
         "SAFE_MODE_ACTIVE",
