@@ -5,5 +5,6 @@ mod bench;
 mod exit_monitor;
 mod intent_executor;
 mod market_state;
+mod money;
 mod plans;
 mod position_state_brain;
