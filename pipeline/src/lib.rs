@@ -8,6 +8,7 @@ mod balance_tracker;
 mod chain;
 mod exchange_info;
 mod exit_monitor;
+mod fills;
 mod gateway_guard;
 mod grid;
 mod intent_bridge;

@@ -119,6 +119,8 @@ keys! {
     marketstate = "quantum:marketstate:" "";
     /// An intent entry that the bridge has handled.
     bridge_seen = "quantum:intent_bridge:seen:" "";
+    /// A fill that a service has taken.
+    fill_seen = "quantum:fill:seen:" "";
     /// P3.3's permit of a plan.
     permit_p33 = "quantum:permit:p33:" "";
     /// The governor's permit of a plan.

@@ -9,6 +9,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::fills;
 use crate::grid;
 use crate::names::{self, ACCOUNT_BALANCE_KEY, EXECUTION_RESULT, PORTFOLIO, PORTFOLIO_STATE};
 use crate::records::{Balance, ExecutionResult, PortfolioState, PositionSide, PositionSnapshot};
@@ -57,10 +58,14 @@ impl PortfolioStatePublisher {
         let Some(fill) = ctx.read::<ExecutionResult>(EXECUTION_RESULT.name, delivery) else {
             return;
         };
+        if fills::taken(&fill, ctx) {
+            return;
+        }
         let pnl = fill.realized_pnl.map_or(0.0, grid::float);
         self.new_losses += (-pnl).max(0.0);
         self.new_fees += fill.commission.map_or(0.0, grid::float);
         self.new_trips += f64::from(u8::from(fill.reduce_only.0));
+        fills::take(&fill, ctx);
     }
 
     /// After a start: what the last entry of a former life says. Nothing was lost, paid or closed in the

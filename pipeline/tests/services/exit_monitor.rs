@@ -1,20 +1,17 @@
-//! Exit monitor: EHR 3.25 and settled. One close for each level and side, again after a while, over when filled.
+//! Exit monitor: EHR 3.25, worked examples 67 to 69, and settled. One close for each level and side, again after a
+//! while, over when filled.
 
-use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos};
+use engine::{CorrelationId, Nanos};
 use pipeline::records::{
     ExecutionResult, IntentAction, OrderSide, ReduceOnly, TradeIntent, contract_violations,
 };
 use pipeline::{PipelineSettings, names};
-use rust_decimal::Decimal;
 
 use crate::bench::{Bench, instrument};
+use crate::plans::{self, decimal};
 
 const LONG: OrderSide = OrderSide::Buy;
 const SHORT: OrderSide = OrderSide::Sell;
-
-fn decimal(text: &str) -> Decimal {
-    text.parse().expect("a decimal")
-}
 
 fn stops_key() -> String {
     names::state_stops(instrument().symbol)
@@ -29,29 +26,14 @@ fn bench() -> Bench {
 fn fill(bench: &mut Bench, side: OrderSide, qty: &str, reduce_only: bool, levels: [&str; 2]) {
     let level = |text: &str| (!text.is_empty()).then(|| decimal(text));
     let result = ExecutionResult {
-        plan_id: "0123456789abcdef".into(),
-        correlation_id: CorrelationId::from_random(9),
-        symbol: instrument().symbol,
-        order_id: 1,
-        client_order_id: "test-1".into(),
-        trade_id: Some(1),
-        side,
-        status: "filled".into(),
-        filled_qty: decimal(qty),
-        avg_price: decimal("100"),
-        commission: None,
-        realized_pnl: None,
         reduce_only: ReduceOnly(reduce_only),
         leverage: Some(10),
         confidence: Some(0.7),
-        model: None,
-        reason: "".into(),
         stop_loss: level(levels[0]),
         take_profit: level(levels[1]),
-        source: "intent_executor".into(),
-        timestamp: EpochSeconds(bench.kernel.now()),
+        ..plans::fill(bench, side, qty)
     };
-    bench.publish(names::EXECUTION_RESULT, Body::message(Envelope::Flat, result));
+    plans::tell(bench, &result);
 }
 
 /// The exchange's mark price, as P3.3 shows it; then one look of the monitor.
@@ -106,6 +88,13 @@ fn crosses(side: OrderSide, levels: [&str; 2], prices: &[&str], reason: &str) {
     assert_eq!(intent.correlation_id, Some(CorrelationId::from_random(9)), "{what}");
     assert_eq!((intent.stop_loss, intent.take_profit), (None, None), "{what}");
     assert!(contract_violations(intent).is_empty(), "{what}");
+}
+
+#[test]
+fn examples_67_to_69_on_the_bus() {
+    crosses(LONG, ["98.5", "102.5"], &["101.5", "100.9", "100", "99"], "TRAILING_STOP");
+    crosses(SHORT, ["101.5", "97.5"], &["98.8", "99.9", "100.3"], "TRAILING_STOP");
+    crosses(LONG, ["98.5", "102.5"], &["102.5"], "TAKE_PROFIT");
 }
 
 #[test]
@@ -228,4 +217,42 @@ fn without_a_price_it_waits_and_counts() {
     bench.run_for_ms(10_000);
     assert_eq!(intents(&mut bench).len(), 0);
     assert_eq!(bench.counter("exit_monitor", "price_unknown"), 2);
+}
+
+/// A fill that came again was added again: the monitor asked for the close of more than there was, and went on
+/// asking when it was closed.
+#[test]
+fn a_fill_that_comes_again_is_not_added_again() {
+    for trade_id in [Some(7), None] {
+        let mut bench = bench();
+        let opened = ExecutionResult { trade_id, ..plans::fill(&bench, LONG, "0.25") };
+        plans::tell(&mut bench, &opened);
+        plans::tell(&mut bench, &opened);
+        assert_eq!(bench.hash(&stops_key())["qty"], "0.25", "{trade_id:?}");
+        // A successor knows of it, too.
+        bench.crash("exit_monitor", 10);
+        bench.run_for_ms(20);
+        plans::tell(&mut bench, &opened);
+        assert_eq!(bench.hash(&stops_key())["qty"], "0.25", "{trade_id:?}");
+        assert_eq!(bench.counter("exit_monitor", "fills_already_taken"), 2);
+
+        // Nor is the sum of an order whose fills were told, by an executor that had forgotten them.
+        plans::tell(&mut bench, &ExecutionResult { trade_id: None, ..opened.clone() });
+        assert_eq!(bench.hash(&stops_key())["qty"], "0.25", "{trade_id:?}");
+
+        // A second fill of the same order is another one; so is the same number on another order, or
+        // of another plan, after the venue began its ids anew.
+        let second = ExecutionResult { trade_id: Some(8), ..opened.clone() };
+        let other = ExecutionResult { order_id: 99, ..opened.clone() };
+        let reset = ExecutionResult { plan_id: "fedcba9876543210".into(), ..opened.clone() };
+        plans::tell(&mut bench, &second);
+        plans::tell(&mut bench, &other);
+        plans::tell(&mut bench, &reset);
+        assert_eq!(bench.hash(&stops_key())["qty"], "1.00", "{trade_id:?}");
+
+        // Nor does it begin a watch when the position is gone.
+        fill(&mut bench, SHORT, "1", true, ["", ""]);
+        plans::tell(&mut bench, &opened);
+        assert!(bench.hash(&stops_key()).is_empty(), "{trade_id:?}");
+    }
 }

@@ -7,4 +7,5 @@ mod intent_executor;
 mod market_state;
 mod money;
 mod plans;
+mod position_monitor;
 mod position_state_brain;

@@ -1,12 +1,12 @@
 //! Balance tracker and portfolio state publisher: MSE 14.2, 14.4, EHR 3.12, as settled.
 
-use engine::{AccountBalance, Body, CorrelationId, Envelope, EpochSeconds, Ttl};
+use engine::{AccountBalance, Ttl};
 use pipeline::records::{ExecutionResult, OrderSide, PortfolioState, ReduceOnly};
 use pipeline::{PipelineSettings, names};
 use rust_decimal::Decimal;
 
 use crate::bench::{Bench, instrument};
-use crate::plans::decimal;
+use crate::plans::{self, decimal};
 
 const TRACKER: &str = "balance_tracker";
 const PORTFOLIO: &str = "portfolio_state_publisher";
@@ -53,29 +53,14 @@ fn snapshot(bench: &mut Bench, mark: &str, unrealized: &str) {
 
 fn fill(bench: &mut Bench, pnl: &str) {
     let result = ExecutionResult {
-        plan_id: "0123456789abcdef".into(),
-        correlation_id: CorrelationId::from_random(9),
-        symbol: instrument().symbol,
-        order_id: 1,
-        client_order_id: "test-1".into(),
-        trade_id: Some(1),
-        side: OrderSide::Sell,
-        status: "filled".into(),
-        filled_qty: Decimal::ONE,
-        avg_price: decimal("100"),
         commission: Some(decimal("0.5")),
         realized_pnl: Some(decimal(pnl)),
         reduce_only: ReduceOnly(true),
-        leverage: None,
-        confidence: None,
-        model: None,
-        reason: "".into(),
-        stop_loss: None,
-        take_profit: None,
-        source: "intent_executor".into(),
-        timestamp: EpochSeconds(bench.kernel.now()),
+        ..plans::fill(bench, OrderSide::Sell, "1")
     };
-    bench.publish(names::EXECUTION_RESULT, Body::message(Envelope::Flat, result));
+    // What comes again is not counted again.
+    plans::tell(bench, &result);
+    plans::tell(bench, &result);
 }
 
 /// The wallet was up to 30 s old and the profit up to 5 s: a close in between was in both, or in neither.

@@ -1,10 +1,10 @@
-//! Plans and permits, as the intent bridge and P3.3 write them.
+//! Plans, permits and fills, as the intent bridge, P3.3 and the intent executor write them.
 
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Record, Symbol};
 use pipeline::names;
 use pipeline::records::{
-    ApplyPlan, ApplyResult, Decision, Executor, OrderSide, Permit, PlanAction, PlanClass,
-    ReduceOnly,
+    ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderSide, Permit, PlanAction,
+    PlanClass, ReduceOnly,
 };
 use rust_decimal::Decimal;
 
@@ -105,4 +105,36 @@ pub fn result(bench: &mut Bench) -> (Decision, String) {
     assert_eq!(results.len(), 1, "{results:?}");
     let error = results[0].error.as_deref().unwrap_or_default().to_owned();
     (results[0].decision, error)
+}
+
+/// A fill at 100 that opens, the next one of its stream.
+pub fn fill(bench: &Bench, side: OrderSide, qty: &str) -> ExecutionResult {
+    ExecutionResult {
+        plan_id: PLAN.into(),
+        correlation_id: CorrelationId::from_random(9),
+        symbol: instrument().symbol,
+        order_id: 1,
+        client_order_id: "test-1".into(),
+        trade_id: Some(bench.kernel.now().0 as u64),
+        side,
+        status: "filled".into(),
+        filled_qty: decimal(qty),
+        avg_price: decimal("100"),
+        commission: None,
+        realized_pnl: None,
+        reduce_only: ReduceOnly(false),
+        leverage: None,
+        confidence: None,
+        model: None,
+        reason: "".into(),
+        stop_loss: None,
+        take_profit: None,
+        source: "intent_executor".into(),
+        timestamp: EpochSeconds(bench.kernel.now()),
+    }
+}
+
+/// The fill appears on its stream.
+pub fn tell(bench: &mut Bench, fill: &ExecutionResult) {
+    bench.publish(names::EXECUTION_RESULT, Body::message(Envelope::Flat, fill.clone()));
 }
