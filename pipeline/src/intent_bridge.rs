@@ -89,9 +89,6 @@ impl IntentBridge {
         ctx: &mut Context<'_>,
     ) -> Result<ApplyPlan, Dropped> {
         let now = ctx.now();
-        if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
-            return Err("dropped_too_old");
-        }
         let symbol = intent.symbol;
         let place =
             self.symbols.iter().position(|s| *s == symbol).ok_or("dropped_unknown_symbol")?;
@@ -112,13 +109,19 @@ impl IntentBridge {
             (Some(IntentAction::Close) | None, None) => return Err("dropped_without_action"),
         };
         let qty = quantity(intent);
+        let mut leverage =
+            intent.leverage.map(|leverage| leverage.round_ties_even().clamp(1.0, 125.0) as u32);
         if !closes {
+            // A close is never too old: what it closes is what the exchange holds now.
+            if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
+                return Err("dropped_too_old");
+            }
             self.may_open(symbol, ctx)?;
             qty.ok_or("dropped_without_quantity")?;
+            leverage = leverage.or(Some(1));
         }
-        let text = qty.unwrap_or_default().normalize().to_string();
-        let leverage =
-            intent.leverage.map(|leverage| leverage.round_ties_even().clamp(1.0, 125.0) as u32);
+        // The shortest text of the nearest double, so that the id does not hang on how a quotient was rounded.
+        let text = grid::float(qty.unwrap_or_default()).to_string();
         let action = match (closes, side) {
             (true, _) => PlanAction::FullClose,
             (false, OrderSide::Buy) => PlanAction::Buy,

@@ -234,6 +234,17 @@ impl Bench {
         settings: &PipelineSettings,
         market: Vec<MarketEvent>,
     ) -> Bench {
+        Bench::from(START, instruments, names, settings, market)
+    }
+
+    /// The same, from another moment on.
+    pub fn from(
+        start: Nanos,
+        instruments: Vec<Instrument>,
+        names: &[&str],
+        settings: &PipelineSettings,
+        market: Vec<MarketEvent>,
+    ) -> Bench {
         let mut members = chain(settings, &instruments).expect("a chain");
         members.retain(|member| names.contains(&member.name.as_str()));
         assert_eq!(members.len(), names.len(), "an unknown service");
@@ -241,7 +252,7 @@ impl Bench {
         let quick = Link { latency: Nanos::from_micros(300), jitter: Nanos::ZERO };
         let config = KernelConfig {
             seed: 7,
-            start: START,
+            start,
             instruments,
             link: quick,
             links: BTreeMap::new(),

@@ -3,6 +3,7 @@
 
 mod bench;
 mod exit_monitor;
+mod intent_bridge;
 mod intent_executor;
 mod market_state;
 mod money;
