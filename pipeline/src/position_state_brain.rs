@@ -174,8 +174,13 @@ impl PositionStateBrain {
             Ok(Some(ledger)) => grid::lots(&instrument, ledger.position_amt),
             Ok(None) => None,
             Err(_) => {
-                self.write(plan, Err("ledger_unreadable"), None, None, ctx);
-                return;
+                ctx.count("ledgers_unreadable", 1);
+                if plan.class == PlanClass::Open {
+                    self.write(plan, Err("ledger_unreadable"), None, None, ctx);
+                    return;
+                }
+                // A close runs on what the exchange holds.
+                None
             }
         };
         if let Some(ledger) = ledger.filter(|_| plan.reduce_only.0) {

@@ -157,6 +157,23 @@ fn exit_side_examples_49_to_54() {
     }
 }
 
+/// Settled: what closes is not refused for what the pipeline's own book looks like.
+#[test]
+fn a_ledger_that_cannot_be_read_stops_opens_and_no_closes() {
+    let unreadable = |held| {
+        let mut bench = bench(held, 1);
+        bench.set(&names::position_ledger(instrument().symbol), "not a hash");
+        bench
+    };
+    let mut close = unreadable(2_500);
+    plan(&mut close, PlanAction::Partial50, SELL);
+    allowed(&mut close, 1.25);
+    assert_eq!(close.counter(BRAIN, "ledgers_unreadable"), 1);
+    let mut open = unreadable(0);
+    plan(&mut open, PlanAction::Buy, BUY);
+    denied(&mut open, "ledger_unreadable");
+}
+
 #[test]
 fn shares_are_rounded_down_to_the_exchanges_step() {
     for (held, step, action, side, safe) in [
