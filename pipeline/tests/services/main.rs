@@ -10,3 +10,4 @@ mod money;
 mod plans;
 mod position_monitor;
 mod position_state_brain;
+mod signals;
