@@ -6,7 +6,7 @@
 use engine::Context;
 
 use super::IntentExecutor;
-use crate::names::{KILL_SWITCHES, SAFE_MODE};
+use crate::names::{EMERGENCY_STOP, KILL_SWITCHES, SAFE_MODE};
 use crate::records::{ApplyPlan, Decision, PlanClass, PositionSide, PositionState};
 use crate::switches;
 
@@ -38,6 +38,9 @@ pub(super) fn may_run(
     }
     if killed(ctx) {
         return Err((Decision::Blocked, "kill_switch_active"));
+    }
+    if opens && switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
+        return Err((Decision::Blocked, "EMERGENCY_STOP_ACTIVE"));
     }
     if opens && switches::is_set(SAFE_MODE, &["1"], ctx) {
         return Err((Decision::Blocked, "SAFE_MODE_ACTIVE"));

@@ -235,6 +235,7 @@ fn a_switch_that_cannot_be_read_is_on_and_counted() {
             (names::KILL_SWITCHES[0], "kill_switch_active"),
             (names::KILL_SWITCHES[1], "kill_switch_active"),
             (names::SAFE_MODE, "SAFE_MODE_ACTIVE"),
+            (names::EMERGENCY_STOP, "EMERGENCY_STOP_ACTIVE"),
         ] {
             let mut bench = bench();
             unreadable(&mut bench, key);
@@ -249,7 +250,10 @@ fn a_switch_that_cannot_be_read_is_on_and_counted() {
 }
 
 #[test]
-fn safe_mode_stops_opens_and_never_closes() {
+fn safe_mode_and_emergency_stop_stop_opens_and_never_closes() {
+    let stop = |bench: &mut Bench| bench.set(names::EMERGENCY_STOP, "1");
+    assert_eq!(outcome(stop, open), (Decision::Blocked, "EMERGENCY_STOP_ACTIVE".to_owned()));
+    assert_eq!(outcome(stop, close), done());
     let safe = |bench: &mut Bench| bench.set(names::SAFE_MODE, "1");
     assert_eq!(outcome(safe, open), (Decision::Blocked, "SAFE_MODE_ACTIVE".to_owned()));
     assert_eq!(outcome(safe, close), done());

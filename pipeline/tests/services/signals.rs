@@ -174,6 +174,15 @@ fn no_signal_no_engine_no_policy_or_no_balance_is_no_trade() {
     assert!(intents(&mut quiet).is_empty());
     assert!(quiet.counter(BOT, "no_signal") > 20);
 
+    // The stop comes between the decision and the question for it.
+    let mut stopped = bench(&ALL, 0.001, &PipelineSettings::default());
+    stopped.run_to_ms(60 * MINUTE_MS - 200);
+    let before = intents(&mut stopped).len();
+    stopped.set(names::EMERGENCY_STOP, "1");
+    stopped.run_to_ms(61 * MINUTE_MS - 600);
+    assert_eq!(intents(&mut stopped).len(), before);
+    assert_eq!(stopped.counter(BOT, "intents_stopped"), 1);
+
     // The engine answers no more: that is no signal either.
     let mut dead = bench(&ALL, 0.001, &PipelineSettings::default());
     dead.run_to_ms(60 * MINUTE_MS - 1_000);
