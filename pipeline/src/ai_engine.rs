@@ -22,6 +22,7 @@ use crate::records::{
     Tick, Votes,
 };
 use crate::settings::AiEngineSettings;
+use crate::switches;
 
 const SOURCE: &str = "ai-engine";
 const TICKS: usize = 0;
@@ -143,12 +144,9 @@ impl AiEngine {
             ctx.count("signals_below_min_confidence", 1);
             return;
         }
-        match ctx.get(EMERGENCY_STOP) {
-            Ok(stop) if stop.as_deref() != Some("1") => {}
-            _ => {
-                ctx.count("signals_stopped", 1);
-                return;
-            }
+        if switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
+            ctx.count("signals_stopped", 1);
+            return;
         }
         let symbol = self.markets[place].symbol;
         let action =

@@ -1,5 +1,5 @@
 //! Balance tracker (MSE 14.4): the account's money, every 30 s. A failure keeps the old values, which die
-//! with their key.
+//! with their key; equity and its peak stay, and say how old they are.
 
 use engine::{
     AccountBalance, Answer, Context, Envelope, EpochSeconds, ExchangeEvent, Input, IsoTime, Nanos,
@@ -25,6 +25,20 @@ fn ratio(part: Decimal, whole: Decimal) -> Option<Decimal> {
 }
 
 impl BalanceTracker {
+    /// After a start: the peak of a former life.
+    fn recover(&mut self, ctx: &mut Context<'_>) {
+        match ctx.record::<Equity>(EQUITY_CURRENT) {
+            Ok(Some(equity)) => self.peak = equity.peak,
+            Ok(None) => {}
+            Err(_) => ctx.count("equity_unreadable", 1),
+        }
+    }
+
+    fn ask(&self, ctx: &mut Context<'_>) {
+        ctx.submit(Request::Account);
+        ctx.timer_after(INTERVAL, TimerKey(0));
+    }
+
     fn take(&mut self, account: &AccountBalance, ctx: &mut Context<'_>) {
         let now = ctx.now();
         let balance = Balance {
@@ -45,7 +59,7 @@ impl BalanceTracker {
             peak: self.peak,
             last_update_ts: EpochSeconds(now),
         };
-        let also = ctx.set_record(EQUITY_CURRENT, &equity, Some(LIFE));
+        let also = ctx.set_record(EQUITY_CURRENT, &equity, None);
         let options = SetOptions { expire: Some(LIFE), ..SetOptions::default() };
         let margin = ctx.set(MARGIN_TOTAL, &account.margin_balance.to_string(), options);
         if saved.is_err() || also.is_err() || margin.is_err() {
@@ -72,10 +86,11 @@ impl Service for BalanceTracker {
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
-            Input::Start | Input::Timer(_) => {
-                ctx.submit(Request::Account);
-                ctx.timer_after(INTERVAL, TimerKey(0));
+            Input::Start => {
+                self.recover(ctx);
+                self.ask(ctx);
             }
+            Input::Timer(_) => self.ask(ctx),
             Input::Exchange(ExchangeEvent::Response { outcome, .. }) => match outcome {
                 Outcome::Done(Answer::Account(account)) => self.take(account, ctx),
                 _ => ctx.count("balance_not_fetched", 1),

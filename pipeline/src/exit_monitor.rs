@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::ExitWatch;
 
+use crate::fills;
 use crate::grid;
 use crate::names::{self, EXECUTION_RESULT, TRADE_INTENT};
 use crate::records::{
@@ -84,11 +85,15 @@ impl ExitMonitor {
             ctx.count("fills_of_unknown_symbols", 1);
             return;
         };
+        if fills::taken(&fill, ctx) {
+            return;
+        }
         if fill.reduce_only.0 {
             self.reduce(place, fill.filled_qty, ctx);
         } else {
             self.begin(place, &fill, ctx);
         }
+        fills::take(&fill, ctx);
     }
 
     fn begin(&mut self, place: usize, fill: &ExecutionResult, ctx: &mut Context<'_>) {

@@ -15,6 +15,7 @@ use crate::records::{
     PositionState, ReduceOnly, TradeIntent,
 };
 use crate::settings::IntentBridgeSettings;
+use crate::switches;
 
 const SEEN_LIFE: Nanos = Nanos::from_secs(86_400);
 
@@ -88,9 +89,6 @@ impl IntentBridge {
         ctx: &mut Context<'_>,
     ) -> Result<ApplyPlan, Dropped> {
         let now = ctx.now();
-        if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
-            return Err("dropped_too_old");
-        }
         let symbol = intent.symbol;
         let place =
             self.symbols.iter().position(|s| *s == symbol).ok_or("dropped_unknown_symbol")?;
@@ -111,13 +109,19 @@ impl IntentBridge {
             (Some(IntentAction::Close) | None, None) => return Err("dropped_without_action"),
         };
         let qty = quantity(intent);
+        let mut leverage =
+            intent.leverage.map(|leverage| leverage.round_ties_even().clamp(1.0, 125.0) as u32);
         if !closes {
+            // A close is never too old: what it closes is what the exchange holds now.
+            if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
+                return Err("dropped_too_old");
+            }
             self.may_open(symbol, ctx)?;
             qty.ok_or("dropped_without_quantity")?;
+            leverage = leverage.or(Some(1));
         }
-        let text = qty.unwrap_or_default().normalize().to_string();
-        let leverage =
-            intent.leverage.map(|leverage| leverage.round_ties_even().clamp(1.0, 125.0) as u32);
+        // The shortest text of the nearest double, so that the id does not hang on how a quotient was rounded.
+        let text = grid::float(qty.unwrap_or_default()).to_string();
         let action = match (closes, side) {
             (true, _) => PlanAction::FullClose,
             (false, OrderSide::Buy) => PlanAction::Buy,
@@ -168,7 +172,7 @@ impl IntentBridge {
         if !crate::universe_service::tradable(ctx, symbol) {
             return Err("dropped_not_tradable");
         }
-        if ctx.get(EMERGENCY_STOP).map_or(true, |stop| stop.as_deref() == Some("1")) {
+        if switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
             return Err("dropped_emergency_stop");
         }
         let exposure = match ctx.record::<PortfolioState>(PORTFOLIO) {

@@ -6,7 +6,9 @@
 mod ai_engine;
 mod balance_tracker;
 mod chain;
+mod exchange_info;
 mod exit_monitor;
+mod fills;
 mod gateway_guard;
 mod grid;
 mod intent_bridge;
@@ -20,6 +22,7 @@ mod position_monitor;
 mod position_state_brain;
 pub mod records;
 mod settings;
+mod switches;
 mod trading_bot;
 mod universe_service;
 

@@ -101,6 +101,9 @@ pub const EXECUTOR_METRICS: &str = "quantum:metrics:intent_executor";
 /// All markers of plans that the executor has touched.
 pub const EXECUTOR_DONE_PATTERN: &str = "quantum:intent_executor:done:*";
 
+/// All plans that wait for the executor.
+pub const EXECUTOR_WAITING_PATTERN: &str = "quantum:intent_executor:waiting:*";
+
 macro_rules! keys {
     ($($(#[$meta:meta])* $name:ident = $before:literal $after:literal;)*) => {
         $($(#[$meta])* pub fn $name(part: impl std::fmt::Display) -> String {
@@ -116,6 +119,8 @@ keys! {
     marketstate = "quantum:marketstate:" "";
     /// An intent entry that the bridge has handled.
     bridge_seen = "quantum:intent_bridge:seen:" "";
+    /// A fill that a service has taken.
+    fill_seen = "quantum:fill:seen:" "";
     /// P3.3's permit of a plan.
     permit_p33 = "quantum:permit:p33:" "";
     /// The governor's permit of a plan.
@@ -124,6 +129,8 @@ keys! {
     permit_p26 = "quantum:permit:p26:" "";
     /// A plan that the executor has touched.
     executor_done = "quantum:intent_executor:done:" "";
+    /// A plan that waits for its permit, or for the order that is in flight.
+    executor_waiting = "quantum:intent_executor:waiting:" "";
     /// An order of the symbol is in flight.
     inflight = "quantum:inflight:" "";
     /// When the symbol traded last, in ms.

@@ -1,5 +1,6 @@
-//! Portfolio state publisher (MSE 14.2, EHR 3.12): the whole book, every 5 s. Equity comes from the account
-//! only; without it the state says that it is stale and its key is left to die.
+//! Portfolio state publisher (MSE 14.2, EHR 3.12): the whole book, every 5 s. Equity and unrealised profit come
+//! from one answer of the account; without it the state says that it is stale and its key is left to die.
+//! Its peak and its averages go on from the newest entry of its stream.
 
 use engine::{
     Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, IsoTime, Nanos, Reader, Service,
@@ -8,6 +9,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::fills;
 use crate::grid;
 use crate::names::{self, ACCOUNT_BALANCE_KEY, EXECUTION_RESULT, PORTFOLIO, PORTFOLIO_STATE};
 use crate::records::{Balance, ExecutionResult, PortfolioState, PositionSide, PositionSnapshot};
@@ -18,6 +20,8 @@ const LIFE: Nanos = Nanos::from_secs(120);
 const KEEP: f64 = 0.988_514_020_352_896;
 /// Intervals a minute: the averages are of sums per minute.
 const PER_MINUTE: f64 = 12.0;
+/// After so many intervals nothing is left of an average.
+const MISSED_MAX: i64 = 10_000;
 
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,30 +58,58 @@ impl PortfolioStatePublisher {
         let Some(fill) = ctx.read::<ExecutionResult>(EXECUTION_RESULT.name, delivery) else {
             return;
         };
+        if fills::taken(&fill, ctx) {
+            return;
+        }
         let pnl = fill.realized_pnl.map_or(0.0, grid::float);
         self.new_losses += (-pnl).max(0.0);
         self.new_fees += fill.commission.map_or(0.0, grid::float);
         self.new_trips += f64::from(u8::from(fill.reduce_only.0));
+        fills::take(&fill, ctx);
+    }
+
+    /// After a start: what the last entry of a former life says. Nothing was lost, paid or closed in the
+    /// intervals that nobody published; what became of the drawdown nobody saw.
+    fn recover(&mut self, ctx: &mut Context<'_>) {
+        let newest = ctx.newest(PORTFOLIO_STATE.name, 1).unwrap_or_default();
+        let Some(body) = newest.first().and_then(|entry| entry.body.as_ref()) else { return };
+        let Ok(last) = body.read::<PortfolioState>() else {
+            ctx.count("portfolio_unreadable", 1);
+            return;
+        };
+        let missed = (ctx.now() - last.timestamp.0).0 / INTERVAL.0;
+        let mut kept = 1.0;
+        for _ in 0..missed.clamp(0, MISSED_MAX) {
+            kept *= KEEP;
+        }
+        self.peak = last.peak_equity_usd;
+        self.drawdown = last.dd_ewma_usd;
+        self.losses = kept * last.lossburst_ewma_usd;
+        self.fees = kept * last.fee_burden_ewma_usd;
+        self.churn = kept * last.churn_ewma;
     }
 
     fn publish(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now();
-        let (mut count, mut notional, mut unrealized) = (0, Decimal::ZERO, Decimal::ZERO);
+        let (mut count, mut notional, mut seen) = (0, Decimal::ZERO, Decimal::ZERO);
         for key in &self.snapshot_keys {
             match ctx.record::<PositionSnapshot>(key) {
                 Ok(Some(snapshot)) if snapshot.side != PositionSide::None => {
                     count += 1;
                     notional += (snapshot.position_amt * snapshot.mark_price).abs();
-                    unrealized += snapshot.unrealized_pnl;
+                    seen += snapshot.unrealized_pnl;
                 }
                 Ok(_) => {}
                 Err(_) => ctx.count("snapshot_unreadable", 1),
             }
         }
-        let balance = match ctx.record::<Balance>(ACCOUNT_BALANCE_KEY) {
-            Ok(Some(balance)) => Some(balance.balance),
+        // One moment's wallet with another moment's profit would count a close twice, or not at all.
+        let account = match ctx.record::<Balance>(ACCOUNT_BALANCE_KEY) {
+            Ok(Some(account)) => Some((account.balance, account.unrealized_pnl)),
             Ok(None) | Err(_) => None,
         };
+        let balance = account.map(|(balance, _)| balance);
+        let unrealized = account.map_or(seen, |(_, unrealized)| unrealized);
         let equity = balance.map(|balance| balance + unrealized);
         self.peak = self.peak.max(equity.unwrap_or_default());
         let drawdown = equity.map_or(0.0, |equity| grid::float(self.peak - equity));
@@ -129,7 +161,10 @@ impl Service for PortfolioStatePublisher {
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
-            Input::Start => ctx.timer_after(INTERVAL, TimerKey(0)),
+            Input::Start => {
+                self.recover(ctx);
+                ctx.timer_after(INTERVAL, TimerKey(0));
+            }
             Input::Timer(_) => {
                 self.publish(ctx);
                 ctx.timer_after(INTERVAL, TimerKey(0));

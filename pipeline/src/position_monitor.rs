@@ -8,6 +8,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::fills;
 use crate::grid;
 use crate::names::{self, EXECUTION_RESULT, POSITION_UPDATE, TRADE_CLOSED};
 use crate::records::{
@@ -42,6 +43,9 @@ impl PositionMonitor {
             ctx.count("fills_of_unknown_symbols", 1);
             return;
         };
+        if fills::taken(&fill, ctx) {
+            return;
+        }
         let instrument = ctx.instruments()[place].clone();
         let Some(lots) = grid::lots(&instrument, fill.filled_qty).filter(|lots| *lots > 0) else {
             ctx.dead_letter(EXECUTION_RESULT.name, delivery, "filled_qty is not above zero");
@@ -74,6 +78,7 @@ impl PositionMonitor {
         if ctx.set_record(key, &book, None).is_err() {
             ctx.count("book_not_saved", 1);
         }
+        fills::take(&fill, ctx);
     }
 
     fn close(

@@ -13,6 +13,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::names::{self, APPLY_PLAN, POSITION_SNAPSHOT, RECONCILE_EVENTS};
 use crate::records::{
@@ -21,6 +22,8 @@ use crate::records::{
 };
 use crate::settings::PositionStateBrainSettings;
 
+const POLL_TIMER: TimerKey = TimerKey(0);
+const INFO_TIMER: TimerKey = TimerKey(1);
 const SNAPSHOT_LIFE: Nanos = Nanos::from_secs(3_600);
 const STATE_REFRESH: Nanos = Nanos::from_secs(300);
 const PERMIT_LIFE: Nanos = Nanos::from_secs(60);
@@ -54,6 +57,7 @@ pub struct PositionStateBrain {
     known: Vec<Known>,
     /// The poll that is under way, and whether a permit waits for it.
     asked: Option<RequestId>,
+    info: ExchangeInfo,
     /// Plans that wait for a fresh snapshot.
     waiting: Vec<ApplyPlan>,
 }
@@ -77,6 +81,7 @@ impl PositionStateBrain {
             keys: keys.collect(),
             known: vec![Known { step: 1, ..Known::default() }; symbols.len()],
             asked: None,
+            info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
         }
     }
@@ -169,8 +174,13 @@ impl PositionStateBrain {
             Ok(Some(ledger)) => grid::lots(&instrument, ledger.position_amt),
             Ok(None) => None,
             Err(_) => {
-                self.write(plan, Err("ledger_unreadable"), None, None, ctx);
-                return;
+                ctx.count("ledgers_unreadable", 1);
+                if plan.class == PlanClass::Open {
+                    self.write(plan, Err("ledger_unreadable"), None, None, ctx);
+                    return;
+                }
+                // A close runs on what the exchange holds.
+                None
             }
         };
         if let Some(ledger) = ledger.filter(|_| plan.reduce_only.0) {
@@ -295,6 +305,10 @@ impl PositionStateBrain {
     }
 
     fn response(&mut self, request: RequestId, outcome: &Outcome, ctx: &mut Context<'_>) {
+        if let Some(rows) = self.info.heard(request, outcome, ctx) {
+            self.steps(rows);
+            return;
+        }
         if self.asked == Some(request) {
             self.asked = None;
         }
@@ -311,7 +325,6 @@ impl PositionStateBrain {
                     }
                 }
             }
-            Outcome::Done(Answer::ExchangeInfo(rows)) => self.steps(rows),
             Outcome::Refused(_) | Outcome::Unknown | Outcome::Done(_) => {
                 ctx.count("snapshot_not_fetched", 1);
                 for plan in std::mem::take(&mut self.waiting) {
@@ -340,13 +353,14 @@ impl Service for PositionStateBrain {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
             Input::Start => {
-                ctx.submit(Request::ExchangeInfo);
+                self.info.ask(ctx);
                 self.poll(ctx);
-                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), TimerKey(0));
+                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), POLL_TIMER);
             }
+            Input::Timer(INFO_TIMER) => self.info.ask(ctx),
             Input::Timer(_) => {
                 self.poll(ctx);
-                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), TimerKey(0));
+                ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), POLL_TIMER);
             }
             Input::Delivery(delivery) => self.delivered(delivery, ctx),
             Input::Exchange(ExchangeEvent::Response { request, outcome, .. }) => {

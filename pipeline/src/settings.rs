@@ -153,6 +153,9 @@ fn number_problem(name: &str, value: f64, (least, most): (f64, f64)) -> Option<S
     (!fits).then(|| format!("[pipeline] {name} is {value}: it has to be from {least} to {most}"))
 }
 
+/// A permit is gone after it, and nobody has to wait for it any longer.
+const PERMIT_LIFE_MS: i64 = 60_000;
+
 impl PipelineSettings {
     /// Names the first setting that makes no sense.
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -209,7 +212,19 @@ impl PipelineSettings {
             .find_map(|(name, count, unit, least)| span_problem(name, *count, *unit, *least));
         let numbers =
             || numbers.iter().find_map(|(name, value, range)| number_problem(name, *value, *range));
-        match spans.or_else(numbers).or_else(|| predictors_problem(&ai_engine.predictors)) {
+        let permit = || {
+            let wait = intent_executor.permit_wait_ms;
+            (wait >= PERMIT_LIFE_MS).then(|| {
+                format!(
+                    "[pipeline] intent_executor.permit_wait_ms is {wait}: it has to be below {PERMIT_LIFE_MS}, the life of a permit"
+                )
+            })
+        };
+        match spans
+            .or_else(permit)
+            .or_else(numbers)
+            .or_else(|| predictors_problem(&ai_engine.predictors))
+        {
             Some(problem) => Err(problem),
             None => Ok(()),
         }
@@ -253,6 +268,8 @@ mod tests {
         assert!(problem(|s| s.intent_executor.open_cooldown_s = -1).contains("open_cooldown_s"));
         assert!(problem(|s| s.position_state_brain.stale_ms = -5).contains("stale_ms"));
         assert!(problem(|s| s.intent_bridge.intent_max_age_s = 0).contains("intent_max_age_s"));
+        let wait = |s: &mut PipelineSettings| s.intent_executor.permit_wait_ms = 60_000;
+        assert!(problem(wait).contains("below 60000"));
     }
 
     #[test]

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use strategies::{Outcomes, SizingInput, size};
 
 use crate::grid;
-use crate::names::{ACCOUNT_BALANCE_KEY, TRADE_INTENT};
+use crate::names::{ACCOUNT_BALANCE_KEY, EMERGENCY_STOP, TRADE_INTENT};
 use crate::records::{
     Balance, IntentAction, OrderSide, SignalAction, SignalReply, SignalRequest, TradeIntent,
     contract_violations,
 };
 use crate::settings::TradingBotSettings;
+use crate::switches;
 
 const SOURCE: &str = "trading_bot";
 const ENGINE: &str = "ai_engine";
@@ -152,6 +153,10 @@ impl TradingBot {
     }
 
     fn intend(&mut self, place: usize, signal: &SignalReply, ctx: &mut Context<'_>) {
+        if switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
+            ctx.count("intents_stopped", 1);
+            return;
+        }
         let symbol = self.symbols[place];
         if !crate::policy_store::allows(ctx, symbol) {
             ctx.count("not_in_policy", 1);

@@ -1,13 +1,14 @@
 //! What a plan has to pass before it may wait for its permit.
 //!
-//! Closes are refused by the operator's kill switch and by ownership only: never by safe mode, cooldowns,
+//! Closes are refused by the operator's kill switch and by ownership only: never by age, safe mode, cooldowns,
 //! holds or slots.
 
 use engine::Context;
 
 use super::IntentExecutor;
-use crate::names::{KILL_SWITCHES, SAFE_MODE};
+use crate::names::{EMERGENCY_STOP, KILL_SWITCHES, SAFE_MODE};
 use crate::records::{ApplyPlan, Decision, PlanClass, PositionSide, PositionState};
+use crate::switches;
 
 /// Who may close (settled: one setting for both executors).
 const EXIT_OWNERS: [&str; 8] = [
@@ -21,13 +22,30 @@ const EXIT_OWNERS: [&str; 8] = [
     "emergency_stop",
 ];
 
-/// Both of the operator's kill switches, by one reader; one that cannot be read counts as set.
+/// Both of the operator's kill switches, by one reader.
 fn killed(ctx: &mut Context<'_>) -> bool {
-    KILL_SWITCHES.iter().any(|key| match ctx.get(key) {
-        Ok(None) => false,
-        Ok(Some(value)) => ["1", "true", "yes"].iter().any(|on| value.eq_ignore_ascii_case(on)),
-        Err(_) => true,
-    })
+    KILL_SWITCHES.iter().any(|key| switches::is_set(key, &["1", "true", "yes"], ctx))
+}
+
+/// What stops a plan at any moment up to its order. A close is never too old.
+pub(super) fn may_run(
+    plan: &ApplyPlan,
+    ctx: &mut Context<'_>,
+) -> Result<(), (Decision, &'static str)> {
+    let opens = plan.class == PlanClass::Open;
+    if opens && plan.valid_until.0 < ctx.now() {
+        return Err((Decision::Skip, "plan_expired"));
+    }
+    if killed(ctx) {
+        return Err((Decision::Blocked, "kill_switch_active"));
+    }
+    if opens && switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
+        return Err((Decision::Blocked, "EMERGENCY_STOP_ACTIVE"));
+    }
+    if opens && switches::is_set(SAFE_MODE, &["1"], ctx) {
+        return Err((Decision::Blocked, "SAFE_MODE_ACTIVE"));
+    }
+    Ok(())
 }
 
 impl IntentExecutor {
@@ -40,15 +58,16 @@ impl IntentExecutor {
         if plan.decision != Decision::Execute {
             return Err((plan.decision, plan.reason_codes.clone().into_owned()));
         }
-        if plan.valid_until.0 < ctx.now() {
-            return refuse(Decision::Skip, "plan_expired");
-        }
+        may_run(plan, ctx).or_else(|(decision, error)| refuse(decision, error))?;
         let Some(place) = self.place_of(plan.symbol) else {
-            return Err((Decision::Blocked, format!("symbol_not_in_allowlist:{}", plan.symbol)));
+            return Err(match plan.class {
+                PlanClass::Open => {
+                    (Decision::Blocked, format!("symbol_not_in_allowlist:{}", plan.symbol))
+                }
+                // No list refuses a close; but nobody can trade what the run does not know.
+                _ => (Decision::Error, format!("unknown_symbol:{}", plan.symbol)),
+            });
         };
-        if killed(ctx) {
-            return refuse(Decision::Blocked, "kill_switch_active");
-        }
         if plan.class != PlanClass::Open {
             if !EXIT_OWNERS.contains(&plan.source.as_str()) {
                 return Err((Decision::Denied, format!("NOT_EXIT_OWNER:source={}", plan.source)));
@@ -61,9 +80,6 @@ impl IntentExecutor {
         }
         if plan.reduce_only.0 {
             return refuse(Decision::Denied, "open_is_reduce_only");
-        }
-        if ctx.get(SAFE_MODE).map_or(true, |mode| mode.as_deref() == Some("1")) {
-            return refuse(Decision::Blocked, "SAFE_MODE_ACTIVE");
         }
         let held = match ctx.record::<PositionState>(&self.keys[place].state) {
             Ok(Some(state)) => state.side,

@@ -16,6 +16,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange_info::ExchangeInfo;
 use crate::gateway_guard;
 use crate::grid;
 use crate::names::{self, APPLY_PLAN, APPLY_RESULT, EXECUTION_RESULT};
@@ -28,8 +29,6 @@ const PERMIT_TIMER: TimerKey = TimerKey(0);
 const INFO_TIMER: TimerKey = TimerKey(1);
 const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
 const INFLIGHT_LIFE: Nanos = Nanos::from_secs(60);
-/// Filters are fetched again so often, as new symbols would else trade without.
-const INFO_INTERVAL: Nanos = Nanos::from_secs(3_600);
 const RETRY_TIMER: TimerKey = TimerKey(2);
 /// An unknown outcome is asked for at once, and then so often until the exchange tells.
 const RETRY_AFTER: Nanos = Nanos::from_secs(5);
@@ -87,7 +86,10 @@ pub struct IntentExecutor {
     symbols: Vec<Symbol>,
     keys: Vec<Keys>,
     filters: Vec<Filters>,
+    info: ExchangeInfo,
     waiting: Vec<Waiting>,
+    /// The timer of the next look for permits is set.
+    looking: bool,
     sent: BTreeMap<RequestId, Sent>,
     /// Orders whose outcome is asked for again at the next retry.
     unresolved: Vec<Sent>,
@@ -111,7 +113,9 @@ impl IntentExecutor {
             symbols: symbols.to_vec(),
             keys: keys.collect(),
             filters: vec![Filters::default(); symbols.len()],
+            info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
+            looking: false,
             sent: BTreeMap::new(),
             unresolved: Vec::new(),
             fills: Vec::new(),
@@ -127,28 +131,44 @@ impl IntentExecutor {
         if plan.executor != Executor::IntentExecutor {
             return;
         }
-        if ctx.exists(&names::executor_done(&plan.plan_id)) {
+        let waits = self.waiting.iter().any(|waiting| waiting.plan.plan_id == plan.plan_id);
+        if waits || ctx.exists(&names::executor_done(&plan.plan_id)) {
             ctx.count("duplicate_plan", 1);
             return;
         }
+        if !self.take_plan(plan.into_owned(), ctx) {
+            // What is not on the bus would be lost in a crash: the entry itself stays there.
+            ctx.leave_pending();
+        }
+    }
+
+    /// Lets a plan that passes the gates wait for its permit. The plan lies on the bus meanwhile, so that its
+    /// entry is acknowledged and a successor knows of it; `false` when it could not be put there.
+    fn take_plan(&mut self, plan: ApplyPlan, ctx: &mut Context<'_>) -> bool {
         if let Err((decision, error)) = self.gates(&plan, ctx) {
             self.refuse(&plan, decision, error, ctx);
-            return;
+            return true;
         }
+        let options = SetOptions { expire: Some(MARK_LIFE), ..SetOptions::default() };
+        let saved = ctx.set_json(&names::executor_waiting(&plan.plan_id), &plan, options);
         let until = ctx.now() + Nanos::from_millis(self.settings.permit_wait_ms);
-        self.waiting.push(Waiting { plan: plan.into_owned(), until });
-        // The entry stays pending until its plan has an end, so that a crash does not lose the plan.
-        ctx.leave_pending();
+        self.waiting.push(Waiting { plan, until });
         self.look_for_permits(ctx);
+        saved == Ok(true)
     }
 
     fn look_for_permits(&mut self, ctx: &mut Context<'_>) {
         for waiting in std::mem::take(&mut self.waiting) {
-            if let Some(still) = self.try_plan(waiting, ctx) {
-                self.waiting.push(still);
+            let key = names::executor_waiting(&waiting.plan.plan_id);
+            match self.try_plan(waiting, ctx) {
+                Some(still) => self.waiting.push(still),
+                None => {
+                    ctx.del(&key);
+                }
             }
         }
-        if !self.waiting.is_empty() {
+        if !self.waiting.is_empty() && !self.looking {
+            self.looking = true;
             ctx.timer_after(Nanos::from_millis(self.settings.permit_poll_ms), PERMIT_TIMER);
         }
     }
@@ -156,8 +176,17 @@ impl IntentExecutor {
     /// Runs the plan if it may; gives it back while it has to wait.
     fn try_plan(&mut self, waiting: Waiting, ctx: &mut Context<'_>) -> Option<Waiting> {
         let plan = &waiting.plan;
-        let key = names::permit_p33(&plan.plan_id);
+        let place = self.place_of(plan.symbol)?;
+        let in_flight = ctx.exists(&self.keys[place].inflight);
+        let filters_unknown = self.filters[place].step == 0;
         let now = ctx.now();
+        // A close waits for the end of the order that is in flight, and for the filters, however long.
+        if plan.class != PlanClass::Open && (in_flight || filters_unknown)
+            || filters_unknown && now < waiting.until
+        {
+            return Some(waiting);
+        }
+        let key = names::permit_p33(&plan.plan_id);
         let permit = match ctx.json::<Permit>(&key) {
             Ok(Some(permit)) => permit.into_owned(),
             Ok(None) if now < waiting.until => return Some(waiting),
@@ -176,7 +205,6 @@ impl IntentExecutor {
             }
         };
         if !permit.allow {
-            ctx.del(&key);
             self.refuse(
                 plan,
                 Decision::Blocked,
@@ -185,21 +213,18 @@ impl IntentExecutor {
             );
             return None;
         }
-        if permit.symbol != plan.symbol || permit.action != plan.action {
+        let granted = (&permit.plan_id, permit.symbol, permit.action);
+        if granted != (&plan.plan_id, plan.symbol, plan.action) {
             self.refuse(plan, Decision::Blocked, "p33_permit_mismatch".to_owned(), ctx);
             return None;
         }
-        let place = self.place_of(plan.symbol)?;
-        if ctx.exists(&self.keys[place].inflight) {
-            if plan.class == PlanClass::Open {
-                self.refuse(plan, Decision::Skip, "order_in_flight".to_owned(), ctx);
-                return None;
-            }
-            // A close waits for the end of the order that is in flight; its permit lives on.
-            if ctx.now() < waiting.until {
-                return Some(waiting);
-            }
-            self.refuse(plan, Decision::Blocked, "order_in_flight".to_owned(), ctx);
+        if in_flight {
+            self.refuse(plan, Decision::Skip, "order_in_flight".to_owned(), ctx);
+            return None;
+        }
+        // What stops it may have come while it waited.
+        if let Err((decision, error)) = gates::may_run(plan, ctx) {
+            self.refuse(plan, decision, error.to_owned(), ctx);
             return None;
         }
         ctx.del(&key);
@@ -223,7 +248,13 @@ impl IntentExecutor {
             return Err("exchange_filters_unknown".to_owned());
         }
         let instrument = ctx.instruments()[place].clone();
-        let asked = if plan.reduce_only.0 { Some(permit.safe_qty) } else { plan.qty };
+        let safe = permit.safe_qty;
+        let asked = match plan.qty {
+            None if plan.reduce_only.0 => Some(safe),
+            // The permit of an open that names no quantity leaves the plan its own.
+            Some(qty) if plan.reduce_only.0 || !safe.is_zero() => Some(qty.min(safe)),
+            qty => qty,
+        };
         let lots =
             asked.and_then(|qty| grid::lots(&instrument, qty)).ok_or("missing_required_fields")?;
         let lots = (lots - lots % filters.step).min(filters.max_qty);
@@ -307,22 +338,17 @@ impl IntentExecutor {
     }
 
     fn response(&mut self, request: RequestId, outcome: &Outcome, ctx: &mut Context<'_>) {
-        if let Outcome::Done(Answer::ExchangeInfo(rows)) = outcome {
+        if let Some(rows) = self.info.heard(request, outcome, ctx) {
             self.take_filters(rows);
             return;
         }
         let Some(sent) = self.sent.remove(&request) else { return };
         let Some(place) = self.place_of(sent.mark.symbol) else { return };
+        if sent.kind == SentKind::Leverage {
+            self.leverage_answer(place, sent, outcome, ctx);
+            return;
+        }
         match (sent.kind, outcome) {
-            (SentKind::Leverage, Outcome::Done(Answer::Leverage { leverage, .. })) => {
-                self.filters[place].leverage = Some(*leverage);
-                let id = ctx.submit(Request::NewOrder(self.order(place, &sent.mark)));
-                self.sent.insert(id, Sent { kind: SentKind::Order, ..sent });
-            }
-            // Nothing was ordered: the leverage alone is unknown, and is set again for the next plan.
-            (SentKind::Leverage, Outcome::Unknown | Outcome::Done(_)) => {
-                self.end_without_fill(place, sent, "leverage_unknown".to_owned(), ctx);
-            }
             (SentKind::Query, Outcome::Refused(error)) if error.code == -2013 => {
                 self.end_without_fill(place, sent, "not_placed".to_owned(), ctx);
             }
@@ -337,6 +363,31 @@ impl IntentExecutor {
             (_, Outcome::Done(Answer::Order(order))) => self.order_answer(place, sent, order, ctx),
             (_, Outcome::Unknown | Outcome::Done(_)) => self.query(place, sent, ctx),
         }
+    }
+
+    /// Only a leverage that is known to be set is followed by its order.
+    fn leverage_answer(
+        &mut self,
+        place: usize,
+        sent: Sent,
+        outcome: &Outcome,
+        ctx: &mut Context<'_>,
+    ) {
+        if let Outcome::Done(Answer::Leverage { leverage, .. }) = outcome {
+            self.filters[place].leverage = Some(*leverage);
+            let id = ctx.submit(Request::NewOrder(self.order(place, &sent.mark)));
+            self.sent.insert(id, Sent { kind: SentKind::Order, ..sent });
+            return;
+        }
+        // Nothing was ordered. Whatever was set before may hold no longer: the next plan sets it again.
+        self.filters[place].leverage = None;
+        let error = match outcome {
+            Outcome::Refused(error) if !STATUS_UNKNOWN.contains(&error.code) => {
+                format!("binance_error:{error}")
+            }
+            _ => "leverage_unknown".to_owned(),
+        };
+        self.end_without_fill(place, sent, error, ctx);
     }
 
     fn order_answer(
@@ -391,7 +442,7 @@ impl IntentExecutor {
         }
     }
 
-    /// After a start: orders that were sent and not seen to their end are asked for.
+    /// After a start: orders that were sent and not seen to their end are asked for, and plans that waited wait.
     fn recover(&mut self, ctx: &mut Context<'_>) {
         for key in ctx.scan(names::EXECUTOR_DONE_PATTERN) {
             let mark = match ctx.json::<OrderMark>(&key) {
@@ -405,6 +456,21 @@ impl IntentExecutor {
             let Some(place) = self.place_of(mark.symbol) else { continue };
             let plan = results::plan_of(&mark, ctx.now());
             self.query(place, Sent { kind: SentKind::Query, plan, mark, queries: 0 }, ctx);
+        }
+        for key in ctx.scan(names::EXECUTOR_WAITING_PATTERN) {
+            match ctx.json::<ApplyPlan>(&key) {
+                Ok(Some(plan)) => self.take_again(plan.into_owned(), &key, ctx),
+                Ok(None) => {}
+                Err(_) => ctx.count("marks_unreadable", 1),
+            }
+        }
+    }
+
+    /// A plan that waited when a former life ended. It has to pass the gates again.
+    fn take_again(&mut self, plan: ApplyPlan, key: &str, ctx: &mut Context<'_>) {
+        ctx.del(key);
+        if !ctx.exists(&names::executor_done(&plan.plan_id)) && !self.take_plan(plan, ctx) {
+            ctx.count("waiting_plan_not_saved", 1);
         }
     }
 
@@ -433,16 +499,15 @@ impl Service for IntentExecutor {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
             Input::Start => {
-                ctx.submit(Request::ExchangeInfo);
-                ctx.timer_after(INFO_INTERVAL, INFO_TIMER);
+                self.info.ask(ctx);
                 self.recover(ctx);
             }
-            Input::Timer(INFO_TIMER) => {
-                ctx.submit(Request::ExchangeInfo);
-                ctx.timer_after(INFO_INTERVAL, INFO_TIMER);
-            }
+            Input::Timer(INFO_TIMER) => self.info.ask(ctx),
             Input::Timer(RETRY_TIMER) => self.retry(ctx),
-            Input::Timer(_) => self.look_for_permits(ctx),
+            Input::Timer(_) => {
+                self.looking = false;
+                self.look_for_permits(ctx);
+            }
             Input::Delivery(delivery) => self.delivered(delivery, ctx),
             Input::Exchange(ExchangeEvent::Response { request, outcome, .. }) => {
                 self.response(*request, outcome, ctx);

@@ -100,11 +100,13 @@ fn result(plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
 
 /// The counter of an error: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
-    const KNOWN: [&str; 19] = [
+    const KNOWN: [&str; 22] = [
         "plan_expired",
         "symbol_not_in_allowlist",
+        "unknown_symbol",
         "kill_switch_active",
         "NOT_EXIT_OWNER",
+        "EMERGENCY_STOP_ACTIVE",
         "SAFE_MODE_ACTIVE",
         "SKIP_OPEN_DUPLICATE",
         "SKIP_OPEN_OPPOSITE",
@@ -118,6 +120,7 @@ fn counter(error: &str) -> &'static str {
         "min_qty_check_failed",
         "min_notional_check_failed",
         "mark_price_unavailable",
+        "leverage_unknown",
         "binance_error",
         "not_placed",
     ];

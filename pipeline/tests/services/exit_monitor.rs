@@ -1,0 +1,258 @@
+//! Exit monitor: EHR 3.25, worked examples 67 to 69, and settled. One close for each level and side, again after a
+//! while, over when filled.
+
+use engine::{CorrelationId, Nanos};
+use pipeline::records::{
+    ExecutionResult, IntentAction, OrderSide, ReduceOnly, TradeIntent, contract_violations,
+};
+use pipeline::{PipelineSettings, names};
+
+use crate::bench::{Bench, instrument};
+use crate::plans::{self, decimal};
+
+const LONG: OrderSide = OrderSide::Buy;
+const SHORT: OrderSide = OrderSide::Sell;
+
+fn stops_key() -> String {
+    names::state_stops(instrument().symbol)
+}
+
+fn bench() -> Bench {
+    let mut bench = Bench::new(&["exit_monitor"], &PipelineSettings::default(), Vec::new());
+    bench.run_to_ms(1);
+    bench
+}
+
+fn fill(bench: &mut Bench, side: OrderSide, qty: &str, reduce_only: bool, levels: [&str; 2]) {
+    let level = |text: &str| (!text.is_empty()).then(|| decimal(text));
+    let result = ExecutionResult {
+        reduce_only: ReduceOnly(reduce_only),
+        leverage: Some(10),
+        confidence: Some(0.7),
+        stop_loss: level(levels[0]),
+        take_profit: level(levels[1]),
+        ..plans::fill(bench, side, qty)
+    };
+    plans::tell(bench, &result);
+}
+
+/// The exchange's mark price, as P3.3 shows it; then one look of the monitor.
+fn mark(bench: &mut Bench, price: &str) {
+    let now = bench.kernel.now().secs().to_string();
+    let key = names::position_snapshot(instrument().symbol);
+    let fields = [
+        ("symbol", "BTCUSDT"),
+        ("position_amt", "0.25"),
+        ("side", "LONG"),
+        ("entry_price", "100"),
+        ("mark_price", price),
+        ("unrealized_pnl", "0"),
+        ("leverage", "10"),
+        ("ts_epoch", &now),
+        ("source", "p33_poll"),
+    ];
+    bench.hset(&key, &fields);
+    bench.run_for_ms(5_000);
+}
+
+fn intents(bench: &mut Bench) -> Vec<TradeIntent> {
+    bench.records(names::TRADE_INTENT)
+}
+
+/// Opens at 100 and shows these prices; only the last one may lead to a close.
+fn crosses(side: OrderSide, levels: [&str; 2], prices: &[&str], reason: &str) {
+    let what = format!("{side} {reason} {prices:?}");
+    let mut bench = bench();
+    fill(&mut bench, side, "0.25", false, levels);
+    let (last, before) = prices.split_last().expect("a price");
+    for price in before {
+        mark(&mut bench, price);
+        assert_eq!(intents(&mut bench).len(), 0, "{what}: too early at {price}");
+    }
+    mark(&mut bench, last);
+    let intents = intents(&mut bench);
+    assert_eq!(intents.len(), 1, "{what}");
+    let intent = &intents[0];
+    assert_eq!(intent.reason.as_deref(), Some(reason), "{what}");
+    assert_eq!(intent.action, Some(IntentAction::Close), "{what}");
+    let closing = if side == LONG { OrderSide::Sell } else { OrderSide::Buy };
+    assert_eq!(intent.side, Some(closing), "{what}");
+    assert_eq!(intent.quantity, Some(decimal("0.25")), "{what}");
+    assert_eq!(intent.reduce_only, Some(true), "{what}");
+    let size = decimal("0.25") * decimal(last);
+    assert_eq!(intent.position_size_usd, Some(size.normalize()), "{what}");
+    assert_eq!(intent.confidence.to_bits(), 1.0f64.to_bits(), "{what}");
+    assert_eq!(intent.model.as_deref(), Some("exit_monitor"), "{what}");
+    assert_eq!(intent.source.as_deref(), Some("exit_monitor"), "{what}");
+    assert_eq!(intent.meta_strategy.as_deref(), Some("EXIT"), "{what}");
+    assert_eq!(intent.correlation_id, Some(CorrelationId::from_random(9)), "{what}");
+    assert_eq!((intent.stop_loss, intent.take_profit), (None, None), "{what}");
+    assert!(contract_violations(intent).is_empty(), "{what}");
+}
+
+#[test]
+fn examples_67_to_69_on_the_bus() {
+    crosses(LONG, ["98.5", "102.5"], &["101.5", "100.9", "100", "99"], "TRAILING_STOP");
+    crosses(SHORT, ["101.5", "97.5"], &["98.8", "99.9", "100.3"], "TRAILING_STOP");
+    crosses(LONG, ["98.5", "102.5"], &["102.5"], "TAKE_PROFIT");
+}
+
+#[test]
+fn every_level_closes_either_side_once() {
+    let (long, short) = (["97", "104"], ["103", "96"]);
+    crosses(LONG, long, &["103.99", "104"], "TAKE_PROFIT");
+    crosses(LONG, long, &["97.01", "97"], "STOP_LOSS");
+    // 101.5 · 0.985 = 99.9775
+    crosses(LONG, long, &["101.5", "99.98", "99.97"], "TRAILING_STOP");
+    crosses(SHORT, short, &["96.01", "96"], "TAKE_PROFIT");
+    crosses(SHORT, short, &["102.99", "103"], "STOP_LOSS");
+    // 98.8 · 1.015 = 100.282
+    crosses(SHORT, short, &["98.8", "100.28", "100.29"], "TRAILING_STOP");
+}
+
+/// Up to 1 % in favour the trailing stop sleeps, however far the price comes back.
+#[test]
+fn the_trailing_stop_sleeps_until_one_percent_in_favour() {
+    crosses(LONG, ["97", "104"], &["101", "97.01", "97"], "STOP_LOSS");
+    crosses(SHORT, ["103", "96"], &["99", "102.99", "103"], "STOP_LOSS");
+}
+
+#[test]
+fn a_plan_without_levels_has_the_fixed_ones() {
+    crosses(LONG, ["", ""], &["102.49", "102.51"], "TAKE_PROFIT");
+    crosses(LONG, ["", ""], &["98.51", "98.49"], "STOP_LOSS");
+    crosses(SHORT, ["", ""], &["97.51", "97.49"], "TAKE_PROFIT");
+    crosses(SHORT, ["", ""], &["101.49", "101.51"], "STOP_LOSS");
+}
+
+#[test]
+fn a_close_is_asked_for_again_after_retry_s_and_ends_with_its_fill() {
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "96.5");
+    assert_eq!(intents(&mut bench).len(), 1);
+    assert_eq!(bench.hash(&stops_key())["exit_attempts"], "1");
+    // The price comes back; what was asked for stays asked for, and is asked for again at 15 s.
+    mark(&mut bench, "99");
+    mark(&mut bench, "99.5");
+    assert_eq!(intents(&mut bench).len(), 1, "within 15 s");
+    mark(&mut bench, "99.4");
+    assert_eq!(intents(&mut bench).len(), 2, "after 15 s");
+    assert_eq!(intents(&mut bench)[1].reason.as_deref(), Some("STOP_LOSS"));
+    assert_eq!(bench.hash(&stops_key())["exit_attempts"], "2");
+
+    fill(&mut bench, SHORT, "0.25", true, ["", ""]);
+    assert!(bench.hash(&stops_key()).is_empty(), "the stops of a closed position");
+    bench.run_for_ms(60_000);
+    assert_eq!(intents(&mut bench).len(), 2, "nothing is left to close");
+    assert_eq!(bench.counter("exit_monitor", "filled_stop_loss"), 1);
+    assert_eq!(bench.counter("exit_monitor", "exits_filled"), 1);
+}
+
+#[test]
+fn a_partial_close_leaves_the_rest_under_watch() {
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    fill(&mut bench, SHORT, "0.1", true, ["", ""]);
+    assert_eq!(bench.hash(&stops_key())["qty"], "0.15");
+    mark(&mut bench, "104");
+    let intents = intents(&mut bench);
+    assert_eq!(intents.len(), 1);
+    assert_eq!(intents[0].quantity, Some(decimal("0.15")));
+}
+
+/// The tracking of its own close fills as new positions (EHR 3.25).
+#[test]
+fn a_reducing_fill_begins_no_watch() {
+    let mut bench = bench();
+    fill(&mut bench, SHORT, "0.25", true, ["97", "104"]);
+    assert!(bench.hash(&stops_key()).is_empty());
+    mark(&mut bench, "90");
+    assert_eq!(intents(&mut bench).len(), 0);
+    assert_eq!(bench.counter("exit_monitor", "reducing_fills_of_unwatched_positions"), 1);
+}
+
+#[test]
+fn a_successor_watches_what_is_on_the_bus() {
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "101.5");
+    assert_eq!(bench.hash(&stops_key())["best_price"], "101.5");
+    bench.crash("exit_monitor", 1_000);
+    bench.run_for_ms(1_000);
+    // Only one who knows the best price before the crash closes here.
+    mark(&mut bench, "99.97");
+    let reasons = |intents: Vec<TradeIntent>| -> Vec<String> {
+        intents.into_iter().map(|i| i.reason.unwrap_or_default().into_owned()).collect()
+    };
+    assert_eq!(reasons(intents(&mut bench)), ["TRAILING_STOP"]);
+
+    // And it does not ask again for what its predecessor has just asked for.
+    bench.crash("exit_monitor", 1_000);
+    bench.run_for_ms(1_000 + 10_000);
+    assert_eq!(intents(&mut bench).len(), 1, "within 15 s");
+    bench.run_for_ms(5_000);
+    assert_eq!(reasons(intents(&mut bench)), ["TRAILING_STOP", "TRAILING_STOP"]);
+    let asked: Vec<Nanos> = intents(&mut bench).iter().map(|intent| intent.timestamp.0).collect();
+    assert!(asked[1] - asked[0] >= Nanos::from_secs(15));
+}
+
+/// Another service's tightening of the stop, as raw fields of a foreign writer, outlives a restart.
+#[test]
+fn a_successor_takes_over_foreign_fields() {
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    bench.hset(&stops_key(), &[("stop_loss", "99"), ("source", "risk_proposal")]);
+    bench.crash("exit_monitor", 1_000);
+    bench.run_for_ms(1_000);
+    mark(&mut bench, "98.9");
+    assert_eq!(intents(&mut bench).len(), 1);
+    assert_eq!(intents(&mut bench)[0].reason.as_deref(), Some("STOP_LOSS"));
+}
+
+#[test]
+fn without_a_price_it_waits_and_counts() {
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    bench.run_for_ms(10_000);
+    assert_eq!(intents(&mut bench).len(), 0);
+    assert_eq!(bench.counter("exit_monitor", "price_unknown"), 2);
+}
+
+/// A fill that came again was added again: the monitor asked for the close of more than there was, and went on
+/// asking when it was closed.
+#[test]
+fn a_fill_that_comes_again_is_not_added_again() {
+    for trade_id in [Some(7), None] {
+        let mut bench = bench();
+        let opened = ExecutionResult { trade_id, ..plans::fill(&bench, LONG, "0.25") };
+        plans::tell(&mut bench, &opened);
+        plans::tell(&mut bench, &opened);
+        assert_eq!(bench.hash(&stops_key())["qty"], "0.25", "{trade_id:?}");
+        // A successor knows of it, too.
+        bench.crash("exit_monitor", 10);
+        bench.run_for_ms(20);
+        plans::tell(&mut bench, &opened);
+        assert_eq!(bench.hash(&stops_key())["qty"], "0.25", "{trade_id:?}");
+        assert_eq!(bench.counter("exit_monitor", "fills_already_taken"), 2);
+
+        // Nor is the sum of an order whose fills were told, by an executor that had forgotten them.
+        plans::tell(&mut bench, &ExecutionResult { trade_id: None, ..opened.clone() });
+        assert_eq!(bench.hash(&stops_key())["qty"], "0.25", "{trade_id:?}");
+
+        // A second fill of the same order is another one; so is the same number on another order, or
+        // of another plan, after the venue began its ids anew.
+        let second = ExecutionResult { trade_id: Some(8), ..opened.clone() };
+        let other = ExecutionResult { order_id: 99, ..opened.clone() };
+        let reset = ExecutionResult { plan_id: "fedcba9876543210".into(), ..opened.clone() };
+        plans::tell(&mut bench, &second);
+        plans::tell(&mut bench, &other);
+        plans::tell(&mut bench, &reset);
+        assert_eq!(bench.hash(&stops_key())["qty"], "1.00", "{trade_id:?}");
+
+        // Nor does it begin a watch when the position is gone.
+        fill(&mut bench, SHORT, "1", true, ["", ""]);
+        plans::tell(&mut bench, &opened);
+        assert!(bench.hash(&stops_key()).is_empty(), "{trade_id:?}");
+    }
+}

@@ -1,0 +1,184 @@
+//! Balance tracker and portfolio state publisher: MSE 14.2, 14.4, EHR 3.12, as settled.
+
+use engine::{AccountBalance, Ttl};
+use pipeline::records::{ExecutionResult, OrderSide, PortfolioState, ReduceOnly};
+use pipeline::{PipelineSettings, names};
+use rust_decimal::Decimal;
+
+use crate::bench::{Bench, instrument};
+use crate::plans::{self, decimal};
+
+const TRACKER: &str = "balance_tracker";
+const PORTFOLIO: &str = "portfolio_state_publisher";
+
+fn account(wallet: i64, unrealized: i64) -> AccountBalance {
+    AccountBalance {
+        wallet_balance: Decimal::from(wallet),
+        unrealized_profit: Decimal::from(unrealized),
+        margin_balance: Decimal::from(wallet + unrealized),
+        available_balance: Decimal::from(wallet),
+        ..AccountBalance::default()
+    }
+}
+
+fn bench(wallet: i64, unrealized: i64) -> Bench {
+    let mut bench = Bench::new(&[TRACKER, PORTFOLIO], &PipelineSettings::default(), Vec::new());
+    bench.kernel.exchange_mut().account = Some(account(wallet, unrealized));
+    bench
+}
+
+fn states(bench: &mut Bench) -> Vec<PortfolioState> {
+    bench.records(names::PORTFOLIO_STATE)
+}
+
+fn last(bench: &mut Bench) -> PortfolioState {
+    states(bench).pop().expect("a state")
+}
+
+/// P3.3's look: long 2 at this mark price, with this unrealised profit.
+fn snapshot(bench: &mut Bench, mark: &str, unrealized: &str) {
+    let fields = [
+        ("symbol", "BTCUSDT"),
+        ("position_amt", "2"),
+        ("side", "LONG"),
+        ("entry_price", "100"),
+        ("mark_price", mark),
+        ("unrealized_pnl", unrealized),
+        ("leverage", "10"),
+        ("ts_epoch", "1770000000"),
+        ("source", "p33_poll"),
+    ];
+    bench.hset(&names::position_snapshot(instrument().symbol), &fields);
+}
+
+fn fill(bench: &mut Bench, pnl: &str) {
+    let result = ExecutionResult {
+        commission: Some(decimal("0.5")),
+        realized_pnl: Some(decimal(pnl)),
+        reduce_only: ReduceOnly(true),
+        ..plans::fill(bench, OrderSide::Sell, "1")
+    };
+    // What comes again is not counted again.
+    plans::tell(bench, &result);
+    plans::tell(bench, &result);
+}
+
+/// The wallet was up to 30 s old and the profit up to 5 s: a close in between was in both, or in neither.
+#[test]
+fn equity_is_of_one_moment() {
+    let mut bench = bench(1_000, 10);
+    bench.run_to_ms(100);
+    snapshot(&mut bench, "130", "60");
+    bench.run_to_ms(5_100);
+    let state = last(&mut bench);
+    assert_eq!(state.equity_usd, Some(decimal("1010")));
+    assert_eq!(state.balance_usd, Some(decimal("1000")));
+    assert_eq!(state.unrealized_pnl_usd, decimal("10"));
+    // Exposure is the newest look's.
+    assert_eq!(state.gross_exposure_usd, decimal("260"));
+    assert_eq!(state.positions_count, 1);
+    // The close: what was unrealised is in the wallet.
+    bench.kernel.exchange_mut().account = Some(account(1_070, 0));
+    bench.run_to_ms(30_100);
+    assert_eq!(last(&mut bench).equity_usd, Some(decimal("1010")));
+    bench.run_to_ms(35_100);
+    assert_eq!(last(&mut bench).equity_usd, Some(decimal("1070")));
+}
+
+#[test]
+fn without_an_account_the_state_is_stale_and_its_key_dies() {
+    let mut bench = bench(1_000, 0);
+    bench.run_to_ms(5_100);
+    assert_eq!(bench.hash(names::PORTFOLIO)["equity_usd"], "1000");
+    bench.kernel.exchange_mut().account = None;
+    bench.run_to_ms(125_100);
+    let state = last(&mut bench);
+    assert!(state.stale, "the balance is 120 s old");
+    assert_eq!((state.equity_usd, state.balance_usd), (None, None));
+    assert!(!bench.hash(names::PORTFOLIO).is_empty());
+    bench.run_to_ms(240_100);
+    assert!(bench.hash(names::PORTFOLIO).is_empty());
+    assert_eq!(bench.counter(TRACKER, "balance_not_fetched"), 8);
+    assert_eq!(bench.counter(PORTFOLIO, "stale"), 24);
+}
+
+#[test]
+fn the_drawdown_is_below_the_highest_equity_also_after_a_crash() {
+    // The keys that live 120 s are long gone after the second one.
+    for down_ms in [1_000, 3_600_000] {
+        let mut bench = bench(1_000, 0);
+        bench.run_to_ms(5_100);
+        bench.kernel.exchange_mut().account = Some(account(800, 0));
+        bench.run_to_ms(40_000);
+        assert_eq!(last(&mut bench).drawdown.to_bits(), 0.2f64.to_bits());
+        let before = last(&mut bench).dd_ewma_usd;
+        bench.crash(TRACKER, down_ms);
+        bench.crash(PORTFOLIO, down_ms);
+        bench.run_for_ms(down_ms + 5_100);
+        let state = last(&mut bench);
+        assert_eq!(state.equity_usd, Some(decimal("800")), "{down_ms}");
+        assert_eq!(state.peak_equity_usd, decimal("1000"), "{down_ms}");
+        assert_eq!(state.drawdown.to_bits(), 0.2f64.to_bits(), "{down_ms}");
+        let keep = libm::exp2(-5.0 / 300.0);
+        let average = keep * before + (1.0 - keep) * 200.0;
+        assert!((state.dd_ewma_usd / average - 1.0).abs() < 1e-9, "{down_ms}");
+        let equity = bench.hash(names::EQUITY_CURRENT);
+        assert_eq!((equity["equity"].as_str(), equity["peak"].as_str()), ("800", "1000"));
+    }
+}
+
+/// Its readers judge its age by `last_update_ts`; the peak has no other place.
+#[test]
+fn equity_stays_and_says_how_old_it_is() {
+    let mut bench = bench(1_000, 0);
+    bench.run_to_ms(100);
+    bench.kernel.exchange_mut().account = None;
+    bench.run_to_ms(600_000);
+    let equity = bench.hash(names::EQUITY_CURRENT);
+    assert_eq!(equity["equity"], "1000");
+    assert!(equity["last_update_ts"].starts_with("1770000000"), "{equity:?}");
+    assert_eq!(bench.ttl(names::EQUITY_CURRENT), Ttl::Persistent);
+    assert_eq!(bench.ttl(names::ACCOUNT_BALANCE_KEY), Ttl::Absent);
+}
+
+#[test]
+fn averages_go_on_after_a_crash_as_if_there_had_been_none() {
+    let (mut whole, mut crashed) = (bench(1_000, 0), bench(1_000, 0));
+    for bench in [&mut whole, &mut crashed] {
+        bench.run_to_ms(7_000);
+        fill(bench, "-30");
+        fill(bench, "20");
+        bench.run_to_ms(20_500);
+    }
+    // Down for two rounds, and back in step with the other's.
+    crashed.crash(PORTFOLIO, 9_500);
+    for ms in [35_100, 60_100] {
+        whole.run_to_ms(ms);
+        crashed.run_to_ms(ms);
+        let (expected, got) = (last(&mut whole), last(&mut crashed));
+        assert!(expected.lossburst_ewma_usd > 1.0 && expected.churn_ewma > 0.0);
+        for (name, expected, got) in [
+            ("losses", expected.lossburst_ewma_usd, got.lossburst_ewma_usd),
+            ("fees", expected.fee_burden_ewma_usd, got.fee_burden_ewma_usd),
+            ("churn", expected.churn_ewma, got.churn_ewma),
+        ] {
+            assert!((got / expected - 1.0).abs() < 1e-12, "{name} at {ms}: {got}, not {expected}");
+        }
+    }
+}
+
+/// 2^(-5/300) is left of an average after each round: half of it after five minutes.
+#[test]
+fn averages_have_a_half_life_of_five_minutes() {
+    let mut bench = bench(1_000, 0);
+    bench.run_to_ms(7_000);
+    fill(&mut bench, "-30");
+    bench.run_to_ms(10_100);
+    let first = last(&mut bench).lossburst_ewma_usd;
+    // 30 USDT in 5 s are 360 a minute.
+    let expected = 360.0 * (1.0 - libm::exp2(-5.0 / 300.0));
+    assert!((first / expected - 1.0).abs() < 1e-9, "{first}, not {expected}");
+    bench.run_to_ms(310_100);
+    let half = last(&mut bench).lossburst_ewma_usd;
+    assert!((half / first - 0.5).abs() < 1e-9, "{half} of {first}");
+}

@@ -1,0 +1,140 @@
+//! Plans, permits and fills, as the intent bridge, P3.3 and the intent executor write them.
+
+use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Record, Symbol};
+use pipeline::names;
+use pipeline::records::{
+    ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderSide, Permit, PlanAction,
+    PlanClass, ReduceOnly,
+};
+use rust_decimal::Decimal;
+
+use crate::bench::{Bench, instrument};
+
+/// The plan of most tests.
+pub const PLAN: &str = "0123456789abcdef";
+
+/// A decimal out of its text.
+pub fn decimal(text: &str) -> Decimal {
+    text.parse().expect("a decimal")
+}
+
+/// An opening plan of 0.5, or a closing one of the exit monitor.
+pub fn plan(bench: &Bench, action: PlanAction, side: OrderSide) -> ApplyPlan {
+    let now = bench.kernel.now();
+    let closes = action.close_percent().is_some() || action == PlanAction::Hold;
+    ApplyPlan {
+        plan_id: PLAN.into(),
+        correlation_id: CorrelationId::from_random(9),
+        source: if closes { "exit_monitor" } else { "trading_bot" }.into(),
+        executor: Executor::IntentExecutor,
+        class: if closes { PlanClass::Close } else { PlanClass::Open },
+        symbol: instrument().symbol,
+        action,
+        side,
+        order_type: "MARKET".into(),
+        qty: (!closes).then(|| decimal("0.5")),
+        fraction: None,
+        reduce_only: ReduceOnly(closes),
+        decision: Decision::Execute,
+        reason_codes: "".into(),
+        kill_score: None,
+        confidence: None,
+        leverage: None,
+        stop_loss: None,
+        take_profit: None,
+        new_sl_proposed: None,
+        r_net: None,
+        price: None,
+        model: None,
+        timestamp: EpochSeconds(now),
+        valid_until: EpochSeconds(now + Nanos::from_secs(60)),
+    }
+}
+
+/// The plan appears on its stream.
+pub fn send(bench: &mut Bench, plan: &ApplyPlan) {
+    bench.publish(names::APPLY_PLAN, Body::message(Envelope::Flat, plan.clone()));
+}
+
+/// P3.3's permit of a plan.
+pub fn permit_of(plan: &ApplyPlan, safe_qty: &str) -> Permit {
+    Permit {
+        allow: true,
+        plan_id: plan.plan_id.clone(),
+        correlation_id: plan.correlation_id,
+        symbol: plan.symbol,
+        action: plan.action,
+        safe_qty: decimal(safe_qty),
+        exchange_position_amt: None,
+        ledger_amt: None,
+        reason: "sanity_checks_passed".into(),
+        created_at: plan.timestamp,
+    }
+}
+
+/// It lies under its key as JSON text, as a foreign writer leaves it.
+pub fn grant(bench: &mut Bench, permit: &Permit) {
+    bench.set(&names::permit_p33(&permit.plan_id), &permit.to_json().to_string());
+}
+
+/// P3.3's look at the position: flat, at this mark price.
+pub fn flat_at(bench: &mut Bench, symbol: Symbol, mark: &str) {
+    let now = bench.kernel.now().secs().to_string();
+    let fields = [
+        ("symbol", symbol.as_str()),
+        ("position_amt", "0"),
+        ("side", "NONE"),
+        ("entry_price", "0"),
+        ("mark_price", mark),
+        ("unrealized_pnl", "0"),
+        ("leverage", "10"),
+        ("ts_epoch", &now),
+        ("source", "p33_poll"),
+    ];
+    bench.hset(&names::position_snapshot(symbol), &fields);
+}
+
+/// How plans ended.
+pub fn results(bench: &mut Bench) -> Vec<ApplyResult> {
+    bench.records(names::APPLY_RESULT)
+}
+
+/// The one result, as decision and error.
+pub fn result(bench: &mut Bench) -> (Decision, String) {
+    let results = results(bench);
+    assert_eq!(results.len(), 1, "{results:?}");
+    let error = results[0].error.as_deref().unwrap_or_default().to_owned();
+    (results[0].decision, error)
+}
+
+/// A fill at 100 that opens, the next one of its stream.
+pub fn fill(bench: &Bench, side: OrderSide, qty: &str) -> ExecutionResult {
+    ExecutionResult {
+        plan_id: PLAN.into(),
+        correlation_id: CorrelationId::from_random(9),
+        symbol: instrument().symbol,
+        order_id: 1,
+        client_order_id: "test-1".into(),
+        trade_id: Some(bench.kernel.now().0 as u64),
+        side,
+        status: "filled".into(),
+        filled_qty: decimal(qty),
+        avg_price: decimal("100"),
+        commission: None,
+        realized_pnl: None,
+        reduce_only: ReduceOnly(false),
+        leverage: None,
+        confidence: None,
+        model: None,
+        reason: "".into(),
+        stop_loss: None,
+        take_profit: None,
+        source: "intent_executor".into(),
+        timestamp: EpochSeconds(bench.kernel.now()),
+    }
+}
+
+/// The fill appears on its stream.
+pub fn tell(bench: &mut Bench, fill: &ExecutionResult) {
+    bench.publish(names::EXECUTION_RESULT, Body::message(Envelope::Flat, fill.clone()));
+}

@@ -1,0 +1,311 @@
+//! P3.3: MSE 11, worked examples 63 to 66, EHR 3.20, worked examples 49 to 54, as settled: a close runs on what
+//! the exchange holds, and a ledger that differs is a reconcile event. EHR 48 is audited behaviour.
+
+use engine::{Nanos, Ttl};
+use pipeline::records::{ApplyPlan, Decision, OrderSide, PlanAction, PlanClass, ReconcileEvent};
+use pipeline::{PipelineSettings, names};
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, instrument};
+use crate::plans::{self, PLAN};
+
+const BRAIN: &str = "position_state_brain";
+
+/// With this position (lots of 0.001) and this step on the exchange, just after the first poll.
+fn bench(held: i64, step: i64) -> Bench {
+    bench_with(held, step, &PipelineSettings::default())
+}
+
+fn bench_with(held: i64, step: i64, settings: &PipelineSettings) -> Bench {
+    let mut bench = Bench::new(&[BRAIN], settings, Vec::new());
+    bench.kernel.exchange_mut().held[0] = held;
+    bench.kernel.exchange_mut().step = step;
+    bench.run_to_ms(100);
+    bench
+}
+
+fn ledger(bench: &mut Bench, amount: &str) {
+    let side = if amount.starts_with('-') { "SHORT" } else { "LONG" };
+    let fields = [
+        ("symbol", "BTCUSDT"),
+        ("position_amt", amount),
+        ("last_known_amt", amount),
+        ("side", side),
+        ("avg_entry_price", "100"),
+        ("version", "1"),
+        ("source", "test"),
+        ("updated_at", "1770000000"),
+    ];
+    bench.hset(&names::position_ledger(instrument().symbol), &fields);
+}
+
+fn plan(bench: &mut Bench, action: PlanAction, side: OrderSide) {
+    let plan = plans::plan(bench, action, side);
+    judged(bench, &plan);
+}
+
+fn judged(bench: &mut Bench, plan: &ApplyPlan) {
+    plans::send(bench, plan);
+    // An on-demand look takes the exchange a moment.
+    bench.run_for_ms(3);
+}
+
+/// The permit as another service reads it: JSON text.
+fn permit(bench: &mut Bench) -> Value {
+    let text = bench.get(&names::permit_p33(PLAN)).expect("a permit");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn allowed(bench: &mut Bench, safe_qty: f64) {
+    let permit = permit(bench);
+    assert_eq!(permit["allow"], json!(true), "{permit}");
+    assert_eq!(permit["reason"], json!("sanity_checks_passed"), "{permit}");
+    assert_eq!(number(&permit["safe_qty"]).to_bits(), safe_qty.to_bits(), "{permit}");
+}
+
+fn denied(bench: &mut Bench, reason: &str) {
+    let permit = permit(bench);
+    assert_eq!(permit["allow"], json!(false), "{permit}");
+    assert_eq!(permit["reason"], json!(reason), "{permit}");
+    assert_eq!(number(&permit["safe_qty"]).to_bits(), 0.0f64.to_bits(), "{permit}");
+    assert_eq!(bench.counter(BRAIN, reason), 1);
+    assert_eq!(bench.counter(BRAIN, "p33_permit_deny_total"), 1);
+}
+
+fn number(value: &Value) -> f64 {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.parse().expect("a number")
+}
+
+fn mismatches(bench: &mut Bench) -> Vec<ReconcileEvent> {
+    bench.records(names::RECONCILE_EVENTS)
+}
+
+const BUY: OrderSide = OrderSide::Buy;
+const SELL: OrderSide = OrderSide::Sell;
+
+#[test]
+fn example_63_three_quarters_of_a_short_within_the_tolerance() {
+    let mut bench = bench(-2_500, 1);
+    ledger(&mut bench, "-2.51");
+    plan(&mut bench, PlanAction::Partial75, BUY);
+    allowed(&mut bench, 1.875);
+    let permit = permit(&mut bench);
+    assert_eq!(permit["plan_id"], json!(PLAN));
+    assert_eq!(permit["symbol"], json!("BTCUSDT"));
+    assert_eq!(permit["action"], json!("PARTIAL_75"));
+    assert_eq!(number(&permit["exchange_position_amt"]).to_bits(), (-2.5f64).to_bits());
+    assert_eq!(number(&permit["ledger_amt"]).to_bits(), (-2.51f64).to_bits());
+    assert!(mismatches(&mut bench).is_empty());
+}
+
+/// Settled: the close runs on the exchange's amount; the difference is told.
+#[test]
+fn example_64_a_ledger_of_the_other_side_stops_no_close() {
+    let mut bench = bench(-2_500, 1);
+    ledger(&mut bench, "2.5");
+    plan(&mut bench, PlanAction::FullClose, BUY);
+    allowed(&mut bench, 2.5);
+    let events = mismatches(&mut bench);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].event, "LEDGER_MISMATCH");
+    assert_eq!(events[0].exchange_amt.to_string(), "-2.500");
+    assert_eq!(events[0].ledger_amt.to_string(), "2.500");
+    assert_eq!(events[0].plan_id, PLAN);
+}
+
+#[test]
+fn example_65_an_open_of_a_flat_symbol_has_its_own_quantity() {
+    let mut bench = bench(0, 1);
+    plan(&mut bench, PlanAction::Buy, BUY);
+    allowed(&mut bench, 0.0);
+    assert_eq!(bench.counter(BRAIN, "p33_permit_allow_total"), 1);
+}
+
+/// Settled: as example 64.
+#[test]
+fn example_66_a_quantity_beyond_the_tolerance_is_told_and_half_is_closed() {
+    let mut bench = bench(1_000, 1);
+    ledger(&mut bench, "1.02");
+    plan(&mut bench, PlanAction::Partial50, SELL);
+    allowed(&mut bench, 0.5);
+    assert_eq!(mismatches(&mut bench).len(), 1);
+    assert_eq!(bench.counter(BRAIN, "ledger_mismatches"), 1);
+}
+
+/// Settled: the ledger of 49 and 51 and the hold of 54 stop no close. 53 is
+/// `a_stale_snapshot_is_fetched_again_before_the_verdict`.
+#[test]
+fn exit_side_examples_49_to_54() {
+    for (example, held, known, action, side, hold, safe, told) in [
+        (49, -2_500, "-2.53", PlanAction::FullClose, BUY, false, 2.5, 1),
+        (50, -2_500, "-2.52", PlanAction::Partial50, BUY, false, 1.25, 0),
+        (51, 1_000, "-1", PlanAction::Partial50, SELL, false, 0.5, 1),
+        (52, 0, "", PlanAction::Buy, BUY, false, 0.0, 0),
+        (54, 1_000, "1", PlanAction::Partial50, SELL, true, 0.5, 0),
+    ] {
+        let mut bench = bench(held, 1);
+        if !known.is_empty() {
+            ledger(&mut bench, known);
+        }
+        if hold {
+            bench.set(&names::reconcile_hold(instrument().symbol), "1");
+        }
+        plan(&mut bench, action, side);
+        allowed(&mut bench, safe);
+        assert_eq!(mismatches(&mut bench).len(), told, "example {example}");
+    }
+}
+
+/// Settled: what closes is not refused for what the pipeline's own book looks like.
+#[test]
+fn a_ledger_that_cannot_be_read_stops_opens_and_no_closes() {
+    let unreadable = |held| {
+        let mut bench = bench(held, 1);
+        bench.set(&names::position_ledger(instrument().symbol), "not a hash");
+        bench
+    };
+    let mut close = unreadable(2_500);
+    plan(&mut close, PlanAction::Partial50, SELL);
+    allowed(&mut close, 1.25);
+    assert_eq!(close.counter(BRAIN, "ledgers_unreadable"), 1);
+    let mut open = unreadable(0);
+    plan(&mut open, PlanAction::Buy, BUY);
+    denied(&mut open, "ledger_unreadable");
+}
+
+#[test]
+fn shares_are_rounded_down_to_the_exchanges_step() {
+    for (held, step, action, side, safe) in [
+        (-2_500, 100, PlanAction::Partial75, BUY, 1.8),
+        (2_500, 1, PlanAction::Partial25, SELL, 0.625),
+        (2_500, 10, PlanAction::Partial25, SELL, 0.62),
+        (999, 1, PlanAction::Partial50, SELL, 0.499),
+        (3_000, 1_000, PlanAction::Partial50, SELL, 1.0),
+        // Less than one step would be left to close: all of it.
+        (3_000, 1_000, PlanAction::Partial25, SELL, 3.0),
+        (-1, 1, PlanAction::Partial75, BUY, 0.001),
+        (2_345, 1, PlanAction::FullClose, SELL, 2.345),
+    ] {
+        let mut bench = bench(held, step);
+        plan(&mut bench, action, side);
+        allowed(&mut bench, safe);
+    }
+}
+
+#[test]
+fn denials() {
+    let mut open = bench(1, 1);
+    plan(&mut open, PlanAction::Buy, BUY);
+    denied(&mut open, "position_exists");
+
+    let mut flat = bench(0, 1);
+    ledger(&mut flat, "0.5");
+    plan(&mut flat, PlanAction::FullClose, SELL);
+    denied(&mut flat, "no_position");
+    assert_eq!(mismatches(&mut flat).len(), 1, "the ledger holds what the exchange does not");
+
+    let mut wrong = bench(2_500, 1);
+    plan(&mut wrong, PlanAction::FullClose, BUY);
+    denied(&mut wrong, "wrong_side");
+
+    let mut unknown = bench(2_500, 1);
+    plan(&mut unknown, PlanAction::Hold, SELL);
+    denied(&mut unknown, "unknown_action");
+}
+
+#[test]
+fn cooldown_and_hold_stop_opens_only() {
+    let last_exec = names::cooldown_last_exec(instrument().symbol);
+    let hold = names::reconcile_hold(instrument().symbol);
+    for (age_ms, stops) in [(14_900, true), (15_100, false)] {
+        let mut open = bench(0, 1);
+        let at = open.kernel.now().millis() - age_ms;
+        open.set(&last_exec, &at.to_string());
+        plan(&mut open, PlanAction::Sell, SELL);
+        match stops {
+            true => denied(&mut open, "cooldown_in_flight"),
+            false => allowed(&mut open, 0.0),
+        }
+    }
+    let mut open = bench(0, 1);
+    open.set(&hold, "1");
+    plan(&mut open, PlanAction::Buy, BUY);
+    denied(&mut open, "reconcile_hold_active");
+
+    let mut close = bench(2_500, 1);
+    let now = close.kernel.now().millis();
+    close.set(&last_exec, &now.to_string());
+    close.set(&hold, "1");
+    plan(&mut close, PlanAction::FullClose, SELL);
+    allowed(&mut close, 2.5);
+}
+
+#[test]
+fn a_reconcile_close_is_granted_for_all_that_is_held() {
+    let mut bench = bench(-2_500, 1);
+    ledger(&mut bench, "1");
+    let half = plans::plan(&bench, PlanAction::Partial50, BUY);
+    judged(&mut bench, &ApplyPlan { class: PlanClass::ReconcileClose, ..half });
+    allowed(&mut bench, 2.5);
+}
+
+#[test]
+fn a_plan_that_is_not_to_run_has_no_permit() {
+    let mut bench = bench(2_500, 1);
+    let close = plans::plan(&bench, PlanAction::FullClose, SELL);
+    judged(&mut bench, &ApplyPlan { decision: Decision::Skip, ..close });
+    assert_eq!(bench.get(&names::permit_p33(PLAN)), None);
+}
+
+#[test]
+fn a_permit_lives_sixty_seconds() {
+    let mut bench = bench(0, 1);
+    plan(&mut bench, PlanAction::Buy, BUY);
+    let Ttl::Left(left) = bench.ttl(&names::permit_p33(PLAN)) else { panic!("no life") };
+    assert!(left > Nanos::from_millis(59_900) && left <= Nanos::from_secs(60), "{left:?}");
+    bench.run_for_ms(60_000);
+    assert_eq!(bench.get(&names::permit_p33(PLAN)), None);
+}
+
+/// Polls are an hour apart: what the exchange held at the start says nothing 11 s later.
+#[test]
+fn a_stale_snapshot_is_fetched_again_before_the_verdict() {
+    let mut settings = PipelineSettings::default();
+    settings.position_state_brain.poll_ms = 3_600_000;
+    let mut bench = bench_with(0, 1, &settings);
+    assert_eq!(bench.kernel.exchange().asked, 1);
+    bench.kernel.exchange_mut().held[0] = 2_500;
+    // Within 10 s the old look holds.
+    bench.run_to_ms(9_900);
+    plan(&mut bench, PlanAction::Buy, BUY);
+    allowed(&mut bench, 0.0);
+    assert_eq!(bench.kernel.exchange().asked, 1);
+
+    bench.run_to_ms(10_200);
+    plan(&mut bench, PlanAction::FullClose, SELL);
+    assert_eq!(bench.kernel.exchange().asked, 2);
+    allowed(&mut bench, 2.5);
+    let snapshot = bench.hash(&names::position_snapshot(instrument().symbol));
+    assert_eq!(snapshot["source"], "p33_ondemand");
+    assert_eq!(snapshot["position_amt"], "2.500");
+}
+
+/// A refused exchangeInfo at the start left the step at one unit of the grid for good, and denied the plans
+/// that waited for a look at the positions.
+#[test]
+fn a_refused_exchange_info_is_asked_for_again_and_denies_nothing() {
+    let mut bench = Bench::new(&[BRAIN], &PipelineSettings::default(), Vec::new());
+    bench.kernel.exchange_mut().held[0] = 2_500;
+    bench.kernel.exchange_mut().step = 100;
+    bench.kernel.exchange_mut().refuse_info = 1;
+    // Before the first answers are there.
+    bench.run_to_ms(0);
+    plan(&mut bench, PlanAction::FullClose, SELL);
+    allowed(&mut bench, 2.5);
+    assert_eq!(bench.counter(BRAIN, "exchange_info_not_fetched"), 1);
+
+    bench.run_to_ms(5_100);
+    plan(&mut bench, PlanAction::Partial75, SELL);
+    allowed(&mut bench, 1.8);
+}

@@ -1,0 +1,206 @@
+//! AI engine and trading bot: MSE 4.3, 4.5, 4.6, 6, as settled: the engine decides, the bot alone intends, and no
+//! signal is no trade.
+
+use engine::{
+    AccountBalance, Bar, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots, SymbolIndex,
+};
+use pipeline::records::{
+    DecisionMade, IntentAction, OrderSide, SignalAction, SignalGenerated, SizingDecided,
+    TradeIntent, contract_violations,
+};
+use pipeline::{PipelineSettings, names};
+use rust_decimal::Decimal;
+
+use crate::bench::{Bench, START};
+
+const MINUTE_MS: i64 = 60_000;
+const MINUTES: i64 = 80;
+const ENGINE: &str = "ai_engine";
+const BOT: &str = "trading_bot";
+const ALL: [&str; 5] = ["market_publisher", "policy_store", "balance_tracker", ENGINE, BOT];
+
+/// A closed bar a minute, half a second before the minute ends; each closes this much above the one before.
+fn bars(step: f64, minutes: i64) -> Vec<MarketEvent> {
+    let bar = |minute: i64| {
+        let close = PriceTicks(libm::rint(1e6 * (1.0 + step * minute as f64)) as i64);
+        let bar = Bar {
+            open: close,
+            high: close,
+            low: close,
+            close,
+            volume: QtyLots(1_000),
+            interval_ms: 60_000,
+            path_passed: false,
+        };
+        let time = START + Nanos::from_millis(minute * MINUTE_MS - 500);
+        MarketEvent { time, symbol: SymbolIndex(0), data: MarketData::Bar(bar) }
+    };
+    (1..=minutes).map(bar).collect()
+}
+
+fn bench(services: &[&str], step: f64, settings: &PipelineSettings) -> Bench {
+    let mut bench = Bench::new(services, settings, bars(step, MINUTES));
+    bench.kernel.exchange_mut().account = Some(AccountBalance {
+        wallet_balance: Decimal::from(5_000),
+        margin_balance: Decimal::from(5_000),
+        available_balance: Decimal::from(5_000),
+        ..AccountBalance::default()
+    });
+    bench
+}
+
+fn run(services: &[&str], step: f64) -> Bench {
+    let mut bench = bench(services, step, &PipelineSettings::default());
+    bench.run_to_ms(MINUTES * MINUTE_MS + 100);
+    bench
+}
+
+fn decisions(bench: &mut Bench) -> Vec<DecisionMade> {
+    bench.records(names::AI_DECISION_MADE)
+}
+
+fn intents(bench: &mut Bench) -> Vec<TradeIntent> {
+    bench.records(names::TRADE_INTENT)
+}
+
+/// MSE 4.6: a SELL has its stop above and its target below.
+#[test]
+fn a_decision_is_told_three_times_and_mirrored_by_side() {
+    for (step, action, sign) in
+        [(0.001, SignalAction::Buy, 1.0), (-0.001, SignalAction::Sell, -1.0)]
+    {
+        let mut bench = run(&["market_publisher", ENGINE], step);
+        let signals: Vec<SignalGenerated> = bench.records(names::AI_SIGNAL_GENERATED);
+        let sizes: Vec<SizingDecided> = bench.records(names::SIZING_DECIDED);
+        let decisions = decisions(&mut bench);
+        assert!(!decisions.is_empty(), "{action}");
+        assert_eq!((signals.len(), sizes.len()), (decisions.len(), decisions.len()), "{action}");
+        for ((signal, size), decision) in signals.iter().zip(&sizes).zip(&decisions) {
+            assert_eq!((signal.action, decision.side), (action, action));
+            assert_eq!(signal.confidence.to_bits(), decision.confidence.to_bits());
+            assert!((0.55..=0.95).contains(&decision.confidence));
+            assert_eq!(decision.quantity, decision.position_size_usd, "in USDT");
+            assert_eq!(size.position_size_usd, decision.position_size_usd);
+            assert_eq!(size.leverage, decision.leverage);
+            let price: f64 = decision.entry_price.to_string().parse().expect("a number");
+            let level =
+                |share: f64| Decimal::try_from(price * (1.0 + sign * share)).expect("a level");
+            assert_eq!(decision.stop_loss, level(-size.sl_percent).round_dp(8));
+            assert_eq!(decision.take_profit, level(size.tp_percent).round_dp(8));
+        }
+        // I-02: the engine writes decisions, never intents.
+        assert!(intents(&mut bench).is_empty());
+    }
+}
+
+/// MSE 4.3: fewer than 50 prices are too few for a model to vote, and nobody's vote is HOLD.
+#[test]
+fn there_is_no_signal_from_a_short_history_or_a_quiet_market() {
+    let mut short = bench(&["market_publisher", ENGINE], 0.001, &PipelineSettings::default());
+    short.run_to_ms(49 * MINUTE_MS + 100);
+    assert!(decisions(&mut short).is_empty());
+    short.run_to_ms(50 * MINUTE_MS + 100);
+    assert_eq!(decisions(&mut short).len(), 1);
+    assert!(decisions(&mut run(&["market_publisher", ENGINE], 0.0)).is_empty());
+}
+
+/// MSE 4.5 steps 0 and 7.
+#[test]
+fn a_weak_or_a_stopped_signal_is_none() {
+    let mut settings = PipelineSettings::default();
+    settings.ai_engine.min_signal_confidence = 0.96;
+    let mut weak = bench(&["market_publisher", ENGINE], 0.001, &settings);
+    weak.run_to_ms(MINUTES * MINUTE_MS);
+    assert!(decisions(&mut weak).is_empty());
+    assert!(weak.counter(ENGINE, "signals_below_min_confidence") > 20);
+
+    for stop in [&b"1"[..], &[0xff]] {
+        let mut stopped = bench(&["market_publisher", ENGINE], 0.001, &PipelineSettings::default());
+        stopped.run_to_ms(1);
+        stopped.set_bytes(names::EMERGENCY_STOP, stop);
+        stopped.run_to_ms(MINUTES * MINUTE_MS);
+        assert!(decisions(&mut stopped).is_empty());
+        assert!(stopped.counter(ENGINE, "signals_stopped") > 20);
+    }
+}
+
+/// I-08: stop and target were the same for both sides.
+#[test]
+fn the_bot_intends_what_the_engine_decided_mirrored_by_side() {
+    for (step, action, side, sign) in [
+        (0.001, IntentAction::Buy, OrderSide::Buy, 1.0),
+        (-0.001, IntentAction::Sell, OrderSide::Sell, -1.0),
+    ] {
+        let mut bench = run(&ALL, step);
+        let decisions = decisions(&mut bench);
+        let intents = intents(&mut bench);
+        assert!(intents.len() > 20, "{action}");
+        for intent in &intents {
+            assert!(contract_violations(intent).is_empty());
+            assert_eq!((intent.action, intent.side), (Some(action), Some(side)));
+            assert_eq!(intent.reduce_only, Some(false));
+            let of = decisions.iter().find(|d| Some(d.correlation_id) == intent.correlation_id);
+            let decision = of.expect("the decision that it is of");
+            assert_eq!(intent.confidence.to_bits(), decision.confidence.to_bits());
+            let price = intent.entry_price.expect("a price");
+            let share = |level: Option<Decimal>| {
+                let ratio = level.expect("a level").checked_div(price).expect("a ratio");
+                sign * (f64::try_from(ratio).expect("a number") - 1.0)
+            };
+            assert!((share(intent.stop_loss) + 0.02).abs() < 1e-9);
+            assert!((share(intent.take_profit) - 0.02).abs() < 1e-9);
+            // MSE 2 rule 4: what is traded is the notional, and the margin is told beside it.
+            assert_eq!(intent.position_size_usd, intent.notional_usd);
+            let leverage = Decimal::try_from(intent.leverage.expect("a leverage")).expect("one");
+            let margin = intent.margin_usd.expect("a margin") * leverage;
+            assert!((margin - intent.notional_usd.expect("one")).abs() < Decimal::new(1, 6));
+        }
+    }
+}
+
+/// I-01: each of these became a momentum trade, or one on a made-up balance.
+#[test]
+fn no_signal_no_engine_no_policy_or_no_balance_is_no_trade() {
+    let without = |missing: &str, counter: &str| {
+        let services: Vec<&str> = ALL.into_iter().filter(|name| *name != missing).collect();
+        let mut bench = run(&services, 0.001);
+        assert!(intents(&mut bench).is_empty(), "without {missing}");
+        assert!(bench.counter(BOT, counter) > 20, "without {missing}");
+    };
+    without(ENGINE, "engine_missing");
+    without("policy_store", "not_in_policy");
+    without("balance_tracker", "balance_unknown");
+    let mut quiet = run(&ALL, 0.0);
+    assert!(intents(&mut quiet).is_empty());
+    assert!(quiet.counter(BOT, "no_signal") > 20);
+
+    // The stop comes between the decision and the question for it.
+    let mut stopped = bench(&ALL, 0.001, &PipelineSettings::default());
+    stopped.run_to_ms(60 * MINUTE_MS - 200);
+    let before = intents(&mut stopped).len();
+    stopped.set(names::EMERGENCY_STOP, "1");
+    stopped.run_to_ms(61 * MINUTE_MS - 600);
+    assert_eq!(intents(&mut stopped).len(), before);
+    assert_eq!(stopped.counter(BOT, "intents_stopped"), 1);
+
+    // The engine answers no more: that is no signal either.
+    let mut dead = bench(&ALL, 0.001, &PipelineSettings::default());
+    dead.run_to_ms(60 * MINUTE_MS - 1_000);
+    let before = intents(&mut dead).len();
+    assert!(before > 0);
+    dead.crash(ENGINE, 3_600_000);
+    dead.run_to_ms(70 * MINUTE_MS);
+    assert_eq!(intents(&mut dead).len(), before);
+    assert!(dead.counter(BOT, "signal_time_outs") > 5);
+}
+
+/// MSE 4.6: a decision older than a minute is no answer.
+#[test]
+fn a_decision_is_an_answer_for_a_minute() {
+    let mut bench = bench(&ALL, 0.001, &PipelineSettings::default());
+    bench.run_to_ms(MINUTES * MINUTE_MS + 100);
+    let before = intents(&mut bench).len();
+    // The market has ended; the last decision was 1.1 s ago, and is over a minute old at the next question.
+    bench.run_for_ms(5 * MINUTE_MS);
+    assert_eq!(intents(&mut bench).len(), before);
+}
