@@ -132,17 +132,19 @@ fn a_crash_at_any_moment_doubles_and_loses_nothing() {
 
 /// P3.3 looks at the exchange before each permit, so that the executor has to wait for it.
 #[test]
-fn a_crash_of_the_executor_while_a_plan_waits_loses_nothing() {
+fn a_crash_while_a_plan_waits_loses_nothing() {
     let mut settings = PipelineSettings::default();
     settings.position_state_brain.stale_ms = 0;
     opened_and_closed_once(run_with(&settings, None), "no crash");
-    for moment in [OPENS_AT_MS, CLOSES_AT_MS] {
-        // The plan is there after 0.6 ms, its permit after 1.6 ms, and the executor looks again after 200.6 ms.
-        for half_ms in (0..16).chain(395..400) {
-            let after = Nanos::from_micros(500 * half_ms);
-            let at = START + Nanos::from_millis(moment) + after;
-            let what = format!("crash {after:?} after {moment} ms");
-            opened_and_closed_once(run_with(&settings, Some(("intent_executor", at))), &what);
+    for service in ["intent_executor", "position_state_brain"] {
+        for moment in [OPENS_AT_MS, CLOSES_AT_MS] {
+            // The plan is there after 0.6 ms, its permit after 1.6 ms, and the executor looks again after 200.6.
+            for half_ms in (0..16).chain(395..400) {
+                let after = Nanos::from_micros(500 * half_ms);
+                let at = START + Nanos::from_millis(moment) + after;
+                let what = format!("{service} crashes {after:?} after {moment} ms");
+                opened_and_closed_once(run_with(&settings, Some((service, at))), &what);
+            }
         }
     }
 }
