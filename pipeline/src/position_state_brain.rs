@@ -27,6 +27,8 @@ const INFO_TIMER: TimerKey = TimerKey(1);
 const SNAPSHOT_LIFE: Nanos = Nanos::from_secs(3_600);
 const STATE_REFRESH: Nanos = Nanos::from_secs(300);
 const PERMIT_LIFE: Nanos = Nanos::from_secs(60);
+/// The permit of a close that still waits is judged anew, from this age on, before it ends.
+const RENEW_AFTER: Nanos = Nanos::from_secs(50);
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +62,8 @@ pub struct PositionStateBrain {
     info: ExchangeInfo,
     /// Plans that wait for a fresh snapshot.
     waiting: Vec<ApplyPlan>,
+    /// Closes of the last minute, and when they were judged.
+    closes: Vec<(ApplyPlan, Nanos)>,
 }
 
 /// Why a permit is denied.
@@ -83,6 +87,7 @@ impl PositionStateBrain {
             asked: None,
             info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
+            closes: Vec::new(),
         }
     }
 
@@ -192,6 +197,35 @@ impl PositionStateBrain {
         let exchange = Some(grid::qty(&instrument, engine::QtyLots(amount)));
         let ledger = ledger.map(|lots| grid::qty(&instrument, engine::QtyLots(lots)));
         self.write(plan, safe, exchange, ledger, ctx);
+        if plan.class != PlanClass::Open {
+            self.closes.push((plan.clone(), ctx.now()));
+        }
+    }
+
+    /// A close may wait for the order in flight longer than its permit lives.
+    fn renew(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        for (plan, judged_at) in std::mem::take(&mut self.closes) {
+            if now - judged_at < RENEW_AFTER {
+                self.closes.push((plan, judged_at));
+            } else if ctx.exists(&names::executor_waiting(&plan.plan_id))
+                && let Some(place) = self.symbols.iter().position(|symbol| *symbol == plan.symbol)
+            {
+                ctx.count("permits_renewed", 1);
+                self.judge(place, &plan, ctx);
+            }
+        }
+    }
+
+    /// After a start: plans that wait are judged at the first look, as a former life may not have done.
+    fn recover(&mut self, ctx: &mut Context<'_>) {
+        for key in ctx.scan(names::EXECUTOR_WAITING_PATTERN) {
+            match ctx.json::<ApplyPlan>(&key) {
+                Ok(Some(plan)) => self.waiting.push(plan.into_owned()),
+                Ok(None) => {}
+                Err(_) => ctx.count("plans_unreadable", 1),
+            }
+        }
     }
 
     /// Safe quantity in lots; zero on an open is the plan's own.
@@ -324,6 +358,7 @@ impl PositionStateBrain {
                         None => self.write(&plan, Err("not_in_allowlist"), None, None, ctx),
                     }
                 }
+                self.renew(ctx);
             }
             Outcome::Refused(_) | Outcome::Unknown | Outcome::Done(_) => {
                 ctx.count("snapshot_not_fetched", 1);
@@ -354,6 +389,7 @@ impl Service for PositionStateBrain {
         match input {
             Input::Start => {
                 self.info.ask(ctx);
+                self.recover(ctx);
                 self.poll(ctx);
                 ctx.timer_after(Nanos::from_millis(self.settings.poll_ms), POLL_TIMER);
             }

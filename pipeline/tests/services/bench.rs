@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 pub const START: Nanos = Nanos::from_secs(1_770_000_000);
 const ANSWERS_AFTER: Nanos = Nanos::from_millis(1);
 
-/// An exchange that fills every order at the mark price, once, whatever the account holds.
+/// An exchange that fills every order at the mark price, whatever the account holds.
 pub struct Table {
     /// Signed lots held, by symbol.
     pub held: Vec<i64>,
@@ -134,7 +134,12 @@ impl Table {
             }
             Request::NewOrder(order) => {
                 self.orders.push(order.clone());
-                self.instead.pop_front().unwrap_or_else(|| self.filled(now, order))
+                let outcome = self.instead.pop_front().unwrap_or_else(|| self.filled(now, order));
+                if !matches!(outcome, Outcome::Refused(_)) {
+                    let lots = order.quantity.map_or(0, |quantity| quantity.0);
+                    self.held[usize::from(order.symbol.0)] += order.side.sign() * lots;
+                }
+                outcome
             }
             Request::QueryOrder { order: OrderRef::Client(id), .. } => {
                 let order = self.orders.iter().find(|order| order.client_order_id == *id);

@@ -680,6 +680,26 @@ fn a_close_behind_an_order_of_unknown_outcome_runs_when_that_is_known() {
     assert!(results(&mut bench).iter().all(|result| result.executed));
 }
 
+/// A permit lives 60 s; P3.3 judges a close anew while it waits.
+#[test]
+fn a_close_waits_longer_than_a_permit_lives() {
+    let services = ["position_state_brain", EXECUTOR];
+    let mut bench = Bench::new(&services, &PipelineSettings::default(), Vec::new());
+    bench.run_to_ms(100);
+    let first = open(&bench);
+    bench.kernel.exchange_mut().instead.extend(vec![Outcome::Unknown; 30]);
+    send(&mut bench, &first);
+    bench.run_for_ms(6_000);
+    let plan = ApplyPlan { plan_id: "fedcba9876543210".into(), ..close(&bench) };
+    send(&mut bench, &plan);
+    bench.run_for_ms(130_000);
+    assert_eq!(sent(&bench), [500], "the first one is still in flight");
+    bench.run_for_ms(20_000);
+    assert_eq!(sent(&bench), [500, 500]);
+    assert_eq!(bench.kernel.exchange().held, [0]);
+    assert!(results(&mut bench).iter().all(|result| result.executed));
+}
+
 #[test]
 fn the_kill_switch_stops_a_close_that_waited() {
     let mut bench = bench();

@@ -54,4 +54,5 @@ mod money;
 mod plans;
 mod position_monitor;
 mod position_state_brain;
+mod round_trip;
 mod signals;

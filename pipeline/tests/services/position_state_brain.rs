@@ -1,7 +1,7 @@
 //! P3.3: MSE 11, worked examples 63 to 66, EHR 3.20, worked examples 49 to 54, as settled: a close runs on what
 //! the exchange holds, and a ledger that differs is a reconcile event. EHR 48 is audited behaviour.
 
-use engine::{Nanos, Ttl};
+use engine::{Nanos, Record, Ttl};
 use pipeline::records::{ApplyPlan, Decision, OrderSide, PlanAction, PlanClass, ReconcileEvent};
 use pipeline::{PipelineSettings, names};
 use serde_json::{Value, json};
@@ -308,4 +308,45 @@ fn a_refused_exchange_info_is_asked_for_again_and_denies_nothing() {
     bench.run_to_ms(5_100);
     plan(&mut bench, PlanAction::Partial75, SELL);
     allowed(&mut bench, 1.8);
+}
+
+/// The executor's mark of a plan that still waits for the order in flight.
+fn waits(bench: &mut Bench, plan: &ApplyPlan) {
+    bench.set(&names::executor_waiting(PLAN), &plan.to_json().to_string());
+}
+
+#[test]
+fn the_permit_of_a_close_that_waits_is_judged_anew_before_it_ends() {
+    let mut bench = bench(2_500, 1);
+    let close = plans::plan(&bench, PlanAction::FullClose, SELL);
+    waits(&mut bench, &close);
+    judged(&mut bench, &close);
+    bench.kernel.exchange_mut().held[0] = 1_000;
+    for _ in 0..30 {
+        bench.run_for_ms(10_000);
+        assert!(bench.get(&names::permit_p33(PLAN)).is_some());
+    }
+    allowed(&mut bench, 1.0);
+    let now = bench.kernel.now();
+    assert!(bench.kernel.bus_mut().del(now, &names::executor_waiting(PLAN)));
+    bench.run_for_ms(121_000);
+    assert_eq!(bench.get(&names::permit_p33(PLAN)), None, "nobody waits for it");
+}
+
+#[test]
+fn a_plan_that_waited_for_a_look_when_p33_crashed_is_judged_by_its_successor() {
+    let mut settings = PipelineSettings::default();
+    settings.position_state_brain.stale_ms = 0;
+    for (action, side, held, safe) in
+        [(PlanAction::FullClose, SELL, 2_500, 2.5), (PlanAction::Buy, BUY, 0, 0.0)]
+    {
+        let mut bench = bench_with(held, 1, &settings);
+        let plan = plans::plan(&bench, action, side);
+        waits(&mut bench, &plan);
+        plans::send(&mut bench, &plan);
+        assert_eq!(bench.get(&names::permit_p33(PLAN)), None, "the look takes a moment");
+        bench.crash(BRAIN, 1_000);
+        bench.run_for_ms(1_010);
+        allowed(&mut bench, safe);
+    }
 }
