@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use engine::{Decoder, JournalFile};
+use serde::Serialize;
 
-use crate::misuse;
+use crate::{Format, misuse};
 
 /// Print the entries of a journal.
 #[derive(Args)]
@@ -17,6 +18,17 @@ pub struct JournalArguments {
     /// Only entries that contain this text: a correlation id shows a decision from tick to fill
     #[arg(long, value_name = "TEXT")]
     find: Option<String>,
+    /// How entries are printed
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+/// One entry of `--format json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    entry: u64,
+    time: String,
+    text: &'a str,
 }
 
 /// Prints them.
@@ -36,8 +48,15 @@ fn print(arguments: &JournalArguments) -> Result<(), String> {
         let mut number = first;
         while let Some(entry) = decoder.next_entry().map_err(|error| error.to_string())? {
             if arguments.find.as_ref().is_none_or(|text| entry.text.contains(text)) {
+                let time = entry.time;
+                let line = if arguments.format == Format::Json {
+                    let line = Line { entry: number, time: time.to_string(), text: &entry.text };
+                    serde_json::to_string(&line).map_err(|error| error.to_string())?
+                } else {
+                    format!("{number} {time} {}", entry.text)
+                };
                 // A reader that has seen enough (`| head`) closes the pipe: that is no error.
-                if writeln!(out, "{number} {} {}", entry.time, entry.text).is_err() {
+                if writeln!(out, "{line}").is_err() {
                     return Ok(());
                 }
             }

@@ -54,16 +54,22 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints a line of results; a reader that has seen enough (`| head`) closes the pipe, which is no fault.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// Prints one clear message and gives exit code 2.
 fn misuse(message: impl std::fmt::Display) -> ExitCode {
     eprintln!("qsim: {message}");
     ExitCode::from(2)
 }
 
-/// The folder with imported market data: the option, or else the environment. An empty variable is none,
-/// as everywhere in a shell.
+/// The folder with imported market data: the option, or else the environment; set to nothing, the variable
+/// names none.
 #[allow(clippy::disallowed_methods)] // The edge: what it says becomes an argument here.
 fn data_folder(option: Option<&std::path::PathBuf>) -> Option<std::path::PathBuf> {
-    let set = || std::env::var_os("QSIM_DATA").filter(|folder| !folder.is_empty());
-    option.cloned().or_else(|| set().map(Into::into))
+    let from_environment = || std::env::var_os("QSIM_DATA").filter(|value| !value.is_empty());
+    option.cloned().or_else(|| from_environment().map(Into::into))
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use crate::{Format, data_folder, misuse};
+use crate::{Format, data_folder, misuse, print};
 
 /// Run a journal again.
 #[derive(Args)]
@@ -66,18 +66,18 @@ pub fn run(arguments: &ReplayArguments) -> ExitCode {
             }),
         };
         match serde_json::to_string(&line) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => print(&text),
             Err(error) => return misuse(error),
         }
     } else if let Some(difference) = replayed.difference {
-        println!("{}: the replay goes another way{difference}", arguments.file.display());
+        print(&format!("{}: the replay goes another way{difference}", arguments.file.display()));
     } else {
-        println!(
+        print(&format!(
             "{}: same run, {} entries, digest {}",
             arguments.file.display(),
             replayed.entries,
             replayed.digest
-        );
+        ));
     }
     if same { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,6 +1,6 @@
 //! `qsim run`: scenario files in parallel, with progress, a table and a verdict.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use scenarios::{Expected, Progress, RunOptions, Scenario, ScenarioError, ScenarioReport, Verdict};
 use serde::Serialize;
 
-use crate::{Format, data_folder, misuse};
+use crate::{Format, data_folder, misuse, print};
 
 /// Run scenario files.
 #[derive(Args)]
@@ -48,6 +48,9 @@ struct Line<'a> {
     virtual_seconds: f64,
     wall_seconds: f64,
     failed: Vec<&'a str>,
+    /// Why there is no result, where the verdict is `error`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// A scenario and how it ended.
@@ -78,18 +81,26 @@ impl Progress for SharedProgress {
 /// Runs them all.
 pub fn run(arguments: &RunArguments) -> ExitCode {
     let data = data_folder(arguments.data.as_ref());
-    let (scenarios, skipped) = match load(arguments, data.is_some()) {
+    let Loaded { scenarios, unreadable, skipped } = match load(arguments, data.is_some()) {
         Ok(loaded) => loaded,
         Err(error) => return misuse(error),
     };
     for path in &skipped {
         eprintln!("skipped {}: it needs market data (--data DIR or QSIM_DATA)", path.display());
     }
+    if scenarios.is_empty() && unreadable.is_empty() {
+        return misuse(
+            "nothing was run: every scenario needs market data (--data DIR or QSIM_DATA)",
+        );
+    }
     let total = scenarios.iter().map(|s| s.virtual_seconds().unwrap_or(0)).sum();
     let progress = SharedProgress { bar: bar(total), events: AtomicU64::new(0), started: now() };
     let options = RunOptions { data, journals: arguments.journal.clone() };
+    if arguments.format == Format::Json {
+        unreadable.iter().for_each(print_line);
+    }
     // Results are printed as they complete, so that an interrupted sweep loses nothing.
-    let ended: Vec<Ended> = scenarios
+    let run: Vec<Ended> = scenarios
         .par_iter()
         .map(|scenario| {
             let started = now();
@@ -108,11 +119,17 @@ pub fn run(arguments: &RunArguments) -> ExitCode {
         })
         .collect();
     progress.bar.finish_and_clear();
+    let ended: Vec<Ended> = unreadable.into_iter().chain(run).collect();
     if arguments.format == Format::Table {
         print_table(&ended);
     }
     for one in &ended {
         explain(one, arguments.verbose);
+    }
+    let of = |one: &Ended| one.result.as_ref().map_or(0, |report| report.assumptions.len());
+    let assumptions: usize = ended.iter().map(of).sum();
+    if assumptions > 0 && !arguments.verbose && arguments.format == Format::Table {
+        eprintln!("{assumptions} assumptions; `-v` prints them, and all figures");
     }
     exit_code(&ended)
 }
@@ -122,35 +139,54 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn load(
-    arguments: &RunArguments,
-    has_data: bool,
-) -> Result<(Vec<Scenario>, Vec<PathBuf>), ScenarioError> {
+/// What the command line names.
+struct Loaded {
+    scenarios: Vec<Scenario>,
+    /// Files that are no scenarios; they do not keep the others from running.
+    unreadable: Vec<Ended>,
+    /// Files that need market data, where no folder of data is given.
+    skipped: Vec<PathBuf>,
+}
+
+fn load(arguments: &RunArguments, has_data: bool) -> Result<Loaded, ScenarioError> {
     let folder = PathBuf::from("scenarios");
-    let mut loaded = Vec::new();
-    let mut skipped = Vec::new();
+    let mut loaded = Loaded { scenarios: Vec::new(), unreadable: Vec::new(), skipped: Vec::new() };
     if arguments.paths.is_empty() && !folder.is_dir() {
         // Outside a checkout there is still the embedded one.
-        loaded.push(scenarios::embedded()?);
+        loaded.scenarios.push(scenarios::embedded()?);
     } else {
         let paths = if arguments.paths.is_empty() { vec![folder] } else { arguments.paths.clone() };
         for path in scenarios::find(&paths)? {
-            let scenario = Scenario::read(&path)?;
-            let named = arguments.paths.contains(&path);
-            if scenario.market.recorded.is_some() && !has_data && !named {
-                skipped.push(path);
-            } else {
-                loaded.push(scenario);
+            match Scenario::read(&path) {
+                Ok(scenario)
+                    if scenario.market.recorded.is_some()
+                        && !has_data
+                        && !arguments.paths.contains(&path) =>
+                {
+                    loaded.skipped.push(path);
+                }
+                Ok(scenario) => loaded.scenarios.push(scenario),
+                Err(error) => loaded.unreadable.push(unreadable(&path, error)),
             }
         }
     }
     if arguments.journal.is_some() {
-        refuse_same_names(&loaded)?;
+        refuse_same_names(&loaded.scenarios)?;
     }
-    for scenario in &mut loaded {
+    for scenario in &mut loaded.scenarios {
         scenario.seed = arguments.seed.unwrap_or(scenario.seed);
     }
-    Ok((loaded, skipped))
+    Ok(loaded)
+}
+
+fn unreadable(path: &Path, error: ScenarioError) -> Ended {
+    Ended {
+        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        expected: Expected::Pass,
+        seed: 0,
+        wall: Duration::ZERO,
+        result: Err(error),
+    }
 }
 
 /// Journals are named after their scenarios: two of one name would overwrite each other.
@@ -203,9 +239,10 @@ fn print_line(ended: &Ended) {
         virtual_seconds,
         wall_seconds: ended.wall.as_secs_f64(),
         failed,
+        error: ended.result.as_ref().err().map(ToString::to_string),
     };
     match serde_json::to_string(&line) {
-        Ok(text) => println!("{text}"),
+        Ok(text) => print(&text),
         Err(error) => eprintln!("qsim: {}: {error}", ended.name),
     }
 }
@@ -249,7 +286,7 @@ fn print_table(ended: &[Ended]) {
         };
         table.add_row(row);
     }
-    println!("{table}");
+    print(&table.to_string());
 }
 
 fn verdict_text(verdict: Verdict, expected: Expected) -> String {

@@ -12,13 +12,19 @@ use support::{Folder, text};
 const SCENARIO: &str = include_str!("../scenarios/crash_2026_02.toml");
 const SYMBOLS: [&str; 7] = ["ALGO", "AVAX", "DOT", "FIL", "LINK", "LTC", "NEAR"];
 
-/// The archives of the seven symbols, or nothing without the folder.
-fn archives() -> Option<Vec<PathBuf>> {
+/// The folder of the archives, or nothing, said aloud, on a machine without it.
+fn recorded() -> Option<PathBuf> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/futures/um");
     if !data.is_dir() {
         println!("skipped: no market data in ../shared/data");
         return None;
     }
+    Some(data)
+}
+
+/// The archives of the seven symbols.
+fn archives() -> Option<Vec<PathBuf>> {
+    let data = recorded()?;
     let of = |symbol: &&str| {
         let name = format!("{symbol}USDT");
         [
@@ -85,4 +91,26 @@ fn the_sell_off_is_traded_the_same_way_twice() {
     let without = folder.qsim(&replay).expect_code(2);
     assert_eq!(without.stdout, "");
     assert!(without.stderr.contains("--data DIR"), "{}", without.stderr);
+}
+
+/// Recorded trades tell no bars: those that the chain trades on are made of them.
+#[test]
+fn a_day_of_trades_is_traded() {
+    let Some(data) = recorded() else { return };
+    let folder = Folder::new();
+    let archive = data.join("daily/aggTrades/APEUSDT/APEUSDT-aggTrades-2024-10-18.zip");
+    let archive = archive.to_str().expect("UTF-8");
+    folder.qsim(&["data", "import", archive, "--into", "set"]).expect_code(0);
+    folder.file(
+        "trades.toml",
+        "[market.recorded]\nsymbols = [\"APEUSDT\"]\nfrom = \"2024-10-18T00:00:00Z\"\n\
+         to = \"2024-10-19T00:00:00Z\"\n[exchange]\nfunding_rate = \"0\"\n\
+         [[expect]]\nname = \"it trades\"\nfigure = \"entries\"\nat_least = 1\n\
+         [[expect]]\nname = \"bars of every minute\"\nfigure = \"trading_bot.symbols_without_market_data\"\nat_most = 1\n",
+    );
+    let run = ["run", "trades.toml", "--data", "set", "--format", "json"];
+    let line = folder.qsim(&run).expect_code(0).json();
+    assert_eq!(text(&line, "verdict"), "pass");
+    // 45,342 trades and 1,440 bars at the least.
+    assert!(line["events"].as_u64().is_some_and(|events| events > 46_782), "{line}");
 }

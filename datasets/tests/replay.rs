@@ -159,6 +159,7 @@ fn equal_times_have_one_order() {
                     assert_eq!(rate, -10_000);
                     "funding"
                 }
+                other => panic!("this data holds no {other:?}"),
             };
             (e.symbol.0, what)
         })

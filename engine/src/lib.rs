@@ -9,6 +9,7 @@ mod bus;
 mod context;
 pub mod decimal_serde;
 mod exchange;
+mod io_remedy;
 mod journal;
 mod kernel;
 mod link;
@@ -24,6 +25,7 @@ mod time;
 pub use bus::*;
 pub use context::{CallId, Context};
 pub use exchange::*;
+pub use io_remedy::io_remedy;
 pub use journal::{
     Compare, Decoded, Decoder, Difference, DigestOnly, FORMAT_VERSION, FileSink, Journal,
     JournalError, JournalFile, JournalFooter, JournalSink,

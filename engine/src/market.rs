@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Nanos, Symbol};
+use crate::{Nanos, Side, Symbol};
 
 /// A price in units of `10^-price_decimals` USDT of its symbol.
 #[derive(
@@ -103,6 +103,30 @@ pub struct Bar {
     pub path_passed: bool,
 }
 
+/// One row of level-2 depth: what a price level holds from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DepthRow {
+    /// [`Side::Buy`] for a bid.
+    pub side: Side,
+    /// Of the level.
+    pub price: PriceTicks,
+    /// All that rests there, not the change; zero removes the level.
+    pub qty: QtyLots,
+}
+
+/// The best bid and ask (`bookTicker`). A side without any has quantity zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BestQuotes {
+    /// Best bid.
+    pub bid: PriceTicks,
+    /// What rests there.
+    pub bid_qty: QtyLots,
+    /// Best ask.
+    pub ask: PriceTicks,
+    /// What rests there.
+    pub ask_qty: QtyLots,
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MarketData {
@@ -114,7 +138,16 @@ pub enum MarketData {
     MarkPrice(PriceTicks),
     /// Funding settles now at this rate, in units of 1e-8 (0.0001 is 10,000).
     FundingRate(i64),
+    /// A level of the book changed. Rows of one message are events of one instant, in its order.
+    Depth(DepthRow),
+    /// A snapshot begins: no level of before it is known any more, and the rows that follow are it.
+    DepthClear,
+    /// The best bid and ask; better levels than these are gone.
+    BestQuotes(BestQuotes),
 }
+
+// Feeds hold millions of them: one cache line each.
+const _: () = assert!(size_of::<MarketEvent>() == 64, "a market event is one cache line");
 
 /// One event of one symbol. 64 bytes, copied freely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,12 +171,14 @@ pub struct MarketWants {
     pub bars: bool,
     /// Mark prices and funding rates.
     pub marks: bool,
+    /// Depth rows, snapshots, and best bid and ask.
+    pub depth: bool,
 }
 
 impl MarketWants {
     /// Nothing.
     pub const NONE: MarketWants =
-        MarketWants { trades: false, bar_path: false, bars: false, marks: false };
+        MarketWants { trades: false, bar_path: false, bars: false, marks: false, depth: false };
 
     /// Whether `data` is among what is wanted.
     #[inline]
@@ -155,6 +190,7 @@ impl MarketWants {
             },
             MarketData::Bar(_) => self.bars,
             MarketData::MarkPrice(_) | MarketData::FundingRate(_) => self.marks,
+            MarketData::Depth(_) | MarketData::DepthClear | MarketData::BestQuotes(_) => self.depth,
         }
     }
 }

@@ -5,7 +5,8 @@ use std::ops::{Add, AddAssign, Sub};
 
 use serde::{Deserialize, Serialize};
 
-/// A point in virtual time, or a span of it, in nanoseconds. Points count from the Unix epoch.
+/// A point in virtual time, or a span of it, in nanoseconds. Points count from the Unix epoch. Sums and
+/// differences stop at the ends of the range, so that no span, however long, turns time back.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -62,20 +63,20 @@ impl Nanos {
 impl Add for Nanos {
     type Output = Nanos;
     fn add(self, span: Nanos) -> Nanos {
-        Nanos(self.0 + span.0)
+        self.saturating_add(span)
     }
 }
 
 impl AddAssign for Nanos {
     fn add_assign(&mut self, span: Nanos) {
-        self.0 += span.0;
+        *self = self.saturating_add(span);
     }
 }
 
 impl Sub for Nanos {
     type Output = Nanos;
     fn sub(self, earlier: Nanos) -> Nanos {
-        Nanos(self.0 - earlier.0)
+        Nanos(self.0.saturating_sub(earlier.0))
     }
 }
 

@@ -136,7 +136,11 @@ impl Service for MarketPublisher {
                 self.bar(event, bar, ctx);
                 self.tick(event, bar.close, bar.volume, false, ctx);
             }
-            MarketData::MarkPrice(_) | MarketData::FundingRate(_) => {}
+            MarketData::MarkPrice(_)
+            | MarketData::FundingRate(_)
+            | MarketData::Depth(_)
+            | MarketData::DepthClear
+            | MarketData::BestQuotes(_) => {}
         }
     }
 }

@@ -4,22 +4,11 @@ use std::path::PathBuf;
 
 use engine::{JournalError, RunError};
 
-/// What to do about a refusal of the file system.
-fn remedy(source: &std::io::Error) -> &'static str {
-    use std::io::ErrorKind::{InvalidData, NotFound, PermissionDenied};
-    match source.kind() {
-        NotFound => "check the path",
-        InvalidData => "a scenario is a text file: save it as text in UTF-8",
-        PermissionDenied => "check who may read it",
-        _ => "check the disk and try again",
-    }
-}
-
 /// Why a scenario cannot be run. Each message names the file, the place and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file system refused.
-    #[error("{}: {source}; {}", path.display(), remedy(source))]
+    #[error("{}: {source}; {}", path.display(), engine::io_remedy(source))]
     Io {
         /// Which file.
         path: PathBuf,

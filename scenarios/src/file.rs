@@ -11,6 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Expectation, ScenarioError, text};
 
+/// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
+const FIRST_TIME_S: i64 = 946_684_800;
+const LAST_TIME_S: i64 = 7_258_118_400;
+/// A day: no delivery takes longer.
+const DELIVERY_MAX_US: i64 = 86_400_000_000;
+/// A trillion USDT; sums of more could leave `Decimal`'s 28 digits.
+const WALLET_MAX: i64 = 1_000_000_000_000;
+
 /// What the scenario's verdict should be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,6 +68,21 @@ pub struct Scenario {
     pub origin: String,
 }
 
+/// TOML has times of its own, without quotes; the journal's JSON has not, so the file takes text only.
+fn quoted_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Quoted;
+    impl serde::de::Visitor<'_> for Quoted {
+        type Value = String;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a time in quotes, such as \"2026-02-01T00:00:00Z\"")
+        }
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+    deserializer.deserialize_str(Quoted)
+}
+
 fn default_seed() -> u64 {
     1
 }
@@ -82,12 +105,15 @@ pub struct Market {
 pub struct Recorded {
     /// The symbols, in the order in which they rank at equal times.
     pub symbols: Vec<Symbol>,
-    /// Length of the bars, such as `1m`; without it the trades are replayed.
+    /// Length of the bars, such as `1m`; without it the trades are replayed, and bars of one minute are
+    /// made of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bars: Option<String>,
     /// First instant, ISO-8601.
+    #[serde(deserialize_with = "quoted_time")]
     pub from: String,
     /// First instant after the end, ISO-8601.
+    #[serde(deserialize_with = "quoted_time")]
     pub to: String,
     /// Whether recorded funding rates are replayed.
     #[serde(default)]
@@ -220,12 +246,19 @@ impl Scenario {
                 return Err(build("[market.recorded] symbols is empty: name at least one".into()));
             }
         }
-        let below_zero = |name: &str, value: Decimal| {
-            (value < Decimal::ZERO).then(|| format!("{name} is {value}: it cannot be below zero"))
-        };
-        let amounts = [("account.wallet", self.account.wallet)];
-        if let Some(problem) = amounts.iter().find_map(|(name, value)| below_zero(name, *value)) {
-            return Err(build(problem));
+        self.name_problem().map_or(Ok(()), |problem| Err(build(problem)))?;
+        if let Ok((from, to)) = self.range()
+            && (from < Nanos::from_secs(FIRST_TIME_S) || to > Nanos::from_secs(LAST_TIME_S))
+        {
+            return Err(build(format!(
+                "[market] lies between {from} and {to}: only 2000 to 2200 can be simulated"
+            )));
+        }
+        let wallet = self.account.wallet;
+        if wallet < Decimal::ZERO || wallet > Decimal::from(WALLET_MAX) {
+            return Err(build(format!(
+                "account.wallet is {wallet}: it has to be from 0 to {WALLET_MAX} USDT"
+            )));
         }
         let spans = [
             ("exchange.request_latency_us", self.exchange.request_latency_us),
@@ -235,13 +268,30 @@ impl Scenario {
             ("links.call_latency_us", self.links.call_latency_us),
             ("links.feed_latency_us", self.links.feed_latency_us),
         ];
-        if let Some((name, value)) = spans.iter().find(|(_, value)| *value < 0) {
-            return Err(build(format!("{name} is {value}: a delivery time cannot be below zero")));
+        let odd = |(_, value): &&(&str, i64)| !(0..=DELIVERY_MAX_US).contains(value);
+        if let Some((name, value)) = spans.iter().find(odd) {
+            return Err(build(format!(
+                "{name} is {value}: a delivery takes from 0 to {DELIVERY_MAX_US} µs (a day)"
+            )));
         }
         match self.expect.iter().find_map(Expectation::problem) {
             Some(problem) => Err(build(problem)),
             None => Ok(()),
         }
+    }
+}
+
+impl Scenario {
+    /// The name becomes a file's name.
+    fn name_problem(&self) -> Option<String> {
+        let name = &self.name;
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '+' | '=');
+        let fits = name.chars().count() <= 100 && !name.starts_with('.') && name.chars().all(plain);
+        (!fits).then(|| {
+            format!(
+                "name = {name:?}: it names the journal file, so give up to 100 letters, digits, blanks or -_.+= and no dot in front"
+            )
+        })
     }
 }
 

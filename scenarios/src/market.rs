@@ -5,7 +5,7 @@ use std::path::Path;
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
-use datasets::{BarMode, DataError, Interval, Kind, SeriesId};
+use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, SeriesId};
 use engine::{Feed, Instrument, Nanos};
 use serde_json::{Value as Json, json};
 use sim_exchange::RuleBook;
@@ -20,10 +20,10 @@ pub(crate) struct OpenMarket {
     pub(crate) range: (Nanos, Nanos),
     /// What identifies it, for the journal's header.
     pub(crate) identity: Json,
-    /// What the data lack.
-    pub(crate) warnings: Vec<String>,
     /// Whether the feed tells funding rates.
     pub(crate) tells_funding: bool,
+    /// What is doubtful about it.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Scenario {
@@ -72,8 +72,8 @@ pub(crate) fn open(
         instruments: synthetic.instruments(),
         range: range_of(synthetic),
         identity,
-        warnings: Vec::new(),
         tells_funding: synthetic.funding.is_some(),
+        warnings: Vec::new(),
     })
 }
 
@@ -96,6 +96,12 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
     let (from, to) = recorded.range()?;
     let range = Range { from, to };
     let catalogue = Catalogue::open(data).map_err(|error| error.to_string())?;
+    let mut warnings = Vec::new();
+    if let Some(bars) = recorded.bars.as_deref().filter(|bars| *bars != "1m") {
+        warnings.push(format!(
+            "[market.recorded] bars = {bars:?}: market_state and its readers need bars of 1m and stay silent"
+        ));
+    }
     let mut requests = Vec::new();
     let mut instruments = Vec::new();
     let interval = |name: &str, text: &str| {
@@ -136,14 +142,19 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         instruments.push(instrument);
     }
     let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range).map_err(refused)?;
-    let warnings = feed.warnings();
+    warnings.extend(feed.warnings());
     let identity = serde_json::to_value(feed.describe()).map_err(|error| error.to_string())?;
+    let feed: Box<dyn Feed + Send> = match recorded.bars {
+        Some(_) => Box::new(feed),
+        // The chain trades on closed bars: the tape tells them.
+        None => Box::new(MinuteBars::new(feed, instruments.len(), from, to)),
+    };
     Ok(OpenMarket {
-        feed: Box::new(feed),
+        feed,
         instruments,
         range: (from, to),
         identity,
-        warnings,
         tells_funding: recorded.funding,
+        warnings,
     })
 }

@@ -93,8 +93,6 @@ struct Prepared {
     market: market::OpenMarket,
     exchange: SimExchange,
     members: Vec<engine::Member>,
-    warnings: Vec<String>,
-    assumptions: Vec<String>,
 }
 
 impl Prepared {
@@ -106,14 +104,7 @@ impl Prepared {
         let exchange = crate::venue::build(scenario, &market).map_err(build)?;
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
             .map_err(|error| build(error.to_string()))?;
-        Ok(Prepared {
-            scenario: scenario.clone(),
-            warnings: [exchange.warnings(), market.warnings.clone()].concat(),
-            assumptions: exchange.assumptions(),
-            market,
-            exchange,
-            members,
-        })
+        Ok(Prepared { scenario: scenario.clone(), market, exchange, members })
     }
 
     fn header(&self) -> Json {
@@ -160,7 +151,7 @@ pub fn run(
         Some(path) => Box::new(FileSink::create(path, &prepared.header())?),
         None => Box::new(DigestOnly),
     };
-    let (warnings, assumptions) = (prepared.warnings.clone(), prepared.assumptions.clone());
+    let warnings = prepared.market.warnings.clone();
     let (mut kernel, range) = prepared.start(sink);
     let run_error = |source| ScenarioError::Run { origin: scenario.origin.clone(), source };
     let footer = drive(&mut kernel, range, progress).map_err(run_error)?;
@@ -175,8 +166,9 @@ pub fn run(
         virtual_seconds: (range.1 - range.0).as_secs_f64(),
         failed,
         figures,
-        warnings: [warnings, crate::venue::warnings_after(kernel.exchange())].concat(),
-        assumptions,
+        // What the exchange had to assume shows only in the run.
+        warnings: [warnings, kernel.exchange().warnings()].concat(),
+        assumptions: kernel.exchange().assumptions(),
         journal,
     })
 }
@@ -256,5 +248,6 @@ fn figures(kernel: &Run) -> Figures {
         ("dead_letters", ending(".dead_letters")),
     ];
     figures.extend(derived.map(|(name, value)| (name.to_owned(), value)));
+    figures.values_mut().for_each(Decimal::normalize_assign);
     figures
 }

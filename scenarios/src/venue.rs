@@ -40,24 +40,6 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     SimExchange::new(config).map_err(|error| error.to_string())
 }
 
-/// What the exchange noticed during the run.
-pub(crate) fn warnings_after(exchange: &SimExchange) -> Vec<String> {
-    let report = exchange.report();
-    let mut warnings = Vec::new();
-    for (symbol, counts) in &report.symbols {
-        if counts.off_tick_prices > 0 {
-            warnings.push(format!(
-                "{symbol}: {} market prices off the order tick were kept as they are",
-                counts.off_tick_prices
-            ));
-        }
-    }
-    if report.bad_prices > 0 {
-        warnings.push(format!("{} market prices were refused as impossible", report.bad_prices));
-    }
-    warnings
-}
-
 /// The exchange's figures.
 pub(crate) fn figures(exchange: &SimExchange) -> Figures {
     let report = exchange.report();

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use engine::AccountId;
+use engine::{AccountId, WorkingType};
 
 use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::margin::Pool;
@@ -18,6 +18,8 @@ impl SimExchange {
             let holdings = self.accounts.iter().map(|account| &account.holdings[symbol]);
             let low = holdings.clone().map(|holding| holding.mark_low).max().unwrap_or(1);
             let high = holdings.map(|holding| holding.mark_high).min().unwrap_or(PRICE_MAX);
+            let (own_low, own_high) = self.conditionals.band(symbol, WorkingType::MarkPrice);
+            let (low, high) = (low.max(own_low), high.min(own_high));
             let market = &mut self.markets[symbol];
             (market.mark_low, market.mark_high) = (low, high);
             self.refresh_watch(symbol);
@@ -81,6 +83,8 @@ impl SimExchange {
     pub(crate) fn refresh_watch(&mut self, symbol: usize) {
         let market = &self.markets[symbol];
         let (mut low, mut high) = market.book.thresholds();
+        let (own_low, own_high) = self.conditionals.band(symbol, WorkingType::ContractPrice);
+        (low, high) = (low.max(own_low), high.min(own_high));
         if market.mark.is_none() {
             low = low.max(market.mark_low);
             high = high.min(market.mark_high);

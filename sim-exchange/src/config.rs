@@ -82,6 +82,9 @@ pub struct ExchangeConfig {
     pub taker_spread_ticks: u32,
     /// Stated by the scenario.
     pub funding: Funding,
+    /// The instant whose dated rules hold, where it is not that of the run itself.
+    #[serde(default)]
+    pub rules_at: Option<Nanos>,
     /// What the insurance fund holds at the start, in USDT.
     #[serde(default = "insurance_fund")]
     pub insurance_fund: Decimal,
@@ -135,6 +138,7 @@ impl ExchangeConfig {
             latency,
             taker_spread_ticks: taker_spread_ticks(),
             funding,
+            rules_at: None,
             insurance_fund: insurance_fund(),
             ledger_records_max: ledger_records_max(),
         }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the exchange knows no bus, no file and no clock.
 
+use std::collections::BTreeMap;
+
 use engine::{
     AccountId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos, Outcome,
     Request, RequestId, Sender, UserEvent,
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Holding};
 use crate::book::{Book, Multiples, Watch};
+use crate::conditional::Conditionals;
 use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 use crate::funding::FundingClock;
 use crate::latency::DueQueue;
@@ -18,9 +21,13 @@ use crate::ledger::{IncomeType, Ledger, LedgerAccount};
 use crate::orders::Orders;
 use crate::report::KeptRisks;
 use crate::symbol_rules::{GridRules, RuleBook};
+use crate::venue_clock::Due;
 
 /// Market prices beyond this many grid units are refused: their notionals would not be exact.
 pub(crate) const PRICE_MAX: i64 = 1_000_000_000_000_000;
+
+/// From here on conditional orders go through the algo service: 2025-12-09.
+const ALGO_SERVICE_FROM: Nanos = Nanos::from_secs(1_765_238_400);
 
 /// All that belongs to one symbol and to no account, apart from what each market event touches.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,6 +64,11 @@ pub struct SimExchange {
     pub(crate) orders: Orders,
     pub(crate) ledger: Ledger,
     pub(crate) funding_clock: FundingClock,
+    pub(crate) conditionals: Conditionals,
+    pub(crate) clock: DueQueue<Due>,
+    /// The countdowns that run, by account and symbol.
+    pub(crate) countdowns: BTreeMap<(AccountId, usize), u64>,
+    pub(crate) countdown_number: u64,
     inbox: DueQueue<Arrival>,
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
@@ -123,6 +135,10 @@ impl SimExchange {
             accounts,
             ledger,
             funding_clock: FundingClock::after(config.start),
+            conditionals: Conditionals::new(config.instruments.len()),
+            clock: DueQueue::new(),
+            countdowns: BTreeMap::new(),
+            countdown_number: 0,
             inbox: DueQueue::new(),
             outbox: DueQueue::new(),
             config,
@@ -156,24 +172,38 @@ impl SimExchange {
     }
 
     fn set_wake(&mut self) {
-        let funding = Nanos(self.funding_clock.due().0 - 1);
-        self.wake = Nanos(self.inbox.due().0.min(funding.0));
+        let own = Nanos(self.funding_clock.due().0.min(self.clock.due().0) - 1);
+        self.wake = self.inbox.due().min(own);
     }
 
-    /// Does what is due before a market event of `time`: funding of that instant comes before it,
-    /// requests of that instant after it.
+    /// The instant whose dated rules hold: now, or the one that the run is set to.
+    pub(crate) fn rules_time(&self) -> Nanos {
+        self.config.rules_at.unwrap_or(self.now)
+    }
+
+    /// Whether conditional orders belong to the algo service.
+    pub(crate) fn has_algo_service(&self) -> bool {
+        self.rules_time() >= ALGO_SERVICE_FROM
+    }
+
+    /// Does what is due before a market event of `time`: funding and the exchange's own business of that
+    /// instant come before it, requests of that instant after it.
     #[cold]
     #[inline(never)]
     fn catch_up(&mut self, time: Nanos) {
         self.process(time, Nanos(time.0 - 1));
     }
 
-    fn process(&mut self, funding_until: Nanos, requests_until: Nanos) {
+    fn process(&mut self, own_until: Nanos, requests_until: Nanos) {
         loop {
             let (funding, request) = (self.funding_clock.due(), self.inbox.due());
-            if funding <= request && funding <= funding_until {
+            let first = request.min(self.clock.due());
+            if funding <= first && funding <= own_until {
                 self.now = self.now.max(funding);
                 self.funding_instant(funding);
+            } else if let Some((due, own)) = self.clock.pop_due(own_until.min(request)) {
+                self.now = self.now.max(due);
+                self.ring(own);
             } else if let Some((due, arrival)) = self.inbox.pop_due(requests_until) {
                 self.now = self.now.max(due);
                 self.arrive(arrival);
@@ -192,6 +222,9 @@ impl SimExchange {
                 | Request::ExchangeInfo
                 | Request::QueryOrder { .. }
                 | Request::OpenOrders { .. }
+                | Request::QueryAlgoOrder { .. }
+                | Request::OpenAlgoOrders { .. }
+                | Request::AdlQuantile
         );
         let outcome = match self.serve(arrival.from.account, arrival.request) {
             Ok(answer) => Outcome::Done(answer),
@@ -268,11 +301,13 @@ impl Exchange for SimExchange {
             }
             MarketData::MarkPrice(price) => self.marked(event.time, symbol, price.0),
             MarketData::FundingRate(rate) => self.funding_event(event.time, symbol, rate),
+            // Fills are made from trades here; a book of levels is `depth::DepthBook`.
+            MarketData::Depth(_) | MarketData::DepthClear | MarketData::BestQuotes(_) => {}
         }
     }
 
     fn next_due(&self) -> Nanos {
-        let waiting = self.inbox.due().0.min(self.outbox.due().0);
+        let waiting = self.inbox.due().0.min(self.outbox.due().0).min(self.clock.due().0);
         // A flat account's funding has no effect: it need not wake anybody.
         let pays = matches!(self.config.funding, Funding::Constant { .. })
             && self.accounts.iter().any(Account::has_positions);
@@ -280,7 +315,8 @@ impl Exchange for SimExchange {
     }
 
     fn advance(&mut self, now: Nanos, out: &mut Vec<ExchangeEvent>) {
-        if self.inbox.due() <= now || self.funding_clock.due() <= now {
+        let due = self.inbox.due().min(self.funding_clock.due()).min(self.clock.due());
+        if due <= now {
             self.process(now, now);
         }
         while let Some((_, event)) = self.outbox.pop_due(now) {

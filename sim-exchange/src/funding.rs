@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Funding;
 use crate::exchange::SimExchange;
+use crate::funding_rate::funding_payment;
 use crate::ledger::{IncomeType, LedgerAccount};
-use crate::position::cut8;
 
 const INTERVAL: i64 = 8 * 3600 * 1_000_000_000;
 
@@ -91,8 +91,7 @@ impl SimExchange {
         if qty == 0 {
             return;
         }
-        // Above zero the long pays.
-        let amount = -cut8(rules.notional(mark, qty) * rate);
+        let amount = funding_payment(rules.notional(mark, qty), rate);
         holding.counts.funding += amount;
         holding.counts.funding_payments += 1;
         let isolated = holding.is_isolated();

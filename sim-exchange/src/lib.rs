@@ -4,29 +4,49 @@
 //! file, no clock and no random number in here.
 
 mod accounts;
+pub mod adl;
+mod amending;
+pub mod auto_exchange;
 mod bands;
 mod book;
+pub mod collateral;
+pub mod commission_tiers;
+mod conditional;
 mod config;
+mod dated;
+pub mod depth;
 mod exchange;
 mod funding;
+pub mod funding_rate;
+pub mod funding_terms;
 mod latency;
 mod ledger;
 mod liquidation;
+pub mod liquidation_price;
 mod margin;
+pub mod mark_price;
 mod matching;
+pub mod multi_assets;
+mod order_checks;
+pub mod order_cost;
 mod orders;
 mod placing;
 mod position;
+pub mod premium_index;
+mod price_match;
 mod report;
 mod requests;
 mod settings;
 mod symbol_rules;
+mod triggering;
+mod venue_clock;
 pub mod wire;
 
 pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 pub use exchange::SimExchange;
 pub use latency::Latency;
 pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};
+pub use margin::PoolSums;
 pub use report::{ExchangeReport, SymbolCounts};
 pub use symbol_rules::{Bracket, RuleBook, RulesError, SymbolRules};
 

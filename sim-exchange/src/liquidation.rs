@@ -13,9 +13,10 @@ use engine::{
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::adl::{self, AdlEntry, AdlFormula, AdlTerms};
 use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::ledger::{IncomeType, LedgerAccount};
-use crate::margin::{Pool, maintenance};
+use crate::margin::{Margin, Pool, PoolSums, maintenance};
 use crate::matching::Against;
 use crate::position::cut8;
 
@@ -93,8 +94,9 @@ impl SimExchange {
         if !held {
             return false;
         }
-        let sums = self.pool_margin(id, pool);
-        sums.maintenance >= self.pool_wallet(id, pool) + sums.unrealized
+        let Margin { unrealized, maintenance } = self.pool_margin(id, pool);
+        let wallet = self.pool_wallet(id, pool);
+        PoolSums { wallet, unrealized, maintenance, ..PoolSums::default() }.is_due()
     }
 
     #[cold]
@@ -222,8 +224,7 @@ impl SimExchange {
         }
     }
 
-    /// Positions that an order on `side` could close, first in rank first: profit in percent of the
-    /// wallet times margin ratio, then the larger notional, then the account.
+    /// Positions that an order on `side` could close, first in rank first.
     pub(crate) fn adl_queue(&self, symbol: usize, side: Side) -> Vec<(AccountId, PositionSide)> {
         let mut queue = Vec::new();
         for account in &self.accounts {
@@ -233,28 +234,30 @@ impl SimExchange {
                 if qty.signum() != -side.opposite().sign() {
                     continue;
                 }
-                let rank = self.adl_rank(account.id, symbol, *position_side);
-                let worth = self.markets[symbol].rules.notional(self.mark_or_zero(symbol), qty);
-                queue.push((rank, worth.abs(), std::cmp::Reverse(account.id), *position_side));
+                let terms = self.adl_terms(account.id, symbol, *position_side);
+                queue.push(AdlEntry {
+                    score: terms.score(AdlFormula::default()),
+                    notional: terms.notional,
+                    account: account.id,
+                    position_side: *position_side,
+                });
             }
         }
-        queue.sort_by(|one, other| other.cmp(one));
-        queue.into_iter().map(|(_, _, account, side)| (account.0, side)).collect()
+        adl::rank(queue).into_iter().map(|entry| (entry.account, entry.position_side)).collect()
     }
 
-    fn adl_rank(&self, id: AccountId, symbol: usize, side: PositionSide) -> Decimal {
-        let pool = if self.holding(id, symbol).is_isolated() {
-            Pool::Isolated { symbol, side }
-        } else {
-            Pool::Cross
-        };
-        let (wallet, sums) = (self.pool_wallet(id, pool), self.pool_margin(id, pool));
-        let profit = self.margin_of(id, symbol, side).unrealized.max(Decimal::ZERO);
-        let percent = profit / wallet.max(Decimal::ONE);
-        let balance = wallet + sums.unrealized;
-        let ratio =
-            if balance > Decimal::ZERO { sums.maintenance / balance } else { Decimal::ZERO };
-        percent * ratio
+    fn adl_terms(&self, id: AccountId, symbol: usize, side: PositionSide) -> AdlTerms {
+        let holding = self.holding(id, symbol);
+        let pool =
+            if holding.is_isolated() { Pool::Isolated { symbol, side } } else { Pool::Cross };
+        let (rules, sums) = (&self.markets[symbol].rules, self.pool_margin(id, pool));
+        AdlTerms {
+            profit: self.margin_of(id, symbol, side).unrealized,
+            notional: rules.notional(self.mark_or_zero(symbol), holding.position(side).qty.abs()),
+            wallet: self.pool_wallet(id, pool),
+            pool_profit: sums.unrealized,
+            maintenance: sums.maintenance,
+        }
     }
 
     /// Where the margin balance of the pool is zero, rounded to the grid in the trader's favour, so that
@@ -370,6 +373,7 @@ impl SimExchange {
             self.remove_resting(symbol, resting.side, resting.id);
             self.expire(resting.id, reason);
         }
+        self.expire_conditionals(account, symbol, reason);
     }
 }
 

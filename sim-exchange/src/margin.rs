@@ -1,4 +1,4 @@
-//! Margin of positions and open orders, balances, and the liquidation price.
+//! Margin of positions and open orders, and the balances that follow from it.
 
 use engine::{AccountBalance, AccountId, PositionSide};
 use rust_decimal::Decimal;
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::{Account, Holding};
 use crate::exchange::SimExchange;
 use crate::ledger::LedgerAccount;
+use crate::liquidation_price::{Leg, LiquidationTerms};
 use crate::position::{Position, cut8};
 use crate::symbol_rules::GridRules;
 
@@ -54,59 +55,60 @@ pub(crate) fn requirement(
     (position + bids).abs().max((position - asks).abs()) / Decimal::from(leverage)
 }
 
-/// The terms of the liquidation price formula, one-way.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LiquidationTerms {
-    /// WB - TMM1 + UPNL1: cross wallet, less maintenance of the other symbols, plus their profit.
-    pub(crate) collateral: Decimal,
-    /// +1 or -1.
-    pub(crate) side: Decimal,
-    /// |position|.
-    pub(crate) qty: Decimal,
-    /// q × EP.
-    pub(crate) cost: Decimal,
+/// What the balances of an account's cross pool follow from. On multi-assets mode all of it is in USD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolSums {
+    /// The cross wallet.
+    pub wallet: Decimal,
+    /// Unrealised profit of the cross positions.
+    pub unrealized: Decimal,
+    /// Initial margin of the cross positions with their open orders.
+    pub initial: Decimal,
+    /// Initial margin of the open orders of isolated symbols.
+    pub isolated_orders: Decimal,
+    /// Maintenance margin of the cross positions.
+    pub maintenance: Decimal,
 }
 
-impl LiquidationTerms {
-    /// `WB - TMM1 + UPNL1 + cum - side·q·EP`, the formula's upper part for one tier.
-    fn over(&self, cum: Decimal) -> Decimal {
-        self.collateral + cum - self.side * self.cost
+impl PoolSums {
+    /// Wallet and profit: what covers the maintenance margin.
+    pub fn margin_balance(&self) -> Decimal {
+        self.wallet + self.unrealized
     }
 
-    /// `(WB - TMM1 + UPNL1 + cum - side·q·EP) / (q·MMR - side·q)` for one tier.
-    pub(crate) fn price(&self, mmr: Decimal, cum: Decimal) -> Decimal {
-        let under = self.qty * (mmr - self.side);
-        self.over(cum).checked_div(under).unwrap_or(Decimal::ZERO)
+    /// Whether the pool is liquidated: its maintenance margin reaches its margin balance.
+    pub fn is_due(&self) -> bool {
+        self.maintenance >= self.margin_balance()
     }
 
-    /// The price in the tier in which it lies itself; zero where there is none.
-    ///
-    /// The tier is found without a division: its notional is `over / (MMR - side)`, and for a long
-    /// position that divisor is below zero, for a short one above.
-    pub(crate) fn price_in(&self, rules: &GridRules) -> Decimal {
-        let brackets = &rules.rules.brackets;
-        let long = self.side.is_sign_positive();
-        let Some((first, last)) = brackets.first().zip(brackets.last()) else {
-            return Decimal::ZERO;
-        };
-        // `cum` only grows, so what covers a long position in the first tier covers it in all.
-        if long && self.over(first.cum) >= Decimal::ZERO {
-            return Decimal::ZERO;
-        }
-        for bracket in brackets {
-            let over = self.over(bracket.cum);
-            let divisor = bracket.mmr - self.side;
-            let (floor, cap) = (bracket.floor * divisor, bracket.cap * divisor);
-            let inside =
-                if long { floor > over && over >= cap } else { floor < over && over <= cap };
-            if inside {
-                return self.price(bracket.mmr, bracket.cum).max(Decimal::ZERO);
-            }
-        }
-        // Beyond the last cap its tier goes on; below the first floor the price is not above zero.
-        let price = self.price(last.mmr, last.cum);
-        if price * self.qty > last.cap { price } else { Decimal::ZERO }
+    /// Maintenance margin in parts of the margin balance; `None` where that is not above zero.
+    pub fn margin_ratio(&self) -> Option<Decimal> {
+        let balance = self.margin_balance();
+        (balance > Decimal::ZERO).then(|| self.maintenance / balance)
     }
+
+    fn free(&self) -> Decimal {
+        self.margin_balance() - self.initial - self.isolated_orders
+    }
+
+    /// For new orders, exact; Binance shows it cut.
+    pub fn available(&self) -> Decimal {
+        self.free().max(Decimal::ZERO)
+    }
+
+    /// What may be transferred out, and what may be added to isolated positions, exact: profit that is
+    /// not realised stays, and the maintenance margin is not touched.
+    pub fn max_withdraw(&self) -> Decimal {
+        let kept = self.wallet - self.isolated_orders - self.maintenance;
+        kept.min(self.free()).max(Decimal::ZERO)
+    }
+}
+
+/// What may be taken out of an isolated position: what stays covers its maintenance margin, and with its
+/// profit its initial margin at the mark.
+pub(crate) fn removable(wallet: Decimal, margin: Margin, initial: Decimal) -> Decimal {
+    let most = (wallet - margin.maintenance).min(wallet + margin.unrealized - initial);
+    most.max(Decimal::ZERO)
 }
 
 /// The positions that stand and fall together: all cross positions of an account, or an isolated one.
@@ -206,7 +208,7 @@ impl SimExchange {
         let cross_wallet = self.cross_wallet(id);
         let (mut all, mut cross) = (Margin::default(), Margin::default());
         let (mut positions, mut requirements) = (Decimal::ZERO, Decimal::ZERO);
-        let (mut cross_initial, mut isolated_orders) = (Decimal::ZERO, Decimal::ZERO);
+        let mut pool = PoolSums { wallet: cross_wallet, ..PoolSums::default() };
         for (symbol, holding) in self.account(id).holdings.iter().enumerate() {
             let margin = self.margin_of_symbol(id, symbol);
             let (alone, together) = self.initial_margin(id, symbol);
@@ -214,22 +216,21 @@ impl SimExchange {
             positions += alone;
             requirements += together;
             if holding.is_isolated() {
-                isolated_orders += together - alone;
+                pool.isolated_orders += together - alone;
             } else {
                 cross.add(margin);
-                cross_initial += together;
+                pool.initial += together;
             }
         }
-        let free = cross_wallet + cross.unrealized - cross_initial - isolated_orders;
-        let withdraw = (cross_wallet - isolated_orders - cross.maintenance).min(free);
+        (pool.unrealized, pool.maintenance) = (cross.unrealized, cross.maintenance);
         AccountBalance {
             wallet_balance: wallet,
             cross_wallet_balance: cross_wallet,
             unrealized_profit: cut8(all.unrealized),
             cross_unrealized_profit: cut8(cross.unrealized),
             margin_balance: cut8(wallet + all.unrealized),
-            available_balance: cut8(free.max(Decimal::ZERO)),
-            max_withdraw: cut8(withdraw.max(Decimal::ZERO)),
+            available_balance: cut8(pool.available()),
+            max_withdraw: cut8(pool.max_withdraw()),
             initial_margin: cut8(requirements),
             position_initial_margin: cut8(positions),
             open_order_initial_margin: cut8(requirements - positions),
@@ -238,7 +239,8 @@ impl SimExchange {
     }
 
     /// Liquidation price of a position by Binance's formula; zero where there is none. `own` is its
-    /// margin, `pool` that of the positions it stands and falls with.
+    /// margin, `pool` that of the positions it stands and falls with. In hedge mode on cross margin the
+    /// symbol's two positions have one price.
     pub(crate) fn liquidation_price(
         &self,
         id: AccountId,
@@ -247,19 +249,37 @@ impl SimExchange {
         own: Margin,
         pool: (Decimal, Margin),
     ) -> Decimal {
-        let position = self.holding(id, symbol).position(side);
+        let (rules, holding) = (&self.markets[symbol].rules, self.holding(id, symbol));
+        let position = holding.position(side);
         if position.qty == 0 {
             return Decimal::ZERO;
         }
-        let (wallet, all) = pool;
-        let rules = &self.markets[symbol].rules;
-        let others = all.unrealized - own.unrealized - (all.maintenance - own.maintenance);
-        let terms = LiquidationTerms {
-            collateral: wallet + others,
-            side: Decimal::from(position.qty.signum()),
-            qty: rules.qty(position.qty.abs()),
-            cost: position.cost,
+        let mut legs = [leg(rules, position), Leg::default()];
+        let (mut held, mut own) = (1, own);
+        let other = match side {
+            PositionSide::Both => None,
+            PositionSide::Long => Some(PositionSide::Short),
+            PositionSide::Short => Some(PositionSide::Long),
         };
-        cut8(terms.price_in(rules))
+        if let Some(other) = other.filter(|_| !holding.is_isolated())
+            && holding.position(other).qty != 0
+        {
+            legs[1] = leg(rules, holding.position(other));
+            held = 2;
+            own.add(self.margin_of(id, symbol, other));
+        }
+        let (wallet, all) = pool;
+        let others = all.unrealized - own.unrealized - (all.maintenance - own.maintenance);
+        let terms = LiquidationTerms { collateral: wallet + others, legs: &legs[..held] };
+        let mark = Decimal::new(self.mark_or_zero(symbol), rules.price_decimals);
+        cut8(terms.price_in(&rules.rules.brackets, mark))
+    }
+}
+
+fn leg(rules: &GridRules, position: &Position) -> Leg {
+    Leg {
+        side: Decimal::from(position.qty.signum()),
+        qty: rules.qty(position.qty.abs()),
+        cost: position.cost,
     }
 }

@@ -8,7 +8,7 @@
 //!   on a tie the high comes first if the bar closes below its open, else the low.
 //! - Orders of the book that are no worse than that price come first, in price-time order.
 //! - Within one event: last price (and the mark, if it has no data of its own), then resting orders in
-//!   price-time order, then liquidation.
+//!   price-time order, then conditional orders in the order of their arrival, then liquidation.
 
 use engine::{
     AccountId, AccountUpdateReason, BalanceUpdate, Bar, ExecutionType, ExpiryReason, Fill, Nanos,
@@ -71,6 +71,7 @@ impl SimExchange {
         while let Some(resting) = self.markets[symbol].book.traded_through(price) {
             self.fill_resting(symbol, resting);
         }
+        self.trigger_conditionals(symbol);
         self.settle();
     }
 
@@ -99,6 +100,7 @@ impl SimExchange {
         state.mark = Some(price);
         if first || price < state.mark_low || price > state.mark_high {
             self.now = self.now.max(time);
+            self.trigger_conditionals(symbol);
             self.settle();
             self.refresh_watch(symbol);
         }
@@ -330,6 +332,7 @@ impl SimExchange {
         let fill = Some(fill);
         let event = UserEvent::OrderTradeUpdate { execution, order, fill, liquidation };
         self.send_user(account, event);
+        self.end_of_placed(id);
     }
 
     pub(crate) fn expire(&mut self, id: OrderId, reason: ExpiryReason) {
@@ -350,6 +353,7 @@ impl SimExchange {
             _ => ExecutionType::Expired,
         };
         self.send_order(id, execution, false);
+        self.end_of_placed(id);
     }
 
     pub(crate) fn send_order(&mut self, id: OrderId, execution: ExecutionType, liquidation: bool) {

@@ -12,70 +12,121 @@ use crate::book::Resting;
 use crate::exchange::SimExchange;
 use crate::margin::requirement;
 use crate::matching::Against;
-use crate::orders::refusal::error;
-use crate::orders::{check_filters, check_parameters, check_position_side, check_reduce_only};
+use crate::order_checks::{
+    check_filters, check_parameters, check_position_side, check_precision, check_reduce_only,
+};
+use crate::venue_clock::Due;
+use crate::wire::VenueError;
 
 /// An order that nothing refuses any more.
 pub(crate) struct Checked {
-    symbol: usize,
-    qty: i64,
+    /// With the price that priceMatch found.
+    pub(crate) order: NewOrder,
+    pub(crate) symbol: usize,
+    pub(crate) qty: i64,
     /// The market's price, if the order takes at once.
-    takes_at: Option<i64>,
+    pub(crate) takes_at: Option<i64>,
     /// It meets an order of the book.
-    crosses_book: bool,
+    pub(crate) crosses_book: bool,
 }
 
 impl SimExchange {
+    /// POST `/fapi/v1/order`.
     pub(crate) fn place(
         &mut self,
         account: AccountId,
         order: NewOrder,
     ) -> Result<OrderState, ExchangeError> {
-        let checked = self.check(account, &order)?;
-        Ok(self.accept(account, order, checked))
+        if order.order_type.is_conditional() {
+            if self.has_algo_service() {
+                return Err(VenueError::UseAlgoService.error());
+            }
+            return self.place_conditional(account, order);
+        }
+        let checked = self.check(account, order)?;
+        let id = self.write_down(account, &checked);
+        Ok(self.match_order(id, &checked))
     }
 
     /// All that can refuse an order; nothing changes.
     pub(crate) fn check(
         &self,
         account: AccountId,
-        order: &NewOrder,
+        order: NewOrder,
     ) -> Result<Checked, ExchangeError> {
-        let qty = check_parameters(order)?;
+        let qty = check_parameters(&order, self.now)?;
         let symbol = self.index(order.symbol)?;
-        let market = &self.markets[symbol];
+        let order = self.matched_price(symbol, order)?;
+        check_precision(&self.markets[symbol].rules, &order)?;
         let mark = self.mark(symbol);
-        check_filters(&market.rules, order, qty, mark)?;
-        let owner = self.account(account);
-        let position_side = check_position_side(owner.dual, order)?;
-        if owner.liquidating {
-            return Err(error(-2023, "User in liquidation mode now."));
+        check_filters(&self.markets[symbol].rules, &order, qty, mark)?;
+        let position_side = check_position_side(self.account(account).dual, &order)?;
+        if self.account(account).liquidating {
+            return Err(VenueError::UserInLiquidation.error());
         }
-        let holding = &owner.holdings[symbol];
-        if holding.open_count() >= market.rules.rules.max_num_orders {
-            return Err(error(-2025, "Reach max open order limit."));
+        self.check_order_id(account, &order)?;
+        self.check_position(account, symbol, position_side, order, qty)
+    }
+
+    /// An order of the old route at its trigger: it has its id, and its place among the open orders.
+    pub(crate) fn check_triggered(
+        &self,
+        account: AccountId,
+        order: NewOrder,
+    ) -> Result<Checked, ExchangeError> {
+        let qty = order.quantity.map_or(0, |quantity| quantity.0);
+        let symbol = self.index(order.symbol)?;
+        let order = self.matched_price(symbol, order)?;
+        check_filters(&self.markets[symbol].rules, &order, qty, self.mark(symbol))?;
+        let position_side = check_position_side(self.account(account).dual, &order)?;
+        self.check_position(account, symbol, position_side, order, qty)
+    }
+
+    /// The client order id is free, and there is room for one more order.
+    pub(crate) fn check_order_id(
+        &self,
+        account: AccountId,
+        order: &NewOrder,
+    ) -> Result<(), ExchangeError> {
+        let symbol = self.index(order.symbol)?;
+        let holding = self.holding(account, symbol);
+        if holding.open_count() >= self.markets[symbol].rules.rules.max_num_orders {
+            return Err(VenueError::MaxOpenOrders.error());
         }
         let same = self.orders.newest(account, order.symbol, &order.client_order_id);
         if same.is_some_and(|o| !o.status.is_terminal()) {
-            return Err(error(-4116, "clientOrderId is duplicated"));
+            return Err(VenueError::DuplicateClientOrderId.error());
         }
+        Ok(())
+    }
+
+    /// Reduce-only, the market's price, and the margin.
+    fn check_position(
+        &self,
+        account: AccountId,
+        symbol: usize,
+        position_side: PositionSide,
+        order: NewOrder,
+        qty: i64,
+    ) -> Result<Checked, ExchangeError> {
+        let holding = self.holding(account, symbol);
         let open = &holding.open[position_side as usize];
         let held = holding.position(position_side).qty;
-        check_reduce_only(order, position_side, qty, held, open.reduce_qty(order.side))?;
-        let (takes_at, crosses_book) = self.takes_at(symbol, order, mark)?;
+        check_reduce_only(&order, position_side, qty, held, open.reduce_qty(order.side))?;
+        let mark = self.mark(symbol);
+        let (takes_at, crosses_book) = self.takes_at(symbol, &order, mark)?;
         let own_price = order.price.map(|p| p.0);
-        let valued_at = takes_at.or(own_price);
-        let valued_at = valued_at.ok_or_else(|| error(-1112, "No orders on book for symbol."))?;
+        let valued_at = takes_at.or(own_price).ok_or_else(|| VenueError::NoDepth.error())?;
         if !reduces(order.side, position_side, order.reduces()) {
             let mark = mark.unwrap_or(valued_at);
             self.check_margin(account, symbol, position_side, order.side, qty, valued_at, mark)?;
         }
-        Ok(Checked { symbol, qty, takes_at, crosses_book })
+        Ok(Checked { order, symbol, qty, takes_at, crosses_book })
     }
 
     /// The market's price at which the order takes at once, if it does, and whether it meets an order of
     /// the book.
-    fn takes_at(
+    pub(crate) fn takes_at(
         &self,
         symbol: usize,
         order: &NewOrder,
@@ -84,15 +135,13 @@ impl SimExchange {
         let taker = self.taker_price(symbol, order.side);
         let best = self.markets[symbol].book.best_against(order.side).map(|resting| resting.price);
         if order.order_type == OrderType::Market {
-            let empty = || error(-1112, "No orders on book for symbol.");
+            let empty = || VenueError::NoDepth.error();
             let price = taker.ok_or_else(empty)?;
             let mark = Decimal::from(mark.ok_or_else(empty)?);
             let bound = mark * self.markets[symbol].rules.rules.market_take_bound;
             let away = (Decimal::from(price) - mark) * Decimal::from(order.side.sign());
             if away > bound {
-                let text =
-                    "The counterparty's best price does not meet the PERCENT_PRICE filter limit";
-                return Err(error(-4131, text));
+                return Err(VenueError::MarketOrderRejected.error());
             }
             return Ok((Some(price), best.is_some()));
         }
@@ -104,12 +153,10 @@ impl SimExchange {
         let (crossed, meets) = (taker.filter(within), best.filter(within).is_some());
         match order.time_in_force {
             Some(TimeInForce::Gtx) if crossed.is_some() || meets => {
-                let text = "Due to the order could not be executed as maker, the Post Only order will be rejected.";
-                Err(error(-5022, text))
+                Err(VenueError::GtxRejected.error())
             }
             Some(TimeInForce::Fok) if crossed.is_none() && !self.book_fills(symbol, order) => {
-                let text = "Due to the order could not be filled immediately, the FOK order has been rejected.";
-                Err(error(-5021, text))
+                Err(VenueError::FokRejected.error())
             }
             _ => Ok((crossed, meets)),
         }
@@ -129,7 +176,7 @@ impl SimExchange {
 
     /// -2027 and -2019. Orders that can only reduce need neither.
     #[allow(clippy::too_many_arguments)] // One line of a form, not a decision.
-    fn check_margin(
+    pub(crate) fn check_margin(
         &self,
         account: AccountId,
         symbol: usize,
@@ -150,8 +197,7 @@ impl SimExchange {
             && (!rules.notional_fits(higher, exposure)
                 || rules.notional(higher, exposure) > rules.max_notional(leverage));
         if too_much {
-            let text = "Exceeded the maximum allowable position at current leverage.";
-            return Err(error(-2027, text));
+            return Err(VenueError::MaxPositionAtLeverage.error());
         }
         let value = rules.notional(price, qty);
         let position = rules.notional(mark, held);
@@ -168,7 +214,7 @@ impl SimExchange {
         let worth = rules.notional(mark, qty);
         let open_loss = (Decimal::from(sign) * (value - worth)).max(Decimal::ZERO);
         if increase + open_loss > self.balances(account).available_balance {
-            return Err(error(-2019, "Margin is insufficient."));
+            return Err(VenueError::MarginNotSufficient.error());
         }
         Ok(())
     }
@@ -210,15 +256,29 @@ impl SimExchange {
         id
     }
 
-    /// From here on nothing refuses the order any more.
-    fn accept(&mut self, account: AccountId, order: NewOrder, checked: Checked) -> OrderState {
-        let Checked { symbol, qty, takes_at, crosses_book } = checked;
-        let (side, price) = (order.side, order.price.map(|p| p.0));
-        let (order_type, time_in_force) = (order.order_type, order.time_in_force);
-        let id = self.add_order(account, order, qty);
+    /// POST `/fapi/v1/order/test`: all checks, and nothing reaches the book.
+    pub(crate) fn test(&self, account: AccountId, order: NewOrder) -> Result<(), ExchangeError> {
+        if order.order_type.is_conditional() && self.has_algo_service() {
+            return Err(VenueError::UseAlgoService.error());
+        }
+        if order.order_type.is_conditional() {
+            return self.check_trigger(account, &order).map(|_| ());
+        }
+        self.check(account, order).map(|_| ())
+    }
+
+    /// Writes an order down that nothing refuses any more, and says so.
+    pub(crate) fn write_down(&mut self, account: AccountId, checked: &Checked) -> OrderId {
+        let id = self.add_order(account, checked.order.clone(), checked.qty);
         self.send_order(id, ExecutionType::New, false);
-        let takes = takes_at.is_some() || crosses_book;
-        let filled = if takes {
+        id
+    }
+
+    /// Lets a new order take what it can, and lays what is left into the book.
+    pub(crate) fn match_order(&mut self, id: OrderId, checked: &Checked) -> OrderState {
+        let Checked { symbol, qty, takes_at, crosses_book, .. } = *checked;
+        let price = checked.order.price.map(|p| p.0);
+        let filled = if takes_at.is_some() || crosses_book {
             self.take(symbol, id, price, takes_at, qty, Against::MarketMaker)
         } else {
             0
@@ -231,29 +291,26 @@ impl SimExchange {
         if state.reduce_only && self.executable(id, left) == 0 {
             // It could only have opened a position.
             self.expire(id, ExpiryReason::ReduceOnlyKnockedOut);
-        } else if order_type == OrderType::Market {
+        } else if state.order_type == OrderType::Market {
             self.expire(id, ExpiryReason::MarketRest);
-        } else if matches!(time_in_force, Some(TimeInForce::Ioc | TimeInForce::Fok)) {
+        } else if matches!(state.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) {
             self.expire(id, ExpiryReason::IocRest);
         } else {
-            self.rest(account, symbol, id, side, price.unwrap_or(0), left);
+            if let Some(end) = state.good_till_date {
+                self.clock.push(end, Due::GoodTill(id));
+            }
+            self.rest(symbol, id, price.unwrap_or(0), left);
         }
         self.orders.get(id).clone()
     }
 
-    fn rest(
-        &mut self,
-        account: AccountId,
-        symbol: usize,
-        id: OrderId,
-        side: Side,
-        price: i64,
-        qty: i64,
-    ) {
+    /// Lays lots of an order into the book, behind all of the same price.
+    pub(crate) fn rest(&mut self, symbol: usize, id: OrderId, price: i64, qty: i64) {
         assert!(price > 0, "only an order with a price rests");
-        let (position_side, reduce_only) = {
+        let account = self.orders.owner(id);
+        let (side, position_side, reduce_only) = {
             let order = self.orders.get(id);
-            (order.position_side, order.reduce_only)
+            (order.side, order.position_side, order.reduce_only)
         };
         let resting = Resting {
             id,
@@ -283,6 +340,7 @@ impl SimExchange {
         Some(resting)
     }
 
+    /// DELETE `/fapi/v1/order`: of the book, or of those of the old route that wait for their trigger.
     pub(crate) fn cancel(
         &mut self,
         account: AccountId,
@@ -290,12 +348,32 @@ impl SimExchange {
         order: &OrderRef,
     ) -> Result<OrderState, ExchangeError> {
         let index = self.index(symbol)?;
-        let unknown = || error(-2011, "Unknown order sent.");
+        let unknown = || VenueError::UnknownOrder.error();
         let found = self.orders.find(account, symbol, order).ok_or_else(unknown)?;
         let (id, side) = (found.order_id, found.side);
-        self.remove_resting(index, side, id).ok_or_else(unknown)?;
-        self.end_order(id, OrderStatus::Canceled, ExpiryReason::None);
+        if !self.cancel_waiting(index, id) {
+            self.remove_resting(index, side, id).ok_or_else(unknown)?;
+            self.end_order(id, OrderStatus::Canceled, ExpiryReason::None);
+        }
         self.refresh_watch(index);
         Ok(self.orders.get(id).clone())
+    }
+
+    /// DELETE `/fapi/v1/allOpenOrders`.
+    pub(crate) fn cancel_all(&mut self, account: AccountId, symbol: usize) {
+        for id in self.open_ids(account, symbol) {
+            // Each of them is open: nothing refuses.
+            let cancelled = self.cancel(account, SymbolIndex(symbol as u16), &OrderRef::Id(id));
+            debug_assert!(cancelled.is_ok(), "an open order can be cancelled");
+        }
+    }
+
+    /// The open orders of an account in a symbol, oldest first, with those of the old route that wait.
+    pub(crate) fn open_ids(&self, account: AccountId, symbol: usize) -> Vec<OrderId> {
+        let resting = self.markets[symbol].book.of(account).into_iter().map(|order| order.id);
+        let mut ids: Vec<OrderId> =
+            resting.chain(self.conditionals.open_orders(account, symbol)).collect();
+        ids.sort();
+        ids
     }
 }

@@ -127,12 +127,18 @@ impl Position {
     }
 
     /// Binance's breakEvenPrice: (cost - gained) / size with the fees of past fills, without funding.
+    /// Binance's example prints nine decimals, so that it is not cut as amounts are; after how many it
+    /// is cut is unknown.
     pub(crate) fn break_even_price(&self, rules: &GridRules) -> Decimal {
+        cut8(self.break_even_exact(rules))
+    }
+
+    pub(crate) fn break_even_exact(&self, rules: &GridRules) -> Decimal {
         if self.qty == 0 {
             return Decimal::ZERO;
         }
         let side = Decimal::from(self.qty.signum());
-        cut8((self.cost + side * self.burden) / rules.qty(self.qty.abs()))
+        (self.cost + side * self.burden) / rules.qty(self.qty.abs())
     }
 
     pub(crate) fn check(&self, rules: &GridRules, mark: i64) -> Result<(), String> {

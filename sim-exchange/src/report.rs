@@ -132,6 +132,8 @@ impl SimExchange {
                 format!("Funding: constant rates every 8 h UTC: {}.", rates.join(", "))
             }
         });
+        let notes = self.markets.iter().flat_map(|market| &market.rules.rules.notes);
+        lines.extend(notes.map(|note| format!("Rules: {note}.")));
         let unmarked = self.markets.iter().filter(|market| market.mark.is_none());
         let unmarked: Vec<String> =
             unmarked.map(|market| market.rules.rules.symbol.to_string()).collect();

@@ -1,12 +1,12 @@
 //! What the exchange does with a request that has arrived: one line for each.
 
 use engine::{
-    AccountId, AdlQuantile, Answer, ExchangeError, OrderId, OrderRef, OrderState, PositionSide,
-    QtyLots, Request, Side, SymbolIndex, SymbolInfo,
+    AccountId, AdlQuantile, AlgoOrderState, Answer, ExchangeError, OrderId, OrderRef, OrderState,
+    PositionSide, QtyLots, Request, Side, SymbolIndex, SymbolInfo,
 };
 
 use crate::exchange::SimExchange;
-use crate::orders::refusal::{self, error, invalid_symbol};
+use crate::wire::VenueError;
 
 /// Orders of one batch.
 const BATCH_MAX: usize = 5;
@@ -20,14 +20,14 @@ impl SimExchange {
         request: Request,
     ) -> Result<Answer, ExchangeError> {
         if usize::from(account.0) >= self.accounts.len() {
-            return Err(error(-2015, "Invalid API-key, IP, or permissions for action."));
+            return Err(VenueError::RejectedApiKey.error());
         }
         match request {
             Request::NewOrder(order) => self.place(account, order).map(answer),
-            Request::TestOrder(order) => self.check(account, &order).map(|_| Answer::Done),
+            Request::TestOrder(order) => self.test(account, order).map(|()| Answer::Done),
             Request::BatchOrders(orders) => {
                 if orders.is_empty() || orders.len() > BATCH_MAX {
-                    return Err(error(-4082, "Invalid number of batch place orders."));
+                    return Err(VenueError::InvalidBatchSize.error());
                 }
                 let place = |order| self.place(account, order);
                 Ok(Answer::Orders(orders.into_iter().map(place).collect()))
@@ -37,22 +37,20 @@ impl SimExchange {
             }
             Request::BatchCancel { symbol, orders } => {
                 if orders.is_empty() || orders.len() > BATCH_CANCEL_MAX {
-                    return Err(error(-4032, "Exceed maximum cancel order size."));
+                    return Err(VenueError::ExceedMaxCancelOrders.error());
                 }
                 let cancel = |order: &OrderRef| self.cancel(account, symbol, order);
                 Ok(Answer::Orders(orders.iter().map(cancel).collect()))
             }
             Request::CancelAllOpenOrders { symbol } => {
-                let index = self.index(symbol)?;
-                for resting in self.markets[index].book.of(account) {
-                    self.cancel(account, symbol, &OrderRef::Id(resting.id))?;
-                }
+                let symbol = self.index(symbol)?;
+                self.cancel_all(account, symbol);
                 Ok(Answer::Done)
             }
             Request::QueryOrder { symbol, order } => {
                 self.index(symbol)?;
                 let order = self.orders.find(account, symbol, &order);
-                order.cloned().map(answer).ok_or_else(|| error(-2013, "Order does not exist."))
+                order.cloned().map(answer).ok_or_else(|| VenueError::NoSuchOrder.error())
             }
             Request::OpenOrders { symbol } => self.open_orders(account, symbol),
             Request::PositionRisk => Ok(Answer::PositionRisk(self.position_risks(account))),
@@ -72,14 +70,65 @@ impl SimExchange {
                 self.modify_position_margin(account, symbol, position_side, amount, add)
             }
             Request::AdlQuantile => Ok(Answer::AdlQuantile(self.adl_quantiles(account))),
-            // What this exchange does not know yet answers as a path that does not exist.
-            other => Err(refusal::unknown_path(&other)),
+            Request::ModifyOrder(change) => self.modify(account, &change).map(answer),
+            Request::BatchModify(changes) => {
+                if changes.is_empty() || changes.len() > BATCH_MAX {
+                    return Err(VenueError::InvalidBatchSize.error());
+                }
+                let modify = |change| self.modify(account, change);
+                Ok(Answer::Orders(changes.iter().map(modify).collect()))
+            }
+            Request::CountdownCancelAll { symbol, countdown } => {
+                let symbol = self.index(symbol)?;
+                if countdown.0 < 0 {
+                    return Err(VenueError::InvalidParameter.naming(&[&"countdownTime"]));
+                }
+                self.set_countdown(account, symbol, countdown);
+                Ok(Answer::Done)
+            }
+            Request::NewAlgoOrder(_)
+            | Request::CancelAlgoOrder { .. }
+            | Request::CancelAllAlgoOrders { .. }
+            | Request::QueryAlgoOrder { .. }
+            | Request::OpenAlgoOrders { .. }
+                if !self.has_algo_service() =>
+            {
+                Err(VenueError::UnknownPath.naming(&[&"/fapi/v1/algoOrder", &"POST"]))
+            }
+            Request::NewAlgoOrder(order) => self.place_algo(account, order).map(algo_answer),
+            Request::CancelAlgoOrder { order } => {
+                self.cancel_algo(account, &order).map(algo_answer)
+            }
+            Request::CancelAllAlgoOrders { symbol } => {
+                let symbol = self.index(symbol)?;
+                self.cancel_algos(account, symbol);
+                Ok(Answer::Done)
+            }
+            Request::QueryAlgoOrder { order } => {
+                let order = self.conditionals.find_algo(account, &order);
+                order.cloned().map(algo_answer).ok_or_else(|| VenueError::NoSuchOrder.error())
+            }
+            Request::OpenAlgoOrders { symbol } => self.open_algos(account, symbol),
+            Request::SetMultiAssetsMode { .. } => {
+                Err(VenueError::UnknownPath.naming(&[&"/fapi/v1/multiAssetsMargin", &"POST"]))
+            }
         }
     }
 
     pub(crate) fn index(&self, symbol: SymbolIndex) -> Result<usize, ExchangeError> {
         let index = usize::from(symbol.0);
-        if index < self.markets.len() { Ok(index) } else { Err(invalid_symbol()) }
+        if index < self.markets.len() { Ok(index) } else { Err(VenueError::InvalidSymbol.error()) }
+    }
+
+    /// One symbol, or all of them.
+    pub(crate) fn indices(
+        &self,
+        symbol: Option<SymbolIndex>,
+    ) -> Result<std::ops::Range<usize>, ExchangeError> {
+        match symbol {
+            Some(symbol) => self.index(symbol).map(|index| index..index + 1),
+            None => Ok(0..self.markets.len()),
+        }
     }
 
     fn open_orders(
@@ -87,15 +136,9 @@ impl SimExchange {
         account: AccountId,
         symbol: Option<SymbolIndex>,
     ) -> Result<Answer, ExchangeError> {
-        let wanted = match symbol {
-            Some(symbol) => {
-                let index = self.index(symbol)?;
-                index..index + 1
-            }
-            None => 0..self.markets.len(),
-        };
-        let resting = wanted.flat_map(|symbol| self.markets[symbol].book.of(account));
-        let mut ids: Vec<OrderId> = resting.map(|order| order.id).collect();
+        let wanted = self.indices(symbol)?;
+        let mut ids: Vec<OrderId> =
+            wanted.flat_map(|symbol| self.open_ids(account, symbol)).collect();
         ids.sort();
         Ok(Answer::Orders(ids.iter().map(|id| Ok(self.orders.get(*id).clone())).collect()))
     }
@@ -136,6 +179,10 @@ impl SimExchange {
         }
         rows
     }
+}
+
+fn algo_answer(order: AlgoOrderState) -> Answer {
+    Answer::AlgoOrder(Box::new(order))
 }
 
 fn answer(order: OrderState) -> Answer {

@@ -6,8 +6,8 @@ use engine::{
 use rust_decimal::Decimal;
 
 use crate::exchange::SimExchange;
-use crate::margin::requirement;
-use crate::orders::refusal::error;
+use crate::margin::{removable, requirement};
+use crate::wire::VenueError;
 
 impl SimExchange {
     pub(crate) fn set_leverage(
@@ -18,13 +18,11 @@ impl SimExchange {
     ) -> Result<Answer, ExchangeError> {
         let rules = &self.markets[symbol].rules;
         if leverage == 0 || leverage > rules.max_leverage() {
-            return Err(error(-4028, &format!("Leverage {leverage} is not valid")));
+            return Err(VenueError::InvalidLeverage.naming(&[&leverage]));
         }
         let holding = self.holding(id, symbol);
         if leverage < holding.leverage && holding.is_isolated() && holding.is_held() {
-            let text =
-                "Leverage reduction is not supported in Isolated Margin Mode with open positions";
-            return Err(error(-4161, text));
+            return Err(VenueError::IsolatedLeverageReduction.error());
         }
         let mark = self.mark_or_zero(symbol);
         let mut more = Decimal::ZERO;
@@ -34,15 +32,13 @@ impl SimExchange {
             let signed = rules.notional(mark, holding.position(*side).qty);
             let held = (signed + bids).abs().max((signed - asks).abs());
             if held > rules.max_notional(leverage) {
-                let text = "Exceeded the maximum allowable position at current leverage.";
-                return Err(error(-2027, text));
+                return Err(VenueError::MaxPositionAtLeverage.error());
             }
             more += requirement(signed, bids, asks, leverage)
                 - requirement(signed, bids, asks, holding.leverage);
         }
         if more > Decimal::ZERO && more > self.balances(id).available_balance {
-            let text = "Leverage is smaller than permitted: insufficient margin balance.";
-            return Err(error(-2028, text));
+            return Err(VenueError::LeverageTooSmall.error());
         }
         let max_notional = rules.max_notional(leverage);
         self.holding_mut(id, symbol).leverage = leverage;
@@ -59,15 +55,13 @@ impl SimExchange {
     ) -> Result<Answer, ExchangeError> {
         let holding = self.holding(id, symbol);
         if holding.margin_type == margin_type {
-            return Err(error(-4046, "No need to change margin type."));
+            return Err(VenueError::SameMarginType.error());
         }
-        if holding.has_open_orders() {
-            let text = "Margin type cannot be changed if there exists open orders.";
-            return Err(error(-4047, text));
+        if holding.has_open_orders() || self.conditionals.any(id, symbol) {
+            return Err(VenueError::MarginTypeWithOrders.error());
         }
         if holding.is_held() {
-            let text = "Margin type cannot be changed if there exists position.";
-            return Err(error(-4048, text));
+            return Err(VenueError::MarginTypeWithPosition.error());
         }
         self.holding_mut(id, symbol).margin_type = margin_type;
         let side = self.account(id).sides()[0];
@@ -83,15 +77,14 @@ impl SimExchange {
     ) -> Result<Answer, ExchangeError> {
         let account = self.account(id);
         if account.dual == dual {
-            return Err(error(-4059, "No need to change position side."));
+            return Err(VenueError::SamePositionMode.error());
         }
-        if account.holdings.iter().any(|holding| holding.has_open_orders()) {
-            let text = "Position side cannot be changed if there exists open orders.";
-            return Err(error(-4067, text));
+        let waits = (0..self.markets.len()).any(|symbol| self.conditionals.any(id, symbol));
+        if waits || account.holdings.iter().any(|holding| holding.has_open_orders()) {
+            return Err(VenueError::PositionModeWithOrders.error());
         }
         if account.has_positions() {
-            let text = "Position side cannot be changed if there exists position.";
-            return Err(error(-4068, text));
+            return Err(VenueError::PositionModeWithPosition.error());
         }
         self.account_mut(id).dual = dual;
         Ok(Answer::Done)
@@ -107,36 +100,32 @@ impl SimExchange {
         add: bool,
     ) -> Result<Answer, ExchangeError> {
         if amount <= Decimal::ZERO || amount.scale() > 8 {
-            return Err(error(-4055, "Amount must be positive."));
+            return Err(VenueError::AmountNotPositive.error());
         }
         if !self.account(id).sides().contains(&side) {
-            let text = "Order's position side does not match user's setting.";
-            return Err(error(-4061, text));
+            return Err(VenueError::PositionSideNotMatch.error());
         }
         let holding = self.holding(id, symbol);
         if !holding.is_isolated() {
-            return Err(error(-4049, "Add margin only support for isolated position."));
+            return Err(VenueError::AddMarginToCross.error());
         }
         let position = holding.position(side);
         if position.qty == 0 {
-            return Err(error(-4054, "Cannot add position margin: position is 0."));
+            return Err(VenueError::AddMarginWithoutPosition.error());
         }
         let change = if add {
             let balances = self.balances(id);
             if amount > balances.available_balance.min(balances.max_withdraw) {
-                return Err(error(-4050, "Cross balance insufficient."));
+                return Err(VenueError::CrossBalanceInsufficient.error());
             }
             amount
         } else {
-            // What stays covers the maintenance margin, and the initial margin at the mark.
             let margin = self.margin_of(id, symbol, side);
             let worth =
                 self.markets[symbol].rules.notional(self.mark_or_zero(symbol), position.qty.abs());
             let initial = worth / Decimal::from(holding.leverage);
-            let wallet = position.isolated_wallet;
-            let most = (wallet - margin.maintenance).min(wallet + margin.unrealized - initial);
-            if amount > most {
-                return Err(error(-4051, "Isolated balance insufficient."));
+            if amount > removable(position.isolated_wallet, margin, initial) {
+                return Err(VenueError::IsolatedBalanceInsufficient.error());
             }
             -amount
         };

@@ -7,6 +7,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
+use crate::dated::{Dated, instant, pick};
+
 /// Why the rules of a symbol cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RulesError {
@@ -62,7 +64,21 @@ struct FiltersRow {
     liquidation_fee: Decimal,
     market_take_bound: Decimal,
     max_num_orders: usize,
+    #[serde(default = "max_num_algo_orders")]
+    max_num_algo_orders: usize,
+    #[serde(default = "trigger_protect")]
+    trigger_protect: Decimal,
     note: Option<String>,
+}
+
+/// MAX_NUM_ALGO_ORDERS of all rows that show it.
+fn max_num_algo_orders() -> usize {
+    10
+}
+
+/// triggerProtect of most rows.
+fn trigger_protect() -> Decimal {
+    Decimal::new(5, 2)
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -142,15 +158,16 @@ pub struct SymbolRules {
     pub market_take_bound: Decimal,
     /// MAX_NUM_ORDERS.
     pub max_num_orders: usize,
+    /// MAX_NUM_ALGO_ORDERS, until the algo service came.
+    pub max_num_algo_orders: usize,
+    /// triggerProtect: how far mark and last price may be apart at a protected trigger.
+    pub trigger_protect: Decimal,
     /// Lowest notional first.
     pub brackets: Vec<Bracket>,
-    /// What is uncertain about the above, for the report.
+    /// How these figures are known, where not from the exchange itself: assumptions of a run.
+    pub notes: Vec<String>,
+    /// Figures that are used outside their time.
     pub warnings: Vec<String>,
-}
-
-struct Dated<T> {
-    from: Nanos,
-    row: T,
 }
 
 /// All rules that are known, with their dates.
@@ -182,22 +199,14 @@ impl RuleBook {
         for row in table.filters {
             let place = format!("filters of {} from {}", row.symbol, row.valid_from);
             check_filters(&row).map_err(|e| malformed(format!("{place}: {e}")))?;
-            let from = instant(&row.valid_from).ok_or_else(|| {
-                malformed(format!(
-                    "{place}: valid_from needs a date and a UTC time, such as 2024-10-24T00:00:00Z"
-                ))
-            })?;
+            let from = instant(&row.valid_from).map_err(|e| malformed(format!("{place}: {e}")))?;
             filters.push(Dated { from, row });
         }
         let mut brackets = Vec::with_capacity(table.brackets.len());
         for row in table.brackets {
             let place = format!("brackets of {} from {}", row.symbol, row.valid_from);
             check_tiers(&row.tiers).map_err(|e| malformed(format!("{place}: {e}")))?;
-            let from = instant(&row.valid_from).ok_or_else(|| {
-                malformed(format!(
-                    "{place}: valid_from needs a date and a UTC time, such as 2024-10-24T00:00:00Z"
-                ))
-            })?;
+            let from = instant(&row.valid_from).map_err(|e| malformed(format!("{place}: {e}")))?;
             brackets.push(Dated { from, row });
         }
         filters.sort_by_key(|d| (d.row.symbol, d.from));
@@ -234,8 +243,7 @@ impl RuleBook {
                 ));
             }
         }
-        warnings.extend(filters.row.note.clone());
-        warnings.extend(brackets.row.note.clone());
+        let notes = [&filters.row.note, &brackets.row.note].into_iter().flatten().cloned();
         let mut floor = Decimal::ZERO;
         let tiers = brackets.row.tiers.iter().map(|t| {
             let tier = Bracket { floor, cap: t.cap, mmr: t.mmr, cum: t.cum, leverage: t.leverage };
@@ -260,21 +268,13 @@ impl RuleBook {
             liquidation_fee: f.liquidation_fee,
             market_take_bound: f.market_take_bound,
             max_num_orders: f.max_num_orders,
+            max_num_algo_orders: f.max_num_algo_orders,
+            trigger_protect: f.trigger_protect,
             brackets: tiers.collect(),
+            notes: notes.collect(),
             warnings,
         })
     }
-}
-
-/// The last row that is valid at `at`, else the first one.
-fn pick<T>(rows: &[Dated<T>], is_its: impl Fn(&T) -> bool, at: Nanos) -> Option<&Dated<T>> {
-    let mut found: Option<&Dated<T>> = None;
-    for dated in rows.iter().filter(|d| is_its(&d.row)) {
-        if found.is_none() || dated.from <= at {
-            found = Some(dated);
-        }
-    }
-    found
 }
 
 fn check_filters(row: &FiltersRow) -> Result<(), String> {
@@ -287,11 +287,22 @@ fn check_filters(row: &FiltersRow) -> Result<(), String> {
         ("multiplier_up", row.multiplier_up),
         ("multiplier_down", row.multiplier_down),
         ("market_take_bound", row.market_take_bound),
+        ("trigger_protect", row.trigger_protect),
     ];
     match positive.iter().find(|(_, v)| *v <= Decimal::ZERO) {
         Some((name, value)) => Err(format!("{name} is {value} and must be above zero")),
         None => Ok(()),
     }
+}
+
+/// The maintenance amount of a tier: `cum + floor × (MMR - MMR of the tier below)`.
+pub(crate) fn next_cum(
+    below: Decimal,
+    floor: Decimal,
+    mmr_below: Decimal,
+    mmr: Decimal,
+) -> Decimal {
+    below + floor * (mmr - mmr_below)
 }
 
 /// Caps and rates rise, leverage falls, and `cum` makes the maintenance margin continuous.
@@ -302,7 +313,7 @@ fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
     }
     for (n, pair) in tiers.windows(2).enumerate() {
         let (below, above) = (&pair[0], &pair[1]);
-        let expected = below.cum + below.cap * (above.mmr - below.mmr);
+        let expected = next_cum(below.cum, below.cap, below.mmr, above.mmr);
         let tier = n + 2;
         if above.cum != expected {
             return Err(format!("tier {tier}: cum is {} and must be {expected}", above.cum));
@@ -313,23 +324,6 @@ fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
     }
     let sane = tiers.iter().all(|t| t.mmr < Decimal::ONE && t.leverage >= 1);
     sane.then_some(()).ok_or_else(|| "mmr must be below 1 and leverage at least 1".to_owned())
-}
-
-/// A table's date and UTC time as nanoseconds.
-fn instant(datetime: &toml::value::Datetime) -> Option<Nanos> {
-    let (date, time) = (datetime.date?, datetime.time?);
-    if !matches!(datetime.offset, Some(toml::value::Offset::Z)) {
-        return None;
-    }
-    // Days from a civil date: years begin in March, so that the leap day is the last of its year.
-    let month = i64::from(date.month);
-    let year = i64::from(date.year) - i64::from(month <= 2);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(date.day) - 1;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
-    let seconds = i64::from(time.hour) * 3600
-        + i64::from(time.minute) * 60
-        + i64::from(time.second.unwrap_or(0));
-    Some(Nanos::from_secs(days * 86_400 + seconds))
 }
 
 /// The rules of a symbol as integers on the run's grid, and what is money as `Decimal`.
@@ -388,6 +382,11 @@ impl GridRules {
     pub(crate) fn notional(&self, price: i64, qty: i64) -> Decimal {
         let product = i128::from(price) * i128::from(qty);
         Decimal::from_i128_with_scale(product, self.price_decimals + self.qty_decimals)
+    }
+
+    /// A price of the grid in USDT.
+    pub(crate) fn price_of(&self, price: Decimal) -> Decimal {
+        (price / Decimal::from(10i64.pow(self.price_decimals))).normalize()
     }
 
     /// Whether [`GridRules::notional`] stays far inside what a `Decimal` holds exactly.

@@ -260,6 +260,16 @@ pub enum UserEvent {
         /// The conditional order after it.
         order: Box<AlgoOrderState>,
     },
+    /// CONDITIONAL_ORDER_TRIGGER_REJECT, of the time before the algo service: the order of a trigger was
+    /// refused.
+    ConditionalTriggerReject {
+        /// Whose.
+        symbol: SymbolIndex,
+        /// The conditional order, which has expired.
+        order_id: OrderId,
+        /// Why.
+        reason: Box<str>,
+    },
     /// MARGIN_CALL.
     MarginCall {
         /// With cross positions: the cross wallet, in USDT.

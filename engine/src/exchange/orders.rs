@@ -131,6 +131,11 @@ impl NewOrder {
         }
     }
 
+    /// Takes its price from the book at arrival.
+    pub fn matches_price(&self) -> bool {
+        self.price_match.is_some_and(|price_match| price_match != PriceMatch::None)
+    }
+
     /// Sent with `reduceOnly=true`.
     pub fn reduces(&self) -> bool {
         self.reduce_only == Some(true)
@@ -198,6 +203,20 @@ impl OrderState {
     }
 }
 
+/// The order that a conditional order's trigger placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActualOrder {
+    /// Its id.
+    pub order_id: OrderId,
+    /// Market or limit.
+    pub order_type: OrderType,
+    /// Filled so far.
+    pub executed_qty: QtyLots,
+    /// Sum of price × quantity of its fills, in USDT.
+    #[serde(with = "crate::decimal_serde")]
+    pub cum_quote: Decimal,
+}
+
 /// A conditional order as the algo service knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlgoOrderState {
@@ -208,7 +227,7 @@ pub struct AlgoOrderState {
     /// Where it stands.
     pub status: AlgoStatus,
     /// The order that its trigger placed.
-    pub actual_order_id: Option<OrderId>,
+    pub actual: Option<ActualOrder>,
     /// Why it was refused or ended.
     pub reason: Box<str>,
     /// When it was accepted.

@@ -60,7 +60,7 @@ pub(crate) mod kind {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; {}", path.display(), crate::io_remedy(source))]
     Io {
         /// Which file.
         path: PathBuf,

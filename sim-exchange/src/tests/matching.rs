@@ -175,7 +175,7 @@ fn a_liquidation_in_the_first_tier_takes_the_whole_position() {
         run.run("trade 1000 | buy a 8 | sell tp 2 @ 1009 ro | trade 960 | positions | trade 959");
     assert_eq!(
         log,
-        "a New | a 8 @ 1001 taker | tp New | tp Expired | autoclose-3 New | autoclose-3 8 @ 958 taker"
+        "a New | a 8 @ 1001 taker | tp New | held [Both 80 entry 1001 iso 0 liq 959.849] | tp Expired | autoclose-3 New | autoclose-3 8 @ 958 taker"
     );
     assert_eq!(run.position(0), 0);
     let totals = run.exchange.ledger_totals();

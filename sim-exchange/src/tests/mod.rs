@@ -1,19 +1,25 @@
 //! Tests of the whole exchange as text: requests and market events in, what reached the client out.
 
+mod amending;
+mod conditional;
 mod conservation;
+mod depth;
 mod examples;
 mod matching;
+mod pricing;
 mod refusals;
 mod rules;
+mod script;
+mod settings;
 
 use engine::{
-    AccountId, ClientOrderId, Exchange, ExchangeEvent, Instrument, MarketData, MarketEvent, Nanos,
-    NewOrder, OrderRef, OrderType, Outcome, PriceTicks, QtyLots, Request, RequestId, Sender,
-    ServiceId, Side, Symbol, SymbolIndex, TimeInForce, Trade, TradeOrigin, UserEvent,
+    AccountId, Exchange, ExchangeEvent, ExecutionType, Instrument, MarketData, MarketEvent, Nanos,
+    Outcome, PriceTicks, QtyLots, RequestId, Sender, ServiceId, Symbol, SymbolIndex, Trade,
+    TradeOrigin, UserEvent,
 };
 use rust_decimal::Decimal;
 
-use crate::{ExchangeConfig, Funding, Latency, RuleBook, SimExchange};
+use crate::{AccountConfig, ExchangeConfig, Funding, Latency, RuleBook, SimExchange};
 
 /// Two symbols with whole numbers: tick 1, step 1, minimum notional 5, two tiers.
 pub(crate) const TOY_RULES: &str = r#"
@@ -74,12 +80,27 @@ pub(crate) fn grid(symbol: &str, price_decimals: u32, qty_decimals: u32) -> Inst
 }
 
 pub(crate) fn toy(wallet: i64, funding: Funding) -> SimExchange {
+    toy_with(wallet, funding, |_| {})
+}
+
+/// The toy exchange with some of its configuration changed.
+pub(crate) fn toy_with(
+    wallet: i64,
+    funding: Funding,
+    change: impl FnOnce(&mut ExchangeConfig),
+) -> SimExchange {
     let latency =
         Latency::Constant { request: Nanos::from_millis(1), response: Nanos::from_millis(2) };
     let instruments = vec![grid("AUSDT", 1, 1), grid("BUSDT", 1, 0)];
-    let config = ExchangeConfig::new(instruments, START, wallet.into(), latency, funding);
+    let mut config = ExchangeConfig::new(instruments, START, wallet.into(), latency, funding);
+    change(&mut config);
     let rules = RuleBook::parse(TOY_RULES, "toy.toml").unwrap();
     SimExchange::with_rules(config, &rules).unwrap()
+}
+
+/// An account like the first one's defaults.
+pub(crate) fn account_of(wallet: i64) -> AccountConfig {
+    toml::from_str(&format!("wallet = \"{wallet}\"")).unwrap()
 }
 
 /// An exchange driven by text. Every line is a second later than the one before.
@@ -89,7 +110,7 @@ pub(crate) struct Script {
     requests: u64,
 }
 
-fn ticks(text: &str, decimals: u32) -> i64 {
+pub(super) fn ticks(text: &str, decimals: u32) -> i64 {
     let value: Decimal = text.parse().unwrap();
     let scaled = value * Decimal::from(10i64.pow(decimals));
     assert!(scaled.fract().is_zero(), "{text} is not on the grid");
@@ -115,81 +136,29 @@ impl Script {
     }
 
     fn line(&mut self, line: &str) {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (symbol, words) = match words[0] {
-            "B" => (1u16, &words[1..]),
-            _ => (0u16, &words[..]),
-        };
-        let index = SymbolIndex(symbol);
-        let qty_decimals = if symbol == 0 { 1 } else { 0 };
-        let price = |text: &str| PriceTicks(ticks(text, 1));
-        let market = |data| MarketEvent { time: self.now, symbol: index, data };
-        let event = match words[0] {
-            "trade" => Some(market(MarketData::Trade(Trade {
-                price: price(words[1]),
-                qty: QtyLots(1),
-                buyer_is_maker: false,
-                origin: TradeOrigin::Tape,
-            }))),
-            "mark" => Some(market(MarketData::MarkPrice(price(words[1])))),
-            "funding" => Some(market(MarketData::FundingRate(ticks(words[1], 8)))),
-            "bar" => Some(market(MarketData::Bar(engine::Bar {
-                open: price(words[1]),
-                high: price(words[2]),
-                low: price(words[3]),
-                close: price(words[4]),
-                volume: QtyLots(1),
-                interval_ms: 60_000,
-                path_passed: words.contains(&"passed"),
-            }))),
-            "wait" => {
-                self.now += Nanos::from_secs(words[1].parse().unwrap());
-                return;
-            }
-            _ => None,
-        };
-        if let Some(event) = event {
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        // `#1` speaks for the second account, `B` of the second symbol.
+        let account = words[0].strip_prefix('#').map(|number| number.parse().unwrap());
+        if account.is_some() {
+            words.remove(0);
+        }
+        let symbol = u16::from(words[0] == "B");
+        if symbol == 1 {
+            words.remove(0);
+        }
+        if words[0] == "wait" {
+            self.now += Nanos::from_secs(words[1].parse().unwrap());
+            return;
+        }
+        if let Some(data) = market_data(&words) {
+            let event = MarketEvent { time: self.now, symbol: SymbolIndex(symbol), data };
             self.exchange.observe(&event);
             return;
         }
-        let id = |text: &str| ClientOrderId(text.trim_matches('\'').into());
-        let request = match words[0] {
-            "cancel" => {
-                Request::CancelOrder { symbol: index, order: OrderRef::Client(id(words[1])) }
-            }
-            "query" => Request::QueryOrder { symbol: index, order: OrderRef::Client(id(words[1])) },
-            "leverage" => {
-                Request::SetLeverage { symbol: index, leverage: words[1].parse().unwrap() }
-            }
-            "positions" => Request::PositionRisk,
-            "account" => Request::Account,
-            "buy" | "sell" => {
-                let limit = words.iter().position(|w| *w == "@").map(|at| price(words[at + 1]));
-                let tif = [
-                    ("gtc", TimeInForce::Gtc),
-                    ("ioc", TimeInForce::Ioc),
-                    ("fok", TimeInForce::Fok),
-                    ("gtx", TimeInForce::Gtx),
-                ];
-                let stated = tif.iter().find(|(name, _)| words.contains(name)).map(|(_, t)| *t);
-                let is_limit =
-                    limit.is_some() && !words.contains(&"market") || words.contains(&"limit");
-                let default = is_limit && !words.contains(&"notif");
-                let symbol = if words.contains(&"nowhere") { SymbolIndex(9) } else { index };
-                let side = if words[0] == "buy" { Side::Buy } else { Side::Sell };
-                let quantity = QtyLots(ticks(words[2], qty_decimals));
-                Request::NewOrder(NewOrder {
-                    order_type: if is_limit { OrderType::Limit } else { OrderType::Market },
-                    time_in_force: stated.or(default.then_some(TimeInForce::Gtc)),
-                    price: limit,
-                    reduce_only: words.contains(&"ro").then_some(true),
-                    ..NewOrder::market(symbol, side, quantity, words[1].trim_matches('\''))
-                })
-            }
-            other => panic!("no such line: {other}"),
-        };
+        let request = script::request(&words, SymbolIndex(symbol), self.now);
         self.requests += 1;
-        let from = Sender { service: ServiceId(1), account: AccountId(0) };
+        let account = AccountId(account.unwrap_or(0));
+        let from = Sender { service: ServiceId(1), account };
         self.exchange.submit(self.now, from, RequestId(self.requests), request);
     }
 
@@ -198,20 +167,37 @@ impl Script {
     }
 }
 
+fn market_data(words: &[&str]) -> Option<MarketData> {
+    let price = |text: &str| PriceTicks(ticks(text, 1));
+    Some(match words[0] {
+        "trade" => MarketData::Trade(Trade {
+            price: price(words[1]),
+            qty: QtyLots(1),
+            buyer_is_maker: false,
+            origin: TradeOrigin::Tape,
+        }),
+        "mark" => MarketData::MarkPrice(price(words[1])),
+        "funding" => MarketData::FundingRate(ticks(words[1], 8)),
+        "bar" => MarketData::Bar(engine::Bar {
+            open: price(words[1]),
+            high: price(words[2]),
+            low: price(words[3]),
+            close: price(words[4]),
+            volume: QtyLots(1),
+            interval_ms: 60_000,
+            path_passed: words.contains(&"passed"),
+        }),
+        _ => return None,
+    })
+}
+
 fn show(event: &ExchangeEvent) -> Option<String> {
-    match event {
-        ExchangeEvent::Response { outcome, .. } => match outcome {
-            Outcome::Refused(error) => Some(format!("refused {}", error.code)),
-            Outcome::Done(engine::Answer::Account(a)) => Some(format!(
-                "wallet {} free {} initial {} maint {}",
-                a.wallet_balance.normalize(),
-                a.available_balance.normalize(),
-                a.initial_margin.normalize(),
-                a.maint_margin.normalize()
-            )),
-            Outcome::Done(_) | Outcome::Unknown => None,
-        },
-        ExchangeEvent::User { event: UserEvent::OrderTradeUpdate { order, fill, .. }, .. } => {
+    let (account, event) = match event {
+        ExchangeEvent::Response { outcome, .. } => return show_outcome(outcome),
+        ExchangeEvent::User { account, event, .. } => (account, event),
+    };
+    let text = match event {
+        UserEvent::OrderTradeUpdate { order, fill, execution, .. } => {
             let name = &order.client_order_id.0;
             match fill {
                 Some(f) => {
@@ -219,12 +205,65 @@ fn show(event: &ExchangeEvent) -> Option<String> {
                     let qty = Decimal::from(f.qty.0);
                     let qty = if order.symbol.0 == 0 { qty / Decimal::TEN } else { qty };
                     let price = Decimal::new(f.price.0, 1).normalize();
-                    Some(format!("{name} {} @ {price} {role}", qty.normalize()))
+                    format!("{name} {} @ {price} {role}", qty.normalize())
                 }
-                None => Some(format!("{name} {:?}", order.status)),
+                None if *execution == ExecutionType::Amendment => format!("{name} Amended"),
+                None => format!("{name} {:?}", order.status),
             }
         }
-        ExchangeEvent::User { .. } => None,
+        UserEvent::AlgoUpdate { order } => {
+            let reason = if order.reason.is_empty() { "" } else { ": " };
+            let name = &order.order.client_order_id.0;
+            format!("algo {name} {:?}{reason}{}", order.status, order.reason)
+        }
+        UserEvent::ConditionalTriggerReject { reason, .. } => format!("trigger refused: {reason}"),
+        UserEvent::MarginCall { positions, .. } => format!("margin call {}", positions.len()),
+        _ => return None,
+    };
+    Some(if account.0 == 0 { text } else { format!("#{} {text}", account.0) })
+}
+
+fn show_outcome(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Refused(error) => Some(format!("refused {}", error.code)),
+        Outcome::Done(engine::Answer::Account(a)) => Some(format!(
+            "wallet {} free {} initial {} maint {}",
+            a.wallet_balance.normalize(),
+            a.available_balance.normalize(),
+            a.initial_margin.normalize(),
+            a.maint_margin.normalize()
+        )),
+        Outcome::Done(engine::Answer::Orders(rows)) => {
+            let name = |row: &Result<engine::OrderState, engine::ExchangeError>| match row {
+                Ok(order) => order.client_order_id.0.to_string(),
+                Err(error) => error.code.to_string(),
+            };
+            Some(format!("orders [{}]", rows.iter().map(name).collect::<Vec<_>>().join(" ")))
+        }
+        Outcome::Done(engine::Answer::AlgoOrders(rows)) => {
+            let names = rows.iter().map(|row| &*row.order.client_order_id.0);
+            Some(format!("algos [{}]", names.collect::<Vec<_>>().join(" ")))
+        }
+        Outcome::Done(engine::Answer::PositionRisk(rows)) => {
+            let held = rows.iter().filter(|row| row.position_amt.0 != 0);
+            let row = |row: &engine::PositionRisk| {
+                format!(
+                    "{:?} {} entry {} iso {} liq {}",
+                    row.position_side,
+                    row.position_amt.0,
+                    row.entry_price.normalize(),
+                    row.isolated_wallet.normalize(),
+                    row.liquidation_price.round_dp(4).normalize()
+                )
+            };
+            Some(format!("held [{}]", held.map(row).collect::<Vec<_>>().join(", ")))
+        }
+        Outcome::Done(engine::Answer::AdlQuantile(rows)) => {
+            let row =
+                |row: &engine::AdlQuantile| format!("{:?} {}", row.position_side, row.quantile);
+            Some(format!("adl [{}]", rows.iter().map(row).collect::<Vec<_>>().join(", ")))
+        }
+        Outcome::Done(_) | Outcome::Unknown => None,
     }
 }
 

@@ -42,13 +42,13 @@ fn brackets_are_dated_and_doubts_are_said() {
     let book = RuleBook::embedded().unwrap();
     let of = |name, at| book.for_symbol(symbol(name), at).unwrap();
     assert_eq!(of("BTCUSDT", AT_2025_06).brackets[0].leverage, 125);
-    assert!(of("BTCUSDT", AT_2025_06).warnings.is_empty());
+    assert!(of("BTCUSDT", AT_2025_06).notes.is_empty());
     let new = of("BTCUSDT", AT_2025_09);
     assert_eq!(new.brackets[0].leverage, 150);
-    assert!(new.warnings[0].contains("only the four tiers"));
+    assert!(new.notes[0].contains("only the four tiers"));
     let early = of("BTCUSDT", AT_2022_04_11_18);
     assert!(early.warnings[0].contains("first known brackets"), "{:?}", early.warnings);
-    assert!(of("LAYERUSDT", AT_2025_09).warnings.iter().any(|w| w.contains("ENAUSDT")));
+    assert!(of("LAYERUSDT", AT_2025_09).notes.iter().any(|w| w.contains("ENAUSDT")));
 }
 
 #[test]

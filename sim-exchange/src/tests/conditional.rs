@@ -1,0 +1,197 @@
+//! Conditional orders on both routes.
+
+use engine::Nanos;
+
+use super::{Script, check, toy, toy_with};
+use crate::Funding;
+
+/// After the algo service has come.
+fn check_algo(script: &str, expected: &str) {
+    let at = Some(Nanos::from_secs(1_765_238_400));
+    let mut run = Script::new(toy_with(10_000, Funding::Data, |config| config.rules_at = at));
+    let log = run.run(script);
+    assert_eq!(log, expected, "\nscript: {script}");
+    run.exchange.check_conservation().unwrap();
+}
+
+#[test]
+fn the_date_decides_the_route() {
+    check_algo("trade 100 | sell s 2 stop 95", "refused -4120");
+    check_algo("trade 100 | algo sell s 2 stop 95 | algo open", "algo s New | algos [s]");
+    check("trade 100 | algo sell s 2 stop 95", "refused -5000");
+    check("trade 100 | sell s 2 stop 95 | open", "s New | orders [s]");
+    // One second earlier it is the old route.
+    let at = Some(Nanos::from_secs(1_765_238_399));
+    let mut run = Script::new(toy_with(10_000, Funding::Data, |config| config.rules_at = at));
+    assert_eq!(run.run("trade 100 | sell s 2 stop 95"), "s New");
+}
+
+#[test]
+fn on_the_old_route_an_order_becomes_another_at_its_trigger() {
+    check(
+        "trade 100 | buy a 10 | sell s 10 stop 95 ro | trade 96 | trade 95 | open",
+        "a New | a 10 @ 101 taker | s New | s Expired | s New | s 10 @ 94 taker | orders []",
+    );
+    check(
+        "trade 100 | buy b 10 stop 105 @ 105 | trade 105 | trade 103",
+        "b New | b Expired | b New | b 10 @ 105 maker",
+    );
+}
+
+#[test]
+fn in_the_algo_service_the_trigger_places_an_order() {
+    check_algo(
+        "trade 100 | buy a 10 | algo sell s 10 stop 95 ro | trade 95 | open | algo open",
+        "a New | a 10 @ 101 taker | algo s New | algo s Triggering | s New | algo s Triggered | \
+         s 10 @ 94 taker | algo s Finished | orders [] | algos []",
+    );
+    // A limit order rests: the conditional one is finished when it is.
+    check_algo(
+        "trade 100 | algo buy b 10 stop 105 @ 104 | trade 105 | trade 103",
+        "algo b New | algo b Triggering | b New | algo b Triggered | b 10 @ 104 maker | algo b Finished",
+    );
+    check_algo(
+        "trade 100 | algo buy b 10 stop 105 @ 104 | trade 105 | cancel b",
+        "algo b New | algo b Triggering | b New | algo b Triggered | b Canceled | algo b Finished",
+    );
+}
+
+#[test]
+fn what_the_engine_refuses_at_the_trigger_is_rejected_with_its_reason() {
+    // There was no check of margin before.
+    check_algo(
+        "trade 100 | algo buy b 9000 stop 102 | trade 102",
+        "algo b New | algo b Triggering | algo b Rejected: Exceeded the maximum allowable position \
+         at current leverage.",
+    );
+    check(
+        "trade 100 | buy b 9000 stop 102 | trade 102",
+        "b New | b Expired | trigger refused: Exceeded the maximum allowable position at current \
+         leverage.",
+    );
+}
+
+#[test]
+fn each_trigger_has_its_direction_and_its_price() {
+    check_algo("trade 100 | algo buy b 2 stop 99", "refused -2021");
+    check_algo("trade 100 | algo sell b 2 stop 101", "refused -2021");
+    check_algo("trade 100 | algo buy b 2 tp 101", "refused -2021");
+    check_algo("trade 100 | algo sell b 2 tp 99", "refused -2021");
+    // The last price does not concern a trigger that looks at the mark, nor the mark one that does not.
+    check_algo(
+        "trade 100 | mark 100 | algo buy m 2 stop 102 mark | trade 103 | mark 102",
+        "algo m New | algo m Triggering | m New | algo m Triggered | m 2 @ 104 taker | algo m Finished",
+    );
+    check_algo("trade 100 | mark 100 | algo buy c 2 stop 102 | mark 103", "algo c New");
+    // Without marks the last price stands in.
+    check_algo(
+        "trade 100 | algo buy m 2 stop 102 mark | trade 102",
+        "algo m New | algo m Triggering | m New | algo m Triggered | m 2 @ 103 taker | algo m Finished",
+    );
+}
+
+#[test]
+fn a_trailing_stop_follows() {
+    check_algo(
+        "trade 100 | buy a 10 | algo sell t 10 trail 2 ro | trade 110 | trade 108 | trade 107.8",
+        "a New | a 10 @ 101 taker | algo t New | algo t Triggering | t New | algo t Triggered | \
+         t 10 @ 106 taker | algo t Finished",
+    );
+    check_algo("trade 100 | algo sell t 10 trail 2 activate 99", "refused -2021");
+    check_algo(
+        "trade 100 | algo sell t 10 trail 2 activate 105 | trade 104 | trade 90",
+        "algo t New",
+    );
+    check_algo("trade 100 | algo sell t 10 trail 0.05", "refused -1130");
+    check_algo("trade 100 | algo sell t 10 trail 11", "refused -1130");
+}
+
+#[test]
+fn close_position_closes_what_there_is_then() {
+    check_algo(
+        "trade 100 | buy a 10 | algo sell s close stop 95 | buy b 4 | trade 95",
+        "a New | a 10 @ 101 taker | algo s New | b New | b 4 @ 101 taker | algo s Triggering | \
+         s New | algo s Triggered | s 14 @ 94 taker | algo s Finished",
+    );
+    check_algo(
+        "trade 100 | algo sell s close stop 95 | trade 95",
+        "algo s New | algo s Expired: the position is gone",
+    );
+    check_algo("trade 100 | algo sell s close stop 95 ro", "refused -1106");
+    check_algo("trade 100 | algo sell s close stop 95 @ 95", "refused -1128");
+}
+
+#[test]
+fn a_protected_trigger_waits_for_no_torn_market() {
+    // triggerProtect is 5 % here.
+    check_algo(
+        "trade 100 | mark 100 | algo sell s 2 stop 90 protect | trade 90",
+        "algo s New | algo s Expired: mark price and last price are too far apart",
+    );
+    check_algo(
+        "trade 100 | mark 100 | algo sell s 2 stop 96 protect | trade 96",
+        "algo s New | algo s Triggering | s New | algo s Triggered | s 2 @ 95 taker | algo s Finished",
+    );
+}
+
+#[test]
+fn refusals_before_the_trigger() {
+    check_algo("trade 100 | algo buy b 2", "refused -1116");
+    check_algo("trade 100 | algo buy b 1 stop 105", "refused -4004");
+    check_algo("trade 100 | algo buy b 3 stop 105", "refused -4023");
+    check_algo("trade 100 | algo buy b 2 stop 105.5", "refused -4014");
+    check_algo("trade 100 | algo buy b 2 stop 105 @ 115", "refused -4183");
+    check_algo("trade 100 | algo sell b 2 stop 95 @ 85", "refused -4184");
+    check_algo("trade 100 | algo sell s 2 stop 95 ro", "refused -2022");
+    check_algo("trade 100 | algo sell s 2 stop 95 long", "refused -4061");
+    check_algo(
+        "trade 100 | algo buy b 2 stop 105 | algo buy b 2 stop 106 | algo cancel b | algo buy b 2 stop 106",
+        "algo b New | refused -4116 | algo b Canceled | algo b New",
+    );
+    check_algo("algo cancel nobody | algo query nobody", "refused -2011 | refused -2013");
+}
+
+#[test]
+fn there_is_room_for_so_many() {
+    let many = |route: &str, count: usize| {
+        let one = |n: usize| format!("{route} buy o{n} 2 stop 105 | ");
+        let orders: String = (0..count).map(one).collect();
+        format!("trade 100 | {orders}")
+    };
+    let at = Some(Nanos::from_secs(1_765_238_400));
+    let mut run = Script::new(toy_with(10_000, Funding::Data, |config| config.rules_at = at));
+    assert!(!run.run(&many("algo", 200)).contains("refused"));
+    assert_eq!(run.run("algo buy one 2 stop 105"), "refused -4045");
+    // MAX_NUM_ALGO_ORDERS was ten, and a symbol's.
+    let mut run = Script::new(toy(10_000, Funding::Data));
+    assert!(!run.run(&many("", 10)).contains("refused"));
+    assert_eq!(
+        run.run("buy one 2 stop 105 | B trade 100 | B buy one 2 stop 105"),
+        "refused -4045 | one New"
+    );
+}
+
+#[test]
+fn they_end_with_their_date_and_their_owner() {
+    check_algo(
+        "trade 100 | algo buy b 2 stop 105 @ 105 gtd 700 | wait 700 | trade 100",
+        "algo b New | algo b Expired: good till date",
+    );
+    check(
+        "trade 100 | buy b 2 stop 105 | sell s 2 stop 95 | cancelall | trade 90",
+        "b New | s New | b Canceled | s Canceled",
+    );
+    check_algo(
+        "trade 100 | algo buy b 2 stop 105 | cancelall | algo cancelall | trade 110",
+        "algo b New | algo b Canceled",
+    );
+}
+
+#[test]
+fn a_liquidation_sweeps_them_away() {
+    check_algo(
+        "trade 100 | leverage 20 | buy a 990 | algo sell s 990 stop 50 ro | trade 91",
+        "a New | a 990 @ 101 taker | algo s New | algo s Expired: expired by the \
+         venue | autoclose-2 New | autoclose-2 990 @ 91 taker",
+    );
+}

@@ -1,0 +1,153 @@
+//! Worked examples. The market's book is 100 / 101 unless a line says otherwise.
+
+use crate::depth::QueueKind::{self, *};
+
+use super::check;
+
+const EVERY: [QueueKind; 6] =
+    [Pessimistic, Optimistic, Proportional, Power { exponent: 3 }, Log, Share { exponent: 2 }];
+
+/// The same whatever the model says about cancels.
+fn check_every(script: &str, expected: &str) {
+    EVERY.into_iter().for_each(|model| check(model, script, expected));
+}
+
+#[test]
+fn trades_move_the_queue_and_fill_in_parts() {
+    check_every(
+        "bid 100 10 | buy a 5 @ 100 | sold 100 8 | queue buy | sold 100 4 | queue buy | sold 100 9",
+        "a rests 5 | a 5 behind 2 | a 2 @ 100 maker | a 3 behind 0 | a 3 @ 100 maker",
+    );
+    // Takers who buy are on the other side; a trade above a bid does not reach it.
+    check_every("bid 100 1 | buy a 5 @ 100 | bought 100 50 | sold 101 50", "a rests 5");
+    check_every(
+        "ask 101 1 | sell a 5 @ 101 | sold 101 9 | bought 101 3",
+        "a rests 5 | a 2 @ 101 maker",
+    );
+}
+
+#[test]
+fn a_traded_quantity_fills_ours_once() {
+    check_every(
+        "bid 100 2 | buy a 3 @ 100 | buy b 3 @ 100 | sold 100 6 | queue buy",
+        "a rests 3 | b rests 3 | a 3 @ 100 maker | b 1 @ 100 maker | b 2 behind 0",
+    );
+    // Through the better order, at its price; then the queue of the level that traded.
+    check_every(
+        "bid 99 1 | bid 100 9 | buy b 5 @ 99 | buy a 2 @ 100 | sold 99 4",
+        "b rests 5 | a rests 2 | a 2 @ 100 maker | b 1 @ 99 maker",
+    );
+}
+
+#[test]
+fn a_row_after_its_trade_is_no_cancel() {
+    check_every(
+        "bid 100 10 | buy a 5 @ 100 | sold 100 4 | bid 100 6 | queue buy",
+        "a rests 5 | a 5 behind 6",
+    );
+}
+
+#[test]
+fn cancels_go_where_the_model_says() {
+    let script = "bid 100 80 | buy a 5 @ 100 | bid 100 160 | bid 100 120 | queue buy";
+    for (model, behind) in [
+        (Pessimistic, 80),
+        (Optimistic, 40),
+        (Proportional, 60),
+        (Power { exponent: 2 }, 60),
+        (Log, 60),
+        (Share { exponent: 2 }, 70),
+    ] {
+        check(model, script, &format!("a rests 5 | a 5 behind {behind}"));
+    }
+    // A quarter of the level stands ahead: 20 of 80. 40 go.
+    let script = "bid 100 20 | buy a 5 @ 100 | bid 100 80 | bid 100 40 | queue buy";
+    for (model, behind) in [
+        (Pessimistic, 20),
+        (Optimistic, 0),
+        (Proportional, 10),
+        // 400 / (400 + 3600) of 40.
+        (Power { exponent: 2 }, 16),
+        // ln 21 / (ln 21 + ln 61) of 40 is 17.02.
+        (Log, 3),
+        (Share { exponent: 2 }, 18),
+    ] {
+        check(model, script, &format!("a rests 5 | a 5 behind {behind}"));
+    }
+}
+
+#[test]
+fn nobody_is_behind_more_than_the_level_has() {
+    check_every("bid 100 80 | buy a 5 @ 100 | bid 100 30 | queue buy", "a rests 5 | a 5 behind 30");
+    check_every(
+        "bid 100 8 | buy a 5 @ 100 | bid 100 0 | sold 100 5",
+        "a rests 5 | a 5 @ 100 maker",
+    );
+}
+
+#[test]
+fn a_snapshot_keeps_places() {
+    check(
+        Optimistic,
+        "bid 100 50 | buy a 5 @ 100 | clear | bid 99 7 | bid 100 60 | queue buy | clear | bid 100 20 | queue buy",
+        "a rests 5 | a 5 behind 50 | a 5 behind 20",
+    );
+}
+
+#[test]
+fn takers_take_levels_and_remember() {
+    check_every(
+        "ask 101 3 | ask 103 4 | buy a 5 @ 103 | buy b 3 @ 103",
+        "a 3 @ 101 taker | a 2 @ 103 taker | a filled | b 2 @ 103 taker | b rests 1",
+    );
+    // The market shows the level again: what we took of it is forgotten.
+    check_every(
+        "ask 101 3 | buy a 3 @ 101 | buy b 1 @ 101 ioc | ask 101 3 | buy c 1 @ 101 ioc",
+        "a 3 @ 101 taker | a filled | b expired 1 | c 1 @ 101 taker | c filled",
+    );
+    check_every("ask 101 3 | buy a 5 | sell b 1", "a 3 @ 101 taker | a expired 2 | b expired 1");
+}
+
+#[test]
+fn time_in_force() {
+    check_every(
+        "ask 101 3 | buy a 4 @ 101 fok | buy b 3 @ 101 fok",
+        "a would not fill | b 3 @ 101 taker | b filled",
+    );
+    check_every("ask 101 3 | buy a 4 @ 101 ioc", "a 3 @ 101 taker | a expired 1");
+    check_every("ask 101 3 | buy a 4 @ 101 gtx | buy b 4 @ 100 gtx", "a would take | b rests 4");
+    // Our own taking does not make a level vanish for a post-only order.
+    check_every(
+        "ask 101 3 | buy a 3 @ 101 | buy b 1 @ 101 gtx",
+        "a 3 @ 101 taker | a filled | b would take",
+    );
+}
+
+#[test]
+fn what_comes_to_a_crossing_level_fills() {
+    check_every(
+        "ask 101 9 | sell a 9 @ 101 | bid 101 3 | bid 101 4 | bid 101 2 | bid 102 1 | queue sell",
+        "a rests 9 | a 3 @ 101 maker | a 1 @ 101 maker | a 1 @ 101 maker | a 4 behind 0",
+    );
+    // That part of the level is ours already: nobody else can take it.
+    check_every(
+        "sell a 2 @ 101 | bid 101 3 | sell b 3 @ 101 ioc",
+        "a rests 2 | a 2 @ 101 maker | b 1 @ 101 taker | b expired 2",
+    );
+}
+
+#[test]
+fn best_quotes_remove_what_is_better() {
+    check_every(
+        "bid 98 9 | bid 99 9 | bid 100 9 | ask 101 1 | best 98 4 101 2 | sell a 6 @ 98",
+        "a 4 @ 98 taker | a rests 2",
+    );
+}
+
+#[test]
+fn cancel_answers_what_was_left() {
+    check_every(
+        "bid 100 1 | buy a 5 @ 100 | sold 100 3 | cancel buy a | cancel buy a | sold 100 9",
+        "a rests 5 | a 2 @ 100 maker | a cancelled 3 | a unknown",
+    );
+}

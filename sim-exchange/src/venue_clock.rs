@@ -1,0 +1,61 @@
+//! What the exchange does of its own accord at a certain time.
+
+use engine::{AccountId, AlgoId, ExpiryReason, Nanos, OrderId};
+use serde::{Deserialize, Serialize};
+
+use crate::exchange::SimExchange;
+
+/// One such thing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Due {
+    /// The `goodTillDate` of an order.
+    GoodTill(OrderId),
+    /// The `goodTillDate` of a conditional order.
+    AlgoGoodTill(AlgoId),
+    /// A countdown runs out, unless it has been set again since.
+    Countdown { account: AccountId, symbol: usize, number: u64 },
+}
+
+impl SimExchange {
+    /// Does one thing that is due.
+    pub(crate) fn ring(&mut self, due: Due) {
+        match due {
+            Due::GoodTill(id) => self.good_till(id),
+            Due::AlgoGoodTill(id) => self.algo_good_till(id),
+            Due::Countdown { account, symbol, number } => {
+                if self.countdowns.get(&(account, symbol)) == Some(&number) {
+                    self.countdowns.remove(&(account, symbol));
+                    self.cancel_all(account, symbol);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn good_till(&mut self, id: OrderId) {
+        let order = self.orders.get(id);
+        if order.status.is_terminal() {
+            return;
+        }
+        let (symbol, side) = (usize::from(order.symbol.0), order.side);
+        self.remove_resting(symbol, side, id);
+        self.conditionals.remove_order(symbol, id);
+        self.expire(id, ExpiryReason::None);
+    }
+
+    /// Sets the countdown of an account's orders in a symbol; zero stops it. Binance looks about every
+    /// 10 ms.
+    pub(crate) fn set_countdown(&mut self, account: AccountId, symbol: usize, countdown: Nanos) {
+        const LOOK: i64 = 10_000_000;
+        if countdown.0 <= 0 {
+            self.countdowns.remove(&(account, symbol));
+            return;
+        }
+        self.countdown_number += 1;
+        let number = self.countdown_number;
+        self.countdowns.insert((account, symbol), number);
+        let due = self.now + countdown;
+        let looked = Nanos(due.0.saturating_add(LOOK - 1).div_euclid(LOOK).saturating_mul(LOOK));
+        self.clock.push(looked, Due::Countdown { account, symbol, number });
+    }
+}
