@@ -20,10 +20,10 @@ pub(crate) struct OpenMarket {
     pub(crate) range: (Nanos, Nanos),
     /// What identifies it, for the journal's header.
     pub(crate) identity: Json,
+    /// What is doubtful about it, or missing.
+    pub(crate) warnings: Vec<String>,
     /// Whether the feed tells funding rates.
     pub(crate) tells_funding: bool,
-    /// What is doubtful about it.
-    pub(crate) warnings: Vec<String>,
 }
 
 impl Scenario {
@@ -72,8 +72,8 @@ pub(crate) fn open(
         instruments: synthetic.instruments(),
         range: range_of(synthetic),
         identity,
-        tells_funding: synthetic.funding.is_some(),
         warnings: Vec::new(),
+        tells_funding: synthetic.funding.is_some(),
     })
 }
 
@@ -154,7 +154,7 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         instruments,
         range: (from, to),
         identity,
-        tells_funding: recorded.funding,
         warnings,
+        tells_funding: recorded.funding,
     })
 }

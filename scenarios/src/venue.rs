@@ -36,7 +36,7 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.leverage = symbols().map(|symbol| (symbol, account.leverage)).collect();
     config.maker_rate = account.maker_fee;
     config.taker_rate = account.taker_fee;
-    config.taker_spread_ticks = venue.taker_spread_ticks;
+    config.fills.taker_spread_ticks = venue.taker_spread_ticks;
     SimExchange::new(config).map_err(|error| error.to_string())
 }
 

@@ -82,14 +82,21 @@ impl SimExchange {
     /// Joins the reasons to look at a trade: resting orders, and the band if trades are the mark.
     pub(crate) fn refresh_watch(&mut self, symbol: usize) {
         let market = &self.markets[symbol];
-        let (mut low, mut high) = market.book.thresholds();
+        let (mut low, mut high) = match self.depths.is_empty() {
+            true => market.book.thresholds(),
+            false => (i64::MIN, i64::MAX),
+        };
         let (own_low, own_high) = self.conditionals.band(symbol, WorkingType::ContractPrice);
         (low, high) = (low.max(own_low), high.min(own_high));
         if market.mark.is_none() {
             low = low.max(market.mark_low);
             high = high.min(market.mark_high);
         }
+        let band = (low.max(1), high.min(PRICE_MAX));
+        // Where books are known, they see every trade.
+        let seen = if self.depths.is_empty() { band } else { (i64::MAX, 0) };
+        self.markets[symbol].band = band;
         let watch = &mut self.watch[symbol];
-        (watch.low, watch.high) = (low.max(1), high.min(PRICE_MAX));
+        (watch.low, watch.high) = seen;
     }
 }

@@ -45,7 +45,18 @@ pub(crate) struct Watch {
     pub(crate) low: i64,
     pub(crate) high: i64,
     pub(crate) off_tick: u64,
+    /// Lots traded so far.
+    pub(crate) volume: i64,
     pub(crate) tick: Multiples,
+}
+
+impl Watch {
+    #[inline]
+    pub(crate) fn trade(&mut self, price: i64, qty: i64) {
+        self.off_tick += u64::from(!self.tick.contains(price));
+        self.volume = self.volume.wrapping_add(qty);
+        self.last = price;
+    }
 }
 
 /// Resting orders of one symbol, of all accounts, in price-time order.

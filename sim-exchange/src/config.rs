@@ -6,6 +6,7 @@ use engine::{Instrument, MarginType, Nanos, Symbol};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::fills::{FillModel, MarketDepth, Profile};
 use crate::latency::Latency;
 use crate::symbol_rules::RulesError;
 
@@ -77,9 +78,12 @@ pub struct ExchangeConfig {
     pub taker_rate: Decimal,
     /// The way there and back.
     pub latency: Latency,
-    /// A taker pays the last price moved by this many order ticks against him.
-    #[serde(default = "taker_spread_ticks")]
-    pub taker_spread_ticks: u32,
+    /// Of all that is drawn.
+    #[serde(default)]
+    pub seed: u64,
+    /// How orders fill.
+    #[serde(default = "fills")]
+    pub fills: FillModel,
     /// Stated by the scenario.
     pub funding: Funding,
     /// The instant whose dated rules hold, where it is not that of the run itself.
@@ -104,8 +108,8 @@ fn taker_rate() -> Decimal {
     Decimal::new(5, 4)
 }
 
-fn taker_spread_ticks() -> u32 {
-    1
+fn fills() -> FillModel {
+    Profile::Fast.fills(MarketDepth::Trades)
 }
 
 fn insurance_fund() -> Decimal {
@@ -136,7 +140,8 @@ impl ExchangeConfig {
             maker_rate: maker_rate(),
             taker_rate: taker_rate(),
             latency,
-            taker_spread_ticks: taker_spread_ticks(),
+            seed: 0,
+            fills: fills(),
             funding,
             rules_at: None,
             insurance_fund: insurance_fund(),
@@ -208,6 +213,9 @@ impl ExchangeConfig {
             if let Some((symbol, rate)) = rates.iter().find(|(_, r)| r.abs() >= Decimal::ONE) {
                 return bad(format!("funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"));
             }
+        }
+        if let Some(problem) = self.fills.problem().or_else(|| self.latency.problem()) {
+            return bad(problem);
         }
         match money_problem("insurance_fund", self.insurance_fund) {
             Some(problem) => bad(problem),

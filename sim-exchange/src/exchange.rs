@@ -15,9 +15,12 @@ use crate::accounts::{Account, Holding};
 use crate::book::{Book, Multiples, Watch};
 use crate::conditional::Conditionals;
 use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
+use crate::depth::{DepthBook, DepthFill};
+use crate::fills::MarketDepth;
 use crate::funding::FundingClock;
-use crate::latency::DueQueue;
+use crate::latency::{DueQueue, Wires};
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
+use crate::liquidity::Meter;
 use crate::orders::Orders;
 use crate::report::KeptRisks;
 use crate::symbol_rules::{GridRules, RuleBook};
@@ -40,6 +43,9 @@ pub(crate) struct Market {
     pub(crate) mark_low: i64,
     pub(crate) mark_high: i64,
     pub(crate) trades: u64,
+    pub(crate) meter: Meter,
+    /// A trade below the first or above the second concerns more than the market's book.
+    pub(crate) band: (i64, i64),
     pub(crate) funding_rate: Option<Decimal>,
     /// Rates of the data that were not used.
     pub(crate) funding_ignored: u64,
@@ -60,6 +66,11 @@ pub struct SimExchange {
     wake: Nanos,
     pub(crate) now: Nanos,
     pub(crate) markets: Vec<Market>,
+    /// The market's books, where they are known; else empty.
+    pub(crate) depths: Vec<DepthBook>,
+    /// Empty between two events.
+    #[serde(skip)]
+    pub(crate) depth_fills: Vec<DepthFill>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) orders: Orders,
     pub(crate) ledger: Ledger,
@@ -69,11 +80,14 @@ pub struct SimExchange {
     /// The countdowns that run, by account and symbol.
     pub(crate) countdowns: BTreeMap<(AccountId, usize), u64>,
     pub(crate) countdown_number: u64,
+    wires: Wires,
     inbox: DueQueue<Arrival>,
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
     pub(crate) warnings: Vec<String>,
     pub(crate) bad_prices: u64,
+    /// Depth that came although the model of fills has no book.
+    pub(crate) depth_ignored: u64,
 }
 
 impl SimExchange {
@@ -97,6 +111,7 @@ impl SimExchange {
                 low: 1,
                 high: PRICE_MAX,
                 off_tick: 0,
+                volume: 0,
                 tick: Multiples::of(rules.tick),
             });
             let funding_rate = match &config.funding {
@@ -110,6 +125,8 @@ impl SimExchange {
                 mark_low: 1,
                 mark_high: PRICE_MAX,
                 trades: 0,
+                meter: Meter::default(),
+                band: (1, PRICE_MAX),
                 funding_rate,
                 funding_ignored: 0,
             });
@@ -127,6 +144,8 @@ impl SimExchange {
         let (fund, world) = (LedgerAccount::InsuranceFund, LedgerAccount::External);
         ledger.post(config.start, transfer, config.insurance_fund, None, world, fund);
         let mut exchange = SimExchange {
+            depths: depths(&config, &markets),
+            depth_fills: Vec::new(),
             watch,
             wake: Nanos::ZERO,
             now: config.start,
@@ -139,11 +158,13 @@ impl SimExchange {
             clock: DueQueue::new(),
             countdowns: BTreeMap::new(),
             countdown_number: 0,
+            wires: Wires::new(config.seed),
             inbox: DueQueue::new(),
             outbox: DueQueue::new(),
             config,
             warnings,
             bad_prices: 0,
+            depth_ignored: 0,
         };
         exchange.set_wake();
         Ok(exchange)
@@ -151,7 +172,7 @@ impl SimExchange {
 
     /// Sends what happened now to the clients.
     pub(crate) fn send(&mut self, event: ExchangeEvent) {
-        let due = self.config.latency.delivery(self.now);
+        let due = self.wires.delivery(&self.config.latency, self.now);
         self.outbox.push(due, event);
     }
 
@@ -242,6 +263,14 @@ impl SimExchange {
     }
 }
 
+/// A book for each market, where the data tell books.
+fn depths(config: &ExchangeConfig, markets: &[Market]) -> Vec<DepthBook> {
+    if config.fills.depth == MarketDepth::Trades {
+        return Vec::new();
+    }
+    markets.iter().map(|m| DepthBook::new(m.rules.tick, config.fills.queue)).collect()
+}
+
 /// An account as it is stated, checked against the rules of the run's symbols.
 fn account(
     id: AccountId,
@@ -272,7 +301,7 @@ fn account(
 
 impl Exchange for SimExchange {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
-        let due = self.config.latency.arrival(now);
+        let due = self.wires.arrival(&self.config.latency, now);
         self.inbox.push(due, Arrival { from, id, request });
         self.set_wake();
     }
@@ -289,10 +318,9 @@ impl Exchange for SimExchange {
                 let price = trade.price.0;
                 let watch = &mut self.watch[symbol];
                 if price < watch.low || price > watch.high {
-                    return self.traded(event.time, symbol, price);
+                    return self.watched_trade(event, symbol, &trade);
                 }
-                watch.off_tick += u64::from(!watch.tick.contains(price));
-                watch.last = price;
+                watch.trade(price, trade.qty.0);
             }
             MarketData::Bar(bar) => {
                 if !bar.path_passed {
@@ -301,8 +329,9 @@ impl Exchange for SimExchange {
             }
             MarketData::MarkPrice(price) => self.marked(event.time, symbol, price.0),
             MarketData::FundingRate(rate) => self.funding_event(event.time, symbol, rate),
-            // Fills are made from trades here; a book of levels is `depth::DepthBook`.
-            MarketData::Depth(_) | MarketData::DepthClear | MarketData::BestQuotes(_) => {}
+            MarketData::Depth(_) | MarketData::DepthClear | MarketData::BestQuotes(_) => {
+                self.depth_event(event, symbol);
+            }
         }
     }
 

@@ -134,7 +134,7 @@ impl SimExchange {
         let id = self.venue_order(account, symbol, side, order_side, bankruptcy, qty, &name);
         self.holding_mut(account, symbol).counts.liquidations += 1;
         let market = self.taker_price(symbol, order_side);
-        let filled = self.take(symbol, id, Some(bankruptcy), market, qty, Against::Liquidation);
+        let filled = self.take(symbol, id, Some(bankruptcy), true, qty, Against::Liquidation);
         let left = qty - filled;
         if left > 0 {
             self.take_over(target, id, bankruptcy, market.unwrap_or(bankruptcy), left);

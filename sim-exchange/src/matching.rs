@@ -1,21 +1,18 @@
-//! Fills from trades and bars, where no order book is known. All assumptions about fills are here:
+//! Fills. What the data leave open is in [`FillModel`](crate::FillModel); the rest is here:
 //!
-//! - A taker fills completely at the last price moved `taker_spread_ticks` against him, rounded to the
-//!   order tick against him.
-//! - A resting order fills completely, as maker, at its own price when the market trades through it:
-//!   strictly better than its price. A touch does not fill it.
 //! - A bar without its path passes open → nearer extreme → other extreme → close, nearer to the open;
 //!   on a tie the high comes first if the bar closes below its open, else the low.
-//! - Orders of the book that are no worse than that price come first, in price-time order.
+//! - Orders of the book that are no worse than the market's offer come first, in price-time order.
 //! - Within one event: last price (and the mark, if it has no data of its own), then resting orders in
 //!   price-time order, then conditional orders in the order of their arrival, then liquidation.
 
 use engine::{
-    AccountId, AccountUpdateReason, BalanceUpdate, Bar, ExecutionType, ExpiryReason, Fill, Nanos,
-    OrderId, OrderStatus, PositionSide, PriceTicks, QtyLots, SelfTradePrevention, Side,
-    TimeInForce, UserEvent,
+    AccountId, AccountUpdateReason, BalanceUpdate, Bar, ExecutionType, ExpiryReason, Fill,
+    MarketEvent, Nanos, OrderId, OrderStatus, PositionSide, PriceTicks, QtyLots,
+    SelfTradePrevention, Side, TimeInForce, Trade, UserEvent,
 };
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
 use crate::accounts::reduces;
 use crate::book::Resting;
@@ -59,17 +56,32 @@ impl SimExchange {
     /// A trade beyond what the symbol's watch lets pass.
     #[cold]
     #[inline(never)]
-    pub(crate) fn traded(&mut self, time: Nanos, symbol: usize, price: i64) {
+    pub(crate) fn watched_trade(&mut self, event: &MarketEvent, symbol: usize, trade: &Trade) {
+        if !self.depths.is_empty() {
+            return self.depth_event(event, symbol);
+        }
+        self.traded(event.time, symbol, trade.price.0, trade.qty.0);
+    }
+
+    /// A trade of `qty` lots, where no book is known.
+    fn traded(&mut self, time: Nanos, symbol: usize, price: i64, qty: i64) {
         if !(1..=PRICE_MAX).contains(&price) {
             self.bad_prices += 1;
             return;
         }
         self.now = self.now.max(time);
-        let watch = &mut self.watch[symbol];
-        watch.off_tick += u64::from(!watch.tick.contains(price));
-        watch.last = price;
-        while let Some(resting) = self.markets[symbol].book.traded_through(price) {
-            self.fill_resting(symbol, resting);
+        self.watch[symbol].trade(price, qty);
+        let mut reaches = match self.config.fills.volume {
+            None => i64::MAX,
+            Some(limit) => {
+                let share = Decimal::from(qty) * limit.maker_share;
+                share.floor().to_i64().unwrap_or(i64::MAX)
+            }
+        };
+        while reaches > 0
+            && let Some(resting) = self.markets[symbol].book.traded_through(price)
+        {
+            reaches -= self.fill_resting(symbol, resting, reaches);
         }
         self.trigger_conditionals(symbol);
         self.settle();
@@ -79,13 +91,13 @@ impl SimExchange {
     #[cold]
     #[inline(never)]
     pub(crate) fn bar(&mut self, time: Nanos, symbol: usize, bar: &Bar) {
+        let quarter = bar.volume.0 / 4;
         for price in bar_path(bar) {
             let watch = &mut self.watch[symbol];
             if price < watch.low || price > watch.high {
-                self.traded(time, symbol, price);
+                self.traded(time, symbol, price, quarter);
             } else {
-                watch.off_tick += u64::from(!watch.tick.contains(price));
-                watch.last = price;
+                watch.trade(price, quarter);
             }
         }
     }
@@ -106,35 +118,29 @@ impl SimExchange {
         }
     }
 
-    /// What a taker pays or gets now; none before the first trade.
-    pub(crate) fn taker_price(&self, symbol: usize, side: Side) -> Option<i64> {
-        let (last, tick) = (self.watch[symbol].last, self.markets[symbol].rules.tick);
-        if last <= 0 {
-            return None;
-        }
-        let spread = tick.saturating_mul(i64::from(self.config.taker_spread_ticks));
-        let price = match side {
-            Side::Buy => {
-                let moved = last.saturating_add(spread);
-                moved.saturating_add((tick - moved % tick) % tick)
-            }
-            Side::Sell => {
-                let moved = last - spread.min(last);
-                moved - moved % tick
-            }
-        };
-        Some(price.clamp(tick, PRICE_MAX))
+    /// A resting order was traded through by `most` lots. What still reduces is executed; what does not
+    /// expires. Answers how many lots of the market it used.
+    fn fill_resting(&mut self, symbol: usize, resting: Resting, most: i64) -> i64 {
+        let can = self.executable(resting.id, resting.qty);
+        let step = self.markets[symbol].rules.step;
+        // Lots of a volume that is no multiple of the step reach nobody.
+        let qty = if most >= can { can } else { most - most % step };
+        self.fill_part(symbol, &resting, qty, can);
+        if qty < can { most } else { qty }
     }
 
-    /// A resting order was traded through. What still reduces is executed; the rest expires.
-    fn fill_resting(&mut self, symbol: usize, resting: Resting) {
-        let taken = self.remove_resting(symbol, resting.side, resting.id);
-        assert!(taken.is_some(), "an order that is filled rests");
-        let qty = self.executable(resting.id, resting.qty);
+    /// Fills `qty` lots of a resting order, of which only `can` may still trade.
+    pub(crate) fn fill_part(&mut self, symbol: usize, resting: &Resting, qty: i64, can: i64) {
+        if can < resting.qty && qty == can {
+            let taken = self.remove_resting(symbol, resting.side, resting.id);
+            assert!(taken.is_some(), "an order that is filled rests");
+        } else if qty > 0 {
+            self.shrink_resting(symbol, resting, qty);
+        }
         if qty > 0 {
             self.execute(resting.id, resting.price, qty, Against::MarketTaker, None);
         }
-        if qty < resting.qty {
+        if can < resting.qty && qty == can {
             self.expire(resting.id, ExpiryReason::ReduceOnlyKnockedOut);
         }
     }
@@ -150,14 +156,14 @@ impl SimExchange {
         if held.signum() == -order.side.sign() { qty.min(held.abs()) } else { 0 }
     }
 
-    /// Lets an order take: from the book as long as its orders are no worse than the market's price,
-    /// then from the market at that price. Answers how much it got.
+    /// Lets an order take within its limit: from the book as long as its orders are no worse than the
+    /// market's offer, else that offer, if it may take from the market. Answers how much it got.
     pub(crate) fn take(
         &mut self,
         symbol: usize,
         id: OrderId,
         limit: Option<i64>,
-        market: Option<i64>,
+        from_market: bool,
         qty: i64,
         against: Against,
     ) -> i64 {
@@ -173,14 +179,18 @@ impl SimExchange {
             if part == 0 {
                 break;
             }
+            let offer = if from_market { self.offer(symbol, side) } else { None };
             let best = self.markets[symbol].book.best_against(side).copied();
-            let meets = best.filter(|b| no_worse(b.price, limit) && no_worse(b.price, market));
+            let meets = best.filter(|b| {
+                no_worse(b.price, limit) && no_worse(b.price, offer.map(|offer| offer.price))
+            });
             let Some(maker) = meets else {
-                if let Some(price) = market.filter(|price| no_worse(*price, limit)) {
-                    self.execute(id, price, part, against, None);
-                    left -= part;
-                }
-                break;
+                let Some(offer) = offer.filter(|offer| no_worse(offer.price, limit)) else { break };
+                let part = part.min(offer.qty);
+                self.took(symbol, side, offer.price, part);
+                self.execute(id, offer.price, part, against, None);
+                left -= part;
+                continue;
             };
             if maker.account == account && self.prevents_self_trade(symbol, id, &maker) {
                 if self.orders.get(id).status.is_terminal() {
@@ -232,6 +242,9 @@ impl SimExchange {
             return 0;
         }
         let qty = qty.min(can);
+        if let Some(depth) = self.depths.get_mut(symbol) {
+            depth.reduce(maker.side, maker.id, qty);
+        }
         self.shrink_resting(symbol, maker, qty);
         let trade = Some(self.next_trade(symbol));
         self.execute(maker.id, maker.price, qty, Against::MarketTaker, trade);
@@ -240,7 +253,7 @@ impl SimExchange {
     }
 
     /// Takes filled lots off a resting order; one that is filled leaves the book.
-    fn shrink_resting(&mut self, symbol: usize, maker: &Resting, qty: i64) {
+    pub(crate) fn shrink_resting(&mut self, symbol: usize, maker: &Resting, qty: i64) {
         if qty == maker.qty {
             self.remove_resting(symbol, maker.side, maker.id);
             return;

@@ -6,10 +6,11 @@ use engine::{
     SymbolIndex, TimeInForce, WorkingType,
 };
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
 use crate::accounts::reduces;
 use crate::book::Resting;
-use crate::exchange::SimExchange;
+use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::margin::requirement;
 use crate::matching::Against;
 use crate::order_checks::{
@@ -137,41 +138,35 @@ impl SimExchange {
         if order.order_type == OrderType::Market {
             let empty = || VenueError::NoDepth.error();
             let price = taker.ok_or_else(empty)?;
-            let mark = Decimal::from(mark.ok_or_else(empty)?);
-            let bound = mark * self.markets[symbol].rules.rules.market_take_bound;
-            let away = (Decimal::from(price) - mark) * Decimal::from(order.side.sign());
-            if away > bound {
+            if !no_worse(order.side, price, self.market_bound(symbol, order.side, mark)) {
                 return Err(VenueError::MarketOrderRejected.error());
             }
             return Ok((Some(price), best.is_some()));
         }
         let limit = order.price.map_or(0, |p| p.0);
-        let within = |price: &i64| match order.side {
-            Side::Buy => limit >= *price,
-            Side::Sell => limit <= *price,
-        };
+        let within = |price: &i64| no_worse(order.side, *price, limit);
         let (crossed, meets) = (taker.filter(within), best.filter(within).is_some());
+        let qty = order.quantity.map_or(0, |quantity| quantity.0);
         match order.time_in_force {
             Some(TimeInForce::Gtx) if crossed.is_some() || meets => {
                 Err(VenueError::GtxRejected.error())
             }
-            Some(TimeInForce::Fok) if crossed.is_none() && !self.book_fills(symbol, order) => {
+            Some(TimeInForce::Fok) if !self.fills_at_once(symbol, order.side, limit, qty) => {
                 Err(VenueError::FokRejected.error())
             }
             _ => Ok((crossed, meets)),
         }
     }
 
-    /// Whether the orders of the book alone fill the order within its limit.
-    fn book_fills(&self, symbol: usize, order: &NewOrder) -> bool {
-        let limit = order.price.map_or(0, |p| p.0);
-        let resting = self.markets[symbol].book.against(order.side).iter();
-        let within = resting.filter(|other| match order.side {
-            Side::Buy => other.price <= limit,
-            Side::Sell => other.price >= limit,
-        });
-        let lots: i64 = within.map(|other| other.qty).sum();
-        order.quantity.is_some_and(|quantity| lots >= quantity.0)
+    /// marketTakeBound: the worst price of a market order.
+    fn market_bound(&self, symbol: usize, side: Side, mark: Option<i64>) -> i64 {
+        let bound = self.markets[symbol].rules.rules.market_take_bound;
+        let mark = Decimal::from(mark.unwrap_or(0));
+        let price = match side {
+            Side::Buy => (mark * (Decimal::ONE + bound)).floor(),
+            Side::Sell => (mark * (Decimal::ONE - bound)).ceil(),
+        };
+        price.to_i64().unwrap_or(PRICE_MAX)
     }
 
     /// -2027 and -2019. Orders that can only reduce need neither.
@@ -279,7 +274,9 @@ impl SimExchange {
         let Checked { symbol, qty, takes_at, crosses_book, .. } = *checked;
         let price = checked.order.price.map(|p| p.0);
         let filled = if takes_at.is_some() || crosses_book {
-            self.take(symbol, id, price, takes_at, qty, Against::MarketMaker)
+            let side = checked.order.side;
+            let worst = price.unwrap_or_else(|| self.market_bound(symbol, side, self.mark(symbol)));
+            self.take(symbol, id, Some(worst), takes_at.is_some(), qty, Against::MarketMaker)
         } else {
             0
         };
@@ -323,6 +320,9 @@ impl SimExchange {
             notional: self.markets[symbol].rules.notional(price, qty),
         };
         self.markets[symbol].book.insert(resting);
+        if let Some(depth) = self.depths.get_mut(symbol) {
+            depth.insert(id, side, price, qty);
+        }
         self.holding_mut(account, symbol).open[position_side as usize].add(&resting);
         self.refresh_watch(symbol);
     }
@@ -335,6 +335,9 @@ impl SimExchange {
         id: OrderId,
     ) -> Option<Resting> {
         let resting = self.markets[symbol].book.remove(side, id)?;
+        if let Some(depth) = self.depths.get_mut(symbol) {
+            depth.cancel(side, id);
+        }
         let holding = self.holding_mut(resting.account, symbol);
         holding.open[resting.position_side as usize].remove(&resting);
         Some(resting)
@@ -375,5 +378,13 @@ impl SimExchange {
             resting.chain(self.conditionals.open_orders(account, symbol)).collect();
         ids.sort();
         ids
+    }
+}
+
+/// Whether a taker on `side` may trade at `price` if he would pay up to `worst`.
+fn no_worse(side: Side, price: i64, worst: i64) -> bool {
+    match side {
+        Side::Buy => price <= worst,
+        Side::Sell => price >= worst,
     }
 }

@@ -113,17 +113,15 @@ impl SimExchange {
 
     /// What is assumed about the exchange, in plain sentences.
     pub fn assumptions(&self) -> Vec<String> {
-        let spread = self.config.taker_spread_ticks;
-        let mut lines = vec![
-            format!("Fills: a taker fills completely at the last price moved {spread} order tick(s) against him."),
-            "Fills: a resting order fills completely at its own price, as maker, when the market trades through it; a touch does not fill it.".to_owned(),
+        let mut lines = self.config.fills.sentences();
+        lines.extend([
             "Bars without a path pass open, nearer extreme, other extreme, close, all at their closing instant; on a tie the high comes first if the bar closes below its open.".to_owned(),
             format!("Fees: maker {}, taker {}; cut at 8 decimals toward zero (unverified).", self.config.maker_rate, self.config.taker_rate),
             self.config.latency.sentence(),
             "Rules: filters and brackets are those of the start of the run.".to_owned(),
             "Margin: one-way mode, cross margin; liquidation orders pay no commission, the clearance fee goes to the insurance fund (unverified details).".to_owned(),
             "Insurance fund: it closes what it takes over at the taker price at once.".to_owned(),
-        ];
+        ]);
         lines.push(match &self.config.funding {
             Funding::None => "Funding: none, by configuration.".to_owned(),
             Funding::Data => "Funding: rates and times of the data, on the mark price.".to_owned(),
@@ -162,6 +160,9 @@ impl SimExchange {
                 let count = counts.funding_ignored;
                 lines.push(format!("{symbol}: {count} funding rates of the data were ignored, because funding is configured otherwise."));
             }
+        }
+        if self.depth_ignored > 0 {
+            lines.push(format!("{} depth events were ignored: the model of fills knows trades only; set its depth to levels or quotes.", self.depth_ignored));
         }
         if self.bad_prices > 0 {
             lines.push(format!(

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use engine::io_remedy;
 use sha2::{Digest, Sha256};
 
 use super::csv_rows::{Outcome, Stop};
@@ -79,22 +80,14 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, refused: &mut Vec<Refusal>) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) => {
-            return refuse(
-                refused,
-                folder,
-                &format!("cannot be read: {e}; {}", engine::io_remedy(&e)),
-            );
+            return refuse(refused, folder, &format!("cannot be read: {e}; {}", io_remedy(&e)));
         }
     };
     for entry in entries {
         let entry = match entry {
             Ok(entry) => entry,
             Err(e) => {
-                return refuse(
-                    refused,
-                    folder,
-                    &format!("cannot be read: {e}; {}", engine::io_remedy(&e)),
-                );
+                return refuse(refused, folder, &format!("cannot be read: {e}; {}", io_remedy(&e)));
             }
         };
         let path = entry.path();
@@ -121,12 +114,10 @@ pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<()
             notes.push("no .CHECKSUM beside it: its content is not verified".to_owned());
             return Ok(());
         }
-        Err(e) => {
-            return Err(format!("its .CHECKSUM cannot be read: {e}; {}", engine::io_remedy(&e)));
-        }
+        Err(e) => return Err(format!("its .CHECKSUM cannot be read: {e}; {}", io_remedy(&e))),
     };
     let stated = text.split_whitespace().next().unwrap_or("").to_lowercase();
-    let unreadable = |e: std::io::Error| format!("cannot be read: {e}; {}", engine::io_remedy(&e));
+    let unreadable = |e: std::io::Error| format!("cannot be read: {e}; {}", io_remedy(&e));
     let mut file = File::open(path).map_err(unreadable)?;
     let mut hasher = Sha256::new();
     let mut block = vec![0; 1 << 16];
@@ -151,7 +142,7 @@ pub(super) fn with_csv(
     path: &Path,
     read: &mut dyn FnMut(&mut dyn BufRead) -> Result<Outcome, Stop>,
 ) -> Result<Outcome, Stop> {
-    let unreadable = |e| Stop::Refused(format!("cannot be opened: {e}; {}", engine::io_remedy(&e)));
+    let unreadable = |e| Stop::Refused(format!("cannot be opened: {e}; {}", io_remedy(&e)));
     let file = File::open(path).map_err(unreadable)?;
     if !is_zip(path) {
         return read(&mut BufReader::with_capacity(1 << 16, file));

@@ -93,6 +93,14 @@ impl Own {
         Some(order.left)
     }
 
+    /// Takes lots off an order; one without lots is taken out.
+    pub(crate) fn reduce(&mut self, id: OrderId, qty: i64) {
+        let Some(order) = self.orders.iter_mut().find(|o| o.id == id) else { return };
+        order.left -= qty;
+        assert!(order.left >= 0, "a fill never exceeds the order");
+        self.drop_filled(qty);
+    }
+
     /// The market's level at `key` went from `old` to `new` lots.
     #[cold]
     #[inline(never)]

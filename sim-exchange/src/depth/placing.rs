@@ -94,7 +94,7 @@ impl DepthBook {
     }
 
     /// What is left of a level of the market after what we took.
-    fn untaken(&self, side: Side, level: i64, shown: i64) -> i64 {
+    pub(super) fn untaken(&self, side: Side, level: i64, shown: i64) -> i64 {
         let taken = self.taken.iter().find(|t| t.side == side && t.key == level);
         shown - taken.map_or(0, |t| t.qty)
     }
