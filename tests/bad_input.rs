@@ -75,7 +75,7 @@ fn a_wrong_type_or_value_names_the_place() {
 fn a_file_that_is_no_text_is_refused() {
     let folder = Folder::new();
     folder.file("a.toml", [0xff, 0xfe, 0x00]);
-    run_refused(&folder, &[], &["a.toml", "UTF-8", "save it as text"]);
+    run_refused(&folder, &[], &["a.toml", "it is not UTF-8 text"]);
 }
 
 #[test]

@@ -216,6 +216,6 @@ fn places_that_are_files_are_refused_with_a_remedy() {
     assert!(output.stderr.contains("set: is a file, and a data set is a folder"), "{output:?}");
     for arguments in [&["data", "list", "set"][..], &["run", "a.toml", "--data", "set"]] {
         let output = folder.qsim(arguments).expect_code(2);
-        assert!(output.stderr.contains("name another place"), "{}", output.stderr);
+        assert!(output.stderr.contains("give another folder"), "{}", output.stderr);
     }
 }

@@ -9,7 +9,7 @@ use crate::SeriesId;
 #[non_exhaustive]
 pub enum DataError {
     /// The file system refused.
-    #[error("{}: {source}; {}", path.display(), remedy(source))]
+    #[error("{}: {source}; {}", path.display(), engine::io_remedy(source))]
     Io {
         /// Where.
         path: PathBuf,
@@ -83,20 +83,6 @@ pub enum DataError {
     /// The request makes no sense.
     #[error("{0}")]
     Misuse(String),
-}
-
-/// What to do about a refusal of the file system.
-pub(crate) fn remedy(source: &std::io::Error) -> &'static str {
-    use std::io::ErrorKind::{
-        AlreadyExists, NotADirectory, NotFound, PermissionDenied, StorageFull,
-    };
-    match source.kind() {
-        NotFound => "check the path",
-        AlreadyExists | NotADirectory => "a file is where a folder has to be: name another place",
-        PermissionDenied => "check who may read and write it",
-        StorageFull => "make room and try again",
-        _ => "check the disk and try again",
-    }
 }
 
 impl DataError {

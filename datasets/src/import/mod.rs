@@ -9,6 +9,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use engine::io_remedy;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -18,7 +19,6 @@ use shelf::{Placed, Shelf, Staged};
 
 use crate::DataError;
 use crate::catalogue::Catalogue;
-use crate::error::remedy;
 use crate::kind::{Kind, SeriesId, Told, tell};
 use crate::rows::Decimals;
 use crate::store::{FileWriter, Origin};
@@ -262,7 +262,7 @@ fn stage(
 ) -> Result<Staged, String> {
     source::verify_checksum(path, notes)?;
     let text = |e: std::io::Error| {
-        format!("cannot be written into {}: {e}; {}", into.display(), remedy(&e))
+        format!("cannot be written into {}: {e}; {}", into.display(), io_remedy(&e))
     };
     let parquet = |e: parquet::errors::ParquetError| format!("cannot be written as Parquet: {e}");
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use engine::io_remedy;
 use tempfile::TempPath;
 
 use super::iso;
 use crate::catalogue::parquet_files;
-use crate::error::remedy;
 use crate::kind::SeriesId;
 use crate::overlap::{Difference, Told, common_time, compare};
 use crate::store::{self, FileInfo};
@@ -70,7 +70,7 @@ impl<'a> Shelf<'a> {
             ));
         }
         let failed = |e: std::io::Error| {
-            format!("cannot be written to {}: {e}; {}", target.display(), remedy(&e))
+            format!("cannot be written to {}: {e}; {}", target.display(), io_remedy(&e))
         };
         std::fs::create_dir_all(&folder).map_err(failed)?;
         temporary.persist(&target).map_err(|e| failed(e.error))?;

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use engine::io_remedy;
 use sha2::{Digest, Sha256};
 
 use super::csv_rows::{Outcome, Stop};
 use super::{ImportReport, Note, Refusal};
-use crate::error::remedy;
 
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
@@ -79,13 +79,15 @@ fn refuse(refused: &mut Vec<Refusal>, path: &Path, reason: &str) {
 fn walk(folder: &Path, files: &mut Vec<PathBuf>, refused: &mut Vec<Refusal>) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(e) => return refuse(refused, folder, &format!("cannot be read: {e}; {}", remedy(&e))),
+        Err(e) => {
+            return refuse(refused, folder, &format!("cannot be read: {e}; {}", io_remedy(&e)));
+        }
     };
     for entry in entries {
         let entry = match entry {
             Ok(entry) => entry,
             Err(e) => {
-                return refuse(refused, folder, &format!("cannot be read: {e}; {}", remedy(&e)));
+                return refuse(refused, folder, &format!("cannot be read: {e}; {}", io_remedy(&e)));
             }
         };
         let path = entry.path();
@@ -112,10 +114,10 @@ pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<()
             notes.push("no .CHECKSUM beside it: its content is not verified".to_owned());
             return Ok(());
         }
-        Err(e) => return Err(format!("its .CHECKSUM cannot be read: {e}; {}", remedy(&e))),
+        Err(e) => return Err(format!("its .CHECKSUM cannot be read: {e}; {}", io_remedy(&e))),
     };
     let stated = text.split_whitespace().next().unwrap_or("").to_lowercase();
-    let unreadable = |e: std::io::Error| format!("cannot be read: {e}; {}", remedy(&e));
+    let unreadable = |e: std::io::Error| format!("cannot be read: {e}; {}", io_remedy(&e));
     let mut file = File::open(path).map_err(unreadable)?;
     let mut hasher = Sha256::new();
     let mut block = vec![0; 1 << 16];
@@ -140,7 +142,7 @@ pub(super) fn with_csv(
     path: &Path,
     read: &mut dyn FnMut(&mut dyn BufRead) -> Result<Outcome, Stop>,
 ) -> Result<Outcome, Stop> {
-    let unreadable = |e| Stop::Refused(format!("cannot be opened: {e}; {}", remedy(&e)));
+    let unreadable = |e| Stop::Refused(format!("cannot be opened: {e}; {}", io_remedy(&e)));
     let file = File::open(path).map_err(unreadable)?;
     if !is_zip(path) {
         return read(&mut BufReader::with_capacity(1 << 16, file));
