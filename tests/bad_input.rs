@@ -134,6 +134,12 @@ fn a_market_is_exactly_one() {
 fn an_expectation_without_sense_is_refused() {
     let none = format!("{SHORT}[[expect]]\nname = \"free\"\nfigure = \"entries\"\n");
     scenario_refused(&none, &["\"free\" has no bound", "at_least"]);
+    let of = |figure: &str| {
+        format!("{SHORT}[[expect]]\nname = \"none\"\nfigure = \"{figure}\"\nat_most = 0\n")
+    };
+    scenario_refused(&of("entrys"), &["no figure \"entrys\"", "did you mean \"entries\""]);
+    scenario_refused(&of("exit_monitr.sl_hits"), &["no service", "did you mean \"exit_monitor\""]);
+    scenario_refused(&of("exit_monitor.sl_hit"), &["no counter", "did you mean \"sl_hits\""]);
 }
 
 #[test]

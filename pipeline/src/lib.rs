@@ -6,6 +6,7 @@
 mod ai_engine;
 mod balance_tracker;
 mod chain;
+mod counters;
 mod exchange_info;
 mod exit_monitor;
 mod fills;
@@ -27,6 +28,7 @@ mod trading_bot;
 mod universe_service;
 
 pub use chain::chain;
+pub use counters::COUNTERS;
 pub use settings::*;
 
 use engine::{Body, Context, Envelope, Record};

@@ -181,7 +181,7 @@ impl PipelineSettings {
             ("intent_bridge.intent_max_age_s", intent_bridge.intent_max_age_s, s, 1),
             ("intent_bridge.plan_validity_s", intent_bridge.plan_validity_s, s, 1),
             ("position_state_brain.poll_ms", position_state_brain.poll_ms, ms, 1),
-            ("position_state_brain.stale_ms", position_state_brain.stale_ms, ms, 1),
+            ("position_state_brain.stale_ms", position_state_brain.stale_ms, ms, 0),
             (
                 "position_state_brain.last_exec_cooldown_ms",
                 position_state_brain.last_exec_cooldown_ms,

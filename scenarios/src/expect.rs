@@ -55,8 +55,36 @@ impl Expectation {
         }
     }
 
-    /// Holds the expectation against the figures; a figure that nobody counted is zero if its name is one
-    /// of a service's counters (`service.counter`), and an error otherwise.
+    /// Why its figure cannot be in a run of these services, if it cannot.
+    pub(crate) fn unknown_figure(&self, services: &[String]) -> Option<String> {
+        let Expectation { name, figure, .. } = self;
+        let (what, known): (&str, Vec<&str>) = match figure.split_once('.') {
+            None => {
+                let names = crate::venue::FIGURES.iter().chain(&crate::run::DERIVED);
+                ("figure", names.copied().collect())
+            }
+            Some((service, _)) if !services.iter().any(|s| s == service) => {
+                ("service", services.iter().map(String::as_str).collect())
+            }
+            Some(_) => ("counter", pipeline::COUNTERS.to_vec()),
+        };
+        let given = match what {
+            "figure" => figure.as_str(),
+            "service" => figure.split('.').next().unwrap_or_default(),
+            _ => figure.split_once('.').map_or("", |(_, counter)| counter),
+        };
+        if known.contains(&given) {
+            return None;
+        }
+        let near = crate::text::nearest(given, &known);
+        let remedy = match near {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => "`qsim run -v` lists the figures of a run".to_owned(),
+        };
+        Some(format!("expectation {name:?}: there is no {what} {given:?}; {remedy}"))
+    }
+
+    /// Holds the expectation against the figures; a counter that nobody counted is zero.
     pub fn check(&self, figures: &Figures) -> Option<Failure> {
         let failure = |found: String| Some(Failure { name: self.name.clone(), found });
         let value = match figures.get(&self.figure) {

@@ -143,6 +143,10 @@ pub fn run(
     progress: &dyn Progress,
 ) -> Result<ScenarioReport, ScenarioError> {
     let prepared = Prepared::new(scenario, options.data.as_deref())?;
+    let services = prepared.services();
+    if let Some(problem) = scenario.expect.iter().find_map(|one| one.unknown_figure(&services)) {
+        return Err(ScenarioError::Build { origin: scenario.origin.clone(), problem });
+    }
     let journal = options
         .journals
         .as_ref()
@@ -227,12 +231,19 @@ fn drive(
     kernel.finish()
 }
 
+/// Names of the figures that are taken from counters.
+pub(crate) const DERIVED: [&str; 4] = ["entries", "exits", "exit_reasons", "dead_letters"];
+
 /// The figures of a finished run: the exchange's own, and every counter as `service.counter`.
 fn figures(kernel: &Run) -> Figures {
     let mut figures = crate::venue::figures(kernel.exchange());
     for (place, name) in kernel.services().iter().enumerate() {
         let counters = kernel.counters(ServiceId(place as u16)).into_iter().flatten();
         for (counter, value) in counters {
+            debug_assert!(
+                pipeline::COUNTERS.binary_search(counter).is_ok(),
+                "{counter} is missing in pipeline::COUNTERS"
+            );
             figures.insert(format!("{name}.{counter}"), Decimal::from(*value));
         }
     }
@@ -242,12 +253,12 @@ fn figures(kernel: &Run) -> Figures {
     };
     let reasons = figures.keys().filter(|name| name.starts_with("exit_monitor.filled_")).count();
     let derived = [
-        ("entries", of("intent_executor.orders_opened")),
-        ("exits", of("intent_executor.orders_closed")),
-        ("exit_reasons", Decimal::from(reasons as u64)),
-        ("dead_letters", ending(".dead_letters")),
+        of("intent_executor.orders_opened"),
+        of("intent_executor.orders_closed"),
+        Decimal::from(reasons as u64),
+        ending(".dead_letters"),
     ];
-    figures.extend(derived.map(|(name, value)| (name.to_owned(), value)));
+    figures.extend(DERIVED.iter().zip(derived).map(|(name, value)| ((*name).to_owned(), value)));
     figures.values_mut().for_each(Decimal::normalize_assign);
     figures
 }

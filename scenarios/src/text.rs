@@ -34,15 +34,17 @@ fn with_suggestion(message: &str) -> String {
     };
     let what = if message.starts_with("unknown field") { "key" } else { "value" };
     let known: Vec<&str> = quoted.collect();
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
-    match nearest {
-        Some((_, name)) => format!("unknown {what} `{unknown}`; did you mean `{name}`?"),
+    match nearest(unknown, &known) {
+        Some(name) => format!("unknown {what} `{unknown}`; did you mean `{name}`?"),
         None => format!("unknown {what} `{unknown}`; known are: {}", known.join(", ")),
     }
+}
+
+/// The known name that is most like the unknown one, if any is.
+pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distances = known.iter().map(|name| (strsim::damerau_levenshtein(unknown, name), *name));
+    let near = |(distance, name): &(usize, &str)| *distance <= name.len().max(unknown.len()) / 2;
+    distances.min().filter(near).map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -40,6 +40,21 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     SimExchange::new(config).map_err(|error| error.to_string())
 }
 
+/// Names of the exchange's figures.
+pub(crate) const FIGURES: [&str; 11] = [
+    "wallet_balance",
+    "unrealized_profit",
+    "margin_balance",
+    "realized_pnl",
+    "commission",
+    "funding",
+    "orders",
+    "fills",
+    "liquidations",
+    "funding_payments",
+    "off_tick_prices",
+];
+
 /// The exchange's figures.
 pub(crate) fn figures(exchange: &SimExchange) -> Figures {
     let report = exchange.report();
@@ -48,17 +63,17 @@ pub(crate) fn figures(exchange: &SimExchange) -> Figures {
         Decimal::from(report.symbols.iter().map(|(_, counts)| of(counts)).sum::<u64>())
     };
     let rows = [
-        ("wallet_balance", account.wallet_balance),
-        ("unrealized_profit", account.unrealized_profit),
-        ("margin_balance", account.margin_balance),
-        ("realized_pnl", report.totals.realized),
-        ("commission", report.totals.commission),
-        ("funding", report.totals.funding),
-        ("orders", sum(|c| c.orders)),
-        ("fills", sum(|c| c.fills)),
-        ("liquidations", sum(|c| c.liquidations)),
-        ("funding_payments", sum(|c| c.funding_payments)),
-        ("off_tick_prices", sum(|c| c.off_tick_prices)),
+        account.wallet_balance,
+        account.unrealized_profit,
+        account.margin_balance,
+        report.totals.realized,
+        report.totals.commission,
+        report.totals.funding,
+        sum(|c| c.orders),
+        sum(|c| c.fills),
+        sum(|c| c.liquidations),
+        sum(|c| c.funding_payments),
+        sum(|c| c.off_tick_prices),
     ];
-    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    FIGURES.iter().zip(rows).map(|(name, value)| ((*name).to_owned(), value)).collect()
 }
