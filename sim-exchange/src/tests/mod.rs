@@ -5,6 +5,7 @@ mod conditional;
 mod conservation;
 mod depth;
 mod examples;
+mod fills;
 mod matching;
 mod pricing;
 mod refusals;
@@ -13,9 +14,9 @@ mod script;
 mod settings;
 
 use engine::{
-    AccountId, Exchange, ExchangeEvent, ExecutionType, Instrument, MarketData, MarketEvent, Nanos,
-    Outcome, PriceTicks, QtyLots, RequestId, Sender, ServiceId, Symbol, SymbolIndex, Trade,
-    TradeOrigin, UserEvent,
+    AccountId, BestQuotes, DepthRow, Exchange, ExchangeEvent, ExecutionType, Instrument,
+    MarketData, MarketEvent, Nanos, Outcome, PriceTicks, QtyLots, RequestId, Sender, ServiceId,
+    Side, Symbol, SymbolIndex, Trade, TradeOrigin, UserEvent,
 };
 use rust_decimal::Decimal;
 
@@ -172,9 +173,21 @@ fn market_data(words: &[&str]) -> Option<MarketData> {
     Some(match words[0] {
         "trade" => MarketData::Trade(Trade {
             price: price(words[1]),
-            qty: QtyLots(1),
-            buyer_is_maker: false,
+            qty: QtyLots(words.get(2).and_then(|lots| lots.parse().ok()).unwrap_or(1)),
+            buyer_is_maker: words.contains(&"sold"),
             origin: TradeOrigin::Tape,
+        }),
+        // Lots, not units.
+        "bid" | "ask" => MarketData::Depth(DepthRow {
+            side: if words[0] == "bid" { Side::Buy } else { Side::Sell },
+            price: price(words[1]),
+            qty: QtyLots(words[2].parse().unwrap()),
+        }),
+        "quotes" => MarketData::BestQuotes(BestQuotes {
+            bid: price(words[1]),
+            bid_qty: QtyLots(words[2].parse().unwrap()),
+            ask: price(words[3]),
+            ask_qty: QtyLots(words[4].parse().unwrap()),
         }),
         "mark" => MarketData::MarkPrice(price(words[1])),
         "funding" => MarketData::FundingRate(ticks(words[1], 8)),
@@ -183,7 +196,7 @@ fn market_data(words: &[&str]) -> Option<MarketData> {
             high: price(words[2]),
             low: price(words[3]),
             close: price(words[4]),
-            volume: QtyLots(1),
+            volume: QtyLots(words.get(5).and_then(|lots| lots.parse().ok()).unwrap_or(1)),
             interval_ms: 60_000,
             path_passed: words.contains(&"passed"),
         }),
