@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::book::Resting;
 use crate::exchange::PRICE_MAX;
+use crate::limits::Usage;
 use crate::position::Position;
 use crate::report::{KeptRisks, SymbolCounts};
 
@@ -23,6 +24,7 @@ pub(crate) struct Account {
     pub(crate) taker_rate: Decimal,
     /// In the order of the run's symbols.
     pub(crate) holdings: Vec<Holding>,
+    pub(crate) usage: Usage,
     #[serde(skip)]
     pub(crate) risks: KeptRisks,
 }

@@ -7,6 +7,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
+use crate::limits::LimitsConfig;
+use crate::recv_window::RECV_WINDOW_MAX_MS;
 use crate::symbol_rules::RulesError;
 
 /// Where funding rates come from. It has to be stated: there is no default.
@@ -91,6 +93,15 @@ pub struct ExchangeConfig {
     /// How many ledger records are kept; older ones only live on in the sums.
     #[serde(default = "ledger_records_max")]
     pub ledger_records_max: usize,
+    /// How much may be asked.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// A signed request that is older at its arrival is refused; 60,000 at most.
+    #[serde(default = "recv_window_ms")]
+    pub recv_window_ms: i64,
+    /// How far the clients' clock is ahead of the exchange's.
+    #[serde(default)]
+    pub client_clock_offset_ms: i64,
 }
 
 /// Binance's leverage of a new account.
@@ -114,6 +125,10 @@ fn insurance_fund() -> Decimal {
 
 fn ledger_records_max() -> usize {
     1_000_000
+}
+
+fn recv_window_ms() -> i64 {
+    5_000
 }
 
 impl ExchangeConfig {
@@ -141,6 +156,9 @@ impl ExchangeConfig {
             rules_at: None,
             insurance_fund: insurance_fund(),
             ledger_records_max: ledger_records_max(),
+            limits: LimitsConfig::default(),
+            recv_window_ms: recv_window_ms(),
+            client_clock_offset_ms: 0,
         }
     }
 
@@ -209,7 +227,12 @@ impl ExchangeConfig {
                 return bad(format!("funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"));
             }
         }
-        match money_problem("insurance_fund", self.insurance_fund) {
+        if !(1..=RECV_WINDOW_MAX_MS).contains(&self.recv_window_ms) {
+            let window = self.recv_window_ms;
+            return bad(format!("recv_window_ms: {window} must lie in 1..={RECV_WINDOW_MAX_MS}"));
+        }
+        let fund = || money_problem("insurance_fund", self.insurance_fund);
+        match self.limits.problem().or_else(fund) {
             Some(problem) => bad(problem),
             None => Ok(()),
         }

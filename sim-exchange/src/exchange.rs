@@ -18,6 +18,7 @@ use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig
 use crate::funding::FundingClock;
 use crate::latency::DueQueue;
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
+use crate::limits::Usage;
 use crate::orders::Orders;
 use crate::report::KeptRisks;
 use crate::symbol_rules::{GridRules, RuleBook};
@@ -48,6 +49,7 @@ pub(crate) struct Market {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Arrival {
     from: Sender,
+    sent: Nanos,
     id: RequestId,
     request: Request,
 }
@@ -226,7 +228,9 @@ impl SimExchange {
                 | Request::OpenAlgoOrders { .. }
                 | Request::AdlQuantile
         );
-        let outcome = match self.serve(arrival.from.account, arrival.request) {
+        let account = arrival.from.account;
+        let admitted = self.admit(account, arrival.sent, &arrival.request);
+        let outcome = match admitted.and_then(|()| self.serve(account, arrival.request)) {
             Ok(answer) => Outcome::Done(answer),
             Err(error) => Outcome::Refused(error),
         };
@@ -266,6 +270,7 @@ fn account(
         maker_rate: stated.maker_rate,
         taker_rate: stated.taker_rate,
         holdings: markets.iter().map(holding).collect::<Result<_, _>>()?,
+        usage: Usage::default(),
         risks: KeptRisks::default(),
     })
 }
@@ -273,7 +278,7 @@ fn account(
 impl Exchange for SimExchange {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         let due = self.config.latency.arrival(now);
-        self.inbox.push(due, Arrival { from, id, request });
+        self.inbox.push(due, Arrival { from, sent: now, id, request });
         self.set_wake();
     }
 
