@@ -56,7 +56,7 @@ pub(crate) struct Holding {
     pub(crate) positions: [Position; 3],
     /// Of open orders, by position side.
     pub(crate) open: [OpenOrders; 3],
-    /// A mark below this, or above the other, may liquidate.
+    /// A mark below this, or above the other, may liquidate or bring a margin call.
     pub(crate) mark_low: i64,
     pub(crate) mark_high: i64,
     pub(crate) funding_expected: bool,

@@ -99,6 +99,9 @@ pub struct ExchangeConfig {
     /// A signed request that is older at its arrival is refused; 60,000 at most.
     #[serde(default = "recv_window_ms")]
     pub recv_window_ms: i64,
+    /// A pool is called when its margin ratio reaches this; 1 never calls.
+    #[serde(default = "margin_call_ratio")]
+    pub margin_call_ratio: Decimal,
     /// How far the clients' clock is ahead of the exchange's.
     #[serde(default)]
     pub client_clock_offset_ms: i64,
@@ -125,6 +128,10 @@ fn insurance_fund() -> Decimal {
 
 fn ledger_records_max() -> usize {
     1_000_000
+}
+
+fn margin_call_ratio() -> Decimal {
+    Decimal::new(8, 1)
 }
 
 fn recv_window_ms() -> i64 {
@@ -158,6 +165,7 @@ impl ExchangeConfig {
             ledger_records_max: ledger_records_max(),
             limits: LimitsConfig::default(),
             recv_window_ms: recv_window_ms(),
+            margin_call_ratio: margin_call_ratio(),
             client_clock_offset_ms: 0,
         }
     }
@@ -230,6 +238,12 @@ impl ExchangeConfig {
         if !(1..=RECV_WINDOW_MAX_MS).contains(&self.recv_window_ms) {
             let window = self.recv_window_ms;
             return bad(format!("recv_window_ms: {window} must lie in 1..={RECV_WINDOW_MAX_MS}"));
+        }
+        let ratio = self.margin_call_ratio;
+        if ratio <= Decimal::ZERO || ratio > Decimal::ONE || ratio.scale() > 4 {
+            return bad(format!(
+                "margin_call_ratio: {ratio} must be above 0 and at most 1, with at most 4 decimals"
+            ));
         }
         let fund = || money_problem("insurance_fund", self.insurance_fund);
         match self.limits.problem().or_else(fund) {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the exchange knows no bus, no file and no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     AccountId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos, Outcome,
@@ -19,6 +19,7 @@ use crate::funding::FundingClock;
 use crate::latency::DueQueue;
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
 use crate::limits::Usage;
+use crate::margin::Pool;
 use crate::orders::Orders;
 use crate::report::KeptRisks;
 use crate::symbol_rules::{GridRules, RuleBook};
@@ -37,7 +38,7 @@ pub(crate) struct Market {
     pub(crate) book: Book,
     /// The mark of the last `MarkPrice` event; none: the last price stands in for it.
     pub(crate) mark: Option<i64>,
-    /// A mark below this, or above the other, may liquidate somebody.
+    /// A mark below this, or above the other, may liquidate somebody or bring a margin call.
     pub(crate) mark_low: i64,
     pub(crate) mark_high: i64,
     pub(crate) trades: u64,
@@ -71,6 +72,8 @@ pub struct SimExchange {
     /// The countdowns that run, by account and symbol.
     pub(crate) countdowns: BTreeMap<(AccountId, usize), u64>,
     pub(crate) countdown_number: u64,
+    /// The pools that were called and have not been out of danger since.
+    pub(crate) margin_calls: BTreeSet<(AccountId, Pool)>,
     inbox: DueQueue<Arrival>,
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
@@ -141,6 +144,7 @@ impl SimExchange {
             clock: DueQueue::new(),
             countdowns: BTreeMap::new(),
             countdown_number: 0,
+            margin_calls: BTreeSet::new(),
             inbox: DueQueue::new(),
             outbox: DueQueue::new(),
             config,

@@ -24,6 +24,7 @@ mod limits;
 mod liquidation;
 pub mod liquidation_price;
 mod margin;
+mod margin_call;
 pub mod mark_price;
 mod matching;
 pub mod multi_assets;

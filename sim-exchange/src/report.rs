@@ -125,6 +125,8 @@ impl SimExchange {
             format!("Fees: maker {}, taker {}; cut at 8 decimals toward zero (unverified).", self.config.maker_rate, self.config.taker_rate),
             self.config.latency.sentence(),
             self.config.limits.sentence(),
+            format!("Timestamps: a signed request is refused when it is more than {} ms old at its arrival; the clients' clock is {} ms ahead.", self.config.recv_window_ms, self.config.client_clock_offset_ms),
+            format!("Margin calls: at a margin ratio of {}, once until it has been below (the threshold is unpublished).", self.config.margin_call_ratio),
             "Rules: filters and brackets are those of the start of the run.".to_owned(),
             "Margin: one-way mode, cross margin; liquidation orders pay no commission, the clearance fee goes to the insurance fund (unverified details).".to_owned(),
             "Insurance fund: it closes what it takes over at the taker price at once.".to_owned(),

@@ -148,14 +148,16 @@ fn orders_of_a_minute() {
 #[test]
 fn a_batch_is_five_orders_in_ten_seconds_and_one_in_a_minute() {
     let mut run = script(|_| {});
-    let one = Request::BatchOrders(vec![order()]);
-    let mut requests = vec![Request::NewOrder(order()); 295];
-    requests.extend([one.clone(), one]);
+    let batch = Request::BatchOrders(vec![order()]);
+    let mut requests = vec![Request::NewOrder(order()); 291];
+    requests.extend([batch.clone(), batch, Request::NewOrder(order())]);
     let answers = refusals(&mut run.exchange, START, &requests);
-    assert_eq!(answers[295], "answer");
+    assert_eq!(answers[291], "answer");
+    // 296 of 300: five are too many, and one is not.
     let text = "-1015 Too many new orders; current limit is 300 orders per TEN_SECONDS.";
-    assert_eq!(answers[296], text);
-    assert_eq!(used(&run, 0, 0), (10, 300, 296));
+    assert_eq!(answers[292], text);
+    assert_eq!(answers[293], "-1112 No orders on book for symbol.");
+    assert_eq!(used(&run, 0, 0), (10, 297, 293));
 }
 
 #[test]

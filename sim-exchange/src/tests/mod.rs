@@ -5,6 +5,7 @@ mod conditional;
 mod conservation;
 mod examples;
 mod limits;
+mod margin_call;
 mod matching;
 mod pricing;
 mod refusals;
