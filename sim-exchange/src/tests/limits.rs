@@ -316,3 +316,16 @@ fn limits_and_windows_are_checked() {
     assert!(bad(|c| c.limits.orders_10s = 4).contains("orders_10s is 4"));
     assert!(bad(|c| c.limits.ban_max_s = 119).contains("ban_max_s is 119"));
 }
+
+#[test]
+fn the_assumptions_name_limits_windows_and_calls() {
+    let run = script(|config| config.limits.orders_1m = 77);
+    let said = run.exchange.assumptions().join("\n");
+    for part in [
+        "a weight of 2400 a minute, and 300 orders in 10 s and 77 a minute, by the clock; after 20 refusals in a minute it is banned, for 120 s at first, doubled each time up to 259200 s",
+        "more than 5000 ms old at its arrival; the clients' clock is 0 ms ahead",
+        "Margin calls: at a margin ratio of 0.8,",
+    ] {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+}

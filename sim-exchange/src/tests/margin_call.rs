@@ -71,6 +71,31 @@ fn a_short_is_called_on_the_other_side() {
 }
 
 #[test]
+fn equality_calls() {
+    // 0.8 × (625.05 - 5.05 + 100 × (96 - 101)) = 96.
+    let mut run = poor(|config| config.wallet = Decimal::new(62_505, 2));
+    assert_eq!(run.run("trade 100 | buy a 100 | mark 96.1"), "a New | a 100 @ 101 taker");
+    assert_eq!(run.run("mark 96"), "margin call 1");
+}
+
+#[test]
+fn in_hedge_mode_each_isolated_side_is_a_pool() {
+    let mut run = poor(|_| {});
+    run.run("hedge | isolated | trade 100 | buy a 20 long | sell b 20 short");
+    // The long is called near 97.2, the short near 102.7.
+    assert_eq!(
+        run.run("mark 97.1 | mark 100 | mark 102.7 | mark 102.8"),
+        "margin call 1 | margin call 1"
+    );
+    the_called_are_in_danger(&run.exchange);
+    // On cross margin both sides are one pool, and what one loses the other gains: at 81.2.
+    let mut run = Script::new(toy_with(100, Funding::None, |_| {}));
+    let log = run.run("hedge | trade 100 | buy a 8 long | sell b 4 short | mark 81.3 | mark 81.1 | mark 81.3 | mark 81.1");
+    assert!(log.ends_with("taker | margin call 2 | margin call 2"), "{log}");
+    the_called_are_in_danger(&run.exchange);
+}
+
+#[test]
 fn trades_call_where_there_is_no_mark() {
     calls(
         "trade 100 | buy a 100 | trade 96.3 | trade 96.2 | trade 96.3 | trade 96.2",
