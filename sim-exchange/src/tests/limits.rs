@@ -235,10 +235,20 @@ fn a_ban_has_a_longest() {
 
 #[test]
 fn refused_orders_lead_to_a_ban_too() {
-    limits(
-        "x320 buy a 10 | x2 buy a 10",
-        "300x refused -1112 | 20x refused -1015 | 2x refused -1003",
+    let mut run = script(|_| {});
+    assert_eq!(
+        short(&mut run, "x320 buy a 10 | x2 buy a 10"),
+        "300x refused -1112 | 20x refused -1015 | 2x refused -1003"
     );
+    let counts = LimitCounts { weight_refusals: 0, order_refusals: 20, ban_refusals: 2, bans: 1 };
+    assert_eq!(run.exchange.report().limits, counts);
+}
+
+#[test]
+fn the_refusal_names_the_limit_that_was_passed() {
+    let mut run = script(|config| config.limits.orders_1m = 1);
+    let answers = refusals(&mut run.exchange, START, &vec![Request::NewOrder(order()); 2]);
+    assert_eq!(answers[1], "-1015 Too many new orders; current limit is 1 orders per MINUTE.");
 }
 
 #[test]
