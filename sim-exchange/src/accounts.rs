@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::book::Resting;
 use crate::exchange::PRICE_MAX;
+use crate::limits::Usage;
 use crate::position::Position;
 use crate::report::{KeptRisks, SymbolCounts};
 
@@ -23,6 +24,7 @@ pub(crate) struct Account {
     pub(crate) taker_rate: Decimal,
     /// In the order of the run's symbols.
     pub(crate) holdings: Vec<Holding>,
+    pub(crate) usage: Usage,
     #[serde(skip)]
     pub(crate) risks: KeptRisks,
 }
@@ -54,7 +56,7 @@ pub(crate) struct Holding {
     pub(crate) positions: [Position; 3],
     /// Of open orders, by position side.
     pub(crate) open: [OpenOrders; 3],
-    /// A mark below this, or above the other, may liquidate.
+    /// A mark below this, or above the other, may liquidate or bring a margin call.
     pub(crate) mark_low: i64,
     pub(crate) mark_high: i64,
     pub(crate) funding_expected: bool,

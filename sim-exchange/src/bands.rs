@@ -1,4 +1,4 @@
-//! The bands of marks inside which nobody can be liquidated, and what wakes the exchange.
+//! The bands of marks inside which nobody can be liquidated or called for margin, and what wakes the exchange.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -7,6 +7,7 @@ use engine::{AccountId, WorkingType};
 
 use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::margin::Pool;
+use crate::margin_call::Room;
 
 impl SimExchange {
     /// Sets the bands of all symbols anew, after any change of mark, wallet or position.
@@ -27,13 +28,16 @@ impl SimExchange {
     }
 
     /// Splits what is left above the maintenance margin evenly over the positions of a pool. While every
-    /// mark stays within its share, no liquidation is possible.
+    /// mark stays within its share, no liquidation and no margin call is possible, and no pool that was
+    /// called can get out of danger.
     fn account_bands(&mut self, id: AccountId) {
+        self.forget_closed_pools(id);
         let account = self.account(id);
         let cross = account.holdings.iter().filter(|h| !h.is_isolated());
         let held = cross.flat_map(|h| &h.positions).filter(|p| p.qty != 0).count();
-        let cross_share = if held == 0 { Decimal::ZERO } else { self.slack(id, Pool::Cross, held) };
         let sides = account.sides();
+        let cross_room =
+            if held == 0 { Room::default() } else { self.look_at_margin(id, Pool::Cross, held) };
         for symbol in 0..self.markets.len() {
             let (mut low, mut high) = (1, PRICE_MAX);
             if self.holding(id, symbol).is_held() {
@@ -43,18 +47,15 @@ impl SimExchange {
                     if qty == 0 {
                         continue;
                     }
-                    let share = if holding.is_isolated() {
-                        self.slack(id, Pool::Isolated { symbol, side: *side }, 1)
+                    let room = if holding.is_isolated() {
+                        self.look_at_margin(id, Pool::Isolated { symbol, side: *side }, 1)
                     } else {
-                        cross_share
+                        cross_room
                     };
-                    let reach = self.reach(symbol, qty, share);
+                    let (down, up) = self.reach(symbol, qty, room);
                     let mark = self.mark_or_zero(symbol);
-                    if qty > 0 {
-                        low = low.max((mark - reach).max(1));
-                    } else {
-                        high = high.min((mark + reach).min(PRICE_MAX));
-                    }
+                    low = low.max((mark - down).max(1));
+                    high = high.min((mark + up).min(PRICE_MAX));
                 }
             }
             let holding = self.holding_mut(id, symbol);
@@ -62,21 +63,26 @@ impl SimExchange {
         }
     }
 
-    fn slack(&self, id: AccountId, pool: Pool, positions: usize) -> Decimal {
-        let sums = self.pool_margin(id, pool);
-        let slack = self.pool_wallet(id, pool) + sums.unrealized - sums.maintenance;
-        slack.max(Decimal::ZERO) / Decimal::from(positions)
-    }
-
-    /// Price units that the mark may move against the position before `share` is used up.
-    fn reach(&self, symbol: usize, qty: i64, share: Decimal) -> i64 {
+    /// Price units that the mark may move down and up before the position's room is used up.
+    fn reach(&self, symbol: usize, qty: i64, room: Room) -> (i64, i64) {
         let rules = &self.markets[symbol].rules;
-        // A short's maintenance grows with the price too, at most at the last tier's rate.
+        // The maintenance grows with the price too, at most at the last tier's rate.
         let rate = rules.rules.brackets.last().map_or(Decimal::ONE, |bracket| bracket.mmr);
-        let unit = rules.notional(1, qty.abs()) * (Decimal::ONE + rate);
-        let units = share.checked_div(unit).and_then(|units| units.floor().to_i64());
-        // One unit less, because equality liquidates.
-        (units.unwrap_or(PRICE_MAX).min(PRICE_MAX) - 1).max(0)
+        let (unit, side) = (rules.notional(1, qty.abs()), Decimal::from(qty.signum()));
+        let units = |share: Decimal, per_unit: Decimal| {
+            let most = share.checked_div(unit * per_unit.max(Decimal::ZERO));
+            let most = most.and_then(|units| units.floor().to_i64());
+            // One unit less, because equality liquidates and calls.
+            (most.unwrap_or(PRICE_MAX).min(PRICE_MAX) - 1).max(0)
+        };
+        let weight = side * room.weight;
+        let (mut down, mut up) = (units(room.loss, weight), units(room.loss, rate - weight));
+        if let Some(gain) = room.gain {
+            let weight = side * self.config.margin_call_ratio;
+            down = down.min(units(gain, rate - weight));
+            up = up.min(units(gain, weight));
+        }
+        (down, up)
     }
 
     /// Joins the reasons to look at a trade: resting orders, and the band if trades are the mark.

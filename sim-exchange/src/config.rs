@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fills::{FillModel, MarketDepth, Profile};
 use crate::latency::Latency;
+use crate::limits::LimitsConfig;
+use crate::recv_window::RECV_WINDOW_MAX_MS;
 use crate::symbol_rules::RulesError;
 
 /// Where funding rates come from. It has to be stated: there is no default.
@@ -95,6 +97,18 @@ pub struct ExchangeConfig {
     /// How many ledger records are kept; older ones only live on in the sums.
     #[serde(default = "ledger_records_max")]
     pub ledger_records_max: usize,
+    /// How much may be asked.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// A signed request that is older at its arrival is refused; 60,000 at most.
+    #[serde(default = "recv_window_ms")]
+    pub recv_window_ms: i64,
+    /// A pool is called when its margin ratio reaches this; 1 never calls.
+    #[serde(default = "margin_call_ratio")]
+    pub margin_call_ratio: Decimal,
+    /// How far the clients' clock is ahead of the exchange's.
+    #[serde(default)]
+    pub client_clock_offset_ms: i64,
 }
 
 /// Binance's leverage of a new account.
@@ -118,6 +132,14 @@ fn insurance_fund() -> Decimal {
 
 fn ledger_records_max() -> usize {
     1_000_000
+}
+
+fn margin_call_ratio() -> Decimal {
+    Decimal::new(8, 1)
+}
+
+fn recv_window_ms() -> i64 {
+    5_000
 }
 
 impl ExchangeConfig {
@@ -146,6 +168,10 @@ impl ExchangeConfig {
             rules_at: None,
             insurance_fund: insurance_fund(),
             ledger_records_max: ledger_records_max(),
+            limits: LimitsConfig::default(),
+            recv_window_ms: recv_window_ms(),
+            margin_call_ratio: margin_call_ratio(),
+            client_clock_offset_ms: 0,
         }
     }
 
@@ -217,7 +243,18 @@ impl ExchangeConfig {
         if let Some(problem) = self.fills.problem().or_else(|| self.latency.problem()) {
             return bad(problem);
         }
-        match money_problem("insurance_fund", self.insurance_fund) {
+        if !(1..=RECV_WINDOW_MAX_MS).contains(&self.recv_window_ms) {
+            let window = self.recv_window_ms;
+            return bad(format!("recv_window_ms: {window} must lie in 1..={RECV_WINDOW_MAX_MS}"));
+        }
+        let ratio = self.margin_call_ratio;
+        if ratio <= Decimal::ZERO || ratio > Decimal::ONE || ratio.scale() > 4 {
+            return bad(format!(
+                "margin_call_ratio: {ratio} must be above 0 and at most 1, with at most 4 decimals"
+            ));
+        }
+        let fund = || money_problem("insurance_fund", self.insurance_fund);
+        match self.limits.problem().or_else(fund) {
             Some(problem) => bad(problem),
             None => Ok(()),
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the exchange knows no bus, no file and no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     AccountId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos, Outcome,
@@ -20,7 +20,9 @@ use crate::fills::MarketDepth;
 use crate::funding::FundingClock;
 use crate::latency::{DueQueue, Wires};
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
+use crate::limits::Usage;
 use crate::liquidity::Meter;
+use crate::margin::Pool;
 use crate::orders::Orders;
 use crate::report::KeptRisks;
 use crate::symbol_rules::{GridRules, RuleBook};
@@ -39,7 +41,7 @@ pub(crate) struct Market {
     pub(crate) book: Book,
     /// The mark of the last `MarkPrice` event; none: the last price stands in for it.
     pub(crate) mark: Option<i64>,
-    /// A mark below this, or above the other, may liquidate somebody.
+    /// A mark below this, or above the other, may liquidate somebody or bring a margin call.
     pub(crate) mark_low: i64,
     pub(crate) mark_high: i64,
     pub(crate) trades: u64,
@@ -54,6 +56,7 @@ pub(crate) struct Market {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Arrival {
     from: Sender,
+    sent: Nanos,
     id: RequestId,
     request: Request,
 }
@@ -81,6 +84,8 @@ pub struct SimExchange {
     pub(crate) countdowns: BTreeMap<(AccountId, usize), u64>,
     pub(crate) countdown_number: u64,
     wires: Wires,
+    /// The pools that were called and have not been out of danger since.
+    pub(crate) margin_calls: BTreeSet<(AccountId, Pool)>,
     inbox: DueQueue<Arrival>,
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
@@ -159,6 +164,7 @@ impl SimExchange {
             countdowns: BTreeMap::new(),
             countdown_number: 0,
             wires: Wires::new(config.seed),
+            margin_calls: BTreeSet::new(),
             inbox: DueQueue::new(),
             outbox: DueQueue::new(),
             config,
@@ -247,7 +253,9 @@ impl SimExchange {
                 | Request::OpenAlgoOrders { .. }
                 | Request::AdlQuantile
         );
-        let outcome = match self.serve(arrival.from.account, arrival.request) {
+        let account = arrival.from.account;
+        let admitted = self.admit(account, arrival.sent, &arrival.request);
+        let outcome = match admitted.and_then(|()| self.serve(account, arrival.request)) {
             Ok(answer) => Outcome::Done(answer),
             Err(error) => Outcome::Refused(error),
         };
@@ -295,6 +303,7 @@ fn account(
         maker_rate: stated.maker_rate,
         taker_rate: stated.taker_rate,
         holdings: markets.iter().map(holding).collect::<Result<_, _>>()?,
+        usage: Usage::default(),
         risks: KeptRisks::default(),
     })
 }
@@ -302,7 +311,7 @@ fn account(
 impl Exchange for SimExchange {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         let due = self.wires.arrival(&self.config.latency, now);
-        self.inbox.push(due, Arrival { from, id, request });
+        self.inbox.push(due, Arrival { from, sent: now, id, request });
         self.set_wake();
     }
 

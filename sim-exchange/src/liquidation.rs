@@ -16,7 +16,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::adl::{self, AdlEntry, AdlFormula, AdlTerms};
 use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::ledger::{IncomeType, LedgerAccount};
-use crate::margin::{Margin, Pool, PoolSums, maintenance};
+use crate::margin::{Pool, maintenance};
 use crate::matching::Against;
 use crate::position::cut8;
 
@@ -70,7 +70,7 @@ impl SimExchange {
         false
     }
 
-    fn pool_positions(&self, id: AccountId, pool: Pool) -> Vec<(usize, PositionSide)> {
+    pub(crate) fn pool_positions(&self, id: AccountId, pool: Pool) -> Vec<(usize, PositionSide)> {
         let account = self.account(id);
         let held = |symbol: usize, side: &PositionSide| {
             (account.holdings[symbol].position(*side).qty != 0).then_some((symbol, *side))
@@ -91,12 +91,7 @@ impl SimExchange {
                 self.account(id).holdings.iter().any(|h| !h.is_isolated() && h.is_held())
             }
         };
-        if !held {
-            return false;
-        }
-        let Margin { unrealized, maintenance } = self.pool_margin(id, pool);
-        let wallet = self.pool_wallet(id, pool);
-        PoolSums { wallet, unrealized, maintenance, ..PoolSums::default() }.is_due()
+        held && self.pool_sums(id, pool).is_due()
     }
 
     #[cold]

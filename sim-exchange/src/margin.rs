@@ -112,7 +112,7 @@ pub(crate) fn removable(wallet: Decimal, margin: Margin, initial: Decimal) -> De
 }
 
 /// The positions that stand and fall together: all cross positions of an account, or an isolated one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Pool {
     Cross,
     Isolated { symbol: usize, side: PositionSide },
@@ -181,6 +181,13 @@ impl SimExchange {
                 self.holding(id, symbol).position(side).isolated_wallet
             }
         }
+    }
+
+    /// Wallet, profit and maintenance margin of a pool; nothing of initial margins.
+    pub(crate) fn pool_sums(&self, id: AccountId, pool: Pool) -> PoolSums {
+        let Margin { unrealized, maintenance } = self.pool_margin(id, pool);
+        let wallet = self.pool_wallet(id, pool);
+        PoolSums { wallet, unrealized, maintenance, ..PoolSums::default() }
     }
 
     /// Initial margin of a symbol's positions, and with its open orders.

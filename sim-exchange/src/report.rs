@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Funding;
 use crate::exchange::{Market, SimExchange};
 use crate::ledger::{LedgerRecord, LedgerTotals};
+use crate::limits::LimitCounts;
 use crate::margin::{Margin, Pool};
 use crate::position::cut8;
 
@@ -54,6 +55,8 @@ pub struct ExchangeReport {
     pub bad_prices: u64,
     /// Ledger records that were dropped for newer ones.
     pub ledger_dropped: u64,
+    /// Requests that a limit refused, and bans.
+    pub limits: LimitCounts,
 }
 
 /// The last answer to positionRisk, and the wallet that it was computed with.
@@ -88,6 +91,7 @@ impl SimExchange {
             symbols: self.markets.iter().enumerate().map(row).collect(),
             bad_prices: self.bad_prices,
             ledger_dropped: self.ledger.dropped(),
+            limits: self.account(account).usage.counts,
         }
     }
 
@@ -118,6 +122,9 @@ impl SimExchange {
             "Bars without a path pass open, nearer extreme, other extreme, close, all at their closing instant; on a tie the high comes first if the bar closes below its open.".to_owned(),
             format!("Fees: maker {}, taker {}; cut at 8 decimals toward zero (unverified).", self.config.maker_rate, self.config.taker_rate),
             self.config.latency.sentence(),
+            self.config.limits.sentence(),
+            format!("Timestamps: a signed request is refused when it is more than {} ms old at its arrival; the clients' clock is {} ms ahead.", self.config.recv_window_ms, self.config.client_clock_offset_ms),
+            format!("Margin calls: at a margin ratio of {}, once until it has been below (the threshold is unpublished).", self.config.margin_call_ratio),
             "Rules: filters and brackets are those of the start of the run.".to_owned(),
             "Margin: one-way mode, cross margin; liquidation orders pay no commission, the clearance fee goes to the insurance fund (unverified details).".to_owned(),
             "Insurance fund: it closes what it takes over at the taker price at once.".to_owned(),

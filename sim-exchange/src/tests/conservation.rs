@@ -1,15 +1,16 @@
 //! Whatever happens, money is conserved and no rule of orders is broken.
 
 use engine::{
-    AccountId, ClientOrderId, Exchange, ExchangeEvent, MarketData, MarketEvent, Nanos, NewOrder,
-    OrderRef, OrderType, PriceTicks, QtyLots, Request, RequestId, Sender, ServiceId, Side,
-    SymbolIndex, TimeInForce, Trade, TradeOrigin, UserEvent,
+    AccountId, ClientOrderId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos,
+    NewOrder, OrderRef, OrderType, PriceTicks, QtyLots, Request, RequestId, Sender, ServiceId,
+    Side, SymbolIndex, TimeInForce, Trade, TradeOrigin, UserEvent,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use rust_decimal::Decimal;
 
-use super::{START, toy};
+use super::margin_call::the_called_are_in_danger;
+use super::{START, toy, toy_with};
 use crate::{Funding, SimExchange};
 
 #[derive(Clone, Debug)]
@@ -169,8 +170,11 @@ fn take(out: &[ExchangeEvent], filled: &mut [i64; 2]) {
 }
 
 fn drive(steps: &[Step], prices: [i64; 2], wallet: i64) -> (u64, u64) {
-    let mut run =
-        Run { exchange: toy(wallet, Funding::Data), now: START, price: prices, requests: 0 };
+    drive_on(steps, prices, toy(wallet, Funding::Data))
+}
+
+fn drive_on(steps: &[Step], prices: [i64; 2], exchange: SimExchange) -> (u64, u64) {
+    let mut run = Run { exchange, now: START, price: prices, requests: 0 };
     let (mut filled, mut out) = ([0i64; 2], Vec::new());
     for step in steps {
         run.step(step);
@@ -179,6 +183,7 @@ fn drive(steps: &[Step], prices: [i64; 2], wallet: i64) -> (u64, u64) {
         run.exchange.advance(run.now, &mut out);
         take(&out, &mut filled);
         run.exchange.check_conservation().unwrap();
+        the_called_are_in_danger(&run.exchange);
         for (n, filled) in filled.iter().enumerate() {
             assert_eq!(
                 run.exchange.accounts[0].holdings[n].positions[0].qty, *filled,
@@ -207,6 +212,11 @@ proptest! {
     fn money_is_conserved(steps in steps(), small in 20i64..200, large in 1_000_000i64..100_000_000, wallet in 10i64..1_000_000) {
         drive(&steps, [1_000, small], wallet);
         drive(&steps, [900_000, large], wallet);
+        let isolated = toy_with(wallet, Funding::Data, |config| {
+            let symbols = config.instruments.iter().map(|instrument| instrument.symbol);
+            config.margin_type = symbols.map(|symbol| (symbol, MarginType::Isolated)).collect();
+        });
+        drive_on(&steps, [1_000, small], isolated);
     }
 }
 

@@ -125,8 +125,8 @@ fn triggers_and_liquidations_see_the_trades_of_a_known_book() {
         "a New | a 10 @ 101 taker | s New | s Expired | s New | s 10 @ 99 taker",
     );
     levels(
-        "trade 100 | bid 99 400 | bid 90 99999 | ask 101 99999 | buy a 990 | bid 99 0 | trade 91 sold",
-        "a New | a 990 @ 101 taker | autoclose-2 New | autoclose-2 990 @ 90 taker",
+        "trade 100 | bid 99 400 | bid 92 99999 | ask 101 99999 | buy a 990 | bid 99 0 | trade 91 sold",
+        "a New | a 990 @ 101 taker | autoclose-2 New | autoclose-2 990 @ 92 taker",
     );
 }
 

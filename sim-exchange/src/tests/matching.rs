@@ -175,7 +175,7 @@ fn a_liquidation_in_the_first_tier_takes_the_whole_position() {
         run.run("trade 1000 | buy a 8 | sell tp 2 @ 1009 ro | trade 960 | positions | trade 959");
     assert_eq!(
         log,
-        "a New | a 8 @ 1001 taker | tp New | held [Both 80 entry 1001 iso 0 liq 959.849] | tp Expired | autoclose-3 New | autoclose-3 8 @ 958 taker"
+        "a New | a 8 @ 1001 taker | tp New | margin call 1 | held [Both 80 entry 1001 iso 0 liq 959.849] | tp Expired | autoclose-3 New | autoclose-3 8 @ 958 taker"
     );
     assert_eq!(run.position(0), 0);
     let totals = run.exchange.ledger_totals();
@@ -189,7 +189,10 @@ fn what_the_market_pays_too_little_for_goes_to_the_fund_at_the_bankruptcy_price(
     // The market would pay 94; at 95 (94.95 rounded in the trader's favour) nothing is left.
     let mut run = Script::new(toy(122, Funding::None));
     let log = run.run("trade 100 | buy a 20 | trade 96 | trade 95.9");
-    assert_eq!(log, "a New | a 20 @ 101 taker | autoclose-2 New | autoclose-2 20 @ 95 taker");
+    assert_eq!(
+        log,
+        "a New | a 20 @ 101 taker | margin call 1 | autoclose-2 New | autoclose-2 20 @ 95 taker"
+    );
     assert_eq!(run.exchange.account_balance().wallet_balance, Decimal::ZERO);
 }
 

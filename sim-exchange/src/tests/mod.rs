@@ -6,6 +6,8 @@ mod conservation;
 mod depth;
 mod examples;
 mod fills;
+mod limits;
+mod margin_call;
 mod matching;
 mod pricing;
 mod refusals;
@@ -156,11 +158,16 @@ impl Script {
             self.exchange.observe(&event);
             return;
         }
-        let request = script::request(&words, SymbolIndex(symbol), self.now);
-        self.requests += 1;
+        // `x300` sends it 300 times at once.
+        let times = words[0].strip_prefix('x').map_or(1, |times| times.parse().unwrap());
+        let words = if times > 1 { &words[1..] } else { &words[..] };
+        let request = script::request(words, SymbolIndex(symbol), self.now);
         let account = AccountId(account.unwrap_or(0));
         let from = Sender { service: ServiceId(1), account };
-        self.exchange.submit(self.now, from, RequestId(self.requests), request);
+        for _ in 0..times {
+            self.requests += 1;
+            self.exchange.submit(self.now, from, RequestId(self.requests), request.clone());
+        }
     }
 
     pub(crate) fn position(&self, symbol: usize) -> i64 {

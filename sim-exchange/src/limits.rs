@@ -1,0 +1,236 @@
+//! How much may be asked: weight per IP, orders per account, and the ban of who goes on regardless.
+//!
+//! Model: every account sends from an IP of its own, so that weight and bans are kept per account.
+//! Windows follow the clock, as the live counters do. The live exchange does not publish the following;
+//! it is decided here, on the strict side: a refused request weighs what it would have weighed, so that
+//! an IP over its weight is refused everything until the minute ends, orders of weight zero included; an
+//! order counts when it passes the limits, whatever the venue then says to it, and not when a limit
+//! refuses it; a ban's length doubles for each ban of the run, none is forgiven, and requests during a
+//! ban do not prolong it.
+
+use engine::{AccountId, ExchangeError, Nanos, Request};
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::Account;
+use crate::exchange::SimExchange;
+use crate::request_weight::Cost;
+use crate::wire::VenueError;
+
+const TEN_SECONDS: Nanos = Nanos::from_secs(10);
+const MINUTE: Nanos = Nanos::from_secs(60);
+
+/// The limits. The defaults are those of production.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Requests over a limit are refused; or else they are only counted.
+    pub enforce: bool,
+    /// Weight of an IP in a minute.
+    pub request_weight_1m: u32,
+    /// Orders of an account in ten seconds.
+    pub orders_10s: u32,
+    /// Orders of an account in a minute.
+    pub orders_1m: u32,
+    /// So many requests of a minute are refused with 429 before the next one brings a ban. Unpublished:
+    /// 20 is a guess.
+    pub refusals_before_ban: u32,
+    /// Length of the first ban; each further one is twice as long.
+    pub ban_first_s: u32,
+    /// No ban is longer.
+    pub ban_max_s: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> LimitsConfig {
+        LimitsConfig {
+            enforce: true,
+            request_weight_1m: 2_400,
+            orders_10s: 300,
+            orders_1m: 1_200,
+            refusals_before_ban: 20,
+            ban_first_s: 120,
+            ban_max_s: 3 * 86_400,
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// What is wrong with it.
+    pub(crate) fn problem(&self) -> Option<String> {
+        // A batch must be able to pass.
+        for (name, limit, least) in [
+            ("request_weight_1m", self.request_weight_1m, 40),
+            ("orders_10s", self.orders_10s, 5),
+            ("orders_1m", self.orders_1m, 1),
+            ("ban_first_s", self.ban_first_s, 1),
+            ("ban_max_s", self.ban_max_s, self.ban_first_s),
+        ] {
+            if limit < least {
+                return Some(format!("limits: {name} is {limit}, it must be {least} or more"));
+            }
+        }
+        None
+    }
+
+    /// Of the ban after `bans` others.
+    fn ban_length(&self, bans: u32) -> Nanos {
+        let seconds = u64::from(self.ban_first_s) << bans.min(31);
+        Nanos::from_secs(seconds.min(u64::from(self.ban_max_s)) as i64)
+    }
+
+    /// The limits in a sentence.
+    pub(crate) fn sentence(&self) -> String {
+        if !self.enforce {
+            return "Limits: none; requests and orders are only counted.".to_owned();
+        }
+        let LimitsConfig { request_weight_1m, orders_10s, orders_1m, .. } = self;
+        let LimitsConfig { refusals_before_ban, ban_first_s, ban_max_s, .. } = self;
+        format!(
+            "Limits: each account has an IP of its own with a weight of {request_weight_1m} a minute, and {orders_10s} orders in 10 s and {orders_1m} a minute, by the clock; after {refusals_before_ban} refusals in a minute it is banned, for {ban_first_s} s at first, doubled each time up to {ban_max_s} s (unverified details)."
+        )
+    }
+}
+
+/// What was used in the window of the clock that is open.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Window {
+    /// Counted from 1970; of another window nothing has been used.
+    number: i64,
+    used: u32,
+}
+
+impl Window {
+    fn used(&self, length: Nanos, at: Nanos) -> u32 {
+        if self.number == at.0.div_euclid(length.0) { self.used } else { 0 }
+    }
+
+    fn add(&mut self, length: Nanos, at: Nanos, count: u32) {
+        let used = self.used(length, at).saturating_add(count);
+        *self = Window { number: at.0.div_euclid(length.0), used };
+    }
+}
+
+/// How often the limits spoke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitCounts {
+    /// Requests refused for their weight: -1003 with 429.
+    pub weight_refusals: u64,
+    /// Requests refused for too many orders: -1015.
+    pub order_refusals: u64,
+    /// Requests refused by a ban: -1003 with 418.
+    pub ban_refusals: u64,
+    /// Bans.
+    pub bans: u32,
+}
+
+/// The windows and the ban of one account.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    weight_1m: Window,
+    orders_10s: Window,
+    orders_1m: Window,
+    /// Answers with 429 in this minute.
+    refusals_1m: Window,
+    banned_until: Nanos,
+    pub(crate) counts: LimitCounts,
+}
+
+/// What an account has used of its limits, as the headers of an answer show it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedLimits {
+    /// `X-MBX-USED-WEIGHT-1M`.
+    pub weight_1m: u32,
+    /// `X-MBX-ORDER-COUNT-10S`.
+    pub orders_10s: u32,
+    /// `X-MBX-ORDER-COUNT-1M`.
+    pub orders_1m: u32,
+}
+
+impl Usage {
+    /// The IP's part, before anybody looks at the request: the ban, and the weight.
+    fn weigh(&mut self, cost: Cost, at: Nanos, limits: &LimitsConfig) -> Result<(), ExchangeError> {
+        if limits.enforce && at < self.banned_until {
+            return Err(self.banned());
+        }
+        self.weight_1m.add(MINUTE, at, cost.weight);
+        let limit = limits.request_weight_1m;
+        if !limits.enforce || self.weight_1m.used(MINUTE, at) <= limit {
+            return Ok(());
+        }
+        self.refuse(at, limits)?;
+        self.counts.weight_refusals += 1;
+        Err(VenueError::TooManyRequests.naming(&[&limit]))
+    }
+
+    /// The account's part: its orders.
+    fn count_orders(
+        &mut self,
+        cost: Cost,
+        at: Nanos,
+        limits: &LimitsConfig,
+    ) -> Result<(), ExchangeError> {
+        if cost.orders_10s == 0 {
+            return Ok(());
+        }
+        let over_10s = self.orders_10s.used(TEN_SECONDS, at) + cost.orders_10s > limits.orders_10s;
+        let over_1m = self.orders_1m.used(MINUTE, at) + cost.orders_1m > limits.orders_1m;
+        if limits.enforce && (over_10s || over_1m) {
+            self.refuse(at, limits)?;
+            self.counts.order_refusals += 1;
+            // The names of the spans are those of a client's log, not of the documentation.
+            let (limit, span) = match over_10s {
+                true => (limits.orders_10s, "TEN_SECONDS"),
+                false => (limits.orders_1m, "MINUTE"),
+            };
+            return Err(VenueError::TooManyOrders.naming(&[&limit, &span]));
+        }
+        self.orders_10s.add(TEN_SECONDS, at, cost.orders_10s);
+        self.orders_1m.add(MINUTE, at, cost.orders_1m);
+        Ok(())
+    }
+
+    /// A request is over a limit: that is one refusal more in this minute, or a ban.
+    fn refuse(&mut self, at: Nanos, limits: &LimitsConfig) -> Result<(), ExchangeError> {
+        if self.refusals_1m.used(MINUTE, at) < limits.refusals_before_ban {
+            self.refusals_1m.add(MINUTE, at, 1);
+            return Ok(());
+        }
+        self.banned_until = at.saturating_add(limits.ban_length(self.counts.bans));
+        self.counts.bans = self.counts.bans.saturating_add(1);
+        Err(self.banned())
+    }
+
+    fn banned(&mut self) -> ExchangeError {
+        self.counts.ban_refusals += 1;
+        VenueError::IpBanned.naming(&[&self.banned_until.millis()])
+    }
+}
+
+impl SimExchange {
+    /// What stands between the wire and the venue: the IP's weight, the timestamp, the account's orders,
+    /// in this order.
+    pub(crate) fn admit(
+        &mut self,
+        account: AccountId,
+        sent: Nanos,
+        request: &Request,
+    ) -> Result<(), ExchangeError> {
+        let (now, cost) = (self.now, Cost::of(request, self.rules_time()));
+        let number = usize::from(account.0);
+        // An unknown account has no IP in this model. It is refused as a stranger later on.
+        let Some(known) = self.accounts.get_mut(number) else { return Ok(()) };
+        known.usage.weigh(cost, now, &self.config.limits)?;
+        self.check_timestamp(sent, request)?;
+        self.accounts[number].usage.count_orders(cost, now, &self.config.limits)
+    }
+
+    /// What an account has used in the windows of `at`; nothing where there is no such account.
+    pub fn used_limits(&self, account: AccountId, at: Nanos) -> UsedLimits {
+        let known = self.accounts.get(usize::from(account.0));
+        known.map_or_else(UsedLimits::default, |Account { usage, .. }| UsedLimits {
+            weight_1m: usage.weight_1m.used(MINUTE, at),
+            orders_10s: usage.orders_10s.used(TEN_SECONDS, at),
+            orders_1m: usage.orders_1m.used(MINUTE, at),
+        })
+    }
+}
