@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
 use crate::symbol_rules::RulesError;
+use crate::venue_events::VenueEvent;
 
 /// Where funding rates come from. It has to be stated: there is no default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +92,9 @@ pub struct ExchangeConfig {
     /// How many ledger records are kept; older ones only live on in the sums.
     #[serde(default = "ledger_records_max")]
     pub ledger_records_max: usize,
+    /// What befalls the venue, in any order.
+    #[serde(default)]
+    pub events: Vec<VenueEvent>,
 }
 
 /// Binance's leverage of a new account.
@@ -141,6 +145,7 @@ impl ExchangeConfig {
             rules_at: None,
             insurance_fund: insurance_fund(),
             ledger_records_max: ledger_records_max(),
+            events: Vec::new(),
         }
     }
 
@@ -209,6 +214,9 @@ impl ExchangeConfig {
                 return bad(format!("funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"));
             }
         }
+        if let Some(problem) = self.events.iter().find_map(|event| event.problem(self)) {
+            return bad(problem);
+        }
         match money_problem("insurance_fund", self.insurance_fund) {
             Some(problem) => bad(problem),
             None => Ok(()),
@@ -216,7 +224,7 @@ impl ExchangeConfig {
     }
 }
 
-fn money_problem(name: &str, money: Decimal) -> Option<String> {
+pub(crate) fn money_problem(name: &str, money: Decimal) -> Option<String> {
     let most = Decimal::from(10i64.pow(12));
     let fits = !money.is_sign_negative() && money.scale() <= 8 && money <= most;
     (!fits).then(|| format!("{name}: {money} must lie in 0..=1e12 with at most 8 decimals"))

@@ -14,6 +14,7 @@ pub mod commission_tiers;
 mod conditional;
 mod config;
 mod dated;
+mod delisting;
 mod exchange;
 mod funding;
 pub mod funding_rate;
@@ -35,10 +36,14 @@ pub mod premium_index;
 mod price_match;
 mod report;
 mod requests;
+mod rule_changes;
 mod settings;
+mod standstill;
 mod symbol_rules;
+mod testnet_reset;
 mod triggering;
 mod venue_clock;
+mod venue_events;
 pub mod wire;
 
 pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
@@ -47,7 +52,9 @@ pub use latency::Latency;
 pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};
 pub use margin::PoolSums;
 pub use report::{ExchangeReport, SymbolCounts};
+pub use rule_changes::{FilterChange, Tier};
 pub use symbol_rules::{Bracket, RuleBook, RulesError, SymbolRules};
+pub use venue_events::{VenueChange, VenueEvent};
 
 #[cfg(test)]
 mod tests;

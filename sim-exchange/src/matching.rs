@@ -68,7 +68,9 @@ impl SimExchange {
         let watch = &mut self.watch[symbol];
         watch.off_tick += u64::from(!watch.tick.contains(price));
         watch.last = price;
-        while let Some(resting) = self.markets[symbol].book.traded_through(price) {
+        while !self.stands_still(symbol)
+            && let Some(resting) = self.markets[symbol].book.traded_through(price)
+        {
             self.fill_resting(symbol, resting);
         }
         self.trigger_conditionals(symbol);
@@ -94,6 +96,9 @@ impl SimExchange {
         let state = &mut self.markets[symbol];
         if !(1..=PRICE_MAX).contains(&price) {
             self.bad_prices += 1;
+            return;
+        }
+        if state.state.mark_is_stuck() {
             return;
         }
         let first = state.mark.is_none();
