@@ -9,7 +9,7 @@ use pipeline::PipelineSettings;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::{Expectation, ScenarioError, text};
+use crate::{Event, Expectation, Gap, ScenarioError, events, text};
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
 const FIRST_TIME_S: i64 = 946_684_800;
@@ -69,7 +69,9 @@ pub struct Scenario {
 }
 
 /// TOML has times of its own, without quotes; the journal's JSON has not, so the file takes text only.
-fn quoted_time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn quoted_time<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<String, D::Error> {
     struct Quoted;
     impl serde::de::Visitor<'_> for Quoted {
         type Value = String;
@@ -97,6 +99,9 @@ pub struct Market {
     /// Imported data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
+    /// Price gaps, in either kind of market.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
 }
 
 /// Imported market data, replayed.
@@ -161,6 +166,9 @@ pub struct Venue {
     /// Funding of every symbol per eight hours, as a fraction; absent: from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub funding_rate: Option<Decimal>,
+    /// What befalls it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Event>,
 }
 
 impl Default for Venue {
@@ -170,6 +178,7 @@ impl Default for Venue {
             response_latency_us: 5_000,
             taker_spread_ticks: 1,
             funding_rate: None,
+            events: Vec::new(),
         }
     }
 }
@@ -274,6 +283,7 @@ impl Scenario {
                 "{name} is {value}: a delivery takes from 0 to {DELIVERY_MAX_US} µs (a day)"
             )));
         }
+        events::problem(self).map_or(Ok(()), |problem| Err(build(problem)))?;
         match self.expect.iter().find_map(Expectation::problem) {
             Some(problem) => Err(build(problem)),
             None => Ok(()),

@@ -2,6 +2,7 @@
 //! what was expected, and replaying journals.
 
 mod error;
+mod events;
 mod expect;
 mod file;
 mod market;
@@ -10,6 +11,7 @@ mod text;
 mod venue;
 
 pub use error::ScenarioError;
+pub use events::{Event, EventKind, Gap};
 pub use expect::{Expectation, Failure, Figures};
 pub use file::{Account, Expected, Links, Market, Recorded, Scenario, Venue, find};
 pub use run::{

@@ -5,7 +5,7 @@ use std::path::Path;
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
-use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, SeriesId};
+use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, PriceGaps, SeriesId};
 use engine::{Feed, Instrument, Nanos};
 use serde_json::{Value as Json, json};
 use sim_exchange::RuleBook;
@@ -48,8 +48,23 @@ fn range_of(synthetic: &SyntheticConfig) -> (Nanos, Nanos) {
     (from, from.saturating_add(Nanos::from_secs(60 * i64::from(synthetic.minutes))))
 }
 
-/// Opens the market of the scenario; recorded ones from the data set in the folder `data`.
+/// Opens the market of the scenario, with its gaps; recorded ones from the data set in the folder `data`.
 pub(crate) fn open(
+    scenario: &Scenario,
+    rules: &RuleBook,
+    data: Option<&Path>,
+) -> Result<OpenMarket, ScenarioError> {
+    let mut market = open_without_gaps(scenario, rules, data)?;
+    if !scenario.market.gaps.is_empty() {
+        let build =
+            |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
+        let gaps = scenario.price_gaps(&market, rules).map_err(build)?;
+        market.feed = Box::new(PriceGaps::new(market.feed, gaps));
+    }
+    Ok(market)
+}
+
+fn open_without_gaps(
     scenario: &Scenario,
     rules: &RuleBook,
     data: Option<&Path>,

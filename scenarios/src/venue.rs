@@ -37,6 +37,7 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.maker_rate = account.maker_fee;
     config.taker_rate = account.taker_fee;
     config.fills.taker_spread_ticks = venue.taker_spread_ticks;
+    config.events = scenario.venue_events(market.range)?;
     SimExchange::new(config).map_err(|error| error.to_string())
 }
 

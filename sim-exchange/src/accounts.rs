@@ -97,6 +97,12 @@ impl Holding {
         &mut self.positions[side as usize]
     }
 
+    /// Profit realised so far, with that of positions that a reset has wiped out.
+    pub(crate) fn realized(&self) -> Decimal {
+        let of_positions: Decimal = self.positions.iter().map(Position::realized).sum();
+        self.counts.realized + of_positions
+    }
+
     pub(crate) fn is_isolated(&self) -> bool {
         self.margin_type == MarginType::Isolated
     }

@@ -24,6 +24,9 @@ impl SimExchange {
         change: &ModifyOrder,
     ) -> Result<OrderState, ExchangeError> {
         let symbol = self.index(change.symbol)?;
+        if self.stands_still(symbol) {
+            return Err(VenueError::AmendNotTrading.error());
+        }
         let unknown = || VenueError::NoSuchOrder.error();
         let found = self.orders.find(account, change.symbol, &change.order).ok_or_else(unknown)?;
         if found.status.is_terminal() {

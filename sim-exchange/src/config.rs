@@ -11,6 +11,7 @@ use crate::latency::Latency;
 use crate::limits::LimitsConfig;
 use crate::recv_window::RECV_WINDOW_MAX_MS;
 use crate::symbol_rules::RulesError;
+use crate::venue_events::VenueEvent;
 
 /// Where funding rates come from. It has to be stated: there is no default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +110,9 @@ pub struct ExchangeConfig {
     /// How far the clients' clock is ahead of the exchange's.
     #[serde(default)]
     pub client_clock_offset_ms: i64,
+    /// What befalls the venue, in any order.
+    #[serde(default)]
+    pub events: Vec<VenueEvent>,
 }
 
 /// Binance's leverage of a new account.
@@ -172,6 +176,7 @@ impl ExchangeConfig {
             recv_window_ms: recv_window_ms(),
             margin_call_ratio: margin_call_ratio(),
             client_clock_offset_ms: 0,
+            events: Vec::new(),
         }
     }
 
@@ -240,6 +245,9 @@ impl ExchangeConfig {
                 return bad(format!("funding: the rate of {symbol} is {rate}; 0.0001 is 0.01 %"));
             }
         }
+        if let Some(problem) = self.events.iter().find_map(|event| event.problem(self)) {
+            return bad(problem);
+        }
         if let Some(problem) = self.fills.problem().or_else(|| self.latency.problem()) {
             return bad(problem);
         }
@@ -261,7 +269,7 @@ impl ExchangeConfig {
     }
 }
 
-fn money_problem(name: &str, money: Decimal) -> Option<String> {
+pub(crate) fn money_problem(name: &str, money: Decimal) -> Option<String> {
     let most = Decimal::from(10i64.pow(12));
     let fits = !money.is_sign_negative() && money.scale() <= 8 && money <= most;
     (!fits).then(|| format!("{name}: {money} must lie in 0..=1e12 with at most 8 decimals"))

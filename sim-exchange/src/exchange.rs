@@ -25,6 +25,8 @@ use crate::liquidity::Meter;
 use crate::margin::Pool;
 use crate::orders::Orders;
 use crate::report::KeptRisks;
+use crate::rule_changes::RulesFrom;
+use crate::standstill::{Standstill, SymbolState};
 use crate::symbol_rules::{GridRules, RuleBook};
 use crate::venue_clock::Due;
 
@@ -51,6 +53,7 @@ pub(crate) struct Market {
     pub(crate) funding_rate: Option<Decimal>,
     /// Rates of the data that were not used.
     pub(crate) funding_ignored: u64,
+    pub(crate) state: SymbolState,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -86,6 +89,11 @@ pub struct SimExchange {
     wires: Wires,
     /// The pools that were called and have not been out of danger since.
     pub(crate) margin_calls: BTreeSet<(AccountId, Pool)>,
+    pub(crate) standstill: Standstill,
+    /// Rules that hold from a later date on.
+    pub(crate) rules_ahead: Vec<RulesFrom>,
+    /// Orders of before the last reset.
+    pub(crate) orders_wiped: usize,
     inbox: DueQueue<Arrival>,
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
@@ -108,7 +116,8 @@ impl SimExchange {
         let mut markets = Vec::with_capacity(config.instruments.len());
         let mut watch = Vec::with_capacity(config.instruments.len());
         for instrument in &config.instruments {
-            let rules = book.for_symbol(instrument.symbol, config.start)?;
+            let at = config.rules_at.unwrap_or(config.start);
+            let rules = book.for_symbol(instrument.symbol, at)?;
             warnings.extend(rules.warnings.iter().cloned());
             let rules = GridRules::new(rules, instrument)?;
             watch.push(Watch {
@@ -134,6 +143,7 @@ impl SimExchange {
                 band: (1, PRICE_MAX),
                 funding_rate,
                 funding_ignored: 0,
+                state: SymbolState::default(),
             });
         }
         let stated: Vec<AccountConfig> = config.accounts().collect();
@@ -165,6 +175,9 @@ impl SimExchange {
             countdown_number: 0,
             wires: Wires::new(config.seed),
             margin_calls: BTreeSet::new(),
+            standstill: Standstill::default(),
+            rules_ahead: Vec::new(),
+            orders_wiped: 0,
             inbox: DueQueue::new(),
             outbox: DueQueue::new(),
             config,
@@ -172,6 +185,8 @@ impl SimExchange {
             bad_prices: 0,
             depth_ignored: 0,
         };
+        exchange.schedule_rules(book)?;
+        exchange.schedule_events()?;
         exchange.set_wake();
         Ok(exchange)
     }
@@ -225,7 +240,10 @@ impl SimExchange {
         loop {
             let (funding, request) = (self.funding_clock.due(), self.inbox.due());
             let first = request.min(self.clock.due());
-            if funding <= first && funding <= own_until {
+            // Events of the venue come before the funding of their instant.
+            let event = self.clock.first().is_some_and(Due::is_of_venue);
+            let is_next = funding <= first && !(event && self.clock.due() <= funding);
+            if is_next && funding <= own_until {
                 self.now = self.now.max(funding);
                 self.funding_instant(funding);
             } else if let Some((due, own)) = self.clock.pop_due(own_until.min(request)) {

@@ -68,6 +68,14 @@ impl SimExchange {
     }
 
     fn pay_funding(&mut self, symbol: usize, rate: Decimal) {
+        let rate = self.markets[symbol].state.take_funding_rate(rate);
+        if self.is_closed() {
+            return self.standstill.hold_back_funding(symbol, rate);
+        }
+        self.pay_rate(symbol, rate);
+    }
+
+    pub(crate) fn pay_rate(&mut self, symbol: usize, rate: Decimal) {
         let worth = self.mark_or_zero(symbol);
         for number in 0..self.accounts.len() {
             let account = AccountId(number as u16);

@@ -189,6 +189,14 @@ impl<T> DueQueue<T> {
         self.entries.front().map_or(Nanos::NEVER, |(due, _)| *due)
     }
 
+    pub(crate) fn first(&self) -> Option<&T> {
+        self.entries.front().map(|(_, item)| item)
+    }
+
+    pub(crate) fn retain(&mut self, keeps: impl Fn(&T) -> bool) {
+        self.entries.retain(|(_, item)| keeps(item));
+    }
+
     pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<(Nanos, T)> {
         if self.due() > now {
             return None;

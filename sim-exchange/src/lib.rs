@@ -14,6 +14,7 @@ pub mod commission_tiers;
 mod conditional;
 mod config;
 mod dated;
+mod delisting;
 pub mod depth;
 mod depth_events;
 mod exchange;
@@ -43,10 +44,14 @@ mod recv_window;
 mod report;
 mod request_weight;
 mod requests;
+mod rule_changes;
 mod settings;
+mod standstill;
 mod symbol_rules;
+mod testnet_reset;
 mod triggering;
 mod venue_clock;
+mod venue_events;
 pub mod wire;
 
 pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
@@ -57,7 +62,9 @@ pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};
 pub use limits::{LimitCounts, LimitsConfig, UsedLimits};
 pub use margin::PoolSums;
 pub use report::{ExchangeReport, SymbolCounts};
+pub use rule_changes::{FilterChange, Tier};
 pub use symbol_rules::{Bracket, RuleBook, RulesError, SymbolRules};
+pub use venue_events::{VenueChange, VenueEvent};
 
 #[cfg(test)]
 mod tests;

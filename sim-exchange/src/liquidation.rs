@@ -34,7 +34,10 @@ impl SimExchange {
     pub(crate) fn settle(&mut self) {
         // Deleveraging changes other accounts, so that it goes round until nobody is left. Each round
         // makes a position smaller by at least one step, so this ends.
-        while (0..self.accounts.len()).any(|n| self.liquidate_if_due(AccountId(n as u16))) {}
+        while !self.is_closed()
+            && (0..self.accounts.len()).any(|n| self.liquidate_if_due(AccountId(n as u16)))
+        {
+        }
         for number in 0..self.accounts.len() {
             self.top_up(AccountId(number as u16));
         }
@@ -57,13 +60,13 @@ impl SimExchange {
             }
             for side in sides {
                 let pool = Pool::Isolated { symbol, side: *side };
-                if self.is_due(id, pool) {
+                if self.is_due(id, pool) && !self.pool_positions(id, pool).is_empty() {
                     self.liquidate(id, pool);
                     return true;
                 }
             }
         }
-        if self.is_due(id, Pool::Cross) {
+        if self.is_due(id, Pool::Cross) && !self.pool_positions(id, Pool::Cross).is_empty() {
             self.liquidate(id, Pool::Cross);
             return true;
         }
@@ -72,8 +75,10 @@ impl SimExchange {
 
     pub(crate) fn pool_positions(&self, id: AccountId, pool: Pool) -> Vec<(usize, PositionSide)> {
         let account = self.account(id);
+        // Where nothing is matched, nothing can be liquidated.
         let held = |symbol: usize, side: &PositionSide| {
-            (account.holdings[symbol].position(*side).qty != 0).then_some((symbol, *side))
+            let held = account.holdings[symbol].position(*side).qty != 0;
+            (held && !self.stands_still(symbol)).then_some((symbol, *side))
         };
         match pool {
             Pool::Isolated { symbol, side } => held(symbol, &side).into_iter().collect(),
@@ -147,7 +152,7 @@ impl SimExchange {
 
     /// An order of the venue's own for a position that it closes.
     #[allow(clippy::too_many_arguments)] // One line of a form, not a decision.
-    fn venue_order(
+    pub(crate) fn venue_order(
         &mut self,
         account: AccountId,
         symbol: usize,
@@ -374,5 +379,5 @@ impl SimExchange {
 
 /// The client order id of the venue's own orders begins so.
 pub(crate) fn is_venue_order(id: &ClientOrderId) -> bool {
-    id.0.starts_with("autoclose-") || id.0.starts_with("adl_autoclose")
+    ["autoclose-", "adl_autoclose", "settlement_autoclose-"].iter().any(|p| id.0.starts_with(p))
 }

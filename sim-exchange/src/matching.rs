@@ -64,7 +64,7 @@ impl SimExchange {
     }
 
     /// A trade of `qty` lots, where no book is known.
-    fn traded(&mut self, time: Nanos, symbol: usize, price: i64, qty: i64) {
+    pub(crate) fn traded(&mut self, time: Nanos, symbol: usize, price: i64, qty: i64) {
         if !(1..=PRICE_MAX).contains(&price) {
             self.bad_prices += 1;
             return;
@@ -79,6 +79,7 @@ impl SimExchange {
             }
         };
         while reaches > 0
+            && !self.stands_still(symbol)
             && let Some(resting) = self.markets[symbol].book.traded_through(price)
         {
             reaches -= self.fill_resting(symbol, resting, reaches);
@@ -106,6 +107,9 @@ impl SimExchange {
         let state = &mut self.markets[symbol];
         if !(1..=PRICE_MAX).contains(&price) {
             self.bad_prices += 1;
+            return;
+        }
+        if state.state.mark_is_stuck() {
             return;
         }
         let first = state.mark.is_none();

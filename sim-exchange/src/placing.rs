@@ -57,6 +57,7 @@ impl SimExchange {
     ) -> Result<Checked, ExchangeError> {
         let qty = check_parameters(&order, self.now)?;
         let symbol = self.index(order.symbol)?;
+        self.check_trading(symbol)?;
         let order = self.matched_price(symbol, order)?;
         check_precision(&self.markets[symbol].rules, &order)?;
         let mark = self.mark(symbol);

@@ -81,7 +81,7 @@ impl SimExchange {
             let counts = SymbolCounts {
                 off_tick_prices: self.watch[n].off_tick,
                 funding_ignored: market.funding_ignored,
-                realized: holding.positions.iter().map(|position| position.realized()).sum(),
+                realized: holding.realized(),
                 ..holding.counts
             };
             (market.rules.rules.symbol, counts)
@@ -112,7 +112,7 @@ impl SimExchange {
 
     /// How many orders were accepted, liquidation orders included.
     pub fn orders_total(&self) -> usize {
-        self.orders.len()
+        self.orders_wiped + self.orders.len()
     }
 
     /// What is assumed about the exchange, in plain sentences.
@@ -125,7 +125,7 @@ impl SimExchange {
             self.config.limits.sentence(),
             format!("Timestamps: a signed request is refused when it is more than {} ms old at its arrival; the clients' clock is {} ms ahead.", self.config.recv_window_ms, self.config.client_clock_offset_ms),
             format!("Margin calls: at a margin ratio of {}, once until it has been below (the threshold is unpublished).", self.config.margin_call_ratio),
-            "Rules: filters and brackets are those of the start of the run.".to_owned(),
+            self.rules_sentence(),
             "Margin: one-way mode, cross margin; liquidation orders pay no commission, the clearance fee goes to the insurance fund (unverified details).".to_owned(),
             "Insurance fund: it closes what it takes over at the taker price at once.".to_owned(),
         ]);
@@ -137,6 +137,7 @@ impl SimExchange {
                 format!("Funding: constant rates every 8 h UTC: {}.", rates.join(", "))
             }
         });
+        lines.extend(self.config.events.iter().map(ToString::to_string));
         let notes = self.markets.iter().flat_map(|market| &market.rules.rules.notes);
         lines.extend(notes.map(|note| format!("Rules: {note}.")));
         let unmarked = self.markets.iter().filter(|market| market.mark.is_none());
@@ -285,8 +286,8 @@ impl SimExchange {
                 for position in &holding.positions {
                     let checked = position.check(rules, self.mark_or_zero(n));
                     checked.map_err(|e| format!("{}: {e}", rules.rules.symbol))?;
-                    realized += position.realized();
                 }
+                realized += holding.realized();
             }
             let booked = self.ledger.totals(account.id).realized;
             if realized != booked {

@@ -22,6 +22,7 @@ impl SimExchange {
         if usize::from(account.0) >= self.accounts.len() {
             return Err(VenueError::RejectedApiKey.error());
         }
+        self.check_open(&request)?;
         match request {
             Request::NewOrder(order) => self.place(account, order).map(answer),
             Request::TestOrder(order) => self.test(account, order).map(|()| Answer::Done),
@@ -147,7 +148,7 @@ impl SimExchange {
         let row = |(n, market): (usize, &crate::exchange::Market)| SymbolInfo {
             name: market.rules.rules.symbol,
             symbol: SymbolIndex(n as u16),
-            trading: true,
+            trading: market.state.is_trading(),
             tick_size: market.rules.tick,
             step_size: market.rules.step,
             min_qty: QtyLots(market.rules.min_qty),

@@ -277,6 +277,19 @@ impl RuleBook {
     }
 }
 
+impl RuleBook {
+    /// When other filters and when other brackets of a symbol begin to hold, after `after`. The first row
+    /// of a table holds before its date as well, so that nothing changes there.
+    pub(crate) fn dates_after(&self, symbol: Symbol, after: Nanos) -> (Vec<Nanos>, Vec<Nanos>) {
+        fn later<T>(rows: &[Dated<T>], is_its: impl Fn(&T) -> bool, after: Nanos) -> Vec<Nanos> {
+            let dates = rows.iter().filter(|d| is_its(&d.row)).map(|d| d.from);
+            dates.skip(1).filter(|from| *from > after).collect()
+        }
+        let filters = later(&self.filters, |row| row.symbol == symbol, after);
+        (filters, later(&self.brackets, |row| row.symbol == symbol, after))
+    }
+}
+
 fn check_filters(row: &FiltersRow) -> Result<(), String> {
     let positive = [
         ("tick_size", row.tick_size),

@@ -82,6 +82,7 @@ impl SimExchange {
     ) -> Result<(usize, Trigger), ExchangeError> {
         check_conditional(order, self.now)?;
         let symbol = self.index(order.symbol)?;
+        self.check_trading(symbol)?;
         let rules = &self.markets[symbol].rules;
         check_precision(rules, order)?;
         let (price, at) = (order.price.map(|p| p.0), order.trigger_price.map(|p| p.0));
@@ -134,7 +135,7 @@ impl SimExchange {
 
     /// Fires all that the present prices trigger.
     pub(crate) fn trigger_conditionals(&mut self, symbol: usize) {
-        if self.conditionals.waiting(symbol).is_empty() {
+        if self.conditionals.waiting(symbol).is_empty() || self.stands_still(symbol) {
             return;
         }
         let last = self.latest(symbol, WorkingType::ContractPrice);

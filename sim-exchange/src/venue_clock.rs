@@ -14,11 +14,32 @@ pub(crate) enum Due {
     AlgoGoodTill(AlgoId),
     /// A countdown runs out, unless it has been set again since.
     Countdown { account: AccountId, symbol: usize, number: u64 },
+    /// Dated rules begin to hold.
+    Rules(usize),
+    /// An event of the venue, by its place in the configuration.
+    Event(usize),
+    /// The end of one that lasts.
+    EventEnd(usize),
+}
+
+impl Due {
+    /// It concerns no order and no account of its own: no reset and no maintenance takes it away.
+    pub(crate) fn is_of_venue(&self) -> bool {
+        matches!(self, Due::Rules(_) | Due::Event(_) | Due::EventEnd(_))
+    }
 }
 
 impl SimExchange {
     /// Does one thing that is due.
     pub(crate) fn ring(&mut self, due: Due) {
+        if self.is_closed() && !due.is_of_venue() {
+            return self.standstill.hold_back(due);
+        }
+        self.act(due);
+        self.settle();
+    }
+
+    pub(crate) fn act(&mut self, due: Due) {
         match due {
             Due::GoodTill(id) => self.good_till(id),
             Due::AlgoGoodTill(id) => self.algo_good_till(id),
@@ -28,8 +49,10 @@ impl SimExchange {
                     self.cancel_all(account, symbol);
                 }
             }
+            Due::Rules(number) => self.dated_rules(number),
+            Due::Event(number) => self.befall(number),
+            Due::EventEnd(number) => self.pass(number),
         }
-        self.settle();
     }
 
     fn good_till(&mut self, id: OrderId) {

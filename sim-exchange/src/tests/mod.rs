@@ -14,6 +14,8 @@ mod refusals;
 mod rules;
 mod script;
 mod settings;
+mod venue_events;
+mod venue_rules;
 
 use engine::{
     AccountId, BestQuotes, DepthRow, Exchange, ExchangeEvent, ExecutionType, Instrument,
@@ -282,6 +284,10 @@ fn show_outcome(outcome: &Outcome) -> Option<String> {
             let row =
                 |row: &engine::AdlQuantile| format!("{:?} {}", row.position_side, row.quantile);
             Some(format!("adl [{}]", rows.iter().map(row).collect::<Vec<_>>().join(", ")))
+        }
+        Outcome::Done(engine::Answer::ExchangeInfo(rows)) => {
+            let trading = rows.iter().filter(|row| row.trading).map(|row| row.name.to_string());
+            Some(format!("trading [{}]", trading.collect::<Vec<_>>().join(" ")))
         }
         Outcome::Done(_) | Outcome::Unknown => None,
     }

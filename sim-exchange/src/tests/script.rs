@@ -65,6 +65,7 @@ pub(super) fn request(words: &[&str], symbol: SymbolIndex, now: Nanos) -> Reques
         },
         "positions" => Request::PositionRisk,
         "account" => Request::Account,
+        "info" => Request::ExchangeInfo,
         "adl" => Request::AdlQuantile,
         "buy" | "sell" => Request::NewOrder(order(words, symbol, now)),
         other => panic!("no such line: {other}"),
