@@ -4,6 +4,7 @@ mod examples;
 mod ladder;
 mod properties;
 mod recorded;
+mod tape;
 
 use engine::{
     BestQuotes, DepthRow, MarketData, OrderId, PriceTicks, QtyLots, Side, TimeInForce, Trade,
