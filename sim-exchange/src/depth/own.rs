@@ -93,6 +93,20 @@ impl Own {
         Some(order.left)
     }
 
+    /// Takes `by` off an order and answers what is left of it.
+    pub(crate) fn shrink(&mut self, id: OrderId, by: i64) -> Option<i64> {
+        let at = self.orders.iter().position(|o| o.id == id)?;
+        let order = &mut self.orders[at];
+        order.left -= by;
+        let left = order.left;
+        assert!(left >= 0, "nothing is taken off that is not there");
+        if left == 0 {
+            self.orders.remove(at);
+            self.bounds();
+        }
+        Some(left)
+    }
+
     /// The market's level at `key` went from `old` to `new` lots.
     #[cold]
     #[inline(never)]

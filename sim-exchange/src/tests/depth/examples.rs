@@ -151,3 +151,29 @@ fn cancel_answers_what_was_left() {
         "a rests 5 | a 2 @ 100 maker | a cancelled 3 | a unknown",
     );
 }
+
+/// What the exchange uses that matches by itself: levels one at a time, and orders that only rest.
+#[test]
+fn a_caller_that_matches_takes_level_by_level() {
+    check_every(
+        "ask 101 3 | ask 103 4 | left sell | take sell 101 2 | left sell | take sell 101 1 | left sell",
+        "3 left @ 101 | 1 left @ 101 | 4 left @ 103",
+    );
+    // As the market shows the book, and no further than it goes.
+    check_every(
+        "left buy | ask 101 3 | ask 103 4 | take sell 101 3 | level sell 1 | level sell 2 | level sell 3 | level sell 0",
+        "none left | level 101 | level 103 | no level | no level",
+    );
+    check_every(
+        "bid 100 3 | take buy 100 3 | left buy | bid 100 2 | left buy",
+        "none left | 2 left @ 100",
+    );
+    check_every(
+        "ask 101 9 | rest sell a 5 @ 101 | bought 101 10 | shrink sell a 3 | queue sell | shrink sell a 1 | queue sell",
+        "a 1 @ 101 maker | a left 1 | a 1 behind 0 | a left 0",
+    );
+    check_every(
+        "bid 100 8 | buy a 5 @ 100 | buy b 5 @ 100 | shrink buy a 2 | queue buy | shrink buy a 3 | sold 100 9 | shrink buy a 1",
+        "a rests 5 | b rests 5 | a left 3 | a 3 behind 8 | b 5 behind 8 | a left 0 | b 1 @ 100 maker | a unknown",
+    );
+}
