@@ -32,6 +32,11 @@ fn a_traded_quantity_fills_ours_once() {
         "bid 100 2 | buy a 3 @ 100 | buy b 3 @ 100 | sold 100 6 | queue buy",
         "a rests 3 | b rests 3 | a 3 @ 100 maker | b 1 @ 100 maker | b 2 behind 0",
     );
+    // What is traded through stands first from then on.
+    check_every(
+        "bid 99 1 | bid 100 9 | buy a 5 @ 100 | sold 99 2 | queue buy",
+        "a rests 5 | a 2 @ 100 maker | a 3 behind 0",
+    );
     // Through the better order, at its price; then the queue of the level that traded.
     check_every(
         "bid 99 1 | bid 100 9 | buy b 5 @ 99 | buy a 2 @ 100 | sold 99 4",
@@ -91,6 +96,11 @@ fn a_snapshot_keeps_places() {
         Optimistic,
         "bid 100 50 | buy a 5 @ 100 | clear | bid 99 7 | bid 100 60 | queue buy | clear | bid 100 20 | queue buy",
         "a rests 5 | a 5 behind 50 | a 5 behind 20",
+    );
+    // An order that comes while the level is not known yet is behind our own.
+    check_every(
+        "bid 100 50 | buy a 5 @ 100 | clear | buy b 5 @ 100 | queue buy",
+        "a rests 5 | b rests 5 | a 5 behind 50 | b 5 behind 50",
     );
 }
 
