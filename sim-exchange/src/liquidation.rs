@@ -60,13 +60,13 @@ impl SimExchange {
             }
             for side in sides {
                 let pool = Pool::Isolated { symbol, side: *side };
-                if self.is_due(id, pool) && !self.pool_positions(id, pool).is_empty() {
+                if self.is_due(id, pool) && !self.matched_positions(id, pool).is_empty() {
                     self.liquidate(id, pool);
                     return true;
                 }
             }
         }
-        if self.is_due(id, Pool::Cross) && !self.pool_positions(id, Pool::Cross).is_empty() {
+        if self.is_due(id, Pool::Cross) && !self.matched_positions(id, Pool::Cross).is_empty() {
             self.liquidate(id, Pool::Cross);
             return true;
         }
@@ -75,10 +75,8 @@ impl SimExchange {
 
     pub(crate) fn pool_positions(&self, id: AccountId, pool: Pool) -> Vec<(usize, PositionSide)> {
         let account = self.account(id);
-        // Where nothing is matched, nothing can be liquidated.
         let held = |symbol: usize, side: &PositionSide| {
-            let held = account.holdings[symbol].position(*side).qty != 0;
-            (held && !self.stands_still(symbol)).then_some((symbol, *side))
+            (account.holdings[symbol].position(*side).qty != 0).then_some((symbol, *side))
         };
         match pool {
             Pool::Isolated { symbol, side } => held(symbol, &side).into_iter().collect(),
@@ -87,6 +85,13 @@ impl SimExchange {
                 .flat_map(|symbol| account.sides().iter().filter_map(move |s| held(symbol, s)))
                 .collect(),
         }
+    }
+
+    /// Those that can be liquidated now: where nothing is matched, nothing can.
+    fn matched_positions(&self, id: AccountId, pool: Pool) -> Vec<(usize, PositionSide)> {
+        let mut positions = self.pool_positions(id, pool);
+        positions.retain(|(symbol, _)| !self.stands_still(*symbol));
+        positions
     }
 
     fn is_due(&self, id: AccountId, pool: Pool) -> bool {
@@ -112,11 +117,11 @@ impl SimExchange {
             }
         }
         while self.is_due(account, pool) {
-            let riskiest =
-                self.pool_positions(account, pool).into_iter().max_by_key(|(symbol, side)| {
-                    let margin = self.margin_of(account, *symbol, *side);
-                    (margin.maintenance, std::cmp::Reverse((*symbol, *side)))
-                });
+            let positions = self.matched_positions(account, pool).into_iter();
+            let riskiest = positions.max_by_key(|(symbol, side)| {
+                let margin = self.margin_of(account, *symbol, *side);
+                (margin.maintenance, std::cmp::Reverse((*symbol, *side)))
+            });
             let Some((symbol, side)) = riskiest else { break };
             self.liquidate_position(Target { account, pool, symbol, side });
         }

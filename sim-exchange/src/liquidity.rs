@@ -1,6 +1,6 @@
 //! What the market offers a taker, by what is known of its book: see [`FillModel`](crate::FillModel).
 
-use engine::{Nanos, PriceTicks, Side};
+use engine::{Nanos, PriceTicks, QtyLots, Side};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,12 @@ pub(crate) struct Offer {
     pub(crate) qty: i64,
 }
 
+impl Offer {
+    fn level((price, qty): (PriceTicks, QtyLots)) -> Offer {
+        Offer { price: price.0, qty: qty.0 }
+    }
+}
+
 impl SimExchange {
     /// What a taker pays or gets now; none before the market has said anything.
     pub(crate) fn taker_price(&self, symbol: usize, side: Side) -> Option<i64> {
@@ -66,9 +72,9 @@ impl SimExchange {
         let depth = self.depths.get(symbol);
         match self.config.fills.depth {
             MarketDepth::Trades => self.offer_at_last(symbol, side),
-            MarketDepth::Levels => depth?.offer(side).map(|(price, qty)| Offer { price, qty }),
-            MarketDepth::Quotes => match depth?.offer(side) {
-                Some((price, qty)) => Some(Offer { price, qty }),
+            MarketDepth::Levels => depth?.best_left(side.opposite()).map(Offer::level),
+            MarketDepth::Quotes => match depth?.best_left(side.opposite()) {
+                Some(level) => Some(Offer::level(level)),
                 None => {
                     let best = depth?.ladder().best(side.opposite())?;
                     Some(Offer { price: self.beyond(symbol, side, best), qty: i64::MAX })
@@ -126,7 +132,11 @@ impl SimExchange {
     /// A taker has taken so much of the offer at `price`.
     pub(crate) fn took(&mut self, symbol: usize, side: Side, price: i64, qty: i64) {
         if let Some(depth) = self.depths.get_mut(symbol) {
-            depth.took(side, price, qty);
+            // Behind the best quote nothing is known that would then be missing.
+            let maker = side.opposite();
+            if depth.best_left(maker).is_some_and(|(best, _)| best.0 == price) {
+                depth.take(maker, PriceTicks(price), QtyLots(qty));
+            }
         } else if self.config.fills.volume.is_some() {
             let volume = self.watch[symbol].volume;
             let meter = &mut self.markets[symbol].meter;

@@ -40,7 +40,7 @@ impl SimExchange {
             // The ratio is at most one, so that the liquidation is farther away than the call.
             return Room { weight: ratio, loss: left / parts, gain: None };
         }
-        if self.margin_calls.insert((id, pool)) {
+        if !self.is_closed() && self.margin_calls.insert((id, pool)) {
             self.call(id, pool);
         }
         let loss = sums.left_until(Decimal::ONE).max(Decimal::ZERO) / parts;

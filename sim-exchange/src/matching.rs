@@ -247,7 +247,7 @@ impl SimExchange {
         }
         let qty = qty.min(can);
         if let Some(depth) = self.depths.get_mut(symbol) {
-            depth.reduce(maker.side, maker.id, qty);
+            depth.shrink(maker.side, maker.id, QtyLots(qty));
         }
         self.shrink_resting(symbol, maker, qty);
         let trade = Some(self.next_trade(symbol));

@@ -2,8 +2,8 @@
 
 use engine::{
     AccountId, ExchangeError, ExecutionType, ExpiryReason, NewOrder, OrderId, OrderRef, OrderState,
-    OrderStatus, OrderType, PositionSide, PriceMatch, QtyLots, SelfTradePrevention, Side,
-    SymbolIndex, TimeInForce, WorkingType,
+    OrderStatus, OrderType, PositionSide, PriceMatch, PriceTicks, QtyLots, SelfTradePrevention,
+    Side, SymbolIndex, TimeInForce, WorkingType,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -322,7 +322,7 @@ impl SimExchange {
         };
         self.markets[symbol].book.insert(resting);
         if let Some(depth) = self.depths.get_mut(symbol) {
-            depth.insert(id, side, price, qty);
+            depth.rest(id, side, PriceTicks(price), QtyLots(qty));
         }
         self.holding_mut(account, symbol).open[position_side as usize].add(&resting);
         self.refresh_watch(symbol);

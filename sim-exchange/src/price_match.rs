@@ -41,7 +41,8 @@ impl SimExchange {
     /// The price of the n-th level (from 1) that a taker on `side` meets.
     fn level(&self, symbol: usize, side: Side, level: usize) -> Option<i64> {
         if level > 1 {
-            return self.depths.get(symbol)?.level(side.opposite(), level);
+            let ladder = self.depths.get(symbol)?.ladder();
+            return ladder.nth(side.opposite(), level).map(|price| price.0);
         }
         let market = self.taker_price(symbol, side);
         let own = self.markets[symbol].book.best_against(side).map(|resting| resting.price);

@@ -9,7 +9,7 @@
 //!
 //! Invariant: while a symbol stands still nothing of it is matched, triggered or liquidated.
 
-use engine::{ExchangeError, Nanos, Request, SymbolIndex};
+use engine::{ExchangeError, Nanos, PriceTicks, QtyLots, Request, Side, SymbolIndex};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -186,7 +186,7 @@ impl SimExchange {
     }
 
     /// Where the market's book is known, orders leave its queues while nothing is matched.
-    fn leave_queues(&mut self, symbol: usize) {
+    pub(crate) fn leave_queues(&mut self, symbol: usize) {
         let Some(depth) = self.depths.get_mut(symbol) else { return };
         for side in [Side::Buy, Side::Sell] {
             for resting in self.markets[symbol].book.against(side.opposite()) {

@@ -35,6 +35,8 @@ impl SimExchange {
         // What is left of them would find other orders under its ids.
         self.clock.retain(Due::is_of_venue);
         self.standstill.forget();
+        self.margin_calls.clear();
+        (0..self.markets.len()).for_each(|symbol| self.leave_queues(symbol));
         for market in &mut self.markets {
             market.book = Book::default();
             market.trades = 0;

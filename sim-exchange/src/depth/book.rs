@@ -119,7 +119,7 @@ impl DepthBook {
         if other.reaches(-at) && qty > old {
             // What came to the level would have met our orders first.
             let used = other.crossed(-at, qty - old, out);
-            self.take(side, at, used);
+            self.remember(side, at, used);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The market's book of one symbol.
 
-use engine::Side;
+use engine::{PriceTicks, Side};
 use serde::{Deserialize, Serialize};
 
 use super::grid::TickGrid;
@@ -44,6 +44,11 @@ impl Ladder {
     pub fn best(&self, side: Side) -> Option<i64> {
         let best = self.half(side).best();
         (best != NO_KEY).then(|| key(side, best))
+    }
+
+    /// Price of the n-th level of a side, 1 for the best, as `priceMatch` counts them.
+    pub fn nth(&self, side: Side, n: usize) -> Option<PriceTicks> {
+        self.levels(side).nth(n.checked_sub(1)?).map(|(price, _)| PriceTicks(price))
     }
 
     /// What rests at a price.

@@ -17,7 +17,6 @@ mod ladder;
 mod own;
 mod placing;
 mod queue;
-mod venue;
 
 pub use book::{DepthBook, DepthOrder, Placed, Takeable};
 pub use ladder::Ladder;

@@ -93,12 +93,18 @@ impl Own {
         Some(order.left)
     }
 
-    /// Takes lots off an order; one without lots is taken out.
-    pub(crate) fn reduce(&mut self, id: OrderId, qty: i64) {
-        let Some(order) = self.orders.iter_mut().find(|o| o.id == id) else { return };
-        order.left -= qty;
-        assert!(order.left >= 0, "a fill never exceeds the order");
-        self.drop_filled(qty);
+    /// Takes `by` off an order and answers what is left of it.
+    pub(crate) fn shrink(&mut self, id: OrderId, by: i64) -> Option<i64> {
+        let at = self.orders.iter().position(|o| o.id == id)?;
+        let order = &mut self.orders[at];
+        order.left -= by;
+        let left = order.left;
+        assert!(left >= 0, "nothing is taken off that is not there");
+        if left == 0 {
+            self.orders.remove(at);
+            self.bounds();
+        }
+        Some(left)
     }
 
     /// The market's level at `key` went from `old` to `new` lots.

@@ -24,18 +24,53 @@ impl DepthBook {
         let left = self.sweep(order, limit, out);
         match (left, order.time_in_force, order.limit) {
             (0, _, _) => Placed::Filled,
-            (_, TimeInForce::Gtc | TimeInForce::Gtx, Some(_)) => {
-                let level = self.ladder.half(side).get(limit);
-                self.own[side as usize].insert(order.id, limit, left, level);
+            (_, TimeInForce::Gtc | TimeInForce::Gtx, Some(price)) => {
+                self.rest(order.id, side, price, QtyLots(left));
                 Placed::Rests(QtyLots(left))
             }
             _ => Placed::Expired(QtyLots(left)),
         }
     }
 
+    /// Lays an order behind what its level shows; nothing of it takes, whatever its price.
+    pub fn rest(&mut self, id: OrderId, side: Side, price: PriceTicks, qty: QtyLots) {
+        assert!((1..=UNITS_MAX).contains(&price.0), "the exchange has checked the price");
+        let at = key(side, price.0);
+        let level = self.ladder.half(side).get(at);
+        self.own[side as usize].insert(id, at, qty.0, level);
+    }
+
+    /// Takes `by` off a resting order, which keeps its place, and answers what is left of it; none if it
+    /// does not rest. An order of which nothing is left is gone.
+    pub fn shrink(&mut self, side: Side, id: OrderId, by: QtyLots) -> Option<QtyLots> {
+        assert!(by.0 >= 0, "an order that grows loses its place");
+        self.own[side as usize].shrink(id, by.0).map(QtyLots)
+    }
+
     /// Takes a resting order out and answers what was left of it; none if it does not rest.
     pub fn cancel(&mut self, side: Side, id: OrderId) -> Option<QtyLots> {
         self.own[side as usize].remove(id).map(QtyLots)
+    }
+
+    /// The best level of a side of the market that has something left after what we took, and how much.
+    pub fn best_left(&self, side: Side) -> Option<(PriceTicks, QtyLots)> {
+        let mut at = i64::MAX;
+        while let Some((level, shown)) = self.ladder.half(side).below(at) {
+            let left = self.untaken(side, level, shown);
+            if left > 0 {
+                return Some((PriceTicks(key(side, level)), QtyLots(left)));
+            }
+            at = level;
+        }
+        None
+    }
+
+    /// Takes from the market's level at a price, until the market shows the level again.
+    pub fn take(&mut self, side: Side, price: PriceTicks, qty: QtyLots) {
+        let at = key(side, price.0);
+        let left = self.untaken(side, at, self.ladder.half(side).get(at));
+        assert!(qty.0 <= left, "nobody takes more than there is");
+        self.remember(side, at, qty.0);
     }
 
     /// What an order of `qty` would take now, with what we took before left out.
@@ -85,7 +120,7 @@ impl DepthBook {
             }
             left -= qty;
             assert!(left >= 0, "a fill never exceeds the order");
-            self.take(other, level, qty);
+            self.remember(other, level, qty);
             let price = PriceTicks(key(other, level));
             let (id, qty) = (order.id, QtyLots(qty));
             out.push(DepthFill { id, side, price, qty, maker: false, left: QtyLots(left) });
@@ -100,7 +135,7 @@ impl DepthBook {
     }
 
     /// Remembers what we took of a level, until the market shows it again.
-    pub(super) fn take(&mut self, side: Side, level: i64, qty: i64) {
+    pub(super) fn remember(&mut self, side: Side, level: i64, qty: i64) {
         match self.taken.iter_mut().find(|t| t.side == side && t.key == level) {
             Some(taken) => taken.qty += qty,
             None if qty > 0 => self.taken.push(Taken { side, key: level, qty }),

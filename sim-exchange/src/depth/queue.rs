@@ -13,8 +13,8 @@ pub(crate) const PER_LOT: i64 = 1024;
 
 /// Answers what of a cancelled quantity stood ahead of an order.
 pub trait QueueModel {
-    /// `cancelled` of the `ahead + behind` is gone; how much of it was ahead? An answer that cannot
-    /// be, because less stands ahead or behind, is moved to the nearest that can.
+    /// `cancelled` of the `ahead + behind` is gone; how much of it was ahead? From zero to all of it; what
+    /// cannot be, because less stands ahead or behind, is moved to the nearest that can.
     fn cancelled_ahead(&self, ahead: i64, behind: i64, cancelled: i64) -> i64;
 }
 
@@ -144,11 +144,10 @@ impl Place {
         let cancelled = old - new - self.traded;
         if cancelled > 0 {
             let behind = (old - self.traded - self.ahead).max(0);
-            let least = (cancelled - behind).max(0).min(self.ahead);
-            let asked = model.cancelled_ahead(self.ahead, behind, cancelled);
-            self.ahead -= asked.clamp(least, cancelled.min(self.ahead));
+            self.ahead -= model.cancelled_ahead(self.ahead, behind, cancelled);
         }
-        // Time priority among our own holds, and nobody is behind more than the level has.
+        // Time priority among our own holds, and nobody is behind more than the level has: where more
+        // is gone than stood behind, the rest stood ahead, whatever the model says.
         self.ahead = self.ahead.max(before).min(new);
         self.traded = 0;
     }

@@ -32,6 +32,11 @@ fn a_traded_quantity_fills_ours_once() {
         "bid 100 2 | buy a 3 @ 100 | buy b 3 @ 100 | sold 100 6 | queue buy",
         "a rests 3 | b rests 3 | a 3 @ 100 maker | b 1 @ 100 maker | b 2 behind 0",
     );
+    // What is traded through stands first from then on.
+    check_every(
+        "bid 99 1 | bid 100 9 | buy a 5 @ 100 | sold 99 2 | queue buy",
+        "a rests 5 | a 2 @ 100 maker | a 3 behind 0",
+    );
     // Through the better order, at its price; then the queue of the level that traded.
     check_every(
         "bid 99 1 | bid 100 9 | buy b 5 @ 99 | buy a 2 @ 100 | sold 99 4",
@@ -92,6 +97,11 @@ fn a_snapshot_keeps_places() {
         "bid 100 50 | buy a 5 @ 100 | clear | bid 99 7 | bid 100 60 | queue buy | clear | bid 100 20 | queue buy",
         "a rests 5 | a 5 behind 50 | a 5 behind 20",
     );
+    // An order that comes while the level is not known yet is behind our own.
+    check_every(
+        "bid 100 50 | buy a 5 @ 100 | clear | buy b 5 @ 100 | queue buy",
+        "a rests 5 | b rests 5 | a 5 behind 50 | b 5 behind 50",
+    );
 }
 
 #[test]
@@ -149,5 +159,31 @@ fn cancel_answers_what_was_left() {
     check_every(
         "bid 100 1 | buy a 5 @ 100 | sold 100 3 | cancel buy a | cancel buy a | sold 100 9",
         "a rests 5 | a 2 @ 100 maker | a cancelled 3 | a unknown",
+    );
+}
+
+/// What the exchange uses that matches by itself: levels one at a time, and orders that only rest.
+#[test]
+fn a_caller_that_matches_takes_level_by_level() {
+    check_every(
+        "ask 101 3 | ask 103 4 | left sell | take sell 101 2 | left sell | take sell 101 1 | left sell",
+        "3 left @ 101 | 1 left @ 101 | 4 left @ 103",
+    );
+    // As the market shows the book, and no further than it goes.
+    check_every(
+        "left buy | ask 101 3 | ask 103 4 | take sell 101 3 | level sell 1 | level sell 2 | level sell 3 | level sell 0",
+        "none left | level 101 | level 103 | no level | no level",
+    );
+    check_every(
+        "bid 100 3 | take buy 100 3 | left buy | bid 100 2 | left buy",
+        "none left | 2 left @ 100",
+    );
+    check_every(
+        "ask 101 9 | rest sell a 5 @ 101 | bought 101 10 | shrink sell a 3 | queue sell | shrink sell a 1 | queue sell",
+        "a 1 @ 101 maker | a left 1 | a 1 behind 0 | a left 0",
+    );
+    check_every(
+        "bid 100 8 | buy a 5 @ 100 | buy b 5 @ 100 | shrink buy a 2 | queue buy | shrink buy a 3 | sold 100 9 | shrink buy a 1",
+        "a rests 5 | b rests 5 | a left 3 | a 3 behind 8 | b 5 behind 8 | a left 0 | b 1 @ 100 maker | a unknown",
     );
 }

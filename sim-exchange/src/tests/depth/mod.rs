@@ -4,6 +4,7 @@ mod examples;
 mod ladder;
 mod properties;
 mod recorded;
+mod tape;
 
 use engine::{
     BestQuotes, DepthRow, MarketData, OrderId, PriceTicks, QtyLots, Side, TimeInForce, Trade,
@@ -44,6 +45,10 @@ fn id(name: &str) -> OrderId {
     OrderId(u64::from(name.as_bytes()[0]))
 }
 
+fn side(word: &str) -> Side {
+    if word == "buy" { Side::Buy } else { Side::Sell }
+}
+
 fn show(fill: &DepthFill) -> String {
     let role = if fill.maker { "maker" } else { "taker" };
     let name = char::from(fill.id.0 as u8);
@@ -51,7 +56,8 @@ fn show(fill: &DepthFill) -> String {
 }
 
 /// `bid 100 5`, `ask 101 5`, `sold 100 3` (a taker sold), `bought 101 3`, `clear`,
-/// `best 100 5 101 7`, `buy a 5 @ 100 gtx`, `sell b 5 market`, `cancel buy a`, `queue buy`.
+/// `best 100 5 101 7`, `buy a 5 @ 100 gtx`, `sell b 5 market`, `cancel buy a`, `shrink buy a 2`, `queue buy`,
+/// `rest buy a 5 @ 100`, `left buy` (best bid with something left), `take buy 100 2`, `level buy 2`.
 fn line(book: &mut DepthBook, line: &str, log: &mut Vec<String>) {
     let words: Vec<&str> = line.split_whitespace().collect();
     let at = |n: usize| number(words[n]);
@@ -65,14 +71,31 @@ fn line(book: &mut DepthBook, line: &str, log: &mut Vec<String>) {
         "clear" => book.observe(&MarketData::DepthClear, &mut fills),
         "best" => book.observe(&quotes([at(1), at(2), at(3), at(4)]), &mut fills),
         "cancel" => {
-            let side = if words[1] == "buy" { Side::Buy } else { Side::Sell };
-            said = Some(match book.cancel(side, id(words[2])) {
+            said = Some(match book.cancel(side(words[1]), id(words[2])) {
                 Some(left) => format!("{} cancelled {}", words[2], left.0),
                 None => format!("{} unknown", words[2]),
             });
         }
+        "shrink" => {
+            said = Some(match book.shrink(side(words[1]), id(words[2]), QtyLots(at(3))) {
+                Some(left) => format!("{} left {}", words[2], left.0),
+                None => format!("{} unknown", words[2]),
+            });
+        }
+        "rest" => book.rest(id(words[2]), side(words[1]), PriceTicks(at(5)), QtyLots(at(3))),
+        "take" => book.take(side(words[1]), PriceTicks(at(2)), QtyLots(at(3))),
+        "left" => {
+            said = Some(match book.best_left(side(words[1])) {
+                Some((price, qty)) => format!("{} left @ {}", qty.0, price.0),
+                None => "none left".to_owned(),
+            });
+        }
+        "level" => {
+            let price = book.ladder().nth(side(words[1]), at(2) as usize);
+            said = Some(price.map_or("no level".to_owned(), |price| format!("level {}", price.0)));
+        }
         "queue" => {
-            let side = if words[1] == "buy" { Side::Buy } else { Side::Sell };
+            let side = side(words[1]);
             for (id, _, left, ahead) in book.resting(side) {
                 log.push(format!("{} {left} behind {ahead}", char::from(id.0 as u8)));
             }
@@ -83,7 +106,7 @@ fn line(book: &mut DepthBook, line: &str, log: &mut Vec<String>) {
             let stated = tif.iter().find(|(name, _)| words.contains(name)).map(|(_, tif)| *tif);
             let order = DepthOrder {
                 id: id(words[1]),
-                side: if words[0] == "buy" { Side::Buy } else { Side::Sell },
+                side: side(words[0]),
                 limit: words.iter().position(|w| *w == "@").map(|n| PriceTicks(at(n + 1))),
                 qty: QtyLots(at(2)),
                 time_in_force: stated.unwrap_or(TimeInForce::Gtc),
