@@ -163,6 +163,30 @@ fn a_date_of_the_filters_leaves_an_events_brackets_as_they_are() {
 }
 
 #[test]
+fn a_date_of_the_brackets_leaves_an_events_filters_as_they_are() {
+    let limit = FilterChange { max_num_orders: Some(1), ..FilterChange::default() };
+    let change = filters(limit);
+    let mut run = Script::new(dated(None, |config| befall(config, &[(4, change)])));
+    let log =
+        run.run("trade 100 | buy a 4 @ 98 | wait 2 | buy b 4 @ 98 | trade 100 | buy c 4 @ 98");
+    assert_eq!(log, "a New | refused -2025 | refused -2025");
+    assert_eq!(
+        run.exchange.markets[0].rules.rules.brackets.len(),
+        1,
+        "the brackets are the new ones"
+    );
+}
+
+#[test]
+fn the_first_row_of_a_table_changes_nothing_at_its_date() {
+    let mut config = toy_with(1, Funding::Data, |_| {}).config;
+    config.start = Nanos::from_secs(1_500_000_000);
+    let rules = RuleBook::parse(TOY_RULES, "toy.toml").unwrap();
+    let exchange = SimExchange::with_rules(config, &rules).unwrap();
+    assert_eq!(engine::Exchange::next_due(&exchange), Nanos::NEVER);
+}
+
+#[test]
 fn rules_that_cannot_be_are_refused_with_the_reason() {
     let negative = FilterChange { tick_size: Some(Decimal::ZERO), ..FilterChange::default() };
     let fine = FilterChange { tick_size: Some(Decimal::new(1, 2)), ..FilterChange::default() };
