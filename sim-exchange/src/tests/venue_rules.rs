@@ -10,6 +10,7 @@ use crate::{
 };
 
 fn filters(filters: FilterChange) -> VenueChange {
+    let filters = Box::new(filters);
     VenueChange::RulesChanged { symbol: a(), filters, brackets: None }
 }
 
@@ -20,7 +21,7 @@ fn brackets(rows: &[(i64, (i64, u32), u32)]) -> VenueChange {
         leverage,
     };
     let brackets = Some(rows.iter().map(tier).collect());
-    VenueChange::RulesChanged { symbol: a(), filters: FilterChange::default(), brackets }
+    VenueChange::RulesChanged { symbol: a(), filters: Box::default(), brackets }
 }
 
 #[test]
