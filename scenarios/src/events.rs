@@ -167,7 +167,7 @@ impl Event {
             EventKind::SymbolDelisted => VenueChange::SymbolDelisted { symbol: symbol()? },
             EventKind::RulesChanged => VenueChange::RulesChanged {
                 symbol: symbol()?,
-                filters: self.filters.clone().unwrap_or_default(),
+                filters: Box::new(self.filters.clone().unwrap_or_default()),
                 brackets: self.brackets.clone(),
             },
             EventKind::StuckMark => VenueChange::StuckMark { symbol: symbol()?, until },

@@ -34,10 +34,7 @@ impl SimExchange {
     pub(crate) fn settle(&mut self) {
         // Deleveraging changes other accounts, so that it goes round until nobody is left. Each round
         // makes a position smaller by at least one step, so this ends.
-        while !self.is_closed()
-            && (0..self.accounts.len()).any(|n| self.liquidate_if_due(AccountId(n as u16)))
-        {
-        }
+        while (0..self.accounts.len()).any(|n| self.liquidate_if_due(AccountId(n as u16))) {}
         for number in 0..self.accounts.len() {
             self.top_up(AccountId(number as u16));
         }

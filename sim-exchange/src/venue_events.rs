@@ -58,7 +58,7 @@ pub enum VenueChange {
         symbol: Symbol,
         /// The filters that change.
         #[serde(default)]
-        filters: FilterChange,
+        filters: Box<FilterChange>,
         /// All tiers, if they change.
         #[serde(default)]
         brackets: Option<Vec<Tier>>,
@@ -120,7 +120,7 @@ impl VenueEvent {
                 money_problem("wallet", *wallet).and_then(say)
             }
             VenueChange::RulesChanged { filters, brackets, .. } => {
-                if *filters == FilterChange::default() && brackets.is_none() {
+                if **filters == FilterChange::default() && brackets.is_none() {
                     return say("it changes no rule: state filters or brackets".to_owned());
                 }
                 let tiers = brackets.as_deref().and_then(tiers_problem);
@@ -164,7 +164,7 @@ impl fmt::Display for VenueEvent {
                 )
             }
             VenueChange::RulesChanged { symbol, filters, brackets } => {
-                let filters = (*filters != FilterChange::default()).then_some("filters");
+                let filters = (**filters != FilterChange::default()).then_some("filters");
                 let brackets = brackets.as_ref().map(|_| "brackets");
                 let what: Vec<&str> = filters.into_iter().chain(brackets).collect();
                 write!(f, "{symbol} gets other {}; orders that rest stay.", what.join(" and "))

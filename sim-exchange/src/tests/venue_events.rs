@@ -168,6 +168,12 @@ fn maintenance_refuses_everything_and_matches_nothing() {
 }
 
 #[test]
+fn the_last_price_is_looked_at_again_and_counted_once() {
+    let run = check(&[(1, maintenance(3))], "trade 100 | trade 100.5 | wait 1", "");
+    assert_eq!(run.exchange.report().symbols[0].1.off_tick_prices, 1);
+}
+
+#[test]
 fn two_spells_of_maintenance_that_overlap_are_one() {
     check(
         &[(1, maintenance(6)), (2, maintenance(4))],
@@ -178,12 +184,11 @@ fn two_spells_of_maintenance_that_overlap_are_one() {
 
 #[test]
 fn what_the_clock_wants_comes_first_when_maintenance_ends() {
+    let mut run = Script::new(toy_befallen(10_000, &[(500, maintenance(700))]));
+    let log = run.run("trade 100 | buy a 2 @ 98 gtd 601 | wait 602 | trade 97");
+    assert_eq!(log, "a New", "nothing ends under maintenance");
     // Its time was over before the end, so that the price at the end does not fill it.
-    check(
-        &[(500, maintenance(700))],
-        "trade 100 | buy a 2 @ 98 gtd 602 | wait 600 | trade 97 | wait 200 | open",
-        "a New | a Expired | orders []",
-    );
+    assert_eq!(run.run("wait 200 | open"), "a Expired | orders []");
 }
 
 #[test]
@@ -332,7 +337,9 @@ fn a_funding_spike_is_of_one_settlement() {
         Script::new(toy_with(10_000, Funding::Constant { rates: rates.into() }, |config| {
             befall(config, &[(8 * 3_600, spike)]);
         }));
-    run.run("trade 100 | buy a 10 | wait 57600 | account");
+    run.run("trade 100 | buy a 10 | wait 28800 | account");
+    assert_eq!(run.exchange.report().totals.funding, Decimal::from(-10));
+    run.run("wait 28800 | account");
     assert_eq!(run.exchange.report().totals.funding, Decimal::from(-11));
 }
 

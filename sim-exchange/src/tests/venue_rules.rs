@@ -10,6 +10,7 @@ use crate::{
 };
 
 fn filters(filters: FilterChange) -> VenueChange {
+    let filters = Box::new(filters);
     VenueChange::RulesChanged { symbol: a(), filters, brackets: None }
 }
 
@@ -20,7 +21,7 @@ fn brackets(rows: &[(i64, (i64, u32), u32)]) -> VenueChange {
         leverage,
     };
     let brackets = Some(rows.iter().map(tier).collect());
-    VenueChange::RulesChanged { symbol: a(), filters: FilterChange::default(), brackets }
+    VenueChange::RulesChanged { symbol: a(), filters: Box::default(), brackets }
 }
 
 #[test]
@@ -160,6 +161,30 @@ fn a_date_of_the_filters_leaves_an_events_brackets_as_they_are() {
     // From second 6 on it is the table's 500 again.
     assert_eq!(log, "refused -2027 | refused -2027 | c New");
     assert_eq!(run.exchange.orders.get(engine::OrderId(1)).price, Some(PriceTicks(980)));
+}
+
+#[test]
+fn a_date_of_the_brackets_leaves_an_events_filters_as_they_are() {
+    let limit = FilterChange { max_num_orders: Some(1), ..FilterChange::default() };
+    let change = filters(limit);
+    let mut run = Script::new(dated(None, |config| befall(config, &[(4, change)])));
+    let log =
+        run.run("trade 100 | buy a 4 @ 98 | wait 2 | buy b 4 @ 98 | trade 100 | buy c 4 @ 98");
+    assert_eq!(log, "a New | refused -2025 | refused -2025");
+    assert_eq!(
+        run.exchange.markets[0].rules.rules.brackets.len(),
+        1,
+        "the brackets are the new ones"
+    );
+}
+
+#[test]
+fn the_first_row_of_a_table_changes_nothing_at_its_date() {
+    let mut config = toy_with(1, Funding::Data, |_| {}).config;
+    config.start = Nanos::from_secs(1_500_000_000);
+    let rules = RuleBook::parse(TOY_RULES, "toy.toml").unwrap();
+    let exchange = SimExchange::with_rules(config, &rules).unwrap();
+    assert_eq!(engine::Exchange::next_due(&exchange), Nanos::NEVER);
 }
 
 #[test]
