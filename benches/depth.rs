@@ -3,6 +3,8 @@
 //! quotes one bid and one ask two ticks back. How to compare the two: `benches/README.md`.
 #![allow(clippy::expect_used, clippy::panic)] // A benchmark that cannot be set up measures nothing.
 
+#[path = "support/kernel.rs"]
+mod kernel;
 #[path = "support/maker.rs"]
 mod maker;
 #[path = "support/npz.rs"]
@@ -15,6 +17,10 @@ use engine::*;
 use maker::{QUEUE, TICK, Totals, World};
 use npz::{Npz, Tape};
 use sim_exchange::depth::DepthBook;
+
+/// As the program has it.
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const HOUR: i64 = 3_600_000_000_000;
 /// Rows that are read at a time when the run is not held in memory.
@@ -106,10 +112,28 @@ fn depth(criterion: &mut Criterion) {
     let totals = World::replay(&tape);
     print("in memory", tape.events.len(), cpu_s() - before, &totals);
 
+    let before = cpu_s();
+    let (maker, fills) = kernel::run(&tape.events);
+    let cpu = cpu_s() - before;
+    println!(
+        "kernel and whole exchange: events={} cpu_s={cpu:.3} ev/cpu_s={:.0} steps={} orders={} \
+         cancels={} fills={fills} acc={} rss_peak_kb={}",
+        tape.events.len(),
+        tape.events.len() as f64 / cpu,
+        maker.steps,
+        maker.orders,
+        maker.cancels,
+        maker.seen,
+        peak_kb()
+    );
+
     let mut group = criterion.benchmark_group("depth");
     group.sample_size(10);
     group.throughput(Throughput::Elements(tape.events.len() as u64));
     group.bench_function("exchange, wires and maker", |b| b.iter(|| World::replay(&tape)));
+    group.bench_function("kernel and whole exchange", |b| {
+        b.iter(|| kernel::run(&tape.events).1);
+    });
     group.bench_function("book, no orders", |b| {
         b.iter(|| {
             let mut book = DepthBook::new(TICK, QUEUE);

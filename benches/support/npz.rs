@@ -72,6 +72,8 @@ impl Npz {
     /// Appends up to `count` rows, with all times moved by `shift`, and answers how many.
     pub fn read(&mut self, count: usize, shift: i64, tape: &mut Tape) -> usize {
         let count = count.min(self.left);
+        tape.events.reserve(count);
+        tape.arrivals.reserve(count);
         let mut row = [0u8; ROW];
         for _ in 0..count {
             self.file.read_exact(&mut row).expect("a whole row");
