@@ -60,7 +60,12 @@ impl PriceGap {
             MarketData::Trade(trade) => trade.price = self.moved(trade.price),
             MarketData::MarkPrice(price) => *price = self.moved(*price),
             MarketData::Bar(bar) => self.moved_bar(event.time, bar),
-            MarketData::FundingRate(_) => {}
+            MarketData::Depth(row) => row.price = self.moved(row.price),
+            MarketData::BestQuotes(best) => {
+                best.bid = self.moved(best.bid);
+                best.ask = self.moved(best.ask);
+            }
+            MarketData::FundingRate(_) | MarketData::DepthClear => {}
         }
     }
 }
@@ -144,6 +149,9 @@ mod tests {
                     MarketData::MarkPrice(price) => found.push(price.0),
                     MarketData::Bar(b) => found.extend([b.open.0, b.high.0, b.low.0, b.close.0]),
                     MarketData::FundingRate(rate) => found.push(rate),
+                    MarketData::Depth(row) => found.push(row.price.0),
+                    MarketData::BestQuotes(best) => found.extend([best.bid.0, best.ask.0]),
+                    MarketData::DepthClear => {}
                 }
             }
         }
