@@ -58,7 +58,9 @@ impl PriceGap {
         }
         match &mut event.data {
             MarketData::Trade(trade) => trade.price = self.moved(trade.price),
-            MarketData::MarkPrice(price) => *price = self.moved(*price),
+            MarketData::MarkPrice(price) | MarketData::IndexPrice(price) => {
+                *price = self.moved(*price);
+            }
             MarketData::Bar(bar) => self.moved_bar(event.time, bar),
             MarketData::Depth(row) => row.price = self.moved(row.price),
             MarketData::BestQuotes(best) => {
@@ -146,7 +148,9 @@ mod tests {
             for event in &batch {
                 match event.data {
                     MarketData::Trade(trade) => found.push(trade.price.0),
-                    MarketData::MarkPrice(price) => found.push(price.0),
+                    MarketData::MarkPrice(price) | MarketData::IndexPrice(price) => {
+                        found.push(price.0);
+                    }
                     MarketData::Bar(b) => found.extend([b.open.0, b.high.0, b.low.0, b.close.0]),
                     MarketData::FundingRate(rate) => found.push(rate),
                     MarketData::Depth(row) => found.push(row.price.0),

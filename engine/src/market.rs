@@ -136,6 +136,9 @@ pub enum MarketData {
     Bar(Bar),
     /// The mark price changed.
     MarkPrice(PriceTicks),
+    /// The index of the spot markets changed: mark price and funding are made from it, where the data do
+    /// not tell them.
+    IndexPrice(PriceTicks),
     /// Funding settles now at this rate, in units of 1e-8 (0.0001 is 10,000).
     FundingRate(i64),
     /// A level of the book changed. Rows of one message are events of one instant, in its order.
@@ -169,7 +172,7 @@ pub struct MarketWants {
     pub bar_path: bool,
     /// Closed bars.
     pub bars: bool,
-    /// Mark prices and funding rates.
+    /// Mark and index prices, and funding rates.
     pub marks: bool,
     /// Depth rows, snapshots, and best bid and ask.
     pub depth: bool,
@@ -189,7 +192,9 @@ impl MarketWants {
                 TradeOrigin::BarPath => self.bar_path,
             },
             MarketData::Bar(_) => self.bars,
-            MarketData::MarkPrice(_) | MarketData::FundingRate(_) => self.marks,
+            MarketData::MarkPrice(_) | MarketData::IndexPrice(_) | MarketData::FundingRate(_) => {
+                self.marks
+            }
             MarketData::Depth(_) | MarketData::DepthClear | MarketData::BestQuotes(_) => self.depth,
         }
     }

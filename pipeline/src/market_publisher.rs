@@ -137,6 +137,7 @@ impl Service for MarketPublisher {
                 self.tick(event, bar.close, bar.volume, false, ctx);
             }
             MarketData::MarkPrice(_)
+            | MarketData::IndexPrice(_)
             | MarketData::FundingRate(_)
             | MarketData::Depth(_)
             | MarketData::DepthClear

@@ -21,6 +21,8 @@ pub enum Funding {
     None,
     /// From the market's `FundingRate` events.
     Data,
+    /// From the premium of the book over the index, with each symbol's interval, cap and floor.
+    Index,
     /// The same rate at 00:00, 08:00 and 16:00 UTC, for every symbol of the run.
     Constant {
         /// 0.0001 is 0.01 %.

@@ -18,6 +18,7 @@ use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig
 use crate::depth::{DepthBook, DepthFill};
 use crate::fills::MarketDepth;
 use crate::funding::FundingClock;
+use crate::index_market::IndexMarket;
 use crate::latency::{DueQueue, Wires};
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
 use crate::limits::Usage;
@@ -43,6 +44,10 @@ pub(crate) struct Market {
     pub(crate) book: Book,
     /// The mark of the last `MarkPrice` event; none: the last price stands in for it.
     pub(crate) mark: Option<i64>,
+    /// The data tell marks: none are made from the index.
+    pub(crate) marks_told: bool,
+    /// What is made from the index, once there is one.
+    pub(crate) index: Option<Box<IndexMarket>>,
     /// A mark below this, or above the other, may liquidate somebody or bring a margin call.
     pub(crate) mark_low: i64,
     pub(crate) mark_high: i64,
@@ -98,6 +103,8 @@ pub struct SimExchange {
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
     pub(crate) warnings: Vec<String>,
+    /// What was assumed about funding terms.
+    pub(crate) funding_notes: Vec<String>,
     pub(crate) bad_prices: u64,
     /// Depth that came although the model of fills has no book.
     pub(crate) depth_ignored: u64,
@@ -130,12 +137,14 @@ impl SimExchange {
             });
             let funding_rate = match &config.funding {
                 Funding::Constant { rates } => rates.get(&instrument.symbol).copied(),
-                Funding::None | Funding::Data => None,
+                Funding::None | Funding::Data | Funding::Index => None,
             };
             markets.push(Market {
                 rules,
                 book: Book::default(),
                 mark: None,
+                marks_told: false,
+                index: None,
                 mark_low: 1,
                 mark_high: PRICE_MAX,
                 trades: 0,
@@ -182,6 +191,7 @@ impl SimExchange {
             outbox: DueQueue::new(),
             config,
             warnings,
+            funding_notes: Vec::new(),
             bad_prices: 0,
             depth_ignored: 0,
         };
@@ -213,7 +223,7 @@ impl SimExchange {
         self.mark(symbol).unwrap_or(0)
     }
 
-    fn set_wake(&mut self) {
+    pub(crate) fn set_wake(&mut self) {
         let own = Nanos(self.funding_clock.due().0.min(self.clock.due().0) - 1);
         self.wake = self.inbox.due().min(own);
     }
@@ -354,7 +364,11 @@ impl Exchange for SimExchange {
                     self.bar(event.time, symbol, &bar);
                 }
             }
-            MarketData::MarkPrice(price) => self.marked(event.time, symbol, price.0),
+            MarketData::MarkPrice(price) => {
+                self.markets[symbol].marks_told = true;
+                self.marked(event.time, symbol, price.0);
+            }
+            MarketData::IndexPrice(price) => self.index_event(event.time, symbol, price),
             MarketData::FundingRate(rate) => self.funding_event(event.time, symbol, rate),
             MarketData::Depth(_) | MarketData::DepthClear | MarketData::BestQuotes(_) => {
                 self.depth_event(event, symbol);

@@ -34,7 +34,8 @@ impl SimExchange {
     pub(crate) fn funding_instant(&mut self, time: Nanos) {
         self.funding_clock = FundingClock::after(time);
         match self.config.funding {
-            Funding::None => {}
+            // The index has settlements of its own.
+            Funding::None | Funding::Index => {}
             Funding::Constant { .. } => {
                 for symbol in 0..self.markets.len() {
                     if let Some(rate) = self.markets[symbol].funding_rate {
@@ -67,7 +68,7 @@ impl SimExchange {
         self.settle();
     }
 
-    fn pay_funding(&mut self, symbol: usize, rate: Decimal) {
+    pub(crate) fn pay_funding(&mut self, symbol: usize, rate: Decimal) {
         let rate = self.markets[symbol].state.take_funding_rate(rate);
         if self.is_closed() {
             return self.standstill.hold_back_funding(symbol, rate);

@@ -22,6 +22,7 @@ mod fills;
 mod funding;
 pub mod funding_rate;
 pub mod funding_terms;
+mod index_market;
 mod latency;
 mod ledger;
 mod limits;

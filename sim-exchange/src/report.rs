@@ -131,6 +131,7 @@ impl SimExchange {
         ]);
         lines.push(match &self.config.funding {
             Funding::None => "Funding: none, by configuration.".to_owned(),
+            Funding::Index => "Funding: made every 5 s from the premium of the book over the index, paid at each symbol's interval within its cap and floor.".to_owned(),
             Funding::Data => "Funding: rates and times of the data, on the mark price.".to_owned(),
             Funding::Constant { rates } => {
                 let rates: Vec<String> = rates.iter().map(|(s, r)| format!("{s} {r}")).collect();
@@ -138,6 +139,7 @@ impl SimExchange {
             }
         });
         lines.extend(self.config.events.iter().map(ToString::to_string));
+        lines.extend(self.funding_notes.iter().map(|note| format!("Funding: {note}.")));
         let notes = self.markets.iter().flat_map(|market| &market.rules.rules.notes);
         lines.extend(notes.map(|note| format!("Rules: {note}.")));
         let unmarked = self.markets.iter().filter(|market| market.mark.is_none());

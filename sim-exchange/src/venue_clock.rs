@@ -20,12 +20,16 @@ pub(crate) enum Due {
     Event(usize),
     /// The end of one that lasts.
     EventEnd(usize),
+    /// A sample of the basis, and a new mark price of a symbol.
+    Mark(usize),
+    /// A sample of the premium index of a symbol.
+    Premium(usize),
 }
 
 impl Due {
     /// It concerns no order and no account of its own: no reset and no maintenance takes it away.
     pub(crate) fn is_of_venue(&self) -> bool {
-        matches!(self, Due::Rules(_) | Due::Event(_) | Due::EventEnd(_))
+        !matches!(self, Due::GoodTill(_) | Due::AlgoGoodTill(_) | Due::Countdown { .. })
     }
 }
 
@@ -35,8 +39,12 @@ impl SimExchange {
         if self.is_closed() && !due.is_of_venue() {
             return self.standstill.hold_back(due);
         }
+        // Samples settle by themselves where they change anything.
+        let samples = matches!(due, Due::Mark(_) | Due::Premium(_));
         self.act(due);
-        self.settle();
+        if !samples {
+            self.settle();
+        }
     }
 
     pub(crate) fn act(&mut self, due: Due) {
@@ -52,6 +60,8 @@ impl SimExchange {
             Due::Rules(number) => self.dated_rules(number),
             Due::Event(number) => self.befall(number),
             Due::EventEnd(number) => self.pass(number),
+            Due::Mark(symbol) => self.mark_from_index(symbol),
+            Due::Premium(symbol) => self.premium_sample(symbol),
         }
     }
 

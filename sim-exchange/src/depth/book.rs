@@ -100,6 +100,7 @@ impl DepthBook {
             MarketData::Trade(_)
             | MarketData::Bar(_)
             | MarketData::MarkPrice(_)
+            | MarketData::IndexPrice(_)
             | MarketData::FundingRate(_) => {}
         }
     }

@@ -6,6 +6,7 @@ mod conservation;
 mod depth;
 mod examples;
 mod fills;
+mod index_market;
 mod limits;
 mod margin_call;
 mod matching;
@@ -199,6 +200,7 @@ fn market_data(words: &[&str]) -> Option<MarketData> {
             ask_qty: QtyLots(words[4].parse().unwrap()),
         }),
         "mark" => MarketData::MarkPrice(price(words[1])),
+        "index" => MarketData::IndexPrice(price(words[1])),
         "funding" => MarketData::FundingRate(ticks(words[1], 8)),
         "bar" => MarketData::Bar(engine::Bar {
             open: price(words[1]),
