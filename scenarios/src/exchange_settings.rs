@@ -148,7 +148,7 @@ impl LatencyTable {
         let path = Path::new(origin).parent().unwrap_or(Path::new("")).join(&name);
         let shown = path.display();
         let mut reader = csv::Reader::from_path(&path)
-            .map_err(|error| format!("[exchange.latency] file: {error}"))?;
+            .map_err(|error| format!("[exchange.latency] file {shown}: {error}; check the path"))?;
         for (number, row) in reader.deserialize::<CsvRow>().enumerate() {
             let row = row.map_err(|error| {
                 format!("[exchange.latency] {shown}: {error}; its columns are time_ms, request_us, response_us")
