@@ -9,13 +9,12 @@ use pipeline::PipelineSettings;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Expectation, Gap, ScenarioError, events, text};
+use crate::exchange_settings::DELIVERY_MAX_US;
+use crate::{Account, Expectation, Gap, ScenarioError, Venue, events, text};
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
 const FIRST_TIME_S: i64 = 946_684_800;
 const LAST_TIME_S: i64 = 7_258_118_400;
-/// A day: no delivery takes longer.
-const DELIVERY_MAX_US: i64 = 86_400_000_000;
 /// A trillion USDT; sums of more could leave `Decimal`'s 28 digits.
 const WALLET_MAX: i64 = 1_000_000_000_000;
 
@@ -128,61 +127,6 @@ pub struct Recorded {
     pub mark_bars: Option<String>,
 }
 
-/// The account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Account {
-    /// First deposit, in USDT.
-    pub wallet: Decimal,
-    /// Leverage of every symbol until a service sets another.
-    pub leverage: u32,
-    /// Maker fee as a fraction of the notional.
-    pub maker_fee: Decimal,
-    /// Taker fee as a fraction of the notional.
-    pub taker_fee: Decimal,
-}
-
-impl Default for Account {
-    fn default() -> Account {
-        Account {
-            wallet: Decimal::new(10_000, 0),
-            leverage: 20,
-            maker_fee: Decimal::new(2, 4),
-            taker_fee: Decimal::new(5, 4),
-        }
-    }
-}
-
-/// The exchange as the scenario has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Venue {
-    /// From a service to the matching engine, in µs.
-    pub request_latency_us: i64,
-    /// From the matching engine to a service, in µs.
-    pub response_latency_us: i64,
-    /// Order ticks that a taker pays beyond the last price, because bars and trades have no book.
-    pub taker_spread_ticks: u32,
-    /// Funding of every symbol per eight hours, as a fraction; absent: from the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub funding_rate: Option<Decimal>,
-    /// What befalls it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub events: Vec<Event>,
-}
-
-impl Default for Venue {
-    fn default() -> Venue {
-        Venue {
-            request_latency_us: 5_000,
-            response_latency_us: 5_000,
-            taker_spread_ticks: 1,
-            funding_rate: None,
-            events: Vec::new(),
-        }
-    }
-}
-
 /// Delivery times inside the pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -225,6 +169,11 @@ impl Scenario {
         if scenario.name.is_empty() {
             let stem = Path::new(origin).file_stem().unwrap_or_default();
             scenario.name = stem.to_string_lossy().into_owned();
+        }
+        if let Some(latency) = &mut scenario.exchange.latency {
+            latency
+                .read_file(origin)
+                .map_err(|problem| ScenarioError::Build { origin: origin.to_owned(), problem })?;
         }
         scenario.check(origin)?;
         origin.clone_into(&mut scenario.origin);

@@ -3,6 +3,7 @@
 
 mod error;
 mod events;
+mod exchange_settings;
 mod expect;
 mod file;
 mod market;
@@ -12,8 +13,9 @@ mod venue;
 
 pub use error::ScenarioError;
 pub use events::{Event, EventKind, Gap};
+pub use exchange_settings::{Account, LatencyTable, Venue};
 pub use expect::{Expectation, Failure, Figures};
-pub use file::{Account, Expected, Links, Market, Recorded, Scenario, Venue, find};
+pub use file::{Expected, Links, Market, Recorded, Scenario, find};
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, replay, run, services_of,
 };

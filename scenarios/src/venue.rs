@@ -1,11 +1,12 @@
 //! The scenario's exchange, and what it tells at the end.
 
-use engine::Nanos;
+use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
-use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
+use sim_exchange::commission_tiers::{CommissionBook, VipLevel};
+use sim_exchange::{ExchangeConfig, FillModel, Funding, MarketDepth, SimExchange};
 
 use crate::market::OpenMarket;
-use crate::{Figures, Scenario};
+use crate::{Account, Figures, Scenario, Venue};
 
 /// The exchange with the scenario's account.
 pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExchange, String> {
@@ -25,20 +26,46 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
             );
         }
     };
-    let latency = Latency::Constant {
-        request: Nanos::from_micros(venue.request_latency_us),
-        response: Nanos::from_micros(venue.response_latency_us),
-    };
     let account = &scenario.account;
     let instruments = market.instruments.clone();
+    let start = market.range.0;
     let mut config =
-        ExchangeConfig::new(instruments, market.range.0, account.wallet, latency, funding);
+        ExchangeConfig::new(instruments, start, account.wallet, venue.latency_model()?, funding);
+    config.seed = scenario.seed;
     config.leverage = symbols().map(|symbol| (symbol, account.leverage)).collect();
-    config.maker_rate = account.maker_fee;
-    config.taker_rate = account.taker_fee;
-    config.fills.taker_spread_ticks = venue.taker_spread_ticks;
+    config.margin_type = symbols().map(|symbol| (symbol, account.margin_type)).collect();
+    config.hedge_mode = account.hedge_mode;
+    (config.maker_rate, config.taker_rate) = fees(account, venue.rules_date()?.unwrap_or(start))?;
+    config.fills = fills(venue);
+    config.rules_at = venue.rules_date()?;
+    config.limits = venue.limits.clone();
+    config.recv_window_ms = venue.recv_window_ms;
+    config.client_clock_offset_ms = venue.client_clock_offset_ms;
+    config.margin_call_ratio = venue.margin_call_ratio;
+    config.insurance_fund = venue.insurance_fund;
     config.events = scenario.venue_events(market.range)?;
     SimExchange::new(config).map_err(|error| error.to_string())
+}
+
+/// The profile's model of fills, with what the scenario states otherwise.
+fn fills(venue: &Venue) -> FillModel {
+    let profile = venue.profile.fills(MarketDepth::Trades);
+    FillModel {
+        depth: profile.depth,
+        taker_spread_ticks: venue.taker_spread_ticks.unwrap_or(profile.taker_spread_ticks),
+        queue: venue.queue.unwrap_or(profile.queue),
+        volume: venue.volume.or(profile.volume),
+    }
+}
+
+/// Maker and taker fee: the stated ones, or those of the VIP level on a date.
+fn fees(account: &Account, at: Nanos) -> Result<(Decimal, Decimal), String> {
+    let Some(vip) = account.vip else { return Ok((account.maker_fee, account.taker_fee)) };
+    let level = VipLevel::try_from(vip).map_err(|error| format!("account.vip: {error}"))?;
+    let usdt = Symbol::new("USDT").map_err(|error| error.to_string())?;
+    let book = CommissionBook::embedded().map_err(|error| error.to_string())?;
+    let (terms, _) = book.terms(usdt, level, at).map_err(|error| error.to_string())?;
+    Ok((terms.rates.maker, terms.rates.taker))
 }
 
 /// Names of the exchange's figures.

@@ -1,0 +1,208 @@
+//! `[account]` and `[exchange]` of a scenario file.
+
+use std::path::Path;
+
+use engine::{FieldValue as _, IsoTime, MarginType, Nanos};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use sim_exchange::{
+    Latency, LatencyRow, LimitsConfig, Profile, Quantiles, VolumeLimit, depth::QueueKind,
+};
+
+use crate::Event;
+
+/// A day: no delivery takes longer.
+pub(crate) const DELIVERY_MAX_US: i64 = 86_400_000_000;
+
+/// The account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Account {
+    /// First deposit, in USDT.
+    pub wallet: Decimal,
+    /// Leverage of every symbol until a service sets another.
+    pub leverage: u32,
+    /// Maker fee as a fraction of the notional.
+    pub maker_fee: Decimal,
+    /// Taker fee as a fraction of the notional.
+    pub taker_fee: Decimal,
+    /// VIP level, 0 to 9: its fees of the run's date, in place of the two above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vip: Option<u8>,
+    /// Hedge mode: a long and a short position of each symbol.
+    pub hedge_mode: bool,
+    /// Of every symbol: CROSSED or ISOLATED.
+    pub margin_type: MarginType,
+}
+
+impl Default for Account {
+    fn default() -> Account {
+        Account {
+            wallet: Decimal::new(10_000, 0),
+            leverage: 20,
+            maker_fee: Decimal::new(2, 4),
+            taker_fee: Decimal::new(5, 4),
+            vip: None,
+            hedge_mode: false,
+            margin_type: MarginType::Crossed,
+        }
+    }
+}
+
+/// The exchange as the scenario has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Venue {
+    /// The named set of assumptions about fills: fast, standard or strict.
+    pub profile: Profile,
+    /// From a service to the matching engine, in µs.
+    pub request_latency_us: i64,
+    /// From the matching engine to a service, in µs.
+    pub response_latency_us: i64,
+    /// Latencies that vary, in place of the two above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<LatencyTable>,
+    /// Order ticks that a taker pays beyond the last price, where no book is known; else the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taker_spread_ticks: Option<u32>,
+    /// How queues move, where levels are known; else the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueKind>,
+    /// Shares of the volume, where no book is known; else the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeLimit>,
+    /// The date whose rules hold, ISO-8601, if it is not the run's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules_at: Option<String>,
+    /// Request weights, order rates and bans.
+    pub limits: LimitsConfig,
+    /// A signed request that arrives later than this after its timestamp is refused.
+    pub recv_window_ms: i64,
+    /// How far the clients' clock is ahead of the exchange's.
+    pub client_clock_offset_ms: i64,
+    /// Margin ratio from which on a pool is called.
+    pub margin_call_ratio: Decimal,
+    /// What the insurance fund holds at the start, in USDT.
+    pub insurance_fund: Decimal,
+    /// Funding of every symbol per eight hours, as a fraction; absent: from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub funding_rate: Option<Decimal>,
+    /// What befalls it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Event>,
+}
+
+impl Default for Venue {
+    fn default() -> Venue {
+        Venue {
+            profile: Profile::Fast,
+            request_latency_us: 5_000,
+            response_latency_us: 5_000,
+            latency: None,
+            taker_spread_ticks: None,
+            queue: None,
+            volume: None,
+            rules_at: None,
+            limits: LimitsConfig::default(),
+            recv_window_ms: 5_000,
+            client_clock_offset_ms: 0,
+            margin_call_ratio: Decimal::new(8, 1),
+            insurance_fund: Decimal::from(1_000_000_000),
+            funding_rate: None,
+            events: Vec::new(),
+        }
+    }
+}
+
+/// `[exchange.latency]`: two distributions, or measurements.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LatencyTable {
+    /// Quantiles of the way there: pairs of thousandths and µs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Quantiles>,
+    /// Quantiles of the way back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<Quantiles>,
+    /// A csv file beside the scenario with the columns time_ms, request_us and response_us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What that file holds: read with the scenario, so that a journal needs no other file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<LatencyRow>,
+}
+
+/// A row of the file.
+#[derive(Deserialize)]
+struct CsvRow {
+    time_ms: i64,
+    request_us: i64,
+    response_us: i64,
+}
+
+impl LatencyTable {
+    /// Reads the file that it names, beside the scenario `origin`.
+    pub(crate) fn read_file(&mut self, origin: &str) -> Result<(), String> {
+        let Some(name) = self.file.take() else { return Ok(()) };
+        let path = Path::new(origin).parent().unwrap_or(Path::new("")).join(&name);
+        let shown = path.display();
+        let mut reader = csv::Reader::from_path(&path)
+            .map_err(|error| format!("[exchange.latency] file: {error}"))?;
+        for (number, row) in reader.deserialize::<CsvRow>().enumerate() {
+            let row = row.map_err(|error| {
+                format!("[exchange.latency] {shown}: {error}; its columns are time_ms, request_us, response_us")
+            })?;
+            let line = number + 2;
+            let odd = |us: i64| !(0..=DELIVERY_MAX_US).contains(&us);
+            if odd(row.request_us) || odd(row.response_us) {
+                return Err(format!(
+                    "[exchange.latency] {shown}:{line}: a delivery takes from 0 to {DELIVERY_MAX_US} µs (a day)"
+                ));
+            }
+            let time = Nanos::from_millis(row.time_ms);
+            if self.rows.last().is_some_and(|last| last.time > time) {
+                return Err(format!(
+                    "[exchange.latency] {shown}:{line}: it is earlier than the line before; sort the file by time_ms"
+                ));
+            }
+            let (request, response) =
+                (Nanos::from_micros(row.request_us), Nanos::from_micros(row.response_us));
+            self.rows.push(LatencyRow { time, request, response });
+        }
+        if self.rows.is_empty() {
+            return Err(format!("[exchange.latency] {shown}: it has no rows"));
+        }
+        Ok(())
+    }
+}
+
+impl Venue {
+    /// The model of the way there and back.
+    pub(crate) fn latency_model(&self) -> Result<Latency, String> {
+        let Some(table) = &self.latency else {
+            return Ok(Latency::Constant {
+                request: Nanos::from_micros(self.request_latency_us),
+                response: Nanos::from_micros(self.response_latency_us),
+            });
+        };
+        match (&table.request, &table.response, table.rows.is_empty()) {
+            (Some(request), Some(response), true) => {
+                Ok(Latency::Distribution { request: request.clone(), response: response.clone() })
+            }
+            (None, None, false) => Ok(Latency::Recorded { rows: table.rows.clone() }),
+            _ => Err(
+                "[exchange.latency] needs either `request` and `response` with quantiles, or `file`"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// The date whose rules hold, if it is not the run's own.
+    pub(crate) fn rules_date(&self) -> Result<Option<Nanos>, String> {
+        let Some(text) = &self.rules_at else { return Ok(None) };
+        IsoTime::read_text(Some(text)).map(|time| Some(time.0)).map_err(|_| {
+            format!("[exchange] rules_at = {text:?} is not a time such as 2026-02-01T00:00:00Z")
+        })
+    }
+}
