@@ -7,9 +7,11 @@ use engine::*;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sim_exchange::depth::Ladder;
-use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
+use sim_exchange::{
+    ExchangeConfig, FillModel, Funding, Latency, MarketDepth, Profile, SimExchange,
+};
 
-use crate::maker::TICK;
+use crate::maker::{QUEUE, TICK};
 
 const SYMBOL: SymbolIndex = SymbolIndex(0);
 const STEP: Nanos = Nanos::from_millis(100);
@@ -125,8 +127,10 @@ pub fn run(events: &[MarketEvent]) -> (Maker, u64) {
     let instruments = vec![Instrument { symbol, price_decimals: 2, qty_decimals: 3 }];
     let latency = Latency::Constant { request: WIRE, response: WIRE };
     let wallet = Decimal::from(10_000_000);
-    let config =
+    let mut config =
         ExchangeConfig::new(instruments.clone(), first.time, wallet, latency, Funding::None);
+    config.fills = FillModel { queue: QUEUE, ..Profile::Standard.fills(MarketDepth::Levels) };
+    config.limits.enforce = false;
     let exchange = SimExchange::new(config).expect("an exchange");
     let config = KernelConfig {
         seed: 1,
