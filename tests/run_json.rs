@@ -119,16 +119,6 @@ fn a_failure_that_is_expected_is_fine_and_its_absence_is_not() {
 }
 
 #[test]
-fn an_unknown_figure_is_a_failure() {
-    let folder = Folder::new();
-    let unknown = "\n[[expect]]\nname = \"misspelt\"\nfigure = \"entrys\"\nat_least = 0\n";
-    folder.file("a.toml", format!("{SHORT}{unknown}"));
-    let output = folder.qsim(&["run", "a.toml", "--format", "json"]).expect_code(1);
-    assert_eq!(output.json()["failed"], json!(["misspelt"]));
-    assert!(output.stderr.contains("\"entrys\""), "{}", output.stderr);
-}
-
-#[test]
 fn diagnostics_go_to_standard_error_only() {
     let folder = Folder::new();
     folder.file("a.toml", SHORT);

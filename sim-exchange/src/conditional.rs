@@ -17,6 +17,7 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::PRICE_MAX;
+use crate::numbered::{Ends, Numbered};
 
 /// Which record a waiting trigger belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,12 +139,24 @@ struct AlgoRecord {
     state: AlgoOrderState,
 }
 
+impl Ends for AlgoRecord {
+    fn has_ended(&self) -> bool {
+        is_over(self.state.status)
+    }
+}
+
+/// Nothing more happens to a conditional order of this status.
+pub(crate) fn is_over(status: AlgoStatus) -> bool {
+    use AlgoStatus::{Canceled, Expired, Finished, Rejected};
+    matches!(status, Finished | Canceled | Expired | Rejected)
+}
+
 /// All conditional orders: those that wait, by symbol and in the order of their arrival, and the records
 /// of the algo service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Conditionals {
     waiting: Vec<Vec<Waiting>>,
-    algos: Vec<AlgoRecord>,
+    algos: Numbered<AlgoRecord>,
     /// The newest that bore the id.
     by_client_id: BTreeMap<(AccountId, ClientOrderId), AlgoId>,
     /// Orders that triggers of the algo service placed, until they end.
@@ -151,36 +164,54 @@ pub(crate) struct Conditionals {
 }
 
 impl Conditionals {
-    pub(crate) fn new(symbols: usize) -> Conditionals {
+    /// Keeps all that are open, and the newest `most` of all.
+    pub(crate) fn new(symbols: usize, most: usize) -> Conditionals {
         Conditionals {
             waiting: vec![Vec::new(); symbols],
-            algos: Vec::new(),
+            algos: Numbered::new(most),
             by_client_id: BTreeMap::new(),
             placed: BTreeMap::new(),
         }
     }
 
     pub(crate) fn next_algo_id(&self) -> AlgoId {
-        AlgoId(self.algos.len() as u64 + 1)
+        AlgoId(self.algos.next())
     }
 
     pub(crate) fn add_algo(&mut self, account: AccountId, state: AlgoOrderState) {
         assert!(state.algo_id == self.next_algo_id(), "algo ids have no holes");
         let client_id = state.order.client_order_id.clone();
         self.by_client_id.insert((account, client_id), state.algo_id);
-        self.algos.push(AlgoRecord { account, state });
+        if let Some(AlgoRecord { account, state }) = self.algos.push(AlgoRecord { account, state })
+        {
+            let key = (account, state.order.client_order_id);
+            if self.by_client_id.get(&key) == Some(&state.algo_id) {
+                self.by_client_id.remove(&key);
+            }
+        }
     }
 
     pub(crate) fn algo(&self, id: AlgoId) -> &AlgoOrderState {
-        &self.algos[id.0 as usize - 1].state
+        &self.record(id).state
     }
 
+    /// The symbol of a conditional order that is still known.
+    pub(crate) fn symbol_of(&self, id: AlgoId) -> Option<usize> {
+        self.algos.get(id.0).map(|record| usize::from(record.state.order.symbol.0))
+    }
+
+    #[allow(clippy::expect_used)] // What asks by id has just placed it, or holds it open.
+    fn record(&self, id: AlgoId) -> &AlgoRecord {
+        self.algos.get(id.0).expect("a conditional order that is at work is known")
+    }
+
+    #[allow(clippy::expect_used)] // As above.
     pub(crate) fn algo_mut(&mut self, id: AlgoId) -> &mut AlgoOrderState {
-        &mut self.algos[id.0 as usize - 1].state
+        &mut self.algos.get_mut(id.0).expect("a conditional order that is at work is known").state
     }
 
     pub(crate) fn algo_account(&self, id: AlgoId) -> AccountId {
-        self.algos[id.0 as usize - 1].account
+        self.record(id).account
     }
 
     pub(crate) fn find_algo(&self, account: AccountId, order: &AlgoRef) -> Option<&AlgoOrderState> {
@@ -188,8 +219,7 @@ impl Conditionals {
             AlgoRef::Id(id) => *id,
             AlgoRef::Client(id) => *self.by_client_id.get(&(account, id.clone()))?,
         };
-        let place = usize::try_from(id.0.checked_sub(1)?).ok()?;
-        let record = self.algos.get(place)?;
+        let record = self.algos.get(id.0)?;
         (record.account == account).then_some(&record.state)
     }
 

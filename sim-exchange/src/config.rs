@@ -97,6 +97,9 @@ pub struct ExchangeConfig {
     /// What the insurance fund holds at the start, in USDT.
     #[serde(default = "insurance_fund")]
     pub insurance_fund: Decimal,
+    /// So many orders are kept, the newest ones and all that are open; queries find no others.
+    #[serde(default = "orders_kept_max")]
+    pub orders_kept_max: usize,
     /// How many ledger records are kept; older ones only live on in the sums.
     #[serde(default = "ledger_records_max")]
     pub ledger_records_max: usize,
@@ -136,6 +139,10 @@ fn insurance_fund() -> Decimal {
     Decimal::from(1_000_000_000)
 }
 
+fn orders_kept_max() -> usize {
+    20_000
+}
+
 fn ledger_records_max() -> usize {
     1_000_000
 }
@@ -173,6 +180,7 @@ impl ExchangeConfig {
             funding,
             rules_at: None,
             insurance_fund: insurance_fund(),
+            orders_kept_max: orders_kept_max(),
             ledger_records_max: ledger_records_max(),
             limits: LimitsConfig::default(),
             recv_window_ms: recv_window_ms(),

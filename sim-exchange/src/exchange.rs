@@ -87,6 +87,8 @@ pub struct SimExchange {
     pub(crate) ledger: Ledger,
     pub(crate) funding_clock: FundingClock,
     pub(crate) conditionals: Conditionals,
+    /// Since the last request has come, a wallet or a position has changed.
+    pub(crate) moved: bool,
     pub(crate) clock: DueQueue<Due>,
     /// The countdowns that run, by account and symbol.
     pub(crate) countdowns: BTreeMap<(AccountId, usize), u64>,
@@ -173,12 +175,13 @@ impl SimExchange {
             watch,
             wake: Nanos::ZERO,
             now: config.start,
-            orders: Orders::new(accounts.len(), markets.len()),
+            orders: Orders::new(accounts.len(), markets.len(), config.orders_kept_max),
             markets,
             accounts,
             ledger,
             funding_clock: FundingClock::after(config.start),
-            conditionals: Conditionals::new(config.instruments.len()),
+            conditionals: Conditionals::new(config.instruments.len(), config.orders_kept_max),
+            moved: false,
             clock: DueQueue::new(),
             countdowns: BTreeMap::new(),
             countdown_number: 0,
@@ -281,6 +284,13 @@ impl SimExchange {
                 | Request::OpenAlgoOrders { .. }
                 | Request::AdlQuantile
         );
+        // An order that trades nothing leaves wallets and positions as they are; what rests watches by itself.
+        let orders = match &arrival.request {
+            Request::NewOrder(order) => !order.order_type.is_conditional(),
+            Request::CancelOrder { .. } | Request::ModifyOrder(_) => true,
+            _ => false,
+        };
+        self.moved = false;
         let account = arrival.from.account;
         let admitted = self.admit(account, arrival.sent, &arrival.request);
         let outcome = match admitted.and_then(|()| self.serve(account, arrival.request)) {
@@ -293,7 +303,7 @@ impl SimExchange {
             outcome,
         });
         // What only reads leaves the bands as they are.
-        if !reads {
+        if !reads && (self.moved || !orders) {
             self.settle();
         }
     }

@@ -34,6 +34,7 @@ mod margin_call;
 pub mod mark_price;
 mod matching;
 pub mod multi_assets;
+mod numbered;
 mod order_checks;
 pub mod order_cost;
 mod orders;

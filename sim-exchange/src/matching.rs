@@ -387,6 +387,7 @@ impl SimExchange {
         change: Decimal,
         position: Option<(usize, PositionSide)>,
     ) {
+        self.moved = true;
         let update = |(symbol, side)| self.position_update(account, symbol, side);
         let positions = position.map(update).into_iter().collect();
         let balance = Some(BalanceUpdate {

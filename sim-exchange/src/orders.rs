@@ -1,4 +1,4 @@
-//! The store of all orders.
+//! The store of the orders.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,26 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-/// All orders of a run, by id; the owner's ids find the newest one that bore them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+use crate::numbered::{Ends, Numbered};
+
+/// An order and its owner.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    state: OrderState,
+    owner: AccountId,
+}
+
+impl Ends for Entry {
+    fn has_ended(&self) -> bool {
+        self.state.status.is_terminal()
+    }
+}
+
+/// The orders, by id; the owner's ids find the newest one that bore them. Open orders are kept, and of the
+/// others the newest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Orders {
-    all: Vec<OrderState>,
-    owners: Vec<AccountId>,
+    all: Numbered<Entry>,
     /// By account and symbol.
     by_client_id: Vec<BTreeMap<ClientOrderId, u64>>,
     /// How often an open order has been changed, where it has.
@@ -22,9 +37,14 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    pub(crate) fn new(accounts: usize, symbols: usize) -> Orders {
-        let by_client_id = vec![BTreeMap::new(); accounts * symbols];
-        Orders { by_client_id, symbols, ..Orders::default() }
+    /// Keeps all open orders, and the newest `most` of all.
+    pub(crate) fn new(accounts: usize, symbols: usize, most: usize) -> Orders {
+        Orders {
+            all: Numbered::new(most),
+            by_client_id: vec![BTreeMap::new(); accounts * symbols],
+            amendments: BTreeMap::new(),
+            symbols,
+        }
     }
 
     fn ids_of(&self, account: AccountId, symbol: SymbolIndex) -> usize {
@@ -32,28 +52,47 @@ impl Orders {
     }
 
     pub(crate) fn next_id(&self) -> OrderId {
-        OrderId(self.all.len() as u64 + 1)
+        OrderId(self.all.next())
     }
 
     pub(crate) fn add(&mut self, account: AccountId, order: OrderState) {
         assert!(order.order_id == self.next_id(), "order ids have no holes");
         let place = self.ids_of(account, order.symbol);
         self.by_client_id[place].insert(order.client_order_id.clone(), order.order_id.0);
-        self.all.push(order);
-        self.owners.push(account);
+        if let Some(Entry { state, owner }) = self.all.push(Entry { state: order, owner: account })
+        {
+            self.amendments.remove(&state.order_id);
+            let place = self.ids_of(owner, state.symbol);
+            let ids = &mut self.by_client_id[place];
+            // A newer order may bear the id.
+            if ids.get(&state.client_order_id) == Some(&state.order_id.0) {
+                ids.remove(&state.client_order_id);
+            }
+        }
     }
 
     /// Whose order it is.
     pub(crate) fn owner(&self, id: OrderId) -> AccountId {
-        self.owners[id.0 as usize - 1]
+        self.entry(id).owner
     }
 
     pub(crate) fn get(&self, id: OrderId) -> &OrderState {
-        &self.all[id.0 as usize - 1]
+        &self.entry(id).state
     }
 
+    #[allow(clippy::expect_used)] // What asks by id has just placed it, or holds it open.
+    fn entry(&self, id: OrderId) -> &Entry {
+        self.all.get(id.0).expect("an order that is at work is known")
+    }
+
+    #[allow(clippy::expect_used)] // As above.
     pub(crate) fn get_mut(&mut self, id: OrderId) -> &mut OrderState {
-        &mut self.all[id.0 as usize - 1]
+        &mut self.all.get_mut(id.0).expect("an order that is at work is known").state
+    }
+
+    /// The order, unless it has been forgotten.
+    pub(crate) fn known(&self, id: OrderId) -> Option<&OrderState> {
+        self.all.get(id.0).map(|entry| &entry.state)
     }
 
     /// The newest order of the account that bore this id.
@@ -64,7 +103,7 @@ impl Orders {
         id: &ClientOrderId,
     ) -> Option<&OrderState> {
         let order = *self.by_client_id.get(self.ids_of(account, symbol))?.get(id)?;
-        Some(self.get(OrderId(order)))
+        self.known(OrderId(order))
     }
 
     pub(crate) fn find(
@@ -76,11 +115,27 @@ impl Orders {
         match order {
             OrderRef::Client(id) => self.newest(account, symbol, id),
             OrderRef::Id(OrderId(number)) => {
-                let place = usize::try_from(number.checked_sub(1)?).ok()?;
-                let order = self.all.get(place)?;
-                (order.symbol == symbol && self.owners[place] == account).then_some(order)
+                let Entry { state, owner } = self.all.get(*number)?;
+                (state.symbol == symbol && *owner == account).then_some(state)
             }
         }
+    }
+
+    /// What a query finds: Binance forgets an order without a fill three days after its end, any other
+    /// 90 days after.
+    pub(crate) fn query(
+        &self,
+        account: AccountId,
+        symbol: SymbolIndex,
+        order: &OrderRef,
+        now: Nanos,
+    ) -> Option<&OrderState> {
+        const DAY: i64 = 86_400;
+        let found = self.find(account, symbol, order)?;
+        let days = if found.executed_qty.0 == 0 { 3 } else { 90 };
+        let old =
+            found.status.is_terminal() && now - found.update_time > Nanos::from_secs(days * DAY);
+        (!old).then_some(found)
     }
 
     pub(crate) fn amendments(&self, id: OrderId) -> u32 {
@@ -96,8 +151,9 @@ impl Orders {
         order.update_time = now;
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.all.len()
+    /// How many there have been.
+    pub(crate) fn count(&self) -> usize {
+        (self.all.next() - 1) as usize
     }
 }
 

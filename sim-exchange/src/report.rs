@@ -112,7 +112,7 @@ impl SimExchange {
 
     /// How many orders were accepted, liquidation orders included.
     pub fn orders_total(&self) -> usize {
-        self.orders_wiped + self.orders.len()
+        self.orders_wiped + self.orders.count()
     }
 
     /// What is assumed about the exchange, in plain sentences.

@@ -50,7 +50,7 @@ impl SimExchange {
             }
             Request::QueryOrder { symbol, order } => {
                 self.index(symbol)?;
-                let order = self.orders.find(account, symbol, &order);
+                let order = self.orders.query(account, symbol, &order, self.now);
                 order.cloned().map(answer).ok_or_else(|| VenueError::NoSuchOrder.error())
             }
             Request::OpenOrders { symbol } => self.open_orders(account, symbol),

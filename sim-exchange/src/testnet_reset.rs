@@ -28,9 +28,10 @@ use crate::venue_clock::Due;
 impl SimExchange {
     /// `wallet` is what every account has afterwards, where it is not its first deposit.
     pub(crate) fn reset(&mut self, wallet: Option<Decimal>) {
-        self.orders_wiped += self.orders.len();
-        self.orders = Orders::new(self.accounts.len(), self.markets.len());
-        self.conditionals = Conditionals::new(self.markets.len());
+        self.orders_wiped += self.orders.count();
+        self.orders =
+            Orders::new(self.accounts.len(), self.markets.len(), self.config.orders_kept_max);
+        self.conditionals = Conditionals::new(self.markets.len(), self.config.orders_kept_max);
         self.countdowns.clear();
         // What is left of them would find other orders under its ids.
         self.clock.retain(Due::is_of_venue);

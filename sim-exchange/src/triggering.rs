@@ -8,7 +8,7 @@ use engine::{
 };
 use rust_decimal::Decimal;
 
-use crate::conditional::{Owner, Trigger, Waiting, accepted, actual};
+use crate::conditional::{Owner, Trigger, Waiting, accepted, actual, is_over};
 use crate::exchange::SimExchange;
 use crate::order_checks::{
     check_conditional, check_position_side, check_precision, check_price_filter, check_quantity,
@@ -309,8 +309,8 @@ impl SimExchange {
     }
 
     pub(crate) fn algo_good_till(&mut self, id: AlgoId) {
-        let algo = self.conditionals.algo(id);
-        let symbol = usize::from(algo.order.symbol.0);
+        // One that ended long ago may have been forgotten.
+        let Some(symbol) = self.conditionals.symbol_of(id) else { return };
         if self.conditionals.remove(symbol, Owner::Algo(id)).is_some() {
             self.end_waiting(Owner::Algo(id), AlgoStatus::Expired, "good till date");
             self.refresh_watch(symbol);
@@ -369,13 +369,6 @@ impl SimExchange {
         ids.sort();
         Ok(Answer::AlgoOrders(ids.iter().map(|id| self.conditionals.algo(*id).clone()).collect()))
     }
-}
-
-fn is_over(status: AlgoStatus) -> bool {
-    matches!(
-        status,
-        AlgoStatus::Finished | AlgoStatus::Canceled | AlgoStatus::Expired | AlgoStatus::Rejected
-    )
 }
 
 fn order_event(execution: ExecutionType, order: OrderState) -> UserEvent {

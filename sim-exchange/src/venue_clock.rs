@@ -66,10 +66,9 @@ impl SimExchange {
     }
 
     fn good_till(&mut self, id: OrderId) {
-        let order = self.orders.get(id);
-        if order.status.is_terminal() {
+        let Some(order) = self.orders.known(id).filter(|order| !order.status.is_terminal()) else {
             return;
-        }
+        };
         let (symbol, side) = (usize::from(order.symbol.0), order.side);
         self.remove_resting(symbol, side, id);
         self.conditionals.remove_order(symbol, id);
