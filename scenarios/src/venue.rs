@@ -35,7 +35,8 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.leverage = symbols().map(|symbol| (symbol, account.leverage)).collect();
     config.margin_type = symbols().map(|symbol| (symbol, account.margin_type)).collect();
     config.hedge_mode = account.hedge_mode;
-    (config.maker_rate, config.taker_rate) = fees(account, venue.rules_date()?.unwrap_or(start))?;
+    let (maker, taker, notes) = fees(account, venue.rules_date()?.unwrap_or(start))?;
+    (config.maker_rate, config.taker_rate, config.notes) = (maker, taker, notes);
     config.fills = fills(venue);
     config.rules_at = venue.rules_date()?;
     config.limits = venue.limits.clone();
@@ -58,14 +59,17 @@ fn fills(venue: &Venue) -> FillModel {
     }
 }
 
-/// Maker and taker fee: the stated ones, or those of the VIP level on a date.
-fn fees(account: &Account, at: Nanos) -> Result<(Decimal, Decimal), String> {
-    let Some(vip) = account.vip else { return Ok((account.maker_fee, account.taker_fee)) };
+/// Maker and taker fee: the stated ones, or those of the VIP level on a date, with what is doubtful there.
+fn fees(account: &Account, at: Nanos) -> Result<(Decimal, Decimal, Vec<String>), String> {
+    let Some(vip) = account.vip else {
+        return Ok((account.maker_fee, account.taker_fee, Vec::new()));
+    };
     let level = VipLevel::try_from(vip).map_err(|error| format!("account.vip: {error}"))?;
     let usdt = Symbol::new("USDT").map_err(|error| error.to_string())?;
     let book = CommissionBook::embedded().map_err(|error| error.to_string())?;
-    let (terms, _) = book.terms(usdt, level, at).map_err(|error| error.to_string())?;
-    Ok((terms.rates.maker, terms.rates.taker))
+    let (terms, notes) = book.terms(usdt, level, at).map_err(|error| error.to_string())?;
+    let notes = notes.into_iter().map(|note| format!("Fees: {note}.")).collect();
+    Ok((terms.rates.maker, terms.rates.taker, notes))
 }
 
 /// Names of the exchange's figures.

@@ -248,6 +248,11 @@ impl Conditionals {
         self.waiting.iter().flatten().filter(own).count()
     }
 
+    /// How many an account has waiting in a symbol, on either route.
+    pub(crate) fn count(&self, account: AccountId, symbol: usize) -> usize {
+        self.waiting[symbol].iter().filter(|waiting| waiting.account == account).count()
+    }
+
     /// Whether an account has anything waiting in a symbol.
     pub(crate) fn any(&self, account: AccountId, symbol: usize) -> bool {
         self.waiting[symbol].iter().any(|waiting| waiting.account == account)

@@ -94,6 +94,9 @@ pub struct ExchangeConfig {
     /// The instant whose dated rules hold, where it is not that of the run itself.
     #[serde(default)]
     pub rules_at: Option<Nanos>,
+    /// Assumptions of whoever configures, for the report.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What the insurance fund holds at the start, in USDT.
     #[serde(default = "insurance_fund")]
     pub insurance_fund: Decimal,
@@ -179,6 +182,7 @@ impl ExchangeConfig {
             fills: fills(),
             funding,
             rules_at: None,
+            notes: Vec::new(),
             insurance_fund: insurance_fund(),
             orders_kept_max: orders_kept_max(),
             ledger_records_max: ledger_records_max(),

@@ -7,8 +7,8 @@
 //! rest at the bankruptcy price, and where it cannot, the opposite side is deleveraged.
 
 use engine::{
-    AccountId, AccountUpdateReason, ClientOrderId, ExecutionType, ExpiryReason, NewOrder, OrderId,
-    PositionSide, PriceTicks, QtyLots, Side, SymbolIndex, TimeInForce,
+    AccountId, AccountUpdateReason, ExecutionType, ExpiryReason, NewOrder, OrderId, PositionSide,
+    PriceTicks, QtyLots, Side, SymbolIndex, TimeInForce,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -135,14 +135,19 @@ impl SimExchange {
         let name = format!("autoclose-{}", self.orders.next_id().0);
         let id = self.venue_order(account, symbol, side, order_side, bankruptcy, qty, &name);
         self.holding_mut(account, symbol).counts.liquidations += 1;
-        let market = self.taker_price(symbol, order_side);
+        let wallet = self.cross_wallet(account);
         let filled = self.take(symbol, id, Some(bankruptcy), true, qty, Against::Liquidation);
         let left = qty - filled;
-        if left > 0 {
-            self.take_over(target, id, bankruptcy, market.unwrap_or(bankruptcy), left);
+        if left > 0 && self.is_due(account, target.pool) {
+            self.take_over(target, id, bankruptcy, left);
+        } else if left > 0 {
+            // What was filled is enough.
+            self.expire(id, ExpiryReason::IocRest);
         }
         let paid = self.orders.get(id).cum_quote;
-        let fee = self.liquidation_fee(target, paid);
+        // What a closed isolated position leaves has gone to the cross wallet.
+        let returned = self.cross_wallet(account) - wallet;
+        let fee = self.liquidation_fee(target, paid, returned);
         let change = self.top_up(account) - fee;
         self.send_account(
             account,
@@ -176,9 +181,13 @@ impl SimExchange {
     }
 
     /// The rest of a liquidation, at the bankruptcy price: the fund if it can pay, else deleveraging.
-    fn take_over(&mut self, target: Target, id: OrderId, price: i64, market: i64, qty: i64) {
+    fn take_over(&mut self, target: Target, id: OrderId, price: i64, qty: i64) {
         let symbol = target.symbol;
-        let loss = self.markets[symbol].rules.notional((price - market).abs(), qty);
+        let side = self.orders.get(id).side;
+        let market = self.taker_price(symbol, side).unwrap_or(price);
+        // It sells below what it pays, or buys above what it gets; a better market is its profit.
+        let worse = (market - price) * side.sign();
+        let loss = self.markets[symbol].rules.notional(worse, qty);
         if self.ledger.balance(LedgerAccount::InsuranceFund) < loss {
             self.deleverage(target, id, price, qty);
             return;
@@ -325,14 +334,18 @@ impl SimExchange {
     }
 
     /// Only on what was liquidated, and never more than what is left.
-    fn liquidation_fee(&mut self, target: Target, liquidated: Decimal) -> Decimal {
+    fn liquidation_fee(
+        &mut self,
+        target: Target,
+        liquidated: Decimal,
+        returned: Decimal,
+    ) -> Decimal {
         let Target { account, pool, symbol, side } = target;
         let fee = cut8(liquidated * self.markets[symbol].rules.rules.liquidation_fee);
         let balance = self.pool_wallet(account, pool);
-        // The rest of a closed isolated position has gone back to the cross wallet.
         let balance = match pool {
             Pool::Isolated { .. } if self.holding(account, symbol).position(side).qty == 0 => {
-                self.cross_wallet(account)
+                returned
             }
             _ => balance,
         };
@@ -377,9 +390,4 @@ impl SimExchange {
         }
         self.expire_conditionals(account, symbol, reason);
     }
-}
-
-/// The client order id of the venue's own orders begins so.
-pub(crate) fn is_venue_order(id: &ClientOrderId) -> bool {
-    ["autoclose-", "adl_autoclose", "settlement_autoclose-"].iter().any(|p| id.0.starts_with(p))
 }

@@ -153,7 +153,8 @@ impl SimExchange {
             Side::Sell => price >= limit,
         };
         let resting = self.markets[symbol].book.against(side).iter();
-        let own: i64 = resting.filter(|other| within(other.price)).map(|other| other.qty).sum();
+        let meets = resting.filter(|other| within(other.price));
+        let own: i64 = meets.map(|other| self.executable(other.id, other.qty)).sum();
         let left = qty - own;
         if left <= 0 {
             return true;

@@ -18,7 +18,6 @@ use crate::accounts::reduces;
 use crate::book::Resting;
 use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::ledger::{IncomeType, LedgerAccount};
-use crate::liquidation::is_venue_order;
 use crate::orders::add_fill;
 use crate::position::commission;
 
@@ -209,10 +208,15 @@ impl SimExchange {
 
     /// The taker's mode ends one of the two orders, or both; `false` if they may trade.
     fn prevents_self_trade(&mut self, symbol: usize, taker: OrderId, maker: &Resting) -> bool {
-        let (mode, immediate) = {
+        let (mode, time_in_force) = {
             let order = self.orders.get(taker);
-            (order.self_trade_prevention, order.time_in_force == TimeInForce::Ioc)
+            (order.self_trade_prevention, order.time_in_force)
         };
+        // It has no effect on FOK.
+        if time_in_force == TimeInForce::Fok {
+            return false;
+        }
+        let immediate = time_in_force == TimeInForce::Ioc;
         let (ends_taker, ends_maker) = match mode {
             SelfTradePrevention::None => return false,
             SelfTradePrevention::ExpireTaker => (true, false),
@@ -345,7 +349,7 @@ impl SimExchange {
         let reason = AccountUpdateReason::Order;
         self.send_account(account, reason, Decimal::ZERO, Some((symbol, position_side)));
         let execution = if calculated { ExecutionType::Calculated } else { ExecutionType::Trade };
-        let liquidation = is_venue_order(&order.client_order_id);
+        let liquidation = !matches!(against, Against::MarketTaker | Against::MarketMaker);
         let fill = Some(fill);
         let event = UserEvent::OrderTradeUpdate { execution, order, fill, liquidation };
         self.send_user(account, event);

@@ -67,10 +67,15 @@ impl SimExchange {
             return Err(VenueError::UserInLiquidation.error());
         }
         self.check_order_id(account, &order)?;
+        let holding = self.holding(account, symbol);
+        let (open, held) =
+            (&holding.open[position_side as usize], holding.position(position_side).qty);
+        check_reduce_only(&order, position_side, qty, held, open.reduce_qty(order.side))?;
         self.check_position(account, symbol, position_side, order, qty)
     }
 
-    /// An order of the old route at its trigger: it has its id, and its place among the open orders.
+    /// The order of a trigger, whose parameters were checked long ago. It reduces its position whatever
+    /// else waits to do so: what of it is too late ends at its own fill.
     pub(crate) fn check_triggered(
         &self,
         account: AccountId,
@@ -81,6 +86,8 @@ impl SimExchange {
         let order = self.matched_price(symbol, order)?;
         check_filters(&self.markets[symbol].rules, &order, qty, self.mark(symbol))?;
         let position_side = check_position_side(self.account(account).dual, &order)?;
+        let held = self.holding(account, symbol).position(position_side).qty;
+        check_reduce_only(&order, position_side, qty, held, 0)?;
         self.check_position(account, symbol, position_side, order, qty)
     }
 
@@ -92,7 +99,8 @@ impl SimExchange {
     ) -> Result<(), ExchangeError> {
         let symbol = self.index(order.symbol)?;
         let holding = self.holding(account, symbol);
-        if holding.open_count() >= self.markets[symbol].rules.rules.max_num_orders {
+        let waiting = self.conditionals.count(account, symbol);
+        if holding.open_count() + waiting >= self.markets[symbol].rules.rules.max_num_orders {
             return Err(VenueError::MaxOpenOrders.error());
         }
         let same = self.orders.newest(account, order.symbol, &order.client_order_id);
@@ -102,7 +110,7 @@ impl SimExchange {
         Ok(())
     }
 
-    /// Reduce-only, the market's price, and the margin.
+    /// The market's price, and the margin.
     fn check_position(
         &self,
         account: AccountId,
@@ -111,10 +119,6 @@ impl SimExchange {
         order: NewOrder,
         qty: i64,
     ) -> Result<Checked, ExchangeError> {
-        let holding = self.holding(account, symbol);
-        let open = &holding.open[position_side as usize];
-        let held = holding.position(position_side).qty;
-        check_reduce_only(&order, position_side, qty, held, open.reduce_qty(order.side))?;
         let mark = self.mark(symbol);
         let (takes_at, crosses_book) = self.takes_at(symbol, &order, mark)?;
         let own_price = order.price.map(|p| p.0);

@@ -126,7 +126,7 @@ impl SimExchange {
             format!("Timestamps: a signed request is refused when it is more than {} ms old at its arrival; the clients' clock is {} ms ahead.", self.config.recv_window_ms, self.config.client_clock_offset_ms),
             format!("Margin calls: at a margin ratio of {}, once until it has been below (the threshold is unpublished).", self.config.margin_call_ratio),
             self.rules_sentence(),
-            "Margin: one-way mode, cross margin; liquidation orders pay no commission, the clearance fee goes to the insurance fund (unverified details).".to_owned(),
+            self.margin_sentence(),
             "Insurance fund: it closes what it takes over at the taker price at once.".to_owned(),
         ]);
         lines.push(match &self.config.funding {
@@ -139,6 +139,7 @@ impl SimExchange {
             }
         });
         lines.extend(self.config.events.iter().map(ToString::to_string));
+        lines.extend(self.config.notes.iter().cloned());
         lines.extend(self.funding_notes.iter().map(|note| format!("Funding: {note}.")));
         let notes = self.markets.iter().flat_map(|market| &market.rules.rules.notes);
         lines.extend(notes.map(|note| format!("Rules: {note}.")));
@@ -152,6 +153,20 @@ impl SimExchange {
             ));
         }
         lines
+    }
+
+    fn margin_sentence(&self) -> String {
+        let first = &self.accounts[0];
+        let mode = if first.dual { "hedge mode" } else { "one-way mode" };
+        let isolated = first.holdings.iter().filter(|holding| holding.is_isolated()).count();
+        let margin = match isolated {
+            0 => "cross margin",
+            n if n == first.holdings.len() => "isolated margin",
+            _ => "cross margin, of some symbols isolated",
+        };
+        format!(
+            "Margin: {mode}, {margin}; liquidation orders pay no commission, the clearance fee goes to the insurance fund (unverified details)."
+        )
     }
 
     /// What is doubtful about the rules or the data so far.

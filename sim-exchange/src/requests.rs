@@ -173,7 +173,7 @@ impl SimExchange {
                     rows.push(AdlQuantile {
                         symbol: SymbolIndex(symbol as u16),
                         position_side: *position_side,
-                        quantile: (behind * 5 / queue.len()).min(4) as u8,
+                        quantile: crate::adl::quantile(behind, queue.len()),
                     });
                 }
             }

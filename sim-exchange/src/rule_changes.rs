@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::book::Multiples;
 use crate::config::ConfigError;
 use crate::exchange::SimExchange;
+use crate::report::KeptRisks;
 use crate::symbol_rules::{Bracket, GridRules, RuleBook, RulesError, SymbolRules, next_cum};
 use crate::venue_clock::Due;
 
@@ -208,6 +209,8 @@ impl SimExchange {
             Ok(rules) => {
                 self.watch[symbol].tick = Multiples::of(rules.tick);
                 self.markets[symbol].rules = rules;
+                // Rows that are kept show margins by the old rules.
+                self.accounts.iter_mut().for_each(|account| account.risks = KeptRisks::default());
             }
             Err(error) => self.warnings.push(format!(
                 "{name}: its rules changed at {} and were not taken over: {error}",

@@ -204,7 +204,8 @@ impl SimExchange {
     fn fire_algo(&mut self, account: AccountId, id: AlgoId, order: NewOrder) {
         self.conditionals.algo_mut(id).trigger_time = Some(self.now);
         self.set_algo(id, AlgoStatus::Triggering);
-        match self.check(account, order) {
+        let free = self.check_order_id(account, &order);
+        match free.and_then(|()| self.check_triggered(account, order)) {
             Err(error) => {
                 self.conditionals.algo_mut(id).reason = error.msg;
                 self.set_algo(id, AlgoStatus::Rejected);

@@ -154,9 +154,9 @@ fn refusals_before_the_trigger() {
 #[test]
 fn there_is_room_for_so_many() {
     let many = |route: &str, count: usize| {
-        let one = |n: usize| format!("{route} buy o{n} 2 stop 105 | ");
+        let one = |n: usize| format!("B {route} buy o{n} 2 stop 105 | ");
         let orders: String = (0..count).map(one).collect();
-        format!("trade 100 | {orders}")
+        format!("B trade 100 | trade 100 | {orders}")
     };
     let at = Some(Nanos::from_secs(1_765_238_400));
     let mut run = Script::new(toy_with(10_000, Funding::Data, |config| config.rules_at = at));
@@ -165,9 +165,11 @@ fn there_is_room_for_so_many() {
     // MAX_NUM_ALGO_ORDERS was ten, and a symbol's.
     let mut run = Script::new(toy(10_000, Funding::Data));
     assert!(!run.run(&many("", 10)).contains("refused"));
-    assert_eq!(
-        run.run("buy one 2 stop 105 | B trade 100 | B buy one 2 stop 105"),
-        "refused -4045 | one New"
+    assert_eq!(run.run("B buy one 2 stop 105 | buy one 2 stop 105"), "refused -4045 | one New");
+    // MAX_NUM_ORDERS, three of AUSDT, counts them too.
+    check(
+        "trade 100 | buy a 2 @ 98 | buy b 2 stop 105 | buy c 2 @ 97 | buy d 2 @ 96",
+        "a New | b New | c New | refused -2025",
     );
 }
 
@@ -193,5 +195,26 @@ fn a_liquidation_sweeps_them_away() {
         "trade 100 | leverage 20 | buy a 990 | algo sell s 990 stop 50 ro | trade 91",
         "a New | a 990 @ 101 taker | algo s New | algo s Expired: expired by the \
          venue | autoclose-2 New | autoclose-2 990 @ 91 taker",
+    );
+}
+
+#[test]
+fn a_stop_closes_although_a_take_profit_waits_to_do_the_same() {
+    check_algo(
+        "trade 100 | buy a 10 | sell p 10 @ 104 ro | algo sell s close stop 95 | trade 95 | open",
+        "a New | a 10 @ 101 taker | p New | algo s New | algo s Triggering | s New | \
+         algo s Triggered | s 10 @ 94 taker | algo s Finished | orders [p]",
+    );
+    check(
+        "trade 100 | buy a 10 | sell p 10 @ 104 ro | sell s 10 stop 95 ro | trade 95 | trade 105",
+        "a New | a 10 @ 101 taker | p New | s New | s Expired | s New | s 10 @ 94 taker | p Expired",
+    );
+}
+
+#[test]
+fn a_gtd_order_may_trigger_in_its_last_minutes() {
+    check_algo(
+        "trade 100 | algo buy b 2 stop 105 @ 104 gtd 700 | wait 300 | trade 105 | wait 500 | trade 105",
+        "algo b New | algo b Triggering | b New | algo b Triggered | b Expired | algo b Finished",
     );
 }

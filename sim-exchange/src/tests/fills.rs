@@ -167,3 +167,26 @@ fn depth_without_a_book_is_counted() {
     run.run("trade 100 | bid 99 60");
     assert!(run.exchange.warnings().iter().any(|w| w.contains("1 depth events were ignored")));
 }
+
+#[test]
+fn the_fund_gets_what_the_market_pays_beyond_bankruptcy() {
+    // Two bids: one no worse than the bankruptcy price, one worse. The fund sells the rest at the worse one.
+    let mut run = Script::new(toy_with(10_000, Funding::Data, |config| {
+        config.fills = Profile::Fast.fills(MarketDepth::Levels);
+    }));
+    run.run("trade 100 | ask 101 99999 | bid 95 2000 | bid 85 99999 | buy a 990 | trade 91 sold");
+    assert_eq!(run.position(0), 0);
+    run.exchange.check_conservation().unwrap();
+    let fund = run.exchange.ledger.balance(crate::LedgerAccount::InsuranceFund);
+    assert!(fund < Decimal::from(1_000_000_000), "it has paid: {fund}");
+}
+
+#[test]
+fn fok_is_filled_whole_or_not_at_all() {
+    // Own orders fill it, because self-trade prevention has no effect on it.
+    super::check("trade 100 | sell m 4 @ 100 | buy f 6 @ 100 fok", "m New | refused -5021");
+    super::check(
+        "trade 100 | sell m 4 @ 100 | buy f 4 @ 100 fok",
+        "m New | f New | m 4 @ 100 maker | f 4 @ 100 taker",
+    );
+}

@@ -1,5 +1,7 @@
 //! Position mode, margin type, margin of isolated positions, several accounts.
 
+use rust_decimal::Decimal;
+
 use super::{Script, account_of, check, toy_with};
 use crate::Funding;
 
@@ -93,5 +95,20 @@ fn two_accounts_trade_with_each_other_on_one_book() {
     let log = run.run("trade 100 | sell m 4 @ 100 | #1 buy t 6");
     assert_eq!(log, "m New | #1 t New | m 4 @ 100 maker | #1 t 4 @ 100 taker | #1 t 2 @ 101 taker");
     assert_eq!(run.run("#1 cancel m"), "refused -2011");
+    run.exchange.check_conservation().unwrap();
+}
+
+#[test]
+fn the_fee_of_an_isolated_liquidation_stops_at_its_wallet() {
+    // On BUSDT the clearance fee is 1 % and the isolated wallet, 100 lots at leverage 20, is 505 - 5.05. At
+    // 96 it is closed at the bankruptcy price and nothing is left for a fee.
+    let mut run = Script::new(toy_with(10_000, Funding::Data, |_| {}));
+    run.run("B trade 100 | B isolated | B buy a 100");
+    let isolated = Decimal::new(49_995, 2);
+    let cross = Decimal::from(10_000) - Decimal::new(505, 2) - isolated;
+    run.run("B trade 96");
+    assert_eq!(run.position(1), 0);
+    let wallet = run.exchange.account_balance().wallet_balance;
+    assert!(wallet >= cross && wallet < cross + Decimal::from(10), "{wallet}, {cross}");
     run.exchange.check_conservation().unwrap();
 }
