@@ -37,7 +37,8 @@ impl Account {
 
     /// What lies in isolated positions.
     pub(crate) fn isolated_wallets(&self) -> Decimal {
-        let positions = self.holdings.iter().flat_map(|holding| &holding.positions);
+        let isolated = self.holdings.iter().filter(|h| h.is_isolated() && h.is_held());
+        let positions = isolated.flat_map(|holding| &holding.positions);
         positions.map(|position| position.isolated_wallet).sum()
     }
 

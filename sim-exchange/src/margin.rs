@@ -165,7 +165,7 @@ impl SimExchange {
             Pool::Cross => {
                 let mut sums = Margin::default();
                 for (symbol, holding) in self.account(id).holdings.iter().enumerate() {
-                    if !holding.is_isolated() {
+                    if !holding.is_isolated() && holding.is_held() {
                         sums.add(self.margin_of_symbol(id, symbol));
                     }
                 }
@@ -217,6 +217,9 @@ impl SimExchange {
         let (mut positions, mut requirements) = (Decimal::ZERO, Decimal::ZERO);
         let mut pool = PoolSums { wallet: cross_wallet, ..PoolSums::default() };
         for (symbol, holding) in self.account(id).holdings.iter().enumerate() {
+            if !holding.is_held() && !holding.has_open_orders() {
+                continue;
+            }
             let margin = self.margin_of_symbol(id, symbol);
             let (alone, together) = self.initial_margin(id, symbol);
             all.add(margin);
