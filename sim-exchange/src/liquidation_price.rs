@@ -56,7 +56,8 @@ impl LiquidationTerms<'_> {
         let (mut upper, mut lower) = (self.collateral, Decimal::ZERO);
         for (n, leg) in self.legs.iter().enumerate() {
             let Tier { mmr, cum } = tier(n);
-            upper += cum - leg.side * leg.cost;
+            // By the sign: a product of decimals costs more than the rest of this.
+            upper += if leg.side.is_sign_negative() { cum + leg.cost } else { cum - leg.cost };
             lower += leg.qty * (mmr - leg.side);
         }
         (upper, lower)
@@ -78,6 +79,13 @@ impl LiquidationTerms<'_> {
     pub fn price_in(&self, brackets: &[Bracket], mark: Decimal) -> Decimal {
         assert!(self.legs.len() <= 2, "a symbol has two sides");
         let Some(last) = brackets.len().checked_sub(1) else { return Decimal::ZERO };
+        if let [leg] = self.legs
+            && !leg.side.is_sign_negative()
+            && self.collateral >= leg.cost
+        {
+            // A long position that is covered even where the price is zero: the common case.
+            return Decimal::ZERO;
+        }
         let mut at = [0; 2];
         for (tier, leg) in at.iter_mut().zip(self.legs) {
             let notional = leg.qty * mark;
