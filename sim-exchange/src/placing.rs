@@ -2,8 +2,8 @@
 
 use engine::{
     AccountId, ExchangeError, ExecutionType, ExpiryReason, NewOrder, OrderId, OrderRef, OrderState,
-    OrderStatus, OrderType, PositionSide, PriceMatch, PriceTicks, QtyLots, SelfTradePrevention,
-    Side, SymbolIndex, TimeInForce, WorkingType,
+    OrderStatus, OrderType, PositionSide, PriceMatch, PriceTicks, QtyLots, Side, SymbolIndex,
+    TimeInForce, WorkingType,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -11,6 +11,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::accounts::reduces;
 use crate::book::Resting;
 use crate::exchange::{PRICE_MAX, SimExchange};
+use crate::liquidity::{Taker, prevention};
 use crate::margin::requirement;
 use crate::matching::Against;
 use crate::order_checks::{
@@ -116,7 +117,7 @@ impl SimExchange {
         let held = holding.position(position_side).qty;
         check_reduce_only(&order, position_side, qty, held, open.reduce_qty(order.side))?;
         let mark = self.mark(symbol);
-        let (takes_at, crosses_book) = self.takes_at(symbol, &order, mark)?;
+        let (takes_at, crosses_book) = self.takes_at(account, symbol, &order, mark)?;
         let own_price = order.price.map(|p| p.0);
         let valued_at = takes_at.or(own_price).ok_or_else(|| VenueError::NoDepth.error())?;
         if !reduces(order.side, position_side, order.reduces()) {
@@ -130,6 +131,7 @@ impl SimExchange {
     /// the book.
     pub(crate) fn takes_at(
         &self,
+        account: AccountId,
         symbol: usize,
         order: &NewOrder,
         mark: Option<i64>,
@@ -148,11 +150,12 @@ impl SimExchange {
         let within = |price: &i64| no_worse(order.side, *price, limit);
         let (crossed, meets) = (taker.filter(within), best.filter(within).is_some());
         let qty = order.quantity.map_or(0, |quantity| quantity.0);
+        let taker = Taker { account, side: order.side, limit, prevention: prevention(order) };
         match order.time_in_force {
             Some(TimeInForce::Gtx) if crossed.is_some() || meets => {
                 Err(VenueError::GtxRejected.error())
             }
-            Some(TimeInForce::Fok) if !self.fills_at_once(symbol, order.side, limit, qty) => {
+            Some(TimeInForce::Fok) if !self.fills_at_once(symbol, &taker, qty) => {
                 Err(VenueError::FokRejected.error())
             }
             _ => Ok((crossed, meets)),
@@ -219,7 +222,7 @@ impl SimExchange {
     pub(crate) fn add_order(&mut self, account: AccountId, order: NewOrder, qty: i64) -> OrderId {
         let id = self.orders.next_id();
         let reduce_only = order.reduces();
-        let prevention = order.self_trade_prevention.unwrap_or(SelfTradePrevention::ExpireMaker);
+        let prevention = prevention(&order);
         let state = OrderState {
             order_id: id,
             client_order_id: order.client_order_id,
