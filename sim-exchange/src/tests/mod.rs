@@ -9,6 +9,7 @@ mod fills;
 mod limits;
 mod margin_call;
 mod matching;
+mod order_flow;
 mod pricing;
 mod refusals;
 mod rules;
