@@ -110,7 +110,7 @@ impl Holding {
 }
 
 /// Sums of an account's resting orders in one symbol, for one position side.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OpenOrders {
     pub(crate) count: usize,
     /// Notional of resting buys that may open, at their prices.

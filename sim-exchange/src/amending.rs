@@ -53,7 +53,7 @@ impl SimExchange {
         if qty <= filled {
             return Ok(self.cancel_amended(symbol, id));
         }
-        let takes = match self.takes_at(symbol, &changed, self.mark(symbol)) {
+        let takes = match self.takes_at(account, symbol, &changed, self.mark(symbol)) {
             Ok(takes) => takes,
             Err(_) if changed.time_in_force == Some(TimeInForce::Gtx) => {
                 return Ok(self.cancel_amended(symbol, id));

@@ -36,7 +36,11 @@ impl SimExchange {
         // makes a position smaller by at least one step, so this ends.
         while (0..self.accounts.len()).any(|n| self.liquidate_if_due(AccountId(n as u16))) {}
         for number in 0..self.accounts.len() {
-            self.top_up(AccountId(number as u16));
+            let account = AccountId(number as u16);
+            let change = self.top_up(account);
+            if !change.is_zero() {
+                self.send_account(account, AccountUpdateReason::InsuranceClear, change, None);
+            }
         }
         self.refresh_bands();
         if cfg!(debug_assertions) {

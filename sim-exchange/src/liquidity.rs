@@ -1,6 +1,8 @@
 //! What the market offers a taker, by what is known of its book: see [`FillModel`](crate::FillModel).
 
-use engine::{Nanos, PriceTicks, QtyLots, Side};
+use std::collections::BTreeMap;
+
+use engine::{AccountId, Nanos, PriceTicks, QtyLots, Side};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,23 @@ impl Offer {
     }
 }
 
+/// Who would take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taker {
+    pub(crate) account: AccountId,
+    pub(crate) side: Side,
+    pub(crate) limit: i64,
+}
+
+impl Taker {
+    fn is_within(&self, price: i64) -> bool {
+        match self.side {
+            Side::Buy => price <= self.limit,
+            Side::Sell => price >= self.limit,
+        }
+    }
+}
+
 impl SimExchange {
     /// What a taker pays or gets now; none before the market has said anything.
     pub(crate) fn taker_price(&self, symbol: usize, side: Side) -> Option<i64> {
@@ -73,13 +92,13 @@ impl SimExchange {
         match self.config.fills.depth {
             MarketDepth::Trades => self.offer_at_last(symbol, side),
             MarketDepth::Levels => depth?.best_left(side.opposite()).map(Offer::level),
-            MarketDepth::Quotes => match depth?.best_left(side.opposite()) {
-                Some(level) => Some(Offer::level(level)),
-                None => {
-                    let best = depth?.ladder().best(side.opposite())?;
-                    Some(Offer { price: self.beyond(symbol, side, best), qty: i64::MAX })
-                }
-            },
+            MarketDepth::Quotes => {
+                let best = depth?.ladder().best(side.opposite())?;
+                let quote = depth?.best_left(side.opposite()).filter(|(price, _)| price.0 == best);
+                // What is known of deeper levels are quotes of long ago.
+                let beyond = || Offer { price: self.beyond(symbol, side, best), qty: i64::MAX };
+                Some(quote.map_or_else(beyond, Offer::level))
+            }
         }
     }
 
@@ -133,8 +152,9 @@ impl SimExchange {
     pub(crate) fn took(&mut self, symbol: usize, side: Side, price: i64, qty: i64) {
         if let Some(depth) = self.depths.get_mut(symbol) {
             // Behind the best quote nothing is known that would then be missing.
-            let maker = side.opposite();
-            if depth.best_left(maker).is_some_and(|(best, _)| best.0 == price) {
+            let (maker, best) = (side.opposite(), depth.ladder().best(side.opposite()));
+            let is_known = self.config.fills.depth == MarketDepth::Levels || best == Some(price);
+            if is_known && depth.best_left(maker).is_some_and(|(left, _)| left.0 == price) {
                 depth.take(maker, PriceTicks(price), QtyLots(qty));
             }
         } else if self.config.fills.volume.is_some() {
@@ -146,15 +166,38 @@ impl SimExchange {
         }
     }
 
-    /// Whether book and market together fill `qty` within `limit`.
-    pub(crate) fn fills_at_once(&self, symbol: usize, side: Side, limit: i64, qty: i64) -> bool {
-        let within = |price: i64| match side {
-            Side::Buy => price <= limit,
-            Side::Sell => price >= limit,
-        };
-        let resting = self.markets[symbol].book.against(side).iter();
-        let meets = resting.filter(|other| within(other.price));
-        let own: i64 = meets.map(|other| self.executable(other.id, other.qty)).sum();
+    /// What orders of the book give a FOK taker within his limit: his own too, because self-trade prevention
+    /// has no effect on FOK. As in the matching, orders that can only reduce give no more than their
+    /// positions, which change with each fill.
+    fn book_gives(&self, symbol: usize, taker: &Taker) -> i64 {
+        let mut positions = BTreeMap::new();
+        let mut gives = 0;
+        for maker in self.markets[symbol].book.against(taker.side) {
+            if !taker.is_within(maker.price) {
+                break;
+            }
+            let is_own = maker.account == taker.account;
+            let held = self.holding(maker.account, symbol).position(maker.position_side).qty;
+            let held = positions.entry((maker.account, maker.position_side)).or_insert(held);
+            let can = match (maker.reduces, held.signum() == -maker.side.sign()) {
+                (false, _) => maker.qty,
+                (true, true) => maker.qty.min(held.abs()),
+                (true, false) => 0,
+            };
+            // What he sells to himself he has bought.
+            if !is_own {
+                *held += maker.side.sign() * can;
+            }
+            gives += can;
+        }
+        gives
+    }
+
+    /// Whether book and market together fill `qty`.
+    pub(crate) fn fills_at_once(&self, symbol: usize, taker: &Taker, qty: i64) -> bool {
+        let own = self.book_gives(symbol, taker);
+        let (side, limit) = (taker.side, taker.limit);
+        let within = |price: i64| taker.is_within(price);
         let left = qty - own;
         if left <= 0 {
             return true;
@@ -166,11 +209,11 @@ impl SimExchange {
             return true;
         }
         if let Some(depth) = self.depths.get(symbol) {
-            let shown = depth.takeable(side, Some(PriceTicks(limit)), left).qty;
-            let beyond = depth.ladder().best(side.opposite());
-            let endless = self.config.fills.depth == MarketDepth::Quotes
-                && beyond.is_some_and(|best| within(self.beyond(symbol, side, best)));
-            return endless || shown >= left;
+            if self.config.fills.depth == MarketDepth::Quotes {
+                let best = depth.ladder().best(side.opposite());
+                return best.is_some_and(|best| within(self.beyond(symbol, side, best)));
+            }
+            return depth.takeable(side, Some(PriceTicks(limit)), left).qty >= left;
         }
         let Some(model) = self.config.fills.volume else { return true };
         let tick = self.markets[symbol].rules.tick;

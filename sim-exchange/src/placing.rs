@@ -11,6 +11,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::accounts::reduces;
 use crate::book::Resting;
 use crate::exchange::{PRICE_MAX, SimExchange};
+use crate::liquidity::Taker;
 use crate::margin::requirement;
 use crate::matching::Against;
 use crate::order_checks::{
@@ -120,7 +121,7 @@ impl SimExchange {
         qty: i64,
     ) -> Result<Checked, ExchangeError> {
         let mark = self.mark(symbol);
-        let (takes_at, crosses_book) = self.takes_at(symbol, &order, mark)?;
+        let (takes_at, crosses_book) = self.takes_at(account, symbol, &order, mark)?;
         let own_price = order.price.map(|p| p.0);
         let valued_at = takes_at.or(own_price).ok_or_else(|| VenueError::NoDepth.error())?;
         if !reduces(order.side, position_side, order.reduces()) {
@@ -134,6 +135,7 @@ impl SimExchange {
     /// the book.
     pub(crate) fn takes_at(
         &self,
+        account: AccountId,
         symbol: usize,
         order: &NewOrder,
         mark: Option<i64>,
@@ -152,11 +154,12 @@ impl SimExchange {
         let within = |price: &i64| no_worse(order.side, *price, limit);
         let (crossed, meets) = (taker.filter(within), best.filter(within).is_some());
         let qty = order.quantity.map_or(0, |quantity| quantity.0);
+        let taker = Taker { account, side: order.side, limit };
         match order.time_in_force {
             Some(TimeInForce::Gtx) if crossed.is_some() || meets => {
                 Err(VenueError::GtxRejected.error())
             }
-            Some(TimeInForce::Fok) if !self.fills_at_once(symbol, order.side, limit, qty) => {
+            Some(TimeInForce::Fok) if !self.fills_at_once(symbol, &taker, qty) => {
                 Err(VenueError::FokRejected.error())
             }
             _ => Ok((crossed, meets)),

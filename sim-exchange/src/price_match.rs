@@ -6,6 +6,7 @@
 use engine::{ExchangeError, Nanos, NewOrder, PriceMatch, PriceTicks, Side};
 
 use crate::exchange::SimExchange;
+use crate::fills::MarketDepth;
 use crate::wire::VenueError;
 
 /// OPPONENT_10 and OPPONENT_20 are switched off from here on: 2025-10-23.
@@ -41,6 +42,9 @@ impl SimExchange {
     /// The price of the n-th level (from 1) that a taker on `side` meets.
     fn level(&self, symbol: usize, side: Side, level: usize) -> Option<i64> {
         if level > 1 {
+            if self.config.fills.depth != MarketDepth::Levels {
+                return None;
+            }
             let ladder = self.depths.get(symbol)?.ladder();
             return ladder.nth(side.opposite(), level).map(|price| price.0);
         }

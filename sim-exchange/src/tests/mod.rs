@@ -10,6 +10,7 @@ mod index_market;
 mod limits;
 mod margin_call;
 mod matching;
+mod order_flow;
 mod pricing;
 mod refusals;
 mod rules;
