@@ -139,6 +139,12 @@ fn the_best_quote_is_a_level_and_the_rest_lies_behind_it() {
         "trade 100 | quotes 99 60 101 60 | buy a 10",
         "a New | a 6 @ 101 taker | a 4 @ 102 taker",
     );
+    // The quote of before is no level behind the present one (order flow, seed 562).
+    check_with(
+        quotes,
+        "trade 100 | quotes 99 60 104 60 | quotes 99 60 101 60 | buy a 10 @ 102 fok | buy b 2 @ 102 ioc",
+        "a New | a 6 @ 101 taker | a 4 @ 102 taker | b New | b 2 @ 102 taker",
+    );
     check_with(quotes, "trade 100 | buy a 10", "refused -1112");
     check_with(
         quotes,

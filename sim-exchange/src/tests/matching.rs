@@ -6,8 +6,8 @@ use engine::{
 };
 use rust_decimal::Decimal;
 
-use super::{START, Script, check, toy};
-use crate::Funding;
+use super::{START, Script, account_of, check, toy, toy_with};
+use crate::{ExchangeConfig, Funding};
 
 #[test]
 fn a_taker_pays_one_tick() {
@@ -50,6 +50,30 @@ fn time_in_force_decides_what_does_not_cross() {
     check("trade 100 | buy a 10 @ 100 fok", "refused -5021");
     check("trade 100 | buy a 10 @ 101 gtx", "refused -5022");
     check("trade 100 | buy a 10 @ 100 gtx | trade 99", "a New | a 10 @ 100 maker");
+}
+
+/// In the order flow, FOK counted orders that would not fill it, and filled in part.
+#[test]
+fn fok_counts_only_what_fills_it() {
+    // An own order is ended, or ends it.
+    check("trade 100 | sell m 4 @ 100 | buy f 4 @ 100 fok", "m New | refused -5021");
+    let taker = "trade 100 | sell m 4 @ 100 | buy f 4 @ 101 fok stp EXPIRE_TAKER";
+    check(taker, "m New | refused -5021");
+    check(
+        "trade 100 | sell m 4 @ 100 | buy f 4 @ 100 fok stp NONE",
+        "m New | f New | m 4 @ 100 maker | f 4 @ 100 taker",
+    );
+    // Of 10 that may reduce 6 only, 6 are there.
+    let two = |script: &str| {
+        let further = |config: &mut ExchangeConfig| {
+            config.further_accounts = vec![account_of(10_000)];
+        };
+        Script::new(toy_with(10_000, Funding::None, further)).run(script)
+    };
+    let opened = "trade 100 | buy a 10 | sell m 10 @ 100 ro | sell b 4";
+    let log = two(&format!("{opened} | #1 buy f 10 @ 100 fok | #1 buy g 6 @ 100 fok"));
+    let filled = "refused -5021 | #1 g New | m 6 @ 100 maker | #1 g 6 @ 100 taker";
+    assert!(log.ends_with(filled), "{log}");
 }
 
 #[test]

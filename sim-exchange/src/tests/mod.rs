@@ -3,6 +3,7 @@
 mod amending;
 mod conditional;
 mod conservation;
+mod deleveraging;
 mod depth;
 mod examples;
 mod fills;

@@ -35,7 +35,7 @@ use crate::margin::Pool;
 use crate::{LedgerAccount, SimExchange};
 
 const STEPS: u64 = 1_000;
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 300;
 /// The first steps, in which events of the venue lie, have no long pauses.
 const CALM_UNTIL: u64 = 700;
 
@@ -240,7 +240,7 @@ fn episode(seed: u64) -> Tally {
     tally
 }
 
-/// So often at least, over all seeds: whoever changes the flow sees what it no longer reaches.
+/// So often at least in a hundred seeds: whoever changes the flow sees what it no longer reaches.
 const WANTED: &[(&str, u64)] = &[
     ("steps", 100_000),
     ("fill maker", 800),
@@ -303,5 +303,5 @@ fn order_flow_in_every_mode_holds() {
         tally.join(&episode(seed));
     }
     println!("order flow: seeds 0 to {}, {STEPS} steps each\n{tally}", SEEDS - 1);
-    tally.at_least(WANTED);
+    tally.at_least(WANTED, SEEDS / 100);
 }

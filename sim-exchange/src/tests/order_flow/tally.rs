@@ -74,9 +74,9 @@ impl Tally {
         self.add(&format!("refused {}", name(request)));
     }
 
-    /// Each of these happened so often at least.
-    pub(super) fn at_least(&self, wanted: &[(&str, u64)]) {
-        let few = wanted.iter().filter(|(what, least)| self.of(what) < *least);
+    /// Each of these happened so often at least, `times` over.
+    pub(super) fn at_least(&self, wanted: &[(&str, u64)], times: u64) {
+        let few = wanted.iter().filter(|(what, least)| self.of(what) < least * times);
         let few: Vec<String> =
             few.map(|(what, n)| format!("{what}: {} of {n}", self.of(what))).collect();
         assert!(few.is_empty(), "too little happened: {few:?}");

@@ -1,0 +1,227 @@
+//! Liquidation, insurance fund and deleveraging among the accounts of one book.
+//!
+//! Accounts 0 and 1 are long 40 B at 101, on cross margin. Of 250 a fee of 2.02 is gone, so that
+//! 247.98 / 40 below 101 nothing is left: the bankruptcy price is 94.8005, on the grid and in the trader's
+//! favour 94.9. At 90 a taker gets 89, and whoever takes 40 over at 94.9 loses 236. Account 0 empties the
+//! fund, and for account 1 the shorts have to stand in.
+
+use engine::{Exchange, ExchangeEvent, ExpiryReason, Nanos, UserEvent};
+use rust_decimal::Decimal;
+
+use super::{Script, account_of, toy_with};
+use crate::{ExchangeConfig, Funding, IncomeType, LedgerAccount};
+
+/// The longs, and then shorts with these wallets.
+fn market(fund: i64, shorts: &[i64], change: impl FnOnce(&mut ExchangeConfig)) -> Script {
+    Script::new(toy_with(250, Funding::None, |config| {
+        config.insurance_fund = fund.into();
+        config.further_accounts = vec![account_of(250)];
+        config.further_accounts.extend(shorts.iter().map(|wallet| account_of(*wallet)));
+        change(config);
+    }))
+}
+
+const LONGS: &str = "B trade 100 | B buy a 40 | #1 B buy b 40";
+
+/// What the clients are told of one line, in its order.
+fn told(run: &mut Script, line: &str) -> Vec<(u16, UserEvent)> {
+    let mut out = Vec::new();
+    run.line(line);
+    run.exchange.advance(run.now + Nanos::from_millis(500), &mut out);
+    run.now += Nanos::from_secs(1);
+    run.exchange.check_conservation().unwrap();
+    let user = out.into_iter().filter_map(|event| match event {
+        ExchangeEvent::User { account, event, .. } => Some((account.0, event)),
+        ExchangeEvent::Response { .. } => None,
+    });
+    user.collect()
+}
+
+/// One account's part as text.
+fn part_of(account: u16, events: &[(u16, UserEvent)]) -> Vec<String> {
+    events.iter().filter(|(of, _)| *of == account).map(|(_, event)| show(event)).collect()
+}
+
+fn show(event: &UserEvent) -> String {
+    match event {
+        UserEvent::TradeLite { order, fill } => {
+            format!("TRADE_LITE {} {}", order.client_order_id.0, fill.qty.0)
+        }
+        UserEvent::AccountUpdate { reason, balance, positions } => {
+            let wallet = balance.unwrap().wallet_balance.normalize();
+            let held: Vec<i64> = positions.iter().map(|row| row.position_amt.0).collect();
+            format!("ACCOUNT_UPDATE {} wallet {wallet} holds {held:?}", reason.as_str())
+        }
+        UserEvent::OrderTradeUpdate { execution, order, fill, liquidation } => {
+            let name = &order.client_order_id.0;
+            let (x, status) = (execution.as_str(), order.status.as_str());
+            let mut text = format!("{name} x={x} X={status}");
+            if let Some(fill) = fill {
+                let price = Decimal::new(fill.price.0, 1);
+                text += &format!(
+                    " t={} {} @ {price} pnl {} fee {}",
+                    fill.trade_id,
+                    fill.qty.0,
+                    fill.realized_pnl.normalize(),
+                    fill.commission.normalize()
+                );
+            } else if *liquidation {
+                let price = Decimal::new(order.price.unwrap().0, 1);
+                let (side, kind, tif) = (order.side, order.order_type, order.time_in_force);
+                let only = if order.reduce_only { " reduce-only" } else { "" };
+                text += &format!(
+                    " {} {} {} {} @ {price}{only}",
+                    side.as_str(),
+                    kind.as_str(),
+                    tif.as_str(),
+                    order.orig_qty.0
+                );
+            }
+            if order.expiry_reason != ExpiryReason::None {
+                text += &format!(" er {}", order.expiry_reason as u8);
+            }
+            text
+        }
+        other => panic!("nothing else happens here: {other:?}"),
+    }
+}
+
+fn fund(run: &Script) -> Decimal {
+    run.exchange.ledger.balance(LedgerAccount::InsuranceFund)
+}
+
+fn held(run: &Script, account: usize) -> i64 {
+    run.exchange.accounts[account].holdings[1].positions[0].qty
+}
+
+#[test]
+fn an_empty_fund_deleverages_the_first_in_rank() {
+    // The poorer a short is, the more its profit is to it: 4 comes before 3 before 2.
+    let mut run = market(236, &[100_000, 10_000, 1_000], |_| {});
+    run.run(LONGS);
+    run.run("#2 B sell c 30 | #3 B sell d 30 | #4 B sell e 30");
+    run.run("#2 B buy f 5 @ 80 | #3 B buy g 5 @ 80 | #4 B buy h 5 @ 80 | #4 buy i 4 @ 80");
+    let events = told(&mut run, "B trade 90");
+    assert_eq!(
+        part_of(0, &events),
+        [
+            "autoclose-10 x=NEW X=NEW SELL LIMIT IOC 40 @ 94.9 reduce-only",
+            "ACCOUNT_UPDATE ORDER wallet 3.98 holds [0]",
+            "autoclose-10 x=CALCULATED X=FILLED t=6 40 @ 94.9 pnl -244 fee 0",
+            "ACCOUNT_UPDATE INSURANCE_CLEAR wallet 0 holds [0]",
+        ]
+    );
+    assert_eq!(
+        part_of(1, &events),
+        [
+            "autoclose-11 x=NEW X=NEW SELL LIMIT IOC 40 @ 94.9 reduce-only",
+            "ACCOUNT_UPDATE ORDER wallet 64.98 holds [10]",
+            "autoclose-11 x=CALCULATED X=PARTIALLY_FILLED t=7 30 @ 94.9 pnl -183 fee 0",
+            "ACCOUNT_UPDATE ORDER wallet 3.98 holds [0]",
+            "autoclose-11 x=CALCULATED X=FILLED t=8 10 @ 94.9 pnl -61 fee 0",
+            "ACCOUNT_UPDATE INSURANCE_CLEAR wallet 0 holds [0]",
+        ]
+    );
+    // 30 × (99 - 94.9), without a fee; of the other symbol nothing is touched.
+    assert_eq!(
+        part_of(4, &events),
+        [
+            "h x=EXPIRED X=EXPIRED er 5",
+            "adl_autoclose-12 x=NEW X=NEW BUY LIMIT IOC 30 @ 94.9 reduce-only",
+            "ACCOUNT_UPDATE ORDER wallet 1121.515 holds [0]",
+            "adl_autoclose-12 x=CALCULATED X=FILLED t=7 30 @ 94.9 pnl 123 fee 0",
+        ]
+    );
+    assert_eq!(
+        part_of(3, &events),
+        [
+            "g x=EXPIRED X=EXPIRED er 5",
+            "adl_autoclose-13 x=NEW X=NEW BUY LIMIT IOC 10 @ 94.9 reduce-only",
+            "ACCOUNT_UPDATE ORDER wallet 10039.515 holds [-20]",
+            "adl_autoclose-13 x=CALCULATED X=FILLED t=8 10 @ 94.9 pnl 41 fee 0",
+        ]
+    );
+    assert!(part_of(2, &events).is_empty(), "the last in rank keeps what it has");
+    assert_eq!([2, 3, 4].map(|account| held(&run, account)), [-30, -20, 0]);
+    // 236 are gone, and what the longs had left came in as their fees.
+    assert_eq!(fund(&run), Decimal::new(796, 2));
+    let cleared = run.exchange.ledger_records().find(|record| {
+        let from = record.from == LedgerAccount::InsuranceFund;
+        from && record.income_type == IncomeType::InsuranceClear
+    });
+    assert_eq!(cleared.unwrap().amount, Decimal::from(236), "the first took all of it");
+    assert_eq!(run.run("#4 open | #2 B open | adl"), "orders [i] | orders [f] | adl []");
+}
+
+#[test]
+fn a_fund_that_can_pay_deleverages_nobody() {
+    // After the first its fee is in the fund: 236 - 3.98 more are enough.
+    for (fund_at_start, deleveraged) in [(469, 0), (468, 40)] {
+        let mut run = market(fund_at_start, &[1_000], |_| {});
+        run.run(&format!("{LONGS} | #2 B sell c 90"));
+        let events = told(&mut run, "B trade 90");
+        assert_eq!(held(&run, 2), deleveraged - 90, "{fund_at_start}");
+        assert_eq!(part_of(2, &events).is_empty(), deleveraged == 0, "{fund_at_start}");
+    }
+}
+
+#[test]
+fn the_book_comes_before_the_fund_and_the_fund_before_deleveraging() {
+    // Account 2 buys 15 at 95, above the bankruptcy price. The market's 94 is below it.
+    let mut run = market(0, &[1_000, 1_000], |config| {
+        config.further_accounts.remove(0);
+    });
+    run.run("B trade 100 | B mark 100 | B buy a 40 | #1 B sell c 90 | #2 B buy d 15 @ 95");
+    run.run("B trade 95.8");
+    let events = told(&mut run, "B mark 95.7");
+    let accounts: Vec<u16> = events.iter().map(|(account, _)| *account).collect();
+    assert_eq!(accounts, [0, 2, 2, 2, 0, 0, 0, 1, 0, 0, 1, 1, 0], "fill by fill");
+    assert_eq!(
+        part_of(0, &events),
+        [
+            "autoclose-4 x=NEW X=NEW SELL LIMIT IOC 40 @ 94.9 reduce-only",
+            "TRADE_LITE autoclose-4 15",
+            "ACCOUNT_UPDATE ORDER wallet 157.98 holds [25]",
+            "autoclose-4 x=TRADE X=PARTIALLY_FILLED t=3 15 @ 95.0 pnl -90 fee 0",
+            "ACCOUNT_UPDATE ORDER wallet 5.48 holds [0]",
+            "autoclose-4 x=CALCULATED X=FILLED t=4 25 @ 94.9 pnl -152.5 fee 0",
+            "ACCOUNT_UPDATE INSURANCE_CLEAR wallet 0 holds [0]",
+        ]
+    );
+    assert_eq!(
+        part_of(2, &events),
+        [
+            "TRADE_LITE d 15",
+            "ACCOUNT_UPDATE ORDER wallet 999.715 holds [15]",
+            "d x=TRADE X=FILLED t=3 15 @ 95.0 pnl 0 fee 0.285",
+        ]
+    );
+    assert_eq!(held(&run, 1), -65);
+}
+
+#[test]
+fn in_hedge_mode_the_side_is_deleveraged_and_isolated_margin_comes_back() {
+    let mut run = market(0, &[10_000], |_| {});
+    run.run("#2 hedge | #2 B isolated | #2 B leverage 2");
+    run.run(LONGS);
+    run.run("#2 B sell c 90 short | #2 B buy d 7 long");
+    told(&mut run, "B trade 90");
+    let holding = &run.exchange.accounts[2].holdings[1];
+    // BOTH, LONG and SHORT.
+    assert_eq!(holding.positions.each_ref().map(|position| position.qty), [0, 7, -10]);
+    assert_eq!(holding.counts.deleveraged, 2);
+    // 90 × 99 / 2 less the fee were set apart: a ninth stays, and what cutting left.
+    assert_eq!(holding.positions[2].isolated_wallet, Decimal::new(49_450_500_001, 8));
+}
+
+#[test]
+fn what_no_account_holds_the_unknown_market_takes() {
+    let mut run = market(0, &[1_000], |_| {});
+    run.run(&format!("{LONGS} | #2 B sell c 30"));
+    let events = told(&mut run, "B trade 90");
+    assert_eq!([0, 1, 2].map(|account| held(&run, account)), [0, 0, 0]);
+    let calculated = part_of(1, &events).iter().filter(|t| t.contains("CALCULATED")).count();
+    assert_eq!(calculated, 1, "all of it at once: nobody is left");
+    let warned = run.exchange.warnings().iter().any(|w| w.contains("unknown traders"));
+    assert!(warned, "{:?}", run.exchange.warnings());
+}
