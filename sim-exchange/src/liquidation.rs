@@ -142,7 +142,7 @@ impl SimExchange {
         let wallet = self.cross_wallet(account);
         let filled = self.take(symbol, id, Some(bankruptcy), true, qty, Against::Liquidation);
         let left = qty - filled;
-        if left > 0 && self.is_due(account, target.pool) {
+        if left > 0 && self.is_due_after_fee(target, id) {
             self.take_over(target, id, bankruptcy, left);
         } else if left > 0 {
             // What was filled is enough.
@@ -159,6 +159,14 @@ impl SimExchange {
             change,
             Some((symbol, side)),
         );
+    }
+
+    /// Whether the pool is still deficient when the fee of what was filled so far has been paid.
+    fn is_due_after_fee(&self, target: Target, id: OrderId) -> bool {
+        let rate = self.markets[target.symbol].rules.rules.liquidation_fee;
+        let sums = self.pool_sums(target.account, target.pool);
+        let fee = cut8(self.orders.get(id).cum_quote * rate);
+        sums.maintenance >= sums.margin_balance() - fee
     }
 
     /// An order of the venue's own for a position that it closes.
