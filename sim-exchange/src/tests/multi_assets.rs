@@ -115,6 +115,27 @@ fn falling_collateral_calls_and_liquidates() {
     run.exchange.check_conservation().unwrap();
 }
 
+#[test]
+fn a_large_position_is_liquidated_in_part() {
+    // 0.95 × 100 × 26.5 / 1.0001 - 425.25 lie 8.0017 below 50,000 × 0.05 - 400. At the bankruptcy price of
+    // 95.9 a unit costs 4.1 and the fee of 0.0959, and sets 5 free: ten units.
+    let script = "trade 100 | B trade 100 | buy a 500 | B trade 26.5";
+    let log =
+        "a New | a 500 @ 101 taker | autoclose-2 New | autoclose-2 10 @ 99 taker | margin call 1";
+    let run = runs("100", script, log);
+    assert_eq!(amount(&run), dec("100"), "without a debt nothing is exchanged");
+}
+
+#[test]
+fn what_rounding_leaves_of_spent_collateral_goes_along() {
+    // 3,900 / 1.00005 of the debt, cut, would leave two of the last decimals at a price of 0.39.
+    let mut run = with_btc("10000", |_| {});
+    run.run("trade 100 | B trade 100 | buy a 900 | trade 97 | sell b 900 ro | B trade 0.4");
+    assert_eq!(amount(&run), Decimal::ZERO);
+    assert_eq!(run.exchange.account_balance().wallet_balance, Decimal::ZERO);
+    run.exchange.check_conservation().unwrap();
+}
+
 /// 900 bought at 101 and sold one below the price: 54.55 less the loss and the fee.
 fn lost_at(price: &str) -> Script {
     let mut run = with_btc("1000", |_| {});
