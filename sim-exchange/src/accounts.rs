@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::book::Resting;
+use crate::collateral_wallets::CollateralWallets;
 use crate::exchange::PRICE_MAX;
 use crate::limits::Usage;
 use crate::position::Position;
@@ -18,6 +19,9 @@ pub(crate) struct Account {
     pub(crate) id: AccountId,
     /// Hedge mode, or else one-way.
     pub(crate) dual: bool,
+    /// Multi-assets mode, or else each asset for itself.
+    pub(crate) multi_assets: bool,
+    pub(crate) collateral: CollateralWallets,
     /// A liquidation is under way: no new orders.
     pub(crate) liquidating: bool,
     pub(crate) maker_rate: Decimal,

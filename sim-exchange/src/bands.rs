@@ -36,6 +36,9 @@ impl SimExchange {
         let cross = account.holdings.iter().filter(|h| !h.is_isolated());
         let held = cross.flat_map(|h| &h.positions).filter(|p| p.qty != 0).count();
         let sides = account.sides();
+        let is_multi = account.multi_assets;
+        // Debts are tested against the collateral, too.
+        let is_at_risk = is_multi && (held > 0 || self.cross_wallet(id) < Decimal::ZERO);
         let cross_room =
             if held == 0 { Room::default() } else { self.look_at_margin(id, Pool::Cross, held) };
         for symbol in 0..self.markets.len() {
@@ -57,6 +60,12 @@ impl SimExchange {
                     low = low.max((mark - down).max(1));
                     high = high.min((mark + up).min(PRICE_MAX));
                 }
+            }
+            let is_index = self.account(id).collateral.is_priced_by(symbol);
+            if is_at_risk && (is_index || self.holding(id, symbol).is_held()) {
+                // Two rates of USDT and the collateral make a room hard to split: every mark is looked at.
+                let mark = self.mark_or_zero(symbol);
+                (low, high) = (mark, mark);
             }
             let holding = self.holding_mut(id, symbol);
             (holding.mark_low, holding.mark_high) = (low, high);

@@ -6,6 +6,7 @@ use engine::{Instrument, MarginType, Nanos, Symbol};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::collateral_wallets::Collateral;
 use crate::fills::{FillModel, MarketDepth, Profile};
 use crate::latency::Latency;
 use crate::limits::LimitsConfig;
@@ -45,6 +46,12 @@ pub struct AccountConfig {
     /// Where it is not CROSSED.
     #[serde(default)]
     pub margin_type: BTreeMap<Symbol, MarginType>,
+    /// Multi-assets mode: all assets are collateral, with cross margin only.
+    #[serde(default)]
+    pub multi_assets: bool,
+    /// Assets beside USDT.
+    #[serde(default)]
+    pub collateral: Vec<Collateral>,
     /// Of a maker, VIP 0.
     #[serde(default = "maker_rate")]
     pub maker_rate: Decimal,
@@ -72,6 +79,12 @@ pub struct ExchangeConfig {
     /// Of the first account, where it is not CROSSED.
     #[serde(default)]
     pub margin_type: BTreeMap<Symbol, MarginType>,
+    /// Multi-assets mode of the first account: all assets are collateral, with cross margin only.
+    #[serde(default)]
+    pub multi_assets: bool,
+    /// Assets beside USDT that the first account holds.
+    #[serde(default)]
+    pub collateral: Vec<Collateral>,
     /// Accounts beside the first one.
     #[serde(default)]
     pub further_accounts: Vec<AccountConfig>,
@@ -174,6 +187,8 @@ impl ExchangeConfig {
             leverage: BTreeMap::new(),
             hedge_mode: false,
             margin_type: BTreeMap::new(),
+            multi_assets: false,
+            collateral: Vec::new(),
             further_accounts: Vec::new(),
             maker_rate: maker_rate(),
             taker_rate: taker_rate(),
@@ -201,6 +216,8 @@ impl ExchangeConfig {
             leverage: self.leverage.clone(),
             hedge_mode: self.hedge_mode,
             margin_type: self.margin_type.clone(),
+            multi_assets: self.multi_assets,
+            collateral: self.collateral.clone(),
             maker_rate: self.maker_rate,
             taker_rate: self.taker_rate,
         };
@@ -236,7 +253,8 @@ impl ExchangeConfig {
                     "leverage or margin_type: {symbol} is not among the instruments"
                 ));
             }
-            if let Some(problem) = money_problem("wallet", account.wallet) {
+            let problem = money_problem("wallet", account.wallet);
+            if let Some(problem) = problem.or_else(|| account.collateral_problem(is_ours)) {
                 return bad(problem);
             }
             for (name, rate) in

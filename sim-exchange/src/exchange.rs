@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Holding};
 use crate::book::{Book, Multiples, Watch};
+use crate::collateral_wallets::CollateralWallets;
 use crate::conditional::Conditionals;
 use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 use crate::depth::{DepthBook, DepthFill};
@@ -158,12 +159,15 @@ impl SimExchange {
             });
         }
         let stated: Vec<AccountConfig> = config.accounts().collect();
+        let symbols: Vec<_> = config.instruments.iter().map(|i| i.symbol).collect();
+        let at = config.rules_at.unwrap_or(config.start);
         let mut ledger = Ledger::new(stated.len(), config.ledger_records_max);
         let transfer = IncomeType::Transfer;
         let mut accounts = Vec::with_capacity(stated.len());
         for (number, stated) in stated.iter().enumerate() {
             let id = AccountId(number as u16);
-            accounts.push(account(id, stated, &markets)?);
+            let collateral = CollateralWallets::new(stated, &symbols, at, &mut warnings)?;
+            accounts.push(account(id, stated, &markets, collateral)?);
             let world = LedgerAccount::External;
             ledger.wallet(id, config.start, transfer, stated.wallet, None, world);
         }
@@ -322,6 +326,7 @@ fn account(
     id: AccountId,
     stated: &AccountConfig,
     markets: &[Market],
+    collateral: CollateralWallets,
 ) -> Result<Account, ConfigError> {
     let holding = |market: &Market| {
         let (symbol, most) = (market.rules.rules.symbol, market.rules.max_leverage());
@@ -337,6 +342,8 @@ fn account(
     Ok(Account {
         id,
         dual: stated.hedge_mode,
+        multi_assets: stated.multi_assets,
+        collateral,
         liquidating: false,
         maker_rate: stated.maker_rate,
         taker_rate: stated.taker_rate,

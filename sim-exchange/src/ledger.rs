@@ -22,6 +22,8 @@ pub enum IncomeType {
     FundingFee,
     /// Liquidation fee, top-up, and what the insurance fund's own closing costs.
     InsuranceClear,
+    /// Collateral that was exchanged on multi-assets mode.
+    AutoExchange,
 }
 
 /// Who holds money.
@@ -88,12 +90,16 @@ pub struct LedgerTotals {
     pub funding: Decimal,
     /// INSURANCE_CLEAR.
     pub insurance: Decimal,
+    /// AUTO_EXCHANGE.
+    #[serde(default)]
+    pub auto_exchange: Decimal,
 }
 
 impl LedgerTotals {
     /// What the wallet must hold.
     pub fn sum(&self) -> Decimal {
-        self.transfer + self.realized + self.commission + self.funding + self.insurance
+        let traded = self.realized + self.commission + self.funding;
+        self.transfer + traded + self.insurance + self.auto_exchange
     }
 
     fn entry(&mut self, income: IncomeType) -> &mut Decimal {
@@ -103,6 +109,7 @@ impl LedgerTotals {
             IncomeType::Commission => &mut self.commission,
             IncomeType::FundingFee => &mut self.funding,
             IncomeType::InsuranceClear => &mut self.insurance,
+            IncomeType::AutoExchange => &mut self.auto_exchange,
         }
     }
 }

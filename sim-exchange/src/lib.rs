@@ -10,6 +10,7 @@ pub mod auto_exchange;
 mod bands;
 mod book;
 pub mod collateral;
+mod collateral_wallets;
 pub mod commission_tiers;
 mod conditional;
 mod config;
@@ -56,6 +57,7 @@ mod venue_clock;
 mod venue_events;
 pub mod wire;
 
+pub use collateral_wallets::{Collateral, CollateralPrice};
 pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 pub use exchange::SimExchange;
 pub use fills::{FillModel, MarketDepth, Profile, VolumeLimit};

@@ -37,6 +37,7 @@ impl SimExchange {
         while (0..self.accounts.len()).any(|n| self.liquidate_if_due(AccountId(n as u16))) {}
         for number in 0..self.accounts.len() {
             let account = AccountId(number as u16);
+            self.auto_exchange(account, false);
             let change = self.top_up(account);
             if !change.is_zero() {
                 self.send_account(account, AccountUpdateReason::InsuranceClear, change, None);
@@ -127,6 +128,7 @@ impl SimExchange {
             self.liquidate_position(Target { account, pool, symbol, side });
         }
         self.account_mut(account).liquidating = false;
+        self.auto_exchange(account, true);
     }
 
     fn liquidate_position(&mut self, target: Target) {
@@ -277,7 +279,7 @@ impl SimExchange {
         AdlTerms {
             profit: self.margin_of(id, symbol, side).unrealized,
             notional: rules.notional(self.mark_or_zero(symbol), holding.position(side).qty.abs()),
-            wallet: self.pool_wallet(id, pool),
+            wallet: self.pool_cover(id, pool),
             pool_profit: sums.unrealized,
             maintenance: sums.maintenance,
         }
@@ -288,7 +290,7 @@ impl SimExchange {
     fn bankruptcy_price(&self, target: Target) -> i64 {
         let Target { account, pool, symbol, side } = target;
         let qty = self.holding(account, symbol).position(side).qty;
-        let balance = self.pool_wallet(account, pool) + self.pool_margin(account, pool).unrealized;
+        let balance = self.pool_cover(account, pool) + self.pool_margin(account, pool).unrealized;
         let unit = self.markets[symbol].rules.notional(1, qty.abs());
         let distance = (balance / unit).abs();
         let mark = Decimal::from(self.mark_or_zero(symbol));
@@ -312,13 +314,19 @@ impl SimExchange {
         let sums = self.pool_margin(account, pool);
         let wallet = self.pool_wallet(account, pool);
         let own = maintenance(rules, rules.notional(mark, whole));
+        let is_multi = self.account(account).multi_assets;
         let compliant = |qty: i64| {
             let loss = rules.notional((mark - bankruptcy).abs(), qty);
             let worse = (mark > bankruptcy) == (held > 0);
             let loss = if worse { loss } else { -loss };
             let fee = rules.notional(bankruptcy, qty) * rules.rules.liquidation_fee;
             let left = maintenance(rules, rules.notional(mark, whole - qty));
-            sums.maintenance - own + left < wallet + sums.unrealized - loss - fee
+            let maintenance = sums.maintenance - own + left;
+            if is_multi {
+                let wallet = wallet - loss - fee;
+                return !self.sums_usd_with(account, wallet, maintenance).is_due();
+            }
+            maintenance < wallet + sums.unrealized - loss - fee
         };
         // What is left over is concave in the closed quantity, with corners where the rest enters a
         // lower tier. So its best points are the corners, and below a good one bisection is right.
@@ -354,7 +362,7 @@ impl SimExchange {
     ) -> Decimal {
         let Target { account, pool, symbol, side } = target;
         let fee = cut8(liquidated * self.markets[symbol].rules.rules.liquidation_fee);
-        let balance = self.pool_wallet(account, pool);
+        let balance = self.pool_cover(account, pool);
         let balance = match pool {
             Pool::Isolated { .. } if self.holding(account, symbol).position(side).qty == 0 => {
                 returned
@@ -378,6 +386,11 @@ impl SimExchange {
     fn top_up(&mut self, account: AccountId) -> Decimal {
         let balance = self.cross_wallet(account);
         if balance >= Decimal::ZERO || self.is_cross_held(account) {
+            return Decimal::ZERO;
+        }
+        // What is backed stays owed.
+        let of = self.account(account);
+        if of.multi_assets && !of.collateral.is_empty() {
             return Decimal::ZERO;
         }
         let fund = LedgerAccount::InsuranceFund;

@@ -8,6 +8,7 @@ use crate::accounts::{Account, Holding};
 use crate::exchange::SimExchange;
 use crate::ledger::LedgerAccount;
 use crate::liquidation_price::{Leg, LiquidationTerms};
+use crate::multi_assets::{self, MarginRate, SymbolLegs};
 use crate::position::{Position, cut8};
 use crate::symbol_rules::GridRules;
 
@@ -174,6 +175,14 @@ impl SimExchange {
         }
     }
 
+    /// In USDT, with what the other assets stand for on multi-assets mode: what may be lost in all.
+    pub(crate) fn pool_cover(&self, id: AccountId, pool: Pool) -> Decimal {
+        match pool {
+            Pool::Cross => self.cross_wallet(id) + self.backing(id),
+            Pool::Isolated { .. } => self.pool_wallet(id, pool),
+        }
+    }
+
     pub(crate) fn pool_wallet(&self, id: AccountId, pool: Pool) -> Decimal {
         match pool {
             Pool::Cross => self.cross_wallet(id),
@@ -183,8 +192,12 @@ impl SimExchange {
         }
     }
 
-    /// Wallet, profit and maintenance margin of a pool; nothing of initial margins.
+    /// Wallet, profit and maintenance margin of a pool; nothing of initial margins. In USDT, or of the whole
+    /// account in USD on multi-assets mode.
     pub(crate) fn pool_sums(&self, id: AccountId, pool: Pool) -> PoolSums {
+        if pool == Pool::Cross && self.account(id).multi_assets {
+            return self.sums_usd(id);
+        }
         let Margin { unrealized, maintenance } = self.pool_margin(id, pool);
         let wallet = self.pool_wallet(id, pool);
         PoolSums { wallet, unrealized, maintenance, ..PoolSums::default() }
@@ -233,7 +246,7 @@ impl SimExchange {
             }
         }
         (pool.unrealized, pool.maintenance) = (cross.unrealized, cross.maintenance);
-        AccountBalance {
+        let mut balance = AccountBalance {
             wallet_balance: wallet,
             cross_wallet_balance: cross_wallet,
             unrealized_profit: cut8(all.unrealized),
@@ -245,7 +258,11 @@ impl SimExchange {
             position_initial_margin: cut8(positions),
             open_order_initial_margin: cut8(requirements - positions),
             maint_margin: cut8(all.maintenance),
+        };
+        if self.account(id).multi_assets {
+            self.count_in_usd(id, &mut balance);
         }
+        balance
     }
 
     /// Liquidation price of a position by Binance's formula; zero where there is none. `own` is its
@@ -278,10 +295,17 @@ impl SimExchange {
             held = 2;
             own.add(self.margin_of(id, symbol, other));
         }
+        let mark = Decimal::new(self.mark_or_zero(symbol), rules.price_decimals);
+        if self.account(id).multi_assets {
+            let Margin { unrealized, maintenance } = own;
+            let (legs, brackets) = (&legs[..held], &rules.rules.brackets[..]);
+            let own = SymbolLegs { asset: 0, legs, unrealized, maintenance, brackets, mark };
+            let assets = self.asset_sums(id);
+            return cut8(multi_assets::liquidation_price(&assets, &own, MarginRate::Ask));
+        }
         let (wallet, all) = pool;
         let others = all.unrealized - own.unrealized - (all.maintenance - own.maintenance);
         let terms = LiquidationTerms { collateral: wallet + others, legs: &legs[..held] };
-        let mark = Decimal::new(self.mark_or_zero(symbol), rules.price_decimals);
         cut8(terms.price_in(&rules.rules.brackets, mark))
     }
 }

@@ -216,7 +216,8 @@ impl SimExchange {
         }
         let worth = rules.notional(mark, qty);
         let open_loss = (Decimal::from(sign) * (value - worth)).max(Decimal::ZERO);
-        if increase + open_loss > self.balances(account).available_balance {
+        let cost = self.margin_counted(account, increase + open_loss);
+        if cost > self.balances(account).available_balance {
             return Err(VenueError::MarginNotSufficient.error());
         }
         Ok(())

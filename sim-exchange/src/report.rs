@@ -129,6 +129,7 @@ impl SimExchange {
             self.margin_sentence(),
             "Insurance fund: it closes what it takes over at the taker price at once.".to_owned(),
         ]);
+        lines.extend(self.collateral_sentence());
         lines.push(match &self.config.funding {
             Funding::None => "Funding: none, by configuration.".to_owned(),
             Funding::Index => "Funding: made every 5 s from the premium of the book over the index, paid at each symbol's interval within its cap and floor.".to_owned(),
@@ -296,7 +297,8 @@ impl SimExchange {
     /// flow of its fills and its worth equal realised and unrealised profit, exactly.
     pub fn check_conservation(&self) -> Result<(), String> {
         self.ledger.check()?;
-        for account in &self.accounts {
+        for (account, stated) in self.accounts.iter().zip(self.config.accounts()) {
+            account.collateral.check(&stated)?;
             let mut realized = Decimal::ZERO;
             for (n, holding) in account.holdings.iter().enumerate() {
                 let rules = &self.markets[n].rules;

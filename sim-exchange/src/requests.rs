@@ -110,8 +110,8 @@ impl SimExchange {
                 order.cloned().map(algo_answer).ok_or_else(|| VenueError::NoSuchOrder.error())
             }
             Request::OpenAlgoOrders { symbol } => self.open_algos(account, symbol),
-            Request::SetMultiAssetsMode { .. } => {
-                Err(VenueError::UnknownPath.naming(&[&"/fapi/v1/multiAssetsMargin", &"POST"]))
+            Request::SetMultiAssetsMode { multi_assets } => {
+                self.set_multi_assets_mode(account, multi_assets)
             }
         }
     }

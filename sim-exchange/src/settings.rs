@@ -37,7 +37,8 @@ impl SimExchange {
             more += requirement(signed, bids, asks, leverage)
                 - requirement(signed, bids, asks, holding.leverage);
         }
-        if more > Decimal::ZERO && more > self.balances(id).available_balance {
+        let counted = self.margin_counted(id, more);
+        if more > Decimal::ZERO && counted > self.balances(id).available_balance {
             return Err(VenueError::LeverageTooSmall.error());
         }
         let max_notional = rules.max_notional(leverage);
@@ -56,6 +57,9 @@ impl SimExchange {
         let holding = self.holding(id, symbol);
         if holding.margin_type == margin_type {
             return Err(VenueError::SameMarginType.error());
+        }
+        if self.account(id).multi_assets {
+            return Err(VenueError::IsolatedUnderMultiAssets.error());
         }
         if holding.has_open_orders() || self.conditionals.any(id, symbol) {
             return Err(VenueError::MarginTypeWithOrders.error());

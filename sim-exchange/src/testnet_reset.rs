@@ -7,7 +7,7 @@
 //!   the one word of it is an ACCOUNT_UPDATE with reason ADJUSTMENT and the new balance (unverified).
 //!   Whoever asks learns of it: positionRisk shows no positions, and an old id is unknown.
 //! - Order, algo and trade ids start again at 1.
-//! - Position mode, margin type and leverage are again those of the start.
+//! - Position mode, multi-assets mode, collateral, margin type and leverage are again those of the start.
 //! - Requests under way arrive at the venue after the reset; events under way still arrive.
 //! - Halts, delistings, rules and the insurance fund stay as they are, and so do the report's counts.
 
@@ -52,6 +52,8 @@ impl SimExchange {
         let id = AccountId(number as u16);
         let account = &mut self.accounts[number];
         account.dual = stated.hedge_mode;
+        account.multi_assets = stated.multi_assets;
+        account.collateral.restore();
         account.risks = KeptRisks::default();
         for (holding, market) in account.holdings.iter_mut().zip(&self.markets) {
             *holding = fresh(holding, stated, &market.rules);

@@ -62,8 +62,7 @@ impl World {
     }
 }
 
-#[test]
-fn the_depth_book_does_not_allocate() {
+fn main() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let model = QueueKind::Share { exponent: 3 };
     let mut world = World {

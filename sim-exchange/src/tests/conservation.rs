@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 
 use super::margin_call::the_called_are_in_danger;
 use super::{START, toy, toy_with};
-use crate::{Funding, SimExchange};
+use crate::{Collateral, CollateralPrice, Funding, SimExchange};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -192,7 +192,11 @@ fn drive_on(steps: &[Step], prices: [i64; 2], exchange: SimExchange) -> (u64, u6
         }
         let account = run.exchange.account_balance();
         if filled == [0, 0] {
-            assert!(account.wallet_balance >= Decimal::ZERO, "a flat account owes nothing");
+            let backed = !run.exchange.accounts[0].collateral.is_empty();
+            assert!(
+                backed || account.wallet_balance >= Decimal::ZERO,
+                "a flat account owes nothing"
+            );
         } else {
             assert!(
                 account.maint_margin <= account.margin_balance,
@@ -217,6 +221,14 @@ proptest! {
             config.margin_type = symbols.map(|symbol| (symbol, MarginType::Isolated)).collect();
         });
         drive_on(&steps, [1_000, small], isolated);
+        let multi = toy_with(wallet / 2, Funding::Data, |config| {
+            let price = CollateralPrice::MarkOf(config.instruments[1].symbol);
+            let amount = Decimal::new(wallet, 1);
+            let asset = engine::Symbol::new("BTC").unwrap();
+            config.collateral = vec![Collateral { asset, amount, price }];
+            config.multi_assets = true;
+        });
+        drive_on(&steps, [1_000, small], multi);
     }
 }
 

@@ -26,8 +26,12 @@ pub(super) fn the_called_are_in_danger(exchange: &SimExchange) {
             }
         }
         for pool in pools {
-            let margin = exchange.pool_margin(account.id, pool);
-            let balance = exchange.pool_wallet(account.id, pool) + margin.unrealized;
+            let mut margin = exchange.pool_margin(account.id, pool);
+            let mut balance = exchange.pool_wallet(account.id, pool) + margin.unrealized;
+            if account.multi_assets {
+                let sums = exchange.pool_sums(account.id, pool);
+                (margin.maintenance, balance) = (sums.maintenance, sums.margin_balance());
+            }
             let held = !exchange.pool_positions(account.id, pool).is_empty();
             if held && margin.maintenance >= balance * exchange.config.margin_call_ratio {
                 danger.insert((account.id, pool));

@@ -11,6 +11,7 @@ mod index_market;
 mod limits;
 mod margin_call;
 mod matching;
+mod multi_assets;
 mod order_flow;
 mod pricing;
 mod refusals;
@@ -21,9 +22,9 @@ mod venue_events;
 mod venue_rules;
 
 use engine::{
-    AccountId, BestQuotes, DepthRow, Exchange, ExchangeEvent, ExecutionType, Instrument,
-    MarketData, MarketEvent, Nanos, Outcome, PriceTicks, QtyLots, RequestId, Sender, ServiceId,
-    Side, Symbol, SymbolIndex, Trade, TradeOrigin, UserEvent,
+    AccountId, AccountUpdateReason, BestQuotes, DepthRow, Exchange, ExchangeEvent, ExecutionType,
+    Instrument, MarketData, MarketEvent, Nanos, Outcome, PriceTicks, QtyLots, RequestId, Sender,
+    ServiceId, Side, Symbol, SymbolIndex, Trade, TradeOrigin, UserEvent,
 };
 use rust_decimal::Decimal;
 
@@ -243,6 +244,12 @@ fn show(event: &ExchangeEvent) -> Option<String> {
             format!("algo {name} {:?}{reason}{}", order.status, order.reason)
         }
         UserEvent::ConditionalTriggerReject { reason, .. } => format!("trigger refused: {reason}"),
+        UserEvent::MultiAssetsUpdate { multi_assets } => format!("multi {multi_assets}"),
+        UserEvent::AccountUpdate {
+            reason: AccountUpdateReason::AutoExchange,
+            balance: Some(b),
+            ..
+        } => format!("auto-exchange {} to {}", b.balance_change.normalize(), b.wallet_balance),
         UserEvent::MarginCall { positions, .. } => format!("margin call {}", positions.len()),
         _ => return None,
     };

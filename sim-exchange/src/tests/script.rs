@@ -57,6 +57,7 @@ pub(super) fn request(words: &[&str], symbol: SymbolIndex, now: Nanos) -> Reques
         "cross" => Request::SetMarginType { symbol, margin_type: MarginType::Crossed },
         "hedge" => Request::SetPositionMode { dual: true },
         "oneway" => Request::SetPositionMode { dual: false },
+        "multi" => Request::SetMultiAssetsMode { multi_assets: words[1] == "on" },
         "margin" => Request::ModifyPositionMargin {
             symbol,
             position_side: position_side(words).unwrap_or(PositionSide::Both),

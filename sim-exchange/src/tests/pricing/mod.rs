@@ -32,6 +32,8 @@ fn exchange(wallets: &[&str], change: impl FnOnce(&mut ExchangeConfig)) -> SimEx
         leverage: Default::default(),
         hedge_mode: false,
         margin_type: Default::default(),
+        multi_assets: false,
+        collateral: Vec::new(),
         maker_rate: config.maker_rate,
         taker_rate: config.taker_rate,
     });
