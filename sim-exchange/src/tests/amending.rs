@@ -37,6 +37,7 @@ fn good_till_date() {
         "trade 100 | buy a 2 @ 98 gtd 700 | wait 690 | trade 99 | wait 10 | trade 99 | trade 97",
         "a New | a Expired",
     );
+    check("trade 100 | buy a 2 @ 98 gtd", "refused -1102");
     check("trade 100 | buy a 2 @ 98 gtd 600", "refused -5040");
     check("trade 100 | buy a 2 @ 98 gtd 253402300799", "refused -5040");
 }
@@ -80,4 +81,17 @@ fn self_trade_prevention_is_the_takers() {
         "trade 100 | sell m 2 @ 101 | buy t 4 @ 101 stp NONE",
         "m New | t New | m 2 @ 101 maker | t 2 @ 101 taker | t 2 @ 101 taker",
     );
+}
+
+#[test]
+fn the_deep_opponent_levels_are_switched_off_from_their_date() {
+    let at = |s: i64| {
+        let rules_at = Some(engine::Nanos::from_secs(s));
+        let change = |config: &mut crate::ExchangeConfig| config.rules_at = rules_at;
+        let mut run = super::Script::new(super::toy_with(10_000, crate::Funding::Data, change));
+        run.run("trade 100 | buy a 2 match OPPONENT_10 | buy b 2 match OPPONENT_5")
+    };
+    // There is no such level; from 2025-10-23 on there is no such word.
+    assert_eq!(at(1_761_177_599), "refused -5041 | refused -5041");
+    assert_eq!(at(1_761_177_600), "refused -5037 | refused -5041");
 }

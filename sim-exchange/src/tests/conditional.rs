@@ -218,3 +218,30 @@ fn a_gtd_order_may_trigger_in_its_last_minutes() {
         "algo b New | algo b Triggering | b New | algo b Triggered | b Expired | algo b Finished",
     );
 }
+
+#[test]
+fn triggers_of_one_event_fire_in_the_order_of_their_arrival() {
+    check(
+        "trade 100 | buy b 2 stop 105 | buy c 2 stop 103 | trade 106",
+        "b New | c New | b Expired | b New | b 2 @ 107 taker | c Expired | c New | c 2 @ 107 taker",
+    );
+}
+
+#[test]
+fn in_hedge_mode_a_close_position_order_closes() {
+    check("trade 100 | hedge | buy s close stop 105 long", "refused -4061");
+    check("trade 100 | hedge | sell s close stop 95 short", "refused -4061");
+    check(
+        "trade 100 | hedge | buy a 10 long | sell s close stop 95 long | trade 95",
+        "a New | a 10 @ 101 taker | s New | s Expired | s New | s 10 @ 94 taker",
+    );
+}
+
+#[test]
+fn an_order_of_the_old_route_goes_on_when_the_algo_service_comes() {
+    let day = Nanos::from_secs(1_765_238_400);
+    let mut run = Script::new(toy(10_000, Funding::Data));
+    run.now = day - Nanos::from_secs(3);
+    let log = run.run("trade 100 | sell s 2 stop 95 | wait 9 | sell t 2 stop 95 | trade 94");
+    assert_eq!(log, "s New | refused -4120 | s Expired | s New | s 2 @ 93 taker");
+}

@@ -67,6 +67,11 @@ fn a_resting_order_gets_its_share_of_what_trades_through_it() {
         "trade 100 1000 | buy a 6 @ 98 | buy b 6 @ 99 | trade 97 160",
         "a New | b New | b 6 @ 99 maker | a 2 @ 98 maker",
     );
+    // A change to what is filled already cancels.
+    volume(
+        "trade 100 1000 | buy a 20 @ 99 | trade 98 160 | modify buy a 8 @ 99",
+        "a New | a 8 @ 99 maker | a Canceled",
+    );
     // Less than a step reaches nobody.
     volume("trade 100 1000 | buy a 20 @ 99 | trade 98 38", "a New");
 }

@@ -115,7 +115,7 @@ pub(crate) fn account_of(wallet: i64) -> AccountConfig {
 /// An exchange driven by text. Every line is a second later than the one before.
 pub(crate) struct Script {
     pub(crate) exchange: SimExchange,
-    now: Nanos,
+    pub(crate) now: Nanos,
     requests: u64,
 }
 
