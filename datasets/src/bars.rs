@@ -99,15 +99,16 @@ pub(crate) fn expand(
     ));
 }
 
-/// Appends the four mark prices of a mark-price bar.
-pub(crate) fn expand_mark(
+/// Appends the four prices of a bar of mark or index prices, each as what `data` makes of it.
+pub(crate) fn expand_marks(
     bar: &GridBar,
     symbol: SymbolIndex,
     interval_ms: u32,
+    data: fn(PriceTicks) -> MarketData,
     out: &mut Vec<MarketEvent>,
 ) {
     for (time, price) in times(bar.open_time, interval_ms).into_iter().zip(path(bar)) {
-        out.push(MarketEvent::new(time, symbol, MarketData::MarkPrice(PriceTicks(price))));
+        out.push(MarketEvent::new(time, symbol, data(PriceTicks(price))));
     }
 }
 

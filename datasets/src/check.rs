@@ -5,16 +5,17 @@ use serde::Serialize;
 use crate::DataError;
 use crate::coverage::{funding_hours, hour_of};
 use crate::import::iso;
-use crate::kind::{Interval, Kind, SeriesId};
+use crate::interval::Interval;
+use crate::kind::{Kind, SeriesId, Shape};
 use crate::overlap::{Told, common_time, compare};
-use crate::rows::{Row, RowDigest};
+use crate::rows::{Row, RowDigest, follows, repeats};
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
 
 /// One sort of fault in a series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `gap`, `duplicate`, `disorder`, `overlap`, `contradiction`, `zero_volume`, `ohlc`, `damaged`, `digest` or
-    /// `off_interval`.
+    /// `gap`, `duplicate`, `disorder`, `overlap`, `contradiction`, `zero_volume`, `ohlc`, `damaged`, `digest`,
+    /// `off_interval`, `broken_chain` or `crossed`.
     pub what: &'static str,
     /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
     pub count: u64,
@@ -129,15 +130,19 @@ impl Walk {
 
     fn row(&mut self, row: &Row) {
         let now = row[0];
-        let is_bar = self.id.kind.has_interval();
-        if is_bar {
-            let [_, open, high, low, close, volume] = *row;
-            if high < open.max(close) || low > open.min(close) || low <= 0 {
+        let kind = self.id.kind;
+        if kind.is_bars() {
+            let [_, open, high, low, close, volume, ..] = *row;
+            let below_zero = low <= 0 && kind != Kind::PremiumIndexKlines;
+            if high < open.max(close) || low > open.min(close) || below_zero {
                 self.found("ohlc", 1, now, "the prices contradict each other".into(), false);
             }
-            if self.id.kind == Kind::Klines && volume == 0 {
+            if kind == Kind::Klines && volume == 0 {
                 self.found("zero_volume", 1, now, "a bar without trades".into(), true);
             }
+        }
+        if kind == Kind::BookTicker && row[2] >= row[4] && row[3] > 0 && row[5] > 0 {
+            self.found("crossed", 1, now, "the bid is not below the ask".into(), false);
         }
         if let Some(previous) = self.previous {
             self.step(&previous, row);
@@ -148,8 +153,7 @@ impl Walk {
     fn step(&mut self, previous: &Row, row: &Row) {
         let (before, now) = (previous[0], row[0]);
         let kind = self.id.kind;
-        let twice = if kind == Kind::AggTrades { row[1] == previous[1] } else { now == before };
-        if twice {
+        if repeats(kind, previous, row) {
             return self.found("duplicate", 1, now, "the same row key twice".into(), false);
         }
         if now < before {
@@ -167,10 +171,16 @@ impl Walk {
                 let detail = format!("{missing} bars missing after {}", iso(before));
                 self.found("gap", missing, before + interval, detail, false);
             }
-        } else if kind == Kind::AggTrades && row[1] > previous[1] + 1 {
+        } else if kind.shape() == Shape::Trades && row[1] > previous[1] + 1 {
             let missing = (row[1] - previous[1] - 1) as u64;
             let detail = format!("{missing} ids missing after id {}", previous[1]);
             self.found("gap", missing, now, detail, false);
+        } else if kind == Kind::Depth {
+            if !follows(previous, row) {
+                let detail =
+                    format!("the message after id {} says that it follows {}", previous[1], row[2]);
+                self.found("broken_chain", 1, now, detail, false);
+            }
         } else if kind == Kind::FundingRate {
             let stated = funding_hours(row);
             let hours = hour_of(now) - hour_of(before);

@@ -5,7 +5,7 @@ use engine::Nanos;
 
 use crate::DataError;
 use crate::import::iso;
-use crate::kind::{Kind, SeriesId};
+use crate::kind::{SeriesId, Shape};
 use crate::replay::Range;
 use crate::rows::{Decimals, Row, RowDigest};
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo, GroupInfo, all_columns};
@@ -86,10 +86,11 @@ impl Coverage {
 
     /// What the range lacks, in one sentence; nothing if it is all there.
     pub fn warning(&self) -> Option<String> {
-        let rows = match self.series.kind {
-            Kind::Klines | Kind::MarkPriceKlines => "bars",
-            Kind::AggTrades => "trades",
-            Kind::FundingRate => "funding rates",
+        let rows = match self.series.kind.shape() {
+            Shape::Bars => "bars",
+            Shape::Trades => "trades",
+            Shape::Rates => "funding rates",
+            Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => "rows",
         };
         let count = if self.missing > 0 { format!("{} ", self.missing) } else { String::new() };
         let gaps = self.first_gaps.iter().map(|gap| {
@@ -189,7 +190,11 @@ impl Walk {
             self.coverage.rows += group.rows;
             self.coverage.digest.combine(group.digest);
             if self.is_unbroken(group) {
-                let row = |[us, id]: [i64; 2]| [us, id, 0, 0, 0, 0];
+                let row = |[us, id]: [i64; 2]| {
+                    let mut row = Row::default();
+                    (row[0], row[1]) = (us, id);
+                    row
+                };
                 self.step(&row(group.first));
                 self.last = Some(row(group.last));
                 return Ok(());
@@ -218,10 +223,12 @@ impl Walk {
     fn is_unbroken(&self, group: &GroupInfo) -> bool {
         let ([first_us, first_id], [last_us, last_id]) = (group.first, group.last);
         let steps = group.rows as i64 - 1;
-        match self.coverage.series.kind {
-            Kind::Klines | Kind::MarkPriceKlines => last_us - first_us == steps * self.interval_us,
-            Kind::AggTrades => last_id - first_id == steps,
-            Kind::FundingRate => false,
+        match self.coverage.series.kind.shape() {
+            Shape::Bars => last_us - first_us == steps * self.interval_us,
+            Shape::Trades => last_id - first_id == steps,
+            Shape::Rates => false,
+            // Nothing tells how many rows there were.
+            Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => true,
         }
     }
 
@@ -231,20 +238,21 @@ impl Walk {
             return self.begin(row);
         };
         let (before, now) = (last[0], row[0]);
-        match self.coverage.series.kind {
-            Kind::Klines | Kind::MarkPriceKlines => {
+        match self.coverage.series.kind.shape() {
+            Shape::Bars => {
                 let missing = (now - before) / self.interval_us - 1;
                 self.bars_missing(missing, before + self.interval_us);
             }
-            Kind::AggTrades => {
+            Shape::Trades => {
                 let missing = u64::try_from(row[1] - last[1] - 1).unwrap_or(0);
                 self.coverage.lacks(Some(missing), iso(before), iso(now));
             }
-            Kind::FundingRate => {
+            Shape::Rates => {
                 let stated = funding_hours(row);
                 let missing = (hour_of(now) - hour_of(before) - 1) / stated;
                 self.rates_missing(missing, hour_of(now) - missing * stated, stated);
             }
+            Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => {}
         }
     }
 
@@ -253,21 +261,21 @@ impl Walk {
             return;
         }
         let (from_us, now) = (self.span.from_us, row[0]);
-        match self.coverage.series.kind {
-            Kind::Klines | Kind::MarkPriceKlines => {
+        match self.coverage.series.kind.shape() {
+            Shape::Bars => {
                 let missing = (now - from_us) / self.interval_us;
                 self.bars_missing(missing, now - missing * self.interval_us);
             }
-            Kind::AggTrades if now - from_us > QUIET_US => {
-                self.coverage.lacks(None, self.span.range.from, iso(now));
-            }
-            Kind::AggTrades => {}
-            Kind::FundingRate => {
+            Shape::Rates => {
                 let stated = funding_hours(row);
                 let first = -(-from_us).div_euclid(HOUR_US);
                 let missing = (hour_of(now) - first) / stated;
                 self.rates_missing(missing, hour_of(now) - missing * stated, stated);
             }
+            _ if now - from_us > QUIET_US => {
+                self.coverage.lacks(None, self.span.range.from, iso(now));
+            }
+            _ => {}
         }
     }
 
@@ -276,20 +284,20 @@ impl Walk {
             return;
         };
         let (last_us, final_us) = (last[0], self.span.until_us - 1);
-        match self.coverage.series.kind {
-            Kind::Klines | Kind::MarkPriceKlines => {
+        match self.coverage.series.kind.shape() {
+            Shape::Bars => {
                 let missing = (final_us - last_us) / self.interval_us;
                 self.bars_missing(missing, last_us + self.interval_us);
             }
-            Kind::AggTrades if final_us - last_us > QUIET_US => {
-                self.coverage.lacks(None, iso(last_us), self.span.range.to);
-            }
-            Kind::AggTrades => {}
-            Kind::FundingRate => {
+            Shape::Rates => {
                 let stated = funding_hours(&last);
                 let missing = (final_us.div_euclid(HOUR_US) - hour_of(last_us)) / stated;
                 self.rates_missing(missing, hour_of(last_us) + stated, stated);
             }
+            _ if final_us - last_us > QUIET_US => {
+                self.coverage.lacks(None, iso(last_us), self.span.range.to);
+            }
+            _ => {}
         }
     }
 
@@ -334,6 +342,7 @@ pub(crate) fn no_rate_was_due(files: &[FileInfo], range: Range) -> Result<bool, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Kind;
     use crate::store::{FileWriter, GROUP_ROWS, Origin};
 
     /// Trades over three row groups, one a second from time zero; ids 10 to 19 of the second group are
@@ -342,7 +351,9 @@ mod tests {
         let group = GROUP_ROWS as i64;
         let ids = (0..3 * group + 25).filter(|id| !(group + 10..group + 20).contains(id));
         let ids = ids.map(|id| if id >= 2 * group + 10 { id + 15 } else { id });
-        ids.zip(0..).map(|(id, second)| [second * 1_000_000, id, 100 + 7 * id, 5, 0, 0]).collect()
+        ids.zip(0..)
+            .map(|(id, second)| [second * 1_000_000, id, 100 + 7 * id, 5, 0, 0, 0, 0])
+            .collect()
     }
 
     fn file(rows: &[Row], folder: &std::path::Path) -> FileInfo {

@@ -44,6 +44,26 @@ pub(crate) fn parse(text: &[u8]) -> Option<(i64, u32)> {
     Some((signed, fraction.len() as u32))
 }
 
+/// Parses a value in units of `10^-decimals`, rounded half to even; `true` if it was rounded.
+pub(crate) fn rounded(text: &[u8], decimals: u32) -> Option<(i64, bool)> {
+    let point = text.iter().position(|&b| b == b'.');
+    let kept = point.map_or(text.len(), |at| (at + 1 + decimals as usize).min(text.len()));
+    let (kept, rest) = text.split_at(kept);
+    if rest.iter().any(|b| !b.is_ascii_digit()) {
+        return None;
+    }
+    let (mantissa, found) = parse(kept)?;
+    let value = mantissa.checked_mul(pow10(decimals.checked_sub(found)?)?)?;
+    let half = (rest.first().copied().unwrap_or(b'0'), rest.iter().skip(1).any(|&b| b != b'0'));
+    let up = match half {
+        (b'5', false) => value % 2 != 0,
+        (first, _) => first >= b'5',
+    };
+    let away = if text.first() == Some(&b'-') { -1 } else { 1 };
+    let value = if up { value.checked_add(away)? } else { value };
+    Some((value, rest.iter().any(|&b| b != b'0')))
+}
+
 /// The text of a mantissa, without zeros at the end: what [`parse`] read.
 pub(crate) fn text(mantissa: i64, decimals: u32) -> String {
     let digits = format!("{:0width$}", mantissa.unsigned_abs(), width = decimals as usize + 1);
@@ -56,7 +76,25 @@ pub(crate) fn text(mantissa: i64, decimals: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, text};
+    use super::{parse, rounded, text};
+
+    #[test]
+    fn long_fractions_are_rounded_half_to_even() {
+        for (text, value, is_rounded) in [
+            ("8123456789.1234567890123456", 812_345_678_912_345_679, true),
+            ("1.00000000500000", 100_000_000, true),
+            ("1.00000001500000", 100_000_002, true),
+            ("-1.00000001500001", -100_000_002, true),
+            ("-5", -500_000_000, false),
+            ("-5.00", -500_000_000, false),
+            ("1.9100000000000000", 191_000_000, false),
+        ] {
+            assert_eq!(rounded(text.as_bytes(), 8), Some((value, is_rounded)), "{text}");
+        }
+        for text in ["", "1.", "1.000000001x", "99999999999.5", "nan"] {
+            assert_eq!(rounded(text.as_bytes(), 8), None, "{text}");
+        }
+    }
 
     #[test]
     fn text_is_what_was_read() {

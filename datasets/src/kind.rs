@@ -6,27 +6,79 @@ use std::path::Path;
 use engine::Symbol;
 use serde::{Deserialize, Serialize};
 
-/// The kinds of market data that can be imported, named as Binance names their folders.
+use crate::interval::Interval;
+
+/// The kinds of market data that can be imported, named as Binance names its folders and streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// Bars of trades.
-    #[serde(rename = "klines")]
     Klines,
     /// Aggregated trades.
-    #[serde(rename = "aggTrades")]
     AggTrades,
     /// Settled funding rates.
-    #[serde(rename = "fundingRate")]
     FundingRate,
     /// Bars of mark prices.
-    #[serde(rename = "markPriceKlines")]
     MarkPriceKlines,
+    /// Bars of index prices.
+    IndexPriceKlines,
+    /// Bars of the premium index, which is a share and may be below zero.
+    PremiumIndexKlines,
+    /// Single trades.
+    Trades,
+    /// Best bid and ask, at each change.
+    BookTicker,
+    /// Size within some percent of the price, each half minute: no book.
+    BookDepth,
+    /// Open interest and the ratios of longs and shorts, every five minutes.
+    Metrics,
+    /// Open interest, in intervals.
+    OpenInterestHist,
+    /// A recorded book: snapshots and changes of its levels.
+    Depth,
+    /// Recorded mark prices, with index and estimated funding rate.
+    MarkPrice,
+    /// Recorded liquidation orders.
+    ForceOrder,
+}
+
+/// What kinds have in common: how rows follow each other, and what they are in a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Bars at fixed intervals.
+    Bars,
+    /// Trades, each with an id one higher than the last.
+    Trades,
+    /// Settlements of funding.
+    Rates,
+    /// Best quotes.
+    Quotes,
+    /// Levels of a book, in messages that follow each other by their ids.
+    Book,
+    /// Mark prices, one a second or so.
+    Marks,
+    /// Figures of an instant, which nothing replays.
+    Samples,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 4] =
-        [Kind::Klines, Kind::AggTrades, Kind::FundingRate, Kind::MarkPriceKlines];
+    pub const ALL: [Kind; 14] = [
+        Kind::Klines,
+        Kind::AggTrades,
+        Kind::FundingRate,
+        Kind::MarkPriceKlines,
+        Kind::IndexPriceKlines,
+        Kind::PremiumIndexKlines,
+        Kind::Trades,
+        Kind::BookTicker,
+        Kind::BookDepth,
+        Kind::Metrics,
+        Kind::OpenInterestHist,
+        Kind::Depth,
+        Kind::MarkPrice,
+        Kind::ForceOrder,
+    ];
 
     /// Binance's name.
     pub fn name(self) -> &'static str {
@@ -35,6 +87,16 @@ impl Kind {
             Kind::AggTrades => "aggTrades",
             Kind::FundingRate => "fundingRate",
             Kind::MarkPriceKlines => "markPriceKlines",
+            Kind::IndexPriceKlines => "indexPriceKlines",
+            Kind::PremiumIndexKlines => "premiumIndexKlines",
+            Kind::Trades => "trades",
+            Kind::BookTicker => "bookTicker",
+            Kind::BookDepth => "bookDepth",
+            Kind::Metrics => "metrics",
+            Kind::OpenInterestHist => "openInterestHist",
+            Kind::Depth => "depth",
+            Kind::MarkPrice => "markPrice",
+            Kind::ForceOrder => "forceOrder",
         }
     }
 
@@ -43,64 +105,46 @@ impl Kind {
         Kind::ALL.into_iter().find(|k| k.name() == name)
     }
 
-    /// Whether its rows are bars, which have an interval.
+    /// What its rows are like.
+    pub(crate) fn shape(self) -> Shape {
+        match self {
+            Kind::Klines
+            | Kind::MarkPriceKlines
+            | Kind::IndexPriceKlines
+            | Kind::PremiumIndexKlines => Shape::Bars,
+            Kind::AggTrades | Kind::Trades => Shape::Trades,
+            Kind::FundingRate => Shape::Rates,
+            Kind::BookTicker => Shape::Quotes,
+            Kind::Depth => Shape::Book,
+            Kind::MarkPrice => Shape::Marks,
+            Kind::BookDepth | Kind::Metrics | Kind::OpenInterestHist | Kind::ForceOrder => {
+                Shape::Samples
+            }
+        }
+    }
+
+    /// Whether its rows are bars or samples of an interval, which its name tells.
     pub fn has_interval(self) -> bool {
-        matches!(self, Kind::Klines | Kind::MarkPriceKlines)
+        self.shape() == Shape::Bars || self == Kind::OpenInterestHist
+    }
+
+    /// Whether its rows are bars.
+    pub(crate) fn is_bars(self) -> bool {
+        self.shape() == Shape::Bars
+    }
+
+    /// Whether a replay can show its rows to an exchange. The rest is there to be looked at.
+    pub fn is_replayed(self) -> bool {
+        self.shape() != Shape::Samples && self != Kind::PremiumIndexKlines
+    }
+
+    /// Whether it is recorded from streams, and found in no archive.
+    pub fn is_recorded(self) -> bool {
+        matches!(self, Kind::Depth | Kind::MarkPrice | Kind::ForceOrder)
     }
 }
 
 impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// Binance's fixed bar lengths and their milliseconds. A month has no fixed length and is left out.
-const INTERVALS: [(&str, u32); 16] = [
-    ("1s", 1_000),
-    ("1m", 60_000),
-    ("3m", 180_000),
-    ("5m", 300_000),
-    ("15m", 900_000),
-    ("30m", 1_800_000),
-    ("1h", 3_600_000),
-    ("2h", 7_200_000),
-    ("4h", 14_400_000),
-    ("6h", 21_600_000),
-    ("8h", 28_800_000),
-    ("12h", 43_200_000),
-    ("1d", 86_400_000),
-    ("3d", 259_200_000),
-    ("1w", 604_800_000),
-    ("10m", 600_000),
-];
-
-/// The length of a bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Interval {
-    ms: u32,
-}
-
-impl Interval {
-    /// The interval with Binance's name, such as `1m`.
-    pub fn named(name: &str) -> Option<Interval> {
-        let found = INTERVALS.iter().find(|(n, _)| *n == name);
-        found.map(|&(_, ms)| Interval { ms })
-    }
-
-    /// Its milliseconds.
-    pub fn ms(self) -> u32 {
-        self.ms
-    }
-
-    /// Binance's name.
-    pub fn name(self) -> &'static str {
-        let found = INTERVALS.iter().find(|&&(_, ms)| ms == self.ms);
-        found.map_or("?", |&(name, _)| name)
-    }
-}
-
-impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
@@ -127,20 +171,8 @@ impl fmt::Display for SeriesId {
     }
 }
 
-/// Kinds of Binance's archive that nothing here replays.
-const UNSUPPORTED: [&str; 11] = [
-    "openInterestHist",
-    "openInterest",
-    "metrics",
-    "trades",
-    "bookTicker",
-    "bookDepth",
-    "liquidationSnapshot",
-    "indexPriceKlines",
-    "premiumIndexKlines",
-    "BVOLIndex",
-    "EOHSummary",
-];
+/// Kinds of Binance's archive that nothing here reads.
+const UNSUPPORTED: [&str; 4] = ["openInterest", "liquidationSnapshot", "BVOLIndex", "EOHSummary"];
 
 /// What a path says about its content.
 pub(crate) enum Told {
@@ -162,7 +194,10 @@ pub(crate) fn tell(path: &Path) -> Told {
     let second = parts.next().unwrap_or("");
 
     let words = || folders.iter().rev().copied().chain([second]);
-    if let Some(name) = words().find_map(|w| UNSUPPORTED.iter().find(|u| **u == w)) {
+    let kind = words().find_map(Kind::named);
+    if kind.is_none()
+        && let Some(name) = words().find_map(|w| UNSUPPORTED.iter().find(|u| **u == w))
+    {
         return Told::Unsupported(name);
     }
     let Ok(symbol) = Symbol::new(symbol_text) else {
@@ -172,13 +207,13 @@ pub(crate) fn tell(path: &Path) -> Told {
         ));
     };
     let interval = Interval::named(second).or_else(|| words().find_map(Interval::named));
-    let kind = words().find_map(Kind::named);
-    let Some(kind) = kind else {
-        return Told::Unclear(
-            "neither folder nor name tells its kind; put it below a folder named klines, \
-             markPriceKlines, aggTrades or fundingRate"
-                .to_owned(),
-        );
+    let Some(kind) = kind.filter(|kind| !kind.is_recorded()) else {
+        let kinds = Kind::ALL.iter().filter(|kind| !kind.is_recorded());
+        let kinds: Vec<&str> = kinds.map(|kind| kind.name()).collect();
+        return Told::Unclear(format!(
+            "neither folder nor name tells its kind; put it below a folder named {}",
+            kinds.join(", ")
+        ));
     };
     let folder = folders.last().and_then(|f| Interval::named(f));
     if kind.has_interval() && folder.is_some() && folder != interval {

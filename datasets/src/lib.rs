@@ -7,12 +7,15 @@
 //! Invariant: no event carries knowledge of a time later than its own.
 
 mod bars;
+mod book_lead;
 pub mod catalogue;
 mod check;
+mod convert;
 mod coverage;
 mod decimal;
 mod error;
 pub mod import;
+mod interval;
 mod kind;
 mod memory;
 mod merge;
@@ -21,13 +24,16 @@ mod overlap;
 mod price_gap;
 pub mod replay;
 mod rows;
+mod scale;
 mod seal;
+mod series_source;
 mod store;
 pub mod synthetic;
 
 pub use bars::BarMode;
 pub use error::DataError;
-pub use kind::{Interval, Kind, SeriesId};
+pub use interval::Interval;
+pub use kind::{Kind, SeriesId};
 pub use memory::MemoryFeed;
 pub use minute_bars::MinuteBars;
 pub use price_gap::{PriceGap, PriceGaps};

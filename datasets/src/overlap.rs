@@ -3,8 +3,8 @@
 use crate::DataError;
 use crate::coverage::{HOUR_US, hour_of};
 use crate::decimal::{self, pow10};
-use crate::kind::Kind;
-use crate::rows::{Decimals, Role, Row, columns};
+use crate::kind::{Kind, Shape};
+use crate::rows::{Decimals, Role, Row, columns, local_time};
 use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
 
 /// One file's rows from `from_us` to `to_us` inclusive, with `decimals`.
@@ -65,7 +65,7 @@ impl Rows<'_> {
     fn scaled(&self, mut row: Row) -> Result<Row, DataError> {
         for (value, (_, role)) in row.iter_mut().zip(columns(self.file.series.kind)) {
             let factor = match role {
-                Role::Time | Role::Plain => 1,
+                Role::Time | Role::Plain | Role::Share => 1,
                 Role::Price => self.price,
                 Role::Qty => self.qty,
             };
@@ -100,10 +100,10 @@ impl Difference {
         second: Option<(u64, Row)>,
         decimals: Decimals,
     ) -> Difference {
-        let key = |(_, row): &(u64, Row)| match kind {
-            Kind::AggTrades => row[1],
-            Kind::FundingRate => hour_of(row[0]),
-            Kind::Klines | Kind::MarkPriceKlines => row[0],
+        let key = |(_, row): &(u64, Row)| match kind.shape() {
+            Shape::Trades | Shape::Quotes | Shape::Book => row[1],
+            Shape::Rates => hour_of(row[0]),
+            Shape::Bars | Shape::Marks | Shape::Samples => row[0],
         };
         let least = first.iter().chain(&second).map(key).min();
         let of_least = |row: Option<(u64, Row)>| row.filter(|row| Some(key(row)) == least);
@@ -117,12 +117,10 @@ impl Difference {
         let (first, second) = (self.first.map(|row| row.1), self.second.map(|row| row.1));
         let text = |row: Option<Row>| {
             let shown = columns(kind).iter().enumerate().filter_map(|(i, (name, role))| {
-                let (value, decimals) = match role {
-                    Role::Time => return None,
-                    Role::Plain => (row?[i], 0),
-                    Role::Price => (row?[i], self.decimals.price),
-                    Role::Qty => (row?[i], self.decimals.qty),
-                };
+                if *role == Role::Time {
+                    return None;
+                }
+                let (value, decimals) = (row?[i], role.decimals(self.decimals));
                 let is_same = first.zip(second).is_some_and(|(a, b)| a[i] == b[i]);
                 (!is_same).then(|| format!("{name} {}", decimal::text(value, decimals)))
             });
@@ -135,6 +133,11 @@ impl Difference {
 /// Whether two rows say the same. Sources of funding rates differ in how they round the time, and some
 /// leave the hours open.
 fn agree(kind: Kind, a: &Row, b: &Row) -> bool {
+    if let Some(local) = local_time(kind) {
+        // An archive tells no local time.
+        let known = a[local] != 0 && b[local] != 0;
+        return a[..local] == b[..local] && (!known || a[local] == b[local]);
+    }
     if kind != Kind::FundingRate {
         return a == b;
     }
@@ -151,10 +154,10 @@ pub(crate) fn common_time(a: &FileInfo, b: &FileInfo) -> Option<(i64, i64)> {
     };
     let from_us = around(a.first_us.max(b.first_us), -HOUR_US / 2);
     let to_us = around(a.last_us.min(b.last_us), HOUR_US / 2 - 1);
-    // Trades of one instant may be split over two files.
+    // Trades and messages of one instant may be split over two files.
     let is_longer = |file: &FileInfo| file.first_us < file.last_us;
-    let is_split =
-        a.series.kind == Kind::AggTrades && from_us == to_us && (is_longer(a) || is_longer(b));
+    let several = matches!(a.series.kind.shape(), Shape::Trades | Shape::Quotes | Shape::Book);
+    let is_split = several && from_us == to_us && (is_longer(a) || is_longer(b));
     (from_us <= to_us && !is_split).then_some((from_us, to_us))
 }
 

@@ -1,31 +1,26 @@
 //! Replay: imported series as one feed of events.
 //!
-//! Order of equal times: symbols in the order of the run; within a symbol the mark price first, then
-//! a closing bar and after it the next bar's first point, then trades of the tape, and funding last,
-//! because it settles on the mark of that instant. Files of a series that cover the same time are
+//! Order of equal times: symbols in the order of the run; within a symbol the index and the mark price
+//! first, then a closing bar and after it the next bar's first point, then trades of the tape, the best
+//! quotes and the levels of the book after them, and funding last, because it settles on the mark of
+//! that instant. Files of a series that cover the same time are
 //! read once where their rows agree, and refused where they do not.
 
-use std::collections::VecDeque;
-use std::path::PathBuf;
-
-use engine::{Feed, FeedError, Instrument, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots};
-use engine::{SymbolIndex, Trade, TradeOrigin};
+use engine::{Feed, FeedError, Instrument, MarketEvent, Nanos};
 use serde::Serialize;
 
 use crate::DataError;
-use crate::bars::{BarMode, GridBar, expand, expand_mark};
+use crate::bars::BarMode;
+use crate::book_lead;
 use crate::catalogue::Catalogue;
 use crate::coverage::{Coverage, decimals_in, no_rate_was_due, survey};
-use crate::decimal::pow10;
 use crate::import::iso;
-use crate::kind::{Kind, SeriesId};
+use crate::kind::{Kind, SeriesId, Shape};
 use crate::merge::{Merge, Source};
 use crate::overlap::{Told, common_time, compare};
-use crate::rows::{Decimals, Role};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
-
-/// Rows of bars expanded at a time: each becomes up to five events of 64 bytes.
-const BAR_ROWS: usize = 256;
+use crate::rows::Decimals;
+use crate::series_source::SeriesSource;
+use crate::store::FileInfo;
 
 /// One series to replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +92,12 @@ impl ReplayFeed {
         if requests.is_empty() {
             return Err(DataError::Misuse("a replay needs at least one series".into()));
         }
+        if let Some(request) = requests.iter().find(|request| !request.series.kind.is_replayed()) {
+            return Err(DataError::Misuse(format!(
+                "{} cannot be replayed: its rows are no events of a market; they are there to be looked at",
+                request.series
+            )));
+        }
         let mut plan = Vec::new();
         for request in requests {
             let symbol = request.series.symbol;
@@ -123,14 +124,20 @@ impl ReplayFeed {
         let (mut last_us, mut warnings) = (None, Vec::new());
         for (index, rank, request) in plan {
             let all = catalogue.files(&request.series)?;
-            let files = files_in(all, range)?;
-            let coverage = survey(&request.series, &files, range)?;
+            // A book is told by its changes: they are read from a snapshot on.
+            let lead = book_lead::begins(all, range.from);
+            let read = Range { from: lead.unwrap_or(range.from), ..range };
+            let files = files_in(all, read)?;
+            let coverage = survey(&request.series, &files, read)?;
             if coverage.rows == 0 {
                 refuse_empty(catalogue, &request.series, range)?;
             }
+            if request.series.kind == Kind::Depth {
+                warnings.extend(book_lead::warnings(&request.series, all, range, lead));
+            }
             let instrument = &instruments[index as usize];
             check_grid(all, &request.series, instrument, range)?;
-            let source = SeriesSource::new(&files, instrument, index, request, range)?;
+            let source = SeriesSource::new(&files, instrument, index, request, read, range.from)?;
             last_us = last_us.max(source.last_us);
             warnings.extend(coverage.warning());
             uses.push(describe(&request, &coverage, range));
@@ -173,18 +180,26 @@ impl Feed for ReplayFeed {
 
 fn rank(kind: Kind) -> u8 {
     match kind {
-        Kind::MarkPriceKlines => 0,
-        Kind::Klines => 1,
-        Kind::AggTrades => 2,
-        Kind::FundingRate => 3,
+        Kind::IndexPriceKlines => 0,
+        Kind::MarkPriceKlines | Kind::MarkPrice => 1,
+        Kind::Klines => 2,
+        Kind::AggTrades | Kind::Trades => 3,
+        // What a trade took is missing from the book that is shown after it.
+        Kind::BookTicker => 4,
+        Kind::Depth => 5,
+        Kind::FundingRate => 6,
+        Kind::PremiumIndexKlines
+        | Kind::BookDepth
+        | Kind::Metrics
+        | Kind::OpenInterestHist
+        | Kind::ForceOrder => 7,
     }
 }
 
 fn tells_path(request: &Request) -> bool {
     match request.series.kind {
         Kind::Klines => request.bars != BarMode::CloseOnly,
-        Kind::AggTrades => true,
-        Kind::MarkPriceKlines | Kind::FundingRate => false,
+        kind => kind.shape() == Shape::Trades,
     }
 }
 
@@ -243,18 +258,8 @@ fn digest_of(uses: &[SeriesUse]) -> Result<String, DataError> {
     Ok(blake3::hash(&text).to_hex().to_string())
 }
 
-/// The columns that replay needs, per kind.
-fn wanted(kind: Kind) -> &'static [usize] {
-    match kind {
-        Kind::Klines => &[0, 1, 2, 3, 4, 5],
-        Kind::MarkPriceKlines => &[0, 1, 2, 3, 4],
-        Kind::AggTrades => &[0, 2, 3, 4],
-        Kind::FundingRate => &[0, 1],
-    }
-}
-
 /// The grid that a series is replayed on.
-fn grid_of(kind: Kind, instrument: &Instrument) -> Decimals {
+pub(crate) fn grid_of(kind: Kind, instrument: &Instrument) -> Decimals {
     match kind {
         // Funding rates live on a fixed grid of 1e-8, whatever the symbol's.
         Kind::FundingRate => Decimals { price: 8, qty: 0 },
@@ -283,46 +288,6 @@ fn check_grid(
         found,
         grid,
     })
-}
-
-/// Factors from a file's integers to the grid's.
-#[derive(Clone, Copy)]
-struct Scale {
-    price: i64,
-    qty: i64,
-}
-
-impl Scale {
-    /// What the file's integers are to be multiplied by.
-    fn up(file: Decimals, grid: Decimals) -> Result<Scale, DataError> {
-        let factor = |what, from: u32, to: u32| {
-            pow10(to.saturating_sub(from))
-                .ok_or_else(|| DataError::Misuse(format!("a grid of {to} {what} decimals")))
-        };
-        Ok(Scale {
-            price: factor("price", file.price, grid.price)?,
-            qty: factor("quantity", file.qty, grid.qty)?,
-        })
-    }
-
-    /// What they are to be divided by first: rows outside the range may need more decimals than the
-    /// grid has, those in it do not.
-    fn down(file: Decimals, grid: Decimals) -> Result<Scale, DataError> {
-        Scale::up(grid, file)
-    }
-
-    fn divide(&self, kind: Kind, columns: &mut [Vec<i64>]) {
-        for (column, &number) in columns.iter_mut().zip(wanted(kind)) {
-            let by = match crate::rows::columns(kind)[number].1 {
-                Role::Time | Role::Plain => 1,
-                Role::Price => self.price,
-                Role::Qty => self.qty,
-            };
-            if by != 1 {
-                column.iter_mut().for_each(|value| *value /= by);
-            }
-        }
-    }
 }
 
 /// Compares `file` with the files before it where they cover the same time, and returns the time up
@@ -362,195 +327,4 @@ fn files_in(all: &[FileInfo], range: Range) -> Result<Vec<(&FileInfo, i64)>, Dat
     let told = |(i, &file): (usize, &&'_ FileInfo)| verify_overlaps(&touching[..i], file, range);
     let told: Vec<i64> = touching.iter().enumerate().map(told).collect::<Result<_, _>>()?;
     Ok(touching.into_iter().zip(told).collect())
-}
-
-/// One file of a series.
-struct Part {
-    path: PathBuf,
-    scale: Scale,
-    divide_by: Scale,
-    /// Rows up to this time were told by the file before.
-    skip_to_us: i64,
-}
-
-/// One series: its files one after the other.
-struct SeriesSource {
-    kind: Kind,
-    symbol: SymbolIndex,
-    interval_ms: u32,
-    bars: BarMode,
-    range: Range,
-    files: VecDeque<Part>,
-    open: Option<(Part, FileCursor)>,
-    last_us: Option<i64>,
-}
-
-impl SeriesSource {
-    fn new(
-        in_range: &[(&FileInfo, i64)],
-        instrument: &Instrument,
-        index: u16,
-        request: Request,
-        range: Range,
-    ) -> Result<SeriesSource, DataError> {
-        let grid = grid_of(request.series.kind, instrument);
-        let mut files = VecDeque::new();
-        for &(file, skip_to_us) in in_range {
-            files.push_back(Part {
-                path: file.path.clone(),
-                scale: Scale::up(file.decimals, grid)?,
-                divide_by: Scale::down(file.decimals, grid)?,
-                skip_to_us,
-            });
-        }
-        let interval_ms = request.series.interval.map_or(0, |i| i.ms());
-        let close_us = i64::from(interval_ms) * 1_000;
-        Ok(SeriesSource {
-            kind: request.series.kind,
-            symbol: SymbolIndex(index),
-            interval_ms,
-            bars: request.bars,
-            range,
-            files,
-            open: None,
-            last_us: in_range.iter().map(|(file, _)| file.last_us + close_us).max(),
-        })
-    }
-
-    /// Loads the next batch of rows; false at the end.
-    fn read(&mut self) -> Result<bool, DataError> {
-        let rows = match self.kind {
-            Kind::Klines | Kind::MarkPriceKlines => BAR_ROWS,
-            Kind::AggTrades | Kind::FundingRate => BATCH_ROWS,
-        };
-        loop {
-            if self.open.is_none() {
-                let Some(part) = self.files.pop_front() else {
-                    return Ok(false);
-                };
-                let from_us = self.range.from.0.div_euclid(1_000);
-                let from_us = from_us.max(part.skip_to_us.saturating_add(1));
-                let cursor = FileCursor::open(&part.path, wanted(self.kind), from_us)?;
-                self.open = Some((part, cursor));
-            }
-            if let Some((part, cursor)) = &mut self.open
-                && cursor.read(rows)?
-            {
-                part.divide_by.divide(self.kind, &mut cursor.columns);
-                return Ok(true);
-            }
-            self.open = None;
-        }
-    }
-
-    fn convert(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), DataError> {
-        let Some((part, cursor)) = &self.open else {
-            return Ok(());
-        };
-        // What an earlier file told is outside the range of this one.
-        let told = Nanos(part.skip_to_us.saturating_add(1).saturating_mul(1_000));
-        let range = Range { from: self.range.from.max(told), to: self.range.to };
-        let (symbol, columns, scale) = (self.symbol, &cursor.columns[..], part.scale);
-        let converted = match (self.kind, columns) {
-            (Kind::AggTrades, [time, price, qty, maker]) => {
-                trades([time, price, qty, maker], scale, symbol, range, batch)
-            }
-            (Kind::FundingRate, [time, rate]) => {
-                let mut all = time.iter().zip(rate);
-                all.try_for_each(|(&us, &rate)| {
-                    let time = iso(us);
-                    if (range.from..range.to).contains(&time) {
-                        batch.push(MarketEvent::new(
-                            time,
-                            symbol,
-                            MarketData::FundingRate(rate.checked_mul(scale.price)?),
-                        ));
-                    }
-                    Some(())
-                })
-            }
-            (_, [time, rest @ ..]) => self.bars(time, rest, scale, range, batch),
-            _ => None,
-        };
-        converted.ok_or_else(|| {
-            DataError::bad(&part.path, "a value does not fit 64 bits on the grid of the run")
-        })
-    }
-
-    fn bars(
-        &self,
-        time: &[i64],
-        rest: &[Vec<i64>],
-        scale: Scale,
-        range: Range,
-        batch: &mut Vec<MarketEvent>,
-    ) -> Option<()> {
-        let span = Nanos::from_millis(i64::from(self.interval_ms));
-        for (at, &us) in time.iter().enumerate() {
-            let open_time = iso(us);
-            if open_time < range.from || open_time.saturating_add(span) > range.to {
-                continue;
-            }
-            let price = |column: usize| rest.get(column)?.get(at)?.checked_mul(scale.price);
-            let mut bar = GridBar {
-                open_time,
-                open: price(0)?,
-                high: price(1)?,
-                low: price(2)?,
-                close: price(3)?,
-                volume: 0,
-            };
-            if self.kind == Kind::MarkPriceKlines {
-                expand_mark(&bar, self.symbol, self.interval_ms, batch);
-            } else {
-                bar.volume = rest.get(4)?.get(at)?.checked_mul(scale.qty)?;
-                expand(&bar, self.symbol, self.interval_ms, self.bars, batch);
-            }
-        }
-        Some(())
-    }
-}
-
-/// The hot loop: columns to trades. `None` if a value overflows.
-fn trades(
-    [time, price, qty, maker]: [&[i64]; 4],
-    scale: Scale,
-    symbol: SymbolIndex,
-    range: Range,
-    batch: &mut Vec<MarketEvent>,
-) -> Option<()> {
-    // Rows are in order, so the range is one slice of them.
-    let start = time.partition_point(|&us| iso(us) < range.from);
-    let end = time.partition_point(|&us| iso(us) < range.to);
-    let rows = time.get(start..end)?.iter().zip(price.get(start..end)?);
-    let rest = qty.get(start..end)?.iter().zip(maker.get(start..end)?);
-    let mut fits = true;
-    batch.extend(rows.zip(rest).map(|((&us, &price), (&qty, &maker))| {
-        let (price, lost) = price.overflowing_mul(scale.price);
-        let (qty, lost_too) = qty.overflowing_mul(scale.qty);
-        fits &= !lost & !lost_too;
-        MarketEvent::new(
-            Nanos(us.wrapping_mul(1_000)),
-            symbol,
-            MarketData::Trade(Trade {
-                price: PriceTicks(price),
-                qty: QtyLots(qty),
-                buyer_is_maker: maker != 0,
-                origin: TradeOrigin::Tape,
-            }),
-        )
-    }));
-    fits.then_some(())
-}
-
-impl Source for SeriesSource {
-    fn fill(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
-        batch.clear();
-        let fault = |e: DataError| FeedError(e.to_string());
-        // A batch of rows outside the range leaves nothing: go on until there is something.
-        while batch.is_empty() && self.read().map_err(fault)? {
-            self.convert(batch).map_err(fault)?;
-        }
-        Ok(())
-    }
 }

@@ -15,9 +15,10 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use crate::import::iso;
-use crate::kind::{Interval, Kind, SeriesId};
+use crate::interval::Interval;
+use crate::kind::{Kind, SeriesId};
 use crate::replay::Range;
-use crate::rows::{Decimals, Row, RowDigest, WIDTH_MAX, columns};
+use crate::rows::{Decimals, Row, RowDigest, SNAPSHOT, WIDTH_MAX, columns, follows};
 use crate::{DataError, rows, seal};
 
 /// Rows of one row group: bounds the memory of writing, and the rows read in vain before a range.
@@ -25,7 +26,7 @@ pub(crate) const GROUP_ROWS: usize = if cfg!(test) { 1 << 8 } else { 1 << 18 };
 /// Rows of one read batch.
 pub(crate) const BATCH_ROWS: usize = 8_192;
 /// The layout's version, in each file: a reader refuses what it does not know.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// What a file says of itself.
 #[derive(Clone, Debug)]
@@ -77,6 +78,10 @@ pub(crate) struct GroupInfo {
     /// The decimals that its rows need.
     pub decimals: Decimals,
     pub digest: RowDigest,
+    /// Of a book: time of its first snapshot.
+    pub snapshot_us: Option<i64>,
+    /// Of a book: messages that do not follow the one before.
+    pub breaks: u64,
 }
 
 impl GroupInfo {
@@ -88,21 +93,30 @@ impl GroupInfo {
             last: ends,
             decimals: Decimals::default(),
             digest: RowDigest::default(),
+            snapshot_us: None,
+            breaks: 0,
         }
     }
 
-    /// As `rows,first time,first id,last time,last id,price decimals,quantity decimals,digest`.
+    /// As `rows,first time,first id,last time,last id,price decimals,quantity decimals,digest,snapshot,
+    /// breaks`; the snapshot's time is empty if there is none.
     fn write(&self) -> String {
         let ([first, first_id], [last, last_id]) = (self.first, self.last);
         let Decimals { price, qty } = self.decimals;
         let digest = self.digest.hex();
-        format!("{},{first},{first_id},{last},{last_id},{price},{qty},{digest}", self.rows)
+        let snapshot = self.snapshot_us.map(|us| us.to_string()).unwrap_or_default();
+        let (rows, breaks) = (self.rows, self.breaks);
+        format!(
+            "{rows},{first},{first_id},{last},{last_id},{price},{qty},{digest},{snapshot},{breaks}"
+        )
     }
 
     /// Reads what [`GroupInfo::write`] wrote.
     fn read(text: &str) -> Option<GroupInfo> {
         let parts: Vec<&str> = text.split(',').collect();
-        let [rows, first, first_id, last, last_id, price, qty, digest] = parts[..] else {
+        let [rows, first, first_id, last, last_id, price, qty, digest, snapshot, breaks] =
+            parts[..]
+        else {
             return None;
         };
         Some(GroupInfo {
@@ -111,6 +125,11 @@ impl GroupInfo {
             last: [last.parse().ok()?, last_id.parse().ok()?],
             decimals: Decimals { price: price.parse().ok()?, qty: qty.parse().ok()? },
             digest: RowDigest::from_hex(digest)?,
+            snapshot_us: match snapshot {
+                "" => None,
+                us => Some(us.parse().ok()?),
+            },
+            breaks: breaks.parse().ok()?,
         })
     }
 }
@@ -133,6 +152,8 @@ pub(crate) struct FileWriter {
     decimals: Decimals,
     columns: Vec<Vec<i64>>,
     groups: Vec<GroupInfo>,
+    /// Of a book: the row before.
+    last: Option<Row>,
 }
 
 impl FileWriter {
@@ -158,6 +179,7 @@ impl FileWriter {
             decimals,
             columns: vec![Vec::new(); columns(series.kind).len()],
             groups: Vec::new(),
+            last: None,
         })
     }
 
@@ -170,6 +192,14 @@ impl FileWriter {
             group.last = [row[0], row[1]];
             group.decimals.cover(self.series.kind, row, self.decimals);
             group.digest.add(self.series.kind, row, self.decimals);
+            if self.series.kind == Kind::Depth {
+                if row[3] == SNAPSHOT {
+                    group.snapshot_us.get_or_insert(row[0]);
+                }
+                let broken = self.last.is_some_and(|last| !follows(&last, row));
+                group.breaks += u64::from(broken);
+                self.last = Some(*row);
+            }
         }
         for (column, &value) in self.columns.iter_mut().zip(row) {
             column.push(value);
@@ -340,7 +370,7 @@ impl FileInfo {
 
 /// The numbers of all columns of a kind.
 pub(crate) fn all_columns(kind: Kind) -> &'static [usize] {
-    const ALL: [usize; WIDTH_MAX] = [0, 1, 2, 3, 4, 5];
+    const ALL: [usize; WIDTH_MAX] = [0, 1, 2, 3, 4, 5, 6, 7];
     &ALL[..columns(kind).len()]
 }
 

@@ -4,9 +4,13 @@ use std::io::{BufRead, Read};
 
 use csv::ByteRecord;
 
+use super::layout::{Layout, standard};
+use super::sorting::Sorter;
+use super::text_time;
 use crate::decimal;
-use crate::kind::{Interval, Kind, SeriesId};
-use crate::rows::{Decimals, Role, Row, WIDTH_MAX, columns};
+use crate::interval::Interval;
+use crate::kind::{Kind, SeriesId, Shape};
+use crate::rows::{BLANK, Decimals, Role, Row, SHARE_DECIMALS, WIDTH_MAX, columns, repeats};
 
 /// Bytes without a line end after which the file is no csv of market data.
 const LINE_BYTES_MAX: usize = 1 << 16;
@@ -24,100 +28,6 @@ pub(crate) enum Stop {
     MoreDecimals(Decimals),
 }
 
-/// The names a column goes by.
-fn aliases(name: &str) -> &'static [&'static str] {
-    match name {
-        "open_time" => &["open_time", "timestamp"],
-        "open" => &["open"],
-        "high" => &["high"],
-        "low" => &["low"],
-        "close" => &["close"],
-        "volume" => &["volume"],
-        "transact_time" => &["transact_time"],
-        "agg_trade_id" => &["agg_trade_id"],
-        "price" => &["price"],
-        "quantity" => &["quantity"],
-        "is_buyer_maker" => &["is_buyer_maker"],
-        "calc_time" => &["calc_time", "timestamp"],
-        "last_funding_rate" => &["last_funding_rate", "funding_rate"],
-        "funding_interval_hours" => &["funding_interval_hours"],
-        _ => &[],
-    }
-}
-
-/// The columns of Binance's files without a header row.
-fn standard(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Klines | Kind::MarkPriceKlines => &[
-            "open_time",
-            "open",
-            "high",
-            "low",
-            "close",
-            "volume",
-            "close_time",
-            "quote_volume",
-            "count",
-            "taker_buy_volume",
-            "taker_buy_quote_volume",
-            "ignore",
-        ],
-        Kind::AggTrades => &[
-            "agg_trade_id",
-            "price",
-            "quantity",
-            "first_trade_id",
-            "last_trade_id",
-            "transact_time",
-            "is_buyer_maker",
-        ],
-        Kind::FundingRate => &["calc_time", "funding_interval_hours", "last_funding_rate"],
-    }
-}
-
-/// Which field of a line is which column.
-struct Layout {
-    width: usize,
-    fields: [Option<usize>; WIDTH_MAX],
-    close_time: Option<usize>,
-    symbol: Option<usize>,
-    ends_with_a_check: bool,
-}
-
-impl Layout {
-    fn new(kind: Kind, names: &[&str]) -> Result<Layout, String> {
-        let at = |wanted: &str| names.iter().position(|n| *n == wanted);
-        if let Some((_, twice)) = names.iter().enumerate().find(|(i, n)| at(n) != Some(*i)) {
-            return Err(format!(
-                "line 1: two columns are named '{twice}'; remove one of them, or download the \
-                 file again"
-            ));
-        }
-        let mut fields = [None; WIDTH_MAX];
-        for (field, (name, _)) in fields.iter_mut().zip(columns(kind)) {
-            *field = aliases(name).iter().find_map(|alias| at(alias));
-            // Binance's second form of funding files does not tell the interval.
-            if field.is_none() && *name != "funding_interval_hours" {
-                return Err(format!(
-                    "line 1: {kind} need a column '{name}', and the header has {}; \
-                     check that the file lies in the folder of its kind",
-                    names.join(", ")
-                ));
-            }
-        }
-        Ok(Layout {
-            width: names.len(),
-            fields,
-            close_time: at("close_time").filter(|_| kind.has_interval()),
-            symbol: at("symbol"),
-            ends_with_a_check: match names.last() {
-                Some(&"close_time") => kind.has_interval(),
-                last => last == Some(&"is_buyer_maker"),
-            },
-        })
-    }
-}
-
 /// What the reading found worth a note.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -126,6 +36,8 @@ pub(crate) struct Outcome {
     pub first_line: u64,
     /// The last line, if it has no line end and nothing else says that it is whole.
     pub maybe_cut_line: Option<u64>,
+    /// What was read as something else than it is written.
+    pub notes: Vec<String>,
 }
 
 /// The input on its way to the csv reader: remembers how it ended, and stops where a line does not end.
@@ -133,11 +45,28 @@ struct Lines<'a> {
     input: &'a mut dyn BufRead,
     /// Bytes since the last line end.
     unended: usize,
+    started: bool,
+    has_mark: bool,
+    windows_ends: bool,
+}
+
+impl Lines<'_> {
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let mark = self.has_mark.then_some("begins with a byte-order mark, which was passed over");
+        let ends =
+            self.windows_ends.then_some("has Windows line ends, which were read as line ends");
+        mark.into_iter().chain(ends).map(str::to_owned)
+    }
 }
 
 impl Read for Lines<'_> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         let length = self.input.read(out)?;
+        if !self.started {
+            self.started = true;
+            self.has_mark = out[..length].starts_with(&[0xEF, 0xBB, 0xBF]);
+            self.windows_ends = out[..length].windows(2).any(|pair| pair == b"\r\n");
+        }
         match out[..length].iter().rposition(|b| *b == b'\n') {
             Some(at) => self.unended = length - at - 1,
             None => self.unended += length,
@@ -156,13 +85,25 @@ pub(crate) fn read(
     decimals: Decimals,
     sink: &mut dyn FnMut(&Row) -> Result<(), String>,
 ) -> Result<Outcome, Stop> {
-    let mut parser =
-        Parser { series, decimals, needed: decimals, layout: None, previous: None, line: 0 };
+    let mut parser = Parser {
+        series,
+        decimals,
+        needed: decimals,
+        layout: None,
+        previous: None,
+        line: 0,
+        rounded: 0,
+    };
     let mut outcome = Outcome::default();
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(Lines { input, unended: 0 });
+    let mut sorter = Sorter::new(series.kind);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines {
+            input,
+            unended: 0,
+            started: false,
+            has_mark: false,
+            windows_ends: false,
+        });
     let mut record = csv::ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
@@ -176,16 +117,39 @@ pub(crate) fn read(
             }
         }
         if let Some(row) = parser.row(&record)? {
-            sink(&row).map_err(Stop::Refused)?;
             if outcome.rows == 0 {
                 outcome.first_line = parser.line;
             }
             outcome.rows += 1;
+            match &mut sorter {
+                None => parser.pass(&row, parser.line, sink)?,
+                Some(sorter) => {
+                    if let Some((row, line)) = sorter.push(row, parser.line) {
+                        parser.pass(&row, line, sink)?;
+                    }
+                }
+            }
         }
     }
-    if parser.line + 1 != outcome.first_line + outcome.rows {
+    let last_line = parser.line;
+    let moved = sorter.as_ref().map_or(0, |sorter| sorter.moved);
+    for (row, line) in sorter.into_iter().flat_map(Sorter::rest) {
+        parser.pass(&row, line, sink)?;
+    }
+    parser.line = last_line;
+    if last_line + 1 != outcome.first_line + outcome.rows || moved > 0 {
         outcome.first_line = 0;
     }
+    if moved > 0 {
+        outcome.notes.push(format!("{moved} rows were out of order and sorted by time"));
+    }
+    if parser.rounded > 0 {
+        outcome.notes.push(format!(
+            "{} values had more than {SHARE_DECIMALS} decimals and were rounded half to even",
+            parser.rounded
+        ));
+    }
+    outcome.notes.extend(reader.get_ref().notes());
     if outcome.rows == 0 {
         return Err(Stop::Refused(
             "no rows: the csv is empty or holds a header only; download it again or remove it"
@@ -204,6 +168,8 @@ struct Parser<'a> {
     layout: Option<Layout>,
     previous: Option<Row>,
     line: u64,
+    /// Values that were rounded.
+    rounded: u64,
 }
 
 impl Parser<'_> {
@@ -216,7 +182,6 @@ impl Parser<'_> {
         self.at(format!("column '{column}': {text:?} {reason}"))
     }
 
-    /// Whether a cut would have shown in the last column: a close time, or a word of two.
     fn ends_with_a_check(&self) -> bool {
         self.layout.as_ref().is_some_and(|layout| layout.ends_with_a_check)
     }
@@ -243,9 +208,20 @@ impl Parser<'_> {
         if self.needed != self.decimals {
             return Err(Stop::MoreDecimals(self.needed));
         }
-        self.check(&row)?;
-        self.previous = Some(row);
         Ok(Some(row))
+    }
+
+    /// Hands a row on, if it may follow the one before.
+    fn pass(
+        &mut self,
+        row: &Row,
+        line: u64,
+        sink: &mut dyn FnMut(&Row) -> Result<(), String>,
+    ) -> Result<(), Stop> {
+        self.line = line;
+        self.check(row)?;
+        self.previous = Some(*row);
+        sink(row).map_err(Stop::Refused)
     }
 
     fn first_line(&self, fields: &ByteRecord) -> Result<(Layout, bool), Stop> {
@@ -260,7 +236,7 @@ impl Parser<'_> {
         let names = standard(kind);
         // Klines without header come in full or cut after the volume (mark prices: after the close).
         let short = columns(kind).len();
-        let fits = fields.len() == names.len() || (kind.has_interval() && fields.len() == short);
+        let fits = fields.len() == names.len() || (kind.is_bars() && fields.len() == short);
         if !fits {
             return Err(self.at(format!(
                 "{} columns without a header row, and {kind} have {}; the line is cut, \
@@ -299,6 +275,7 @@ impl Parser<'_> {
                     _ => return Err(self.at_column(name, text, "is not a whole number")),
                 },
                 Role::Price | Role::Qty => self.decimal(name, role, text)?,
+                Role::Share => self.share(name, text)?,
             };
         }
         if let (Some(at), Some(interval)) = (layout.close_time, self.series.interval) {
@@ -310,7 +287,11 @@ impl Parser<'_> {
         if let Some(at) = layout.symbol
             && &fields[at] != self.series.symbol.as_str().as_bytes()
         {
-            let reason = format!("is not {}, the symbol of the file's name", self.series.symbol);
+            let reason = format!(
+                "is not {}, the symbol of the file's name; if the symbol was renamed here, split the \
+                 file at this line and name each part after its own symbol",
+                self.series.symbol
+            );
             return Err(self.at_column("symbol", &fields[at], &reason));
         }
         Ok(row)
@@ -318,7 +299,17 @@ impl Parser<'_> {
 
     /// Milliseconds or microseconds, told apart by their size.
     fn time(&self, name: &str, text: &[u8]) -> Result<i64, Stop> {
-        let us = match decimal::parse(text) {
+        let us = match text_time::parse(text).map(|us| (us, 0)).or_else(|| decimal::parse(text)) {
+            Some((us, 0)) if text_time::is_text(text) => us,
+            Some((s, 0)) if (1_000_000_000..10_000_000_000).contains(&s) => {
+                let reason = "is no time in milliseconds or microseconds: it looks like seconds";
+                return Err(self.at_column(name, text, reason));
+            }
+            Some((ns, 0)) if ns >= 100_000_000_000_000_000 => {
+                let reason =
+                    "is no time in milliseconds or microseconds: it looks like nanoseconds";
+                return Err(self.at_column(name, text, reason));
+            }
             Some((ms, 0)) if (100_000_000_000..10_000_000_000_000).contains(&ms) => ms * 1_000,
             Some((us, 0)) if (100_000_000_000_000..10_000_000_000_000_000).contains(&us) => us,
             _ => {
@@ -361,8 +352,8 @@ impl Parser<'_> {
                 "is not a plain decimal number of at most 18 digits",
             ));
         };
-        let is_rate = self.series.kind == Kind::FundingRate;
-        if is_rate && decimals > 8 {
+        let is_rate = matches!(self.series.kind, Kind::FundingRate | Kind::PremiumIndexKlines);
+        if self.series.kind == Kind::FundingRate && decimals > 8 {
             return Err(self.at_column(name, text, "has more than 8 decimals"));
         }
         let is_qty = role == Role::Qty;
@@ -389,6 +380,18 @@ impl Parser<'_> {
         })
     }
 
+    /// A figure on the fixed grid; only metrics leave fields empty.
+    fn share(&mut self, name: &str, text: &[u8]) -> Result<i64, Stop> {
+        if text.is_empty() && self.series.kind == Kind::Metrics {
+            return Ok(BLANK);
+        }
+        let Some((value, is_rounded)) = decimal::rounded(text, SHARE_DECIMALS) else {
+            return Err(self.at_column(name, text, "is not a plain decimal number"));
+        };
+        self.rounded += u64::from(is_rounded);
+        Ok(value)
+    }
+
     fn check_close_time(&self, text: &[u8], open_us: i64, interval_us: i64) -> Result<(), Stop> {
         let close_us = self.time("close_time", text)?;
         // The last unit before the next bar: 999 ms or 999,999 us.
@@ -406,8 +409,9 @@ impl Parser<'_> {
     }
 
     fn check(&self, row: &Row) -> Result<(), Stop> {
-        if self.series.kind.has_interval() {
-            let [_, open, high, low, close, _] = *row;
+        let kind = self.series.kind;
+        if kind.is_bars() {
+            let [_, open, high, low, close, ..] = *row;
             if high < open.max(close) || low > open.min(close) || low > high {
                 return Err(self.at(
                     "open, high, low and close contradict each other: the low must be lowest and \
@@ -415,8 +419,8 @@ impl Parser<'_> {
                 ));
             }
         }
-        if self.series.kind == Kind::AggTrades && row[3] == 0 {
-            return Err(self.at("column 'quantity': a trade of nothing; the file is damaged"));
+        if kind.shape() == Shape::Trades && row[3] == 0 {
+            return Err(self.at("a trade of nothing (its quantity is 0); the file is damaged"));
         }
         let Some(previous) = self.previous else {
             return Ok(());
@@ -429,14 +433,14 @@ impl Parser<'_> {
                 iso(before)
             )));
         }
-        if self.series.kind == Kind::AggTrades {
+        if kind.shape() == Shape::Trades {
             if row[1] <= previous[1] {
                 return Err(self.at(format!(
                     "duplicate or out of order: trade id {} comes after {}; remove the repeated row",
                     row[1], previous[1]
                 )));
             }
-        } else if now == before {
+        } else if repeats(kind, &previous, row) {
             return Err(
                 self.at(format!("duplicate: a second row of {}; remove one of them", iso(now)))
             );

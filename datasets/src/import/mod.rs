@@ -2,8 +2,11 @@
 //! at all, a refused file stops no other, and no row replaces one that says something else.
 
 mod csv_rows;
+mod layout;
 mod shelf;
+mod sorting;
 mod source;
+mod text_time;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -290,6 +293,7 @@ fn stage(
                  the line if it is whole"
             ));
         }
+        notes.extend(outcome.notes);
         let source = Origin { path: path.display().to_string(), first_line: outcome.first_line };
         let info = writer.finish(temporary.path().to_owned(), source).map_err(parquet)?;
         temporary.as_file().sync_all().map_err(text)?;
