@@ -5,12 +5,12 @@ use std::path::Path;
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
-use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, PriceGaps, SeriesId};
-use engine::{Feed, Instrument, Nanos};
+use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, MissingRows, PriceGaps, SeriesId};
+use engine::{Feed, Instrument, Nanos, Symbol};
 use serde_json::{Value as Json, json};
-use sim_exchange::RuleBook;
+use sim_exchange::{MarketDepth, RuleBook};
 
-use crate::{Recorded, Scenario, ScenarioError};
+use crate::{OnGap, Recorded, Scenario, ScenarioError, Tape};
 
 /// A market that is ready to be replayed.
 pub(crate) struct OpenMarket {
@@ -24,6 +24,12 @@ pub(crate) struct OpenMarket {
     pub(crate) warnings: Vec<String>,
     /// Whether the feed tells funding rates.
     pub(crate) tells_funding: bool,
+    /// Whether it tells the index of which mark price and funding are made.
+    pub(crate) tells_index: bool,
+    /// What it tells of the book.
+    pub(crate) depth: MarketDepth,
+    /// Times in which a symbol's trading halts, because nobody knows its prices.
+    pub(crate) halts: Vec<(Symbol, Nanos, Nanos)>,
 }
 
 impl Scenario {
@@ -89,6 +95,9 @@ fn open_without_gaps(
         identity,
         warnings: Vec::new(),
         tells_funding: synthetic.funding.is_some(),
+        tells_index: false,
+        depth: MarketDepth::Trades,
+        halts: Vec::new(),
     })
 }
 
@@ -130,7 +139,13 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         let of = |kind, interval| SeriesId { kind, symbol, interval };
         let trades = match &recorded.bars {
             Some(bars) => of(Kind::Klines, Some(interval("bars", bars)?)),
-            None => of(Kind::AggTrades, None),
+            None => of(
+                match recorded.tape {
+                    Tape::AggTrades => Kind::AggTrades,
+                    Tape::Trades => Kind::Trades,
+                },
+                None,
+            ),
         };
         let mut series = vec![trades];
         if recorded.funding {
@@ -139,6 +154,16 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         if let Some(bars) = &recorded.mark_bars {
             series.push(of(Kind::MarkPriceKlines, Some(interval("mark_bars", bars)?)));
         }
+        if let Some(bars) = &recorded.index_bars {
+            series.push(of(Kind::IndexPriceKlines, Some(interval("index_bars", bars)?)));
+        }
+        let kinds = [
+            (recorded.mark_stream, Kind::MarkPrice),
+            (recorded.quotes, Kind::BookTicker),
+            (recorded.depth, Kind::Depth),
+        ];
+        series
+            .extend(kinds.into_iter().filter(|(asked, _)| *asked).map(|(_, kind)| of(kind, None)));
         let own = rules.for_symbol(symbol, from).map_err(|error| error.to_string())?;
         let mut instrument = Instrument {
             symbol,
@@ -158,6 +183,18 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
     }
     let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range).map_err(refused)?;
     warnings.extend(feed.warnings());
+    if recorded.gaps == OnGap::Error
+        && let Some(warning) = feed.warnings().first()
+    {
+        return Err(format!(
+            "[market.recorded] gaps = \"error\": {warning}; bring the missing rows, change the range, or \
+             say \"warning\" or \"halt\""
+        ));
+    }
+    let halts = match recorded.gaps {
+        OnGap::Halt => halts(feed.gaps()),
+        OnGap::Warning | OnGap::Error => Vec::new(),
+    };
     let identity = serde_json::to_value(feed.describe()).map_err(|error| error.to_string())?;
     let feed: Box<dyn Feed + Send> = match recorded.bars {
         Some(_) => Box::new(feed),
@@ -171,5 +208,28 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         identity,
         warnings,
         tells_funding: recorded.funding,
+        tells_index: recorded.index_bars.is_some(),
+        depth: match (recorded.depth, recorded.quotes) {
+            (true, _) => MarketDepth::Levels,
+            (false, true) => MarketDepth::Quotes,
+            (false, false) => MarketDepth::Trades,
+        },
+        halts,
     })
+}
+
+/// Times without rows of what moves a symbol's price, joined where they touch.
+fn halts(gaps: &[(SeriesId, MissingRows)]) -> Vec<(Symbol, Nanos, Nanos)> {
+    let moves = |kind| matches!(kind, Kind::Klines | Kind::AggTrades | Kind::Trades);
+    let gaps = gaps.iter().filter(|(series, _)| moves(series.kind));
+    let mut all: Vec<_> = gaps.map(|(series, gap)| (series.symbol, gap.from, gap.until)).collect();
+    all.sort();
+    let mut halts: Vec<(Symbol, Nanos, Nanos)> = Vec::new();
+    for (symbol, from, until) in all {
+        match halts.last_mut() {
+            Some(last) if last.0 == symbol && from <= last.2 => last.2 = last.2.max(until),
+            _ => halts.push((symbol, from, until)),
+        }
+    }
+    halts
 }
