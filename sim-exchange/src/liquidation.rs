@@ -227,7 +227,9 @@ impl SimExchange {
             if account == target.account {
                 continue;
             }
-            self.expire_all(account, symbol, ExpiryReason::Liquidation);
+            // Cancelled, where the orders of the liquidated account expire.
+            self.cancel_all(account, symbol);
+            self.cancel_algos(account, symbol);
             let held = self.holding(account, symbol).position(side).qty;
             let part = left.min(held.abs());
             let own_side = against.opposite();

@@ -4,7 +4,7 @@ use engine::{
     Answer, Exchange, ExchangeEvent, Nanos, NewOrder, OrderRef, Outcome, Request, Side, SymbolIndex,
 };
 
-use super::{Script, check, toy, toy_with};
+use super::{START, Script, check, toy, toy_with};
 use crate::Funding;
 
 #[test]
@@ -24,6 +24,23 @@ fn a_refused_change_leaves_the_order_where_it_is() {
     check("trade 100 | buy a 2 @ 98 | modify sell a 2 @ 97", "a New | refused -1117");
     check("modify buy a 2 @ 98", "refused -2013");
     check("trade 100 | buy a 2 stop 105 | modify buy a 2 @ 98", "a New | refused -5025");
+    // What can only reduce, as if it were new: beside the other of them, or without a position.
+    check(
+        "trade 100 | buy a 10 | sell p 6 @ 103 ro | sell q 4 @ 104 ro | modify sell q 6 @ 104 | trade 105",
+        "a New | a 10 @ 101 taker | p New | q New | q Amended | p 6 @ 103 maker | q 4 @ 104 maker | q Expired",
+    );
+    check(
+        "trade 100 | buy a 10 | sell q 4 @ 104 ro | sell p 6 @ 103 ro | sell x 4 | modify sell q 6 @ 104",
+        "a New | a 10 @ 101 taker | q New | p New | x New | x 4 @ 99 taker | refused -4118",
+    );
+    check(
+        "trade 100 | buy a 10 | sell q 4 @ 104 ro | sell x 10 | modify sell q 6 @ 104",
+        "a New | a 10 @ 101 taker | q New | x New | x 10 @ 99 taker | refused -2022",
+    );
+    check(
+        "trade 100 | hedge | buy a 10 long | sell q 4 @ 104 long | modify sell q 12 @ 104 | modify sell q 10 @ 104",
+        "a New | a 10 @ 101 taker | q New | refused -2022 | q Amended",
+    );
     // Margin: the queue place is kept, too.
     check(
         "trade 100 | leverage 1 | buy a 10 @ 98 | buy b 2 @ 98 | modify buy a 200 @ 98 | trade 97",
@@ -223,4 +240,37 @@ fn a_test_order_passes_all_checks_and_reaches_no_book() {
     assert_eq!(run.run("trade 100 | test buy a 2 | test buy b 2 @ 98 | test buy c 2 stop 105"), "");
     assert_eq!(run.run("test buy a 2 @ 101 gtx | open"), "refused -5022 | orders []");
     assert_eq!(run.position(0), 0);
+}
+
+#[test]
+fn a_good_till_date_is_cut_to_seconds() {
+    let symbol = SymbolIndex(1);
+    let whole = START + Nanos::from_secs(700);
+    for kind in [engine::OrderType::Limit, engine::OrderType::Stop] {
+        let is_stop = kind == engine::OrderType::Stop;
+        let algo_service = is_stop.then_some(Nanos::from_secs(1_765_238_400));
+        let change = |config: &mut crate::ExchangeConfig| config.rules_at = algo_service;
+        let mut run = Script::new(toy_with(10_000, Funding::None, change));
+        run.run("B trade 975");
+        let order = NewOrder {
+            order_type: kind,
+            time_in_force: Some(engine::TimeInForce::Gtd),
+            price: Some(engine::PriceTicks(9_900)),
+            trigger_price: is_stop.then_some(engine::PriceTicks(9_700)),
+            good_till_date: Some(whole + Nanos::from_millis(999)),
+            ..NewOrder::market(symbol, Side::Sell, engine::QtyLots(2), "a")
+        };
+        let request = if is_stop { Request::NewAlgoOrder(order) } else { Request::NewOrder(order) };
+        let end = match answered(&mut run, request) {
+            Outcome::Done(Answer::Order(order)) => order.good_till_date,
+            Outcome::Done(Answer::AlgoOrder(algo)) => algo.order.good_till_date,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(end, Some(whole));
+        run.now = whole - Nanos::from_millis(510);
+        assert_eq!(run.run("B trade 975"), "");
+        run.now = whole;
+        let ended = run.run("B trade 975");
+        assert!(ended.contains("a Expired"), "{ended}");
+    }
 }

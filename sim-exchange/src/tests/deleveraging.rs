@@ -63,7 +63,7 @@ fn an_empty_fund_deleverages_the_first_in_rank() {
     assert_eq!(
         part_of(4, &events),
         [
-            "h x=EXPIRED X=EXPIRED er 5",
+            "h x=CANCELED X=CANCELED",
             "adl_autoclose-12 x=NEW X=NEW BUY LIMIT IOC 30 @ 94.9 reduce-only",
             "ACCOUNT_UPDATE ORDER wallet 1121.515 holds [0]",
             "adl_autoclose-12 x=CALCULATED X=FILLED t=7 30 @ 94.9 pnl 123 fee 0",
@@ -72,7 +72,7 @@ fn an_empty_fund_deleverages_the_first_in_rank() {
     assert_eq!(
         part_of(3, &events),
         [
-            "g x=EXPIRED X=EXPIRED er 5",
+            "g x=CANCELED X=CANCELED",
             "adl_autoclose-13 x=NEW X=NEW BUY LIMIT IOC 10 @ 94.9 reduce-only",
             "ACCOUNT_UPDATE ORDER wallet 10039.515 holds [-20]",
             "adl_autoclose-13 x=CALCULATED X=FILLED t=8 10 @ 94.9 pnl 41 fee 0",
@@ -161,4 +161,19 @@ fn what_no_account_holds_the_unknown_market_takes() {
     assert_eq!(calculated, 1, "all of it at once: nobody is left");
     let warned = run.exchange.warnings().iter().any(|w| w.contains("unknown traders"));
     assert!(warned, "{:?}", run.exchange.warnings());
+}
+
+#[test]
+fn conditional_orders_are_cancelled_too() {
+    for (route, told_of) in [("", "s x=CANCELED X=CANCELED"), ("algo ", "algo s Canceled")] {
+        let mut run = market(0, &[1_000], |config| {
+            let algo_service = engine::Nanos::from_secs(1_765_238_400);
+            config.rules_at = (!route.is_empty()).then_some(algo_service);
+        });
+        run.run(&format!(
+            "{LONGS} | #2 B sell c 90 | #2 B {route}buy s 2 stop 120 | #2 buy t 4 @ 80"
+        ));
+        let events = told(&mut run, "B trade 90");
+        assert_eq!(part_of(2, &events)[0], told_of);
+    }
 }

@@ -67,6 +67,9 @@ pub(super) fn show(event: &UserEvent) -> String {
         UserEvent::LeverageUpdate { symbol, leverage } => {
             format!("ACCOUNT_CONFIG_UPDATE {} leverage {leverage}", symbol.0)
         }
+        UserEvent::AlgoUpdate { order } => {
+            format!("algo {} {:?}", order.order.client_order_id.0, order.status)
+        }
         other => panic!("nothing else happens here: {other:?}"),
     }
 }
