@@ -58,7 +58,9 @@ mod venue_events;
 pub mod wire;
 
 pub use collateral_wallets::{Collateral, CollateralPrice};
-pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
+pub use config::{
+    AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding, LiquidationSize,
+};
 pub use exchange::SimExchange;
 pub use fills::{FillModel, MarketDepth, Profile, VolumeLimit};
 pub use latency::{Latency, LatencyRow, Quantiles};

@@ -8,7 +8,8 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Funding;
+use crate::adl::AdlFormula;
+use crate::config::{Funding, LiquidationSize};
 use crate::exchange::{Market, SimExchange};
 use crate::ledger::{LedgerRecord, LedgerTotals};
 use crate::limits::LimitCounts;
@@ -129,6 +130,12 @@ impl SimExchange {
             self.margin_sentence(),
             "Insurance fund: it closes what it takes over at the taker price at once.".to_owned(),
         ]);
+        if self.config.liquidation_size == LiquidationSize::Whole {
+            lines.push("Liquidation: always of the whole position.".to_owned());
+        }
+        if self.config.adl_formula == AdlFormula::EffectiveLeverage {
+            lines.push("Deleveraging: ranked by profit and notional over margin balance, not by the published formula.".to_owned());
+        }
         lines.extend(self.collateral_sentence());
         lines.push(match &self.config.funding {
             Funding::None => "Funding: none, by configuration.".to_owned(),

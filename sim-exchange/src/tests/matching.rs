@@ -7,7 +7,7 @@ use engine::{
 use rust_decimal::Decimal;
 
 use super::{START, Script, account_of, check, toy, toy_with};
-use crate::{ExchangeConfig, Funding};
+use crate::{ExchangeConfig, Funding, LiquidationSize};
 
 #[test]
 fn a_taker_pays_one_tick() {
@@ -289,6 +289,12 @@ fn the_fewest_lots_that_are_enough_are_liquidated() {
     let log = run.run("trade 100 | buy a 800 | trade 98 | trade 97.9");
     assert!(log.ends_with("autoclose-2 74 @ 96 taker"), "{log}");
     assert_eq!(run.position(0), 7_260);
+    // Or all of it, by configuration.
+    let whole = |config: &mut ExchangeConfig| config.liquidation_size = LiquidationSize::Whole;
+    let mut run = Script::new(toy_with(6_000, Funding::None, whole));
+    let log = run.run("trade 100 | buy a 800 | trade 98 | trade 97.9");
+    assert!(log.ends_with("autoclose-2 800 @ 96 taker"), "{log}");
+    assert!(run.exchange.assumptions().iter().any(|line| line.contains("whole position")));
 }
 
 #[test]
