@@ -67,7 +67,7 @@ fn streamed(file: &mut Npz, hours: i64) -> (Totals, usize) {
             file.rewind();
             let time = Nanos(arrival + 1);
             let data = MarketData::DepthClear;
-            tape.push(MarketEvent { time, symbol: SymbolIndex(0), data }, arrival + 1);
+            tape.push(MarketEvent::new(time, SymbolIndex(0), data), arrival + 1);
             read = file.read(CHUNK, shift, &mut tape);
         }
         count += read;

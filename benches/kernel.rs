@@ -103,7 +103,7 @@ fn kernel(members: Vec<Member>) -> Kernel<NoExchange, NoFeed> {
         link: Link { latency: Nanos::from_micros(200), jitter: Nanos::ZERO },
         links: Default::default(),
         call_link: Link::INSTANT,
-        feed_latency: Nanos::ZERO,
+        feed_latency: engine::FeedLatency::NONE,
     };
     Kernel::new(
         config,

@@ -114,7 +114,7 @@ fn run<F: Feed + Send>(
         link: Link::INSTANT,
         links: Default::default(),
         call_link: Link::INSTANT,
-        feed_latency: Nanos::ZERO,
+        feed_latency: engine::FeedLatency::NONE,
     };
     let member = Member::new("strategy", service);
     let end = feed.ends_at().expect("an end");

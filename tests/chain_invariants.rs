@@ -40,7 +40,7 @@ fn kernel_behind<X: Exchange>(
         link: Link { latency: Nanos::from_micros(300), jitter: Nanos::from_micros(200) },
         links: Default::default(),
         call_link: Link { latency: Nanos::from_millis(1), jitter: Nanos::ZERO },
-        feed_latency: Nanos::ZERO,
+        feed_latency: engine::FeedLatency::NONE,
     };
     let kernel = Kernel::new(
         config,

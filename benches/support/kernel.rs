@@ -139,7 +139,7 @@ pub fn run(events: &[MarketEvent]) -> (Maker, u64) {
         link: Link::INSTANT,
         links: Default::default(),
         call_link: Link::INSTANT,
-        feed_latency: FEED,
+        feed_latency: FeedLatency::Constant(FEED),
     };
     let maker = Maker {
         view: Ladder::new(TICK),

@@ -126,5 +126,5 @@ fn event(row: &[u8; ROW]) -> (MarketEvent, i64) {
         other => panic!("an event of kind {other}"),
     };
     let time = Nanos(word(1) as i64);
-    (MarketEvent { time, symbol: SymbolIndex(0), data }, word(2) as i64)
+    (MarketEvent::new(time, SymbolIndex(0), data), word(2) as i64)
 }

@@ -71,23 +71,23 @@ pub(crate) fn expand(
         let last = bar.volume - 3 * quarter;
         let prices = path(bar);
         for (i, time) in times(bar.open_time, interval_ms).into_iter().enumerate() {
-            out.push(MarketEvent {
+            out.push(MarketEvent::new(
                 time,
                 symbol,
-                data: MarketData::Trade(Trade {
+                MarketData::Trade(Trade {
                     price: PriceTicks(prices[i]),
                     qty: QtyLots(if i == 3 { last } else { quarter }),
                     // The taker is taken to push the price the way it went; a flat step buys.
                     buyer_is_maker: i > 0 && prices[i] < prices[i - 1],
                     origin: TradeOrigin::BarPath,
                 }),
-            });
+            ));
         }
     }
-    out.push(MarketEvent {
-        time: bar.open_time + Nanos::from_millis(i64::from(interval_ms)),
+    out.push(MarketEvent::new(
+        bar.open_time + Nanos::from_millis(i64::from(interval_ms)),
         symbol,
-        data: MarketData::Bar(Bar {
+        MarketData::Bar(Bar {
             open: PriceTicks(bar.open),
             high: PriceTicks(bar.high),
             low: PriceTicks(bar.low),
@@ -96,7 +96,7 @@ pub(crate) fn expand(
             interval_ms,
             path_passed: mode != BarMode::Whole,
         }),
-    });
+    ));
 }
 
 /// Appends the four mark prices of a mark-price bar.
@@ -107,7 +107,7 @@ pub(crate) fn expand_mark(
     out: &mut Vec<MarketEvent>,
 ) {
     for (time, price) in times(bar.open_time, interval_ms).into_iter().zip(path(bar)) {
-        out.push(MarketEvent { time, symbol, data: MarketData::MarkPrice(PriceTicks(price)) });
+        out.push(MarketEvent::new(time, symbol, MarketData::MarkPrice(PriceTicks(price))));
     }
 }
 

@@ -66,10 +66,10 @@ impl<F: Feed> MinuteBars<F> {
     fn close_minute(&mut self, batch: &mut Vec<MarketEvent>) {
         for (minute, symbol) in self.minutes.iter_mut().zip(0u16..) {
             let Some(of) = minute else { continue };
-            batch.push(MarketEvent {
-                time: self.end,
-                symbol: SymbolIndex(symbol),
-                data: MarketData::Bar(Bar {
+            batch.push(MarketEvent::new(
+                self.end,
+                SymbolIndex(symbol),
+                MarketData::Bar(Bar {
                     open: of.open,
                     high: of.high,
                     low: of.low,
@@ -78,7 +78,7 @@ impl<F: Feed> MinuteBars<F> {
                     interval_ms: MINUTE_MS,
                     path_passed: true,
                 }),
-            });
+            ));
             *minute = Some(Minute::flat(of.close));
         }
         self.end += MINUTE;
@@ -139,7 +139,7 @@ mod tests {
             buyer_is_maker: false,
             origin: TradeOrigin::Tape,
         });
-        MarketEvent { time: Nanos::from_millis(ms), symbol: SymbolIndex(symbol), data }
+        MarketEvent::new(Nanos::from_millis(ms), SymbolIndex(symbol), data)
     }
 
     /// What comes out, in batches of `batch` events: trades as their price, bars in full.

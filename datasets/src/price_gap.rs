@@ -123,7 +123,7 @@ mod tests {
             buyer_is_maker: false,
             origin: TradeOrigin::Tape,
         });
-        MarketEvent { time: Nanos::from_secs(second), symbol: SymbolIndex(symbol), data }
+        MarketEvent::new(Nanos::from_secs(second), SymbolIndex(symbol), data)
     }
 
     fn bar(second: i64, prices: [i64; 4]) -> MarketEvent {
@@ -132,7 +132,7 @@ mod tests {
         let (interval_ms, path_passed) = (60_000, false);
         let data =
             MarketData::Bar(Bar { open, high, low, close, volume, interval_ms, path_passed });
-        MarketEvent { time: Nanos::from_secs(second), symbol: SymbolIndex(0), data }
+        MarketEvent::new(Nanos::from_secs(second), SymbolIndex(0), data)
     }
 
     /// All prices of all events after the gaps.
@@ -165,8 +165,8 @@ mod tests {
     fn prices_are_scaled_from_the_instant_on() {
         let at = Nanos::from_secs(5);
         let symbol = SymbolIndex(0);
-        let mark = MarketEvent { time: at, symbol, data: MarketData::MarkPrice(PriceTicks(2_000)) };
-        let funding = MarketEvent { time: at, symbol, data: MarketData::FundingRate(10_000) };
+        let mark = MarketEvent::new(at, symbol, MarketData::MarkPrice(PriceTicks(2_000)));
+        let funding = MarketEvent::new(at, symbol, MarketData::FundingRate(10_000));
         let events =
             vec![trade(4, 0, 1_000), trade(5, 0, 1_000), mark, funding, trade(6, 1, 1_000)];
         assert_eq!(

@@ -460,11 +460,11 @@ impl SeriesSource {
                 all.try_for_each(|(&us, &rate)| {
                     let time = iso(us);
                     if (range.from..range.to).contains(&time) {
-                        batch.push(MarketEvent {
+                        batch.push(MarketEvent::new(
                             time,
                             symbol,
-                            data: MarketData::FundingRate(rate.checked_mul(scale.price)?),
-                        });
+                            MarketData::FundingRate(rate.checked_mul(scale.price)?),
+                        ));
                     }
                     Some(())
                 })
@@ -529,16 +529,16 @@ fn trades(
         let (price, lost) = price.overflowing_mul(scale.price);
         let (qty, lost_too) = qty.overflowing_mul(scale.qty);
         fits &= !lost & !lost_too;
-        MarketEvent {
-            time: Nanos(us.wrapping_mul(1_000)),
+        MarketEvent::new(
+            Nanos(us.wrapping_mul(1_000)),
             symbol,
-            data: MarketData::Trade(Trade {
+            MarketData::Trade(Trade {
                 price: PriceTicks(price),
                 qty: QtyLots(qty),
                 buyer_is_maker: maker != 0,
                 origin: TradeOrigin::Tape,
             }),
-        }
+        )
     }));
     fits.then_some(())
 }

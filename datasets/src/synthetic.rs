@@ -432,11 +432,11 @@ impl Source for Funding {
     fn fill(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         batch.clear();
         if self.next <= self.end {
-            batch.push(MarketEvent {
-                time: self.next,
-                symbol: self.symbol,
-                data: MarketData::FundingRate(self.rate_e8),
-            });
+            batch.push(MarketEvent::new(
+                self.next,
+                self.symbol,
+                MarketData::FundingRate(self.rate_e8),
+            ));
             self.next = self.next.saturating_add(self.interval);
         }
         Ok(())

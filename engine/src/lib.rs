@@ -9,12 +9,14 @@ mod bus;
 mod context;
 pub mod decimal_serde;
 mod exchange;
+mod feed_latency;
 mod io_remedy;
 mod journal;
 mod kernel;
 mod link;
 mod lookup;
 mod market;
+mod quantiles;
 pub mod record;
 mod rng;
 mod schedule;
@@ -25,6 +27,7 @@ mod time;
 pub use bus::*;
 pub use context::{CallId, Context};
 pub use exchange::*;
+pub use feed_latency::{FeedDelay, FeedLatency};
 pub use io_remedy::io_remedy;
 pub use journal::{
     Compare, Decoded, Decoder, Difference, DigestOnly, FORMAT_VERSION, FileSink, Journal,
@@ -34,6 +37,7 @@ pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
 pub use link::{Link, ThinkingTime};
 pub use lookup::Lookup;
 pub use market::*;
+pub use quantiles::Quantiles;
 pub use record::{
     CorrelationId, EpochMillis, EpochSeconds, FieldValue, IsoTime, JsonText, Malformed, Record,
     TypedRecord,

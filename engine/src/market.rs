@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Nanos, Side, Symbol};
+use crate::{FeedDelay, Nanos, Side, Symbol};
 
 /// A price in units of `10^-price_decimals` USDT of its symbol.
 #[derive(
@@ -159,8 +159,18 @@ pub struct MarketEvent {
     pub time: Nanos,
     /// Whose.
     pub symbol: SymbolIndex,
+    /// How long it took to whoever recorded it.
+    pub delay: FeedDelay,
     /// What.
     pub data: MarketData,
+}
+
+impl MarketEvent {
+    /// An event whose way to the services is not recorded.
+    #[inline]
+    pub const fn new(time: Nanos, symbol: SymbolIndex, data: MarketData) -> MarketEvent {
+        MarketEvent { time, symbol, delay: FeedDelay::UNKNOWN, data }
+    }
 }
 
 /// Which market events a service asks for; they reach it directly, not over the bus.
@@ -182,6 +192,17 @@ impl MarketWants {
     /// Nothing.
     pub const NONE: MarketWants =
         MarketWants { trades: false, bar_path: false, bars: false, marks: false, depth: false };
+
+    /// What either wants.
+    pub fn or(self, other: MarketWants) -> MarketWants {
+        MarketWants {
+            trades: self.trades || other.trades,
+            bar_path: self.bar_path || other.bar_path,
+            bars: self.bars || other.bars,
+            marks: self.marks || other.marks,
+            depth: self.depth || other.depth,
+        }
+    }
 
     /// Whether `data` is among what is wanted.
     #[inline]

@@ -62,16 +62,18 @@ fn allocations_of(work: impl FnOnce()) -> u64 {
 #[test]
 fn hot_paths_do_not_allocate() {
     let _profiler = dhat::Profiler::builder().testing().build();
-    let events: Vec<MarketEvent> = (1..20_000).map(|ms| trade(ms, ms)).collect();
-    let bus = Box::new(MemoryBus::new());
-    let members = vec![member("busy", Busy)];
-    let sink = Box::new(DigestOnly);
-    let mut kernel =
-        Kernel::new(config(1, Link::INSTANT), bus, NoExchange, ListFeed(events), members, sink);
-    kernel.run_until(Nanos::from_secs(5)).expect("a run");
-    let steady = allocations_of(|| kernel.run_until(Nanos::from_secs(19)).expect("a run"));
-    println!("14,000 timers and 14,000 market events: {steady} allocations");
-    assert_eq!(steady, 0);
+    for latency in [FeedLatency::NONE, FeedLatency::Constant(Nanos::from_millis(40))] {
+        let events: Vec<MarketEvent> = (1..20_000).map(|ms| trade(ms, ms)).collect();
+        let bus = Box::new(MemoryBus::new());
+        let members = vec![member("busy", Busy)];
+        let sink = Box::new(DigestOnly);
+        let config = KernelConfig { feed_latency: latency, ..config(1, Link::INSTANT) };
+        let mut kernel = Kernel::new(config, bus, NoExchange, ListFeed(events), members, sink);
+        kernel.run_until(Nanos::from_secs(5)).expect("a run");
+        let steady = allocations_of(|| kernel.run_until(Nanos::from_secs(19)).expect("a run"));
+        println!("14,000 timers and 14,000 market events: {steady} allocations");
+        assert_eq!(steady, 0);
+    }
 
     let link = Link { latency: Nanos::from_micros(50), jitter: Nanos::ZERO };
     let bus = Box::new(MemoryBus::new());

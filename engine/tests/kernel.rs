@@ -296,14 +296,51 @@ fn market_events_reach_services_directly_or_late() {
     busy.run_until(ms(100)).expect("a run");
     assert_eq!(seen(&mut busy), "100@25 101@40 102@55");
 
+    assert_eq!(arrivals(FeedLatency::Constant(ms(4)), events()), "100@14 101@24 102@24");
+}
+
+/// What the watcher sees, and when, of a feed that is late.
+fn arrivals(latency: FeedLatency, events: Vec<MarketEvent>) -> String {
     let mut config = config(7, Link::INSTANT);
-    config.feed_latency = ms(4);
+    config.feed_latency = latency;
     let bus = Box::new(MemoryBus::new());
     let members = vec![member("watcher", Watcher)];
     let mut late =
-        Kernel::new(config, bus, NoExchange, ListFeed(events()), members, Box::new(DigestOnly));
-    late.run_until(ms(100)).expect("a run");
-    assert_eq!(seen(&mut late), "100@14 101@24 102@24");
+        Kernel::new(config, bus, NoExchange, ListFeed(events), members, Box::new(DigestOnly));
+    late.run_until(ms(10_000)).expect("a run");
+    assert!(late.market_ended());
+    seen(&mut late)
+}
+
+#[test]
+fn market_events_arrive_as_late_as_the_data_say() {
+    let delayed =
+        |at, price, delay| MarketEvent { delay: FeedDelay::new(ms(delay)), ..trade(at, price) };
+    // The second would overtake the first, the third does not say how late it was.
+    let events =
+        vec![delayed(10, 100, 30), delayed(20, 101, 1), trade(30, 102), delayed(90, 103, 0)];
+    let seen = arrivals(FeedLatency::Recorded(ms(25)), events);
+    assert_eq!(seen, "100@40 101@40 102@55 103@90");
+}
+
+#[test]
+fn market_events_arrive_as_late_as_they_are_drawn() {
+    // Batches of the list are short and the way is long: many batches are under way at a time.
+    let latency = || FeedLatency::Distribution(Quantiles(vec![(0, 1_000), (1_000, 900_000)]));
+    let events = || (0..500).map(|n| trade(n, 1_000 + n)).collect();
+    let found = arrivals(latency(), events());
+    assert_eq!(found, arrivals(latency(), events()), "the same seed draws the same");
+    let parts: Vec<(i64, i64)> = found
+        .split(' ')
+        .map(|part| {
+            let (price, time) = part.split_once('@').expect("price@time");
+            (price.parse().expect("a price"), time.parse().expect("a time"))
+        })
+        .collect();
+    assert_eq!(parts.len(), 500, "none is lost");
+    assert!(parts.is_sorted_by_key(|part| part.0), "none overtakes");
+    assert!(parts.iter().all(|(price, at)| *at > price - 1_000), "none is early");
+    assert!(parts[499].1 > 1_200, "the way takes up to 900 ms");
 }
 
 #[test]

@@ -393,6 +393,7 @@ impl Exchange for SimExchange {
         }
     }
 
+    #[inline]
     fn next_due(&self) -> Nanos {
         let waiting = self.inbox.due().0.min(self.outbox.due().0).min(self.clock.due().0);
         // A flat account's funding has no effect: it need not wake anybody.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use engine::{NamedRng, Nanos};
+use engine::{NamedRng, Nanos, Quantiles};
 use serde::{Deserialize, Serialize};
 
 /// The model of the way to the exchange and back. A connection keeps its order: what is sent later never
@@ -41,38 +41,6 @@ pub struct LatencyRow {
     pub request: Nanos,
     /// The way back.
     pub response: Nanos,
-}
-
-/// A distribution by its quantiles, straight between them: `[[0, 2000], [500, 5000], [1000, 90000]]` is
-/// 2 to 90 ms with a median of 5 ms. The first of each pair is in thousandths, from 0 to 1000; the
-/// second in microseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Quantiles(pub Vec<(u32, i64)>);
-
-impl Quantiles {
-    fn problem(&self) -> Option<&'static str> {
-        let rows = &self.0;
-        let ends = rows.first().is_some_and(|row| row.0 == 0 && row.1 >= 0)
-            && rows.last().is_some_and(|row| row.0 == 1_000);
-        let rises = rows.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1);
-        (!ends || !rises).then_some(
-            "quantiles go from 0 to 1000 thousandths, both rising: [[0, 2000], [1000, 9000]]",
-        )
-    }
-
-    fn draw(&self, rng: &mut NamedRng) -> Nanos {
-        const PARTS: i128 = 1_000_000;
-        let at = i128::from(rng.below(1_000 * PARTS as u64));
-        let after = self.0.partition_point(|row| i128::from(row.0) * PARTS <= at);
-        let last = self.0.len().saturating_sub(1);
-        let (low, high) = (self.0[after.saturating_sub(1).min(last)], self.0[after.min(last)]);
-        let width = (i128::from(high.0) - i128::from(low.0)).max(1) * PARTS;
-        let above = at - i128::from(low.0) * PARTS;
-        let nanos = i128::from(low.1) * 1_000
-            + (i128::from(high.1) - i128::from(low.1)) * 1_000 * above / width;
-        Nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
-    }
 }
 
 impl Latency {
@@ -168,11 +136,13 @@ fn row_at(rows: &[LatencyRow], now: Nanos) -> LatencyRow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DueQueue<T> {
     entries: VecDeque<(Nanos, T)>,
+    /// Of the first entry: it is asked for at every market event.
+    due: Nanos,
 }
 
 impl<T> DueQueue<T> {
     pub(crate) const fn new() -> DueQueue<T> {
-        DueQueue { entries: VecDeque::new() }
+        DueQueue { entries: VecDeque::new(), due: Nanos::NEVER }
     }
 
     /// With a constant latency this appends; anything else walks back from the end.
@@ -183,10 +153,16 @@ impl<T> DueQueue<T> {
         } else {
             self.entries.insert(at, (due, item));
         }
+        self.due = self.due.min(due);
     }
 
+    fn find_due(&mut self) {
+        self.due = self.entries.front().map_or(Nanos::NEVER, |(due, _)| *due);
+    }
+
+    #[inline]
     pub(crate) fn due(&self) -> Nanos {
-        self.entries.front().map_or(Nanos::NEVER, |(due, _)| *due)
+        self.due
     }
 
     pub(crate) fn first(&self) -> Option<&T> {
@@ -195,13 +171,16 @@ impl<T> DueQueue<T> {
 
     pub(crate) fn retain(&mut self, keeps: impl Fn(&T) -> bool) {
         self.entries.retain(|(_, item)| keeps(item));
+        self.find_due();
     }
 
     pub(crate) fn pop_due(&mut self, now: Nanos) -> Option<(Nanos, T)> {
         if self.due() > now {
             return None;
         }
-        self.entries.pop_front()
+        let first = self.entries.pop_front();
+        self.find_due();
+        first
     }
 }
 

@@ -61,9 +61,10 @@ pub use collateral_wallets::{Collateral, CollateralPrice};
 pub use config::{
     AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding, LiquidationSize,
 };
+pub use engine::Quantiles;
 pub use exchange::SimExchange;
 pub use fills::{FillModel, MarketDepth, Profile, VolumeLimit};
-pub use latency::{Latency, LatencyRow, Quantiles};
+pub use latency::{Latency, LatencyRow};
 pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};
 pub use limits::{LimitCounts, LimitsConfig, UsedLimits};
 pub use margin::PoolSums;

@@ -8,6 +8,9 @@ use super::{Kernel, Subscriber, Waiting};
 impl<X: Exchange, F: Feed> Kernel<X, F> {
     pub(super) fn refill(&mut self) -> Result<(), RunError> {
         if self.cursor == self.batch.len() && !self.feed_ended {
+            if let Some(late) = &mut self.late {
+                late.keep(&mut self.batch);
+            }
             self.feed.next_batch(&mut self.batch)?;
             self.cursor = 0;
             self.feed_ended = self.batch.is_empty();
@@ -21,41 +24,36 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     }
 
     #[inline]
-    pub(super) fn next_market(&self) -> Nanos {
+    pub(super) fn next_market(&mut self) -> Nanos {
         let fresh = self.batch.get(self.cursor).map_or(Nanos::NEVER, |event| event.time);
-        match self.in_flight.front() {
-            Some(event) => Nanos(fresh.0.min(event.time.0 + self.feed_latency.0)),
+        match &mut self.late {
+            Some(late) => fresh.min(late.arrival(&self.batch[..self.cursor])),
             None => fresh,
         }
     }
 
+    /// Market events up to here come before whatever is scheduled: those of the same instant come before
+    /// everything but actions.
+    #[inline]
+    fn market_bound(&self, until: Nanos) -> Nanos {
+        let schedule = self.core.schedule.horizon();
+        let before = i64::from(schedule.class <= Class::Market);
+        Nanos((schedule.time.0 - before).min(until.0))
+    }
+
     /// Runs market events until something else is due.
     pub(super) fn market(&mut self, until: Nanos) -> Result<(), RunError> {
-        if self.feed_latency.0 > 0 {
-            return self.market_with_latency();
+        if self.late.is_some() {
+            return self.market_with_latency(until);
         }
         loop {
-            let schedule = self.core.schedule.horizon();
-            // Market events of the same instant come before everything but actions.
-            let bound = if schedule.class > Class::Market {
-                schedule.time
-            } else {
-                Nanos(schedule.time.0 - 1)
-            };
-            let bound = Nanos(bound.0.min(until.0));
+            let bound = self.market_bound(until);
             self.core.exchange_changed = false;
             while let Some(&event) = self.batch.get(self.cursor) {
                 if event.time > bound || event.time > self.exchange.next_due() {
                     return Ok(());
                 }
-                if event.time < self.feed_time {
-                    return Err(RunError::FeedDisorder { from: self.feed_time, to: event.time });
-                }
-                self.feed_time = event.time;
-                self.core.now = event.time;
-                self.cursor += 1;
-                self.core.journal.market();
-                self.exchange.observe(&event);
+                self.observe(&event)?;
                 if self.offer(&event) {
                     // A service may have set a timer or published: look at the schedule again.
                     break;
@@ -70,19 +68,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         }
     }
 
-    /// As `market`, one event at a time: the exchange sees it now, the services later.
-    pub(super) fn market_with_latency(&mut self) -> Result<(), RunError> {
-        let fresh = self.batch.get(self.cursor).map_or(Nanos::NEVER, |event| event.time);
-        let arriving =
-            self.in_flight.front().map_or(Nanos::NEVER, |event| event.time + self.feed_latency);
-        if arriving <= fresh {
-            if let Some(event) = self.in_flight.pop_front() {
-                self.core.now = arriving;
-                self.offer(&event);
-            }
-            return Ok(());
-        }
-        let event = self.batch[self.cursor];
+    /// Shows the next event to the exchange.
+    #[inline]
+    fn observe(&mut self, event: &MarketEvent) -> Result<(), RunError> {
         if event.time < self.feed_time {
             return Err(RunError::FeedDisorder { from: self.feed_time, to: event.time });
         }
@@ -90,11 +78,36 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         self.core.now = event.time;
         self.cursor += 1;
         self.core.journal.market();
-        self.exchange.observe(&event);
-        if self.subscribers.iter().any(|s| s.wants.wants(&event.data)) {
-            self.in_flight.push_back(event);
+        self.exchange.observe(event);
+        Ok(())
+    }
+
+    /// As `market`, but the exchange sees an event when it happens and the services when it arrives. What
+    /// arrives comes before what happens in the same instant.
+    fn market_with_latency(&mut self, until: Nanos) -> Result<(), RunError> {
+        let mut bound = self.market_bound(until);
+        loop {
+            let fresh = self.batch.get(self.cursor).map_or(Nanos::NEVER, |event| event.time);
+            let Some(late) = &mut self.late else { return Ok(()) };
+            let arriving = late.arrival(&self.batch[..self.cursor]);
+            let next = arriving.min(fresh);
+            if next > bound || next > self.exchange.next_due() || next == Nanos::NEVER {
+                return Ok(());
+            }
+            if arriving <= fresh {
+                let event = late.take(&self.batch);
+                self.core.now = arriving;
+                self.offer(&event);
+                // A service may have set a timer or published: look at the schedule again.
+                bound = self.market_bound(until);
+                continue;
+            }
+            let event = self.batch[self.cursor];
+            self.observe(&event)?;
+            if self.cursor == self.batch.len() {
+                self.refill()?;
+            }
         }
-        self.refill()
     }
 
     /// Hands a market event to those who asked for it; `true` if somebody did.

@@ -4,6 +4,7 @@
 //! Invariant: nothing but (time, class, sequence) orders events, and time never goes back.
 
 mod exchange_events;
+mod late_feed;
 mod lives;
 mod market;
 mod readers;
@@ -11,14 +12,16 @@ mod scheduled;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use late_feed::LateFeed;
 use serde::{Deserialize, Serialize};
 
 use crate::context::{Core, ReaderMode, ReaderState};
 use crate::schedule::{Class, Due, Schedule};
 use crate::{
     AccountId, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed,
-    FeedError, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink, Link, Lookup,
-    MarketEvent, MarketWants, NamedRng, Nanos, ReadMode, Service, ServiceId, ThinkingTime,
+    FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink,
+    Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, ReadMode, Service, ServiceId,
+    ThinkingTime,
 };
 
 /// How often readers look after what was left pending.
@@ -39,8 +42,8 @@ pub struct KernelConfig {
     pub links: BTreeMap<String, Link>,
     /// Delivery time of calls between services, one way.
     pub call_link: Link,
-    /// From the exchange to the services that ask for market events; constant.
-    pub feed_latency: Nanos,
+    /// From the exchange to the services that ask for market events.
+    pub feed_latency: FeedLatency,
 }
 
 /// A service and what it costs.
@@ -151,9 +154,8 @@ pub struct Kernel<X, F> {
     cursor: usize,
     feed_ended: bool,
     feed_time: Nanos,
-    feed_latency: Nanos,
     /// Market events on their way to the services, when that takes time.
-    in_flight: VecDeque<MarketEvent>,
+    late: Option<LateFeed>,
     from_exchange: Vec<ExchangeEvent>,
     entries: Vec<Entry>,
     waiting: Vec<Option<Waiting>>,
@@ -241,6 +243,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                 user_stream: wiring.user_stream,
             });
         }
+        let wanted = subscribers.iter().fold(MarketWants::NONE, |all, s| all.or(s.wants));
+        let late = (config.feed_latency != FeedLatency::NONE)
+            .then(|| LateFeed::new(config.feed_latency, wanted, config.seed));
         Kernel {
             core,
             exchange,
@@ -252,8 +257,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             cursor: 0,
             feed_ended: false,
             feed_time: config.start,
-            feed_latency: config.feed_latency,
-            in_flight: VecDeque::new(),
+            late,
             from_exchange: Vec::new(),
             entries: Vec::new(),
             waiting: Vec::new(),
@@ -321,7 +325,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
 
     /// The feed has no more events and nothing of it is on its way.
     pub fn market_ended(&self) -> bool {
-        self.feed_ended && self.cursor == self.batch.len() && self.in_flight.is_empty()
+        self.feed_ended
+            && self.cursor == self.batch.len()
+            && !self.late.as_ref().is_some_and(LateFeed::has_more)
     }
 
     /// Runs until everything due up to and including `until` has happened; services start at the first

@@ -19,8 +19,9 @@ pub struct ListFeed(pub Vec<MarketEvent>);
 
 impl Feed for ListFeed {
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+        // Few at a time, so that batches end anywhere.
         batch.clear();
-        batch.append(&mut self.0);
+        batch.extend(self.0.drain(..self.0.len().min(7)));
         Ok(())
     }
 }
@@ -32,7 +33,7 @@ pub fn trade(ms: i64, price: i64) -> MarketEvent {
         buyer_is_maker: false,
         origin: TradeOrigin::Tape,
     });
-    MarketEvent { time: Nanos::from_millis(ms), symbol: SymbolIndex(0), data }
+    MarketEvent::new(Nanos::from_millis(ms), SymbolIndex(0), data)
 }
 
 record! {
@@ -60,7 +61,7 @@ pub fn config(seed: u64, link: Link) -> KernelConfig {
         link,
         links: Default::default(),
         call_link: Link { latency: Nanos::from_millis(1), jitter: Nanos::ZERO },
-        feed_latency: Nanos::ZERO,
+        feed_latency: engine::FeedLatency::NONE,
     }
 }
 

@@ -262,7 +262,7 @@ impl Bench {
             link: quick,
             links: BTreeMap::new(),
             call_link: quick,
-            feed_latency: Nanos::ZERO,
+            feed_latency: engine::FeedLatency::NONE,
         };
         let bus = Box::new(MemoryBus::new());
         let sink = Box::new(DigestOnly);

@@ -26,7 +26,7 @@ fn bars(minutes: i64) -> Vec<MarketEvent> {
             path_passed: false,
         };
         let time = START + Nanos::from_millis(minute * MINUTE_MS - 500);
-        MarketEvent { time, symbol: SymbolIndex(0), data: MarketData::Bar(bar) }
+        MarketEvent::new(time, SymbolIndex(0), MarketData::Bar(bar))
     };
     (1..=minutes).map(bar).collect()
 }

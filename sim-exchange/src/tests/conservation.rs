@@ -69,7 +69,7 @@ struct Run {
 
 impl Run {
     fn market(&mut self, symbol: u16, data: MarketData) {
-        let event = MarketEvent { time: self.now, symbol: SymbolIndex(symbol), data };
+        let event = MarketEvent::new(self.now, SymbolIndex(symbol), data);
         self.exchange.observe(&event);
     }
 

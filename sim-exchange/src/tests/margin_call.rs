@@ -157,7 +157,7 @@ fn the_event_shows_the_pool() {
     let now = START + Nanos::from_secs(10);
     for (symbol, price) in [(1, 1_100), (0, 956)] {
         let data = MarketData::MarkPrice(PriceTicks(price));
-        run.exchange.observe(&MarketEvent { time: now, symbol: SymbolIndex(symbol), data });
+        run.exchange.observe(&MarketEvent::new(now, SymbolIndex(symbol), data));
     }
     let mut out = Vec::new();
     run.exchange.advance(now + Nanos::from_secs(1), &mut out);

@@ -144,10 +144,8 @@ fn orders_end_once_and_ids_live_while_orders_are_open() {
 #[test]
 fn events_come_in_order_and_after_their_latency() {
     let mut exchange = toy(10_000, Funding::None);
-    let trade = |time, price| MarketEvent {
-        time,
-        symbol: SymbolIndex(0),
-        data: MarketData::MarkPrice(PriceTicks(price)),
+    let trade = |time, price| {
+        MarketEvent::new(time, SymbolIndex(0), MarketData::MarkPrice(PriceTicks(price)))
     };
     exchange.observe(&trade(START, 1000));
     let from = Sender { service: ServiceId(3), account: AccountId(0) };

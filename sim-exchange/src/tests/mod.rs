@@ -162,7 +162,7 @@ impl Script {
             return;
         }
         if let Some(data) = market_data(&words) {
-            let event = MarketEvent { time: self.now, symbol: SymbolIndex(symbol), data };
+            let event = MarketEvent::new(self.now, SymbolIndex(symbol), data);
             self.exchange.observe(&event);
             return;
         }

@@ -94,7 +94,7 @@ impl Episode {
             for data in self.markets[symbol].events(&mut self.rng) {
                 self.last = format!("{symbol} {data:?}");
                 let symbol = SymbolIndex(symbol as u16);
-                self.exchange.observe(&MarketEvent { time: self.now, symbol, data });
+                self.exchange.observe(&MarketEvent::new(self.now, symbol, data));
                 self.check();
             }
         } else {

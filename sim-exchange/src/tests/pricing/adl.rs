@@ -67,7 +67,7 @@ fn the_exchange_ranks_the_side_that_closes_against_the_order() {
         position.fill(&rules, lots, price, Nanos::ZERO);
     }
     let data = MarketData::MarkPrice(PriceTicks(1000));
-    exchange.observe(&MarketEvent { time: START, symbol: SymbolIndex(1), data });
+    exchange.observe(&MarketEvent::new(START, SymbolIndex(1), data));
     let accounts = |side| -> Vec<u16> {
         exchange.adl_queue(1, side).into_iter().map(|(account, _)| account.0).collect()
     };
@@ -90,7 +90,7 @@ fn the_configuration_chooses_the_formula() {
         }
         for symbol in [0, 1] {
             let data = MarketData::MarkPrice(PriceTicks(1000));
-            exchange.observe(&MarketEvent { time: START, symbol: SymbolIndex(symbol), data });
+            exchange.observe(&MarketEvent::new(START, SymbolIndex(symbol), data));
         }
         let queue = exchange.adl_queue(1, Side::Sell);
         queue.into_iter().map(|(account, _)| account.0).collect::<Vec<_>>()

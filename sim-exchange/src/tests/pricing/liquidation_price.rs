@@ -130,7 +130,7 @@ proptest! {
 fn mark(exchange: &mut SimExchange, symbol: u16, price: i64) {
     use engine::Exchange;
     let data = MarketData::MarkPrice(PriceTicks(price));
-    exchange.observe(&MarketEvent { time: START, symbol: SymbolIndex(symbol), data });
+    exchange.observe(&MarketEvent::new(START, SymbolIndex(symbol), data));
 }
 
 /// LONG 10 at 100 and SHORT 4 at 110 of BUSDT, whose mark is 100.

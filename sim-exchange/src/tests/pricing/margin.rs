@@ -90,7 +90,7 @@ fn initial(
         (open.count, open.bids_notional, open.asks_notional) = (1, dec(bids), dec(asks));
     }
     let data = MarketData::MarkPrice(PriceTicks(1000));
-    exchange.observe(&MarketEvent { time: START, symbol: SymbolIndex(1), data });
+    exchange.observe(&MarketEvent::new(START, SymbolIndex(1), data));
     let (alone, together) = exchange.initial_margin(FIRST, 1);
     let balances = exchange.balances(FIRST);
     assert_eq!(balances.position_initial_margin, alone);
