@@ -43,6 +43,7 @@ mod placing;
 mod position;
 pub mod premium_index;
 mod price_match;
+mod quotient;
 mod recv_window;
 mod report;
 mod request_weight;
