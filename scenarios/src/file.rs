@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use datasets::synthetic::SyntheticConfig;
+use datasets::synthetic::SyntheticMarket;
 use engine::{Link, Nanos, Symbol};
 use pipeline::PipelineSettings;
 use rust_decimal::Decimal;
@@ -94,7 +94,7 @@ fn default_seed() -> u64 {
 pub struct Market {
     /// A made market.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub synthetic: Option<SyntheticConfig>,
+    pub synthetic: Option<SyntheticMarket>,
     /// Imported data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,

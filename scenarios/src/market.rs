@@ -4,7 +4,7 @@ use std::path::Path;
 
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
-use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
+use datasets::synthetic::SyntheticFeed;
 use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, PriceGaps, SeriesId};
 use engine::{Feed, Instrument, Nanos};
 use serde_json::{Value as Json, json};
@@ -30,7 +30,7 @@ impl Scenario {
     /// First instant and first instant after the end.
     pub fn range(&self) -> Result<(Nanos, Nanos), String> {
         match (&self.market.synthetic, &self.market.recorded) {
-            (Some(synthetic), _) => Ok(range_of(synthetic)),
+            (Some(synthetic), _) => Ok(synthetic.range()),
             (None, Some(recorded)) => recorded.range(),
             (None, None) => Err("[market] needs one of `synthetic` and `recorded`".into()),
         }
@@ -41,11 +41,6 @@ impl Scenario {
         let (from, to) = self.range()?;
         Ok((to - from).secs().max(0) as u64)
     }
-}
-
-fn range_of(synthetic: &SyntheticConfig) -> (Nanos, Nanos) {
-    let from = Nanos::from_millis(synthetic.start_ms);
-    (from, from.saturating_add(Nanos::from_secs(60 * i64::from(synthetic.minutes))))
 }
 
 /// Opens the market of the scenario, with its gaps; recorded ones from the data set in the folder `data`.
@@ -80,15 +75,15 @@ fn open_without_gaps(
     let Some(synthetic) = &scenario.market.synthetic else {
         return Err(build("[market] needs one of `synthetic` and `recorded`".into()));
     };
-    let feed = SyntheticFeed::new(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
+    let feed = SyntheticFeed::of(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
     let identity = json!({ "synthetic": feed.digest() });
     Ok(OpenMarket {
         feed: Box::new(feed),
         instruments: synthetic.instruments(),
-        range: range_of(synthetic),
+        range: synthetic.range(),
         identity,
         warnings: Vec::new(),
-        tells_funding: synthetic.funding.is_some(),
+        tells_funding: synthetic.funding().is_some(),
     })
 }
 
