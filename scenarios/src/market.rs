@@ -8,7 +8,7 @@ use datasets::synthetic::SyntheticFeed;
 use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, PriceGaps, SeriesId};
 use engine::{Feed, Instrument, Nanos};
 use serde_json::{Value as Json, json};
-use sim_exchange::RuleBook;
+use sim_exchange::{MarketDepth, RuleBook};
 
 use crate::{Recorded, Scenario, ScenarioError};
 
@@ -24,6 +24,8 @@ pub(crate) struct OpenMarket {
     pub(crate) warnings: Vec<String>,
     /// Whether the feed tells funding rates.
     pub(crate) tells_funding: bool,
+    /// What the feed tells of the book.
+    pub(crate) depth: MarketDepth,
 }
 
 impl Scenario {
@@ -77,13 +79,22 @@ fn open_without_gaps(
     };
     let feed = SyntheticFeed::of(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
     let identity = json!({ "synthetic": feed.digest() });
+    let (instruments, (from, to)) = (synthetic.instruments(), synthetic.range());
+    let (feed, depth): (Box<dyn Feed + Send>, MarketDepth) = if synthetic.tells_levels() {
+        // The chain trades on closed bars: the tape tells them.
+        let bars = MinuteBars::new(feed, instruments.len(), from, to);
+        (Box::new(bars), MarketDepth::Levels)
+    } else {
+        (Box::new(feed), MarketDepth::Trades)
+    };
     Ok(OpenMarket {
-        feed: Box::new(feed),
-        instruments: synthetic.instruments(),
-        range: synthetic.range(),
+        feed,
+        instruments,
+        range: (from, to),
         identity,
         warnings: Vec::new(),
         tells_funding: synthetic.funding().is_some(),
+        depth,
     })
 }
 
@@ -166,5 +177,6 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         identity,
         warnings,
         tells_funding: recorded.funding,
+        depth: MarketDepth::Trades,
     })
 }

@@ -37,7 +37,7 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.hedge_mode = account.hedge_mode;
     let (maker, taker, notes) = fees(account, venue.rules_date()?.unwrap_or(start))?;
     (config.maker_rate, config.taker_rate, config.notes) = (maker, taker, notes);
-    config.fills = fills(venue);
+    config.fills = fills(venue, market.depth);
     config.rules_at = venue.rules_date()?;
     config.limits = venue.limits.clone();
     config.recv_window_ms = venue.recv_window_ms;
@@ -49,8 +49,8 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
 }
 
 /// The profile's model of fills, with what the scenario states otherwise.
-fn fills(venue: &Venue) -> FillModel {
-    let profile = venue.profile.fills(MarketDepth::Trades);
+fn fills(venue: &Venue, depth: MarketDepth) -> FillModel {
+    let profile = venue.profile.fills(depth);
     FillModel {
         depth: profile.depth,
         taker_spread_ticks: venue.taker_spread_ticks.unwrap_or(profile.taker_spread_ticks),

@@ -1,7 +1,8 @@
-//! Made markets, seeded: bars of several models, and events laid over them.
+//! Made markets, seeded: bars of several models or a book that makes itself, and events laid over them.
 //!
 //! - `trends`: the default, so that the first command needs no download ([`walk`]);
 //! - `jump_diffusion`, `garch`, `regimes`: models of the literature, each with its source in its file;
+//! - `order_flow`: a level-2 book and trades, made by orders that arrive by chance;
 //! - events ([`LaidEvent`]): flash crash, squeeze, gap, thin book, funding spike.
 //!
 //! Invariant: the same parameters and seed give the same events on every machine, whatever is asked first.
@@ -17,6 +18,8 @@ mod garch;
 mod grid;
 mod jump_diffusion;
 mod market;
+mod market_keys;
+mod order_flow;
 mod regimes;
 mod walk;
 
@@ -25,6 +28,7 @@ use engine::{Feed, FeedError, MarketEvent, Nanos};
 use crate::DataError;
 use crate::merge::{Merge, Source};
 use funding::Settlements;
+use order_flow::Flow;
 use walk::Walk;
 
 pub use bar_market::{BarMarket, BarSymbol, PriceModel};
@@ -33,6 +37,7 @@ pub use events::{LaidEvent, Shock};
 pub use garch::Garch;
 pub use jump_diffusion::JumpDiffusion;
 pub use market::SyntheticMarket;
+pub use order_flow::{FlowMarket, FlowSymbol, Hawkes, OrderFlow};
 pub use regimes::Regime;
 
 const MINUTE_MS: u32 = 60_000;
@@ -75,6 +80,13 @@ impl SyntheticFeed {
                 let bars = market.sources(seed).map_err(|problem| config::refusal(&problem))?;
                 for (source, index) in bars.into_iter().zip(0u16..) {
                     sources.push((Box::new(source), index, PRICES));
+                }
+                &market.events
+            }
+            SyntheticMarket::OrderFlow(market) => {
+                for (symbol, index) in market.symbols.iter().zip(0u16..) {
+                    let flow = Flow::new(market, symbol, index, seed);
+                    sources.push((Box::new(flow), index, PRICES));
                 }
                 &market.events
             }
