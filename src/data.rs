@@ -1,4 +1,4 @@
-//! `qsim data`: import market data, list what is there, check it.
+//! `qsim data`: import market data, list what is there, check it, fit made markets to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,8 +9,12 @@ use comfy_table::Table;
 use datasets::DataError;
 use datasets::catalogue::Catalogue;
 use datasets::import::{ImportReport, Refusal, Skip, import};
+use datasets::synthetic::fit::BarSeries;
+use engine::Symbol;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+use crate::data_folder;
 
 /// Arguments of `qsim data`.
 #[derive(Debug, Args)]
@@ -41,6 +45,21 @@ enum DataCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Fit the parameters of a made market to recorded bars and print them as a piece of a scenario file.
+    Fit {
+        /// The folder of the data set [default: the environment's QSIM_DATA]
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Whose bars.
+        #[arg(long)]
+        symbol: Symbol,
+        /// Length of the bars.
+        #[arg(long, default_value = "1m")]
+        interval: String,
+        /// Which model.
+        #[arg(long, value_enum, default_value_t = FitModel::Garch)]
+        model: FitModel,
+    },
     /// Read every row of a data set and report gaps, duplicates and contradictions.
     Check {
         /// The folder of the data set.
@@ -59,6 +78,17 @@ enum Format {
     Table,
 }
 
+/// What can be fitted to bars. The rates of an order flow need a recorded book, which a program can give to
+/// `datasets::synthetic::fit::FlowObserver`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum FitModel {
+    /// GARCH(1,1) with Student-t innovations.
+    Garch,
+    /// Geometric Brownian motion with jumps.
+    JumpDiffusion,
+}
+
 const FOUND: u8 = 1;
 const REFUSED: u8 = 2;
 
@@ -67,6 +97,9 @@ pub fn run(args: DataArgs) -> ExitCode {
     let result = match args.command {
         DataCommand::Import { paths, into, format } => run_import(&paths, &into, format),
         DataCommand::List { data, format } => run_list(&data, format),
+        DataCommand::Fit { data, symbol, interval, model } => {
+            run_fit(data.as_ref(), symbol, &interval, model)
+        }
         DataCommand::Check { data, format } => run_check(&data, format),
     };
     match result {
@@ -214,6 +247,26 @@ fn run_list(data: &Path, format: Format) -> Result<u8, DataError> {
         ]);
     }
     print(&table.to_string());
+    Ok(0)
+}
+
+fn run_fit(
+    data: Option<&PathBuf>,
+    symbol: Symbol,
+    interval: &str,
+    model: FitModel,
+) -> Result<u8, DataError> {
+    let Some(data) = data_folder(data) else {
+        return Err(DataError::Misuse(
+            "a fit needs imported bars: give --data DIR, or set QSIM_DATA=DIR".into(),
+        ));
+    };
+    let series = BarSeries::read(&Catalogue::open(&data)?, symbol, interval)?;
+    let fitted = match model {
+        FitModel::Garch => series.garch()?,
+        FitModel::JumpDiffusion => series.jump_diffusion()?,
+    };
+    print(series.fragment(&fitted).trim_end());
     Ok(0)
 }
 

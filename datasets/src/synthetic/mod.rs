@@ -13,6 +13,7 @@ mod correlation;
 mod draws;
 mod event_keys;
 mod events;
+pub mod fit;
 mod funding;
 mod garch;
 mod grid;
