@@ -85,7 +85,7 @@ fn flow(parameters: Json) -> datasets::synthetic::fit::FlowFit {
     symbol.as_object_mut().expect("a table").remove("volatility_per_minute");
     let market = market(json!({ "model": "order_flow", "minutes": 240, "funding": null,
                                 "symbols": [symbol], "order_flow": parameters }));
-    let mut observer = FlowObserver::new(10);
+    let mut observer = FlowObserver::new(10, 1_000);
     let events = drain(&mut SyntheticFeed::of(&market, 4).expect("valid"));
     events.iter().for_each(|event| observer.observe(event));
     observer.finish().expect("a fit")
@@ -128,6 +128,6 @@ fn what_tells_nothing_is_refused_with_the_remedy() {
     refused(&[0.001; 20], "1000 are needed");
     refused(&[0.0; 5_000], "take a series that trades");
     refused(&log_returns(&[0.0; 5_000]), "prices must be above zero");
-    let empty = FlowObserver::new(10).finish().expect_err("nothing was seen").to_string();
+    let empty = FlowObserver::new(10, 1_000).finish().expect_err("nothing was seen").to_string();
     assert!(empty.contains("longer recording"), "{empty}");
 }

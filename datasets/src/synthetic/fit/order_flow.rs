@@ -13,7 +13,8 @@ use crate::synthetic::{Hawkes, OrderFlow};
 
 /// Share of the limit orders that the fitted `levels` hold.
 const WITHIN_LEVELS: f64 = 0.995;
-const LEVELS_MAX: i64 = 1_000;
+/// Between two looks at what rests.
+const LOOK: Nanos = Nanos::from_millis(50);
 /// Fewer of each kind say nothing.
 const ORDERS_MIN: usize = 200;
 /// Market orders whose likelihood is searched: more make no difference.
@@ -36,6 +37,7 @@ pub struct FlowFit {
 #[derive(Clone, Debug)]
 pub struct FlowObserver {
     tick: i64,
+    levels: i64,
     /// Bids by price, asks by minus their price: the greatest key is the best.
     halves: [BTreeMap<i64, i64>; 2],
     /// Traded at a level whose row has not come yet.
@@ -50,16 +52,19 @@ pub struct FlowObserver {
     cleared: Option<Nanos>,
     since: Option<Nanos>,
     now: Nanos,
-    resting: i64,
+    looked: Nanos,
     /// Lots times seconds.
     rested: f64,
 }
 
 impl FlowObserver {
-    /// For a symbol whose order tick is `tick` price units.
-    pub fn new(tick: i64) -> FlowObserver {
+    /// For a symbol whose order tick is `tick` price units. Only orders within so many `levels` of the
+    /// opposite best count, 1 to 1,000: real orders far away live longer than those near the touch, and the
+    /// model has one rate for all.
+    pub fn new(tick: i64, levels: u32) -> FlowObserver {
         FlowObserver {
             tick: tick.max(1),
+            levels: i64::from(levels.clamp(1, 1_000)),
             halves: [BTreeMap::new(), BTreeMap::new()],
             traded: BTreeMap::new(),
             arrivals: BTreeMap::new(),
@@ -70,7 +75,7 @@ impl FlowObserver {
             cleared: None,
             since: None,
             now: Nanos::ZERO,
-            resting: 0,
+            looked: Nanos::ZERO,
             rested: 0.0,
         }
     }
@@ -79,15 +84,17 @@ impl FlowObserver {
     pub fn observe(&mut self, event: &MarketEvent) {
         if self.since.is_none() {
             self.since = Some(event.time);
-            self.now = event.time;
+            self.looked = event.time;
         }
-        self.rested += self.resting as f64 * (event.time - self.now).as_secs_f64();
+        if event.time - self.looked >= LOOK {
+            self.rested += self.resting() * (event.time - self.looked).as_secs_f64();
+            self.looked = event.time;
+        }
         self.now = event.time;
         match event.data {
             MarketData::DepthClear => {
                 self.halves.iter_mut().for_each(BTreeMap::clear);
                 self.traded.clear();
-                self.resting = 0;
                 self.cleared = Some(event.time);
             }
             MarketData::Trade(trade) => {
@@ -103,6 +110,16 @@ impl FlowObserver {
         }
     }
 
+    /// Lots within the levels that count.
+    fn resting(&self) -> f64 {
+        let within = |half: usize| {
+            let (opposite, _) = self.halves[1 - half].last_key_value()?;
+            let farthest = -opposite - self.levels * self.tick;
+            Some(self.halves[half].range(farthest..).map(|(_, lots)| *lots as f64).sum::<f64>())
+        };
+        [0, 1].into_iter().filter_map(within).sum()
+    }
+
     fn row(&mut self, row: &DepthRow) {
         let (half, key) = match row.side {
             Side::Buy => (0, row.price.0),
@@ -114,19 +131,19 @@ impl FlowObserver {
             qty => levels.insert(key, qty),
         };
         let change = row.qty.0 - before.unwrap_or(0);
-        self.resting += change;
         let traded = self.traded.remove(&row.price.0).unwrap_or(0);
         // Rows of a snapshot are no orders that came now.
         if self.cleared == Some(self.now) {
             return;
         }
+        let Some((opposite, _)) = self.halves[1 - half].last_key_value() else { return };
+        let ticks = (-opposite - key) / self.tick;
+        if !(1..=self.levels).contains(&ticks) {
+            return;
+        }
         if change > 0 {
-            let Some((opposite, _)) = self.halves[1 - half].last_key_value() else { return };
-            let ticks = (-opposite - key) / self.tick;
-            if (1..=LEVELS_MAX).contains(&ticks) {
-                *self.arrivals.entry(ticks).or_default() += 1;
-                self.limit_lots += change as f64;
-            }
+            *self.arrivals.entry(ticks).or_default() += 1;
+            self.limit_lots += change as f64;
         } else {
             self.cancelled_lots += (-change - traded).max(0) as f64;
         }
