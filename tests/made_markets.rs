@@ -79,3 +79,25 @@ fn what_is_wrong_is_told_with_its_place() {
         &["not positive definite", "nearer to 0"],
     );
 }
+
+#[test]
+fn keys_of_a_book_need_a_market_that_tells_one() {
+    let bars = "[market.synthetic]\nminutes = 60\n";
+    let flow = "[market.synthetic]\nmodel = \"order_flow\"\nminutes = 60\n";
+    let queue = "[exchange]\nqueue = { model = \"pessimistic\" }\n";
+    refused(&format!("{bars}{queue}"), &["exchange.queue", "remove it", "order_flow"]);
+    let ninth = "[exchange]\nqueue = { model = \"power\", exponent = 9 }\n";
+    refused(&format!("{flow}{ninth}"), &["exponent is 9", "1 to 8"]);
+    refused(
+        &format!("{flow}[exchange]\ntaker_spread_ticks = 2\n"),
+        &["exchange.taker_spread_ticks", "remove it"],
+    );
+    refused(
+        &format!("{flow}[[market.gaps]]\nat = \"10m\"\nsymbol = \"BTCUSDT\"\npercent = -5\n"),
+        &["[[market.gaps]]", "event = \"gap\""],
+    );
+    let folder = Folder::new();
+    folder.file("a.toml", format!("{flow}{queue}"));
+    let output = folder.qsim(&["run", "a.toml", "--verbose"]).expect_code(0);
+    assert!(output.stderr.contains("all behind our order while anything is"), "{}", output.stderr);
+}

@@ -6,6 +6,7 @@ use engine::{FieldValue as _, IsoTime, MarginType, Nanos};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use sim_exchange::depth::QueueKind;
 use sim_exchange::{Latency, LatencyRow, LimitsConfig, Profile, Quantiles, VolumeLimit};
 
 use crate::Event;
@@ -64,6 +65,9 @@ pub struct Venue {
     /// Order ticks that a taker pays beyond the last price, where no book is known; else the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taker_spread_ticks: Option<u32>,
+    /// How queues move, where levels are known; else the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueKind>,
     /// Shares of the volume, where no book is known; else the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume: Option<VolumeLimit>,
@@ -96,6 +100,7 @@ impl Default for Venue {
             response_latency_us: 5_000,
             latency: None,
             taker_spread_ticks: None,
+            queue: None,
             volume: None,
             rules_at: None,
             limits: LimitsConfig::default(),

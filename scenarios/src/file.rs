@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange_settings::DELIVERY_MAX_US;
-use crate::{Account, Expectation, Gap, ScenarioError, Venue, events, text};
+use crate::{Account, Expectation, Gap, ScenarioError, Venue, events, market, text};
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
 const FIRST_TIME_S: i64 = 946_684_800;
@@ -232,7 +232,8 @@ impl Scenario {
                 "{name} is {value}: a delivery takes from 0 to {DELIVERY_MAX_US} µs (a day)"
             )));
         }
-        events::problem(self).map_or(Ok(()), |problem| Err(build(problem)))?;
+        let problem = events::problem(self).or_else(|| market::book_problem(self));
+        problem.map_or(Ok(()), |problem| Err(build(problem)))?;
         match self.expect.iter().find_map(Expectation::problem) {
             Some(problem) => Err(build(problem)),
             None => Ok(()),

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
-use datasets::synthetic::SyntheticFeed;
+use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
 use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, PriceGaps, SeriesId};
 use engine::{Feed, Instrument, Nanos};
 use serde_json::{Value as Json, json};
+use sim_exchange::depth::QueueKind;
 use sim_exchange::{MarketDepth, RuleBook};
 
 use crate::{Recorded, Scenario, ScenarioError};
@@ -43,6 +44,33 @@ impl Scenario {
         let (from, to) = self.range()?;
         Ok((to - from).secs().max(0) as u64)
     }
+}
+
+/// What the scenario says of a book that its market does not tell, or without the book that it does.
+pub(crate) fn book_problem(scenario: &Scenario) -> Option<String> {
+    let venue = &scenario.exchange;
+    if !scenario.market.synthetic.as_ref().is_some_and(SyntheticMarket::tells_levels) {
+        return venue.queue.map(|_| {
+            "exchange.queue is given, and the market tells no levels of a book: remove it, or take [market.synthetic] model = \"order_flow\"".into()
+        });
+    }
+    let (spread, volume) = (venue.taker_spread_ticks.is_some(), venue.volume.is_some());
+    for (key, given) in [("taker_spread_ticks", spread), ("volume", volume)] {
+        if given {
+            return Some(format!(
+                "exchange.{key} is given, and the market tells the levels of its book: remove it, orders take what rests"
+            ));
+        }
+    }
+    if let Some(QueueKind::Power { exponent } | QueueKind::Share { exponent }) = venue.queue
+        && !(1..=8).contains(&exponent)
+    {
+        return Some(format!("exchange.queue: exponent is {exponent}, and must be 1 to 8"));
+    }
+    // A gap of the prices alone would leave the levels of before in the book.
+    (!scenario.market.gaps.is_empty()).then(|| {
+        "[[market.gaps]] cannot move the book of an order flow: say [[market.synthetic.events]] with event = \"gap\"".into()
+    })
 }
 
 /// Opens the market of the scenario, with its gaps; recorded ones from the data set in the folder `data`.

@@ -45,12 +45,12 @@ pub fn fit_jump_diffusion(returns: &[f64]) -> Result<JumpFit, DataError> {
     let product = |i: usize| (returns[i] * returns[i - 1]).abs() * PI / 2.0;
     let mut sum: f64 = (1..WINDOW).map(product).sum();
     let (mut jumps, mut rest) = (Vec::new(), returns[..WINDOW].to_vec());
-    for i in WINDOW..returns.len() {
+    for (i, found) in returns.iter().enumerate().skip(WINDOW) {
         let local = libm::sqrt(sum.max(0.0) / (WINDOW - 1) as f64);
-        if local > 0.0 && returns[i].abs() > limit * local {
-            jumps.push(returns[i]);
+        if local > 0.0 && found.abs() > limit * local {
+            jumps.push(*found);
         } else {
-            rest.push(returns[i]);
+            rest.push(*found);
         }
         sum += product(i) - product(i + 1 - WINDOW);
     }

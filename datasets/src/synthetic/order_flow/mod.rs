@@ -175,7 +175,8 @@ pub struct FlowMarket {
     pub start_ms: i64,
     /// Length of the market, in minutes.
     pub minutes: u32,
-    /// What befalls it.
+    /// What befalls it. A crash and a squeeze are somebody who trades through the book along their path, so
+    /// that their volume is what that takes and their factors mean nothing; a thin book is fewer limit orders.
     pub events: Vec<LaidEvent>,
     /// Funding, if it is told by the market.
     pub funding: Option<ConstantFunding>,
