@@ -9,8 +9,9 @@ use comfy_table::Table;
 use datasets::DataError;
 use datasets::catalogue::Catalogue;
 use datasets::import::{ImportReport, Refusal, Skip, import};
+use datasets::replay::Range;
 use datasets::synthetic::fit::BarSeries;
-use engine::Symbol;
+use engine::{FieldValue, IsoTime, Nanos, Symbol};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -56,6 +57,12 @@ enum DataCommand {
         /// Length of the bars.
         #[arg(long, default_value = "1m")]
         interval: String,
+        /// First instant, such as 2026-02-01T00:00:00Z [default: where the series begins]
+        #[arg(long, value_parser = instant)]
+        from: Option<Nanos>,
+        /// First instant after the end [default: where the series ends]
+        #[arg(long, value_parser = instant)]
+        to: Option<Nanos>,
         /// Which model.
         #[arg(long, value_enum, default_value_t = FitModel::Garch)]
         model: FitModel,
@@ -89,6 +96,12 @@ enum FitModel {
     JumpDiffusion,
 }
 
+/// An instant of the command line.
+fn instant(text: &str) -> Result<Nanos, String> {
+    let time = <IsoTime as FieldValue>::read_text(Some(text));
+    time.map(|time| time.0).map_err(|_| "give a time such as 2026-02-01T00:00:00Z".to_owned())
+}
+
 const FOUND: u8 = 1;
 const REFUSED: u8 = 2;
 
@@ -97,8 +110,10 @@ pub fn run(args: DataArgs) -> ExitCode {
     let result = match args.command {
         DataCommand::Import { paths, into, format } => run_import(&paths, &into, format),
         DataCommand::List { data, format } => run_list(&data, format),
-        DataCommand::Fit { data, symbol, interval, model } => {
-            run_fit(data.as_ref(), symbol, &interval, model)
+        DataCommand::Fit { data, symbol, interval, from, to, model } => {
+            let range =
+                Range { from: from.unwrap_or(Range::ALL.from), to: to.unwrap_or(Range::ALL.to) };
+            run_fit(data.as_ref(), symbol, &interval, range, model)
         }
         DataCommand::Check { data, format } => run_check(&data, format),
     };
@@ -254,6 +269,7 @@ fn run_fit(
     data: Option<&PathBuf>,
     symbol: Symbol,
     interval: &str,
+    range: Range,
     model: FitModel,
 ) -> Result<u8, DataError> {
     let Some(data) = data_folder(data) else {
@@ -261,7 +277,7 @@ fn run_fit(
             "a fit needs imported bars: give --data DIR, or set QSIM_DATA=DIR".into(),
         ));
     };
-    let series = BarSeries::read(&Catalogue::open(&data)?, symbol, interval)?;
+    let series = BarSeries::read(&Catalogue::open(&data)?, symbol, interval, range)?;
     let fitted = match model {
         FitModel::Garch => series.garch()?,
         FitModel::JumpDiffusion => series.jump_diffusion()?,

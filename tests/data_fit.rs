@@ -50,6 +50,12 @@ fn a_fit_runs_as_a_scenario() {
         let line = folder.qsim(&["run", "a.toml", "--format", "json"]).expect_code(0).json();
         assert_eq!(text(&line, "verdict"), "pass");
     }
+    let part = ["data", "fit", "--data", "set", "--symbol", "BTCUSDT"];
+    let part =
+        [&part[..], &["--from", "2026-02-01T10:00:00Z", "--to", "2026-02-02T10:00:00Z"]].concat();
+    let fragment = folder.qsim(&part).expect_code(0).stdout;
+    let head = "1440 bars of BTCUSDT, from 2026-02-01T10:00:00Z to 2026-02-02T10:00:00Z";
+    assert!(fragment.contains(head), "{fragment}");
     let fit = ["data", "fit", "--data", "set", "--symbol", "BTCUSDT"];
     assert_eq!(folder.qsim(&fit).stdout, folder.qsim(&fit).stdout, "it repeats");
 }
@@ -70,6 +76,10 @@ fn what_cannot_be_fitted_is_refused_with_the_remedy() {
         &["interval 1h", "bars of 1m"],
     );
     refused(&["--data", "nothing", "--symbol", "BTCUSDT"], &["qsim data import"]);
+    let late = ["--data", "set", "--symbol", "BTCUSDT", "--from", "2027-01-01T00:00:00Z"];
+    refused(&late, &["klines/BTCUSDT/1m", "change the range"]);
+    let odd = ["--data", "set", "--symbol", "BTCUSDT", "--from", "yesterday"];
+    refused(&odd, &["yesterday", "2026-02-01T00:00:00Z"]);
     refused(&["--symbol", "BTCUSDT"], &["--data DIR"]);
     refused(&["--data", "set", "--symbol", "btc usdt"], &["btc usdt"]);
     refused(&["--data", "set", "--symbol", "BTCUSDT", "--model", "garsch"], &["garch"]);

@@ -93,10 +93,10 @@ fn flow(parameters: Json) -> datasets::synthetic::fit::FlowFit {
 
 #[test]
 fn rates_of_an_order_flow_are_found_again() {
-    let fit = flow(json!({ "limit_orders_per_second": 20.0, "market_orders_per_second": 2.5,
+    let fit = flow(json!({ "limit_orders_per_second": 20.0, "market_orders_per_second": 8.0,
         "cancels_per_second": 0.08, "distance_exponent": 0.7, "levels": 30, "limit_size_ratio": 1.5 }));
     near("limit orders", fit.flow.limit_orders_per_second, 20.0, 0.3);
-    near("market orders", fit.flow.market_orders_per_second, 2.5, 0.1);
+    near("market orders", fit.flow.market_orders_per_second, 8.0, 0.2);
     near("cancellations", fit.flow.cancels_per_second, 0.08, 0.01);
     near("exponent", fit.flow.distance_exponent, 0.7, 0.05);
     near("levels", f64::from(fit.flow.levels), 30.0, 1.0);

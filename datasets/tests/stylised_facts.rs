@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use common::Raw;
 use datasets::catalogue::Catalogue;
 use datasets::import::import;
+use datasets::replay::Range;
 use datasets::synthetic::fit::{BarSeries, GarchFit, fit_garch};
 use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
 use engine::Symbol;
@@ -121,7 +122,7 @@ fn a_fitted_market_has_the_facts_of_the_real_one() {
     // The symbols whose only month is February 2026, with its sell-off.
     for name in ["LTCUSDT", "LINKUSDT", "DOTUSDT"] {
         let symbol = Symbol::new(name).expect("a symbol");
-        let real = BarSeries::read(&catalogue, symbol, "1m").expect("bars").returns;
+        let real = BarSeries::read(&catalogue, symbol, "1m", Range::ALL).expect("bars").returns;
         assert_eq!(real.len(), 40_319);
         let fit = fit_garch(&real).expect("a fit");
         let facts = Facts::of(&real);

@@ -270,6 +270,16 @@ fn events_that_cannot_be_are_refused_with_the_remedy() {
         with(json!({ "event": "gap", "at_minute": 1, "share": 0.1, "symbol": "LTCUSDT" })),
         &["LTCUSDT is not in the market"],
     );
+    refused(
+        with(json!({ "event": "gap", "at_minute": 300, "share": 0.1 })),
+        &["at_minute is 300", "300 minutes"],
+    );
+    refused(
+        with(
+            json!({ "event": "funding_spike", "at_minute": 4_000_000_000u32, "minutes": 1, "rate_e8": 1 }),
+        ),
+        &["at_minute is 4000000000"],
+    );
     let spike = json!({ "event": "funding_spike", "at_minute": 10, "minutes": 60, "rate_e8": 1 });
     refused(with(spike.clone()), &["no funding settles between", "every 8 hours"]);
     let mut unfunded = with(spike);

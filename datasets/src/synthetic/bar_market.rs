@@ -79,7 +79,9 @@ impl BarMarket {
             .or_else(|| self.factor().err())
             .or_else(|| self.tails_problem())
             .or_else(|| funding_problem(self.funding))
-            .or_else(|| events_problem(&self.events, &names, self.start_ms, self.funding))
+            .or_else(|| {
+                events_problem(&self.events, &names, (self.start_ms, self.minutes), self.funding)
+            })
     }
 
     /// Correlated heavy tails are drawn from one chi-square, which has one number of degrees.

@@ -181,7 +181,9 @@ impl SyntheticConfig {
             .and_then(|crash| crash.what.problem())
             .map(|problem| format!("crash: {problem}"))
             .or_else(|| funding_problem(self.funding))
-            .or_else(|| events_problem(&self.events, &names, self.start_ms, self.funding))
+            .or_else(|| {
+                events_problem(&self.events, &names, (self.start_ms, self.minutes), self.funding)
+            })
     }
 }
 
@@ -198,7 +200,11 @@ pub(super) fn span_problem(start_ms: i64, minutes: u32) -> Option<String> {
     // Up to the year 2255, so that no time of the market overflows.
     let years = 0..=9_000_000_000_000;
     let whole = years.contains(&start_ms) && start_ms % i64::from(MINUTE_MS) == 0;
-    (!whole).then(|| "start_ms must be a whole minute from 1970 to 2255".into())
+    if !whole {
+        return Some("start_ms must be a whole minute from 1970 to 2255".into());
+    }
+    let end_ms = start_ms + i64::from(minutes) * i64::from(MINUTE_MS);
+    (!years.contains(&end_ms)).then(|| "minutes must end before 2255: lower them".into())
 }
 
 /// What is wrong with names and grids.

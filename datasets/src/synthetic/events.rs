@@ -272,10 +272,16 @@ impl Shock {
 pub(super) fn events_problem(
     events: &[LaidEvent],
     symbols: &[Symbol],
-    start_ms: i64,
+    (start_ms, minutes): (i64, u32),
     funding: Option<ConstantFunding>,
 ) -> Option<String> {
     let of = |event: &LaidEvent| {
+        if event.at_minute >= minutes {
+            return Some(format!(
+                "at_minute is {}, and the market has {minutes} minutes: change one of them",
+                event.at_minute
+            ));
+        }
         if let Some(symbol) = event.symbol.filter(|symbol| !symbols.contains(symbol)) {
             return Some(format!(
                 "{symbol} is not in the market: name one of its symbols, or none"

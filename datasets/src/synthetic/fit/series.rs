@@ -43,12 +43,13 @@ fn gcd(a: i64, b: i64) -> i64 {
 }
 
 impl BarSeries {
-    /// Reads the bars of `symbol` from a data set. The models step by the minute, so that bars of another
+    /// Reads the bars of `symbol` in a range of a data set. The models step by the minute, so that bars of another
     /// `interval` are refused.
     pub fn read(
         catalogue: &Catalogue,
         symbol: Symbol,
         interval: &str,
+        range: Range,
     ) -> Result<BarSeries, DataError> {
         let minute = Interval::named("1m");
         if Interval::named(interval) != minute || minute.is_none() {
@@ -57,12 +58,12 @@ impl BarSeries {
             )));
         }
         let id = SeriesId { kind: Kind::Klines, symbol, interval: minute };
-        let decimals = catalogue.decimals_in(&id, Range::ALL)?;
+        let decimals = catalogue.decimals_in(&id, range)?;
         let instrument =
             Instrument { symbol, price_decimals: decimals.price, qty_decimals: decimals.qty };
         let request = Request { series: id, bars: BarMode::Whole };
         let grids = std::slice::from_ref(&instrument);
-        let feed = ReplayFeed::open(catalogue, grids, &[request], Range::ALL)?;
+        let feed = ReplayFeed::open(catalogue, grids, &[request], range)?;
         BarSeries::of(instrument, feed)
     }
 

@@ -192,6 +192,8 @@ impl FlowMarket {
             .or_else(|| symbols.iter().find_map(|symbol| symbol.scale_problem()))
             .or_else(|| self.symbols.iter().find_map(FlowSymbol::problem))
             .or_else(|| funding_problem(self.funding))
-            .or_else(|| events_problem(&self.events, &names, self.start_ms, self.funding))
+            .or_else(|| {
+                events_problem(&self.events, &names, (self.start_ms, self.minutes), self.funding)
+            })
     }
 }
