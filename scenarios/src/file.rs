@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use datasets::synthetic::SyntheticMarket;
+use datasets::perturbation::Perturbation;
+use datasets::synthetic::{LaidEvent, SyntheticMarket};
 use engine::{FeedLatency, Link, Nanos, Quantiles, Symbol};
 use pipeline::PipelineSettings;
 use rust_decimal::Decimal;
@@ -101,10 +102,13 @@ pub struct Market {
     /// Price gaps, in either kind of market.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// What is done to the market, whichever it is, to see what a strategy bears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perturbation: Option<Perturbation>,
 }
 
 /// Imported market data, replayed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// The symbols, in the order in which they rank at equal times.
@@ -144,6 +148,9 @@ pub struct Recorded {
     /// What becomes of a time for which the data lack rows.
     #[serde(default)]
     pub gaps: OnGap,
+    /// Invented events, laid over the recorded prices; their minutes count from `from`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<LaidEvent>,
 }
 
 /// The two forms of recorded trades.

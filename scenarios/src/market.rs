@@ -5,7 +5,7 @@ use std::path::Path;
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
-use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, MissingRows, PriceGaps, SeriesId};
+use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, MissingRows, SeriesId};
 use engine::{Feed, Instrument, Nanos, Symbol};
 use serde_json::{Value as Json, json};
 use sim_exchange::depth::QueueKind;
@@ -55,7 +55,7 @@ pub(crate) fn book_problem(scenario: &Scenario) -> Option<String> {
     let venue = &scenario.exchange;
     if !scenario.market.synthetic.as_ref().is_some_and(SyntheticMarket::tells_levels) {
         return venue.queue.map(|_| {
-            "exchange.queue is given, and the market tells no levels of a book: remove it, or take [market.synthetic] model = \"order_flow\"".into()
+            "exchange.queue is given, and the market tells no levels of a book: remove it, or take [market.synthetic] model = \"order_flow\" or [market.recorded] depth = true".into()
         });
     }
     let (spread, volume) = (venue.taker_spread_ticks.is_some(), venue.volume.is_some());
@@ -83,17 +83,12 @@ pub(crate) fn open(
     rules: &RuleBook,
     data: Option<&Path>,
 ) -> Result<OpenMarket, ScenarioError> {
-    let mut market = open_without_gaps(scenario, rules, data)?;
-    if !scenario.market.gaps.is_empty() {
-        let build =
-            |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
-        let gaps = scenario.price_gaps(&market, rules).map_err(build)?;
-        market.feed = Box::new(PriceGaps::new(market.feed, gaps));
-    }
-    Ok(market)
+    let market = open_unaltered(scenario, rules, data)?;
+    crate::alterations::alter(scenario, market, rules)
+        .map_err(|problem| ScenarioError::Build { origin: scenario.origin.clone(), problem })
 }
 
-fn open_without_gaps(
+fn open_unaltered(
     scenario: &Scenario,
     rules: &RuleBook,
     data: Option<&Path>,

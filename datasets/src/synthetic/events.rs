@@ -77,7 +77,7 @@ pub enum Shock {
 
 /// What all events make of one minute.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Laid {
+pub(crate) struct Laid {
     /// On the logarithm of the price at the minute's end.
     pub log: f64,
     /// On the logarithm of its open.
@@ -126,12 +126,12 @@ impl Excursion {
 
 impl LaidEvent {
     /// Whether it befalls `symbol`.
-    pub(super) fn concerns(&self, symbol: Symbol) -> bool {
+    pub(crate) fn concerns(&self, symbol: Symbol) -> bool {
         self.symbol.is_none_or(|own| own == symbol)
     }
 
     /// Its first instant, and the first after `minutes` of it, in a market that starts at `start`.
-    pub(super) fn span(&self, start: Nanos, minutes: u32) -> (Nanos, Nanos) {
+    pub(crate) fn span(&self, start: Nanos, minutes: u32) -> (Nanos, Nanos) {
         let after = |minutes: u64| {
             let nanos = MINUTE.0.saturating_mul(i64::try_from(minutes).unwrap_or(i64::MAX));
             start.saturating_add(Nanos(nanos))
@@ -190,7 +190,7 @@ impl LaidEvent {
 
 /// The events of one symbol.
 #[derive(Clone, Debug)]
-pub(super) struct Overlay(Vec<LaidEvent>);
+pub(crate) struct Overlay(Vec<LaidEvent>);
 
 impl Overlay {
     pub fn new(events: &[LaidEvent], symbol: Symbol) -> Overlay {
@@ -210,7 +210,7 @@ impl Overlay {
 
 impl Shock {
     /// Its name in a file.
-    pub(super) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Shock::FlashCrash { .. } => "flash_crash",
             Shock::Squeeze { .. } => "squeeze",
@@ -221,7 +221,7 @@ impl Shock {
     }
 
     /// What is wrong with it.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         let factor = 0.0..=10_000.0;
         let (fits, rule) = match *self {
             Shock::FlashCrash {

@@ -12,7 +12,7 @@ mod config;
 mod correlation;
 mod draws;
 mod event_keys;
-mod events;
+pub(crate) mod events;
 pub mod fit;
 mod funding;
 mod garch;
