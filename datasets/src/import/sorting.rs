@@ -41,6 +41,13 @@ impl Sorter {
         self.waiting.pop().map(|Reverse((_, _, line, row))| (row, line))
     }
 
+    /// Changes the rows that wait; not their time, nor what follows it.
+    pub fn change(&mut self, change: &mut impl FnMut(&mut Row)) {
+        let mut waiting = std::mem::take(&mut self.waiting).into_vec();
+        waiting.iter_mut().for_each(|Reverse((_, _, _, row))| change(row));
+        self.waiting = waiting.into();
+    }
+
     /// The rows that still wait, in order.
     pub fn rest(mut self) -> impl Iterator<Item = (Row, u64)> {
         std::iter::from_fn(move || self.waiting.pop().map(|Reverse((_, _, line, row))| (row, line)))

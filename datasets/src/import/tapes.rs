@@ -1,0 +1,266 @@
+//! The series of one source file while it is read: each has its order, its decimals and its file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use engine::{Symbol, io_remedy};
+use tempfile::TempPath;
+
+use super::csv_rows::Stop;
+use super::shelf::Staged;
+use super::sorting::Sorter;
+use super::{PARTIAL, order};
+use crate::decimal::pow10;
+use crate::kind::{Kind, SeriesId};
+use crate::rows::{Decimals, Role, Row, WIDTH_MAX, columns};
+use crate::store::{FileWriter, Origin};
+
+/// Rows of a series that are held before its file is begun: by then the decimals are known nearly always,
+/// and of many small series no two files are open at once.
+const HELD_ROWS: usize = 1 << 16;
+/// Rows that all open files together may hold for their row groups.
+const OPEN_ROWS_MAX: usize = 1 << 22;
+
+/// A row as it was read: each value with its decimals.
+pub(super) type Draft = [(i64, u32); WIDTH_MAX];
+
+/// A file that is being written.
+struct Open {
+    temporary: TempPath,
+    writer: FileWriter,
+}
+
+/// One series.
+pub(super) struct Tape<'a> {
+    into: &'a Path,
+    word: &'static str,
+    series: SeriesId,
+    decimals: Decimals,
+    held: Vec<Row>,
+    open: Option<Open>,
+    sorter: Option<Sorter>,
+    previous: Option<Row>,
+    rows: u64,
+    /// Rows that were left out because they repeat the one before.
+    repeated: u64,
+}
+
+/// All series of one source file.
+pub(super) struct Tapes<'a> {
+    into: &'a Path,
+    /// What the source counts: lines or rows.
+    word: &'static str,
+    tapes: BTreeMap<SeriesId, Tape<'a>>,
+    /// Decimals that an earlier reading found to be needed.
+    known: BTreeMap<SeriesId, Decimals>,
+}
+
+impl<'a> Tapes<'a> {
+    /// None yet; files are made in `into`.
+    pub fn new(into: &'a Path, word: &'static str) -> Tapes<'a> {
+        Tapes { into, word, tapes: BTreeMap::new(), known: BTreeMap::new() }
+    }
+
+    /// Forgets all rows, to read the source once more with the decimals that it was found to need.
+    pub fn begin_again(&mut self) {
+        for (series, tape) in std::mem::take(&mut self.tapes) {
+            self.known.insert(series, tape.decimals);
+        }
+    }
+
+    /// The series of this kind and symbol.
+    pub fn of(&mut self, kind: Kind, symbol: Symbol) -> &mut Tape<'a> {
+        let series = SeriesId { kind, symbol, interval: None };
+        let decimals = self.known.get(&series).copied().unwrap_or_default();
+        self.tapes.entry(series).or_insert_with(|| Tape {
+            into: self.into,
+            word: self.word,
+            series,
+            decimals,
+            held: Vec::new(),
+            open: None,
+            sorter: Sorter::new(kind),
+            previous: None,
+            rows: 0,
+            repeated: 0,
+        })
+    }
+
+    /// Keeps the memory of all open files together within bounds, however many there are. Call it now and
+    /// then.
+    pub fn spill(&mut self) -> Result<(), Stop> {
+        let waiting = |tape: &Tape<'_>| tape.open.as_ref().map_or(0, |open| open.writer.waiting());
+        if self.tapes.values().map(waiting).sum::<usize>() < OPEN_ROWS_MAX {
+            return Ok(());
+        }
+        for open in self.tapes.values_mut().filter_map(|tape| tape.open.as_mut()) {
+            open.writer.flush().map_err(parquet)?;
+        }
+        Ok(())
+    }
+
+    /// Completes all files, and tells what is to be noted of them.
+    pub fn finish(self, source: &Path, notes: &mut Vec<String>) -> Result<Vec<Staged>, Stop> {
+        let (mut all, mut repeated) = (Vec::new(), 0);
+        for (series, tape) in self.tapes {
+            repeated += tape.repeated;
+            let moved = tape.sorter.as_ref().map_or(0, |sorter| sorter.moved);
+            if moved > 0 {
+                notes.push(format!("{series}: {moved} rows were out of order and sorted by time"));
+            }
+            all.extend(tape.finish(source)?);
+        }
+        if repeated > 0 {
+            notes.push(format!("{repeated} rows repeat the one before and were left out"));
+        }
+        Ok(all)
+    }
+}
+
+fn parquet(e: parquet::errors::ParquetError) -> Stop {
+    Stop::Refused(format!("cannot be written as Parquet: {e}"))
+}
+
+impl Tape<'_> {
+    /// Takes a row that stands in `line`.
+    pub fn push(&mut self, draft: &Draft, line: u64) -> Result<(), Stop> {
+        let row = self.scaled(draft, line)?;
+        let Some(sorter) = &mut self.sorter else {
+            return self.pass(row, line);
+        };
+        match sorter.push(row, line) {
+            Some((row, line)) => self.pass(row, line),
+            None => Ok(()),
+        }
+    }
+
+    fn at(&self, line: u64, reason: impl std::fmt::Display) -> Stop {
+        let series = self.series;
+        Stop::Refused(format!("{} {line}: {series}: {reason}", self.word))
+    }
+
+    fn scaled(&mut self, draft: &Draft, line: u64) -> Result<Row, Stop> {
+        let mut needed = self.decimals;
+        for (&(_, decimals), &(_, role)) in draft.iter().zip(columns(self.series.kind)) {
+            match role {
+                Role::Price => needed.price = needed.price.max(decimals),
+                Role::Qty => needed.qty = needed.qty.max(decimals),
+                Role::Time | Role::Plain | Role::Share => {}
+            }
+        }
+        if needed != self.decimals {
+            self.raise(needed, line)?;
+        }
+        let mut row = Row::default();
+        for (i, &(_, role)) in columns(self.series.kind).iter().enumerate() {
+            let (value, decimals) = draft[i];
+            row[i] = match role {
+                Role::Time | Role::Plain | Role::Share => value,
+                Role::Price | Role::Qty => scale(value, role.decimals(needed) - decimals)
+                    .ok_or_else(|| self.too_wide(line))?,
+            };
+        }
+        Ok(row)
+    }
+
+    fn too_wide(&self, line: u64) -> Stop {
+        let Decimals { price, qty } = self.decimals;
+        let place = "does not fit 64 bits with the series'";
+        self.at(line, format!("a value {place} {price} price and {qty} quantity decimals"))
+    }
+
+    /// Gives all rows so far more decimals; those in the file stay as they are, and the source has to be
+    /// read again.
+    fn raise(&mut self, needed: Decimals, line: u64) -> Result<(), Stop> {
+        let more = Decimals {
+            price: needed.price - self.decimals.price,
+            qty: needed.qty - self.decimals.qty,
+        };
+        self.decimals = needed;
+        if self.open.is_some() {
+            return Err(Stop::MoreDecimals(needed));
+        }
+        let kind = self.series.kind;
+        let mut fits = true;
+        let mut widen = |row: &mut Row| {
+            for (value, (_, role)) in row.iter_mut().zip(columns(kind)) {
+                let more = match role {
+                    Role::Price => more.price,
+                    Role::Qty => more.qty,
+                    Role::Time | Role::Plain | Role::Share => continue,
+                };
+                let wide = scale(*value, more);
+                fits &= wide.is_some();
+                *value = wide.unwrap_or(*value);
+            }
+        };
+        self.held.iter_mut().chain(&mut self.previous).for_each(&mut widen);
+        if let Some(sorter) = &mut self.sorter {
+            sorter.change(&mut widen);
+        }
+        if fits { Ok(()) } else { Err(self.too_wide(line)) }
+    }
+
+    /// Hands a row on, if it may follow the one before.
+    fn pass(&mut self, row: Row, line: u64) -> Result<(), Stop> {
+        // The all-market stream of liquidations is known to be recorded twice, line by line.
+        if self.series.kind == Kind::ForceOrder && self.previous == Some(row) {
+            self.repeated += 1;
+            return Ok(());
+        }
+        order::check(self.series.kind, self.previous.as_ref(), &row)
+            .map_err(|reason| self.at(line, reason))?;
+        self.previous = Some(row);
+        self.rows += 1;
+        if let Some(open) = &mut self.open {
+            return open.writer.push(&row).map_err(parquet);
+        }
+        self.held.push(row);
+        if self.held.len() == HELD_ROWS {
+            self.open = Some(self.begin()?);
+            self.held = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// A file with the rows that were held.
+    fn begin(&self) -> Result<Open, Stop> {
+        let failed = |e: std::io::Error| Stop::Refused(cannot_write(self.into, &e));
+        let temporary =
+            tempfile::Builder::new().prefix(PARTIAL).tempfile_in(self.into).map_err(failed)?;
+        let (file, temporary) = temporary.into_parts();
+        let mut writer = FileWriter::new(file, self.series, self.decimals).map_err(parquet)?;
+        self.held.iter().try_for_each(|row| writer.push(row)).map_err(parquet)?;
+        Ok(Open { temporary, writer })
+    }
+
+    fn finish(mut self, source: &Path) -> Result<Option<Staged>, Stop> {
+        if let Some(sorter) = self.sorter.take() {
+            for (row, line) in sorter.rest() {
+                self.pass(row, line)?;
+            }
+        }
+        if self.rows == 0 {
+            return Ok(None);
+        }
+        let Open { temporary, writer } = match self.open.take() {
+            Some(open) => open,
+            None => self.begin()?,
+        };
+        // Its rows are not in lines that follow each other.
+        let origin = Origin { path: source.display().to_string(), first_line: 0 };
+        let info = writer.finish(temporary.to_path_buf(), origin).map_err(parquet)?;
+        let failed = |e: std::io::Error| Stop::Refused(cannot_write(self.into, &e));
+        std::fs::File::open(&temporary).and_then(|file| file.sync_all()).map_err(failed)?;
+        Ok(Some(Staged { temporary, info }))
+    }
+}
+
+/// The reason that no file can be made in the data set.
+pub(super) fn cannot_write(into: &Path, e: &std::io::Error) -> String {
+    format!("cannot be written into {}: {e}; {}", into.display(), io_remedy(e))
+}
+
+fn scale(value: i64, decimals: u32) -> Option<i64> {
+    if decimals == 0 { Some(value) } else { value.checked_mul(pow10(decimals)?) }
+}
