@@ -20,8 +20,9 @@ use crate::rows::{BLANK, SELL, SHARE_DECIMALS};
 
 /// Lines after which open files may have to be relieved.
 const SPILL_LINES: u64 = 1 << 12;
-/// Streams of whole books of few levels, whose messages look like changes.
-const PARTIAL_BOOKS: [&str; 3] = ["depth5", "depth10", "depth20"];
+/// Streams whose messages look like changes of the book and are none: whole books of few levels, and a
+/// book that orders of interfaces see.
+const OTHER_BOOKS: [&str; 4] = ["depth5", "depth10", "depth20", "rpiDepth"];
 
 /// Reads all messages of `input` into `tapes`, and answers with what is to be noted. `named` is the symbol
 /// that the file's name begins with, if it does: a snapshot does not tell its own.
@@ -110,7 +111,7 @@ impl Recording<'_, '_> {
         let around = Around { symbol: envelope.symbol, ts_local: envelope.ts_local, ..around };
         if let Some(stream) = envelope.stream {
             let name = stream.split('@').nth(1).unwrap_or(stream);
-            if PARTIAL_BOOKS.contains(&name) {
+            if OTHER_BOOKS.contains(&name) {
                 self.left_out.message(name);
                 return Ok(());
             }
