@@ -5,7 +5,7 @@ use std::io::{BufRead, Read};
 use csv::ByteRecord;
 
 use super::layout::{Layout, standard};
-use super::sorting::Sorter;
+use super::sorting::{self, Sorter};
 use super::text_time;
 use super::{guard, order};
 use crate::decimal;
@@ -97,7 +97,7 @@ pub(crate) fn read(
         rounded: 0,
     };
     let mut outcome = Outcome::default();
-    let mut sorter = Sorter::new(series.kind);
+    let mut sorter = Sorter::new(series.kind, sorting::OF_ARCHIVE);
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines {
             input,

@@ -8,7 +8,7 @@ use tempfile::TempPath;
 
 use super::csv_rows::Stop;
 use super::shelf::Staged;
-use super::sorting::Sorter;
+use super::sorting::{self, Sorter};
 use super::{PARTIAL, order};
 use crate::decimal::pow10;
 use crate::kind::{Kind, SeriesId};
@@ -18,8 +18,10 @@ use crate::store::{FileWriter, Origin};
 /// Rows of a series that are held before its file is begun: by then the decimals are known nearly always,
 /// and of many small series no two files are open at once.
 const HELD_ROWS: usize = 1 << 16;
-/// Rows that all open files together may hold for their row groups.
-const OPEN_ROWS_MAX: usize = 1 << 22;
+/// Rows that all series together may hold, before their files or for their row groups.
+const WAITING_ROWS_MAX: usize = if cfg!(test) { 1 << 10 } else { 1 << 21 };
+/// So few rows of a series are no relief.
+const FEW_ROWS: usize = if cfg!(test) { 1 << 4 } else { 1 << 10 };
 
 /// A row as it was read: each value with its decimals.
 pub(super) type Draft = [(i64, u32); WIDTH_MAX];
@@ -79,24 +81,20 @@ impl<'a> Tapes<'a> {
             decimals,
             held: Vec::new(),
             open: None,
-            sorter: Sorter::new(kind),
+            sorter: Sorter::new(kind, sorting::OF_RECORDING),
             previous: None,
             rows: 0,
             repeated: 0,
         })
     }
 
-    /// Keeps the memory of all open files together within bounds, however many there are. Call it now and
+    /// Keeps the memory of all series together within bounds, however many there are. Call it now and
     /// then.
     pub fn spill(&mut self) -> Result<(), Stop> {
-        let waiting = |tape: &Tape<'_>| tape.open.as_ref().map_or(0, |open| open.writer.waiting());
-        if self.tapes.values().map(waiting).sum::<usize>() < OPEN_ROWS_MAX {
+        if self.tapes.values().map(Tape::waiting).sum::<usize>() < WAITING_ROWS_MAX {
             return Ok(());
         }
-        for open in self.tapes.values_mut().filter_map(|tape| tape.open.as_mut()) {
-            open.writer.flush().map_err(parquet)?;
-        }
-        Ok(())
+        self.tapes.values_mut().try_for_each(Tape::spill)
     }
 
     /// Completes all files, and tells what is to be noted of them.
@@ -132,6 +130,27 @@ impl Tape<'_> {
             Some((row, line)) => self.pass(row, line),
             None => Ok(()),
         }
+    }
+
+    fn waiting(&self) -> usize {
+        self.held.len() + self.open.as_ref().map_or(0, |open| open.writer.waiting())
+    }
+
+    /// Puts what waits into the file.
+    fn spill(&mut self) -> Result<(), Stop> {
+        if self.waiting() < FEW_ROWS {
+            return Ok(());
+        }
+        if self.open.is_none() {
+            self.open_file()?;
+        }
+        self.open.as_mut().map_or(Ok(()), |open| open.writer.flush()).map_err(parquet)
+    }
+
+    fn open_file(&mut self) -> Result<(), Stop> {
+        self.open = Some(self.begin()?);
+        self.held = Vec::new();
+        Ok(())
     }
 
     fn at(&self, line: u64, reason: impl std::fmt::Display) -> Stop {
@@ -216,11 +235,7 @@ impl Tape<'_> {
             return open.writer.push(&row).map_err(parquet);
         }
         self.held.push(row);
-        if self.held.len() == HELD_ROWS {
-            self.open = Some(self.begin()?);
-            self.held = Vec::new();
-        }
-        Ok(())
+        if self.held.len() == HELD_ROWS { self.open_file() } else { Ok(()) }
     }
 
     /// A file with the rows that were held.
@@ -263,4 +278,34 @@ pub(super) fn cannot_write(into: &Path, e: &std::io::Error) -> String {
 
 fn scale(value: i64, decimals: u32) -> Option<i64> {
     if decimals == 0 { Some(value) } else { value.checked_mul(pow10(decimals)?) }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::Symbol;
+
+    use super::{Tape, Tapes, WAITING_ROWS_MAX};
+    use crate::kind::Kind;
+
+    /// A recording of all symbols there are is no reason for more memory.
+    #[test]
+    fn many_series_share_one_bound() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut tapes = Tapes::new(folder.path(), "line");
+        let (symbols, rows) = (40, 300);
+        for row in 0..rows {
+            for symbol in 0..symbols {
+                let symbol = Symbol::new(&format!("S{symbol}USDT")).expect("a symbol");
+                let [time, id] = [1_769_904_000_000_000 + row, row + 1].map(|value| (value, 0));
+                let trade = [time, id, (1_005, 2), (1, 0), (0, 0), (0, 0), (0, 0), (0, 0)];
+                tapes.of(Kind::Trades, symbol).push(&trade, 1).expect("a row");
+            }
+            tapes.spill().expect("spills");
+            let waiting: usize = tapes.tapes.values().map(Tape::waiting).sum();
+            assert!(waiting < WAITING_ROWS_MAX, "{waiting}");
+        }
+        let staged = tapes.finish(folder.path(), &mut Vec::new()).expect("whole");
+        assert_eq!(staged.len(), symbols);
+        assert!(staged.iter().all(|one| one.info.rows == rows.cast_unsigned()));
+    }
 }
