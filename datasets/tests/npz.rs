@@ -181,6 +181,7 @@ fn arrays_that_are_none_are_refused() {
     bad((TRADE | BOTH | BUY, late, late, 1.0, 0.0), &["row 14:", "a trade of nothing"]);
     bad((TRADE | BOTH, late, late, 1.0, 1.0), &["row 14:", "'ev'", "neither a buy nor a sell"]);
     bad((DEPTH | BOTH | BUY, -T + 1, late, 1.0, 1.0), &["row 14:", "'exch_ts'", "no time"]);
+    bad((DEPTH | BOTH | BUY, late, -T - 1, 1.0, 1.0), &["row 14:", "'local_ts': -1 is no time"]);
     bad((DEPTH | BOTH | BUY, 1, late, 1.0, 1.0), &["row 14: depth/BTCUSDT", "out of order"]);
     bad((CLEAR | BOTH | BUY, late, late, 1.0, 0.0), &["row 15:", "clears one side"]);
     let crossed =

@@ -318,3 +318,21 @@ fn books_quotes_trades_and_marks_replay_as_one_feed() {
         ]
     );
 }
+
+/// A snapshot that took longer than any fetch does, and one that was fetched twice, bring nothing.
+#[test]
+fn snapshots_that_come_too_late_are_dropped_and_counted() {
+    let raw = Raw::new();
+    let t = BASE_MS;
+    let whole = snapshot(t, 100, &[("100", "1")], &[("101", "2")]);
+    let book = |i: i64| change(t + i, (100 + i, 100 + i, 99 + i), &[("100", "3")], &[]);
+    let mut text = vec![whole.clone(), whole.clone()];
+    text.extend((0..600).map(book));
+    text.push(whole);
+    raw.file("btcusdt.jsonl", text.join("\n").as_bytes());
+    let report = run(&raw);
+    assert_eq!(report.rows, 3 + 600, "{report:?}");
+    assert!(report.notes[0].text.starts_with("depth/BTCUSDT: 2 snapshots are older"), "{report:?}");
+    let check = &Catalogue::open(&raw.path("set")).expect("a data set").check().expect("runs")[0];
+    assert!(check.is_clean(), "{check:?}");
+}

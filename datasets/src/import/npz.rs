@@ -165,18 +165,22 @@ impl Events<'_, '_> {
 
     /// Both times in microseconds.
     fn times(&mut self, event: &Event) -> Result<(i64, i64), Stop> {
-        let exchange_us = match event.exchange_ns {
-            ns @ 100_000_000_000_000_000.. => exchange_us(self.times.cut(ns)),
-            other => Err(format!("{other} is no time in nanoseconds")),
-        };
-        let exchange_us =
-            exchange_us.map_err(|reason| self.at(format!("column 'exch_ts': {reason}")))?;
-        if event.local_ns <= 0 {
+        let exchange_us = self.time("exch_ts", event.exchange_ns)?;
+        // Zero where nobody recorded it.
+        if event.local_ns == 0 {
             return Ok((exchange_us, 0));
         }
-        let local_us = self.times.cut(event.local_ns);
+        let local_us = self.time("local_ts", event.local_ns)?;
         self.times.compare(exchange_us, local_us);
         Ok((exchange_us, local_us))
+    }
+
+    fn time(&mut self, name: &str, ns: i64) -> Result<i64, Stop> {
+        let us = match ns {
+            100_000_000_000_000_000.. => exchange_us(self.times.cut(ns)),
+            _ => Err(format!("{ns} is no time in nanoseconds")),
+        };
+        us.map_err(|reason| self.at(format!("column '{name}': {reason}; the array is damaged")))
     }
 
     fn numbers(&mut self, event: &Event) -> Result<[Number; 2], Stop> {
@@ -316,12 +320,13 @@ impl Events<'_, '_> {
 /// The shortest decimal that gives `value`, as mantissa and decimals. `hint` are decimals that values
 /// nearby need.
 fn exact(value: f64, hint: u32) -> Option<Number> {
-    // A decimal of at most 15 digits gives a float that no other such decimal gives.
-    const DIGITS_15: f64 = 1e15;
+    // A decimal of at most 15 digits gives a float that no other such decimal gives. The cast cuts, and
+    // what it makes of no number or of one below zero does not give the float again.
+    const DIGITS_15: i64 = 1_000_000_000_000_000;
     let unit = pow10(hint.min(15))? as f64;
-    let wide = (value * unit).round();
-    if wide.abs() < DIGITS_15 && wide / unit == value {
-        let (mut mantissa, mut decimals) = (wide as i64, hint.min(15));
+    let wide = (value * unit + 0.5) as i64;
+    if wide < DIGITS_15 && wide as f64 / unit == value {
+        let (mut mantissa, mut decimals) = (wide, hint.min(15));
         while decimals > 0 && mantissa % 10 == 0 {
             (mantissa, decimals) = (mantissa / 10, decimals - 1);
         }
