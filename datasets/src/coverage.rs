@@ -12,6 +12,8 @@ use crate::store::{BATCH_ROWS, FileCursor, FileInfo, GroupInfo, all_columns};
 
 /// Gaps that a warning lists one by one.
 const GAPS_LISTED: usize = 3;
+/// Gaps that are kept for whoever wants all of them: 8 MB.
+const GAPS_KEPT: usize = 200_000;
 /// A range may begin and end with so much time without a trade before it is said to lack some: between
 /// trades their ids tell, at its ends nothing does.
 const QUIET_US: i64 = 10 * 60 * 1_000_000;
@@ -54,11 +56,13 @@ impl Span {
 
 /// A time of which rows are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Gap {
+pub struct Gap {
     /// How many; `None` if that cannot be known.
-    missing: Option<u64>,
-    from: Nanos,
-    until: Nanos,
+    pub missing: Option<u64>,
+    /// Its first instant.
+    pub from: Nanos,
+    /// The first instant after it.
+    pub until: Nanos,
 }
 
 /// What a range holds of a series.
@@ -69,7 +73,8 @@ pub(crate) struct Coverage {
     pub digest: RowDigest,
     missing: u64,
     gaps: u64,
-    first_gaps: Vec<Gap>,
+    /// The first of them, nearly always all.
+    pub first_gaps: Vec<Gap>,
 }
 
 impl Coverage {
@@ -79,7 +84,7 @@ impl Coverage {
         }
         self.missing += missing.unwrap_or(0);
         self.gaps += 1;
-        if self.first_gaps.len() < GAPS_LISTED {
+        if self.first_gaps.len() < GAPS_KEPT {
             self.first_gaps.push(Gap { missing, from, until });
         }
     }
@@ -93,12 +98,12 @@ impl Coverage {
             Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => "rows",
         };
         let count = if self.missing > 0 { format!("{} ", self.missing) } else { String::new() };
-        let gaps = self.first_gaps.iter().map(|gap| {
+        let gaps = self.first_gaps.iter().take(GAPS_LISTED).map(|gap| {
             let count = gap.missing.map_or_else(|| "all".to_owned(), |count| count.to_string());
             format!("{count} from {} until {}", gap.from, gap.until)
         });
         let mut text = gaps.collect::<Vec<_>>().join("; ");
-        let more = self.gaps - self.first_gaps.len() as u64;
+        let more = self.gaps.saturating_sub(GAPS_LISTED as u64);
         if more > 0 {
             text += &format!("; and {more} more gaps");
         }

@@ -13,7 +13,7 @@ use crate::DataError;
 use crate::bars::BarMode;
 use crate::book_lead;
 use crate::catalogue::Catalogue;
-use crate::coverage::{Coverage, decimals_in, no_rate_was_due, survey};
+use crate::coverage::{Coverage, Gap, decimals_in, no_rate_was_due, survey};
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId, Shape};
 use crate::merge::{Merge, Source};
@@ -77,6 +77,7 @@ pub struct ReplayFeed {
     merge: Merge,
     description: Description,
     warnings: Vec<String>,
+    gaps: Vec<(SeriesId, Gap)>,
     ends_at: Option<Nanos>,
 }
 
@@ -121,7 +122,7 @@ impl ReplayFeed {
 
         let mut sources: Vec<(Box<dyn Source>, u16, u8)> = Vec::new();
         let mut uses = Vec::new();
-        let (mut last_us, mut warnings) = (None, Vec::new());
+        let (mut last_us, mut warnings, mut gaps) = (None, Vec::new(), Vec::new());
         for (index, rank, request) in plan {
             let all = catalogue.files(&request.series)?;
             // A book is told by its changes: they are read from a snapshot on.
@@ -140,6 +141,7 @@ impl ReplayFeed {
             let source = SeriesSource::new(&files, instrument, index, request, read, range.from)?;
             last_us = last_us.max(source.last_us);
             warnings.extend(coverage.warning());
+            gaps.extend(coverage.first_gaps.iter().map(|gap| (request.series, *gap)));
             uses.push(describe(&request, &coverage, range));
             sources.push((Box::new(source), index, rank));
         }
@@ -148,6 +150,7 @@ impl ReplayFeed {
             merge: Merge::new(sources),
             description: Description { series: uses, digest },
             warnings,
+            gaps,
             ends_at: last_us.map(|us| Nanos(iso(us).0.min(range.to.0))),
         })
     }
@@ -160,6 +163,11 @@ impl ReplayFeed {
     /// What the range lacks, one sentence a series: how many rows, from when and until when.
     pub fn warnings(&self) -> Vec<String> {
         self.warnings.clone()
+    }
+
+    /// The times of the range for which a series has no rows that it should have, by series and time.
+    pub fn gaps(&self) -> &[(SeriesId, Gap)] {
+        &self.gaps
     }
 
     /// The identity of what it replays.

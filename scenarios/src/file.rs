@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use datasets::synthetic::SyntheticConfig;
-use engine::{Link, Nanos, Symbol};
+use datasets::synthetic::SyntheticMarket;
+use engine::{FeedLatency, Link, Nanos, Quantiles, Symbol};
 use pipeline::PipelineSettings;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange_settings::DELIVERY_MAX_US;
-use crate::{Account, Expectation, Gap, ScenarioError, Venue, events, text};
+use crate::{Account, Expectation, Gap, ScenarioError, Venue, events, market, text};
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
 const FIRST_TIME_S: i64 = 946_684_800;
@@ -94,7 +94,7 @@ fn default_seed() -> u64 {
 pub struct Market {
     /// A made market.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub synthetic: Option<SyntheticConfig>,
+    pub synthetic: Option<SyntheticMarket>,
     /// Imported data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
@@ -125,6 +125,49 @@ pub struct Recorded {
     /// Length of the mark price bars, such as `1h`, to replay recorded mark prices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark_bars: Option<String>,
+    /// Length of the index price bars, such as `1m`: where no mark prices are replayed, the exchange makes
+    /// them of the index and its book.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index_bars: Option<String>,
+    /// Which trades are replayed where `bars` is left out.
+    #[serde(default)]
+    pub tape: Tape,
+    /// Whether the mark price stream is replayed, with its index.
+    #[serde(default)]
+    pub mark_stream: bool,
+    /// Whether the best bids and asks are replayed.
+    #[serde(default)]
+    pub quotes: bool,
+    /// Whether the level-2 book is replayed.
+    #[serde(default)]
+    pub depth: bool,
+    /// What becomes of a time for which the data lack rows.
+    #[serde(default)]
+    pub gaps: OnGap,
+}
+
+/// The two forms of recorded trades.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Tape {
+    /// Aggregated trades.
+    #[default]
+    AggTrades,
+    /// Single trades.
+    Trades,
+}
+
+/// What becomes of a time for which recorded data lack rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnGap {
+    /// The run goes on and its report says what is missing.
+    #[default]
+    Warning,
+    /// The scenario is refused.
+    Error,
+    /// As a warning, and the symbol's trading halts meanwhile: nobody trades at prices that nobody knows.
+    Halt,
 }
 
 /// Delivery times inside the pipeline.
@@ -139,11 +182,25 @@ pub struct Links {
     pub call_latency_us: i64,
     /// Of market events from the exchange to the services that ask for them, in µs.
     pub feed_latency_us: i64,
+    /// The same as a distribution, drawn for each event: `[[0, 800], [500, 2000], [1000, 60000]]` is 0.8 to
+    /// 60 ms with a median of 2 ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feed_latency: Option<Quantiles>,
+    /// As the data were recorded; `feed_latency_us` where they do not say.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub feed_latency_recorded: bool,
 }
 
 impl Default for Links {
     fn default() -> Links {
-        Links { latency_us: 300, jitter_us: 200, call_latency_us: 1_000, feed_latency_us: 0 }
+        Links {
+            latency_us: 300,
+            jitter_us: 200,
+            call_latency_us: 1_000,
+            feed_latency_us: 0,
+            feed_latency: None,
+            feed_latency_recorded: false,
+        }
     }
 }
 
@@ -153,6 +210,16 @@ impl Links {
         Link {
             latency: Nanos::from_micros(self.latency_us),
             jitter: Nanos::from_micros(self.jitter_us),
+        }
+    }
+
+    /// Of market events.
+    pub fn feed(&self) -> FeedLatency {
+        let constant = Nanos::from_micros(self.feed_latency_us);
+        match &self.feed_latency {
+            Some(quantiles) => FeedLatency::Distribution(quantiles.clone()),
+            None if self.feed_latency_recorded => FeedLatency::Recorded(constant),
+            None => FeedLatency::Constant(constant),
         }
     }
 
@@ -193,6 +260,15 @@ impl Scenario {
         if self.market.synthetic.is_some() == self.market.recorded.is_some() {
             return Err(build("[market] needs exactly one of `synthetic` and `recorded`".into()));
         }
+        let drawn = self.links.feed_latency.as_ref();
+        if let Some(problem) = drawn.and_then(Quantiles::problem) {
+            return Err(build(format!("links.feed_latency: {problem}")));
+        }
+        if drawn.is_some() && self.links.feed_latency_recorded {
+            return Err(build(
+                "links.feed_latency and links.feed_latency_recorded: say one of them".into(),
+            ));
+        }
         if let Some(recorded) = &self.market.recorded {
             let (from, to) = recorded.range().map_err(build)?;
             if from >= to {
@@ -232,7 +308,8 @@ impl Scenario {
                 "{name} is {value}: a delivery takes from 0 to {DELIVERY_MAX_US} µs (a day)"
             )));
         }
-        events::problem(self).map_or(Ok(()), |problem| Err(build(problem)))?;
+        let problem = events::problem(self).or_else(|| market::book_problem(self));
+        problem.map_or(Ok(()), |problem| Err(build(problem)))?;
         match self.expect.iter().find_map(Expectation::problem) {
             Some(problem) => Err(build(problem)),
             None => Ok(()),

@@ -15,7 +15,7 @@ pub use error::ScenarioError;
 pub use events::{Event, EventKind, Gap};
 pub use exchange_settings::{Account, LatencyTable, Venue};
 pub use expect::{Expectation, Failure, Figures};
-pub use file::{Expected, Links, Market, Recorded, Scenario, find};
+pub use file::{Expected, Links, Market, OnGap, Recorded, Scenario, Tape, find};
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, replay, run, services_of,
 };

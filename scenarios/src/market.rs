@@ -4,13 +4,14 @@ use std::path::Path;
 
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
-use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
-use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, PriceGaps, SeriesId};
-use engine::{Feed, Instrument, Nanos};
+use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
+use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, MissingRows, PriceGaps, SeriesId};
+use engine::{Feed, Instrument, Nanos, Symbol};
 use serde_json::{Value as Json, json};
-use sim_exchange::RuleBook;
+use sim_exchange::depth::QueueKind;
+use sim_exchange::{MarketDepth, RuleBook};
 
-use crate::{Recorded, Scenario, ScenarioError};
+use crate::{OnGap, Recorded, Scenario, ScenarioError, Tape};
 
 /// A market that is ready to be replayed.
 pub(crate) struct OpenMarket {
@@ -24,13 +25,19 @@ pub(crate) struct OpenMarket {
     pub(crate) warnings: Vec<String>,
     /// Whether the feed tells funding rates.
     pub(crate) tells_funding: bool,
+    /// Whether it tells the index of which mark price and funding are made.
+    pub(crate) tells_index: bool,
+    /// What it tells of the book.
+    pub(crate) depth: MarketDepth,
+    /// Times in which a symbol's trading halts, because nobody knows its prices.
+    pub(crate) halts: Vec<(Symbol, Nanos, Nanos)>,
 }
 
 impl Scenario {
     /// First instant and first instant after the end.
     pub fn range(&self) -> Result<(Nanos, Nanos), String> {
         match (&self.market.synthetic, &self.market.recorded) {
-            (Some(synthetic), _) => Ok(range_of(synthetic)),
+            (Some(synthetic), _) => Ok(synthetic.range()),
             (None, Some(recorded)) => recorded.range(),
             (None, None) => Err("[market] needs one of `synthetic` and `recorded`".into()),
         }
@@ -43,9 +50,31 @@ impl Scenario {
     }
 }
 
-fn range_of(synthetic: &SyntheticConfig) -> (Nanos, Nanos) {
-    let from = Nanos::from_millis(synthetic.start_ms);
-    (from, from.saturating_add(Nanos::from_secs(60 * i64::from(synthetic.minutes))))
+/// What the scenario says of a book that its market does not tell, or without the book that it does.
+pub(crate) fn book_problem(scenario: &Scenario) -> Option<String> {
+    let venue = &scenario.exchange;
+    if !scenario.market.synthetic.as_ref().is_some_and(SyntheticMarket::tells_levels) {
+        return venue.queue.map(|_| {
+            "exchange.queue is given, and the market tells no levels of a book: remove it, or take [market.synthetic] model = \"order_flow\"".into()
+        });
+    }
+    let (spread, volume) = (venue.taker_spread_ticks.is_some(), venue.volume.is_some());
+    for (key, given) in [("taker_spread_ticks", spread), ("volume", volume)] {
+        if given {
+            return Some(format!(
+                "exchange.{key} is given, and the market tells the levels of its book: remove it, orders take what rests"
+            ));
+        }
+    }
+    if let Some(QueueKind::Power { exponent } | QueueKind::Share { exponent }) = venue.queue
+        && !(1..=8).contains(&exponent)
+    {
+        return Some(format!("exchange.queue: exponent is {exponent}, and must be 1 to 8"));
+    }
+    // A gap of the prices alone would leave the levels of before in the book.
+    (!scenario.market.gaps.is_empty()).then(|| {
+        "[[market.gaps]] cannot move the book of an order flow: say [[market.synthetic.events]] with event = \"gap\"".into()
+    })
 }
 
 /// Opens the market of the scenario, with its gaps; recorded ones from the data set in the folder `data`.
@@ -80,15 +109,26 @@ fn open_without_gaps(
     let Some(synthetic) = &scenario.market.synthetic else {
         return Err(build("[market] needs one of `synthetic` and `recorded`".into()));
     };
-    let feed = SyntheticFeed::new(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
+    let feed = SyntheticFeed::of(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
     let identity = json!({ "synthetic": feed.digest() });
+    let (instruments, (from, to)) = (synthetic.instruments(), synthetic.range());
+    let (feed, depth): (Box<dyn Feed + Send>, MarketDepth) = if synthetic.tells_levels() {
+        // The chain trades on closed bars: the tape tells them.
+        let bars = MinuteBars::new(feed, instruments.len(), from, to);
+        (Box::new(bars), MarketDepth::Levels)
+    } else {
+        (Box::new(feed), MarketDepth::Trades)
+    };
     Ok(OpenMarket {
-        feed: Box::new(feed),
-        instruments: synthetic.instruments(),
-        range: range_of(synthetic),
+        feed,
+        instruments,
+        range: (from, to),
         identity,
         warnings: Vec::new(),
-        tells_funding: synthetic.funding.is_some(),
+        tells_funding: synthetic.funding().is_some(),
+        depth,
+        tells_index: false,
+        halts: Vec::new(),
     })
 }
 
@@ -130,7 +170,13 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         let of = |kind, interval| SeriesId { kind, symbol, interval };
         let trades = match &recorded.bars {
             Some(bars) => of(Kind::Klines, Some(interval("bars", bars)?)),
-            None => of(Kind::AggTrades, None),
+            None => of(
+                match recorded.tape {
+                    Tape::AggTrades => Kind::AggTrades,
+                    Tape::Trades => Kind::Trades,
+                },
+                None,
+            ),
         };
         let mut series = vec![trades];
         if recorded.funding {
@@ -139,6 +185,16 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         if let Some(bars) = &recorded.mark_bars {
             series.push(of(Kind::MarkPriceKlines, Some(interval("mark_bars", bars)?)));
         }
+        if let Some(bars) = &recorded.index_bars {
+            series.push(of(Kind::IndexPriceKlines, Some(interval("index_bars", bars)?)));
+        }
+        let kinds = [
+            (recorded.mark_stream, Kind::MarkPrice),
+            (recorded.quotes, Kind::BookTicker),
+            (recorded.depth, Kind::Depth),
+        ];
+        series
+            .extend(kinds.into_iter().filter(|(asked, _)| *asked).map(|(_, kind)| of(kind, None)));
         let own = rules.for_symbol(symbol, from).map_err(|error| error.to_string())?;
         let mut instrument = Instrument {
             symbol,
@@ -158,6 +214,18 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
     }
     let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range).map_err(refused)?;
     warnings.extend(feed.warnings());
+    if recorded.gaps == OnGap::Error
+        && let Some(warning) = feed.warnings().first()
+    {
+        return Err(format!(
+            "[market.recorded] gaps = \"error\": {warning}; bring the missing rows, change the range, or \
+             say \"warning\" or \"halt\""
+        ));
+    }
+    let halts = match recorded.gaps {
+        OnGap::Halt => halts(feed.gaps()),
+        OnGap::Warning | OnGap::Error => Vec::new(),
+    };
     let identity = serde_json::to_value(feed.describe()).map_err(|error| error.to_string())?;
     let feed: Box<dyn Feed + Send> = match recorded.bars {
         Some(_) => Box::new(feed),
@@ -171,5 +239,28 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         identity,
         warnings,
         tells_funding: recorded.funding,
+        tells_index: recorded.index_bars.is_some(),
+        depth: match (recorded.depth, recorded.quotes) {
+            (true, _) => MarketDepth::Levels,
+            (false, true) => MarketDepth::Quotes,
+            (false, false) => MarketDepth::Trades,
+        },
+        halts,
     })
+}
+
+/// Times without rows of what moves a symbol's price, joined where they touch.
+fn halts(gaps: &[(SeriesId, MissingRows)]) -> Vec<(Symbol, Nanos, Nanos)> {
+    let moves = |kind| matches!(kind, Kind::Klines | Kind::AggTrades | Kind::Trades);
+    let gaps = gaps.iter().filter(|(series, _)| moves(series.kind));
+    let mut all: Vec<_> = gaps.map(|(series, gap)| (series.symbol, gap.from, gap.until)).collect();
+    all.sort();
+    let mut halts: Vec<(Symbol, Nanos, Nanos)> = Vec::new();
+    for (symbol, from, until) in all {
+        match halts.last_mut() {
+            Some(last) if last.0 == symbol && from <= last.2 => last.2 = last.2.max(until),
+            _ => halts.push((symbol, from, until)),
+        }
+    }
+    halts
 }

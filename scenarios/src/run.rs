@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use engine::{
-    Compare, Difference, DigestOnly, FeedLatency, FileSink, JournalError, JournalFile, JournalSink,
-    Kernel, KernelConfig, MemoryBus, Nanos, RunError, ServiceId,
+    Compare, Difference, DigestOnly, FileSink, JournalError, JournalFile, JournalSink, Kernel,
+    KernelConfig, MemoryBus, Nanos, RunError, ServiceId,
 };
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -128,9 +128,7 @@ impl Prepared {
             link: self.scenario.links.streams(),
             links: Default::default(),
             call_link: self.scenario.links.calls(),
-            feed_latency: FeedLatency::Constant(Nanos::from_micros(
-                self.scenario.links.feed_latency_us,
-            )),
+            feed_latency: self.scenario.links.feed(),
         };
         let bus = Box::new(MemoryBus::new());
         let kernel = Kernel::new(config, bus, self.exchange, self.market.feed, self.members, sink);

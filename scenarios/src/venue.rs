@@ -3,7 +3,9 @@
 use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use sim_exchange::commission_tiers::{CommissionBook, VipLevel};
-use sim_exchange::{ExchangeConfig, FillModel, Funding, MarketDepth, SimExchange};
+use sim_exchange::{
+    ExchangeConfig, FillModel, Funding, MarketDepth, SimExchange, VenueChange, VenueEvent,
+};
 
 use crate::market::OpenMarket;
 use crate::{Account, Figures, Scenario, Venue};
@@ -20,6 +22,7 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
         }
         (Some(rate), false) => Funding::Constant { rates: symbols().map(|s| (s, rate)).collect() },
         (None, true) => Funding::Data,
+        (None, false) if market.tells_index => Funding::Index,
         (None, false) => {
             return Err(
                 "the market tells no funding rates: give exchange.funding_rate (0 is a rate), or funding = true for recorded data".into(),
@@ -35,36 +38,52 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.leverage = symbols().map(|symbol| (symbol, account.leverage)).collect();
     config.margin_type = symbols().map(|symbol| (symbol, account.margin_type)).collect();
     config.hedge_mode = account.hedge_mode;
+    config.multi_assets = account.multi_assets;
+    let listed: Vec<Symbol> = symbols().collect();
+    config.collateral = account.collateral(&listed)?;
+    config.vip = level(account)?.unwrap_or_default();
     let (maker, taker, notes) = fees(account, venue.rules_date()?.unwrap_or(start))?;
     (config.maker_rate, config.taker_rate, config.notes) = (maker, taker, notes);
-    config.fills = fills(venue);
+    config.fills = fills(venue, market.depth);
     config.rules_at = venue.rules_date()?;
     config.limits = venue.limits.clone();
     config.recv_window_ms = venue.recv_window_ms;
     config.client_clock_offset_ms = venue.client_clock_offset_ms;
     config.margin_call_ratio = venue.margin_call_ratio;
     config.insurance_fund = venue.insurance_fund;
+    config.liquidation_size = venue.liquidation_size;
+    config.adl_formula = venue.adl_formula;
     config.events = scenario.venue_events(market.range)?;
+    let halts = market.halts.iter().map(|&(symbol, at, until)| VenueEvent {
+        at,
+        what: VenueChange::SymbolHalted { symbol, until },
+    });
+    config.events.extend(halts);
     SimExchange::new(config).map_err(|error| error.to_string())
 }
 
 /// The profile's model of fills, with what the scenario states otherwise.
-fn fills(venue: &Venue) -> FillModel {
-    let profile = venue.profile.fills(MarketDepth::Trades);
+fn fills(venue: &Venue, depth: MarketDepth) -> FillModel {
+    let profile = venue.profile.fills(depth);
     FillModel {
         depth: profile.depth,
         taker_spread_ticks: venue.taker_spread_ticks.unwrap_or(profile.taker_spread_ticks),
-        queue: profile.queue,
+        queue: venue.queue.unwrap_or(profile.queue),
         volume: venue.volume.or(profile.volume),
     }
 }
 
+/// The VIP level, if one is stated.
+fn level(account: &Account) -> Result<Option<VipLevel>, String> {
+    let level = account.vip.map(VipLevel::try_from).transpose();
+    level.map_err(|error| format!("account.vip: {error}"))
+}
+
 /// Maker and taker fee: the stated ones, or those of the VIP level on a date, with what is doubtful there.
 fn fees(account: &Account, at: Nanos) -> Result<(Decimal, Decimal, Vec<String>), String> {
-    let Some(vip) = account.vip else {
+    let Some(level) = level(account)? else {
         return Ok((account.maker_fee, account.taker_fee, Vec::new()));
     };
-    let level = VipLevel::try_from(vip).map_err(|error| format!("account.vip: {error}"))?;
     let usdt = Symbol::new("USDT").map_err(|error| error.to_string())?;
     let book = CommissionBook::embedded().map_err(|error| error.to_string())?;
     let (terms, notes) = book.terms(usdt, level, at).map_err(|error| error.to_string())?;

@@ -1,0 +1,107 @@
+//! What a scenario may say of recorded data: what becomes of their gaps, what they tell beside bars, and how
+//! late they reach the services.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use support::{Folder, text};
+
+/// 2026-02-01T00:00Z.
+const START_MS: i64 = 1_769_904_000_000;
+
+/// Three hours of minutes without those from 1:00 to 1:29.
+fn bars(kind: &str, folder: &Folder) {
+    let mut csv = "open_time,open,high,low,close,volume\n".to_owned();
+    if kind != "klines" {
+        csv = "open_time,open,high,low,close\n".to_owned();
+    }
+    for minute in (0..60).chain(90..180) {
+        let open = START_MS + minute * 60_000;
+        let price = 90_000 + 10 * (minute % 7);
+        csv += &format!("{open},{price},{},{},{price}", price + 5, price - 5);
+        csv += if kind == "klines" { ",12.5\n" } else { "\n" };
+    }
+    folder.file(&format!("raw/{kind}/BTCUSDT/1m/BTCUSDT-1m-2026-02.csv"), csv);
+}
+
+fn data_set() -> Folder {
+    let folder = Folder::new();
+    bars("klines", &folder);
+    bars("indexPriceKlines", &folder);
+    folder.qsim(&["data", "import", "raw", "--into", "set"]).expect_code(0);
+    folder
+}
+
+fn scenario(folder: &Folder, recorded: &str, more: &str) {
+    folder.file(
+        "scenario.toml",
+        format!(
+            "seed = 1\n[market.recorded]\nsymbols = [\"BTCUSDT\"]\nbars = \"1m\"\n\
+             from = \"2026-02-01T00:00:00Z\"\nto = \"2026-02-01T03:00:00Z\"\n{recorded}\n{more}\n"
+        ),
+    );
+}
+
+const FREE_FUNDING: &str = "[exchange]\nfunding_rate = \"0\"";
+const RUN: [&str; 6] = ["run", "scenario.toml", "--data", "set", "--format", "json"];
+
+#[test]
+fn a_gap_is_a_warning_an_error_or_a_halt() {
+    let folder = data_set();
+    let missing = "klines/BTCUSDT/1m lacks 30 bars of the range";
+
+    scenario(&folder, "", FREE_FUNDING);
+    let warned = folder.qsim(&RUN).expect_code(0);
+    assert!(warned.stderr.contains(missing), "{}", warned.stderr);
+    assert!(!warned.stderr.contains("is halted"), "{}", warned.stderr);
+
+    scenario(&folder, "gaps = \"error\"", FREE_FUNDING);
+    let refused = folder.qsim(&RUN).expect_code(2);
+    assert!(refused.stderr.contains(missing), "{}", refused.stderr);
+    assert!(refused.stderr.contains("gaps = \"error\""), "{}", refused.stderr);
+
+    scenario(&folder, "gaps = \"halt\"", FREE_FUNDING);
+    let halted = folder.qsim(&[&RUN[..], &["--verbose"]].concat()).expect_code(0);
+    assert!(halted.stderr.contains(missing), "{}", halted.stderr);
+    let halt = "BTCUSDT is halted until 2026-02-01T01:30:00Z";
+    assert!(halted.stderr.contains(halt), "{}", halted.stderr);
+}
+
+#[test]
+fn an_index_makes_marks_and_rates() {
+    let folder = data_set();
+    scenario(&folder, "index_bars = \"1m\"", "");
+    let run = folder.qsim(&[&RUN[..], &["--verbose"]].concat()).expect_code(0);
+    assert!(run.stderr.contains("indexPriceKlines/BTCUSDT/1m lacks 30 bars"), "{}", run.stderr);
+    assert!(run.stderr.contains("index"), "{}", run.stderr);
+}
+
+#[test]
+fn late_market_events_change_the_run_and_not_its_repetition() {
+    let folder = data_set();
+    let digest = |links: &str| {
+        scenario(&folder, "", &format!("{FREE_FUNDING}\n{links}"));
+        text(&folder.qsim(&RUN).expect_code(0).json(), "digest").to_owned()
+    };
+    let at_once = digest("");
+    let drawn = "[links]\nfeed_latency = [[0, 1000], [500, 20000], [1000, 900000]]";
+    let late = digest(drawn);
+    assert_ne!(at_once, late);
+    assert_eq!(late, digest(drawn));
+    // Bars of the archive tell no delay.
+    assert_eq!(at_once, digest("[links]\nfeed_latency_recorded = true"));
+
+    let bad = [
+        ("[links]\nfeed_latency = [[0, 1000]]", "links.feed_latency: quantiles go from 0 to 1000"),
+        (
+            "[links]\nfeed_latency_recorded = true\nfeed_latency = [[0, 1], [1000, 2]]",
+            "say one of them",
+        ),
+    ];
+    for (links, reason) in bad {
+        scenario(&folder, "", &format!("{FREE_FUNDING}\n{links}"));
+        let refused = folder.qsim(&RUN).expect_code(2);
+        assert!(refused.stderr.contains(reason), "{}", refused.stderr);
+    }
+}
