@@ -26,7 +26,8 @@ pub struct DataArgs {
 
 #[derive(Debug, Subcommand)]
 enum DataCommand {
-    /// Import Binance archives (zip with .CHECKSUM, or csv) into a data set.
+    /// Import Binance archives (zip with .CHECKSUM, or csv), recorded streams (JSON lines as jsonl, ndjson,
+    /// dat or gz) and event arrays of hftbacktest (npz) into a data set.
     Import {
         /// Files or folders; folders with everything below them.
         #[arg(required = true)]
