@@ -26,6 +26,7 @@ fn each_setting_changes_the_run_and_repeats() {
         "[exchange.latency]\nrequest = [[0, 1000], [1000, 90000]]\nresponse = [[0, 1000], [1000, 9000]]\n",
         "[account]\nvip = 9\n",
         "[account]\nmargin_type = \"ISOLATED\"\n",
+        "[account]\nwallet = \"100\"\nmulti_assets = true\ncollateral = { BTC = \"0.5\", USDC = \"20\" }\ncollateral_prices = { USDC = \"1\" }\n",
     ];
     let mut seen = vec![plain];
     for lines in settings {
@@ -34,6 +35,10 @@ fn each_setting_changes_the_run_and_repeats() {
         assert!(!seen.contains(&found), "it changes nothing: {lines}");
         seen.push(found);
     }
+    // Nobody is liquidated here.
+    let liquidations =
+        "[exchange]\nliquidation_size = \"whole\"\nadl_formula = \"effective_leverage\"\n";
+    assert_eq!(digest(&folder, liquidations), seen[0]);
 }
 
 #[test]
@@ -66,6 +71,20 @@ fn what_makes_no_sense_is_refused() {
         ("[exchange]\nrules_at = \"soon\"\n", ["rules_at", "is not a time"]),
         ("[exchange]\nprofile = \"quick\"\n", ["`quick`", "known are: fast, standard, strict"]),
         ("[account]\nvip = 12\n", ["account.vip", "12"]),
+        ("[account]\ncollateral = { USDC = \"20\" }\n", ["add USDCUSDT", "collateral_prices"]),
+        ("[account]\ncollateral = { USDT = \"20\" }\n", ["USDT is the wallet", "account.wallet"]),
+        ("[account]\ncollateral_prices = { BTC = \"9\" }\n", ["BTC is not in", "give its amount"]),
+        (
+            "[account]\ncollateral = { BTC = \"1\" }\ncollateral_prices = { BTC = \"9\" }\n",
+            ["the mark of BTCUSDT", "remove its price"],
+        ),
+        ("[account]\ncollateral = { BTC = \"-1\" }\n", ["collateral: amount", "-1"]),
+        (
+            "[account]\nmulti_assets = true\nmargin_type = \"ISOLATED\"\n",
+            ["multi_assets", "cross margin only"],
+        ),
+        ("[exchange]\nliquidation_size = \"half\"\n", ["`half`", "fewest"]),
+        ("[exchange]\nadl_formula = \"profit\"\n", ["`profit`", "margin_ratio"]),
     ] {
         folder.file("a.toml", format!("{SHORT}{lines}"));
         let output = folder.qsim(&["run", "a.toml"]).expect_code(2);

@@ -106,8 +106,9 @@ impl Core {
         body: Body,
     ) -> Result<EntryId, BusError> {
         let now = self.now;
-        let id = self.bus.xadd(now, stream, body.clone(), trim)?;
-        self.journal.publish(now, stream, id, &body);
+        let journal = &mut self.journal;
+        let mut seen = |id, body: &Body| journal.publish(now, stream, id, body);
+        let id = self.bus.xadd_seen(now, stream, body, trim, &mut seen)?;
         self.published += 1;
         if let Some(readers) = self.readers_of.get(stream) {
             for &reader in readers {
@@ -431,9 +432,15 @@ impl Context<'_> {
     }
 
     /// LPUSH and LTRIM to the newest `keep`.
-    pub fn lpush_keep(&mut self, key: &str, value: &str, keep: usize) -> Result<(), BusError> {
-        self.core.bus.lpush_keep(self.core.now, key, value.as_bytes(), keep)?;
-        self.core.journal.member(self.core.now, kind::LIST_PUSH, key, "", value.as_bytes());
+    pub fn lpush_keep(
+        &mut self,
+        key: &str,
+        value: impl AsRef<[u8]>,
+        keep: usize,
+    ) -> Result<(), BusError> {
+        let value = value.as_ref();
+        self.core.bus.lpush_keep(self.core.now, key, value, keep)?;
+        self.core.journal.member(self.core.now, kind::LIST_PUSH, key, "", value);
         Ok(())
     }
 

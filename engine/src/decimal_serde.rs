@@ -15,8 +15,18 @@ const PACKED_MAX: usize = 13;
 /// bytes at its end: small numbers are short.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packed {
-    bytes: [u8; PACKED_MAX],
+    /// Lowest byte first; zeros after `length`.
+    word: u128,
     length: u8,
+}
+
+/// Appends the lowest bytes of a word.
+#[inline]
+pub(crate) fn append_word(out: &mut Vec<u8>, word: u128, length: usize) {
+    let end = out.len() + length;
+    // A copy of fixed size is a few instructions; one of this length is a call.
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(end);
 }
 
 impl Packed {
@@ -24,26 +34,27 @@ impl Packed {
     pub(crate) fn new(value: &Decimal) -> Packed {
         let digits = value.mantissa().unsigned_abs();
         let length = (16 - digits.leading_zeros() / 8) as u8;
-        let mut bytes = [0; PACKED_MAX];
         // A scale is at most 28.
-        bytes[0] = value.scale() as u8 | if value.is_sign_negative() { NEGATIVE } else { 0 };
-        bytes[1..].copy_from_slice(&digits.to_le_bytes()[..PACKED_MAX - 1]);
-        Packed { bytes, length: length + 1 }
+        let head = value.scale() as u8 | if value.is_sign_negative() { NEGATIVE } else { 0 };
+        Packed { word: digits << 8 | u128::from(head), length: length + 1 }
     }
 
     /// Appends it behind its length.
     #[inline]
     pub(crate) fn append(&self, out: &mut Vec<u8>) {
-        out.push(self.length);
-        let end = out.len() + usize::from(self.length);
-        // A copy of fixed size is a few instructions; one of this length is a call.
-        out.extend_from_slice(&self.bytes);
-        out.truncate(end);
+        append_word(out, self.behind_length(), 1 + usize::from(self.length));
+    }
+
+    /// Appends it behind a byte and its length.
+    #[inline]
+    pub(crate) fn append_tagged(&self, tag: u8, out: &mut Vec<u8>) {
+        let word = self.behind_length() << 8 | u128::from(tag);
+        append_word(out, word, 2 + usize::from(self.length));
     }
 
     #[inline]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
+    fn behind_length(&self) -> u128 {
+        self.word << 8 | u128::from(self.length)
     }
 }
 
@@ -66,7 +77,8 @@ pub fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok,
     if serializer.is_human_readable() {
         serializer.collect_str(value)
     } else {
-        serializer.serialize_bytes(Packed::new(value).as_bytes())
+        let Packed { word, length } = Packed::new(value);
+        serializer.serialize_bytes(&word.to_le_bytes()[..usize::from(length)])
     }
 }
 
@@ -123,7 +135,8 @@ mod tests {
         let ends = [Decimal::MAX, Decimal::MIN, Decimal::new(1, 28)];
         for value in texts.map(|t| t.parse::<Decimal>().unwrap()).into_iter().chain(ends) {
             let packed = Packed::new(&value);
-            let back = unpack(packed.as_bytes()).unwrap();
+            let bytes = packed.word.to_le_bytes();
+            let back = unpack(&bytes[..usize::from(packed.length)]).unwrap();
             assert_eq!(back.serialize(), value.serialize(), "{value}: sign and scale stay, too");
         }
     }

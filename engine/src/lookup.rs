@@ -3,6 +3,7 @@
 use std::hash::Hash;
 
 use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Key to value. `get`, `insert` and `remove` only: no `iter`, on purpose.
 #[allow(clippy::disallowed_types)] // The one place: it is wrapped so that nobody can iterate it.
@@ -53,5 +54,21 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// As pairs in the order of their keys: the same bytes, however the map came about.
+impl<K: Serialize + Ord, V: Serialize> Serialize for Lookup<K, V> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut pairs: Vec<(&K, &V)> = self.0.iter().collect();
+        pairs.sort_by_key(|pair| pair.0);
+        pairs.serialize(to)
+    }
+}
+
+impl<'de, K: Deserialize<'de> + Hash + Eq, V: Deserialize<'de>> Deserialize<'de> for Lookup<K, V> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let pairs = Vec::<(K, V)>::deserialize(from)?;
+        Ok(Lookup(pairs.into_iter().collect()))
     }
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::decimal_serde::Packed;
+use crate::decimal_serde::{Packed, append_word};
 use crate::journal::varint;
 use crate::{Nanos, Symbol};
 
@@ -50,10 +50,10 @@ pub fn encode_text(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// Eight bytes behind their tag.
 #[inline]
-fn encode_tagged<const N: usize>(tag: u8, bytes: [u8; N], out: &mut Vec<u8>) {
-    out.push(tag);
-    out.extend_from_slice(&bytes);
+fn encode_eight(tag: u8, bytes: u64, out: &mut Vec<u8>) {
+    append_word(out, u128::from(bytes) << 8 | u128::from(tag), 9);
 }
 
 #[inline]
@@ -316,7 +316,7 @@ impl FieldValue for f64 {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_tagged(tag::F64, self.to_bits().to_le_bytes(), out);
+        encode_eight(tag::F64, self.to_bits(), out);
     }
 }
 
@@ -405,8 +405,7 @@ impl FieldValue for rust_decimal::Decimal {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        out.push(tag::DECIMAL);
-        Packed::new(self).append(out);
+        Packed::new(self).append_tagged(tag::DECIMAL, out);
     }
 }
 
@@ -475,7 +474,8 @@ impl FieldValue for CorrelationId {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_tagged(tag::UUID, self.0.to_le_bytes(), out);
+        out.push(tag::UUID);
+        out.extend_from_slice(&self.0.to_le_bytes());
     }
 }
 
@@ -514,7 +514,7 @@ impl FieldValue for EpochSeconds {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_tagged(tag::TIME, self.0.0.to_le_bytes(), out);
+        encode_eight(tag::TIME, self.0.0 as u64, out);
     }
 }
 
@@ -530,7 +530,7 @@ impl FieldValue for EpochMillis {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_tagged(tag::TIME, self.0.0.to_le_bytes(), out);
+        encode_eight(tag::TIME, self.0.0 as u64, out);
     }
 }
 
@@ -553,7 +553,7 @@ impl FieldValue for IsoTime {
     }
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {
-        encode_tagged(tag::TIME, self.0.0.to_le_bytes(), out);
+        encode_eight(tag::TIME, self.0.0 as u64, out);
     }
 }
 

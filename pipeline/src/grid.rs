@@ -15,24 +15,25 @@ pub fn qty(instrument: &Instrument, qty: QtyLots) -> Decimal {
 }
 
 /// Appends `units` of 10^-`decimals` as text, as the `Decimal` of the same scale shows itself.
-pub fn append(out: &mut String, units: i64, decimals: u32) {
+pub fn append(out: &mut Vec<u8>, units: i64, decimals: u32) {
     if units < 0 {
-        out.push('-');
+        out.push(b'-');
     }
-    let mut digits = [b'0'; 48];
-    let (mut at, mut left) = (digits.len(), units.unsigned_abs());
-    // From the last digit on; at least one before the point.
-    let first = digits.len() - decimals as usize - usize::from(decimals > 0);
-    while left > 0 || at >= first {
-        if decimals > 0 && at == first + 1 {
-            at -= 1;
-            digits[at] = b'.';
-        }
+    let (mut digits, mut left) = ([b'0'; 48], units.unsigned_abs());
+    let mut at = digits.len();
+    while left > 0 {
         at -= 1;
         digits[at] = b'0' + (left % 10) as u8;
         left /= 10;
     }
-    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
+    // At least one before the point.
+    let point = digits.len() - decimals as usize;
+    at = at.min(point - 1);
+    out.extend_from_slice(&digits[at..point]);
+    if decimals > 0 {
+        out.push(b'.');
+        out.extend_from_slice(&digits[point..]);
+    }
 }
 
 /// A quantity on the grid, rounded toward zero; `None` when it does not fit.
@@ -70,9 +71,9 @@ mod tests {
     fn grid_text_is_the_decimals() {
         for units in [0, 1, -1, 9, 10, 123, 6_912_340, -100, i64::MAX, i64::MIN] {
             for decimals in [0, 1, 2, 8, 18, 19] {
-                let mut text = String::new();
+                let mut text = Vec::new();
                 append(&mut text, units, decimals);
-                assert_eq!(text, Decimal::new(units, decimals).to_string());
+                assert_eq!(text, Decimal::new(units, decimals).to_string().as_bytes());
             }
         }
     }

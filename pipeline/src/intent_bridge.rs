@@ -37,7 +37,8 @@ pub(crate) fn plan_id(entry: EntryId, symbol: Symbol, side: OrderSide, qty: &str
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
 }
 
 /// Base quantity of an intent: the first of quantity, qty, size/price, position_size_usd/entry_price.

@@ -22,14 +22,14 @@ const CANDLES: usize = 300;
 pub struct MarketPublisher {
     candle_keys: Vec<String>,
     #[serde(skip)]
-    text: String,
+    text: Vec<u8>,
 }
 
 impl MarketPublisher {
     /// For these symbols, in the order of the run.
     pub fn new(symbols: &[engine::Symbol]) -> MarketPublisher {
         let candle_keys = names::per_symbol(symbols.iter().copied(), names::candles_1m);
-        MarketPublisher { candle_keys, text: String::new() }
+        MarketPublisher { candle_keys, text: Vec::new() }
     }
 
     fn tick(
@@ -77,20 +77,20 @@ impl MarketPublisher {
         };
         let text = &mut self.text;
         text.clear();
-        text.push_str("{\"t\":");
+        text.extend_from_slice(b"{\"t\":");
         grid::append(text, open_time.millis(), 0);
         for (name, ticks) in [
-            (",\"o\":", bar.open),
-            (",\"h\":", bar.high),
-            (",\"l\":", bar.low),
-            (",\"c\":", bar.close),
+            (b",\"o\":", bar.open),
+            (b",\"h\":", bar.high),
+            (b",\"l\":", bar.low),
+            (b",\"c\":", bar.close),
         ] {
-            text.push_str(name);
+            text.extend_from_slice(name);
             grid::append(text, ticks.0, instrument.price_decimals);
         }
-        text.push_str(",\"v\":");
+        text.extend_from_slice(b",\"v\":");
         grid::append(text, bar.volume.0, instrument.qty_decimals);
-        text.push('}');
+        text.push(b'}');
         if bar.interval_ms == 60_000
             && let Some(key) = self.candle_keys.get(place)
             && ctx.lpush_keep(key, &self.text, CANDLES).is_err()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine::{
     Context, Envelope, EpochSeconds, Input, JsonText, Nanos, Record, Service, Symbol, TimerKey,
-    Wiring,
+    TypedRecord, Wiring,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -80,13 +80,17 @@ impl PolicyStore {
 
 /// SHA-256 of the sorted fields.
 fn hash_of(policy: &Policy) -> String {
-    let mut fields = BTreeMap::new();
+    let mut lines = String::new();
+    let mut places = Vec::with_capacity(Policy::FIELDS.len());
     policy.for_each_field(&mut |name, text| {
-        fields.insert(name, text.to_owned());
+        let from = lines.len();
+        lines.extend([name, "=", text, "\n"]);
+        places.push((name, from..lines.len()));
     });
+    places.sort_unstable_by_key(|(name, _)| *name);
     let mut hasher = Sha256::new();
-    for (name, text) in fields {
-        hasher.update(format!("{name}={text}\n"));
+    for (_, line) in places {
+        hasher.update(&lines[line]);
     }
     crate::intent_bridge::hex(&hasher.finalize())
 }

@@ -1,13 +1,18 @@
 //! `[account]` and `[exchange]` of a scenario file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use engine::{FieldValue as _, IsoTime, MarginType, Nanos};
+use engine::{FieldValue as _, IsoTime, MarginType, Nanos, Symbol};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use sim_exchange::adl::AdlFormula;
 use sim_exchange::depth::QueueKind;
-use sim_exchange::{Latency, LatencyRow, LimitsConfig, Profile, Quantiles, VolumeLimit};
+use sim_exchange::{
+    Collateral, CollateralPrice, Latency, LatencyRow, LimitsConfig, LiquidationSize, Profile,
+    Quantiles, VolumeLimit,
+};
 
 use crate::Event;
 
@@ -33,6 +38,21 @@ pub struct Account {
     pub hedge_mode: bool,
     /// Of every symbol: CROSSED or ISOLATED.
     pub margin_type: MarginType,
+    /// Multi-assets mode: all assets are collateral, with cross margin only.
+    #[serde(skip_serializing_if = "is_default")]
+    pub multi_assets: bool,
+    /// Assets beside USDT, and how much of each. The mark of a symbol is the index of its asset, that of
+    /// BTCUSDT the one of BTC.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub collateral: BTreeMap<Symbol, Decimal>,
+    /// Of an asset whose symbol is not in the market: what one of it is worth in USD, at all times.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub collateral_prices: BTreeMap<Symbol, Decimal>,
+}
+
+/// What the file need not say is not written either, so that a key that is new changes no digest.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Account {
@@ -45,7 +65,48 @@ impl Default for Account {
             vip: None,
             hedge_mode: false,
             margin_type: MarginType::Crossed,
+            multi_assets: false,
+            collateral: BTreeMap::new(),
+            collateral_prices: BTreeMap::new(),
         }
+    }
+}
+
+impl Account {
+    /// The assets beside USDT with their indices, among the symbols of the run.
+    pub(crate) fn collateral(&self, symbols: &[Symbol]) -> Result<Vec<Collateral>, String> {
+        if let Some(stray) =
+            self.collateral_prices.keys().find(|asset| !self.collateral.contains_key(asset))
+        {
+            return Err(format!(
+                "account.collateral_prices: {stray} is not in [account.collateral]: give its amount there, or remove it"
+            ));
+        }
+        let of = |(asset, amount): (&Symbol, &Decimal)| {
+            if asset.as_str() == "USDT" {
+                return Err(
+                    "account.collateral: USDT is the wallet: state it as account.wallet".to_owned()
+                );
+            }
+            let mark =
+                Symbol::new(&format!("{asset}USDT")).ok().filter(|symbol| symbols.contains(symbol));
+            let price = match (self.collateral_prices.get(asset), mark) {
+                (Some(_), Some(symbol)) => {
+                    return Err(format!(
+                        "account.collateral_prices: {asset} has the mark of {symbol}, which is in the market: remove its price"
+                    ));
+                }
+                (Some(price), None) => CollateralPrice::Fixed(*price),
+                (None, Some(symbol)) => CollateralPrice::MarkOf(symbol),
+                (None, None) => {
+                    return Err(format!(
+                        "account.collateral: nothing tells what {asset} is worth: add {asset}USDT to the market, or {asset} = \"…\" to [account.collateral_prices]"
+                    ));
+                }
+            };
+            Ok(Collateral { asset: *asset, amount: *amount, price })
+        };
+        self.collateral.iter().map(of).collect()
     }
 }
 
@@ -84,6 +145,12 @@ pub struct Venue {
     pub margin_call_ratio: Decimal,
     /// What the insurance fund holds at the start, in USDT.
     pub insurance_fund: Decimal,
+    /// How large a liquidation order is: fewest or whole.
+    #[serde(skip_serializing_if = "is_default")]
+    pub liquidation_size: LiquidationSize,
+    /// How the queue of deleveraging is ranked: margin_ratio or effective_leverage.
+    #[serde(skip_serializing_if = "is_default")]
+    pub adl_formula: AdlFormula,
     /// Funding of every symbol per eight hours, as a fraction; absent: from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub funding_rate: Option<Decimal>,
@@ -108,6 +175,8 @@ impl Default for Venue {
             client_clock_offset_ms: 0,
             margin_call_ratio: Decimal::new(8, 1),
             insurance_fund: Decimal::from(1_000_000_000),
+            liquidation_size: LiquidationSize::default(),
+            adl_formula: AdlFormula::default(),
             funding_rate: None,
             events: Vec::new(),
         }

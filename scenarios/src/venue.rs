@@ -35,6 +35,10 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.leverage = symbols().map(|symbol| (symbol, account.leverage)).collect();
     config.margin_type = symbols().map(|symbol| (symbol, account.margin_type)).collect();
     config.hedge_mode = account.hedge_mode;
+    config.multi_assets = account.multi_assets;
+    let listed: Vec<Symbol> = symbols().collect();
+    config.collateral = account.collateral(&listed)?;
+    config.vip = level(account)?.unwrap_or_default();
     let (maker, taker, notes) = fees(account, venue.rules_date()?.unwrap_or(start))?;
     (config.maker_rate, config.taker_rate, config.notes) = (maker, taker, notes);
     config.fills = fills(venue, market.depth);
@@ -44,6 +48,8 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.client_clock_offset_ms = venue.client_clock_offset_ms;
     config.margin_call_ratio = venue.margin_call_ratio;
     config.insurance_fund = venue.insurance_fund;
+    config.liquidation_size = venue.liquidation_size;
+    config.adl_formula = venue.adl_formula;
     config.events = scenario.venue_events(market.range)?;
     SimExchange::new(config).map_err(|error| error.to_string())
 }
@@ -59,12 +65,17 @@ fn fills(venue: &Venue, depth: MarketDepth) -> FillModel {
     }
 }
 
+/// The VIP level, if one is stated.
+fn level(account: &Account) -> Result<Option<VipLevel>, String> {
+    let level = account.vip.map(VipLevel::try_from).transpose();
+    level.map_err(|error| format!("account.vip: {error}"))
+}
+
 /// Maker and taker fee: the stated ones, or those of the VIP level on a date, with what is doubtful there.
 fn fees(account: &Account, at: Nanos) -> Result<(Decimal, Decimal, Vec<String>), String> {
-    let Some(vip) = account.vip else {
+    let Some(level) = level(account)? else {
         return Ok((account.maker_fee, account.taker_fee, Vec::new()));
     };
-    let level = VipLevel::try_from(vip).map_err(|error| format!("account.vip: {error}"))?;
     let usdt = Symbol::new("USDT").map_err(|error| error.to_string())?;
     let book = CommissionBook::embedded().map_err(|error| error.to_string())?;
     let (terms, notes) = book.terms(usdt, level, at).map_err(|error| error.to_string())?;

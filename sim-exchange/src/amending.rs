@@ -8,7 +8,7 @@ use engine::{
 
 use crate::accounts::reduces;
 use crate::exchange::SimExchange;
-use crate::order_checks::{check_filters, check_precision};
+use crate::order_checks::{check_filters, check_precision, check_reduce_only};
 use crate::placing::Checked;
 use crate::wire::VenueError;
 
@@ -53,6 +53,7 @@ impl SimExchange {
         if qty <= filled {
             return Ok(self.cancel_amended(symbol, id));
         }
+        self.check_amended_reduction(account, symbol, &changed, id)?;
         let takes = match self.takes_at(account, symbol, &changed, self.mark(symbol)) {
             Ok(takes) => takes,
             Err(_) if changed.time_in_force == Some(TimeInForce::Gtx) => {
@@ -111,6 +112,23 @@ impl SimExchange {
                 error
             }
         })
+    }
+
+    /// What can only reduce has to pass for a new order of what would be left, without what it was.
+    fn check_amended_reduction(
+        &self,
+        account: AccountId,
+        symbol: usize,
+        changed: &NewOrder,
+        id: OrderId,
+    ) -> Result<(), ExchangeError> {
+        let order = self.orders.get(id);
+        let (side, filled) = (order.position_side, order.executed_qty.0);
+        let left = changed.quantity.map_or(0, |quantity| quantity.0) - filled;
+        let holding = self.holding(account, symbol);
+        let own = order.orig_qty.0 - filled;
+        let others = holding.open[side as usize].reduce_qty(changed.side) - own;
+        check_reduce_only(changed, side, left, holding.position(side).qty, others)
     }
 
     /// The margin of the changed order, without that of what it was.

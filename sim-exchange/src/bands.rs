@@ -1,13 +1,13 @@
 //! The bands of marks inside which nobody can be liquidated or called for margin, and what wakes the exchange.
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 
 use engine::{AccountId, WorkingType};
 
 use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::margin::Pool;
 use crate::margin_call::Room;
+use crate::quotient::whole_ratio;
 
 impl SimExchange {
     /// Sets the bands of all symbols anew, after any change of mark, wallet or position.
@@ -78,9 +78,9 @@ impl SimExchange {
         // The maintenance grows with the price too, at most at the last tier's rate.
         let rate = rules.rules.brackets.last().map_or(Decimal::ONE, |bracket| bracket.mmr);
         let (unit, side) = (rules.notional(1, qty.abs()), Decimal::from(qty.signum()));
-        let units = |share: Decimal, per_unit: Decimal| {
-            let most = share.checked_div(unit * per_unit.max(Decimal::ZERO));
-            let most = most.and_then(|units| units.floor().to_i64());
+        let units = |left: Decimal, per_unit: Decimal| {
+            let per_unit = unit * per_unit.max(Decimal::ZERO) * room.positions;
+            let most = if per_unit.is_zero() { None } else { whole_ratio(left, per_unit) };
             // One unit less, because equality liquidates and calls.
             (most.unwrap_or(PRICE_MAX).min(PRICE_MAX) - 1).max(0)
         };

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::auto_exchange::{self, AssetWallet, AutoExchangeRules};
 use crate::collateral::{AssetRates, Buffers, CollateralBook};
-use crate::commission_tiers::VipLevel;
 use crate::config::{AccountConfig, ConfigError, money_problem};
 use crate::exchange::SimExchange;
 use crate::ledger::{IncomeType, LedgerAccount};
@@ -72,6 +71,7 @@ struct Held {
 pub(crate) struct CollateralWallets {
     usdt: (Symbol, AssetRates),
     others: Vec<Held>,
+    rules: AutoExchangeRules,
 }
 
 impl CollateralWallets {
@@ -108,7 +108,8 @@ impl CollateralWallets {
             doubts.retain(|doubt| !warnings.contains(doubt));
             warnings.extend(doubts);
         }
-        Ok(CollateralWallets { usdt, others })
+        let rules = AutoExchangeRules::of_level(stated.vip);
+        Ok(CollateralWallets { usdt, others, rules })
     }
 
     /// As at the start.
@@ -285,10 +286,9 @@ impl SimExchange {
         let usdt = AssetWallet { asset, rates, balance: self.cross_wallet(id) };
         let other = |(asset, rates, balance)| AssetWallet { asset, rates, balance };
         let wallets: Vec<_> = std::iter::once(usdt).chain(self.priced(id).map(other)).collect();
-        // Thresholds of a regular user: an account's level is not known here.
-        let rules = AutoExchangeRules::of_level(VipLevel::default());
-        let Some(cause) = auto_exchange::cause(&rules, &wallets, idle, liquidated) else { return };
-        let conversions = auto_exchange::settle(&rules, &wallets, cause);
+        let rules = &account.collateral.rules;
+        let Some(cause) = auto_exchange::cause(rules, &wallets, idle, liquidated) else { return };
+        let conversions = auto_exchange::settle(rules, &wallets, cause);
         let received: Decimal = conversions.iter().map(|conversion| conversion.received).sum();
         // Where a debt stays all is given; rounding may leave some last decimals, which go along.
         let is_all_given = received < -usdt.balance;
@@ -348,7 +348,7 @@ impl SimExchange {
         let concerned =
             |account: &AccountConfig| account.multi_assets || !account.collateral.is_empty();
         self.config.accounts().any(|account| concerned(&account)).then(|| {
-            "Multi-assets mode: buffers are those of the start, a USDT has the index 1, its profits and margins count at its own rates; collateral is sold when a wallet is below -5,000 USDT, on liquidation, or without positions and orders at a loan to value of 0.995 (details unverified).".to_owned()
+            "Multi-assets mode: buffers are those of the start, a USDT has the index 1, its profits and margins count at its own rates; collateral is sold when a wallet is below -5,000 USDT (from VIP 2 on -10,000 USD), on liquidation, or without positions and orders at a loan to value of 0.995 (details unverified).".to_owned()
         })
     }
 }

@@ -6,7 +6,9 @@ use engine::{Instrument, MarginType, Nanos, Symbol};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::adl::AdlFormula;
 use crate::collateral_wallets::Collateral;
+use crate::commission_tiers::VipLevel;
 use crate::fills::{FillModel, MarketDepth, Profile};
 use crate::latency::Latency;
 use crate::limits::LimitsConfig;
@@ -31,6 +33,17 @@ pub enum Funding {
     },
 }
 
+/// How large a liquidation order is. Binance publishes no details.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiquidationSize {
+    /// The whole position in the first tier, above it the fewest lots that make the pool compliant.
+    #[default]
+    Fewest,
+    /// The whole position in every tier.
+    Whole,
+}
+
 /// An account of the venue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +65,9 @@ pub struct AccountConfig {
     /// Assets beside USDT.
     #[serde(default)]
     pub collateral: Vec<Collateral>,
+    /// Whose thresholds of auto-exchange hold; its fees are stated below.
+    #[serde(default)]
+    pub vip: VipLevel,
     /// Of a maker, VIP 0.
     #[serde(default = "maker_rate")]
     pub maker_rate: Decimal,
@@ -85,6 +101,9 @@ pub struct ExchangeConfig {
     /// Assets beside USDT that the first account holds.
     #[serde(default)]
     pub collateral: Vec<Collateral>,
+    /// Of the first account: whose thresholds of auto-exchange hold; its fees are stated below.
+    #[serde(default)]
+    pub vip: VipLevel,
     /// Accounts beside the first one.
     #[serde(default)]
     pub further_accounts: Vec<AccountConfig>,
@@ -128,6 +147,12 @@ pub struct ExchangeConfig {
     /// A pool is called when its margin ratio reaches this; 1 never calls.
     #[serde(default = "margin_call_ratio")]
     pub margin_call_ratio: Decimal,
+    /// How large a liquidation order is; as few lots as are enough, if nothing is said.
+    #[serde(default)]
+    pub liquidation_size: LiquidationSize,
+    /// How the queue of deleveraging is ranked; by the published formula, if nothing is said.
+    #[serde(default)]
+    pub adl_formula: AdlFormula,
     /// How far the clients' clock is ahead of the exchange's.
     #[serde(default)]
     pub client_clock_offset_ms: i64,
@@ -189,6 +214,7 @@ impl ExchangeConfig {
             margin_type: BTreeMap::new(),
             multi_assets: false,
             collateral: Vec::new(),
+            vip: VipLevel::default(),
             further_accounts: Vec::new(),
             maker_rate: maker_rate(),
             taker_rate: taker_rate(),
@@ -204,6 +230,8 @@ impl ExchangeConfig {
             limits: LimitsConfig::default(),
             recv_window_ms: recv_window_ms(),
             margin_call_ratio: margin_call_ratio(),
+            liquidation_size: LiquidationSize::default(),
+            adl_formula: AdlFormula::default(),
             client_clock_offset_ms: 0,
             events: Vec::new(),
         }
@@ -218,6 +246,7 @@ impl ExchangeConfig {
             margin_type: self.margin_type.clone(),
             multi_assets: self.multi_assets,
             collateral: self.collateral.clone(),
+            vip: self.vip,
             maker_rate: self.maker_rate,
             taker_rate: self.taker_rate,
         };

@@ -43,6 +43,7 @@ mod placing;
 mod position;
 pub mod premium_index;
 mod price_match;
+mod quotient;
 mod recv_window;
 mod report;
 mod request_weight;
@@ -58,7 +59,9 @@ mod venue_events;
 pub mod wire;
 
 pub use collateral_wallets::{Collateral, CollateralPrice};
-pub use config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
+pub use config::{
+    AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding, LiquidationSize,
+};
 pub use engine::Quantiles;
 pub use exchange::SimExchange;
 pub use fills::{FillModel, MarketDepth, Profile, VolumeLimit};

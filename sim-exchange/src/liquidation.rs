@@ -13,7 +13,8 @@ use engine::{
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::adl::{self, AdlEntry, AdlFormula, AdlTerms};
+use crate::adl::{self, AdlEntry, AdlTerms};
+use crate::config::LiquidationSize;
 use crate::exchange::{PRICE_MAX, SimExchange};
 use crate::ledger::{IncomeType, LedgerAccount};
 use crate::margin::{Pool, maintenance};
@@ -227,7 +228,9 @@ impl SimExchange {
             if account == target.account {
                 continue;
             }
-            self.expire_all(account, symbol, ExpiryReason::Liquidation);
+            // Cancelled, where the orders of the liquidated account expire.
+            self.cancel_all(account, symbol);
+            self.cancel_algos(account, symbol);
             let held = self.holding(account, symbol).position(side).qty;
             let part = left.min(held.abs());
             let own_side = against.opposite();
@@ -261,7 +264,7 @@ impl SimExchange {
                 }
                 let terms = self.adl_terms(account.id, symbol, *position_side);
                 queue.push(AdlEntry {
-                    score: terms.score(AdlFormula::default()),
+                    score: terms.score(self.config.adl_formula),
                     notional: terms.notional,
                     account: account.id,
                     position_side: *position_side,
@@ -300,12 +303,15 @@ impl SimExchange {
         price.to_i64().unwrap_or(fallback).clamp(1, PRICE_MAX)
     }
 
-    /// The whole position in the first tier, else the fewest lots that make the pool compliant.
+    /// The whole position in the first tier, or where the configuration says so, else the fewest lots that make the pool compliant.
     fn liquidation_qty(&self, target: Target, bankruptcy: i64) -> i64 {
         let Target { account, pool, symbol, side } = target;
         let rules = &self.markets[symbol].rules;
         let held = self.holding(account, symbol).position(side).qty;
         let whole = held.abs();
+        if self.config.liquidation_size == LiquidationSize::Whole {
+            return whole;
+        }
         let mark = self.mark_or_zero(symbol);
         let first_cap = rules.rules.brackets.first().map(|b| b.cap);
         if first_cap.is_none_or(|cap| rules.notional(mark, whole) <= cap) {

@@ -77,14 +77,21 @@ impl LiquidationTerms<'_> {
     /// with the tiers of the mark: the price is the one to which what is left falls from there. Beyond
     /// the last cap its tier goes on.
     pub fn price_in(&self, brackets: &[Bracket], mark: Decimal) -> Decimal {
+        let parts = self.parts_in(brackets, mark);
+        let price = parts.and_then(|(upper, lower)| upper.checked_div(lower));
+        price.unwrap_or_default().max(Decimal::ZERO)
+    }
+
+    /// The upper and the lower part of the formula in those tiers; `None` where there is no price.
+    pub(crate) fn parts_in(
+        &self,
+        brackets: &[Bracket],
+        mark: Decimal,
+    ) -> Option<(Decimal, Decimal)> {
         assert!(self.legs.len() <= 2, "a symbol has two sides");
-        let Some(last) = brackets.len().checked_sub(1) else { return Decimal::ZERO };
-        if let [leg] = self.legs
-            && !leg.side.is_sign_negative()
-            && self.collateral >= leg.cost
-        {
-            // A long position that is covered even where the price is zero: the common case.
-            return Decimal::ZERO;
+        let last = brackets.len().checked_sub(1)?;
+        if let [leg] = self.legs {
+            return self.parts_of_one(leg, brackets, mark);
         }
         let mut at = [0; 2];
         for (tier, leg) in at.iter_mut().zip(self.legs) {
@@ -97,14 +104,14 @@ impl LiquidationTerms<'_> {
         let goes_up = is_covered != rises;
         if is_covered && rises && self.parts(|_| Tier::of(&brackets[0])).0 >= Decimal::ZERO {
             // Covered even where the price is zero: the common case of a small position.
-            return Decimal::ZERO;
+            return None;
         }
         // Each step leaves one tier of one leg, so there are at most twice as many as tiers.
         loop {
             let (upper, lower) = self.parts(|n| Tier::of(&brackets[at[n]]));
             if (lower < Decimal::ZERO) != rises {
                 // Past the best price: this pool is not compliant at any.
-                return Decimal::ZERO;
+                return None;
             }
             let found = upper.checked_div(lower).filter(|price| {
                 let inside = |(leg, tier): (&Leg, usize)| {
@@ -117,13 +124,60 @@ impl LiquidationTerms<'_> {
                 };
                 self.legs.iter().zip(at).all(inside)
             });
-            if let Some(price) = found {
-                return price.max(Decimal::ZERO);
+            if found.is_some() {
+                return Some((upper, lower));
             }
-            let Some(next) = self.next_to_leave(brackets, at, goes_up) else {
-                return Decimal::ZERO;
-            };
+            let next = self.next_to_leave(brackets, at, goes_up)?;
             at[next] = if goes_up { at[next] + 1 } else { at[next] - 1 };
+        }
+    }
+
+    /// Of one leg: a product of both sides shows whether the price leaves a tier, without a division.
+    fn parts_of_one(
+        &self,
+        leg: &Leg,
+        brackets: &[Bracket],
+        mark: Decimal,
+    ) -> Option<(Decimal, Decimal)> {
+        let is_long = !leg.side.is_sign_negative();
+        if is_long && self.collateral >= leg.cost {
+            // A long position that is covered even where the price is zero: the common case.
+            return None;
+        }
+        let (last, notional) = (brackets.len() - 1, leg.qty * mark);
+        // Nearly all positions lie in the first tier.
+        let mut at = match notional <= brackets[0].cap {
+            true => 0,
+            false => brackets.partition_point(|b| b.cap < notional).min(last),
+        };
+        let (mut upper, mut lower) = self.parts(|_| Tier::of(&brackets[at]));
+        let is_covered = upper > lower * mark;
+        let rises = lower < Decimal::ZERO;
+        let goes_up = is_covered != rises;
+        if is_covered && rises {
+            let first = if at == 0 { upper } else { self.parts(|_| Tier::of(&brackets[0])).0 };
+            if first >= Decimal::ZERO {
+                return None;
+            }
+        }
+        loop {
+            if lower.is_zero() || (lower < Decimal::ZERO) != rises {
+                return None;
+            }
+            // Whether the notional at the price is above an edge: both times the lower part.
+            let is_above = |edge: Decimal| {
+                let (own, edge) = (leg.qty * upper, edge * lower);
+                if rises { own < edge } else { own > edge }
+            };
+            let leaves = match goes_up {
+                true => at < last && is_above(brackets[at].cap),
+                false => at > 0 && !is_above(brackets[at].floor),
+            };
+            if !leaves {
+                return Some((upper, lower));
+            }
+            at = if goes_up { at + 1 } else { at - 1 };
+            (upper, lower) = self.parts(|_| Tier::of(&brackets[at]));
         }
     }
 

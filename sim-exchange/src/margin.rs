@@ -10,6 +10,7 @@ use crate::ledger::LedgerAccount;
 use crate::liquidation_price::{Leg, LiquidationTerms};
 use crate::multi_assets::{self, MarginRate, SymbolLegs};
 use crate::position::{Position, cut8};
+use crate::quotient::{cut8_ratio, share};
 use crate::symbol_rules::GridRules;
 
 /// Profit and maintenance margin of a position, or of many.
@@ -30,11 +31,24 @@ impl Margin {
         if position.qty == 0 {
             return Margin::default();
         }
-        Margin {
-            unrealized: position.unrealized(rules, mark),
-            maintenance: maintenance(rules, rules.notional(mark, position.qty.abs())),
-        }
+        Margin::at(rules, position, rules.notional(mark, position.qty.abs()))
     }
+
+    /// Of a position that is worth so much.
+    #[inline]
+    fn at(rules: &GridRules, position: &Position, worth: Decimal) -> Margin {
+        Margin { unrealized: position.unrealized_at(worth), maintenance: maintenance(rules, worth) }
+    }
+}
+
+/// Sums of the positions of one symbol, and of its open orders.
+#[derive(Clone, Copy, Debug, Default)]
+struct SymbolMargins {
+    held: Margin,
+    /// Initial margin of the positions.
+    positions: Decimal,
+    /// The same with the open orders.
+    with_orders: Decimal,
 }
 
 /// Maintenance margin `N × MMR - cum` of a notional, exact.
@@ -53,7 +67,12 @@ pub(crate) fn requirement(
     asks: Decimal,
     leverage: u32,
 ) -> Decimal {
-    (position + bids).abs().max((position - asks).abs()) / Decimal::from(leverage)
+    let exposure = if bids.is_zero() && asks.is_zero() && !position.is_zero() {
+        position.abs()
+    } else {
+        (position + bids).abs().max((position - asks).abs())
+    };
+    share(exposure, leverage)
 }
 
 /// What the balances of an account's cross pool follow from. On multi-assets mode all of it is in USD.
@@ -204,22 +223,29 @@ impl SimExchange {
     }
 
     /// Initial margin of a symbol's positions, and with its open orders.
+    #[cfg(test)]
     pub(crate) fn initial_margin(&self, id: AccountId, symbol: usize) -> (Decimal, Decimal) {
+        let margins = self.symbol_margins(id, symbol);
+        (margins.positions, margins.with_orders)
+    }
+
+    fn symbol_margins(&self, id: AccountId, symbol: usize) -> SymbolMargins {
         let account = self.account(id);
         let holding = &account.holdings[symbol];
-        if !holding.is_held() && !holding.has_open_orders() {
-            return (Decimal::ZERO, Decimal::ZERO);
-        }
         let (rules, mark) = (&self.markets[symbol].rules, self.mark_or_zero(symbol));
-        let (mut alone, mut together) = (Decimal::ZERO, Decimal::ZERO);
+        let mut sums = SymbolMargins::default();
         for side in account.sides() {
-            let signed = rules.notional(mark, holding.position(*side).qty);
+            let position = holding.position(*side);
             let open = &holding.open[*side as usize];
-            alone += signed.abs() / Decimal::from(holding.leverage);
             let (bids, asks) = (open.bids_notional, open.asks_notional);
-            together += requirement(signed, bids, asks, holding.leverage);
+            let signed = rules.notional(mark, position.qty);
+            if position.qty != 0 {
+                sums.held.add(Margin::at(rules, position, signed.abs()));
+                sums.positions += share(signed.abs(), holding.leverage);
+            }
+            sums.with_orders += requirement(signed, bids, asks, holding.leverage);
         }
-        (alone, together)
+        sums
     }
 
     /// The account's money.
@@ -233,8 +259,8 @@ impl SimExchange {
             if !holding.is_held() && !holding.has_open_orders() {
                 continue;
             }
-            let margin = self.margin_of_symbol(id, symbol);
-            let (alone, together) = self.initial_margin(id, symbol);
+            let SymbolMargins { held: margin, positions: alone, with_orders: together } =
+                self.symbol_margins(id, symbol);
             all.add(margin);
             positions += alone;
             requirements += together;
@@ -306,7 +332,11 @@ impl SimExchange {
         let (wallet, all) = pool;
         let others = all.unrealized - own.unrealized - (all.maintenance - own.maintenance);
         let terms = LiquidationTerms { collateral: wallet + others, legs: &legs[..held] };
-        cut8(terms.price_in(&rules.rules.brackets, mark))
+        let Some((upper, lower)) = terms.parts_in(&rules.rules.brackets, mark) else {
+            return cut8(Decimal::ZERO);
+        };
+        let price = cut8_ratio(upper, lower);
+        if price.is_sign_negative() { cut8(Decimal::ZERO) } else { price }
     }
 }
 

@@ -11,9 +11,11 @@ use crate::exchange::SimExchange;
 use crate::margin::{Pool, PoolSums};
 use crate::position::cut8;
 
-/// What the positions of a pool may lose and gain, each for itself, until the pool must be looked at.
+/// What the positions of a pool may lose and gain until the pool must be looked at, all of them together.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Room {
+    /// So many share it evenly.
+    pub(crate) positions: Decimal,
     /// What a position loses counts so much: as the margin balance does in the test that comes next.
     pub(crate) weight: Decimal,
     pub(crate) loss: Decimal,
@@ -29,22 +31,21 @@ impl PoolSums {
 }
 
 impl SimExchange {
-    /// Looks at a pool after any change: calls it, or lets it be called again. Answers its room, split
-    /// evenly over its positions.
+    /// Looks at a pool after any change: calls it, or lets it be called again. Answers its room.
     pub(crate) fn look_at_margin(&mut self, id: AccountId, pool: Pool, positions: usize) -> Room {
         let sums = self.pool_sums(id, pool);
         let ratio = self.config.margin_call_ratio;
-        let (left, parts) = (sums.left_until(ratio), Decimal::from(positions));
+        let (left, positions) = (sums.left_until(ratio), Decimal::from(positions));
         if left > Decimal::ZERO {
             self.margin_calls.remove(&(id, pool));
             // The ratio is at most one, so that the liquidation is farther away than the call.
-            return Room { weight: ratio, loss: left / parts, gain: None };
+            return Room { positions, weight: ratio, loss: left, gain: None };
         }
         if !self.is_closed() && self.margin_calls.insert((id, pool)) {
             self.call(id, pool);
         }
-        let loss = sums.left_until(Decimal::ONE).max(Decimal::ZERO) / parts;
-        Room { weight: Decimal::ONE, loss, gain: Some(-left / parts) }
+        let loss = sums.left_until(Decimal::ONE).max(Decimal::ZERO);
+        Room { positions, weight: Decimal::ONE, loss, gain: Some(-left) }
     }
 
     /// A pool that holds nothing any more is in no danger.

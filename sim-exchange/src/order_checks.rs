@@ -99,6 +99,14 @@ fn check_good_till(order: &NewOrder, now: Nanos) -> Result<(), ExchangeError> {
     }
 }
 
+/// The order as the venue keeps it: of a `goodTillDate` the milliseconds are ignored. What was sent is what
+/// [`check_good_till`] looks at (unverified).
+pub(crate) fn kept(mut order: NewOrder) -> NewOrder {
+    const SECOND: i64 = 1_000_000_000;
+    order.good_till_date = order.good_till_date.map(|end| Nanos(end.0 - end.0.rem_euclid(SECOND)));
+    order
+}
+
 /// Of the five conditional types, what needs nothing but the order itself.
 pub(crate) fn check_conditional(order: &NewOrder, now: Nanos) -> Result<(), ExchangeError> {
     let trailing = order.order_type == OrderType::TrailingStopMarket;

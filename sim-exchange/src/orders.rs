@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    AccountId, ClientOrderId, Nanos, OrderId, OrderRef, OrderState, OrderStatus, PriceTicks,
-    QtyLots, SymbolIndex,
+    AccountId, ClientOrderId, Lookup, Nanos, OrderId, OrderRef, OrderState, OrderStatus,
+    PriceTicks, QtyLots, SymbolIndex,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ impl Ends for Entry {
 pub(crate) struct Orders {
     all: Numbered<Entry>,
     /// By account and symbol.
-    by_client_id: Vec<BTreeMap<ClientOrderId, u64>>,
+    by_client_id: Vec<Lookup<ClientOrderId, u64>>,
     /// How often an open order has been changed, where it has.
     amendments: BTreeMap<OrderId, u32>,
     symbols: usize,
@@ -41,7 +41,7 @@ impl Orders {
     pub(crate) fn new(accounts: usize, symbols: usize, most: usize) -> Orders {
         Orders {
             all: Numbered::new(most),
-            by_client_id: vec![BTreeMap::new(); accounts * symbols],
+            by_client_id: vec![Lookup::default(); accounts * symbols],
             amendments: BTreeMap::new(),
             symbols,
         }

@@ -15,7 +15,7 @@ use crate::liquidity::Taker;
 use crate::margin::requirement;
 use crate::matching::Against;
 use crate::order_checks::{
-    check_filters, check_parameters, check_position_side, check_precision, check_reduce_only,
+    check_filters, check_parameters, check_position_side, check_precision, check_reduce_only, kept,
 };
 use crate::venue_clock::Due;
 use crate::wire::VenueError;
@@ -59,7 +59,7 @@ impl SimExchange {
         let qty = check_parameters(&order, self.now)?;
         let symbol = self.index(order.symbol)?;
         self.check_trading(symbol)?;
-        let order = self.matched_price(symbol, order)?;
+        let order = self.matched_price(symbol, kept(order))?;
         check_precision(&self.markets[symbol].rules, &order)?;
         let mark = self.mark(symbol);
         check_filters(&self.markets[symbol].rules, &order, qty, mark)?;

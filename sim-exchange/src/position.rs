@@ -6,12 +6,9 @@ use engine::Nanos;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use crate::quotient::cut8;
+use crate::quotient::cut8_ratio;
 use crate::symbol_rules::GridRules;
-
-/// Amounts are cut toward zero at 8 decimals, as Binance's examples show; never rounded.
-pub(crate) fn cut8(amount: Decimal) -> Decimal {
-    amount.trunc_with_scale(8)
-}
 
 /// The fee of a fill. That Binance cuts it as other amounts is unverified, so the rule stands here alone.
 pub(crate) fn commission(notional: Decimal, rate: Decimal) -> Decimal {
@@ -77,7 +74,12 @@ impl Position {
 
     /// Unrealised profit at `mark`, exact.
     pub(crate) fn unrealized(&self, rules: &GridRules, mark: i64) -> Decimal {
-        let worth = rules.notional(mark, self.qty.abs());
+        self.unrealized_at(rules.notional(mark, self.qty.abs()))
+    }
+
+    /// The same, where it is worth so much.
+    #[inline]
+    pub(crate) fn unrealized_at(&self, worth: Decimal) -> Decimal {
         if self.qty >= 0 { worth - self.cost } else { self.cost - worth }
     }
 
@@ -86,7 +88,7 @@ impl Position {
         if self.qty == 0 {
             return Decimal::ZERO;
         }
-        cut8(self.cost / rules.qty(self.qty.abs()))
+        cut8_ratio(self.cost, rules.qty(self.qty.abs()))
     }
 
     /// Moves margin for a fill that has just been taken: what it opened brings its initial margin, what
@@ -117,7 +119,7 @@ impl Position {
         if self.qty == 0 {
             return;
         }
-        self.isolated_wallet += cut8(rules.notional(price, opened) / Decimal::from(leverage));
+        self.isolated_wallet += cut8_ratio(rules.notional(price, opened), Decimal::from(leverage));
         self.isolated_wallet += back.min(Decimal::ZERO);
     }
 
@@ -130,15 +132,23 @@ impl Position {
     /// Binance's example prints nine decimals, so that it is not cut as amounts are; after how many it
     /// is cut is unknown.
     pub(crate) fn break_even_price(&self, rules: &GridRules) -> Decimal {
-        cut8(self.break_even_exact(rules))
+        if self.qty == 0 {
+            return cut8(Decimal::ZERO);
+        }
+        cut8_ratio(self.earns_back(), rules.qty(self.qty.abs()))
     }
 
+    #[cfg(test)]
     pub(crate) fn break_even_exact(&self, rules: &GridRules) -> Decimal {
         if self.qty == 0 {
             return Decimal::ZERO;
         }
-        let side = Decimal::from(self.qty.signum());
-        (self.cost + side * self.burden) / rules.qty(self.qty.abs())
+        self.earns_back() / rules.qty(self.qty.abs())
+    }
+
+    /// What the whole position has to bring.
+    fn earns_back(&self) -> Decimal {
+        if self.qty > 0 { self.cost + self.burden } else { self.cost - self.burden }
     }
 
     pub(crate) fn check(&self, rules: &GridRules, mark: i64) -> Result<(), String> {

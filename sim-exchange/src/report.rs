@@ -8,12 +8,13 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Funding;
+use crate::adl::AdlFormula;
+use crate::config::{Funding, LiquidationSize};
 use crate::exchange::{Market, SimExchange};
 use crate::ledger::{LedgerRecord, LedgerTotals};
 use crate::limits::LimitCounts;
-use crate::margin::{Margin, Pool};
-use crate::position::cut8;
+use crate::margin::Margin;
+use crate::quotient::{cut8, cut8_ratio};
 
 /// Counts and sums of one symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,8 @@ pub struct ExchangeReport {
 pub(crate) struct KeptRisks {
     wallet: Decimal,
     rows: Arc<[PositionRisk]>,
+    /// Of each row, while the rows are made: the memory is used again.
+    margins: Vec<Margin>,
 }
 
 impl SimExchange {
@@ -129,6 +132,12 @@ impl SimExchange {
             self.margin_sentence(),
             "Insurance fund: it closes what it takes over at the taker price at once.".to_owned(),
         ]);
+        if self.config.liquidation_size == LiquidationSize::Whole {
+            lines.push("Liquidation: always of the whole position.".to_owned());
+        }
+        if self.config.adl_formula == AdlFormula::EffectiveLeverage {
+            lines.push("Deleveraging: ranked by profit and notional over margin balance, not by the published formula.".to_owned());
+        }
         lines.extend(self.collateral_sentence());
         lines.push(match &self.config.funding {
             Funding::None => "Funding: none, by configuration.".to_owned(),
@@ -206,8 +215,9 @@ impl SimExchange {
         let wallet = self.wallet_balance(account);
         let kept = &self.account(account).risks;
         if kept.wallet != wallet || !self.rows_hold(account, &kept.rows) {
-            let rows = self.risk_rows(account);
-            self.account_mut(account).risks = KeptRisks { wallet, rows };
+            let mut margins = std::mem::take(&mut self.account_mut(account).risks.margins);
+            let rows = self.risk_rows(account, wallet, &mut margins);
+            self.account_mut(account).risks = KeptRisks { wallet, rows, margins };
         }
         Arc::clone(&self.account(account).risks.rows)
     }
@@ -223,16 +233,36 @@ impl SimExchange {
                     && row.position_amt.0 == position.qty
                     && row.leverage == holding.leverage
                     && row.margin_type == holding.margin_type
-                    && row.isolated_wallet == position.isolated_wallet
                     && row.update_time == position.update_time
+                    // A position on cross margin has no wallet of its own.
+                    && (!holding.is_isolated() || row.isolated_wallet == position.isolated_wallet)
             })
     }
 
-    fn risk_rows(&self, account: AccountId) -> Arc<[PositionRisk]> {
-        let cross = (self.cross_wallet(account), self.pool_margin(account, Pool::Cross));
-        let sides = self.account(account).sides();
-        let places = (0..self.markets.len()).flat_map(|s| sides.iter().map(move |side| (s, *side)));
-        places.map(|(symbol, side)| self.risk_row(account, symbol, side, cross)).collect()
+    fn risk_rows(
+        &self,
+        id: AccountId,
+        wallet: Decimal,
+        margins: &mut Vec<Margin>,
+    ) -> Arc<[PositionRisk]> {
+        let account = self.account(id);
+        let sides = account.sides();
+        let mut pool = Margin::default();
+        margins.clear();
+        for (symbol, holding) in account.holdings.iter().enumerate() {
+            let first = margins.len();
+            margins.extend(sides.iter().map(|side| self.margin_of(id, symbol, *side)));
+            if !holding.is_isolated() && holding.is_held() {
+                margins[first..].iter().for_each(|own| pool.add(*own));
+            }
+        }
+        let cross = (wallet - account.isolated_wallets(), pool);
+        // A range knows its length, so that the rows are written where they stay.
+        let rows = (0..margins.len()).map(|row| {
+            let (symbol, side) = (row / sides.len(), sides[row % sides.len()]);
+            self.risk_row(id, symbol, side, margins[row], cross)
+        });
+        rows.collect()
     }
 
     fn risk_row(
@@ -240,18 +270,18 @@ impl SimExchange {
         account: AccountId,
         symbol: usize,
         side: PositionSide,
+        own: Margin,
         cross: (Decimal, Margin),
     ) -> PositionRisk {
         let (market, holding) = (&self.markets[symbol], self.holding(account, symbol));
         let position = holding.position(side);
         let mark = self.mark_or_zero(symbol);
-        let own = self.margin_of(account, symbol, side);
         let pool = if holding.is_isolated() { (position.isolated_wallet, own) } else { cross };
         let initial = if position.qty == 0 {
             Decimal::ZERO
         } else {
             let worth = market.rules.notional(mark, position.qty.abs());
-            cut8(worth / Decimal::from(holding.leverage))
+            cut8_ratio(worth, Decimal::from(holding.leverage))
         };
         PositionRisk {
             symbol: SymbolIndex(symbol as u16),

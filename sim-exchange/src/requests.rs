@@ -55,7 +55,7 @@ impl SimExchange {
             }
             Request::OpenOrders { symbol } => self.open_orders(account, symbol),
             Request::PositionRisk => Ok(Answer::PositionRisk(self.position_risks(account))),
-            Request::Account => Ok(Answer::Account(self.balances(account))),
+            Request::Account => Ok(Answer::Account(Box::new(self.balances(account)))),
             Request::ExchangeInfo => Ok(Answer::ExchangeInfo(self.exchange_info())),
             Request::SetLeverage { symbol, leverage } => {
                 let symbol = self.index(symbol)?;

@@ -12,7 +12,7 @@ use crate::conditional::{Owner, Trigger, Waiting, accepted, actual, is_over};
 use crate::exchange::SimExchange;
 use crate::order_checks::{
     check_conditional, check_position_side, check_precision, check_price_filter, check_quantity,
-    check_stop_limit,
+    check_stop_limit, kept,
 };
 use crate::venue_clock::Due;
 use crate::wire::VenueError;
@@ -28,6 +28,7 @@ impl SimExchange {
         order: NewOrder,
     ) -> Result<OrderState, ExchangeError> {
         let (symbol, trigger) = self.check_trigger(account, &order)?;
+        let order = kept(order);
         let limit = self.markets[symbol].rules.rules.max_num_algo_orders;
         if self.conditionals.open_orders(account, symbol).len() >= limit {
             return Err(VenueError::MaxStopOrders.error());
@@ -55,6 +56,7 @@ impl SimExchange {
             return Err(VenueError::InvalidOrderType.error());
         }
         let (symbol, trigger) = self.check_trigger(account, &order)?;
+        let order = kept(order);
         if self.conditionals.count_algos(account) >= ALGO_ORDERS_MAX {
             return Err(VenueError::MaxStopOrders.error());
         }

@@ -204,6 +204,20 @@ pub trait Bus: Send {
         body: Body,
         trim: Trim,
     ) -> Result<EntryId, BusError>;
+
+    /// XADD of a body that `seen` looks at as soon as it has its id. Nobody needs a copy of it then.
+    fn xadd_seen(
+        &mut self,
+        now: Nanos,
+        stream: &str,
+        body: Body,
+        trim: Trim,
+        seen: &mut dyn FnMut(EntryId, &Body),
+    ) -> Result<EntryId, BusError> {
+        let id = self.xadd(now, stream, body.clone(), trim)?;
+        seen(id, &body);
+        Ok(id)
+    }
     /// XLEN.
     fn xlen(&mut self, now: Nanos, stream: &str) -> Result<u64, BusError>;
     /// XGROUP CREATE with MKSTREAM. An existing group is [`BusError::BusyGroup`].

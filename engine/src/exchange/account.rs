@@ -53,7 +53,8 @@ pub struct PositionRisk {
     pub update_time: Nanos,
 }
 
-/// The account's money, all in USDT.
+/// The account's money. Wallets, profits and what may be transferred out are in USDT; on multi-assets mode
+/// the margin balance, what is available and the margins are of the whole account and in USD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountBalance {
     /// Transfers + realised PnL + funding - commission - liquidation fees.

@@ -196,8 +196,8 @@ pub enum Answer {
     /// To PositionRisk: the symbols in their order, one row in one-way mode, LONG and SHORT in hedge
     /// mode. Shared, because it is asked for far more often than it changes.
     PositionRisk(Arc<[PositionRisk]>),
-    /// To Account.
-    Account(AccountBalance),
+    /// To Account. Boxed, because it is twice as large as whatever else an event carries.
+    Account(Box<AccountBalance>),
     /// To ExchangeInfo.
     ExchangeInfo(Vec<SymbolInfo>),
     /// To SetLeverage.

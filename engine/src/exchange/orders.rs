@@ -1,5 +1,7 @@
 //! Orders, conditional orders and fills, as requests and answers carry them.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +28,7 @@ pub struct AlgoId(pub u64);
 /// A client order id: 1 to 36 of `.A-Z:/a-z0-9_-`. Checked by the exchange (-4015), not here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ClientOrderId(pub Box<str>);
+pub struct ClientOrderId(pub Arc<str>);
 
 /// How a request names an order. Where a client sends both ids, the exchange's wins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

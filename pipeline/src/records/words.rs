@@ -41,7 +41,8 @@ macro_rules! words {
             }
             #[inline]
             fn encode(&self, out: &mut Vec<u8>) {
-                engine::record::encode_text(self.as_str(), out);
+                // By each word, so that its length is a constant.
+                match self { $($name::$variant => engine::record::encode_text($word, out)),* }
             }
         }
     )*};

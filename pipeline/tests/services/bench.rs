@@ -121,7 +121,7 @@ impl Table {
                 Outcome::Done(Answer::ExchangeInfo(places.map(row).collect()))
             }
             Request::Account => match self.account {
-                Some(account) => Outcome::Done(Answer::Account(account)),
+                Some(account) => Outcome::Done(Answer::Account(Box::new(account))),
                 None => refused(-1001),
             },
             Request::SetLeverage { symbol, leverage } => {

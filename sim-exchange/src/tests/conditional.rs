@@ -1,6 +1,6 @@
 //! Conditional orders on both routes.
 
-use engine::Nanos;
+use engine::{AccountId, AlgoRef, Nanos};
 
 use super::{Script, check, toy, toy_with};
 use crate::Funding;
@@ -149,6 +149,36 @@ fn refusals_before_the_trigger() {
         "algo b New | refused -4116 | algo b Canceled | algo b New",
     );
     check_algo("algo cancel nobody | algo query nobody", "refused -2011 | refused -2013");
+}
+
+#[test]
+fn what_the_market_decides_is_looked_at_at_the_trigger_only() {
+    // 4 USDT are below MIN_NOTIONAL, and 125 is above 1.05 × the mark.
+    check_algo(
+        "trade 100 | algo sell s 2 stop 2 @ 2 | trade 2",
+        "algo s New | algo s Triggering | algo s Rejected: Order's notional must be no smaller than 5 \
+         (unless you choose reduce only)",
+    );
+    check_algo(
+        "trade 100 | mark 100 | algo buy b 2 stop 120 @ 125 | trade 120",
+        "algo b New | algo b Triggering | algo b Rejected: Price is higher than mark price multiplier \
+         cap.",
+    );
+}
+
+#[test]
+fn the_order_of_a_trigger_has_its_own_id() {
+    let at = Some(Nanos::from_secs(1_765_238_400));
+    let mut run = Script::new(toy_with(10_000, Funding::Data, |config| config.rules_at = at));
+    run.run("trade 100 | buy x 2 @ 98 | buy y 2 @ 97");
+    run.run("algo buy s 2 stop 105 @ 104 | trade 105");
+    let open = run.exchange.open_ids(AccountId(0), 0);
+    let order = run.exchange.orders.get(open[2]);
+    let name = engine::ClientOrderId("s".into());
+    let algo = run.exchange.conditionals.find_algo(AccountId(0), &AlgoRef::Client(name)).unwrap();
+    assert_eq!(order.client_order_id, algo.order.client_order_id);
+    assert_eq!(algo.actual.as_ref().map(|actual| actual.order_id), Some(order.order_id));
+    assert_ne!(order.order_id.0, algo.algo_id.0);
 }
 
 #[test]

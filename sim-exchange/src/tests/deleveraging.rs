@@ -5,9 +5,9 @@
 //! favour 94.9. At 90 a taker gets 89, and whoever takes 40 over at 94.9 loses 236. Account 0 empties the
 //! fund, and for account 1 the shorts have to stand in.
 
-use engine::{Exchange, ExchangeEvent, ExpiryReason, Nanos, UserEvent};
 use rust_decimal::Decimal;
 
+use super::told::{part_of, told};
 use super::{Script, account_of, toy_with};
 use crate::{ExchangeConfig, Funding, IncomeType, LedgerAccount};
 
@@ -22,69 +22,6 @@ fn market(fund: i64, shorts: &[i64], change: impl FnOnce(&mut ExchangeConfig)) -
 }
 
 const LONGS: &str = "B trade 100 | B buy a 40 | #1 B buy b 40";
-
-/// What the clients are told of one line, in its order.
-fn told(run: &mut Script, line: &str) -> Vec<(u16, UserEvent)> {
-    let mut out = Vec::new();
-    run.line(line);
-    run.exchange.advance(run.now + Nanos::from_millis(500), &mut out);
-    run.now += Nanos::from_secs(1);
-    run.exchange.check_conservation().unwrap();
-    let user = out.into_iter().filter_map(|event| match event {
-        ExchangeEvent::User { account, event, .. } => Some((account.0, event)),
-        ExchangeEvent::Response { .. } => None,
-    });
-    user.collect()
-}
-
-/// One account's part as text.
-fn part_of(account: u16, events: &[(u16, UserEvent)]) -> Vec<String> {
-    events.iter().filter(|(of, _)| *of == account).map(|(_, event)| show(event)).collect()
-}
-
-fn show(event: &UserEvent) -> String {
-    match event {
-        UserEvent::TradeLite { order, fill } => {
-            format!("TRADE_LITE {} {}", order.client_order_id.0, fill.qty.0)
-        }
-        UserEvent::AccountUpdate { reason, balance, positions } => {
-            let wallet = balance.unwrap().wallet_balance.normalize();
-            let held: Vec<i64> = positions.iter().map(|row| row.position_amt.0).collect();
-            format!("ACCOUNT_UPDATE {} wallet {wallet} holds {held:?}", reason.as_str())
-        }
-        UserEvent::OrderTradeUpdate { execution, order, fill, liquidation } => {
-            let name = &order.client_order_id.0;
-            let (x, status) = (execution.as_str(), order.status.as_str());
-            let mut text = format!("{name} x={x} X={status}");
-            if let Some(fill) = fill {
-                let price = Decimal::new(fill.price.0, 1);
-                text += &format!(
-                    " t={} {} @ {price} pnl {} fee {}",
-                    fill.trade_id,
-                    fill.qty.0,
-                    fill.realized_pnl.normalize(),
-                    fill.commission.normalize()
-                );
-            } else if *liquidation {
-                let price = Decimal::new(order.price.unwrap().0, 1);
-                let (side, kind, tif) = (order.side, order.order_type, order.time_in_force);
-                let only = if order.reduce_only { " reduce-only" } else { "" };
-                text += &format!(
-                    " {} {} {} {} @ {price}{only}",
-                    side.as_str(),
-                    kind.as_str(),
-                    tif.as_str(),
-                    order.orig_qty.0
-                );
-            }
-            if order.expiry_reason != ExpiryReason::None {
-                text += &format!(" er {}", order.expiry_reason as u8);
-            }
-            text
-        }
-        other => panic!("nothing else happens here: {other:?}"),
-    }
-}
 
 fn fund(run: &Script) -> Decimal {
     run.exchange.ledger.balance(LedgerAccount::InsuranceFund)
@@ -126,7 +63,7 @@ fn an_empty_fund_deleverages_the_first_in_rank() {
     assert_eq!(
         part_of(4, &events),
         [
-            "h x=EXPIRED X=EXPIRED er 5",
+            "h x=CANCELED X=CANCELED",
             "adl_autoclose-12 x=NEW X=NEW BUY LIMIT IOC 30 @ 94.9 reduce-only",
             "ACCOUNT_UPDATE ORDER wallet 1121.515 holds [0]",
             "adl_autoclose-12 x=CALCULATED X=FILLED t=7 30 @ 94.9 pnl 123 fee 0",
@@ -135,7 +72,7 @@ fn an_empty_fund_deleverages_the_first_in_rank() {
     assert_eq!(
         part_of(3, &events),
         [
-            "g x=EXPIRED X=EXPIRED er 5",
+            "g x=CANCELED X=CANCELED",
             "adl_autoclose-13 x=NEW X=NEW BUY LIMIT IOC 10 @ 94.9 reduce-only",
             "ACCOUNT_UPDATE ORDER wallet 10039.515 holds [-20]",
             "adl_autoclose-13 x=CALCULATED X=FILLED t=8 10 @ 94.9 pnl 41 fee 0",
@@ -224,4 +161,19 @@ fn what_no_account_holds_the_unknown_market_takes() {
     assert_eq!(calculated, 1, "all of it at once: nobody is left");
     let warned = run.exchange.warnings().iter().any(|w| w.contains("unknown traders"));
     assert!(warned, "{:?}", run.exchange.warnings());
+}
+
+#[test]
+fn conditional_orders_are_cancelled_too() {
+    for (route, told_of) in [("", "s x=CANCELED X=CANCELED"), ("algo ", "algo s Canceled")] {
+        let mut run = market(0, &[1_000], |config| {
+            let algo_service = engine::Nanos::from_secs(1_765_238_400);
+            config.rules_at = (!route.is_empty()).then_some(algo_service);
+        });
+        run.run(&format!(
+            "{LONGS} | #2 B sell c 90 | #2 B {route}buy s 2 stop 120 | #2 buy t 4 @ 80"
+        ));
+        let events = told(&mut run, "B trade 90");
+        assert_eq!(part_of(2, &events)[0], told_of);
+    }
 }

@@ -201,3 +201,25 @@ fn fok_is_filled_whole_or_not_at_all() {
         "m New | f New | m 4 @ 100 maker | f 4 @ 100 taker",
     );
 }
+
+#[test]
+fn a_level_that_we_emptied_refuses_no_gtx_order() {
+    let book = "trade 100 | ask 101 60 | ask 102 100 | bid 99 80";
+    levels(&format!("{book} | buy g 2 @ 101 gtx"), "refused -5022");
+    levels(&format!("{book} | buy a 6 | buy g 2 @ 101 gtx"), "a New | a 6 @ 101 taker | g New");
+}
+
+#[test]
+fn profiles_have_their_figures() {
+    let of = |profile: Profile| {
+        let fills = profile.fills(MarketDepth::Trades);
+        let volume = fills.volume.map(|v| (v.taker_share, v.impact_ticks, v.maker_share));
+        (fills.taker_spread_ticks, fills.queue, volume)
+    };
+    let percent = |n| Decimal::new(n, 2);
+    let standard = Some((percent(10), 1, percent(100)));
+    assert_eq!(of(Profile::Fast), (1, QueueKind::Proportional, None));
+    assert_eq!(of(Profile::Standard), (1, QueueKind::Proportional, standard));
+    let strict = Some((percent(5), 1, percent(50)));
+    assert_eq!(of(Profile::Strict), (2, QueueKind::Pessimistic, strict));
+}

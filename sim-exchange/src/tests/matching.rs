@@ -7,7 +7,7 @@ use engine::{
 use rust_decimal::Decimal;
 
 use super::{START, Script, account_of, check, toy, toy_with};
-use crate::{ExchangeConfig, Funding};
+use crate::{ExchangeConfig, Funding, LiquidationSize};
 
 #[test]
 fn a_taker_pays_one_tick() {
@@ -268,4 +268,55 @@ fn funding_precedes_the_liquidation_of_its_instant() {
     };
     assert_eq!(outcome(Decimal::ZERO), 0);
     assert_eq!(outcome(Decimal::new(1, 2)), -80);
+}
+
+#[test]
+fn a_maker_pays_the_makers_rate() {
+    let mut run = Script::new(toy(10_000, Funding::None));
+    run.run("trade 100 | buy a 10 @ 98 | trade 97");
+    // 980 × 0.02 %.
+    assert_eq!(run.exchange.ledger_totals().commission, Decimal::new(-196, 3));
+}
+
+#[test]
+fn the_fewest_lots_that_are_enough_are_liquidated() {
+    // 800 bought at 101 leave 5,959.60 of 6,000; at 97.9 the balance is 3,479.60 and 3,516 are needed. The
+    // bankruptcy price is 93.6: each of q sold there costs 4.3 and a fee of 0.0936 and frees 4.895, so
+    // that 0.5014 × q must be more than 36.4. Steps are of two.
+    let mut run = Script::new(toy(6_000, Funding::None));
+    let log = run.run("trade 100 | buy a 800 | trade 98 | trade 97.9");
+    assert!(log.ends_with("autoclose-2 74 @ 96 taker"), "{log}");
+    assert_eq!(run.position(0), 7_260);
+    // Or all of it, by configuration.
+    let whole = |config: &mut ExchangeConfig| config.liquidation_size = LiquidationSize::Whole;
+    let mut run = Script::new(toy_with(6_000, Funding::None, whole));
+    let log = run.run("trade 100 | buy a 800 | trade 98 | trade 97.9");
+    assert!(log.ends_with("autoclose-2 800 @ 96 taker"), "{log}");
+    assert!(run.exchange.assumptions().iter().any(|line| line.contains("whole position")));
+}
+
+#[test]
+fn the_position_with_the_largest_maintenance_margin_goes_first() {
+    // A is sold at 989 and B at 999, above their marks, and one of them is enough.
+    let first = |wallet, a: u32, b: u32| {
+        let mut run = Script::new(toy(wallet, Funding::None));
+        run.run("trade 1000 | mark 1000 | B trade 1000 | B mark 1000");
+        run.run(&format!("buy a {a} | B buy b {b} | trade 990 | B mark 840"));
+        run.run("mark 840")
+    };
+    assert_eq!(first(900, 4, 2), "autoclose-3 New | autoclose-3 4 @ 989 taker");
+    assert_eq!(first(900, 2, 4), "autoclose-3 New | autoclose-3 4 @ 999 taker");
+    // In its second tier the smaller position needs 104, the larger one 126; at 14 lots it needs 188.
+    assert_eq!(first(4_500, 12, 15), "autoclose-3 New | autoclose-3 15 @ 999 taker");
+    assert_eq!(first(4_500, 14, 15), "autoclose-3 New | autoclose-3 14 @ 989 taker");
+}
+
+#[test]
+fn one_event_goes_its_way_in_order() {
+    // The trade fills `r`, triggers `s`, and then liquidates what is left, which ends `o`.
+    check(
+        "trade 100 | leverage 20 | buy a 990 | sell s 2 stop 95 | buy r 2 @ 92 | sell o 2 @ 104 | trade 91",
+        "a New | a 990 @ 101 taker | s New | r New | o New | r 2 @ 92 maker | s Expired | s New | \
+         s 2 @ 90 taker | o Expired | autoclose-5 New | autoclose-5 990 @ 91 taker",
+    );
 }

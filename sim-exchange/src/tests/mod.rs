@@ -18,13 +18,15 @@ mod refusals;
 mod rules;
 mod script;
 mod settings;
+mod streams;
+mod told;
 mod venue_events;
 mod venue_rules;
 
 use engine::{
     AccountId, AccountUpdateReason, BestQuotes, DepthRow, Exchange, ExchangeEvent, ExecutionType,
-    Instrument, MarketData, MarketEvent, Nanos, Outcome, PriceTicks, QtyLots, RequestId, Sender,
-    ServiceId, Side, Symbol, SymbolIndex, Trade, TradeOrigin, UserEvent,
+    Instrument, MarketData, MarketEvent, Nanos, Outcome, PriceTicks, QtyLots, Request, RequestId,
+    Sender, ServiceId, Side, Symbol, SymbolIndex, Trade, TradeOrigin, UserEvent,
 };
 use rust_decimal::Decimal;
 
@@ -171,9 +173,18 @@ impl Script {
         let account = AccountId(account.unwrap_or(0));
         let from = Sender { service: ServiceId(1), account };
         for _ in 0..times {
-            self.requests += 1;
-            self.exchange.submit(self.now, from, RequestId(self.requests), request.clone());
+            self.send(from, request.clone());
         }
+    }
+
+    fn send(&mut self, from: Sender, request: Request) {
+        self.requests += 1;
+        self.exchange.submit(self.now, from, RequestId(self.requests), request);
+    }
+
+    /// A request of the first account for which no line has words.
+    pub(crate) fn submit(&mut self, request: Request) {
+        self.send(Sender { service: ServiceId(1), account: AccountId(0) }, request);
     }
 
     pub(crate) fn position(&self, symbol: usize) -> i64 {

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::pricing::dec;
 use super::{START, Script, toy_with};
+use crate::commission_tiers::VipLevel;
 use crate::{
     Collateral, CollateralPrice, ExchangeConfig, Funding, LedgerAccount, VenueChange, VenueEvent,
 };
@@ -151,6 +152,15 @@ fn a_debt_below_the_threshold_is_settled() {
     assert!(log.ends_with("b 900 @ 95 taker | auto-exchange 5388.2 to 0.00000000"), "{log}");
     assert_eq!(amount(&run), dec("1000") - dec("55.26635293"));
     run.exchange.check_conservation().unwrap();
+}
+
+#[test]
+fn from_vip_2_on_the_threshold_is_10_000() {
+    for (vip, sold) in [(1, true), (2, false)] {
+        let mut run = with_btc("1000", |config| config.vip = VipLevel::try_from(vip).unwrap());
+        let log = run.run("trade 100 | B trade 100 | buy a 900 | trade 96 | sell b 900 ro");
+        assert_eq!(log.contains("auto-exchange 5388.2"), sold, "VIP {vip}: {log}");
+    }
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //!
 //! An order is `buy NAME QUANTITY`, with any of: `@ PRICE`, `gtc ioc fok gtx`, `gtd SECONDS`, `ro`,
 //! `long short`, `stop PRICE`, `tp PRICE`, `trail PERCENT`, `activate PRICE`, `mark`, `protect`,
-//! `match LEVEL`, `stp MODE`; with `close` in place of the quantity it closes the position. `algo` in
-//! front sends it to the algo service, `test` to the test route.
+//! `match LEVEL`, `stp MODE`; with `close` in place of the quantity it closes the position, with `noqty` it
+//! has none. `market` is no limit order whatever else is said, `closing` says closePosition beside a
+//! quantity, `rofalse` says reduceOnly = false, `until SECONDS` a goodTillDate without GTD. `algo` in front
+//! sends it to the algo service, `test` to the test route.
 
 use engine::{
     AlgoRef, ClientOrderId, MarginType, ModifyOrder, Nanos, NewOrder, OrderRef, OrderType,
@@ -102,8 +104,8 @@ fn order(words: &[&str], symbol: SymbolIndex, now: Nanos) -> NewOrder {
         ("gtd", TimeInForce::Gtd),
     ];
     let stated = tif.iter().find(|(name, _)| words.contains(name)).map(|(_, t)| *t);
-    let has_price = limit.is_some() && !words.contains(&"market")
-        || ["limit", "match"].iter().any(|w| words.contains(w));
+    let has_price = !words.contains(&"market")
+        && (limit.is_some() || ["limit", "match"].iter().any(|w| words.contains(w)));
     let order_type = match (words, has_price) {
         (words, true) if words.contains(&"stop") => OrderType::Stop,
         (words, false) if words.contains(&"stop") => OrderType::StopMarket,
@@ -117,14 +119,18 @@ fn order(words: &[&str], symbol: SymbolIndex, now: Nanos) -> NewOrder {
     let symbol = if words.contains(&"nowhere") { SymbolIndex(9) } else { symbol };
     let closes = words[0] == "close";
     let side = if all[0] == "buy" { Side::Buy } else { Side::Sell };
-    let qty = if closes { QtyLots(0) } else { quantity(words[0], symbol) };
+    let has_qty = !closes && words[0] != "noqty";
+    let qty = if has_qty { quantity(words[0], symbol) } else { QtyLots(0) };
     NewOrder {
         order_type,
         time_in_force: stated.or(default.then_some(TimeInForce::Gtc)),
         price: limit,
-        quantity: (!closes).then_some(qty),
-        close_position: closes,
-        reduce_only: words.contains(&"ro").then_some(true),
+        quantity: has_qty.then_some(qty),
+        close_position: closes || words.contains(&"closing"),
+        reduce_only: [("ro", true), ("rofalse", false)]
+            .iter()
+            .find(|(word, _)| words.contains(word))
+            .map(|(_, only)| *only),
         position_side: position_side(words),
         trigger_price: price("stop").or(price("tp")),
         activate_price: price("activate"),
@@ -133,7 +139,9 @@ fn order(words: &[&str], symbol: SymbolIndex, now: Nanos) -> NewOrder {
         price_protect: words.contains(&"protect"),
         price_match: after(words, "match").map(|text| PriceMatch::parse(text).unwrap()),
         self_trade_prevention: after(words, "stp").map(|t| SelfTradePrevention::parse(t).unwrap()),
-        good_till_date: after(words, "gtd").map(|s| now + Nanos::from_secs(s.parse().unwrap())),
+        good_till_date: after(words, "gtd")
+            .or(after(words, "until"))
+            .map(|s| now + Nanos::from_secs(s.parse().unwrap())),
         ..NewOrder::market(symbol, side, qty, all[1].trim_matches('\''))
     }
 }

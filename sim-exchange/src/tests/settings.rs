@@ -15,6 +15,8 @@ fn hedge_mode_has_two_positions() {
     check("trade 100 | hedge | buy a 10", "refused -4061");
     check("trade 100 | buy a 10 long", "refused -4061");
     check("trade 100 | hedge | buy a 10 long ro", "refused -1106");
+    check("trade 100 | hedge | buy a 10 long rofalse", "refused -1106");
+    check("trade 100 | buy a 10 rofalse", "a New | a 10 @ 101 taker");
     check("trade 100 | hedge | sell a 10 long", "refused -2022");
     check(
         "trade 100 | hedge | buy a 10 long | sell b 12 long | sell b 10 long",
@@ -111,4 +113,30 @@ fn the_fee_of_an_isolated_liquidation_stops_at_its_wallet() {
     let wallet = run.exchange.account_balance().wallet_balance;
     assert!(wallet >= cross && wallet < cross + Decimal::from(10), "{wallet}, {cross}");
     run.exchange.check_conservation().unwrap();
+}
+
+#[test]
+fn the_profit_of_an_isolated_position_goes_to_the_cross_wallet() {
+    // 40 lots at 101 with leverage 20, less 2.02 of fees, are 199.98; half of them gain 20 × 8.
+    let mut run = Script::new(toy_with(10_000, Funding::None, |_| {}));
+    run.run("B trade 100 | B isolated | B buy a 40");
+    let isolated = |run: &Script| run.exchange.accounts[0].holdings[1].positions[0].isolated_wallet;
+    assert_eq!(isolated(&run), Decimal::new(19_998, 2));
+    run.run("B trade 110 | B sell b 20");
+    // Half of the isolated margin comes back, with the profit and less the fee of 1.09.
+    let cross = run.exchange.account_balance().wallet_balance - isolated(&run);
+    assert_eq!((isolated(&run), cross), (Decimal::new(9_999, 2), Decimal::new(1_005_690, 2)));
+}
+
+#[test]
+fn every_symbol_has_its_rows_of_position_risk() {
+    let sides = |script: &str| {
+        let mut run = Script::new(toy_with(10_000, Funding::None, |_| {}));
+        run.run(script);
+        let rows = run.exchange.position_risks(engine::AccountId(0));
+        rows.iter().map(|r| (r.symbol.0, r.position_side.as_str())).collect::<Vec<_>>()
+    };
+    let hedge = [(0, "LONG"), (0, "SHORT"), (1, "LONG"), (1, "SHORT")];
+    assert_eq!(sides("trade 100 | buy a 2"), [(0, "BOTH"), (1, "BOTH")]);
+    assert_eq!(sides("hedge | trade 100 | buy a 2 long"), hedge);
 }

@@ -77,8 +77,22 @@ impl Bus for MemoryBus {
         body: Body,
         trim: Trim,
     ) -> Result<EntryId, BusError> {
+        self.xadd_seen(now, stream, body, trim, &mut |_, _| ())
+    }
+
+    fn xadd_seen(
+        &mut self,
+        now: Nanos,
+        stream: &str,
+        body: Body,
+        trim: Trim,
+        seen: &mut dyn FnMut(EntryId, &Body),
+    ) -> Result<EntryId, BusError> {
         let stream = self.keys.stream_or_new(now, stream.as_bytes())?;
         let id = stream.append(now, NewId::Auto, body)?;
+        if let Some(added) = stream.entries.back() {
+            seen(id, &added.body);
+        }
         if let Some(cut) = Cut::new(trim) {
             stream.trim(cut);
         }

@@ -75,3 +75,27 @@ fn the_exchange_ranks_the_side_that_closes_against_the_order() {
     assert_eq!(accounts(Side::Sell), [2, 1, 3]);
     assert_eq!(accounts(Side::Buy), [0]);
 }
+
+#[test]
+fn the_configuration_chooses_the_formula() {
+    // A short of 10 that gained 100, beside one of 2 that gained 40 and a large position elsewhere.
+    let ranks = |formula| {
+        let mut exchange = exchange(&["1000", "1000", "1000"], |c| c.adl_formula = formula);
+        let rules = exchange.markets.iter().map(|m| m.rules.clone()).collect::<Vec<_>>();
+        let held = [(1, 1, -10, 1100), (2, 1, -2, 1200), (2, 0, 900, 1000)];
+        for (account, symbol, lots, price) in held {
+            let holding = &mut exchange.accounts[account].holdings[symbol];
+            let position = holding.position_mut(PositionSide::Both);
+            position.fill(&rules[symbol], lots, price, Nanos::ZERO);
+        }
+        for symbol in [0, 1] {
+            let data = MarketData::MarkPrice(PriceTicks(1000));
+            exchange.observe(&MarketEvent::new(START, SymbolIndex(symbol), data));
+        }
+        let queue = exchange.adl_queue(1, Side::Sell);
+        queue.into_iter().map(|(account, _)| account.0).collect::<Vec<_>>()
+    };
+    // 0.1 × 10 / 1,100 and 0.04 × 92 / 1,040; by notional 0.1 × 1,000 / 1,100 and 0.04 × 200 / 1,040.
+    assert_eq!(ranks(AdlFormula::MarginRatio), [2, 1]);
+    assert_eq!(ranks(AdlFormula::EffectiveLeverage), [1, 2]);
+}

@@ -34,6 +34,7 @@ fn exchange(wallets: &[&str], change: impl FnOnce(&mut ExchangeConfig)) -> SimEx
         margin_type: Default::default(),
         multi_assets: false,
         collateral: Vec::new(),
+        vip: Default::default(),
         maker_rate: config.maker_rate,
         taker_rate: config.taker_rate,
     });
