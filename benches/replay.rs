@@ -13,7 +13,7 @@ use datasets::{BarMode, Kind, MemoryFeed, SeriesId};
 use engine::*;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
+use sim_exchange::{ExchangeConfig, Funding, Latency, MarketDepth, Profile, SimExchange};
 
 const TRADES: u64 = 5_000_000;
 const MINUTES: u32 = 525_600;
@@ -95,17 +95,39 @@ impl Service for EmaCross {
     }
 }
 
+/// Looks on.
+#[derive(Clone, Serialize, Deserialize)]
+struct Nobody;
+
+impl Service for Nobody {
+    fn wiring(&self) -> Wiring {
+        Wiring::default()
+    }
+    fn handle(&mut self, _: Input<'_>, _: &mut Context<'_>) {}
+}
+
 /// Answers the whole run: what it holds is freed after the clock has stopped.
 fn run<F: Feed + Send>(
     instruments: &[Instrument],
     feed: F,
     service: Box<dyn Service>,
 ) -> Kernel<SimExchange, F> {
-    let start = Nanos::from_millis(START_MS);
+    run_from(Nanos::from_millis(START_MS), MarketDepth::Trades, instruments, feed, service)
+}
+
+fn run_from<F: Feed + Send>(
+    start: Nanos,
+    depth: MarketDepth,
+    instruments: &[Instrument],
+    feed: F,
+    service: Box<dyn Service>,
+) -> Kernel<SimExchange, F> {
     let latency =
         Latency::Constant { request: Nanos::from_millis(5), response: Nanos::from_millis(5) };
     let wallet = Decimal::from(10_000_000);
-    let exchange = ExchangeConfig::new(instruments.to_vec(), start, wallet, latency, Funding::None);
+    let mut exchange =
+        ExchangeConfig::new(instruments.to_vec(), start, wallet, latency, Funding::None);
+    exchange.fills = Profile::Fast.fills(depth);
     let exchange = SimExchange::new(exchange).expect("an exchange");
     let config = KernelConfig {
         seed: 1,
@@ -242,5 +264,54 @@ fn bars(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, trades, bars);
+/// A recorded book: `btcusdt.npz` of the folder `BENCH_DATA`, which `bench/gen_data.py` fills.
+fn depth(criterion: &mut Criterion) {
+    #[allow(clippy::disallowed_methods)] // Where the data lies is no part of any run.
+    let Some(npz) = std::env::var_os("BENCH_DATA").map(|f| Path::new(&f).join("btcusdt.npz"))
+    else {
+        println!("skipped: BENCH_DATA does not name the folder that bench/gen_data.py filled");
+        return;
+    };
+    let data = tempfile::tempdir().expect("a folder");
+    let report = datasets::import::import(&[npz], data.path(), &|_| ()).expect("an import");
+    assert!(report.refused.is_empty() && report.rows > 0, "{:?}", report.refused);
+    let catalogue = Catalogue::open(data.path()).expect("a catalogue");
+    let symbol = Symbol::new("BTCUSDT").expect("a symbol");
+    let instruments = [Instrument { symbol, price_decimals: 2, qty_decimals: 3 }];
+    let of = |kind| {
+        let series = SeriesId { kind, symbol, interval: None };
+        SeriesRequest { series, bars: BarMode::Points }
+    };
+    // Before all of its events.
+    let start = Nanos::from_secs(1_500_000_000);
+    let mut group = criterion.benchmark_group("depth");
+    group.sample_size(10);
+    for (name, kinds) in
+        [("book", &[Kind::Depth][..]), ("book and trades", &[Kind::Depth, Kind::Trades])]
+    {
+        let requests: Vec<SeriesRequest> = kinds.iter().copied().map(of).collect();
+        let open =
+            || ReplayFeed::open(&catalogue, &instruments, &requests, Range::ALL).expect("a feed");
+        let read = || {
+            let (mut feed, mut batch, mut events) = (open(), Vec::new(), 0);
+            loop {
+                feed.next_batch(&mut batch).expect("a batch");
+                if batch.is_empty() {
+                    return events;
+                }
+                events += batch.len() as u64;
+            }
+        };
+        group.throughput(Throughput::Elements(read()));
+        group.bench_function(format!("{name} from Parquet"), |b| b.iter(read));
+        group.bench_function(format!("{name} from Parquet to the exchange"), |b| {
+            b.iter_with_large_drop(|| {
+                run_from(start, MarketDepth::Levels, &instruments, open(), Box::new(Nobody))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, trades, depth, bars);
 criterion_main!(benches);

@@ -114,3 +114,38 @@ fn a_day_of_trades_is_traded() {
     // 45,342 trades and 1,440 bars at the least.
     assert!(line["events"].as_u64().is_some_and(|events| events > 46_782), "{line}");
 }
+
+/// Seven minutes of two recorded books: the exchange takes from their levels, and the services hear of them as
+/// late as the recorder did.
+#[test]
+fn a_recorded_book_is_traded_on() {
+    let Some(data) = recorded() else { return };
+    let folder = Folder::new();
+    let mut arguments = vec!["data".into(), "import".into()];
+    let books = ["btcusdt_20240808.gz", "ethusdt_20240808.gz"];
+    arguments
+        .extend(books.map(|name| data.join("recorded/hftbacktest").join(name).into_os_string()));
+    arguments.extend(["--into", "set"].map(Into::into));
+    folder.qsim(&arguments).expect_code(0);
+    folder.file(
+        "books.toml",
+        "seed = 1\n[market.recorded]\nsymbols = [\"BTCUSDT\", \"ETHUSDT\"]\ntape = \"trades\"\n\
+         depth = true\nquotes = true\nfrom = \"2024-08-08T23:55:00Z\"\nto = \"2024-08-09T00:00:00Z\"\n\
+         [links]\nfeed_latency_recorded = true\n[exchange]\nfunding_rate = \"0.0001\"\n",
+    );
+    let run = || {
+        let run = ["run", "books.toml", "--data", "set", "--format", "json", "--verbose"];
+        folder.qsim(&run).expect_code(0)
+    };
+    let (first, second) = (run(), run());
+    assert_eq!(text(&first.json(), "digest"), text(&second.json(), "digest"));
+    let events = first.json()["events"].as_u64().expect("a count");
+    assert!(events > 900_000, "two books, their quotes and trades: {events}");
+    let said = "a taker takes the levels of the market's book";
+    assert!(first.stderr.contains(said), "{}", first.stderr);
+    // The range begins in the middle of the book, which is there all the same.
+    assert!(!first.stderr.contains("no snapshot before the range"), "{}", first.stderr);
+    for line in ["books: fills = 1", "books: orders = 1"] {
+        assert!(first.stderr.lines().any(|l| l == line), "{line}: {}", first.stderr);
+    }
+}

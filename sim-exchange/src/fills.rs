@@ -93,7 +93,7 @@ impl FillModel {
         let spread = self.taker_spread_ticks;
         match self.depth {
             MarketDepth::Levels => {
-                lines.push("Fills: a taker takes the levels of the recorded book, best first; what it took is missing until the market shows the level again.".to_owned());
+                lines.push("Fills: a taker takes the levels of the market's book, best first; what it took is missing until the market shows the level again.".to_owned());
                 lines.push(self.queue.sentence());
                 return lines;
             }
