@@ -1,4 +1,6 @@
-//! `qsim data`: import market data, list what is there, check it.
+//! `qsim data`: fetch market data, import it, list what is there, check it.
+
+mod fetch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ pub struct DataArgs {
 
 #[derive(Debug, Subcommand)]
 enum DataCommand {
+    /// Fetch files of Binance's public archive, or of a mirror of it, verified, to be imported.
+    Fetch(fetch::FetchArguments),
     /// Import Binance archives (zip with .CHECKSUM, or csv) into a data set.
     Import {
         /// Files or folders; folders with everything below them.
@@ -65,6 +69,7 @@ const REFUSED: u8 = 2;
 /// Runs `qsim data`: 0 if all is well, 1 if a check found something, 2 if something was refused.
 pub fn run(args: DataArgs) -> ExitCode {
     let result = match args.command {
+        DataCommand::Fetch(arguments) => fetch::run(&arguments),
         DataCommand::Import { paths, into, format } => run_import(&paths, &into, format),
         DataCommand::List { data, format } => run_list(&data, format),
         DataCommand::Check { data, format } => run_check(&data, format),
