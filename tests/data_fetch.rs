@@ -110,6 +110,23 @@ fn an_archive_without_any_of_it_is_no_success() {
     );
 }
 
+/// A proxy that is set for the world outside is not asked for what is on this machine.
+#[test]
+fn no_proxy_stands_before_this_machine() {
+    let (folder, server) = (Folder::new(), ArchiveServer::new());
+    let path = "data/futures/um/daily/metrics/BTCUSDT/BTCUSDT-metrics-2026-02-01.zip";
+    server.file(path, b"some bytes");
+    let proxy = "http://127.0.0.1:9";
+    let environment = [("HTTP_PROXY", proxy), ("http_proxy", proxy), ("ALL_PROXY", proxy)];
+    let base = server.base();
+    let arguments = ["data", "fetch", "--symbol", "BTCUSDT", "--kind", "metrics", "--into", "raw"];
+    let more = ["--from", "2026-02-01", "--to", "2026-02-02", "--base", &base];
+    let arguments: Vec<&str> = arguments.into_iter().chain(more).collect();
+    let program = std::path::Path::new(support::QSIM);
+    let output = support::run_program(program, folder.root(), &environment, &arguments);
+    assert!(output.expect_code(0).stdout.starts_with("1 files (10 B) into raw"));
+}
+
 #[test]
 fn bad_arguments_are_named_before_anything_is_made() {
     let folder = Folder::new();

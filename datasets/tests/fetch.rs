@@ -370,6 +370,33 @@ fn silence_is_a_fault_that_passes() {
 }
 
 #[test]
+fn silence_in_the_middle_goes_on_from_there() {
+    let world = World::with(&[DAY]);
+    world.server.next(DAY, [Act::Stall(60_000, Duration::from_millis(1_500))]);
+    let request = world.request(&["klines"], "2026-03-01", "2026-03-02");
+    let told = Mutex::new(Vec::new());
+    let report = fetch(&request, world.folder.path(), &|progress| {
+        if let Some((path, News::Waits(span, why))) = progress.news {
+            told.lock().expect("no panic").push((path.to_owned(), span, why.to_owned()));
+        }
+    });
+    assert_eq!(report.expect("a report").fetched, 1);
+    assert_eq!(zips(&world.server), [asked(DAY, None), asked(DAY, Some(60_000))]);
+    let expected = (DAY.to_owned(), Duration::from_secs(1), "the server fell silent".to_owned());
+    assert_eq!(told.into_inner().expect("no panic"), [expected]);
+}
+
+#[test]
+fn a_part_that_was_not_asked_for_is_not_taken() {
+    let world = World::with(&[DAY]);
+    world.put(&format!("{DAY}.partial"), &bytes(DAY)[..100]);
+    world.server.next(DAY, [Act::Status(206, "Content-Range: bytes 5-9/10\r\n")]);
+    assert_eq!(world.day().fetched, 1);
+    assert_eq!(zips(&world.server), [asked(DAY, Some(100)), asked(DAY, None)]);
+    world.expect_whole(&[DAY]);
+}
+
+#[test]
 fn a_wrong_checksum_is_fetched_once_more() {
     let world = World::with(&[DAY]);
     world.server.next(DAY, [Act::Instead(vec![7; 200_000])]);
@@ -521,4 +548,16 @@ fn a_bad_series_is_named() {
     check("BTCUSDT", "klines", &["7m"], "--interval \"7m\" is none that can be fetched");
     check("BTCUSDT", "klines", &["1s"], "these are 1m, 3m");
     check("BTCUSDT", "aggTrades", &["1m"], "--interval is for bars, and aggTrades are none");
+}
+
+/// The keys of the connection are asked for, and this server has none.
+#[test]
+fn a_server_without_encryption_is_no_https() {
+    let world = World::with(&[DAY]);
+    let mut request = world.request(&["klines"], "2026-03-01", "2026-03-02");
+    let base = world.server.base().replace("http:", "https:");
+    request.base = Base::parse(&base).expect("an address");
+    let report = world.run(&request);
+    expect_parts(reason(&report), &["no trusted connection", "check --base"]);
+    assert_eq!((world.server.asked(), world.waits()), (vec![], vec![]));
 }

@@ -149,6 +149,10 @@ fn fault(error: &ureq::Error) -> Fault {
     match error {
         Error::Timeout(_) => Fault::passing("the server did not answer in time"),
         Error::HostNotFound => Fault::passing("the host is not found"),
+        // So a certificate that is not trusted arrives, or an answer that is not encrypted.
+        Error::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => {
+            lasting("no trusted connection")
+        }
         Error::Io(_) | Error::ConnectionFailed | Error::Protocol(_) => {
             Fault::passing(format!("the connection failed ({error})"))
         }

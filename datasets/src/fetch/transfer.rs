@@ -157,7 +157,7 @@ impl Transfer<'_> {
             let Answer::Bytes { body, .. } = self.client.get(&path, 0)? else { return Ok(None) };
             let mut bytes = Vec::new();
             let read = body.reader.take(CHECKSUM_BYTES_MAX).read_to_end(&mut bytes);
-            read.map_err(|e| cut(&e))?;
+            read.map_err(cut)?;
             if body
                 .length
                 .is_some_and(|length| (bytes.len() as u64) < length.min(CHECKSUM_BYTES_MAX))
@@ -222,7 +222,7 @@ impl Transfer<'_> {
         let mut block = vec![0; BLOCK];
         let mut came: u64 = 0;
         loop {
-            let length = body.reader.read(&mut block).map_err(|e| cut(&e))?;
+            let length = body.reader.read(&mut block).map_err(cut)?;
             if length == 0 {
                 break;
             }
@@ -253,10 +253,10 @@ enum Whole {
     Wrong(String),
 }
 
-fn cut(error: &std::io::Error) -> Fault {
-    if error.kind() == std::io::ErrorKind::TimedOut {
-        Fault::passing("the server fell silent")
-    } else {
-        Fault::passing(format!("the connection was cut ({error})"))
+/// What it means that the bytes of an answer do not go on.
+fn cut(error: std::io::Error) -> Fault {
+    match ureq::Error::from(error) {
+        ureq::Error::Timeout(_) => Fault::passing("the server fell silent"),
+        error => Fault::passing(format!("the connection was cut ({error})")),
     }
 }

@@ -16,6 +16,8 @@ use sha2::{Digest as _, Sha256};
 pub enum Act {
     /// Says how much there is, sends so many bytes of it, and cuts the connection.
     Cut(usize),
+    /// Sends so many bytes of it, and nothing more for so long.
+    Stall(usize, Duration),
     /// Answers with this status and these header lines.
     Status(u16, &'static str),
     /// Says nothing for so long.
@@ -147,7 +149,10 @@ fn read(stream: &TcpStream) -> Option<Asked> {
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
-    let asked = read(&stream)?;
+    let Some(asked) = read(&stream) else {
+        // No HTTP, as servers say it.
+        return stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").ok();
+    };
     let (file, act, ignores_range) = {
         let mut state = lock(state);
         state.asked.push(asked.clone());
@@ -187,9 +192,12 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         }
     };
     let sent = match act {
-        Some(Act::Cut(count)) => &rest[..count.min(rest.len())],
+        Some(Act::Cut(count) | Act::Stall(count, _)) => &rest[..count.min(rest.len())],
         _ => rest,
     };
     stream.write_all(sent).ok()?;
+    if let Some(Act::Stall(_, span)) = act {
+        std::thread::sleep(span);
+    }
     stream.shutdown(Shutdown::Write).ok()
 }
