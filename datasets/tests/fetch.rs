@@ -186,6 +186,16 @@ fn each_kind_comes_as_the_archive_publishes_it() {
 }
 
 #[test]
+fn kinds_without_months_are_asked_for_by_days() {
+    let world = World::new();
+    let report = world.run(&world.request(&["metrics", "bookDepth"], "2026-02-01", "2026-03-01"));
+    assert_eq!((report.missing.len(), report.notes.len()), (56, 0));
+    let paths = world.server.paths();
+    assert_eq!(paths.len(), 56);
+    assert!(paths.iter().all(|path| path.starts_with(&format!("{UM}/daily/"))), "{paths:?}");
+}
+
+#[test]
 fn quotes_after_their_end_are_not_asked_for() {
     let world = World::new();
     let report = world.run(&world.request(&["bookTicker"], "2026-01-01", "2026-02-01"));
@@ -392,7 +402,8 @@ fn a_part_that_was_not_asked_for_is_not_taken() {
     world.put(&format!("{DAY}.partial"), &bytes(DAY)[..100]);
     world.server.next(DAY, [Act::Status(206, "Content-Range: bytes 5-9/10\r\n")]);
     assert_eq!(world.day().fetched, 1);
-    assert_eq!(zips(&world.server), [asked(DAY, Some(100)), asked(DAY, None)]);
+    let sum = asked(&format!("{DAY}.CHECKSUM"), None);
+    assert_eq!(world.server.asked(), [asked(DAY, Some(100)), asked(DAY, None), sum]);
     world.expect_whole(&[DAY]);
 }
 

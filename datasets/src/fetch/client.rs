@@ -62,20 +62,13 @@ impl Base {
 /// What the archive answers.
 pub(super) enum Answer {
     /// The bytes of the file from `from` on.
-    Bytes { from: u64, body: Content },
+    Bytes { from: u64, body: Box<dyn Read> },
     /// There are no more bytes than those that are here already.
     Complete,
     /// What is here is no beginning of the file: it has to be fetched from its start.
     NoBeginning,
     /// It has no such file.
     Missing,
-}
-
-/// The bytes of an answer.
-pub(super) struct Content {
-    /// How many there will be, if the server says so.
-    pub length: Option<u64>,
-    pub reader: Box<dyn Read>,
 }
 
 /// Asks the archive for files.
@@ -134,10 +127,9 @@ impl Client {
     }
 }
 
-fn content(response: Response<Body>) -> Content {
-    let body = response.into_body();
-    let length = body.content_length();
-    Content { length, reader: Box::new(body.into_reader().take(BYTES_MAX)) }
+/// The bytes of an answer; to read them fails if there are fewer than the server has said.
+fn content(response: Response<Body>) -> Box<dyn Read> {
+    Box::new(response.into_body().into_reader().take(BYTES_MAX))
 }
 
 /// What a failure of the connection means.

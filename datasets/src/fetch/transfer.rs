@@ -4,13 +4,13 @@
 //! then it is named `….partial`, which no import reads.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::io_remedy;
 
-use super::client::{Answer, Client, Content};
+use super::client::{Answer, Client};
 use super::patience::{Fault, Persistence};
 use crate::import::sha256_of;
 
@@ -156,14 +156,7 @@ impl Transfer<'_> {
         self.persist(&path, &mut || {
             let Answer::Bytes { body, .. } = self.client.get(&path, 0)? else { return Ok(None) };
             let mut bytes = Vec::new();
-            let read = body.reader.take(CHECKSUM_BYTES_MAX).read_to_end(&mut bytes);
-            read.map_err(cut)?;
-            if body
-                .length
-                .is_some_and(|length| (bytes.len() as u64) < length.min(CHECKSUM_BYTES_MAX))
-            {
-                return Err(Fault::passing("the connection was cut"));
-            }
+            body.take(CHECKSUM_BYTES_MAX).read_to_end(&mut bytes).map_err(cut)?;
             Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
         })
     }
@@ -215,24 +208,18 @@ impl Transfer<'_> {
 
     fn copy(
         &self,
-        mut body: Content,
+        mut body: Box<dyn Read>,
         file: &mut File,
         lasting: &dyn Fn(std::io::Error) -> Fault,
     ) -> Result<(), Fault> {
         let mut block = vec![0; BLOCK];
-        let mut came: u64 = 0;
         loop {
-            let length = body.reader.read(&mut block).map_err(cut)?;
+            let length = body.read(&mut block).map_err(cut)?;
             if length == 0 {
-                break;
+                return Ok(());
             }
             file.write_all(&block[..length]).map_err(lasting)?;
-            came += length as u64;
             self.told.bytes(length as u64);
-        }
-        match body.length {
-            Some(length) if came < length => Err(Fault::passing("the connection was cut")),
-            _ => Ok(()),
         }
     }
 
