@@ -1,4 +1,4 @@
-//! `qsim data`: fetch market data, import it, list what is there, check it.
+//! `qsim data`: fetch market data, import it, list what is there, check it, fit made markets to it.
 
 mod fetch;
 
@@ -11,8 +11,13 @@ use comfy_table::Table;
 use datasets::DataError;
 use datasets::catalogue::Catalogue;
 use datasets::import::{ImportReport, Refusal, Skip, import};
+use datasets::replay::Range;
+use datasets::synthetic::fit::BarSeries;
+use engine::{FieldValue, IsoTime, Nanos, Symbol};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+use crate::data_folder;
 
 /// Arguments of `qsim data`.
 #[derive(Debug, Args)]
@@ -25,7 +30,8 @@ pub struct DataArgs {
 enum DataCommand {
     /// Fetch files of Binance's public archive, or of a mirror of it, verified, to be imported.
     Fetch(fetch::FetchArguments),
-    /// Import Binance archives (zip with .CHECKSUM, or csv) into a data set.
+    /// Import Binance archives (zip with .CHECKSUM, or csv), recorded streams (JSON lines as jsonl, ndjson,
+    /// dat or gz) and event arrays of hftbacktest (npz) into a data set.
     Import {
         /// Files or folders; folders with everything below them.
         #[arg(required = true)]
@@ -45,6 +51,27 @@ enum DataCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Fit the parameters of a made market to recorded bars and print them as a piece of a scenario file.
+    Fit {
+        /// The folder of the data set [default: the environment's QSIM_DATA]
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Whose bars.
+        #[arg(long)]
+        symbol: Symbol,
+        /// Length of the bars.
+        #[arg(long, default_value = "1m")]
+        interval: String,
+        /// First instant, such as 2026-02-01T00:00:00Z [default: where the series begins]
+        #[arg(long, value_parser = instant)]
+        from: Option<Nanos>,
+        /// First instant after the end [default: where the series ends]
+        #[arg(long, value_parser = instant)]
+        to: Option<Nanos>,
+        /// Which model.
+        #[arg(long, value_enum, default_value_t = FitModel::Garch)]
+        model: FitModel,
+    },
     /// Read every row of a data set and report gaps, duplicates and contradictions.
     Check {
         /// The folder of the data set.
@@ -63,6 +90,23 @@ enum Format {
     Table,
 }
 
+/// What can be fitted to bars. The rates of an order flow need a recorded book, which a program can give to
+/// `datasets::synthetic::fit::FlowObserver`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum FitModel {
+    /// GARCH(1,1) with Student-t innovations.
+    Garch,
+    /// Geometric Brownian motion with jumps.
+    JumpDiffusion,
+}
+
+/// An instant of the command line.
+fn instant(text: &str) -> Result<Nanos, String> {
+    let time = <IsoTime as FieldValue>::read_text(Some(text));
+    time.map(|time| time.0).map_err(|_| "give a time such as 2026-02-01T00:00:00Z".to_owned())
+}
+
 const FOUND: u8 = 1;
 const REFUSED: u8 = 2;
 
@@ -72,6 +116,11 @@ pub fn run(args: DataArgs) -> ExitCode {
         DataCommand::Fetch(arguments) => fetch::run(&arguments),
         DataCommand::Import { paths, into, format } => run_import(&paths, &into, format),
         DataCommand::List { data, format } => run_list(&data, format),
+        DataCommand::Fit { data, symbol, interval, from, to, model } => {
+            let range =
+                Range { from: from.unwrap_or(Range::ALL.from), to: to.unwrap_or(Range::ALL.to) };
+            run_fit(data.as_ref(), symbol, &interval, range, model)
+        }
         DataCommand::Check { data, format } => run_check(&data, format),
     };
     match result {
@@ -219,6 +268,27 @@ fn run_list(data: &Path, format: Format) -> Result<u8, DataError> {
         ]);
     }
     print(&table.to_string());
+    Ok(0)
+}
+
+fn run_fit(
+    data: Option<&PathBuf>,
+    symbol: Symbol,
+    interval: &str,
+    range: Range,
+    model: FitModel,
+) -> Result<u8, DataError> {
+    let Some(data) = data_folder(data) else {
+        return Err(DataError::Misuse(
+            "a fit needs imported bars: give --data DIR, or set QSIM_DATA=DIR".into(),
+        ));
+    };
+    let series = BarSeries::read(&Catalogue::open(&data)?, symbol, interval, range)?;
+    let fitted = match model {
+        FitModel::Garch => series.garch()?,
+        FitModel::JumpDiffusion => series.jump_diffusion()?,
+    };
+    print(series.fragment(&fitted).trim_end());
     Ok(0)
 }
 

@@ -105,3 +105,33 @@ fn late_market_events_change_the_run_and_not_its_repetition() {
         assert!(refused.stderr.contains(reason), "{}", refused.stderr);
     }
 }
+
+#[test]
+fn a_recorded_market_is_altered_as_asked() {
+    let folder = data_set();
+    let run = |recorded: &str, more: &str| {
+        scenario(&folder, recorded, &format!("{FREE_FUNDING}\n{more}"));
+        folder.qsim(&[&RUN[..], &["--verbose"]].concat())
+    };
+    let plain = run("", "").expect_code(0);
+    let digest = |of: &support::Output| text(&of.json(), "digest").to_owned();
+
+    let crash = "[[market.recorded.events]]\nevent = \"flash_crash\"\nat_minute = 100\ndepth = 0.2\n\
+                 fall_minutes = 3\nrecovery_minutes = 10\nrecovered_share = 0.5\nvolume_factor = 4.0";
+    let crashed = run("", crash).expect_code(0);
+    assert_ne!(digest(&plain), digest(&crashed));
+    let said = "Market: an invented flash_crash of all symbols from minute 100 on.";
+    assert!(crashed.stderr.contains(said), "{}", crashed.stderr);
+
+    let noise = "[market.perturbation]\nnoise_ticks = 20\nmissing_minutes = 0.1";
+    let noisy = run("", noise).expect_code(0);
+    assert_ne!(digest(&plain), digest(&noisy));
+    assert_eq!(digest(&noisy), digest(&run("", noise).expect_code(0)));
+    for said in ["up to 20 ticks higher or lower", "10 % of a symbol's minutes are missing"] {
+        assert!(noisy.stderr.contains(said), "{}", noisy.stderr);
+    }
+
+    let refused = run("", "[market.perturbation]\nlate = 0.5").expect_code(2);
+    assert!(refused.stderr.contains("[market.perturbation]"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("late needs late_max_ms"), "{}", refused.stderr);
+}

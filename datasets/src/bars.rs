@@ -41,7 +41,7 @@ pub(crate) struct GridBar {
 
 /// The four prices of the path: the extreme nearer to the open comes first; if both are as near,
 /// the low when the bar closed at or above its open, the high otherwise.
-fn path(bar: &GridBar) -> [i64; 4] {
+pub(crate) fn path(bar: &GridBar) -> [i64; 4] {
     let (up, down) = (bar.high - bar.open, bar.open - bar.low);
     let low_first = down < up || (down == up && bar.close >= bar.open);
     if low_first {
@@ -52,7 +52,7 @@ fn path(bar: &GridBar) -> [i64; 4] {
 }
 
 /// The times of the four points: the last one is the bar's last millisecond.
-fn times(open: Nanos, interval_ms: u32) -> [Nanos; 4] {
+pub(crate) fn times(open: Nanos, interval_ms: u32) -> [Nanos; 4] {
     let ns = i64::from(interval_ms) * 1_000_000;
     [0, ns / 3, 2 * (ns / 3), ns - 1_000_000].map(|after| Nanos(open.0 + after))
 }

@@ -22,12 +22,14 @@ mod memory;
 mod merge;
 mod minute_bars;
 mod overlap;
+pub mod perturbation;
 mod price_gap;
 pub mod replay;
 mod rows;
 mod scale;
 mod seal;
 mod series_source;
+pub mod splice;
 mod store;
 pub mod synthetic;
 

@@ -154,9 +154,10 @@ pub(crate) fn common_time(a: &FileInfo, b: &FileInfo) -> Option<(i64, i64)> {
     };
     let from_us = around(a.first_us.max(b.first_us), -HOUR_US / 2);
     let to_us = around(a.last_us.min(b.last_us), HOUR_US / 2 - 1);
-    // Trades and messages of one instant may be split over two files.
+    // Trades, orders and messages of one instant may be split over two files.
     let is_longer = |file: &FileInfo| file.first_us < file.last_us;
-    let several = matches!(a.series.kind.shape(), Shape::Trades | Shape::Quotes | Shape::Book);
+    let several = matches!(a.series.kind.shape(), Shape::Trades | Shape::Quotes | Shape::Book)
+        || a.series.kind == Kind::ForceOrder;
     let is_split = several && from_us == to_us && (is_longer(a) || is_longer(b));
     (from_us <= to_us && !is_split).then_some((from_us, to_us))
 }

@@ -210,7 +210,13 @@ impl FileWriter {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), parquet::errors::ParquetError> {
+    /// Rows that wait for their group to be full.
+    pub fn waiting(&self) -> usize {
+        self.columns[0].len()
+    }
+
+    /// Ends the group, full or not.
+    pub fn flush(&mut self) -> Result<(), parquet::errors::ParquetError> {
         if self.columns[0].is_empty() {
             return Ok(());
         }

@@ -221,7 +221,7 @@ pub(crate) fn problem(scenario: &Scenario) -> Option<String> {
     };
     let market = &scenario.market;
     let symbols: Vec<Symbol> = match (&market.synthetic, &market.recorded) {
-        (Some(synthetic), _) => synthetic.symbols.iter().map(|s| s.symbol).collect(),
+        (Some(synthetic), _) => synthetic.symbols(),
         (None, recorded) => recorded.iter().flat_map(|r| r.symbols.clone()).collect(),
     };
     let unknown = |symbol: Option<Symbol>| {

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use sim_exchange::adl::AdlFormula;
+use sim_exchange::depth::QueueKind;
 use sim_exchange::{
     Collateral, CollateralPrice, Latency, LatencyRow, LimitsConfig, LiquidationSize, Profile,
     Quantiles, VolumeLimit,
@@ -125,6 +126,9 @@ pub struct Venue {
     /// Order ticks that a taker pays beyond the last price, where no book is known; else the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taker_spread_ticks: Option<u32>,
+    /// How queues move, where levels are known; else the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueKind>,
     /// Shares of the volume, where no book is known; else the profile's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume: Option<VolumeLimit>,
@@ -163,6 +167,7 @@ impl Default for Venue {
             response_latency_us: 5_000,
             latency: None,
             taker_spread_ticks: None,
+            queue: None,
             volume: None,
             rules_at: None,
             limits: LimitsConfig::default(),

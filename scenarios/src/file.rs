@@ -3,14 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
-use datasets::synthetic::SyntheticConfig;
+use datasets::perturbation::Perturbation;
+use datasets::synthetic::{LaidEvent, SyntheticMarket};
 use engine::{FeedLatency, Link, Nanos, Quantiles, Symbol};
 use pipeline::PipelineSettings;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange_settings::DELIVERY_MAX_US;
-use crate::{Account, Expectation, Gap, ScenarioError, Venue, events, text};
+use crate::{Account, Expectation, Gap, ScenarioError, Venue, events, market, text};
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
 const FIRST_TIME_S: i64 = 946_684_800;
@@ -94,17 +95,20 @@ fn default_seed() -> u64 {
 pub struct Market {
     /// A made market.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub synthetic: Option<SyntheticConfig>,
+    pub synthetic: Option<SyntheticMarket>,
     /// Imported data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
     /// Price gaps, in either kind of market.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
+    /// What is done to the market, whichever it is, to see what a strategy bears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perturbation: Option<Perturbation>,
 }
 
 /// Imported market data, replayed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// The symbols, in the order in which they rank at equal times.
@@ -144,6 +148,9 @@ pub struct Recorded {
     /// What becomes of a time for which the data lack rows.
     #[serde(default)]
     pub gaps: OnGap,
+    /// Invented events, laid over the recorded prices; their minutes count from `from`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<LaidEvent>,
 }
 
 /// The two forms of recorded trades.
@@ -308,7 +315,8 @@ impl Scenario {
                 "{name} is {value}: a delivery takes from 0 to {DELIVERY_MAX_US} µs (a day)"
             )));
         }
-        events::problem(self).map_or(Ok(()), |problem| Err(build(problem)))?;
+        let problem = events::problem(self).or_else(|| market::book_problem(self));
+        problem.map_or(Ok(()), |problem| Err(build(problem)))?;
         match self.expect.iter().find_map(Expectation::problem) {
             Some(problem) => Err(build(problem)),
             None => Ok(()),

@@ -1,6 +1,7 @@
 //! Scenarios: reading the files, putting market, exchange and pipeline together, running them, checking
 //! what was expected, and replaying journals.
 
+mod alterations;
 mod error;
 mod events;
 mod exchange_settings;

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
-use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
-use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, MissingRows, PriceGaps, SeriesId};
+use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
+use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, MissingRows, SeriesId};
 use engine::{Feed, Instrument, Nanos, Symbol};
 use serde_json::{Value as Json, json};
+use sim_exchange::depth::QueueKind;
 use sim_exchange::{MarketDepth, RuleBook};
 
 use crate::{OnGap, Recorded, Scenario, ScenarioError, Tape};
@@ -36,7 +37,7 @@ impl Scenario {
     /// First instant and first instant after the end.
     pub fn range(&self) -> Result<(Nanos, Nanos), String> {
         match (&self.market.synthetic, &self.market.recorded) {
-            (Some(synthetic), _) => Ok(range_of(synthetic)),
+            (Some(synthetic), _) => Ok(synthetic.range()),
             (None, Some(recorded)) => recorded.range(),
             (None, None) => Err("[market] needs one of `synthetic` and `recorded`".into()),
         }
@@ -49,9 +50,31 @@ impl Scenario {
     }
 }
 
-fn range_of(synthetic: &SyntheticConfig) -> (Nanos, Nanos) {
-    let from = Nanos::from_millis(synthetic.start_ms);
-    (from, from.saturating_add(Nanos::from_secs(60 * i64::from(synthetic.minutes))))
+/// What the scenario says of a book that its market does not tell, or without the book that it does.
+pub(crate) fn book_problem(scenario: &Scenario) -> Option<String> {
+    let venue = &scenario.exchange;
+    if !scenario.market.synthetic.as_ref().is_some_and(SyntheticMarket::tells_levels) {
+        return venue.queue.map(|_| {
+            "exchange.queue is given, and the market tells no levels of a book: remove it, or take [market.synthetic] model = \"order_flow\" or [market.recorded] depth = true".into()
+        });
+    }
+    let (spread, volume) = (venue.taker_spread_ticks.is_some(), venue.volume.is_some());
+    for (key, given) in [("taker_spread_ticks", spread), ("volume", volume)] {
+        if given {
+            return Some(format!(
+                "exchange.{key} is given, and the market tells the levels of its book: remove it, orders take what rests"
+            ));
+        }
+    }
+    if let Some(QueueKind::Power { exponent } | QueueKind::Share { exponent }) = venue.queue
+        && !(1..=8).contains(&exponent)
+    {
+        return Some(format!("exchange.queue: exponent is {exponent}, and must be 1 to 8"));
+    }
+    // A gap of the prices alone would leave the levels of before in the book.
+    (!scenario.market.gaps.is_empty()).then(|| {
+        "[[market.gaps]] cannot move the book of an order flow: say [[market.synthetic.events]] with event = \"gap\"".into()
+    })
 }
 
 /// Opens the market of the scenario, with its gaps; recorded ones from the data set in the folder `data`.
@@ -60,17 +83,12 @@ pub(crate) fn open(
     rules: &RuleBook,
     data: Option<&Path>,
 ) -> Result<OpenMarket, ScenarioError> {
-    let mut market = open_without_gaps(scenario, rules, data)?;
-    if !scenario.market.gaps.is_empty() {
-        let build =
-            |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
-        let gaps = scenario.price_gaps(&market, rules).map_err(build)?;
-        market.feed = Box::new(PriceGaps::new(market.feed, gaps));
-    }
-    Ok(market)
+    let market = open_unaltered(scenario, rules, data)?;
+    crate::alterations::alter(scenario, market, rules)
+        .map_err(|problem| ScenarioError::Build { origin: scenario.origin.clone(), problem })
 }
 
-fn open_without_gaps(
+fn open_unaltered(
     scenario: &Scenario,
     rules: &RuleBook,
     data: Option<&Path>,
@@ -86,17 +104,25 @@ fn open_without_gaps(
     let Some(synthetic) = &scenario.market.synthetic else {
         return Err(build("[market] needs one of `synthetic` and `recorded`".into()));
     };
-    let feed = SyntheticFeed::new(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
+    let feed = SyntheticFeed::of(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
     let identity = json!({ "synthetic": feed.digest() });
+    let (instruments, (from, to)) = (synthetic.instruments(), synthetic.range());
+    let (feed, depth): (Box<dyn Feed + Send>, MarketDepth) = if synthetic.tells_levels() {
+        // The chain trades on closed bars: the tape tells them.
+        let bars = MinuteBars::new(feed, instruments.len(), from, to);
+        (Box::new(bars), MarketDepth::Levels)
+    } else {
+        (Box::new(feed), MarketDepth::Trades)
+    };
     Ok(OpenMarket {
-        feed: Box::new(feed),
-        instruments: synthetic.instruments(),
-        range: range_of(synthetic),
+        feed,
+        instruments,
+        range: (from, to),
         identity,
         warnings: Vec::new(),
-        tells_funding: synthetic.funding.is_some(),
+        tells_funding: synthetic.funding().is_some(),
+        depth,
         tells_index: false,
-        depth: MarketDepth::Trades,
         halts: Vec::new(),
     })
 }

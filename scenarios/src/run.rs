@@ -172,7 +172,12 @@ pub fn run(
         figures,
         // What the exchange had to assume shows only in the run.
         warnings: [warnings, kernel.exchange().warnings()].concat(),
-        assumptions: [kernel.exchange().assumptions(), scenario.gap_sentences()].concat(),
+        assumptions: [
+            kernel.exchange().assumptions(),
+            scenario.gap_sentences(),
+            scenario.alteration_sentences(),
+        ]
+        .concat(),
         journal,
     })
 }

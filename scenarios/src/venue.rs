@@ -68,7 +68,7 @@ fn fills(venue: &Venue, depth: MarketDepth) -> FillModel {
     FillModel {
         depth: profile.depth,
         taker_spread_ticks: venue.taker_spread_ticks.unwrap_or(profile.taker_spread_ticks),
-        queue: profile.queue,
+        queue: venue.queue.unwrap_or(profile.queue),
         volume: venue.volume.or(profile.volume),
     }
 }

@@ -5,17 +5,19 @@ use std::io::{BufRead, Read};
 use csv::ByteRecord;
 
 use super::layout::{Layout, standard};
-use super::sorting::Sorter;
+use super::sorting::{self, Sorter};
 use super::text_time;
+use super::{guard, order};
 use crate::decimal;
 use crate::interval::Interval;
-use crate::kind::{Kind, SeriesId, Shape};
-use crate::rows::{BLANK, Decimals, Role, Row, SHARE_DECIMALS, WIDTH_MAX, columns, repeats};
+use crate::kind::{Kind, SeriesId};
+use crate::rows::{BLANK, Decimals, Role, Row, SHARE_DECIMALS, WIDTH_MAX, columns};
 
 /// Bytes without a line end after which the file is no csv of market data.
 const LINE_BYTES_MAX: usize = 1 << 16;
 /// The years 2009 to 2099: what lies outside is a time in another unit, or none.
-const MARKET_TIMES_US: std::ops::Range<i64> = 1_230_768_000_000_000..4_102_444_800_000_000;
+pub(super) const MARKET_TIMES_US: std::ops::Range<i64> =
+    1_230_768_000_000_000..4_102_444_800_000_000;
 /// Most fields of a line.
 const FIELDS_MAX: usize = 32;
 
@@ -95,7 +97,7 @@ pub(crate) fn read(
         rounded: 0,
     };
     let mut outcome = Outcome::default();
-    let mut sorter = Sorter::new(series.kind);
+    let mut sorter = Sorter::new(series.kind, sorting::OF_ARCHIVE);
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines {
             input,
@@ -110,6 +112,11 @@ pub(crate) fn read(
             Ok(true) => parser.line = record.position().map_or(0, csv::Position::line),
             Ok(false) => break,
             Err(error) => {
+                if let csv::ErrorKind::Io(e) = error.kind()
+                    && let Some(bomb) = guard::told(e)
+                {
+                    return Err(Stop::Refused(bomb));
+                }
                 let after = format!("after line {}: {error}", parser.line);
                 return Err(Stop::Refused(format!(
                     "{after}; the file is damaged, download it again"
@@ -219,7 +226,8 @@ impl Parser<'_> {
         sink: &mut dyn FnMut(&Row) -> Result<(), String>,
     ) -> Result<(), Stop> {
         self.line = line;
-        self.check(row)?;
+        order::check(self.series.kind, self.previous.as_ref(), row)
+            .map_err(|reason| self.at(reason))?;
         self.previous = Some(*row);
         sink(row).map_err(Stop::Refused)
     }
@@ -406,46 +414,6 @@ impl Parser<'_> {
             iso(open_us)
         );
         Err(self.at_column("close_time", text, &reason))
-    }
-
-    fn check(&self, row: &Row) -> Result<(), Stop> {
-        let kind = self.series.kind;
-        if kind.is_bars() {
-            let [_, open, high, low, close, ..] = *row;
-            if high < open.max(close) || low > open.min(close) || low > high {
-                return Err(self.at(
-                    "open, high, low and close contradict each other: the low must be lowest and \
-                     the high highest; the file is damaged, download it again",
-                ));
-            }
-        }
-        if kind.shape() == Shape::Trades && row[3] == 0 {
-            return Err(self.at("a trade of nothing (its quantity is 0); the file is damaged"));
-        }
-        let Some(previous) = self.previous else {
-            return Ok(());
-        };
-        let (before, now) = (previous[0], row[0]);
-        if now < before {
-            return Err(self.at(format!(
-                "out of order: {} comes after {}; sort the rows by time",
-                iso(now),
-                iso(before)
-            )));
-        }
-        if kind.shape() == Shape::Trades {
-            if row[1] <= previous[1] {
-                return Err(self.at(format!(
-                    "duplicate or out of order: trade id {} comes after {}; remove the repeated row",
-                    row[1], previous[1]
-                )));
-            }
-        } else if repeats(kind, &previous, row) {
-            return Err(
-                self.at(format!("duplicate: a second row of {}; remove one of them", iso(now)))
-            );
-        }
-        Ok(())
     }
 }
 

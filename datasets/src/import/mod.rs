@@ -1,18 +1,31 @@
-//! Import: Binance archives (zip or csv) into one Parquet file each. A file comes in whole or not
-//! at all, a refused file stops no other, and no row replaces one that says something else.
+//! Import: Binance's archives, recorded streams and hftbacktest's events into Parquet, one file for each
+//! series in a source. A source comes in whole or not at all, a refused one stops no other, and no row
+//! replaces one that says something else.
 
+mod book;
+mod clocks;
 mod csv_rows;
+mod guard;
 mod layout;
+mod left_out;
+mod liquidations;
+mod message;
+mod npy;
+mod npz;
+mod order;
+mod recorded;
 mod shelf;
 mod sorting;
 mod source;
+mod streams;
+mod tapes;
+mod text_lines;
 mod text_time;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::io_remedy;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -177,7 +190,7 @@ impl ImportReport {
         let mut notes = read.notes;
         let rows = read.outcome.as_ref().map_or(0, Outcome::rows);
         let placed = read.outcome.and_then(|outcome| match outcome {
-            Outcome::Rows(staged) => shelf.place(*staged, &mut notes).map(Ok),
+            Outcome::Rows(staged) => shelf.place(staged, &mut notes).map(Ok),
             Outcome::Unsupported(kind) => Ok(Err(kind)),
         });
         match placed {
@@ -231,7 +244,8 @@ struct Read {
 }
 
 enum Outcome {
-    Rows(Box<Staged>),
+    /// The series in it.
+    Rows(Vec<Staged>),
     /// A kind that Binance publishes and qsim does not replay.
     Unsupported(&'static str),
 }
@@ -239,7 +253,7 @@ enum Outcome {
 impl Outcome {
     fn rows(&self) -> u64 {
         match self {
-            Outcome::Rows(staged) => staged.info.rows,
+            Outcome::Rows(staged) => staged.iter().map(|one| one.info.rows).sum(),
             Outcome::Unsupported(_) => 0,
         }
     }
@@ -247,12 +261,16 @@ impl Outcome {
 
 fn read_file(path: &Path, into: &Path) -> Read {
     let mut notes = Vec::new();
-    let outcome = match tell(path) {
-        Told::Series(series) => {
-            stage(path, &series, into, &mut notes).map(|staged| Outcome::Rows(Box::new(staged)))
-        }
-        Told::Unclear(reason) => Err(reason),
-        Told::Unsupported(kind) => Ok(Outcome::Unsupported(kind)),
+    let outcome = match recorded::form(path) {
+        Some(Ok(form)) => recorded::stage(path, form, into, &mut notes).map(Outcome::Rows),
+        Some(Err(reason)) => Err(reason),
+        None => match tell(path) {
+            Told::Series(series) => {
+                stage(path, &series, into, &mut notes).map(|staged| Outcome::Rows(vec![staged]))
+            }
+            Told::Unclear(reason) => Err(reason),
+            Told::Unsupported(kind) => Ok(Outcome::Unsupported(kind)),
+        },
     };
     Read { outcome, notes }
 }
@@ -265,9 +283,7 @@ fn stage(
     notes: &mut Vec<String>,
 ) -> Result<Staged, String> {
     source::verify_checksum(path, notes)?;
-    let text = |e: std::io::Error| {
-        format!("cannot be written into {}: {e}; {}", into.display(), io_remedy(&e))
-    };
+    let text = |e: std::io::Error| tapes::cannot_write(into, &e);
     let parquet = |e: parquet::errors::ParquetError| format!("cannot be written as Parquet: {e}");
 
     let mut decimals = Decimals::default();
@@ -276,7 +292,7 @@ fn stage(
         let temporary = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(into).map_err(text)?;
         let file = temporary.reopen().map_err(text)?;
         let mut writer = FileWriter::new(file, *series, decimals).map_err(parquet)?;
-        let read = source::with_csv(path, &mut |input| {
+        let read = source::with_bytes(path, ".csv", &mut |input| {
             csv_rows::read(input, series, decimals, &mut |row| writer.push(row).map_err(parquet))
         });
         let outcome = match read {
@@ -287,8 +303,8 @@ fn stage(
             }
             Err(Stop::Refused(reason)) => return Err(reason),
         };
-        // The checksum inside a zip has told already that nothing is cut.
-        if let Some(line) = outcome.maybe_cut_line.filter(|_| !source::is_zip(path)) {
+        // The checksum inside an archive has told already that nothing is cut.
+        if let Some(line) = outcome.maybe_cut_line.filter(|_| !source::is_packed(path)) {
             return Err(format!(
                 "line {line}: has no line end, the file may be cut here; download it again, or end \
                  the line if it is whole"

@@ -20,7 +20,7 @@ pub(super) struct Staged {
 
 /// What became of it.
 pub(super) enum Placed {
-    /// It has a place, and so many of its rows were there already.
+    /// It has a place, or each of its series has, and so many of its rows were there already.
     New { duplicates: u64 },
     /// All of its rows were there already, in these files.
     Known { sources: Vec<String> },
@@ -50,33 +50,82 @@ impl<'a> Shelf<'a> {
         self.damaged
     }
 
-    /// Gives the file its place, unless its rows contradict those that are there or repeat them.
-    pub fn place(&mut self, staged: Staged, notes: &mut Vec<String>) -> Result<Placed, String> {
-        let Staged { temporary, mut info } = staged;
-        let folder = folder_of(self.into, &info.series);
-        self.look(&info.series, &folder)?;
-        let (duplicates, sources) = self.duplicates(&info)?;
-        if duplicates == info.rows {
+    /// Gives the series of one source their places, unless rows of one contradict those that are there:
+    /// then none gets one. Series that are there already in full need none.
+    pub fn place(&mut self, all: Vec<Staged>, notes: &mut Vec<String>) -> Result<Placed, String> {
+        let is_one = all.len() == 1;
+        let (mut found, mut sources, mut new) = (0, Vec::new(), Vec::new());
+        for staged in all {
+            let series = staged.info.series;
+            let (duplicates, from) = self
+                .weigh(&staged.info)
+                .map_err(|reason| if is_one { reason } else { format!("{series}: {reason}") })?;
+            found += duplicates;
+            sources.extend(from);
+            if duplicates < staged.info.rows {
+                new.push(staged);
+            }
+        }
+        if new.is_empty() {
+            sources.sort();
+            sources.dedup();
             return Ok(Placed::Known { sources });
         }
+        let mut placed: Vec<PathBuf> = Vec::new();
+        for staged in new {
+            match self.persist(staged, notes) {
+                Ok(path) => placed.push(path),
+                Err(reason) => {
+                    self.take_back(&placed);
+                    return Err(reason);
+                }
+            }
+        }
+        Ok(Placed::New { duplicates: found })
+    }
+
+    /// Rows that are there already, and where they came from; refuses what cannot be placed.
+    fn weigh(&mut self, info: &FileInfo) -> Result<(u64, Vec<String>), String> {
+        let folder = folder_of(self.into, &info.series);
+        self.look(&info.series, &folder)?;
+        let (duplicates, sources) = self.duplicates(info)?;
         let target = folder.join(file_name(info.first_us, info.last_us));
-        if self.damaged.remove(&target).is_some() {
-            notes.push(format!("replaces {}, which could not be read", target.display()));
-        } else if target.exists() {
+        let is_new = duplicates < info.rows;
+        if is_new && target.exists() && !self.damaged.contains_key(&target) {
             // Trades of one single instant, with other ids than those of the same instant.
             return Err(format!(
                 "{} holds other trades of the same instant; join both files and import them as one",
                 target.display()
             ));
         }
+        Ok((duplicates, sources))
+    }
+
+    fn persist(&mut self, staged: Staged, notes: &mut Vec<String>) -> Result<PathBuf, String> {
+        let Staged { temporary, mut info } = staged;
+        let folder = folder_of(self.into, &info.series);
+        let target = folder.join(file_name(info.first_us, info.last_us));
         let failed = |e: std::io::Error| {
             format!("cannot be written to {}: {e}; {}", target.display(), io_remedy(&e))
         };
         std::fs::create_dir_all(&folder).map_err(failed)?;
         temporary.persist(&target).map_err(|e| failed(e.error))?;
-        info.path = target;
+        if self.damaged.remove(&target).is_some() {
+            notes.push(format!("replaces {}, which could not be read", target.display()));
+        }
+        info.path = target.clone();
         self.series.entry(info.series).or_default().push(Kept { info, verified: true });
-        Ok(Placed::New { duplicates })
+        Ok(target)
+    }
+
+    /// Of a source that cannot be placed in whole, nothing stays.
+    fn take_back(&mut self, placed: &[PathBuf]) {
+        for path in placed {
+            // What cannot be removed either is whole in itself, and known when its source comes again.
+            if std::fs::remove_file(path).is_ok() {
+                self.series.values_mut().for_each(|kept| kept.retain(|k| k.info.path != *path));
+            }
+        }
     }
 
     /// Reads once what the files of a series say of themselves.

@@ -1,4 +1,4 @@
-//! Where the bytes come from: folders, zip archives with their checksums, plain csv files.
+//! Where the bytes come from: folders, archives with their checksums, plain files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,18 +8,60 @@ use std::path::{Path, PathBuf};
 use engine::io_remedy;
 use sha2::{Digest, Sha256};
 
-use super::csv_rows::{Outcome, Stop};
+use super::csv_rows::Stop;
+use super::guard::Guarded;
 use super::{ImportReport, Note, Refusal};
+
+/// What a file's name says of its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// csv, plain or packed.
+    Csv,
+    /// A recorded stream: JSON lines, plain or packed.
+    Stream,
+    /// An array of events of hftbacktest.
+    Npz,
+}
+
+/// Endings of recorded streams. What is packed with gzip is one, unless its name says that it is csv.
+const STREAM_ENDINGS: [&str; 3] = ["jsonl", "ndjson", "dat"];
+
+/// The form of a file; none if nothing here reads it.
+pub(super) fn form(path: &Path) -> Option<Form> {
+    let ends = |endings: &[&str]| endings.iter().any(|ending| has_extension(path, ending));
+    if is_gzip(path) {
+        let is_csv = path.file_stem().is_some_and(|stem| has_extension(Path::new(stem), "csv"));
+        return Some(if is_csv { Form::Csv } else { Form::Stream });
+    }
+    if ends(&["zip", "csv"]) {
+        Some(Form::Csv)
+    } else if ends(&STREAM_ENDINGS) {
+        Some(Form::Stream)
+    } else if ends(&["npz"]) {
+        Some(Form::Npz)
+    } else {
+        None
+    }
+}
+
+fn is_gzip(path: &Path) -> bool {
+    has_extension(path, "gz")
+}
 
 fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
-pub(super) fn is_zip(path: &Path) -> bool {
+/// Whether a checksum in it tells that nothing of it is cut.
+pub(super) fn is_packed(path: &Path) -> bool {
+    is_zip(path) || is_gzip(path)
+}
+
+fn is_zip(path: &Path) -> bool {
     has_extension(path, "zip")
 }
 
-/// All zip and csv files among `paths` and below, sorted, each once. Named files of other types are
+/// All files of known forms among `paths` and below, sorted, each once. Named files of other types are
 /// refused, and folders that hold none.
 pub(super) fn collect(paths: &[PathBuf], report: &mut ImportReport) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -29,20 +71,20 @@ pub(super) fn collect(paths: &[PathBuf], report: &mut ImportReport) -> Vec<PathB
             let before = (files.len(), refused.len());
             walk(path, &mut files, refused);
             if before == (files.len(), refused.len()) {
-                refuse(
-                    refused,
-                    path,
-                    "no zip or csv file in it or below; name a folder with archives",
-                );
+                let reason = "no zip or csv file in it or below, nor a recording (jsonl, ndjson, dat, gz \
+                              or npz); name a folder with archives";
+                refuse(refused, path, reason);
             }
         } else if !path.exists() {
             refuse(refused, path, "there is no such file or folder; check the path");
-        } else if has_extension(path, "zip") || has_extension(path, "csv") {
+        } else if form(path).is_some() {
             files.push(path.clone());
         } else if has_extension(path, "checksum") {
             // A shell's `*` names it too; it is read beside its zip.
         } else {
-            refuse(refused, path, "neither zip nor csv; name files of those two types");
+            let reason = "neither zip nor csv, nor a recording (jsonl, ndjson, dat, gz or npz); name \
+                          files of those types";
+            refuse(refused, path, reason);
         }
     }
     files.sort();
@@ -95,21 +137,19 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, refused: &mut Vec<Refusal>) {
         let is_folder = entry.file_type().is_ok_and(|t| t.is_dir());
         if is_folder {
             walk(&path, files, refused);
-        } else if has_extension(&path, "zip") || has_extension(&path, "csv") {
+        } else if form(&path).is_some() {
             files.push(path);
         }
     }
 }
 
-/// Compares a zip with the `.CHECKSUM` file beside it.
+/// Compares a file with the `.CHECKSUM` beside it, which a zip of the archive should have.
 pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<(), String> {
-    if !is_zip(path) {
-        return Ok(());
-    }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".CHECKSUM");
     let text = match std::fs::read_to_string(&beside) {
         Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !is_zip(path) => return Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             notes.push("no .CHECKSUM beside it: its content is not verified".to_owned());
             return Ok(());
@@ -127,34 +167,46 @@ pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<()
     ))
 }
 
-/// Calls `read` on the csv in `path`, which is one or a zip that holds exactly one.
-pub(super) fn with_csv(
+/// Calls `read` on the bytes of `path`: unpacked, if it is packed with gzip, and those of the one entry
+/// that ends with `ending`, if it is an archive.
+pub(super) fn with_bytes<T>(
     path: &Path,
-    read: &mut dyn FnMut(&mut dyn BufRead) -> Result<Outcome, Stop>,
-) -> Result<Outcome, Stop> {
+    ending: &str,
+    read: &mut dyn FnMut(&mut dyn BufRead) -> Result<T, Stop>,
+) -> Result<T, Stop> {
     let unreadable = |e| Stop::Refused(format!("cannot be opened: {e}; {}", io_remedy(&e)));
     let file = File::open(path).map_err(unreadable)?;
-    if !is_zip(path) {
-        return read(&mut BufReader::with_capacity(1 << 16, file));
+    let packed = file.metadata().map_err(unreadable)?.len();
+    let mut input = BufReader::with_capacity(1 << 16, file);
+    if is_gzip(path) {
+        let input = Guarded::new(flate2::bufread::MultiGzDecoder::new(input), packed);
+        return read(&mut BufReader::with_capacity(1 << 16, input));
+    }
+    if !is_zip(path) && !has_extension(path, "npz") {
+        return read(&mut input);
     }
     let corrupt = |e: zip::result::ZipError| {
         Stop::Refused(format!("not a readable zip ({e}); download it again"))
     };
-    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(corrupt)?;
-    let mut csvs = Vec::new();
+    let mut archive = zip::ZipArchive::new(input).map_err(corrupt)?;
+    let mut names = Vec::new();
     for name in archive.file_names() {
         let name = name.map_err(corrupt)?.into_owned();
-        if name.to_lowercase().ends_with(".csv") {
-            csvs.push(name);
+        if name.to_lowercase().ends_with(ending) {
+            names.push(name);
         }
     }
-    let [name] = &csvs[..] else {
+    let [name] = &names[..] else {
         return Err(Stop::Refused(format!(
-            "holds {} csv files where one is expected; unpack it and import the csv files",
-            csvs.len()
+            "holds {} {} files where one is expected; unpack it and import each of its own",
+            names.len(),
+            ending.trim_start_matches('.')
         )));
     };
     let entry = archive.by_name(name).map_err(corrupt)?;
+    // What the header says of the packed size is no more than the archive has.
+    let packed = packed.min(entry.compressed_size());
+    let entry = Guarded::new(entry, packed);
     read(&mut BufReader::with_capacity(1 << 16, entry))
 }
 

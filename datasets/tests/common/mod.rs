@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::expect_used, reason = "a test that cannot make its files fails")]
 
+pub mod stream;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
