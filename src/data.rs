@@ -1,4 +1,6 @@
-//! `qsim data`: import market data, list what is there, check it, fit made markets to it.
+//! `qsim data`: fetch market data, import it, list what is there, check it, fit made markets to it.
+
+mod fetch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,6 +28,8 @@ pub struct DataArgs {
 
 #[derive(Debug, Subcommand)]
 enum DataCommand {
+    /// Fetch files of Binance's public archive, or of a mirror of it, verified, to be imported.
+    Fetch(fetch::FetchArguments),
     /// Import Binance archives (zip with .CHECKSUM, or csv), recorded streams (JSON lines as jsonl, ndjson,
     /// dat or gz) and event arrays of hftbacktest (npz) into a data set.
     Import {
@@ -109,6 +113,7 @@ const REFUSED: u8 = 2;
 /// Runs `qsim data`: 0 if all is well, 1 if a check found something, 2 if something was refused.
 pub fn run(args: DataArgs) -> ExitCode {
     let result = match args.command {
+        DataCommand::Fetch(arguments) => fetch::run(&arguments),
         DataCommand::Import { paths, into, format } => run_import(&paths, &into, format),
         DataCommand::List { data, format } => run_list(&data, format),
         DataCommand::Fit { data, symbol, interval, from, to, model } => {

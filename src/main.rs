@@ -30,7 +30,7 @@ enum Command {
     Run(run::RunArguments),
     /// Run a journal again and stop at the first entry that differs
     Replay(replay::ReplayArguments),
-    /// Import, list and check market data
+    /// Fetch, import, list and check market data
     Data(data::DataArgs),
     /// Print the entries of a journal
     Journal(journal::JournalArguments),

@@ -14,6 +14,7 @@ mod convert;
 mod coverage;
 mod decimal;
 mod error;
+pub mod fetch;
 pub mod import;
 mod interval;
 mod kind;

@@ -32,6 +32,7 @@ use serde::Serialize;
 use csv_rows::Stop;
 pub(crate) use csv_rows::iso;
 use shelf::{Placed, Shelf, Staged};
+pub(crate) use source::sha256_of;
 
 use crate::DataError;
 use crate::catalogue::Catalogue;

@@ -158,17 +158,7 @@ pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<()
     };
     let stated = text.split_whitespace().next().unwrap_or("").to_lowercase();
     let unreadable = |e: std::io::Error| format!("cannot be read: {e}; {}", io_remedy(&e));
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; 1 << 16];
-    loop {
-        let length = file.read(&mut block).map_err(unreadable)?;
-        if length == 0 {
-            break;
-        }
-        hasher.update(&block[..length]);
-    }
-    let found: String = hasher.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let found = sha256_of(path).map_err(unreadable)?;
     if found == stated {
         return Ok(());
     }
@@ -218,4 +208,19 @@ pub(super) fn with_bytes<T>(
     let packed = packed.min(entry.compressed_size());
     let entry = Guarded::new(entry, packed);
     read(&mut BufReader::with_capacity(1 << 16, entry))
+}
+
+/// SHA-256 of a file, as a `.CHECKSUM` states it.
+pub(crate) fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; 1 << 16];
+    loop {
+        let length = file.read(&mut block)?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(&block[..length]);
+    }
+    Ok(hasher.finalize().iter().map(|b| format!("{b:02x}")).collect())
 }
