@@ -140,10 +140,12 @@ fn a_damaged_file_of_the_data_set_stops_no_import() {
 #[test]
 fn an_import_of_nothing_says_why() {
     let folder = Folder::new();
-    folder.file("raw/metrics/BTCUSDT/BTCUSDT-metrics-2026-02-01.csv", "x\n");
-    folder.file("raw/metrics/BTCUSDT/BTCUSDT-metrics-2026-02-02.csv", "x\n");
+    folder
+        .file("raw/liquidationSnapshot/BTCUSDT/BTCUSDT-liquidationSnapshot-2026-02-01.csv", "x\n");
+    folder
+        .file("raw/liquidationSnapshot/BTCUSDT/BTCUSDT-liquidationSnapshot-2026-02-02.csv", "x\n");
     let output = import_json(&folder, 2);
-    let why = "nothing was imported: 2 skipped (qsim does not replay metrics)";
+    let why = "nothing was imported: 2 skipped (qsim does not replay liquidationSnapshot)";
     assert!(output.stderr.contains(why), "{}", output.stderr);
     let lines = output.lines();
     assert_eq!((lines.len(), text(&lines[1], "outcome")), (3, "skipped"));
