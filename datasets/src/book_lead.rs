@@ -12,10 +12,27 @@ use crate::kind::SeriesId;
 use crate::replay::Range;
 use crate::store::FileInfo;
 
-/// Where the reading begins: the last snapshot up to `from`, if that is not its first row anyway.
+/// A book of which nothing is told for longer is another recording: nobody knows what became of its levels.
+const SILENCE_US: i64 = 60_000_000;
+
+/// Whether a file that begins at `first_us` goes on where one that ends at `last_us` left off.
+pub(crate) fn goes_on(last_us: i64, first_us: i64) -> bool {
+    first_us.saturating_sub(last_us) <= SILENCE_US
+}
+
+/// Where the reading begins: the last snapshot up to `from` from which on the book is told without a break,
+/// if that is not its first row anyway.
 pub(crate) fn begins(files: &[FileInfo], from: Nanos) -> Option<Nanos> {
-    let snapshots = files.iter().flat_map(|file| file.groups.iter().filter_map(|g| g.snapshot_us));
-    snapshots.map(iso).filter(|at| *at < from).max()
+    let (mut found, mut told_to_us) = (None, i64::MIN);
+    for file in files.iter().filter(|file| iso(file.first_us) < from) {
+        if !goes_on(told_to_us, file.first_us) {
+            found = None;
+        }
+        told_to_us = told_to_us.max(file.last_us);
+        let snapshots = file.groups.iter().filter_map(|group| group.snapshot_us).map(iso);
+        found = found.max(snapshots.filter(|at| *at < from).max());
+    }
+    found.filter(|_| goes_on(told_to_us, from.0.div_euclid(1_000)))
 }
 
 /// What is to be said of a book: that nothing tells its beginning, and where its messages do not follow

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use engine::{FeedError, Instrument, MarketEvent, Nanos, SymbolIndex};
+use engine::{FeedError, Instrument, MarketData, MarketEvent, Nanos, SymbolIndex};
 
 use crate::DataError;
 use crate::bars::BarMode;
-use crate::book_lead::BookLead;
+use crate::book_lead::{self, BookLead};
 use crate::convert::{Rows, wanted};
 use crate::kind::Kind;
 use crate::merge::Source;
@@ -25,6 +25,8 @@ struct Part {
     divide_by: Scale,
     /// Rows up to this time were told by the file before.
     skip_to_us: i64,
+    /// A book of another recording than that of the file before.
+    is_new_book: bool,
 }
 
 /// One series: its files one after the other.
@@ -37,6 +39,8 @@ pub(crate) struct SeriesSource {
     /// A book that is told by its changes before the range begins.
     lead: Option<BookLead>,
     files: VecDeque<Part>,
+    /// The levels of before are not those of the next event's book.
+    is_new_book: bool,
     open: Option<(Part, FileCursor)>,
     /// Time of its last event.
     pub last_us: Option<i64>,
@@ -53,8 +57,12 @@ impl SeriesSource {
     ) -> Result<SeriesSource, DataError> {
         let grid = grid_of(request.series.kind, instrument);
         let mut files = VecDeque::new();
+        let mut told_to_us = None;
         for &(file, skip_to_us) in in_range {
+            let goes_on = told_to_us.is_none_or(|last| book_lead::goes_on(last, file.first_us));
+            told_to_us = told_to_us.max(Some(file.last_us));
             files.push_back(Part {
+                is_new_book: request.series.kind == Kind::Depth && !goes_on,
                 path: file.path.clone(),
                 scale: Scale::up(file.decimals, grid)?,
                 divide_by: Scale::down(file.decimals, grid)?,
@@ -71,6 +79,7 @@ impl SeriesSource {
             range,
             lead: (shown_from > range.from).then(|| BookLead::new(SymbolIndex(index), shown_from)),
             files,
+            is_new_book: false,
             open: None,
             last_us: in_range.iter().map(|(file, _)| file.last_us + close_us).max(),
         })
@@ -87,6 +96,7 @@ impl SeriesSource {
                 let from_us = self.range.from.0.div_euclid(1_000);
                 let from_us = from_us.max(part.skip_to_us.saturating_add(1));
                 let cursor = FileCursor::open(&part.path, wanted(self.kind), from_us)?;
+                self.is_new_book |= part.is_new_book;
                 self.open = Some((part, cursor));
             }
             if let Some((part, cursor)) = &mut self.open
@@ -116,6 +126,12 @@ impl SeriesSource {
         rows.convert(&cursor.columns, batch).ok_or_else(|| {
             DataError::bad(&part.path, "a value does not fit 64 bits on the grid of the run")
         })?;
+        if let Some(first) = batch.first().copied()
+            && self.is_new_book
+        {
+            self.is_new_book = false;
+            batch.insert(0, MarketEvent { data: MarketData::DepthClear, ..first });
+        }
         if let Some(lead) = &mut self.lead
             && lead.fold(batch)
         {

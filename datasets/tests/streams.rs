@@ -268,6 +268,36 @@ fn a_range_in_the_middle_begins_with_the_folded_book() {
     assert_eq!(before, [(Side::Buy, 99, 2), (Side::Sell, 101, 2), (Side::Sell, 102, 4)]);
 }
 
+/// Two recordings with a day between them: the levels of the first are not those of the second's book.
+#[test]
+fn a_book_does_not_outlive_its_recording() {
+    let raw = Raw::new();
+    let t = BASE_MS;
+    let later = t + 86_400_000;
+    let first = snapshot(t, 100, &[("100", "1"), ("99", "2")], &[("101", "2")]);
+    let second = [
+        change(later, (900, 905, 899), &[("120", "1")], &[]),
+        snapshot(later + 5, 910, &[("120", "1")], &[("121", "3")]),
+        change(later + 10, (906, 912, 905), &[("119", "3")], &[]),
+    ];
+    raw.file("a/btcusdt.jsonl", first.as_bytes());
+    raw.file("b/btcusdt.jsonl", second.join("\n").as_bytes());
+    let report = run(&raw);
+    assert_eq!(report.refused, []);
+    let book_at = |from: i64, events: usize| {
+        let range = Range { from: Nanos::from_millis(from), to: Nanos::NEVER };
+        let mut feed = feed(&raw, &[Kind::Depth], range);
+        let unknown = feed.warnings().iter().any(|w| w.contains("no snapshot before the range"));
+        (levels(&drain(&mut feed)[..events]), unknown)
+    };
+    let new = vec![(Side::Buy, 120, 1)];
+    // The first change of the second recording, seen from the first one and from just before it.
+    assert_eq!(book_at(t, 4 + 2), (new.clone(), false));
+    assert_eq!(book_at(later - 1_000, 1), (new, true));
+    let whole = vec![(Side::Buy, 120, 1), (Side::Sell, 121, 3)];
+    assert_eq!(book_at(later + 7, 3), (whole, false));
+}
+
 /// What the merge hands out is in the exchange's order, each event with its own delay.
 #[test]
 fn books_quotes_trades_and_marks_replay_as_one_feed() {
