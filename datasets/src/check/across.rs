@@ -99,7 +99,7 @@ pub(crate) fn across(pair: &Pair, series: &Whole<'_>) -> Result<Option<Check>, D
     let (left, right) = match pair.relation {
         Relation::OfTrades => {
             let trades = Trades::new(rows(second), grid(&pair.first, first));
-            (bars(&pair.first, first), Intervals::Trades(trades))
+            (bars(&pair.first, first), Intervals::Trades(Box::new(trades)))
         }
         Relation::Longer => {
             let shorter = Shorter {
@@ -117,7 +117,7 @@ pub(crate) fn across(pair: &Pair, series: &Whole<'_>) -> Result<Option<Check>, D
         Relation::Aggregates => {
             let by_minute = |files| {
                 let grid = Grid { length_us: MINUTE_US, origin_us: 0 };
-                Intervals::Trades(Trades::new(rows(files), grid))
+                Intervals::Trades(Box::new(Trades::new(rows(files), grid)))
             };
             (by_minute(first), by_minute(second))
         }

@@ -47,7 +47,7 @@ pub(super) enum Intervals<'a> {
     /// Bars as they are; `true` if one without volume is one without trades.
     Bars(SeriesRows<'a>, bool),
     Shorter(Shorter<'a>),
-    Trades(Trades<'a>),
+    Trades(Box<Trades<'a>>),
 }
 
 impl Intervals<'_> {
