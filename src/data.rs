@@ -301,12 +301,15 @@ fn run_check(data: &Path, format: Format) -> Result<u8, DataError> {
         return Ok(code);
     }
     let mut table = Table::new();
-    table.set_header(["kind", "symbol", "interval", "rows", "finding", "count", "first", "detail"]);
+    table.set_header([
+        "kind", "symbol", "interval", "against", "rows", "finding", "count", "first", "detail",
+    ]);
     for c in checks {
         let head = [
             c.kind.name().to_owned(),
             c.symbol.to_string(),
             c.interval.unwrap_or("").to_owned(),
+            c.against.unwrap_or_default(),
             c.rows.to_string(),
         ];
         if c.findings.is_empty() {

@@ -7,12 +7,13 @@ use engine::{Nanos, Symbol};
 use serde::Serialize;
 
 pub use crate::check::{Check, Finding};
+use crate::counted::{Counted, counted};
 use crate::coverage::decimals_in;
 use crate::import::iso;
 use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId};
 use crate::replay::Range;
-use crate::rows::{Decimals, RowDigest};
+use crate::rows::Decimals;
 use crate::store::{self, FileInfo};
 use crate::{DataError, check};
 
@@ -34,7 +35,7 @@ pub struct Series {
     pub interval: Option<&'static str>,
     /// Its files.
     pub files: u64,
-    /// Rows in them.
+    /// Rows in them; those that two files tell alike count once.
     pub rows: u64,
     /// Time of the first row (a bar's opening), ISO-8601.
     pub first: String,
@@ -118,16 +119,27 @@ impl Catalogue {
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for (id, files) in &self.series {
-            hasher.update(series_digest(id, files).as_bytes());
+            hasher.update(series_digest(id, counted(files)).as_bytes());
         }
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Reads every row of every series and reports what is wrong with them, one entry a series.
+    /// Reads every row of every series and reports what is wrong with them: one entry a series, and after
+    /// those one for each two series of a symbol that tell of the same time.
     pub fn check(&self) -> Result<Vec<Check>, DataError> {
         use rayon::prelude::*;
         let all: Vec<_> = self.series.iter().collect();
-        all.into_par_iter().map(|(id, files)| check::check(id, files)).collect()
+        let alone = all.par_iter().map(|(id, files)| {
+            let (check, whole) = check::check(id, files)?;
+            Ok((check, (**id, whole)))
+        });
+        let alone: Vec<_> = alone.collect::<Result<_, DataError>>()?;
+        let (mut checks, whole): (Vec<Check>, check::Whole<'_>) = alone.into_iter().unzip();
+        let pairs = check::pairs(&whole);
+        let between = pairs.par_iter().map(|pair| check::across(pair, &whole));
+        let between: Vec<Option<Check>> = between.collect::<Result<_, DataError>>()?;
+        checks.extend(between.into_iter().flatten());
+        Ok(checks)
     }
 
     pub(crate) fn files(&self, id: &SeriesId) -> Result<&[FileInfo], DataError> {
@@ -161,18 +173,17 @@ pub(crate) fn parquet_files(folder: &Path, out: &mut Vec<PathBuf>) -> Result<(),
     Ok(())
 }
 
-fn series_digest(id: &SeriesId, files: &[FileInfo]) -> String {
-    let mut rows = RowDigest::default();
-    files.iter().for_each(|f| rows.combine(f.digest));
+fn series_digest(id: &SeriesId, counted: Counted) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(id.to_string().as_bytes());
-    hasher.update(&files.iter().map(|f| f.rows).sum::<u64>().to_le_bytes());
-    hasher.update(rows.hex().as_bytes());
+    hasher.update(&counted.rows.to_le_bytes());
+    hasher.update(counted.digest.hex().as_bytes());
     hasher.finalize().to_hex().to_string()
 }
 
 pub(crate) fn describe(id: &SeriesId, files: &[FileInfo]) -> Series {
     let max = |of: fn(&FileInfo) -> u32| files.iter().map(of).max().unwrap_or(0);
+    let counted = counted(files);
     let last = files.iter().map(|f| f.last_us).max().unwrap_or(0);
     let first: Nanos = iso(files.first().map_or(0, |f| f.first_us));
     Series {
@@ -180,11 +191,11 @@ pub(crate) fn describe(id: &SeriesId, files: &[FileInfo]) -> Series {
         symbol: id.symbol,
         interval: id.interval.map(Interval::name),
         files: files.len() as u64,
-        rows: files.iter().map(|f| f.rows).sum(),
+        rows: counted.rows,
         first: first.to_string(),
         last: iso(last).to_string(),
         price_decimals: max(|f| f.decimals.price),
         qty_decimals: max(|f| f.decimals.qty),
-        digest: series_digest(id, files),
+        digest: series_digest(id, counted),
     }
 }

@@ -11,6 +11,7 @@ mod book_lead;
 pub mod catalogue;
 mod check;
 mod convert;
+mod counted;
 mod coverage;
 mod decimal;
 mod error;

@@ -1,0 +1,266 @@
+//! The walk over the rows of one series.
+
+use super::book::BookWalk;
+use super::rows_of::{decimals_of, factors};
+use super::{Check, Findings, shown};
+use crate::DataError;
+use crate::coverage::{funding_hours, hour_of};
+use crate::import::iso;
+use crate::interval::Interval;
+use crate::kind::{Kind, SeriesId, Shape};
+use crate::overlap::{Told, common_time, compare};
+use crate::rows::{Decimals, Row, RowDigest, follows, repeats};
+use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
+
+/// A price this far from both its neighbours is an odd print: 5 %, as one part of so many.
+const LEAP_PART: i128 = 20;
+/// Mark prices come once a second, or once in three.
+const MARK_GAP_US: i64 = 10_000_000;
+/// `metrics` come every five minutes, `bookDepth` every half minute, neither to the second.
+const METRICS_US: i64 = 300_000_000;
+const BOOK_DEPTH_US: i64 = 30_000_000;
+
+struct Walk {
+    id: SeriesId,
+    previous: Option<Row>,
+    /// The decimals of prices and quantities over all files: those of one may have fewer.
+    decimals: Decimals,
+    /// Of the file that is read, what makes its prices and quantities comparable with the others'.
+    factors: [i128; 2],
+    /// Prices of the last two trades, the later one last, and the time of that.
+    prints: [Option<i128>; 2],
+    print_us: i64,
+    book: BookWalk,
+    findings: Findings,
+}
+
+/// Checks one series, and says which of its files are as they were imported.
+pub(crate) fn check<'a>(
+    id: &SeriesId,
+    files: &'a [FileInfo],
+) -> Result<(Check, Vec<&'a FileInfo>), DataError> {
+    let mut walk = Walk {
+        id: *id,
+        previous: None,
+        decimals: decimals_of(files),
+        factors: [1; 2],
+        prints: [None; 2],
+        print_us: 0,
+        book: BookWalk::default(),
+        findings: Findings::default(),
+    };
+    let (mut rows, mut whole) = (0, Vec::new());
+    for (i, file) in files.iter().enumerate() {
+        for before in &files[..i] {
+            let Some(time) = common_time(before, file) else {
+                continue;
+            };
+            walk.overlap(before, file, time);
+            // Rows of overlapping files are not compared: the order between them means nothing.
+            walk.forget();
+        }
+        if let Err(damage) = file.verify() {
+            walk.findings.add("damaged", 1, file.first_us, false, || damage.to_string());
+            walk.forget();
+            continue;
+        }
+        walk.factors = factors(file, walk.decimals);
+        let mut digest = RowDigest::default();
+        let mut cursor = FileCursor::open(&file.path, all_columns(id.kind), i64::MIN)?;
+        while cursor.read(BATCH_ROWS)? {
+            for at in 0..cursor.len() {
+                let row = cursor.row(at);
+                digest.add(id.kind, &row, file.decimals);
+                walk.row(&row);
+                rows += 1;
+            }
+        }
+        if digest == file.digest {
+            whole.push(file);
+        } else {
+            walk.findings.add("digest", 1, file.first_us, false, || {
+                format!("the rows of {} are not those imported", file.path.display())
+            });
+        }
+    }
+    walk.forget();
+    let check = Check {
+        kind: id.kind,
+        symbol: id.symbol,
+        interval: id.interval.map(Interval::name),
+        against: None,
+        rows,
+        findings: walk.findings.finish(),
+    };
+    Ok((check, whole))
+}
+
+impl Walk {
+    /// Two files of one time are a note if they agree. Of a damaged one only the damage is told.
+    fn overlap(&mut self, before: &FileInfo, file: &FileInfo, (from_us, to_us): (i64, i64)) {
+        let detail = || format!("{} and {}", before.path.display(), file.path.display());
+        match compare(before, file, from_us, to_us, i64::MIN) {
+            Ok(Told::Alike(rows)) => {
+                let detail = || format!("{rows} equal rows in {}", detail());
+                self.findings.add("overlap", 1, file.first_us, true, detail);
+            }
+            Ok(Told::Unlike(difference)) => {
+                let detail = || format!("{} contradict each other", detail());
+                self.findings.add("contradiction", 1, difference.at_us, false, detail);
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn found(
+        &mut self,
+        what: &'static str,
+        count: u64,
+        at_us: i64,
+        detail: impl FnOnce() -> String,
+    ) {
+        self.findings.add(what, count, at_us, false, detail);
+    }
+
+    fn noted(
+        &mut self,
+        what: &'static str,
+        count: u64,
+        at_us: i64,
+        detail: impl FnOnce() -> String,
+    ) {
+        self.findings.add(what, count, at_us, true, detail);
+    }
+
+    /// What comes next does not follow what was.
+    fn forget(&mut self) {
+        self.previous = None;
+        self.prints = [None; 2];
+        self.book.forget(self.decimals, &mut self.findings);
+    }
+
+    fn row(&mut self, row: &Row) {
+        if let Some(previous) = self.previous {
+            self.step(&previous, row);
+        }
+        self.previous = Some(*row);
+        let now = row[0];
+        match self.id.kind.shape() {
+            Shape::Bars => self.bar(row),
+            Shape::Trades => self.print(row),
+            Shape::Book => self.book.row(row, self.factors, self.decimals, &mut self.findings),
+            Shape::Quotes if row[2] >= row[4] && row[3] > 0 && row[5] > 0 => {
+                self.found("crossed", 1, now, || "the bid is not below the ask".into());
+            }
+            Shape::Quotes | Shape::Rates | Shape::Marks | Shape::Samples => {}
+        }
+    }
+
+    fn bar(&mut self, row: &Row) {
+        let [now, open, high, low, close, volume, ..] = *row;
+        let below_zero = low <= 0 && self.id.kind != Kind::PremiumIndexKlines;
+        if high < open.max(close) || low > open.min(close) || below_zero {
+            self.found("ohlc", 1, now, || "the prices contradict each other".into());
+        }
+        if self.id.kind == Kind::Klines && volume == 0 {
+            self.noted("zero_volume", 1, now, || "a bar without trades".into());
+        }
+    }
+
+    /// Looks at the trade before, now that both its neighbours are known: a price that leaps away from both,
+    /// to the same side.
+    fn print(&mut self, row: &Row) {
+        let after = i128::from(row[2]) * self.factors[0];
+        if let [Some(before), Some(print)] = self.prints {
+            let leaps = |from: i128| (print - from) * LEAP_PART > from;
+            let falls = |from: i128| (from - print) * LEAP_PART > from;
+            if (leaps(before) && leaps(after)) || (falls(before) && falls(after)) {
+                let decimals = self.decimals.price;
+                let at_us = self.print_us;
+                self.noted("leap", 1, at_us, || {
+                    let [print, before, after] = [print, before, after].map(|p| shown(p, decimals));
+                    format!("a price of {print} between {before} and {after}")
+                });
+            }
+        }
+        self.prints = [self.prints[1], Some(after)];
+        self.print_us = row[0];
+    }
+
+    fn step(&mut self, previous: &Row, row: &Row) {
+        let (before, now) = (previous[0], row[0]);
+        let kind = self.id.kind;
+        if repeats(kind, previous, row) {
+            return self.found("duplicate", 1, now, || "the same row key twice".into());
+        }
+        if now < before {
+            return self.found("disorder", 1, now, || format!("after {}", iso(before)));
+        }
+        if let Some(interval) = self.id.interval {
+            return self.bar_step(before, now, i64::from(interval.ms()) * 1_000);
+        }
+        match kind {
+            Kind::AggTrades | Kind::Trades => {
+                let missing = u64::try_from(row[1] - previous[1] - 1).unwrap_or(0);
+                if missing > 0 {
+                    let detail = || format!("{missing} ids missing after id {}", previous[1]);
+                    self.found("gap", missing, now, detail);
+                }
+            }
+            Kind::Depth => self.message_step(previous, row),
+            Kind::FundingRate => {
+                let stated = funding_hours(row);
+                let hours = hour_of(now) - hour_of(before);
+                if hours > stated {
+                    let missing = ((hours - 1) / stated) as u64;
+                    self.found("gap", missing, now, || format!("{hours} h after {}", iso(before)));
+                }
+            }
+            Kind::MarkPrice if now - before > MARK_GAP_US => {
+                let detail = || {
+                    format!("nothing for {} s after {}", (now - before) / 1_000_000, iso(before))
+                };
+                self.noted("gap", 1, now, detail);
+            }
+            Kind::Metrics => self.sample_step(before, now, METRICS_US),
+            Kind::BookDepth => self.sample_step(before, now, BOOK_DEPTH_US),
+            _ => {}
+        }
+    }
+
+    fn bar_step(&mut self, before: i64, now: i64, interval: i64) {
+        let step = now - before;
+        if step % interval != 0 {
+            self.found("off_interval", 1, now, || format!("{step} us after the bar before"));
+        } else if step > interval {
+            let missing = (step / interval - 1) as u64;
+            let detail = || format!("{missing} bars missing after {}", iso(before));
+            self.found("gap", missing, before + interval, detail);
+        }
+    }
+
+    fn message_step(&mut self, previous: &Row, row: &Row) {
+        let is_back = row[1] < previous[1];
+        if !is_back && follows(previous, row) {
+            return;
+        }
+        let detail = || format!("message {} after message {}", row[1], previous[1]);
+        if is_back {
+            self.found("disorder", 1, row[0], detail);
+        } else {
+            let detail =
+                || format!("the message after id {} says that it follows {}", previous[1], row[2]);
+            self.found("broken_chain", 1, row[0], detail);
+        }
+        self.book.forget(self.decimals, &mut self.findings);
+    }
+
+    /// Samples come somewhat early or late; one that is missing leaves more than half a step.
+    fn sample_step(&mut self, before: i64, now: i64, step_us: i64) {
+        let missing = (now - before + step_us / 2) / step_us - 1;
+        if missing > 0 {
+            let detail = || format!("{missing} missing after {}", iso(before));
+            self.noted("gap", missing as u64, now, detail);
+        }
+    }
+}
