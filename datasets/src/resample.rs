@@ -239,6 +239,11 @@ impl Resampled {
         GridDecimals { price: decimals.price, qty: decimals.qty }
     }
 
+    /// The last instant of which it has a row, by what the files say of themselves.
+    pub(crate) fn last_us(&self) -> i64 {
+        self.rows.last_us()
+    }
+
     /// The next bar.
     pub fn next_bar(&mut self) -> Result<Option<ResampledBar>, DataError> {
         while let Some(row) = self.next_row()? {

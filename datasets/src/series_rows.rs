@@ -59,6 +59,12 @@ impl SeriesRows {
         self.decimals
     }
 
+    /// The last instant that may have a row, by what the files say of themselves.
+    pub fn last_us(&self) -> i64 {
+        let last = self.files.iter().map(|part| part.file.last_us).max();
+        last.unwrap_or(i64::MIN).min(self.span.until_us.saturating_sub(1))
+    }
+
     /// The next row.
     pub fn next(&mut self) -> Result<Option<Row>, DataError> {
         loop {

@@ -127,7 +127,7 @@ impl Bootstrap {
         if self.made >= length {
             return;
         }
-        if self.made % self.block == 0 {
+        if self.made.is_multiple_of(self.block) {
             self.from = self.rng.below(length as u64) as usize;
         }
         let at = (self.from + self.made % self.block) % length;

@@ -140,7 +140,7 @@ impl<F: Feed> Ticks<F> {
     }
 
     fn pass(&mut self, mut event: MarketEvent, batch: &mut Vec<MarketEvent>) {
-        event.time = event.time + Nanos::from_secs(i64::from(self.settings.shift_s));
+        event.time += Nanos::from_secs(i64::from(self.settings.shift_s));
         if event.time > self.range.1 {
             return;
         }
