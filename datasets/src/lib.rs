@@ -15,6 +15,8 @@ mod coverage;
 mod decimal;
 mod error;
 mod find;
+#[cfg(feature = "frames")]
+pub mod frames;
 pub mod import;
 mod interval;
 mod kind;
