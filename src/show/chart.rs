@@ -59,12 +59,12 @@ impl Chart {
         };
         let [open, .., close] = drawn.prices;
         let value = (open == close).then(|| listing.names()[open]);
-        let unit = listing.length().map_or(1, |length| length.ms() * 1_000_000);
+        let unit = listing.length().map(|length| length.ms() * 1_000_000);
         let mut chart = Chart {
             title,
             value,
             start: Nanos::ZERO,
-            step: Nanos(unit),
+            step: Nanos(unit.unwrap_or(1)),
             candles: Vec::new(),
             decimals: 0,
             volume_decimals: 0,
@@ -89,8 +89,14 @@ impl Chart {
         Ok(chart)
     }
 
-    /// Whole bars go into a candle, so that candles are bars, too.
-    fn begin(&mut self, start: Nanos, last: Nanos, unit: i64, candles_max: usize) {
+    /// Whole bars go into a candle, so that candles are bars, too; of instants whole seconds where there are
+    /// enough of them, so that times can be read.
+    fn begin(&mut self, first: Nanos, last: Nanos, bar: Option<i64>, candles_max: usize) {
+        let span = last.0.saturating_sub(first.0).max(0);
+        let is_coarse = |unit: &i64| span / unit >= 4 * candles_max.max(1) as i64;
+        let unit = bar.or_else(|| [1_000_000_000, 1_000_000].into_iter().find(is_coarse));
+        let unit = unit.unwrap_or(1_000);
+        let start = if bar.is_some() { first } else { Nanos(first.0.div_euclid(unit) * unit) };
         let units = (last.0.saturating_sub(start.0).max(0) / unit).saturating_add(1) as u64;
         let of_one = units.div_ceil(candles_max.max(1) as u64);
         self.start = start;
