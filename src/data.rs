@@ -1,4 +1,4 @@
-//! `qsim data`: fetch market data, import it, list what is there, check it, fit made markets to it.
+//! `qsim data`: fetch market data, import it, list, show and check what is there, fit made markets to it.
 
 mod fetch;
 
@@ -17,7 +17,7 @@ use engine::{FieldValue, IsoTime, Nanos, Symbol};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::data_folder;
+use crate::{data_folder, show};
 
 /// Arguments of `qsim data`.
 #[derive(Debug, Args)]
@@ -51,6 +51,8 @@ enum DataCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Show the rows of a series, or bars made of them, as a table, csv, JSON or a chart.
+    Show(show::ShowArguments),
     /// Fit the parameters of a made market to recorded bars and print them as a piece of a scenario file.
     Fit {
         /// The folder of the data set [default: the environment's QSIM_DATA]
@@ -102,7 +104,7 @@ enum FitModel {
 }
 
 /// An instant of the command line.
-fn instant(text: &str) -> Result<Nanos, String> {
+pub fn instant(text: &str) -> Result<Nanos, String> {
     let time = <IsoTime as FieldValue>::read_text(Some(text));
     time.map(|time| time.0).map_err(|_| "give a time such as 2026-02-01T00:00:00Z".to_owned())
 }
@@ -116,6 +118,7 @@ pub fn run(args: DataArgs) -> ExitCode {
         DataCommand::Fetch(arguments) => fetch::run(&arguments),
         DataCommand::Import { paths, into, format } => run_import(&paths, &into, format),
         DataCommand::List { data, format } => run_list(&data, format),
+        DataCommand::Show(arguments) => show::run(&arguments),
         DataCommand::Fit { data, symbol, interval, from, to, model } => {
             let range =
                 Range { from: from.unwrap_or(Range::ALL.from), to: to.unwrap_or(Range::ALL.to) };

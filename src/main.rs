@@ -5,6 +5,7 @@ mod data;
 mod journal;
 mod replay;
 mod run;
+mod show;
 
 use std::process::ExitCode;
 
@@ -30,7 +31,7 @@ enum Command {
     Run(run::RunArguments),
     /// Run a journal again and stop at the first entry that differs
     Replay(replay::ReplayArguments),
-    /// Fetch, import, list and check market data
+    /// Fetch, import, list, show and check market data
     Data(data::DataArgs),
     /// Print the entries of a journal
     Journal(journal::JournalArguments),

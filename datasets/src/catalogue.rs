@@ -91,6 +91,11 @@ impl Catalogue {
         self.series.keys().copied()
     }
 
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// One series, described.
     pub fn series(&self, id: &SeriesId) -> Result<Series, DataError> {
         Ok(describe(id, self.files(id)?))

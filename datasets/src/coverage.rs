@@ -34,8 +34,8 @@ pub(crate) fn funding_hours(row: &Row) -> i64 {
 /// The rows that belong to a range: from `from_us` to before `until_us`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
-    from_us: i64,
-    until_us: i64,
+    pub from_us: i64,
+    pub until_us: i64,
     range: Range,
 }
 

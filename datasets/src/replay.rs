@@ -329,7 +329,7 @@ fn verify_overlaps(before: &[&FileInfo], file: &FileInfo, range: Range) -> Resul
 
 /// The files of a series that hold a part of `range`, whole and in agreement, each with the time up to
 /// which the files before it have told its rows.
-fn files_in(all: &[FileInfo], range: Range) -> Result<Vec<(&FileInfo, i64)>, DataError> {
+pub(crate) fn files_in(all: &[FileInfo], range: Range) -> Result<Vec<(&FileInfo, i64)>, DataError> {
     let touching: Vec<&FileInfo> = all.iter().filter(|file| file.touches(range)).collect();
     touching.iter().try_for_each(|file| file.verify())?;
     let told = |(i, &file): (usize, &&'_ FileInfo)| verify_overlaps(&touching[..i], file, range);

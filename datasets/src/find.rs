@@ -1,0 +1,120 @@
+//! From words on a command line to a series: what is not there is answered with the nearest that is.
+
+use engine::Symbol;
+
+use crate::DataError;
+use crate::catalogue::Catalogue;
+use crate::interval::Interval;
+use crate::kind::{Kind, SeriesId};
+
+/// Names listed in a message; a data set may have hundreds of symbols.
+const LISTED_MAX: usize = 12;
+
+/// The known names, most alike first, and in their order where they are equally alike.
+fn by_likeness<'a>(unknown: &str, known: &[&'a str]) -> Vec<&'a str> {
+    let upper = unknown.to_uppercase();
+    let mut known = known.to_vec();
+    known.sort_by_cached_key(|name| {
+        strsim::damerau_levenshtein(&upper, &name.to_uppercase()).min(
+            // A symbol without its quote asset is near, however long the rest is.
+            if name.starts_with(&upper) { 1 } else { usize::MAX },
+        )
+    });
+    known
+}
+
+/// "did you mean `x`?", or what there is.
+fn hint(unknown: &str, known: &[&str]) -> String {
+    let sorted = by_likeness(unknown, known);
+    let Some(first) = sorted.first() else { return "there is none at all".to_owned() };
+    let upper = unknown.to_uppercase();
+    let distance = strsim::damerau_levenshtein(&upper, &first.to_uppercase());
+    let near = distance <= first.len().max(unknown.len()) / 2 || first.starts_with(&upper);
+    let asked = if near { format!("did you mean {first}? ") } else { String::new() };
+    let listed = known.iter().take(LISTED_MAX).copied().collect::<Vec<_>>().join(", ");
+    let more = known.len().saturating_sub(LISTED_MAX);
+    let more = if more > 0 { format!(" and {more} more (qsim data list)") } else { String::new() };
+    format!("{asked}here are: {listed}{more}")
+}
+
+/// Each once, in order.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut found: Vec<&str> = Vec::new();
+    for name in names {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+impl Catalogue {
+    /// The series with these names. Without an interval it is the only one that the kind and symbol have.
+    pub fn find(
+        &self,
+        kind: &str,
+        symbol: &str,
+        interval: Option<&str>,
+    ) -> Result<SeriesId, DataError> {
+        let refuse =
+            |text: String| Err(DataError::Misuse(format!("{}: {text}", self.folder().display())));
+        let ids: Vec<SeriesId> = self.ids().collect();
+        let kinds = distinct(ids.iter().map(|id| id.kind.name()));
+        let Some(known) = Kind::named(kind) else {
+            return refuse(format!("there is no kind {kind}; {}", hint(kind, &kinds)));
+        };
+        let of_kind: Vec<SeriesId> = ids.into_iter().filter(|id| id.kind == known).collect();
+        if of_kind.is_empty() {
+            return refuse(format!(
+                "no {kind} here; {}; import more with qsim data import",
+                hint(kind, &kinds)
+            ));
+        }
+        let of_symbol: Vec<SeriesId> =
+            of_kind.iter().copied().filter(|id| id.symbol.as_str() == symbol).collect();
+        if of_symbol.is_empty() {
+            let symbols = distinct(of_kind.iter().map(|id| id.symbol.as_str()));
+            return refuse(format!("no {kind} of {symbol} here; {}", hint(symbol, &symbols)));
+        }
+        self.of_interval(&of_symbol, interval).or_else(refuse)
+    }
+
+    /// One of the series of a kind and symbol.
+    fn of_interval(&self, ids: &[SeriesId], interval: Option<&str>) -> Result<SeriesId, String> {
+        let [first, rest @ ..] = ids else { return Err("no series".to_owned()) };
+        let (kind, symbol): (Kind, Symbol) = (first.kind, first.symbol);
+        let there: Vec<&str> =
+            ids.iter().filter_map(|id| id.interval.map(Interval::name)).collect();
+        match interval {
+            None if rest.is_empty() => Ok(*first),
+            None => Err(format!(
+                "{kind} of {symbol} are here in several intervals; give --interval with one of {}",
+                there.join(", ")
+            )),
+            Some(text) if !kind.has_interval() => Err(format!(
+                "{kind} have no interval; leave --interval out, and to see bars of {text} made of trades give --resample {text}"
+            )),
+            Some(text) => {
+                let found = ids.iter().find(|id| id.interval.map(Interval::name) == Some(text));
+                found.copied().ok_or_else(|| {
+                    let there = there.join(", ");
+                    format!("{kind} of {symbol} are not here in {text}, but in {there}; longer bars are made of shorter ones with --resample {text}")
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hint;
+
+    #[test]
+    fn the_nearest_is_told_first() {
+        let known = ["klines", "trades", "fundingRate"];
+        assert!(hint("kline", &known).starts_with("did you mean klines? here are: klines, "));
+        assert!(hint("fundingrate", &known).starts_with("did you mean fundingRate?"));
+        assert!(hint("btc", &["ETHUSDT", "BTCUSDT"]).starts_with("did you mean BTCUSDT?"));
+        assert!(hint("zzzzzzzzzz", &known).starts_with("here are: klines, trades"));
+    }
+}

@@ -1,0 +1,336 @@
+//! Bars of any length, made of the trades or of the shorter bars of a series.
+//!
+//! Bars open at whole multiples of their length since 1970, whole weeks at midnight of Monday, as
+//! Binance's do. A bar that the range cuts is left out, because it would pass for a whole one; at the
+//! ends of what is recorded a bar holds what there is. Between the first row and the last one an interval
+//! without any row is a flat bar at the last close without volume, as on Binance: whether nobody traded or
+//! nobody recorded, `qsim data check` tells.
+
+use std::fmt;
+use std::str::FromStr;
+
+use engine::{Nanos, PriceTicks, QtyLots};
+
+use crate::DataError;
+use crate::catalogue::{Catalogue, GridDecimals};
+use crate::interval::Interval;
+use crate::kind::{Kind, SeriesId, Shape};
+use crate::replay::Range;
+use crate::rows::{Row, SELL};
+use crate::series_rows::SeriesRows;
+
+const UNITS: [(&str, i64); 6] = [
+    ("w", 604_800_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+const WEEK_US: i64 = 604_800_000_000;
+/// 1970-01-01 was a Thursday.
+const FIRST_MONDAY_US: i64 = 4 * 86_400_000_000;
+/// Longer bars are a slip of the keyboard.
+const LENGTH_MS_MAX: i64 = 366 * 86_400_000;
+
+/// The length of a bar: whole milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BarLength {
+    ms: i64,
+}
+
+impl BarLength {
+    /// Its milliseconds.
+    pub fn ms(self) -> i64 {
+        self.ms
+    }
+
+    fn us(self) -> i64 {
+        self.ms * 1_000
+    }
+
+    /// When the bar opens that holds `us`.
+    fn opens(self, us: i64) -> i64 {
+        let shift = if self.us() % WEEK_US == 0 { FIRST_MONDAY_US } else { 0 };
+        (us - shift).div_euclid(self.us()) * self.us() + shift
+    }
+
+    /// When the first bar opens that begins at `us` or later.
+    fn opens_from(self, us: i64) -> i64 {
+        let opens = self.opens(us);
+        if opens == us { opens } else { opens.saturating_add(self.us()) }
+    }
+}
+
+impl From<Interval> for BarLength {
+    fn from(interval: Interval) -> BarLength {
+        BarLength { ms: i64::from(interval.ms()) }
+    }
+}
+
+impl FromStr for BarLength {
+    type Err = String;
+
+    /// Reads a count and a unit, such as `90s`, `1m`, `4h` or `1w`.
+    fn from_str(text: &str) -> Result<BarLength, String> {
+        let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (count, unit) = text.split_at(at);
+        let unit = UNITS.iter().find(|(name, _)| *name == unit);
+        let ms = unit.zip(count.parse::<i64>().ok()).and_then(|((_, ms), n)| n.checked_mul(*ms));
+        match ms {
+            Some(ms @ 1..=LENGTH_MS_MAX) => Ok(BarLength { ms }),
+            _ => Err("give a length such as 1s, 90s, 5m, 1h, 1d or 1w, up to 366d".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for BarLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |(_, ms): &&(&str, i64)| self.ms % ms == 0;
+        let (name, ms) = UNITS.iter().find(fits).copied().unwrap_or(("ms", 1));
+        write!(f, "{}{name}", self.ms / ms)
+    }
+}
+
+/// What only trades tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TradeSums {
+    /// Rows: of `aggTrades` one is what one order took at one price, of several trades perhaps.
+    pub count: u64,
+    /// Quantity in which the buyer was the taker.
+    pub taker_buy: QtyLots,
+}
+
+/// One bar, with the decimals of [`Resampled::decimals`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResampledBar {
+    /// When it opens.
+    pub open_time: Nanos,
+    /// First price.
+    pub open: PriceTicks,
+    /// Highest price.
+    pub high: PriceTicks,
+    /// Lowest price.
+    pub low: PriceTicks,
+    /// Last price.
+    pub close: PriceTicks,
+    /// Quantity traded; bars of mark, index and premium index have none.
+    pub volume: Option<QtyLots>,
+    /// Of bars made of trades.
+    pub trades: Option<TradeSums>,
+}
+
+/// What a row brings to a bar.
+struct Piece {
+    prices: [i64; 4],
+    volume: Option<i64>,
+    taker_buy: Option<i64>,
+}
+
+impl Piece {
+    fn of(kind: Kind, row: &Row) -> Piece {
+        if kind.shape() == Shape::Trades {
+            let [_, _, price, qty, maker, ..] = *row;
+            // The archive's is_buyer_maker: a maker that bought is a taker that sold.
+            let bought = if maker == SELL { 0 } else { qty };
+            return Piece { prices: [price; 4], volume: Some(qty), taker_buy: Some(bought) };
+        }
+        let [_, open, high, low, close, volume, ..] = *row;
+        let volume = (kind == Kind::Klines).then_some(volume);
+        Piece { prices: [open, high, low, close], volume, taker_buy: None }
+    }
+}
+
+/// A bar under way. Without a row it is flat at the close before it.
+#[derive(Clone, Copy)]
+struct Growing {
+    open_us: i64,
+    rows: u64,
+    prices: [i64; 4],
+    volume: i64,
+    taker_buy: i64,
+}
+
+impl Growing {
+    fn flat(open_us: i64, price: i64) -> Growing {
+        Growing { open_us, rows: 0, prices: [price; 4], volume: 0, taker_buy: 0 }
+    }
+
+    /// Adds a row; `None` if a sum leaves 64 bits.
+    fn add(&mut self, piece: &Piece) -> Option<()> {
+        let [open, high, low, close] = piece.prices;
+        self.prices = match (self.rows, self.prices) {
+            (0, _) => piece.prices,
+            (_, [first, top, bottom, _]) => [first, top.max(high), bottom.min(low), close],
+        };
+        assert!(self.prices[2] <= open && open <= self.prices[1], "a bar holds its rows");
+        self.rows += 1;
+        self.volume = self.volume.checked_add(piece.volume.unwrap_or(0))?;
+        self.taker_buy = self.taker_buy.checked_add(piece.taker_buy.unwrap_or(0))?;
+        Some(())
+    }
+
+    fn bar(&self, kind: Kind) -> ResampledBar {
+        let [open, high, low, close] = self.prices.map(PriceTicks);
+        let of_trades = kind.shape() == Shape::Trades;
+        let sums = TradeSums { count: self.rows, taker_buy: QtyLots(self.taker_buy) };
+        ResampledBar {
+            open_time: Nanos::from_micros(self.open_us),
+            open,
+            high,
+            low,
+            close,
+            volume: (of_trades || kind == Kind::Klines).then_some(QtyLots(self.volume)),
+            trades: of_trades.then_some(sums),
+        }
+    }
+}
+
+/// Bars in order of time. In memory are one batch of rows and one bar, however long the range is.
+pub struct Resampled {
+    rows: SeriesRows,
+    kind: Kind,
+    length: BarLength,
+    from_us: i64,
+    to_us: i64,
+    growing: Option<Growing>,
+    /// A row of a bar after the one that grows.
+    waiting: Option<Row>,
+}
+
+impl Resampled {
+    /// Bars of `length` that lie in `range`, of a series of trades or of bars of which `length` is a
+    /// multiple.
+    pub fn open(
+        catalogue: &Catalogue,
+        id: &SeriesId,
+        range: Range,
+        length: BarLength,
+    ) -> Result<Resampled, DataError> {
+        check_source(id, length)?;
+        let us = |time: Nanos| time.0.div_euclid(1_000);
+        let from_us = length.opens_from(us(range.from));
+        let to_us = us(range.to);
+        if from_us.saturating_add(length.us()) > to_us {
+            let (first, end) = (length.opens(us(range.from)), from_us.saturating_add(length.us()));
+            return Err(DataError::Misuse(format!(
+                "no whole bar of {length} lies between {} and {}; the next one after the beginning is from {} to {}, the one before it begins at {}",
+                range.from,
+                range.to,
+                Nanos::from_micros(from_us),
+                Nanos::from_micros(end),
+                Nanos::from_micros(first),
+            )));
+        }
+        Ok(Resampled {
+            rows: SeriesRows::open(catalogue, id, range)?,
+            kind: id.kind,
+            length,
+            from_us,
+            to_us,
+            growing: None,
+            waiting: None,
+        })
+    }
+
+    /// The decimals of the prices and quantities of all bars.
+    pub fn decimals(&self) -> GridDecimals {
+        let decimals = self.rows.decimals();
+        GridDecimals { price: decimals.price, qty: decimals.qty }
+    }
+
+    /// The last instant of which it has a row, by what the files say of themselves.
+    pub(crate) fn last_us(&self) -> i64 {
+        self.rows.last_us()
+    }
+
+    /// The next bar.
+    pub fn next_bar(&mut self) -> Result<Option<ResampledBar>, DataError> {
+        while let Some(row) = self.next_row()? {
+            let opens = self.length.opens(row[0]);
+            match &mut self.growing {
+                Some(bar) if bar.open_us < opens => {
+                    let done = *bar;
+                    self.waiting = Some(row);
+                    let next_us = done.open_us + self.length.us();
+                    self.growing = Some(Growing::flat(next_us, done.prices[3]));
+                    return Ok(Some(done.bar(self.kind)));
+                }
+                bar => {
+                    let bar = bar.get_or_insert_with(|| Growing::flat(opens, 0));
+                    bar.add(&Piece::of(self.kind, &row)).ok_or_else(|| self.too_much(opens))?;
+                }
+            }
+        }
+        Ok(self.growing.take().map(|bar| bar.bar(self.kind)))
+    }
+
+    /// The next row of a bar that the range does not cut.
+    fn next_row(&mut self) -> Result<Option<Row>, DataError> {
+        if let Some(row) = self.waiting.take() {
+            return Ok(Some(row));
+        }
+        while let Some(row) = self.rows.next()? {
+            if row[0] >= self.from_us {
+                let end = self.length.opens(row[0]).saturating_add(self.length.us());
+                return Ok((end <= self.to_us).then_some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    fn too_much(&self, open_us: i64) -> DataError {
+        DataError::Misuse(format!(
+            "the volume of the bar of {} from {} on does not fit 64 bits; ask for shorter bars",
+            self.length,
+            Nanos::from_micros(open_us)
+        ))
+    }
+}
+
+fn check_source(id: &SeriesId, length: BarLength) -> Result<(), DataError> {
+    match (id.kind.shape(), id.interval) {
+        (Shape::Trades, _) => Ok(()),
+        (Shape::Bars, Some(own)) if length.ms % i64::from(own.ms()) == 0 => Ok(()),
+        (Shape::Bars, _) => Err(DataError::Misuse(format!(
+            "{id} cannot become bars of {length}, which is no multiple of its own length; take a multiple, or make them of trades"
+        ))),
+        _ => Err(DataError::Misuse(format!(
+            "{id} cannot become bars: only trades, aggTrades and shorter bars can"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_and_written() {
+        for (text, ms, written) in [
+            ("1s", 1_000, "1s"),
+            ("90s", 90_000, "90s"),
+            ("60m", 3_600_000, "1h"),
+            ("7d", 604_800_000, "1w"),
+            ("250ms", 250, "250ms"),
+        ] {
+            let length: BarLength = text.parse().expect("a length");
+            assert_eq!((length.ms(), length.to_string().as_str()), (ms, written));
+        }
+        for text in ["", "5", "m", "0s", "-1m", "1.5m", "1M", "367d", "99999999999999999999s"] {
+            assert!(text.parse::<BarLength>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn weeks_begin_on_monday() {
+        let week: BarLength = "1w".parse().expect("a length");
+        // 2026-02-02 is a Monday.
+        let monday = 1_769_990_400_000_000;
+        assert_eq!(week.opens(monday), monday);
+        assert_eq!(week.opens(monday - 1), monday - WEEK_US);
+        assert_eq!(week.opens_from(monday - 1), monday);
+        let odd: BarLength = "90s".parse().expect("a length");
+        assert_eq!([odd.opens(-1), odd.opens(89_999_999)], [-90_000_000, 0]);
+    }
+}
