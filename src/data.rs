@@ -1,6 +1,7 @@
 //! `qsim data`: fetch market data, import it, list, show and check what is there, fit made markets to it.
 
 mod fetch;
+mod fit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,13 +12,11 @@ use comfy_table::Table;
 use datasets::DataError;
 use datasets::catalogue::Catalogue;
 use datasets::import::{ImportReport, Refusal, Skip, import};
-use datasets::replay::Range;
-use datasets::synthetic::fit::BarSeries;
-use engine::{FieldValue, IsoTime, Nanos, Symbol};
+use engine::{FieldValue, IsoTime, Nanos};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::{data_folder, show};
+use crate::{print, show};
 
 /// Arguments of `qsim data`.
 #[derive(Debug, Args)]
@@ -53,27 +52,8 @@ enum DataCommand {
     },
     /// Show the rows of a series, or bars made of them, as a table, csv, JSON or a chart.
     Show(show::ShowArguments),
-    /// Fit the parameters of a made market to recorded bars and print them as a piece of a scenario file.
-    Fit {
-        /// The folder of the data set [default: the environment's QSIM_DATA]
-        #[arg(long)]
-        data: Option<PathBuf>,
-        /// Whose bars.
-        #[arg(long)]
-        symbol: Symbol,
-        /// Length of the bars.
-        #[arg(long, default_value = "1m")]
-        interval: String,
-        /// First instant, such as 2026-02-01T00:00:00Z [default: where the series begins]
-        #[arg(long, value_parser = instant)]
-        from: Option<Nanos>,
-        /// First instant after the end [default: where the series ends]
-        #[arg(long, value_parser = instant)]
-        to: Option<Nanos>,
-        /// Which model.
-        #[arg(long, value_enum, default_value_t = FitModel::Garch)]
-        model: FitModel,
-    },
+    /// Fit the parameters of a made market to recorded data and print them as a piece of a scenario file.
+    Fit(fit::FitArguments),
     /// Read every row of a data set and report gaps, duplicates and contradictions.
     Check {
         /// The folder of the data set.
@@ -92,21 +72,12 @@ enum Format {
     Table,
 }
 
-/// What can be fitted to bars. The rates of an order flow need a recorded book, which a program can give to
-/// `datasets::synthetic::fit::FlowObserver`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum FitModel {
-    /// GARCH(1,1) with Student-t innovations.
-    Garch,
-    /// Geometric Brownian motion with jumps.
-    JumpDiffusion,
-}
-
-/// An instant of the command line.
+/// An instant of the command line; a day alone is its midnight.
 pub fn instant(text: &str) -> Result<Nanos, String> {
-    let time = <IsoTime as FieldValue>::read_text(Some(text));
-    time.map(|time| time.0).map_err(|_| "give a time such as 2026-02-01T00:00:00Z".to_owned())
+    let midnight = format!("{text}T00:00:00Z");
+    let time = [text, &midnight].iter().find_map(|text| IsoTime::read_text(Some(text)).ok());
+    time.map(|time| time.0)
+        .ok_or_else(|| "give a time such as 2026-02-01T08:30:00Z, or a day: 2026-02-01".to_owned())
 }
 
 const FOUND: u8 = 1;
@@ -119,11 +90,7 @@ pub fn run(args: DataArgs) -> ExitCode {
         DataCommand::Import { paths, into, format } => run_import(&paths, &into, format),
         DataCommand::List { data, format } => run_list(&data, format),
         DataCommand::Show(arguments) => show::run(&arguments),
-        DataCommand::Fit { data, symbol, interval, from, to, model } => {
-            let range =
-                Range { from: from.unwrap_or(Range::ALL.from), to: to.unwrap_or(Range::ALL.to) };
-            run_fit(data.as_ref(), symbol, &interval, range, model)
-        }
+        DataCommand::Fit(arguments) => fit::run(&arguments),
         DataCommand::Check { data, format } => run_check(&data, format),
     };
     match result {
@@ -133,12 +100,6 @@ pub fn run(args: DataArgs) -> ExitCode {
             ExitCode::from(REFUSED)
         }
     }
-}
-
-/// Prints a line; a reader that closed the pipe has seen enough, which is no fault.
-fn print(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), DataError> {
@@ -271,27 +232,6 @@ fn run_list(data: &Path, format: Format) -> Result<u8, DataError> {
         ]);
     }
     print(&table.to_string());
-    Ok(0)
-}
-
-fn run_fit(
-    data: Option<&PathBuf>,
-    symbol: Symbol,
-    interval: &str,
-    range: Range,
-    model: FitModel,
-) -> Result<u8, DataError> {
-    let Some(data) = data_folder(data) else {
-        return Err(DataError::Misuse(
-            "a fit needs imported bars: give --data DIR, or set QSIM_DATA=DIR".into(),
-        ));
-    };
-    let series = BarSeries::read(&Catalogue::open(&data)?, symbol, interval, range)?;
-    let fitted = match model {
-        FitModel::Garch => series.garch()?,
-        FitModel::JumpDiffusion => series.jump_diffusion()?,
-    };
-    print(series.fragment(&fitted).trim_end());
     Ok(0)
 }
 

@@ -51,13 +51,70 @@ fn a_fit_runs_as_a_scenario() {
         assert_eq!(text(&line, "verdict"), "pass");
     }
     let part = ["data", "fit", "--data", "set", "--symbol", "BTCUSDT"];
-    let part =
-        [&part[..], &["--from", "2026-02-01T10:00:00Z", "--to", "2026-02-02T10:00:00Z"]].concat();
+    let part = [&part[..], &["--from", "2026-02-01", "--to", "2026-02-02T00:00:00Z"]].concat();
     let fragment = folder.qsim(&part).expect_code(0).stdout;
-    let head = "1440 bars of BTCUSDT, from 2026-02-01T10:00:00Z to 2026-02-02T10:00:00Z";
+    let head = "1440 bars of BTCUSDT, from 2026-02-01T00:00:00Z to 2026-02-02T00:00:00Z";
     assert!(fragment.contains(head), "{fragment}");
     let fit = ["data", "fit", "--data", "set", "--symbol", "BTCUSDT"];
     assert_eq!(folder.qsim(&fit).stdout, folder.qsim(&fit).stdout, "it repeats");
+}
+
+/// A recording of BTCUSDT: a book of which a level comes or goes every 100 ms, and trades.
+fn recording(folder: &Folder) {
+    let mut lines = format!(
+        r#"{{"lastUpdateId":1,"E":{START_MS},"T":{START_MS},"bids":[["99.9","9"],["99.8","9"]],"asks":[["100.1","9"],["100.2","9"]]}}"#
+    );
+    lines.push('\n');
+    for step in 1..6_000i64 {
+        let ms = START_MS + step * 100;
+        let qty = 1 + step * 7 % 5;
+        let (side, price) = match step % 4 {
+            0 => ("b", "99.9"),
+            1 => ("a", "100.1"),
+            2 => ("b", "99.8"),
+            _ => ("a", "100.2"),
+        };
+        let other = if side == "b" { "a" } else { "b" };
+        lines += &format!(
+            r#"{{"e":"depthUpdate","E":{ms},"T":{ms},"s":"BTCUSDT","U":{0},"u":{0},"pu":{1},"{side}":[["{price}","{qty}"]],"{other}":[]}}"#,
+            step + 1,
+            step
+        );
+        lines.push('\n');
+        if step % 20 == 0 {
+            lines += &format!(
+                r#"{{"e":"trade","E":{ms},"T":{ms},"s":"BTCUSDT","t":{step},"p":"99.9","q":"0.125","X":"MARKET","m":true}}"#
+            );
+            lines.push('\n');
+        }
+    }
+    folder.file("rec/btcusdt.jsonl", lines);
+    folder.qsim(&["data", "import", "rec", "--into", "book"]).expect_code(0);
+}
+
+#[test]
+fn a_fitted_order_flow_runs_as_a_scenario() {
+    let folder = Folder::new();
+    recording(&folder);
+    let fit = ["data", "fit", "--data", "book", "--symbol", "BTCUSDT", "--model", "order_flow"];
+    let fragment = folder.qsim(&fit).expect_code(0).stdout;
+    for part in [
+        "6003 rows of the book and 299 trades of BTCUSDT, from 2026-02-01T00:00:00Z",
+        "market_orders_per_second = 0.498",
+        "volume_per_minute = 3.7",
+        "tick_units = 1\n",
+        "start_price = 99.9\n",
+        "levels = 3\n",
+    ] {
+        assert!(fragment.contains(part), "no {part} in\n{fragment}");
+    }
+    assert_eq!(folder.qsim(&fit).stdout, fragment, "it repeats");
+    let short = fragment.replace("minutes = 1440", "minutes = 30");
+    folder.file("a.toml", format!("seed = 1\n\n{short}"));
+    let line = folder.qsim(&["run", "a.toml", "--format", "json"]).expect_code(0).json();
+    assert_eq!(text(&line, "verdict"), "pass");
+    let one = folder.qsim(&[&fit[..], &["--levels", "1"]].concat()).expect_code(2).stderr;
+    assert!(one.contains("0 limit orders") && one.contains("longer recording"), "{one}");
 }
 
 #[test]
@@ -79,7 +136,11 @@ fn what_cannot_be_fitted_is_refused_with_the_remedy() {
     let late = ["--data", "set", "--symbol", "BTCUSDT", "--from", "2027-01-01T00:00:00Z"];
     refused(&late, &["klines/BTCUSDT/1m", "change the range"]);
     let odd = ["--data", "set", "--symbol", "BTCUSDT", "--from", "yesterday"];
-    refused(&odd, &["yesterday", "2026-02-01T00:00:00Z"]);
+    refused(&odd, &["yesterday", "or a day: 2026-02-01"]);
+    let flow = ["--data", "set", "--symbol", "BTCUSDT", "--model", "order_flow"];
+    refused(&flow, &["no depth of BTCUSDT", "import a recording"]);
+    refused(&[&flow[..], &["--interval", "1m"]].concat(), &["--interval", "leave it out"]);
+    refused(&["--data", "set", "--symbol", "BTCUSDT", "--levels", "3"], &["--levels"]);
     refused(&["--symbol", "BTCUSDT"], &["--data DIR"]);
     refused(&["--data", "set", "--symbol", "btc usdt"], &["btc usdt"]);
     refused(&["--data", "set", "--symbol", "BTCUSDT", "--model", "garsch"], &["garch"]);

@@ -108,7 +108,34 @@ fn a_chart_fits_and_a_picture_is_whole() {
     assert_eq!(svg.matches("<rect ").count(), 1 + 2 * 50);
     let bodies = svg.matches("fill=\"#1a9e77\"/>").count();
     assert_eq!(bodies, 50, "all of them rise");
-    for (out, reason) in [("--chart --out a.png", ".svg"), ("--out a.svg", "add --chart")] {
+    assert_eq!(
+        show(&folder, "--kind klines --symbol BTCUSDT --out b.svg").expect_code(0).stdout,
+        ""
+    );
+    assert_eq!(std::fs::read_to_string(folder.path("b.svg")).expect("a picture"), svg);
+}
+
+#[test]
+fn the_ending_of_a_file_says_what_is_written() {
+    let folder = data();
+    for (out, begins) in [
+        ("a.csv", "open_time,"),
+        ("a.json", "{\"open_time\""),
+        ("a.jsonl", "{\"open_time\""),
+        ("a.txt", "+--"),
+        ("a.svg", "<svg "),
+    ] {
+        let line = format!("--kind klines --symbol BTCUSDT --out {out}");
+        assert_eq!(show(&folder, &line).expect_code(0).stdout, "");
+        let written = std::fs::read_to_string(folder.path(out)).expect("a file");
+        assert!(written.starts_with(begins), "{out}: {written}");
+    }
+    for (out, reason) in [
+        ("--chart --out a.png", ".svg"),
+        ("--out a.png", ".svg"),
+        ("--out b.svg --rows 5", "leave --format and --rows out"),
+        ("--out b.csv --format json", "leave --format out"),
+    ] {
         let refused = show(&folder, &format!("--kind klines --symbol BTCUSDT {out}"));
         let refused = refused.expect_code(2).stderr;
         assert!(refused.contains(reason), "{refused}");

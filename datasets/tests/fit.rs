@@ -9,6 +9,7 @@ use datasets::synthetic::fit::{
     BarSeries, Fitted, FlowObserver, fit_garch, fit_jump_diffusion, log_returns,
 };
 use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
+use engine::{MarketEvent, Nanos};
 use serde_json::{Value as Json, json};
 
 fn market(keys: Json) -> SyntheticMarket {
@@ -103,6 +104,37 @@ fn rates_of_an_order_flow_are_found_again() {
     near("sizes", fit.flow.limit_size_ratio, 1.5, 0.05);
     near("volume", fit.lots_per_minute, 90_000.0, 4_000.0);
     assert_eq!(fit.flow.hawkes, None, "nothing excites");
+}
+
+#[test]
+fn a_time_that_is_not_recorded_does_not_count() {
+    let mut symbol = symbol();
+    symbol.as_object_mut().expect("a table").remove("volatility_per_minute");
+    let market = market(json!({ "model": "order_flow", "minutes": 120, "funding": null,
+                                "symbols": [symbol], "order_flow": {} }));
+    let events = drain(&mut SyntheticFeed::of(&market, 4).expect("valid"));
+    let observe = |pause: Nanos| {
+        let (mut observer, middle) = (FlowObserver::new(10, 1_000), events.len() / 2);
+        events[..middle].iter().for_each(|event| observer.observe(event));
+        // As a recorder that was off, and begins with a snapshot.
+        for event in &events {
+            observer.observe(&MarketEvent { time: event.time + pause, ..*event });
+        }
+        observer.finish().expect("a fit")
+    };
+    let fit = observe(Nanos::from_secs(3_600 * 24 * 400));
+    assert_eq!(fit.silences, 1);
+    let whole = flow(json!({}));
+    assert_eq!(whole.silences, 0);
+    for (what, found, stated) in [
+        ("limit orders", fit.flow.limit_orders_per_second, whole.flow.limit_orders_per_second),
+        ("market orders", fit.flow.market_orders_per_second, whole.flow.market_orders_per_second),
+        ("cancellations", fit.flow.cancels_per_second, whole.flow.cancels_per_second),
+        ("volume", fit.lots_per_minute, whole.lots_per_minute),
+    ] {
+        near(what, found / stated, 1.0, 0.05);
+    }
+    assert_eq!(fit.flow.hawkes, None, "a pause excites nothing");
 }
 
 #[test]

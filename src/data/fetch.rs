@@ -11,7 +11,8 @@ use datasets::fetch::{
 };
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::{FileLine, Format, REFUSED, SAME_NOTES_MAX, print, print_json};
+use super::{FileLine, Format, REFUSED, SAME_NOTES_MAX, print_json};
+use crate::print;
 
 /// Arguments of `qsim data fetch`.
 #[derive(Debug, Args)]

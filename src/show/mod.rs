@@ -35,7 +35,7 @@ pub struct ShowArguments {
     /// Length of the stored bars [default: the only one there is]
     #[arg(long)]
     interval: Option<String>,
-    /// First instant, such as 2026-02-01T00:00:00Z [default: where the series begins]
+    /// First instant, such as 2026-02-01 or 2026-02-01T08:30:00Z [default: where the series begins]
     #[arg(long, value_parser = instant)]
     from: Option<Nanos>,
     /// First instant after the end [default: where the series ends]
@@ -47,13 +47,13 @@ pub struct ShowArguments {
     /// Most rows: of a table half from each end [default: 20], of csv and json the first [default: all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rows: Option<u32>,
-    /// How to print rows.
-    #[arg(long, value_enum, default_value_t = ShowFormat::Table)]
-    format: ShowFormat,
-    /// Draw candles instead: into the terminal, or with --out into an SVG file.
+    /// How to print rows [default: what the file's ending says, else a table]
+    #[arg(long, value_enum)]
+    format: Option<ShowFormat>,
+    /// Draw candles instead, into the terminal.
     #[arg(long, conflicts_with_all = ["rows", "format"])]
     chart: bool,
-    /// Write into this file instead; of a chart it ends with .svg.
+    /// Write into this file instead: .csv, .json or .jsonl rows, a .svg picture of candles, else a table.
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -82,7 +82,7 @@ pub fn run(arguments: &ShowArguments) -> Result<u8, DataError> {
                 .into(),
         ));
     };
-    check_ending(arguments)?;
+    let shown = shown(arguments)?;
     let range = Range {
         from: arguments.from.unwrap_or(Range::ALL.from),
         to: arguments.to.unwrap_or(Range::ALL.to),
@@ -97,39 +97,69 @@ pub fn run(arguments: &ShowArguments) -> Result<u8, DataError> {
     let interval = arguments.interval.as_deref();
     let id = catalogue.find(&arguments.kind, &arguments.symbol, interval)?;
     let mut listing = Listing::open(&catalogue, &id, range, arguments.resample)?;
-    if arguments.chart {
-        let title = match arguments.resample {
-            Some(length) => format!("{id} as bars of {length}"),
-            None => id.to_string(),
-        };
-        draw(&mut listing, title, arguments.out.as_deref())?;
-        return Ok(0);
-    }
     let rows = arguments.rows;
-    to_sink(arguments.out.as_deref(), |sink| match arguments.format {
-        ShowFormat::Table => rows::table(&mut listing, rows.unwrap_or(TABLE_ROWS) as usize, sink),
-        ShowFormat::Csv => rows::csv(&mut listing, rows, sink),
-        ShowFormat::Json => rows::json(&mut listing, rows, sink),
-    })?;
+    let out = arguments.out.as_deref();
+    match shown {
+        Shown::Chart => {
+            let title = match arguments.resample {
+                Some(length) => format!("{id} as bars of {length}"),
+                None => id.to_string(),
+            };
+            draw(&mut listing, title, out)?;
+        }
+        Shown::Rows(ShowFormat::Table) => {
+            let rows = rows.unwrap_or(TABLE_ROWS) as usize;
+            to_sink(out, |sink| rows::table(&mut listing, rows, sink))?;
+        }
+        Shown::Rows(ShowFormat::Csv) => to_sink(out, |sink| rows::csv(&mut listing, rows, sink))?,
+        Shown::Rows(ShowFormat::Json) => to_sink(out, |sink| rows::json(&mut listing, rows, sink))?,
+    }
     Ok(0)
 }
 
-/// A chart in a file is a picture, and a picture is a chart: what was meant otherwise is asked.
-fn check_ending(arguments: &ShowArguments) -> Result<(), DataError> {
-    let Some(out) = &arguments.out else { return Ok(()) };
+/// What is made of a series.
+enum Shown {
+    Chart,
+    Rows(ShowFormat),
+}
+
+/// What the options and the file's ending say together; where they contradict each other, that is asked.
+fn shown(arguments: &ShowArguments) -> Result<Shown, DataError> {
+    let ShowArguments { chart, format, rows, out, .. } = arguments;
+    let Some(out) = out else {
+        return Ok(match chart {
+            true => Shown::Chart,
+            false => Shown::Rows(format.unwrap_or(ShowFormat::Table)),
+        });
+    };
+    let refuse = |what: &str| Err(DataError::Misuse(format!("{}: {what}", out.display())));
     let ending = out.extension().and_then(OsStr::to_str).unwrap_or("").to_lowercase();
-    let is_picture = ["svg", "png", "jpg", "jpeg", "gif", "pdf"].contains(&ending.as_str());
-    match (arguments.chart, ending.as_str()) {
-        (true, "svg") => Ok(()),
-        (true, _) => Err(DataError::Misuse(format!(
-            "{}: a chart is written as SVG, which browsers show; let the name end with .svg",
-            out.display()
-        ))),
-        (false, _) if is_picture => Err(DataError::Misuse(format!(
-            "{}: rows make no picture; add --chart, or let the name end with .csv or .json",
-            out.display()
-        ))),
-        (false, _) => Ok(()),
+    let of_ending = match ending.as_str() {
+        "svg" if format.is_some() || rows.is_some() => {
+            return refuse(
+                "rows make no picture; leave --format and --rows out, or let the name end with .csv or .json",
+            );
+        }
+        "svg" => return Ok(Shown::Chart),
+        _ if *chart => {
+            return refuse(
+                "a chart is written as SVG, which browsers show; let the name end with .svg",
+            );
+        }
+        "png" | "jpg" | "jpeg" | "gif" | "webp" | "pdf" => {
+            return refuse(
+                "pictures are written as SVG, which browsers show; let the name end with .svg",
+            );
+        }
+        "csv" => Some(ShowFormat::Csv),
+        "json" | "jsonl" | "ndjson" => Some(ShowFormat::Json),
+        _ => None,
+    };
+    match (of_ending, *format) {
+        (Some(ending), Some(format)) if ending != format => refuse(
+            "its ending says another format than --format; leave --format out, or change the ending",
+        ),
+        (ending, format) => Ok(Shown::Rows(ending.or(format).unwrap_or(ShowFormat::Table))),
     }
 }
 

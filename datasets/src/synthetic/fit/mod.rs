@@ -3,6 +3,8 @@
 //!
 //! Invariant: a fit draws nothing and starts where it always starts: the same data give the same numbers.
 
+mod flow_series;
+mod fragment;
 mod garch;
 mod jumps;
 mod order_flow;
@@ -11,6 +13,7 @@ mod simplex;
 
 use crate::DataError;
 
+pub use flow_series::{FLOW_LEVELS, FlowSeries};
 pub use garch::{GarchFit, fit_garch};
 pub use jumps::{JumpFit, fit_jump_diffusion};
 pub use order_flow::{FlowFit, FlowObserver};

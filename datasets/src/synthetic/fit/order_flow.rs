@@ -15,6 +15,8 @@ use crate::synthetic::{Hawkes, OrderFlow};
 const WITHIN_LEVELS: f64 = 0.995;
 /// Between two looks at what rests.
 const LOOK: Nanos = Nanos::from_millis(50);
+/// Where neither the book nor the tape says anything for longer, nobody recorded: that time does not count.
+const SILENCE: Nanos = Nanos::from_secs(60);
 /// Fewer of each kind say nothing.
 const ORDERS_MIN: usize = 200;
 /// Market orders whose likelihood is searched: more make no difference.
@@ -31,6 +33,8 @@ pub struct FlowFit {
     pub market_lots: f64,
     /// Lots that traded in a minute.
     pub lots_per_minute: f64,
+    /// Times of more than a minute without any event, which were left out.
+    pub silences: u32,
 }
 
 /// Looks at the events of one symbol, in time order, and counts.
@@ -51,7 +55,10 @@ pub struct FlowObserver {
     market_orders: Vec<(Nanos, bool)>,
     cleared: Option<Nanos>,
     since: Option<Nanos>,
+    /// Of the last event, without the silences.
     now: Nanos,
+    silent: Nanos,
+    silences: u32,
     looked: Nanos,
     /// Lots times seconds.
     rested: f64,
@@ -75,6 +82,8 @@ impl FlowObserver {
             cleared: None,
             since: None,
             now: Nanos::ZERO,
+            silent: Nanos::ZERO,
+            silences: 0,
             looked: Nanos::ZERO,
             rested: 0.0,
         }
@@ -82,23 +91,29 @@ impl FlowObserver {
 
     /// Sees the next event.
     pub fn observe(&mut self, event: &MarketEvent) {
+        let mut time = event.time - self.silent;
         if self.since.is_none() {
-            self.since = Some(event.time);
-            self.looked = event.time;
+            (self.since, self.looked, self.now) = (Some(time), time, time);
         }
-        if event.time - self.looked >= LOOK {
-            self.rested += self.resting() * (event.time - self.looked).as_secs_f64();
-            self.looked = event.time;
+        if time - self.now > SILENCE {
+            // What rests by now is not known before the next snapshot.
+            self.forget();
+            self.silent += time - self.now;
+            self.silences += 1;
+            time = self.now;
         }
-        self.now = event.time;
+        if time - self.looked >= LOOK {
+            self.rested += self.resting() * (time - self.looked).as_secs_f64();
+            self.looked = time;
+        }
+        self.now = time;
         match event.data {
             MarketData::DepthClear => {
-                self.halves.iter_mut().for_each(BTreeMap::clear);
-                self.traded.clear();
-                self.cleared = Some(event.time);
+                self.forget();
+                self.cleared = Some(time);
             }
             MarketData::Trade(trade) => {
-                let order = (event.time, !trade.buyer_is_maker);
+                let order = (time, !trade.buyer_is_maker);
                 if self.market_orders.last() != Some(&order) {
                     self.market_orders.push(order);
                 }
@@ -108,6 +123,11 @@ impl FlowObserver {
             MarketData::Depth(row) => self.row(&row),
             _ => {}
         }
+    }
+
+    fn forget(&mut self) {
+        self.halves.iter_mut().for_each(BTreeMap::clear);
+        self.traded.clear();
     }
 
     /// Lots within the levels that count.
@@ -183,7 +203,12 @@ impl FlowObserver {
             limit_size_ratio: limit_lots / market_lots,
             hawkes: excitement(&self.market_orders, start),
         };
-        Ok(FlowFit { flow, market_lots, lots_per_minute: 60.0 * self.market_lots / seconds })
+        Ok(FlowFit {
+            flow,
+            market_lots,
+            lots_per_minute: 60.0 * self.market_lots / seconds,
+            silences: self.silences,
+        })
     }
 }
 

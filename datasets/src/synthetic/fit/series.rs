@@ -1,7 +1,8 @@
-//! The bars that a fit takes from a data set, and the fragment of a scenario that it gives.
+//! The bars that a fit takes from a data set.
 
 use engine::{Feed, Instrument, MarketData, MarketEvent, Nanos, Symbol};
 
+use super::fragment::Fragment;
 use super::{GarchFit, JumpFit, fit_garch, fit_jump_diffusion};
 use crate::catalogue::Catalogue;
 use crate::replay::{Range, ReplayFeed, Request};
@@ -38,7 +39,7 @@ pub enum Fitted {
     JumpDiffusion(JumpFit),
 }
 
-fn gcd(a: i64, b: i64) -> i64 {
+pub(super) fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
@@ -117,7 +118,7 @@ impl BarSeries {
         fit_jump_diffusion(&self.returns).map(Fitted::JumpDiffusion)
     }
 
-    /// A fragment of a scenario file with what was fitted.
+    /// A piece of a scenario file with what was fitted.
     pub fn fragment(&self, fitted: &Fitted) -> String {
         let (model, volatility, table) = match fitted {
             Fitted::Garch(fit) => {
@@ -137,16 +138,16 @@ impl BarSeries {
                 ("jump_diffusion", fit.volatility_per_minute, table)
             }
         };
-        let Instrument { symbol, price_decimals, qty_decimals } = &self.instrument;
-        let (from, to) = self.span;
-        format!(
-            "# Fitted to {} bars of {symbol}, from {from} to {to}.\n\
-             [market.synthetic]\nmodel = \"{model}\"\nminutes = 1440\n\n\
-             [[market.synthetic.symbols]]\nsymbol = \"{symbol}\"\nstart_price = {:?}\n\
-             price_decimals = {price_decimals}\ntick_units = {}\nqty_decimals = {qty_decimals}\n\
-             volume_per_minute = {:?}\nvolatility_per_minute = {:.8}\n\n\
-             [market.synthetic.symbols.{model}]\n{table}",
-            self.bars, self.last_close, self.tick_units, self.volume_per_minute, volatility
-        )
+        let head = Fragment {
+            of: format!("{} bars", self.bars),
+            span: self.span,
+            model,
+            instrument: &self.instrument,
+            tick_units: self.tick_units,
+            start_price: self.last_close,
+            volume_per_minute: self.volume_per_minute,
+        };
+        let keys = format!("volatility_per_minute = {volatility:.8}\n");
+        head.text(&keys, &format!("[market.synthetic.symbols.{model}]\n{table}"))
     }
 }
