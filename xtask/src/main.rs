@@ -21,6 +21,21 @@ const CHECKS: &[Step] = &[
         program: "cargo",
         arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
     },
+    // Last, because polars compiles for minutes and hardly anything else needs it.
+    Step {
+        name: "tests of frames",
+        program: "cargo",
+        arguments: &[
+            "test",
+            "-p",
+            "datasets",
+            "--features",
+            "frames",
+            "--test",
+            "frames",
+            "--locked",
+        ],
+    },
 ];
 
 fn main() -> ExitCode {
