@@ -21,8 +21,22 @@ use crate::records::{
     DecisionMade, Kline, SignalAction, SignalGenerated, SignalReply, SignalRequest, SizingDecided,
     Tick, Votes,
 };
-use crate::settings::AiEngineSettings;
+use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
 use crate::switches;
+
+settings! {
+    /// AI engine.
+    pub struct AiEngineSettings {
+        /// The models of the ensemble.
+        pub predictors: Vec<String> = strategies::PREDICTORS.iter().map(|p| (*p).to_owned()).collect(),
+        /// A signal below this is none.
+        pub min_signal_confidence: f64 = 0.55 => SHARE,
+        /// Cap of the sizing.
+        pub max_leverage: f64 = 25.0 => LEVERAGE,
+        /// Share of the equity that is used as margin.
+        pub risk_per_trade: f64 = 0.02 => SHARE,
+    }
+}
 
 const SOURCE: &str = "ai-engine";
 const TICKS: usize = 0;
@@ -65,14 +79,8 @@ pub struct AiEngine {
 }
 
 impl AiEngine {
-    /// For these symbols, in the order of the run; names the predictor that there is not.
-    pub fn new(symbols: &[Symbol], settings: &AiEngineSettings) -> Result<AiEngine, String> {
-        if let Some(unknown) = settings.predictors.iter().find(|name| predictor(name).is_none()) {
-            let known = strategies::PREDICTORS.join(", ");
-            return Err(format!(
-                "[pipeline.ai_engine] predictors: {unknown:?} is unknown; known are {known}"
-            ));
-        }
+    /// For these symbols, in the order of the run.
+    fn new(symbols: &[Symbol], settings: &AiEngineSettings) -> AiEngine {
         let market = |symbol: &Symbol| Market {
             symbol: *symbol,
             history: PriceHistory::new(),
@@ -80,11 +88,11 @@ impl AiEngine {
             low: 0.0,
             decision: None,
         };
-        Ok(AiEngine {
+        AiEngine {
             settings: settings.clone(),
             markets: symbols.iter().map(market).collect(),
             weights: ConsensusWeights::default(),
-        })
+        }
     }
 
     fn market(&mut self, symbol: Symbol) -> Option<&mut Market> {
@@ -253,6 +261,40 @@ impl AiEngine {
             timestamp: EpochSeconds(now),
         };
         ctx.reply(call.id, Body::message(Envelope::Flat, reply));
+    }
+}
+
+/// A model that stands there twice would vote twice; without one there is never a signal.
+fn check_predictors(names: &[String]) -> Result<(), String> {
+    let known = strategies::PREDICTORS.join(", ");
+    if names.is_empty() {
+        return Err(format!("predictors is empty: name some of {known}"));
+    }
+    if let Some(unknown) = names.iter().find(|name| predictor(name).is_none()) {
+        return Err(format!("predictors: {unknown:?} is unknown; known are {known}"));
+    }
+    let repeated = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name));
+    match repeated {
+        Some((_, name)) => Err(format!("predictors names {name:?} twice: remove one")),
+        None => Ok(()),
+    }
+}
+
+impl Configured for AiEngine {
+    type Settings = AiEngineSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "decisions",
+        "no_signal",
+        "requests_malformed",
+        "signals_below_min_confidence",
+        "signals_stopped",
+        "signals_without_size",
+        "ticks_of_unknown_symbols",
+    ];
+
+    fn configured(settings: &AiEngineSettings, setup: Setup<'_>) -> Result<AiEngine, String> {
+        check_predictors(&settings.predictors)?;
+        Ok(AiEngine::new(setup.symbols, settings))
     }
 }
 

@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{ACCOUNT_BALANCE, ACCOUNT_BALANCE_KEY, EQUITY_CURRENT, MARGIN_TOTAL};
 use crate::records::{Balance, BalanceEntry, Equity};
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Balance tracker.
+    pub struct BalanceTrackerSettings {
+    }
+}
 
 const INTERVAL: Nanos = Nanos::from_secs(30);
 const LIFE: Nanos = Nanos::from_secs(120);
@@ -76,6 +83,16 @@ impl BalanceTracker {
             timestamp: EpochSeconds(now),
         };
         crate::publish(ctx, ACCOUNT_BALANCE, Envelope::Flat, entry);
+    }
+}
+
+impl Configured for BalanceTracker {
+    type Settings = BalanceTrackerSettings;
+    const COUNTERS: &'static [&'static str] =
+        &["balance_not_fetched", "balance_not_saved", "equity_unreadable"];
+
+    fn configured(_: &BalanceTrackerSettings, _: Setup<'_>) -> Result<BalanceTracker, String> {
+        Ok(BalanceTracker::default())
     }
 }
 

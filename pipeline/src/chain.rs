@@ -1,62 +1,100 @@
 //! Puts the chain together. A new service is one file and one line here.
 
-use engine::{Instrument, Member, Service, Symbol};
+use engine::{Instrument, Member, Nanos, Symbol, ThinkingTime};
+use serde::{Deserialize, Serialize};
 
-use crate::PipelineSettings;
-use crate::ai_engine::AiEngine;
-use crate::balance_tracker::BalanceTracker;
-use crate::exit_monitor::ExitMonitor;
-use crate::intent_bridge::IntentBridge;
-use crate::intent_executor::IntentExecutor;
-use crate::market_publisher::MarketPublisher;
-use crate::market_state::MarketStatePublisher;
-use crate::policy_store::PolicyStore;
-use crate::portfolio_state_publisher::PortfolioStatePublisher;
-use crate::position_monitor::PositionMonitor;
-use crate::position_state_brain::PositionStateBrain;
-use crate::trading_bot::TradingBot;
-use crate::universe_service::UniverseService;
+use crate::settings::{Configured, Sensible as _, Settings as _, Setup};
+use crate::{ai_engine, balance_tracker, exit_monitor, intent_bridge, intent_executor};
+use crate::{market_publisher, market_state, policy_store, portfolio_state_publisher};
+use crate::{position_monitor, position_state_brain, trading_bot, universe_service};
 
 /// Settings that make no pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadSettings(String);
 
-/// All services of the chain, in a fixed order.
-pub fn chain(
-    settings: &PipelineSettings,
-    instruments: &[Instrument],
-) -> Result<Vec<Member>, BadSettings> {
-    let symbols: Vec<Symbol> = instruments.iter().map(|instrument| instrument.symbol).collect();
-    settings.check().map_err(BadSettings)?;
-    let member = |name: &str, service: Box<dyn Service>| Member {
-        thinking: settings.thinking(),
-        ..Member::new(name, service)
+macro_rules! services {
+    ($($(#[$meta:meta])* $name:ident: $service:ty;)*) => {
+        /// Settings of the pipeline, with a table for each service.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct PipelineSettings {
+            /// Time that a service thinks about each message, in µs.
+            pub thinking_us: i64,
+            $($(#[$meta])* pub $name: <$service as Configured>::Settings,)*
+        }
+
+        /// The names of all services that there are, in the order of a run.
+        pub const SERVICES: &[&str] = &[$(stringify!($name)),*];
+
+        /// The names under which a service counts, beside those that all share.
+        pub(crate) fn own_counters(service: &str) -> Option<&'static [&'static str]> {
+            match service {
+                $(stringify!($name) => Some(<$service as Configured>::COUNTERS),)*
+                _ => None,
+            }
+        }
+
+        /// All services that run, in a fixed order.
+        pub fn chain(
+            settings: &PipelineSettings,
+            instruments: &[Instrument],
+        ) -> Result<Vec<Member>, BadSettings> {
+            let symbols: Vec<Symbol> = instruments.iter().map(|instrument| instrument.symbol).collect();
+            let setup = Setup { symbols: &symbols, pipeline: settings };
+            if let Some(problem) = (0..).problem("thinking_us", settings.thinking_us) {
+                return Err(BadSettings(format!("[pipeline] {problem}")));
+            }
+            let mut members = Vec::new();
+            $(if settings.$name.is_enabled() {
+                let (name, own) = (stringify!($name), &settings.$name);
+                members.push(member::<$service>(name, own, setup)?);
+            })*
+            Ok(members)
+        }
     };
-    let ai_engine = AiEngine::new(&symbols, &settings.ai_engine).map_err(BadSettings)?;
-    let mut members = vec![member("market_publisher", Box::new(MarketPublisher::new(&symbols)))];
-    if settings.market_state.enabled {
-        let market_state = MarketStatePublisher::new(&symbols, &settings.market_state);
-        members.push(member("market_state", Box::new(market_state)));
+}
+
+fn member<S: Configured + 'static>(
+    name: &str,
+    settings: &S::Settings,
+    setup: Setup<'_>,
+) -> Result<Member, BadSettings> {
+    let bad = |problem: String| BadSettings(format!("[pipeline.{name}] {problem}"));
+    if let Some(problem) = settings.problem() {
+        return Err(bad(problem));
     }
-    members.extend([
-        member("policy_store", Box::new(PolicyStore::new(&symbols, &settings.policy_store))),
-        member("universe_service", Box::<UniverseService>::default()),
-        member("balance_tracker", Box::<BalanceTracker>::default()),
-        member("ai_engine", Box::new(ai_engine)),
-        member("trading_bot", Box::new(TradingBot::new(&symbols, &settings.trading_bot))),
-        member("intent_bridge", Box::new(IntentBridge::new(&symbols, &settings.intent_bridge))),
-        member(
-            "position_state_brain",
-            Box::new(PositionStateBrain::new(&symbols, &settings.position_state_brain)),
-        ),
-        member(
-            "intent_executor",
-            Box::new(IntentExecutor::new(&symbols, &settings.intent_executor)),
-        ),
-        member("portfolio_state_publisher", Box::new(PortfolioStatePublisher::new(&symbols))),
-        member("position_monitor", Box::new(PositionMonitor::new(&symbols))),
-        member("exit_monitor", Box::new(ExitMonitor::new(&symbols, &settings.exit_monitor))),
-    ]);
-    Ok(members)
+    let service = S::configured(settings, setup).map_err(bad)?;
+    let message = settings.thinking_us().unwrap_or(setup.pipeline.thinking_us);
+    let thinking = ThinkingTime { message: Nanos::from_micros(message), ..ThinkingTime::default() };
+    Ok(Member { thinking, ..Member::new(name, Box::new(service)) })
+}
+
+services! {
+    /// Trades and closed bars onto the bus.
+    market_publisher: market_publisher::MarketPublisher;
+    /// Market state, P0.
+    market_state: market_state::MarketStatePublisher;
+    /// Policy store.
+    policy_store: policy_store::PolicyStore;
+    /// Universe service.
+    universe_service: universe_service::UniverseService;
+    /// Balance tracker.
+    balance_tracker: balance_tracker::BalanceTracker;
+    /// AI engine.
+    ai_engine: ai_engine::AiEngine;
+    /// Trading bot.
+    trading_bot: trading_bot::TradingBot;
+    /// Intent bridge.
+    intent_bridge: intent_bridge::IntentBridge;
+    /// Position state brain, P3.3.
+    position_state_brain: position_state_brain::PositionStateBrain;
+    /// Intent executor.
+    intent_executor: intent_executor::IntentExecutor;
+    /// Portfolio state publisher.
+    portfolio_state_publisher: portfolio_state_publisher::PortfolioStatePublisher;
+    /// Position monitor.
+    position_monitor: position_monitor::PositionMonitor;
+    /// Exit monitor.
+    exit_monitor: exit_monitor::ExitMonitor;
 }

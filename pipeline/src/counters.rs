@@ -1,139 +1,37 @@
 //! The names of all counters, so that a scenario that expects something of one that does not exist is
 //! refused instead of fulfilled.
 
-/// Every name under which a service of the pipeline, or the kernel for it, counts; sorted.
-pub const COUNTERS: &[&str] = &[
-    "EMERGENCY_STOP_ACTIVE",
-    "NOT_EXIT_OWNER",
-    "SAFE_MODE_ACTIVE",
-    "SKIP_OPEN_COOLDOWN",
-    "SKIP_OPEN_DUPLICATE",
-    "SKIP_OPEN_OPPOSITE",
-    "already_seen",
-    "balance_not_fetched",
-    "balance_not_saved",
-    "balance_unknown",
-    "below_min_confidence",
-    "binance_error",
-    "book_not_saved",
-    "candles_lost",
-    "candles_unreadable",
-    "closing_fills",
-    "cooldown_in_flight",
-    "cooldown_not_saved",
+use crate::chain::own_counters;
+
+/// Names under which every service may count: those of the kernel, and of what services share.
+pub const SHARED: &[&str] = &[
     "dead_letters",
     "dead_letters_lost",
-    "decisions",
-    "dropped_emergency_stop",
-    "dropped_exposure_limit",
-    "dropped_exposure_unknown",
-    "dropped_not_in_policy",
-    "dropped_not_tradable",
-    "dropped_too_old",
-    "dropped_unknown_symbol",
-    "dropped_without_action",
-    "dropped_without_quantity",
-    "duplicate_plan",
-    "engine_missing",
-    "equity_unreadable",
-    "exchange_filters_unknown",
     "exchange_info_not_fetched",
-    "executed_false",
-    "executed_true",
-    "exits_filled",
-    "exits_triggered",
     "fill_not_marked",
-    "filled_max_holding",
-    "filled_stop_loss",
-    "filled_take_profit",
-    "filled_trailing_stop",
     "fills_already_taken",
-    "fills_of_unknown_symbols",
-    "inflight_not_saved",
-    "intents",
-    "intents_stopped",
-    "kill_switch_active",
-    "ledger_mismatches",
-    "ledger_not_saved",
-    "ledger_unreadable",
-    "ledgers_unreadable",
-    "leverage_unknown",
-    "liquidation_fills",
-    "mark_not_saved",
-    "mark_price_unavailable",
-    "marketstate_bad_close",
-    "marketstate_not_saved",
-    "marketstate_too_few_closes",
-    "marks_unreadable",
-    "max_holding_hits",
-    "min_notional_check_failed",
-    "min_qty_check_failed",
-    "missing_required_fields",
-    "no_exchange_snapshot",
-    "no_position",
-    "no_signal",
-    "not_in_allowlist",
-    "not_in_policy",
-    "not_placed",
-    "opening_fills",
-    "order_in_flight",
-    "orders_closed",
-    "orders_opened",
-    "outcome_queries",
-    "outcome_still_unknown",
-    "p33_permit_allow_total",
-    "p33_permit_denied",
-    "p33_permit_deny_total",
-    "p33_permit_mismatch",
-    "p33_permit_missing_or_denied",
-    "permit_not_written",
-    "permits_renewed",
-    "plan_expired",
-    "plans",
-    "plans_unreadable",
-    "policy_not_saved",
-    "portfolio_not_saved",
-    "portfolio_unreadable",
-    "position_exists",
-    "positions_tracked",
-    "price_unknown",
     "publish_failed",
-    "reconcile_hold_active",
-    "reducing_fills_of_unwatched_positions",
     "replies_too_late",
-    "requests_malformed",
-    "signal_malformed",
-    "signal_time_outs",
-    "signals_below_min_confidence",
-    "signals_stopped",
-    "signals_without_size",
-    "sl_hits",
-    "snapshot_not_fetched",
-    "snapshot_not_saved",
-    "snapshot_unreadable",
-    "stale",
-    "stops_not_finite",
-    "stops_not_saved",
-    "stops_unreadable",
     "switches_unreadable",
-    "symbol_not_in_allowlist",
-    "symbols_without_market_data",
-    "ticks_of_unknown_symbols",
-    "tp_hits",
-    "trade_intent_validation_failures",
-    "trades_closed",
-    "trades_lost",
-    "trades_won",
-    "trailing_hits",
-    "universe_not_saved",
-    "unknown_symbol",
-    "waiting_plan_not_saved",
-    "wrong_side",
 ];
+
+/// Every name under which a service counts; nothing if there is no such service.
+pub fn counters_of(service: &str) -> Vec<&'static str> {
+    let own = own_counters(service).into_iter();
+    own.flat_map(|own| own.iter().chain(SHARED)).copied().collect()
+}
+
+/// Whether a service counts under that name.
+pub fn is_counter(service: &str, name: &str) -> bool {
+    own_counters(service).is_some_and(|own| own.contains(&name) || SHARED.contains(&name))
+}
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
+    use crate::chain::SERVICES;
 
     /// The first words of calls of `count` that are literals. The pattern is in two parts, or this would be
     /// such a call.
@@ -144,24 +42,33 @@ mod tests {
         })
     }
 
-    fn search(folder: &std::path::Path, missing: &mut Vec<String>) {
-        for entry in std::fs::read_dir(folder).expect("the sources") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                search(&path, missing);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                let text = std::fs::read_to_string(&path).expect("text");
-                let unknown = counted(&text).filter(|name| COUNTERS.binary_search(name).is_err());
-                missing.extend(unknown.map(str::to_owned));
+    /// The files of a service: one, or those of its folder.
+    fn files(service: &str) -> Vec<PathBuf> {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let file = sources.join(format!("{service}.rs"));
+        if file.is_file() {
+            return vec![file];
+        }
+        let folder = std::fs::read_dir(sources.join(service)).expect("a file or a folder");
+        folder.map(|entry| entry.expect("an entry").path()).collect()
+    }
+
+    #[test]
+    fn a_service_declares_every_name_under_which_it_counts() {
+        for service in SERVICES {
+            for file in files(service) {
+                let text = std::fs::read_to_string(&file).expect("text");
+                let missing: Vec<&str> =
+                    counted(&text).filter(|name| !is_counter(service, name)).collect();
+                assert!(missing.is_empty(), "{service}: add to its COUNTERS: {missing:?}");
             }
         }
     }
 
     #[test]
-    fn the_list_is_sorted_and_has_every_name_of_the_sources() {
-        assert!(COUNTERS.is_sorted());
-        let mut missing = Vec::new();
-        search(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut missing);
-        assert!(missing.is_empty(), "add to COUNTERS: {missing:?}");
+    fn a_service_that_is_none_has_no_counters() {
+        assert!(counters_of("nobody").is_empty());
+        assert!(counters_of("exit_monitor").contains(&"dead_letters"));
+        assert!(!is_counter("exit_monitor", "trades_won"));
     }
 }

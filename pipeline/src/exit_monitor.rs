@@ -16,7 +16,17 @@ use crate::names::{self, EXECUTION_RESULT, TRADE_INTENT};
 use crate::records::{
     ExecutionResult, ExitReason, IntentAction, PositionSide, PositionSnapshot, Stops, TradeIntent,
 };
-use crate::settings::ExitMonitorSettings;
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Exit monitor.
+    pub struct ExitMonitorSettings {
+        /// Between two looks at the prices, in s.
+        pub check_interval_s: i64 = 5 => 1..,
+        /// An exit that has not led to a fill is asked for again after so long, in s.
+        pub retry_s: i64 = 15 => 1..,
+    }
+}
 
 const SOURCE: &str = "exit_monitor";
 
@@ -50,7 +60,7 @@ fn watch_of(stops: &Stops) -> ExitWatch {
 
 impl ExitMonitor {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[Symbol], settings: &ExitMonitorSettings) -> ExitMonitor {
+    fn new(symbols: &[Symbol], settings: &ExitMonitorSettings) -> ExitMonitor {
         ExitMonitor {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
@@ -268,6 +278,33 @@ fn filled_counter(reason: ExitReason) -> &'static str {
         ExitReason::StopLoss => "filled_stop_loss",
         ExitReason::TrailingStop => "filled_trailing_stop",
         ExitReason::MaxHolding => "filled_max_holding",
+    }
+}
+
+impl Configured for ExitMonitor {
+    type Settings = ExitMonitorSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "exits_filled",
+        "exits_triggered",
+        "filled_max_holding",
+        "filled_stop_loss",
+        "filled_take_profit",
+        "filled_trailing_stop",
+        "fills_of_unknown_symbols",
+        "max_holding_hits",
+        "positions_tracked",
+        "price_unknown",
+        "reducing_fills_of_unwatched_positions",
+        "sl_hits",
+        "stops_not_finite",
+        "stops_not_saved",
+        "stops_unreadable",
+        "tp_hits",
+        "trailing_hits",
+    ];
+
+    fn configured(settings: &ExitMonitorSettings, setup: Setup<'_>) -> Result<ExitMonitor, String> {
+        Ok(ExitMonitor::new(setup.symbols, settings))
     }
 }
 

@@ -14,8 +14,21 @@ use crate::records::{
     ApplyPlan, Decision, Executor, IntentAction, OrderSide, PlanAction, PlanClass, PortfolioState,
     PositionState, ReduceOnly, TradeIntent,
 };
-use crate::settings::IntentBridgeSettings;
+use crate::settings::{Configured, Setup, settings};
 use crate::switches;
+
+settings! {
+    /// Intent bridge.
+    pub struct IntentBridgeSettings {
+        /// Opens are refused from this exposure on, in percent of the equity; exposure is notional, and with
+        /// leverage many times the equity.
+        pub max_exposure_pct: f64 = 80.0 => 0.0..=12_500.0,
+        /// An intent that is older is dropped, in s.
+        pub intent_max_age_s: i64 = 600 => 1..,
+        /// How long a plan holds, in s.
+        pub plan_validity_s: i64 = 60 => 1..,
+    }
+}
 
 const SEEN_LIFE: Nanos = Nanos::from_secs(86_400);
 
@@ -57,7 +70,7 @@ type Dropped = &'static str;
 
 impl IntentBridge {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[Symbol], settings: &IntentBridgeSettings) -> IntentBridge {
+    fn new(symbols: &[Symbol], settings: &IntentBridgeSettings) -> IntentBridge {
         IntentBridge {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
@@ -190,6 +203,30 @@ impl IntentBridge {
             }
             Some(_) => Ok(()),
         }
+    }
+}
+
+impl Configured for IntentBridge {
+    type Settings = IntentBridgeSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "already_seen",
+        "dropped_emergency_stop",
+        "dropped_exposure_limit",
+        "dropped_exposure_unknown",
+        "dropped_not_in_policy",
+        "dropped_not_tradable",
+        "dropped_too_old",
+        "dropped_unknown_symbol",
+        "dropped_without_action",
+        "dropped_without_quantity",
+        "plans",
+    ];
+
+    fn configured(
+        settings: &IntentBridgeSettings,
+        setup: Setup<'_>,
+    ) -> Result<IntentBridge, String> {
+        Ok(IntentBridge::new(setup.symbols, settings))
     }
 }
 

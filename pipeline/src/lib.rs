@@ -27,9 +27,9 @@ mod switches;
 mod trading_bot;
 mod universe_service;
 
-pub use chain::chain;
-pub use counters::COUNTERS;
-pub use settings::*;
+pub use chain::{BadSettings, PipelineSettings, SERVICES, chain};
+pub use counters::{counters_of, is_counter};
+pub use settings::Settings;
 
 use engine::{Body, Context, Envelope, Record};
 

@@ -12,6 +12,13 @@ use serde::{Deserialize, Serialize};
 use crate::grid;
 use crate::names::{self, MARKET_KLINES, MARKET_TICK};
 use crate::records::{Kline, Tick};
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Market publisher.
+    pub struct MarketPublisherSettings {
+    }
+}
 
 const SOURCE: &str = "market-publisher";
 /// Closed bars kept in `candles:{S}:1m`.
@@ -27,7 +34,7 @@ pub struct MarketPublisher {
 
 impl MarketPublisher {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[engine::Symbol]) -> MarketPublisher {
+    fn new(symbols: &[engine::Symbol]) -> MarketPublisher {
         let candle_keys = names::per_symbol(symbols.iter().copied(), names::candles_1m);
         MarketPublisher { candle_keys, text: Vec::new() }
     }
@@ -114,6 +121,18 @@ fn interval_name(ms: u32) -> &'static str {
         900_000 => "15m",
         3_600_000 => "1h",
         _ => "other",
+    }
+}
+
+impl Configured for MarketPublisher {
+    type Settings = MarketPublisherSettings;
+    const COUNTERS: &'static [&'static str] = &["candles_lost"];
+
+    fn configured(
+        _: &MarketPublisherSettings,
+        setup: Setup<'_>,
+    ) -> Result<MarketPublisher, String> {
+        Ok(MarketPublisher::new(setup.symbols))
     }
 }
 

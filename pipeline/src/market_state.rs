@@ -12,7 +12,15 @@ use strategies::{MARKET_STATE_PRICES, MarketStateEvaluator, MarketStateScratch};
 
 use crate::names::{self, MARKETSTATE};
 use crate::records::MarketState;
-use crate::settings::MarketStateSettings;
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Market state.
+    pub struct MarketStateSettings {
+        /// Between two evaluations, in s.
+        pub interval_s: i64 = 60 => 1..,
+    }
+}
 
 /// Closes that are kept and reported.
 const CLOSES: usize = 300;
@@ -128,7 +136,7 @@ fn rounded(value: f64, scale: f64) -> f64 {
 
 impl MarketStatePublisher {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[Symbol], settings: &MarketStateSettings) -> MarketStatePublisher {
+    fn new(symbols: &[Symbol], settings: &MarketStateSettings) -> MarketStatePublisher {
         let one = |symbol: &Symbol| OneSymbol {
             symbol: *symbol,
             candles: names::candles_1m(symbol),
@@ -153,6 +161,23 @@ impl MarketStatePublisher {
             let close = ctx.instruments()[place].price_f64(bar.close);
             one.push(event.time - Nanos::from_millis(60_000), close);
         }
+    }
+}
+
+impl Configured for MarketStatePublisher {
+    type Settings = MarketStateSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "candles_unreadable",
+        "marketstate_bad_close",
+        "marketstate_not_saved",
+        "marketstate_too_few_closes",
+    ];
+
+    fn configured(
+        settings: &MarketStateSettings,
+        setup: Setup<'_>,
+    ) -> Result<MarketStatePublisher, String> {
+        Ok(MarketStatePublisher::new(setup.symbols, settings))
     }
 }
 

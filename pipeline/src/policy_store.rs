@@ -12,7 +12,17 @@ use sha2::{Digest, Sha256};
 
 use crate::names::{POLICY_AUDIT, POLICY_CURRENT, POLICY_UPDATED};
 use crate::records::{Policy, PolicyAudit, PolicyUpdated, SymbolList};
-use crate::settings::PolicyStoreSettings;
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Policy store.
+    pub struct PolicyStoreSettings {
+        /// How long a policy holds, in s; it is renewed at half of that.
+        pub validity_s: i64 = 300 => 2..,
+        /// Leverage of each symbol.
+        pub leverage: u32 = 10 => 1..=125,
+    }
+}
 
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,7 +46,7 @@ pub(crate) fn allows(ctx: &mut Context<'_>, symbol: Symbol) -> bool {
 
 impl PolicyStore {
     /// With these symbols.
-    pub fn new(symbols: &[Symbol], settings: &PolicyStoreSettings) -> PolicyStore {
+    fn new(symbols: &[Symbol], settings: &PolicyStoreSettings) -> PolicyStore {
         PolicyStore { symbols: symbols.to_vec(), settings: settings.clone(), version: 0 }
     }
 
@@ -93,6 +103,15 @@ fn hash_of(policy: &Policy) -> String {
         hasher.update(&lines[line]);
     }
     crate::intent_bridge::hex(&hasher.finalize())
+}
+
+impl Configured for PolicyStore {
+    type Settings = PolicyStoreSettings;
+    const COUNTERS: &'static [&'static str] = &["policy_not_saved"];
+
+    fn configured(settings: &PolicyStoreSettings, setup: Setup<'_>) -> Result<PolicyStore, String> {
+        Ok(PolicyStore::new(setup.symbols, settings))
+    }
 }
 
 impl Service for PolicyStore {

@@ -13,6 +13,13 @@ use crate::fills;
 use crate::grid;
 use crate::names::{self, ACCOUNT_BALANCE_KEY, EXECUTION_RESULT, PORTFOLIO, PORTFOLIO_STATE};
 use crate::records::{Balance, ExecutionResult, PortfolioState, PositionSide, PositionSnapshot};
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Portfolio state publisher.
+    pub struct PortfolioStatePublisherSettings {
+    }
+}
 
 const INTERVAL: Nanos = Nanos::from_secs(5);
 const LIFE: Nanos = Nanos::from_secs(120);
@@ -40,7 +47,7 @@ pub struct PortfolioStatePublisher {
 
 impl PortfolioStatePublisher {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[Symbol]) -> PortfolioStatePublisher {
+    fn new(symbols: &[Symbol]) -> PortfolioStatePublisher {
         PortfolioStatePublisher {
             snapshot_keys: names::per_symbol(symbols.iter().copied(), names::position_snapshot),
             peak: Decimal::ZERO,
@@ -143,6 +150,19 @@ impl PortfolioStatePublisher {
             ctx.count("portfolio_not_saved", 1);
         }
         crate::publish(ctx, PORTFOLIO_STATE, Envelope::Flat, state);
+    }
+}
+
+impl Configured for PortfolioStatePublisher {
+    type Settings = PortfolioStatePublisherSettings;
+    const COUNTERS: &'static [&'static str] =
+        &["portfolio_not_saved", "portfolio_unreadable", "snapshot_unreadable", "stale"];
+
+    fn configured(
+        _: &PortfolioStatePublisherSettings,
+        setup: Setup<'_>,
+    ) -> Result<PortfolioStatePublisher, String> {
+        Ok(PortfolioStatePublisher::new(setup.symbols))
     }
 }
 

@@ -14,6 +14,13 @@ use crate::names::{self, EXECUTION_RESULT, POSITION_UPDATE, TRADE_CLOSED};
 use crate::records::{
     ExecutionResult, PositionBook, PositionSide, PositionSnapshot, PositionUpdate, TradeClosed,
 };
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Position monitor.
+    pub struct PositionMonitorSettings {
+    }
+}
 
 const INTERVAL: Nanos = Nanos::from_secs(30);
 
@@ -27,7 +34,7 @@ pub struct PositionMonitor {
 
 impl PositionMonitor {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[Symbol]) -> PositionMonitor {
+    fn new(symbols: &[Symbol]) -> PositionMonitor {
         PositionMonitor {
             symbols: symbols.to_vec(),
             book_keys: names::per_symbol(symbols.iter().copied(), names::position_book),
@@ -212,6 +219,26 @@ fn open(book: &mut PositionBook, fill: &ExecutionResult, lots: i64, instrument: 
     book.fees += fill.commission.unwrap_or_default();
     let qty = grid::qty(instrument, QtyLots(book.entry_amount));
     book.avg_entry = book.entry_quote.checked_div(qty).unwrap_or_default();
+}
+
+impl Configured for PositionMonitor {
+    type Settings = PositionMonitorSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "book_not_saved",
+        "closing_fills",
+        "fills_of_unknown_symbols",
+        "opening_fills",
+        "trades_closed",
+        "trades_lost",
+        "trades_won",
+    ];
+
+    fn configured(
+        _: &PositionMonitorSettings,
+        setup: Setup<'_>,
+    ) -> Result<PositionMonitor, String> {
+        Ok(PositionMonitor::new(setup.symbols))
+    }
 }
 
 impl Service for PositionMonitor {

@@ -20,7 +20,19 @@ use crate::records::{
     ApplyPlan, Decision, Permit, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
     PositionState, ReconcileEvent, SnapshotSource,
 };
-use crate::settings::PositionStateBrainSettings;
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Position state brain, P3.3.
+    pub struct PositionStateBrainSettings {
+        /// Between two snapshots of all positions, in ms.
+        pub poll_ms: i64 = 5_000 => 1..,
+        /// An older snapshot is fetched again before a permit, in ms.
+        pub stale_ms: i64 = 10_000 => 0..,
+        /// A symbol that traded less than this ago is not opened again, in ms.
+        pub last_exec_cooldown_ms: i64 = 15_000 => 0..,
+    }
+}
 
 const POLL_TIMER: TimerKey = TimerKey(0);
 const INFO_TIMER: TimerKey = TimerKey(1);
@@ -71,7 +83,7 @@ type Denial = &'static str;
 
 impl PositionStateBrain {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[Symbol], settings: &PositionStateBrainSettings) -> PositionStateBrain {
+    fn new(symbols: &[Symbol], settings: &PositionStateBrainSettings) -> PositionStateBrain {
         let keys = symbols.iter().map(|symbol| Keys {
             snapshot: names::position_snapshot(symbol),
             state: names::state_positions(symbol),
@@ -373,6 +385,36 @@ impl PositionStateBrain {
         if let Some(plan) = ctx.read::<ApplyPlan>(APPLY_PLAN.name, delivery) {
             self.plan(&plan, ctx);
         }
+    }
+}
+
+impl Configured for PositionStateBrain {
+    type Settings = PositionStateBrainSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "cooldown_in_flight",
+        "ledger_mismatches",
+        "ledger_unreadable",
+        "ledgers_unreadable",
+        "no_exchange_snapshot",
+        "no_position",
+        "not_in_allowlist",
+        "p33_permit_allow_total",
+        "p33_permit_deny_total",
+        "permit_not_written",
+        "permits_renewed",
+        "plans_unreadable",
+        "position_exists",
+        "reconcile_hold_active",
+        "snapshot_not_fetched",
+        "snapshot_not_saved",
+        "wrong_side",
+    ];
+
+    fn configured(
+        settings: &PositionStateBrainSettings,
+        setup: Setup<'_>,
+    ) -> Result<PositionStateBrain, String> {
+        Ok(PositionStateBrain::new(setup.symbols, settings))
     }
 }
 

@@ -17,8 +17,24 @@ use crate::records::{
     Balance, IntentAction, OrderSide, SignalAction, SignalReply, SignalRequest, TradeIntent,
     contract_violations,
 };
-use crate::settings::TradingBotSettings;
+use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
 use crate::switches;
+
+settings! {
+    /// Trading bot.
+    pub struct TradingBotSettings {
+        /// Between two rounds, in s.
+        pub check_interval_s: i64 = 60 => 1..,
+        /// How long it waits for the AI engine, in ms.
+        pub signal_time_out_ms: i64 = 5_000 => 1..,
+        /// A signal below this is skipped.
+        pub min_confidence: f64 = 0.50 => SHARE,
+        /// Cap of the sizing.
+        pub max_leverage: f64 = 10.0 => LEVERAGE,
+        /// Share of the equity that is used as margin.
+        pub risk_per_trade: f64 = 0.02 => SHARE,
+    }
+}
 
 const SOURCE: &str = "trading_bot";
 const ENGINE: &str = "ai_engine";
@@ -81,7 +97,7 @@ pub struct TradingBot {
 
 impl TradingBot {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[Symbol], settings: &TradingBotSettings) -> TradingBot {
+    fn new(symbols: &[Symbol], settings: &TradingBotSettings) -> TradingBot {
         TradingBot {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
@@ -232,6 +248,27 @@ impl TradingBot {
         let envelope = Envelope::Contract { event_type: TRADE_INTENT.event, source: SOURCE, time };
         crate::publish(ctx, TRADE_INTENT, envelope, intent);
         ctx.count("intents", 1);
+    }
+}
+
+impl Configured for TradingBot {
+    type Settings = TradingBotSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "balance_unknown",
+        "below_min_confidence",
+        "engine_missing",
+        "intents",
+        "intents_stopped",
+        "no_signal",
+        "not_in_policy",
+        "signal_malformed",
+        "signal_time_outs",
+        "symbols_without_market_data",
+        "trade_intent_validation_failures",
+    ];
+
+    fn configured(settings: &TradingBotSettings, setup: Setup<'_>) -> Result<TradingBot, String> {
+        Ok(TradingBot::new(setup.symbols, settings))
     }
 }
 

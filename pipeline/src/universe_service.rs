@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{UNIVERSE_ACTIVE, UNIVERSE_LAST_OK, UNIVERSE_META};
 use crate::records::{SymbolList, Universe, UniverseMeta};
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Universe service.
+    pub struct UniverseServiceSettings {
+    }
+}
 
 const INTERVAL: Nanos = Nanos::from_secs(60);
 /// An older list is none.
@@ -72,6 +79,15 @@ impl UniverseService {
         if ctx.set_record(UNIVERSE_META, &meta, None).is_err() {
             ctx.count("universe_not_saved", 1);
         }
+    }
+}
+
+impl Configured for UniverseService {
+    type Settings = UniverseServiceSettings;
+    const COUNTERS: &'static [&'static str] = &["universe_not_saved"];
+
+    fn configured(_: &UniverseServiceSettings, _: Setup<'_>) -> Result<UniverseService, String> {
+        Ok(UniverseService::default())
     }
 }
 

@@ -66,7 +66,7 @@ impl Expectation {
             Some((service, _)) if !services.iter().any(|s| s == service) => {
                 ("service", services.iter().map(String::as_str).collect())
             }
-            Some(_) => ("counter", pipeline::COUNTERS.to_vec()),
+            Some((service, _)) => ("counter", pipeline::counters_of(service)),
         };
         let given = match what {
             "figure" => figure.as_str(),

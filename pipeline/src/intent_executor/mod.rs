@@ -23,7 +23,19 @@ use crate::names::{self, APPLY_PLAN, APPLY_RESULT, EXECUTION_RESULT};
 use crate::records::{
     ApplyPlan, Decision, Executor, OrderMark, OrderProgress, Permit, PlanClass, PositionSnapshot,
 };
-use crate::settings::IntentExecutorSettings;
+use crate::settings::{Configured, Setup, settings};
+
+settings! {
+    /// Intent executor.
+    pub struct IntentExecutorSettings {
+        /// How long it waits for a permit, in ms; less than a permit lives.
+        pub permit_wait_ms: i64 = 8_000 => 1..,
+        /// How often it looks, in ms.
+        pub permit_poll_ms: i64 = 200 => 1..,
+        /// No new position of a symbol for so long after an open or a close, in s.
+        pub open_cooldown_s: i64 = 180 => 0..,
+    }
+}
 
 const PERMIT_TIMER: TimerKey = TimerKey(0);
 const INFO_TIMER: TimerKey = TimerKey(1);
@@ -99,7 +111,7 @@ pub struct IntentExecutor {
 
 impl IntentExecutor {
     /// For these symbols, in the order of the run.
-    pub fn new(symbols: &[Symbol], settings: &IntentExecutorSettings) -> IntentExecutor {
+    fn new(symbols: &[Symbol], settings: &IntentExecutorSettings) -> IntentExecutor {
         let keys = symbols.iter().map(|symbol| Keys {
             state: names::state_positions(symbol),
             snapshot: names::position_snapshot(symbol),
@@ -483,6 +495,65 @@ impl IntentExecutor {
                 filters.min_notional = row.min_notional;
             }
         }
+    }
+}
+
+/// A permit is gone after it, and nobody has to wait for it any longer.
+const PERMIT_LIFE_MS: i64 = 60_000;
+
+impl Configured for IntentExecutor {
+    type Settings = IntentExecutorSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "EMERGENCY_STOP_ACTIVE",
+        "NOT_EXIT_OWNER",
+        "SAFE_MODE_ACTIVE",
+        "SKIP_OPEN_COOLDOWN",
+        "SKIP_OPEN_DUPLICATE",
+        "SKIP_OPEN_OPPOSITE",
+        "binance_error",
+        "cooldown_not_saved",
+        "duplicate_plan",
+        "exchange_filters_unknown",
+        "executed_false",
+        "executed_true",
+        "inflight_not_saved",
+        "kill_switch_active",
+        "ledger_not_saved",
+        "ledger_unreadable",
+        "leverage_unknown",
+        "liquidation_fills",
+        "mark_not_saved",
+        "mark_price_unavailable",
+        "marks_unreadable",
+        "min_notional_check_failed",
+        "min_qty_check_failed",
+        "missing_required_fields",
+        "not_placed",
+        "order_in_flight",
+        "orders_closed",
+        "orders_opened",
+        "outcome_queries",
+        "outcome_still_unknown",
+        "p33_permit_denied",
+        "p33_permit_mismatch",
+        "p33_permit_missing_or_denied",
+        "plan_expired",
+        "symbol_not_in_allowlist",
+        "unknown_symbol",
+        "waiting_plan_not_saved",
+    ];
+
+    fn configured(
+        settings: &IntentExecutorSettings,
+        setup: Setup<'_>,
+    ) -> Result<IntentExecutor, String> {
+        let wait = settings.permit_wait_ms;
+        if wait >= PERMIT_LIFE_MS {
+            return Err(format!(
+                "permit_wait_ms is {wait}: it has to be below {PERMIT_LIFE_MS}, the life of a permit"
+            ));
+        }
+        Ok(IntentExecutor::new(setup.symbols, settings))
     }
 }
 

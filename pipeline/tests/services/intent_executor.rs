@@ -611,7 +611,7 @@ fn the_wait_for_a_permit_is_shorter_than_its_life() {
     let error = chain(&settings, &[instrument()]).err().expect("too long").to_string();
     assert_eq!(
         error,
-        "[pipeline] intent_executor.permit_wait_ms is 60000: it has to be below 60000, the life \
+        "[pipeline.intent_executor] permit_wait_ms is 60000: it has to be below 60000, the life \
          of a permit"
     );
 }
