@@ -95,7 +95,7 @@ fn books_agree(kernel: &mut Run<impl Exchange>, instruments: &[Instrument]) {
         })
         .expect("an answer");
     for (row, instrument) in rows.iter().zip(instruments) {
-        let key = pipeline::names::position_ledger(instrument.symbol);
+        let key = pipeline::keys::POSITION_LEDGER.of(instrument.symbol);
         let fields = kernel.bus_mut().hgetall(now, &key).expect("a hash");
         let get = |name: &str| {
             let (_, value) = fields.iter().find(|(n, _)| n == name)?;
@@ -172,7 +172,7 @@ fn safe_mode_stops_opens_and_never_exits() {
         kernel.run_until(at).expect("a run");
         assert!(at < end, "nothing was opened");
     }
-    let key = pipeline::names::SAFE_MODE;
+    let key = pipeline::keys::SAFE_MODE.name;
     kernel.bus_mut().set(at, key, b"1", engine::SetOptions::default()).expect("a key");
     kernel.run_until(end).expect("a run");
 

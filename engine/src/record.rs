@@ -117,6 +117,8 @@ pub trait TypedRecord: Record + Clone {
     const NAME: &'static str;
     /// Names of its fields.
     const FIELDS: &'static [&'static str];
+    /// The types of its fields, as they are written in the definition.
+    const KINDS: &'static [&'static str];
     /// Reads it from the fields of an entry or hash. Fields that it does not know are ignored.
     fn from_fields<'a>(get: &dyn Fn(&str) -> Option<&'a str>) -> Result<Self, Malformed>;
     /// Reads it from a JSON object. Keys that it does not know are ignored.
@@ -202,6 +204,7 @@ macro_rules! record {
         impl $crate::TypedRecord for $name {
             const NAME: &'static str = stringify!($name);
             const FIELDS: &'static [&'static str] = &[$($text),*];
+            const KINDS: &'static [&'static str] = &[$(stringify!($kind)),*];
             fn from_fields<'a>(
                 get: &dyn Fn(&str) -> Option<&'a str>,
             ) -> Result<Self, $crate::Malformed> {

@@ -13,15 +13,15 @@ use strategies::{
 };
 
 use crate::grid;
-use crate::names::{
-    AI_DECISION_MADE, AI_SIGNAL_GENERATED, EMERGENCY_STOP, MARKET_KLINES, MARKET_TICK,
-    SIZING_DECIDED, bus_group,
-};
+use crate::keys;
 use crate::records::{
     DecisionMade, Kline, SignalAction, SignalGenerated, SignalReply, SignalRequest, SizingDecided,
     Tick, Votes,
 };
 use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
+use crate::streams::{
+    AI_DECISION_MADE, AI_SIGNAL_GENERATED, MARKET_KLINES, MARKET_TICK, SIZING_DECIDED, bus_group,
+};
 use crate::switches;
 
 settings! {
@@ -152,7 +152,7 @@ impl AiEngine {
             ctx.count("signals_below_min_confidence", 1);
             return;
         }
-        if switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
+        if switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
             ctx.count("signals_stopped", 1);
             return;
         }
@@ -300,7 +300,7 @@ impl Configured for AiEngine {
 
 impl Service for AiEngine {
     fn wiring(&self) -> Wiring {
-        let reader = |stream: crate::names::Stream| {
+        let reader = |stream: crate::streams::Stream| {
             Reader::group(stream.name, &bus_group(SOURCE, stream), GroupStart::Beginning)
         };
         Wiring {

@@ -8,9 +8,10 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{ACCOUNT_BALANCE, ACCOUNT_BALANCE_KEY, EQUITY_CURRENT, MARGIN_TOTAL};
+use crate::keys;
 use crate::records::{Balance, BalanceEntry, Equity};
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::ACCOUNT_BALANCE;
 
 settings! {
     /// Balance tracker.
@@ -19,7 +20,6 @@ settings! {
 }
 
 const INTERVAL: Nanos = Nanos::from_secs(30);
-const LIFE: Nanos = Nanos::from_secs(120);
 
 /// The service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ fn ratio(part: Decimal, whole: Decimal) -> Option<Decimal> {
 impl BalanceTracker {
     /// After a start: the peak of a former life.
     fn recover(&mut self, ctx: &mut Context<'_>) {
-        match ctx.record::<Equity>(EQUITY_CURRENT) {
+        match ctx.record::<Equity>(keys::EQUITY_CURRENT.name) {
             Ok(Some(equity)) => self.peak = equity.peak,
             Ok(None) => {}
             Err(_) => ctx.count("equity_unreadable", 1),
@@ -59,16 +59,17 @@ impl BalanceTracker {
             margin_ratio: ratio(account.maint_margin, account.margin_balance),
             available_ratio: ratio(account.available_balance, account.wallet_balance),
         };
-        let saved = ctx.set_record(ACCOUNT_BALANCE_KEY, &balance, Some(LIFE));
+        let saved =
+            ctx.set_record(keys::ACCOUNT_BALANCE.name, &balance, keys::ACCOUNT_BALANCE.life);
         self.peak = self.peak.max(account.margin_balance);
         let equity = Equity {
             equity: account.margin_balance,
             peak: self.peak,
             last_update_ts: EpochSeconds(now),
         };
-        let also = ctx.set_record(EQUITY_CURRENT, &equity, None);
-        let options = SetOptions { expire: Some(LIFE), ..SetOptions::default() };
-        let margin = ctx.set(MARGIN_TOTAL, &account.margin_balance.to_string(), options);
+        let also = ctx.set_record(keys::EQUITY_CURRENT.name, &equity, None);
+        let options = SetOptions { expire: keys::MARGIN_TOTAL.life, ..SetOptions::default() };
+        let margin = ctx.set(keys::MARGIN_TOTAL.name, &account.margin_balance.to_string(), options);
         if saved.is_err() || also.is_err() || margin.is_err() {
             ctx.count("balance_not_saved", 1);
         }

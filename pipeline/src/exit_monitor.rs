@@ -12,11 +12,12 @@ use strategies::ExitWatch;
 
 use crate::fills;
 use crate::grid;
-use crate::names::{self, EXECUTION_RESULT, TRADE_INTENT};
+use crate::keys;
 use crate::records::{
     ExecutionResult, ExitReason, IntentAction, PositionSide, PositionSnapshot, Stops, TradeIntent,
 };
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::{EXECUTION_RESULT, TRADE_INTENT};
 
 settings! {
     /// Exit monitor.
@@ -64,8 +65,8 @@ impl ExitMonitor {
         ExitMonitor {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
-            stop_keys: names::per_symbol(symbols.iter().copied(), names::state_stops),
-            snapshot_keys: names::per_symbol(symbols.iter().copied(), names::position_snapshot),
+            stop_keys: keys::STATE_STOPS.of_each(symbols),
+            snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
             watched: vec![None; symbols.len()],
         }
     }

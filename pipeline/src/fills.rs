@@ -3,18 +3,16 @@
 //! A fill is marked after it was taken: who dies in between takes it twice, which P3.3 bounds, rather than not
 //! at all, which would leave a position without its stop.
 
-use engine::{Context, Nanos, SetOptions};
+use engine::{Context, SetOptions};
 
-use crate::names;
+use crate::keys;
 use crate::records::ExecutionResult;
-
-const SEEN_LIFE: Nanos = Nanos::from_secs(86_400);
 
 /// The order's key stands for its sum, which the executor tells when it has not heard the single fills. The
 /// plan is in it because a venue that was reset begins its ids anew.
 fn keys(fill: &ExecutionResult, ctx: &Context<'_>) -> (String, Option<String>) {
     let (service, symbol, plan, order) = (ctx.name(), fill.symbol, &fill.plan_id, fill.order_id);
-    let order = names::fill_seen(format_args!("{service}:{symbol}:{plan}:{order}"));
+    let order = keys::FILL_SEEN.of(format_args!("{service}:{symbol}:{plan}:{order}"));
     let single = fill.trade_id.map(|trade| format!("{order}:{trade}"));
     (order, single)
 }
@@ -31,7 +29,7 @@ pub(crate) fn taken(fill: &ExecutionResult, ctx: &mut Context<'_>) -> bool {
 
 /// This service has taken the fill.
 pub(crate) fn take(fill: &ExecutionResult, ctx: &mut Context<'_>) {
-    let options = SetOptions { expire: Some(SEEN_LIFE), ..SetOptions::default() };
+    let options = SetOptions { expire: keys::FILL_SEEN.life, ..SetOptions::default() };
     let (order, single) = keys(fill, ctx);
     for key in [Some(order), single].into_iter().flatten() {
         if ctx.set(&key, "1", options).is_err() {

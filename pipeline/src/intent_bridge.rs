@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::grid;
-use crate::names::{self, APPLY_PLAN, EMERGENCY_STOP, PORTFOLIO, TRADE_INTENT};
+use crate::keys;
 use crate::records::{
     ApplyPlan, Decision, Executor, IntentAction, OrderSide, PlanAction, PlanClass, PortfolioState,
     PositionState, ReduceOnly, TradeIntent,
 };
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::{APPLY_PLAN, TRADE_INTENT};
 use crate::switches;
 
 settings! {
@@ -29,8 +30,6 @@ settings! {
         pub plan_validity_s: i64 = 60 => 1..,
     }
 }
-
-const SEEN_LIFE: Nanos = Nanos::from_secs(86_400);
 
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,15 +73,15 @@ impl IntentBridge {
         IntentBridge {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
-            position_keys: names::per_symbol(symbols.iter().copied(), names::state_positions),
+            position_keys: keys::STATE_POSITIONS.of_each(symbols),
         }
     }
 
     fn intent(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(intent) = ctx.read::<TradeIntent>(TRADE_INTENT.name, delivery) else { return };
-        let seen = names::bridge_seen(delivery.entry.id);
+        let seen = keys::BRIDGE_SEEN.of(delivery.entry.id);
         let options =
-            SetOptions { if_absent: true, expire: Some(SEEN_LIFE), ..SetOptions::default() };
+            SetOptions { if_absent: true, expire: keys::BRIDGE_SEEN.life, ..SetOptions::default() };
         if ctx.set(&seen, "1", options) != Ok(true) {
             ctx.count("already_seen", 1);
             return;
@@ -186,10 +185,10 @@ impl IntentBridge {
         if !crate::universe_service::tradable(ctx, symbol) {
             return Err("dropped_not_tradable");
         }
-        if switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
+        if switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
             return Err("dropped_emergency_stop");
         }
-        let exposure = match ctx.record::<PortfolioState>(PORTFOLIO) {
+        let exposure = match ctx.record::<PortfolioState>(keys::PORTFOLIO.name) {
             Ok(Some(state)) if !state.stale => state
                 .equity_usd
                 .filter(|equity| *equity > Decimal::ZERO)

@@ -6,6 +6,7 @@
 mod ai_engine;
 mod balance_tracker;
 mod chain;
+pub mod contracts;
 mod counters;
 mod exchange_info;
 mod exit_monitor;
@@ -14,15 +15,16 @@ mod gateway_guard;
 mod grid;
 mod intent_bridge;
 mod intent_executor;
+pub mod keys;
 mod market_publisher;
 mod market_state;
-pub mod names;
 mod policy_store;
 mod portfolio_state_publisher;
 mod position_monitor;
 mod position_state_brain;
 pub mod records;
 mod settings;
+pub mod streams;
 mod switches;
 mod trading_bot;
 mod universe_service;
@@ -31,11 +33,4 @@ pub use chain::{BadSettings, PipelineSettings, SERVICES, chain};
 pub use counters::{counters_of, is_counter};
 pub use settings::Settings;
 
-use engine::{Body, Context, Envelope, Record};
-
-/// Publishes a record on a stream of the pipeline; a refusal of the bus is counted.
-fn publish<R: Record>(ctx: &mut Context<'_>, stream: names::Stream, envelope: Envelope, record: R) {
-    if ctx.publish(stream.name, stream.trim, Body::message(envelope, record)).is_err() {
-        ctx.count("publish_failed", 1);
-    }
-}
+use streams::publish;

@@ -10,9 +10,10 @@ use engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::grid;
-use crate::names::{self, MARKET_KLINES, MARKET_TICK};
+use crate::keys;
 use crate::records::{Kline, Tick};
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::{MARKET_KLINES, MARKET_TICK};
 
 settings! {
     /// Market publisher.
@@ -35,7 +36,7 @@ pub struct MarketPublisher {
 impl MarketPublisher {
     /// For these symbols, in the order of the run.
     fn new(symbols: &[engine::Symbol]) -> MarketPublisher {
-        let candle_keys = names::per_symbol(symbols.iter().copied(), names::candles_1m);
+        let candle_keys = keys::CANDLES_1M.of_each(symbols);
         MarketPublisher { candle_keys, text: Vec::new() }
     }
 

@@ -10,9 +10,10 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use strategies::{MARKET_STATE_PRICES, MarketStateEvaluator, MarketStateScratch};
 
-use crate::names::{self, MARKETSTATE};
+use crate::keys;
 use crate::records::MarketState;
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::MARKETSTATE;
 
 settings! {
     /// Market state.
@@ -139,8 +140,8 @@ impl MarketStatePublisher {
     fn new(symbols: &[Symbol], settings: &MarketStateSettings) -> MarketStatePublisher {
         let one = |symbol: &Symbol| OneSymbol {
             symbol: *symbol,
-            candles: names::candles_1m(symbol),
-            key: names::marketstate(symbol),
+            candles: keys::CANDLES_1M.of(symbol),
+            key: keys::MARKETSTATE.of(symbol),
             closes: Vec::new(),
             newest: Nanos(i64::MIN),
             evaluator: MarketStateEvaluator::default(),

@@ -10,9 +10,10 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::names::{POLICY_AUDIT, POLICY_CURRENT, POLICY_UPDATED};
+use crate::keys;
 use crate::records::{Policy, PolicyAudit, PolicyUpdated, SymbolList};
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::{POLICY_AUDIT, POLICY_UPDATED};
 
 settings! {
     /// Policy store.
@@ -36,7 +37,7 @@ pub struct PolicyStore {
 /// all mean no.
 pub(crate) fn allows(ctx: &mut Context<'_>, symbol: Symbol) -> bool {
     let now = ctx.now();
-    match ctx.record::<Policy>(POLICY_CURRENT) {
+    match ctx.record::<Policy>(keys::POLICY_CURRENT.name) {
         Ok(Some(policy)) => {
             policy.valid_until_epoch.0 > now && policy.universe_symbols.0.contains(&symbol)
         }
@@ -68,7 +69,7 @@ impl PolicyStore {
         };
         let hash = hash_of(&policy);
         policy.policy_hash = Some(hash.clone());
-        if ctx.set_record(POLICY_CURRENT, &policy, None).is_err() {
+        if ctx.set_record(keys::POLICY_CURRENT.name, &policy, None).is_err() {
             ctx.count("policy_not_saved", 1);
             return;
         }

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::fills;
 use crate::grid;
-use crate::names::{self, ACCOUNT_BALANCE_KEY, EXECUTION_RESULT, PORTFOLIO, PORTFOLIO_STATE};
+use crate::keys;
 use crate::records::{Balance, ExecutionResult, PortfolioState, PositionSide, PositionSnapshot};
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::{EXECUTION_RESULT, PORTFOLIO_STATE};
 
 settings! {
     /// Portfolio state publisher.
@@ -22,7 +23,6 @@ settings! {
 }
 
 const INTERVAL: Nanos = Nanos::from_secs(5);
-const LIFE: Nanos = Nanos::from_secs(120);
 /// Weight that is left of an average after one interval, with a half-life of five minutes: 2^(-5/300).
 const KEEP: f64 = 0.988_514_020_352_896;
 /// Intervals a minute: the averages are of sums per minute.
@@ -49,7 +49,7 @@ impl PortfolioStatePublisher {
     /// For these symbols, in the order of the run.
     fn new(symbols: &[Symbol]) -> PortfolioStatePublisher {
         PortfolioStatePublisher {
-            snapshot_keys: names::per_symbol(symbols.iter().copied(), names::position_snapshot),
+            snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
             peak: Decimal::ZERO,
             drawdown: 0.0,
             losses: 0.0,
@@ -111,7 +111,7 @@ impl PortfolioStatePublisher {
             }
         }
         // One moment's wallet with another moment's profit would count a close twice, or not at all.
-        let account = match ctx.record::<Balance>(ACCOUNT_BALANCE_KEY) {
+        let account = match ctx.record::<Balance>(keys::ACCOUNT_BALANCE.name) {
             Ok(Some(account)) => Some((account.balance, account.unrealized_pnl)),
             Ok(None) | Err(_) => None,
         };
@@ -146,7 +146,7 @@ impl PortfolioStatePublisher {
         };
         if state.stale {
             ctx.count("stale", 1);
-        } else if ctx.set_record(PORTFOLIO, &state, Some(LIFE)).is_err() {
+        } else if ctx.set_record(keys::PORTFOLIO.name, &state, keys::PORTFOLIO.life).is_err() {
             ctx.count("portfolio_not_saved", 1);
         }
         crate::publish(ctx, PORTFOLIO_STATE, Envelope::Flat, state);

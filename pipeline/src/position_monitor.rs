@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::fills;
 use crate::grid;
-use crate::names::{self, EXECUTION_RESULT, POSITION_UPDATE, TRADE_CLOSED};
+use crate::keys;
 use crate::records::{
     ExecutionResult, PositionBook, PositionSide, PositionSnapshot, PositionUpdate, TradeClosed,
 };
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::{EXECUTION_RESULT, POSITION_UPDATE, TRADE_CLOSED};
 
 settings! {
     /// Position monitor.
@@ -37,8 +38,8 @@ impl PositionMonitor {
     fn new(symbols: &[Symbol]) -> PositionMonitor {
         PositionMonitor {
             symbols: symbols.to_vec(),
-            book_keys: names::per_symbol(symbols.iter().copied(), names::position_book),
-            snapshot_keys: names::per_symbol(symbols.iter().copied(), names::position_snapshot),
+            book_keys: keys::POSITION_BOOK.of_each(symbols),
+            snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
         }
     }
 

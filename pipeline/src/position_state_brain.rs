@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange_info::ExchangeInfo;
 use crate::grid;
-use crate::names::{self, APPLY_PLAN, POSITION_SNAPSHOT, RECONCILE_EVENTS};
+use crate::keys;
 use crate::records::{
     ApplyPlan, Decision, Permit, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
     PositionState, ReconcileEvent, SnapshotSource,
 };
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::{APPLY_PLAN, POSITION_SNAPSHOT, RECONCILE_EVENTS};
 
 settings! {
     /// Position state brain, P3.3.
@@ -36,9 +37,7 @@ settings! {
 
 const POLL_TIMER: TimerKey = TimerKey(0);
 const INFO_TIMER: TimerKey = TimerKey(1);
-const SNAPSHOT_LIFE: Nanos = Nanos::from_secs(3_600);
 const STATE_REFRESH: Nanos = Nanos::from_secs(300);
-const PERMIT_LIFE: Nanos = Nanos::from_secs(60);
 /// The permit of a close that still waits is judged anew, from this age on, before it ends.
 const RENEW_AFTER: Nanos = Nanos::from_secs(50);
 
@@ -85,11 +84,11 @@ impl PositionStateBrain {
     /// For these symbols, in the order of the run.
     fn new(symbols: &[Symbol], settings: &PositionStateBrainSettings) -> PositionStateBrain {
         let keys = symbols.iter().map(|symbol| Keys {
-            snapshot: names::position_snapshot(symbol),
-            state: names::state_positions(symbol),
-            ledger: names::position_ledger(symbol),
-            hold: names::reconcile_hold(symbol),
-            last_exec: names::cooldown_last_exec(symbol),
+            snapshot: keys::POSITION_SNAPSHOT.of(symbol),
+            state: keys::STATE_POSITIONS.of(symbol),
+            ledger: keys::POSITION_LEDGER.of(symbol),
+            hold: keys::RECONCILE_HOLD.of(symbol),
+            last_exec: keys::COOLDOWN_LAST_EXEC.of(symbol),
         });
         PositionStateBrain {
             settings: settings.clone(),
@@ -138,12 +137,12 @@ impl PositionStateBrain {
                 changed_at: EpochSeconds(known.changed_at),
                 updated_at: EpochSeconds(now),
             };
-            let saved = ctx.set_record(&keys.snapshot, &snapshot, Some(SNAPSHOT_LIFE));
+            let saved = ctx.set_record(&keys.snapshot, &snapshot, keys::POSITION_SNAPSHOT.life);
             // The canonical record says when it changed; writing it again every poll would say no more.
             let due = changed || now - known.written_at >= STATE_REFRESH;
             let also = if due {
                 known.written_at = now;
-                ctx.set_record(&keys.state, &state, Some(SNAPSHOT_LIFE))
+                ctx.set_record(&keys.state, &state, keys::STATE_POSITIONS.life)
             } else {
                 Ok(())
             };
@@ -220,7 +219,7 @@ impl PositionStateBrain {
         for (plan, judged_at) in std::mem::take(&mut self.closes) {
             if now - judged_at < RENEW_AFTER {
                 self.closes.push((plan, judged_at));
-            } else if ctx.exists(&names::executor_waiting(&plan.plan_id))
+            } else if ctx.exists(&keys::EXECUTOR_WAITING.of(&plan.plan_id))
                 && let Some(place) = self.symbols.iter().position(|symbol| *symbol == plan.symbol)
             {
                 ctx.count("permits_renewed", 1);
@@ -231,7 +230,7 @@ impl PositionStateBrain {
 
     /// After a start: plans that wait are judged at the first look, as a former life may not have done.
     fn recover(&mut self, ctx: &mut Context<'_>) {
-        for key in ctx.scan(names::EXECUTOR_WAITING_PATTERN) {
+        for key in ctx.scan(&keys::EXECUTOR_WAITING.of("*")) {
             match ctx.json::<ApplyPlan>(&key) {
                 Ok(Some(plan)) => self.waiting.push(plan.into_owned()),
                 Ok(None) => {}
@@ -334,8 +333,8 @@ impl PositionStateBrain {
             reason: Cow::Borrowed(reason),
             created_at: EpochSeconds(ctx.now()),
         };
-        let options = SetOptions { expire: Some(PERMIT_LIFE), ..SetOptions::default() };
-        if ctx.set_json(&names::permit_p33(&plan.plan_id), &permit, options).is_err() {
+        let options = SetOptions { expire: keys::PERMIT_P33.life, ..SetOptions::default() };
+        if ctx.set_json(&keys::PERMIT_P33.of(&plan.plan_id), &permit, options).is_err() {
             ctx.count("permit_not_written", 1);
         }
         ctx.count(if allow { "p33_permit_allow_total" } else { "p33_permit_deny_total" }, 1);

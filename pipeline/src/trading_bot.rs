@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use strategies::{Outcomes, SizingInput, size};
 
 use crate::grid;
-use crate::names::{ACCOUNT_BALANCE_KEY, EMERGENCY_STOP, TRADE_INTENT};
+use crate::keys;
 use crate::records::{
     Balance, IntentAction, OrderSide, SignalAction, SignalReply, SignalRequest, TradeIntent,
     contract_violations,
 };
 use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
+use crate::streams::TRADE_INTENT;
 use crate::switches;
 
 settings! {
@@ -169,7 +170,7 @@ impl TradingBot {
     }
 
     fn intend(&mut self, place: usize, signal: &SignalReply, ctx: &mut Context<'_>) {
-        if switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
+        if switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
             ctx.count("intents_stopped", 1);
             return;
         }
@@ -178,7 +179,7 @@ impl TradingBot {
             ctx.count("not_in_policy", 1);
             return;
         }
-        let balance = match ctx.record::<Balance>(ACCOUNT_BALANCE_KEY) {
+        let balance = match ctx.record::<Balance>(keys::ACCOUNT_BALANCE.name) {
             Ok(Some(balance)) => grid::float(balance.balance),
             Ok(None) | Err(_) => {
                 ctx.count("balance_unknown", 1);

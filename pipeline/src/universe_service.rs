@@ -8,7 +8,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::names::{UNIVERSE_ACTIVE, UNIVERSE_LAST_OK, UNIVERSE_META};
+use crate::keys;
 use crate::records::{SymbolList, Universe, UniverseMeta};
 use crate::settings::{Configured, Setup, settings};
 
@@ -32,14 +32,14 @@ pub struct UniverseService {
 /// Whether the exchange trades the symbol, by a list that is fresh and not marked stale.
 pub(crate) fn tradable(ctx: &mut Context<'_>, symbol: Symbol) -> bool {
     let now = ctx.now();
-    let fresh = match ctx.record::<UniverseMeta>(UNIVERSE_META) {
+    let fresh = match ctx.record::<UniverseMeta>(keys::UNIVERSE_META.name) {
         Ok(Some(meta)) => meta.stale == 0 && now - meta.asof_epoch.0 <= AGE_MAX,
         Ok(None) | Err(_) => false,
     };
     if !fresh {
         return false;
     }
-    match ctx.json::<Universe>(UNIVERSE_ACTIVE) {
+    match ctx.json::<Universe>(keys::UNIVERSE_ACTIVE.name) {
         Ok(Some(universe)) => universe.symbols.0.contains(&symbol),
         Ok(None) | Err(_) => false,
     }
@@ -60,7 +60,7 @@ impl UniverseService {
             mode: "exchange".into(),
             symbols: SymbolList(Arc::new(symbols)),
         };
-        for key in [UNIVERSE_ACTIVE, UNIVERSE_LAST_OK] {
+        for key in [keys::UNIVERSE_ACTIVE.name, keys::UNIVERSE_LAST_OK.name] {
             if ctx.set_json(key, &universe, SetOptions::default()).is_err() {
                 ctx.count("universe_not_saved", 1);
             }
@@ -76,7 +76,7 @@ impl UniverseService {
             stale: u32::from(error.is_some()),
             error: error.unwrap_or_default().into(),
         };
-        if ctx.set_record(UNIVERSE_META, &meta, None).is_err() {
+        if ctx.set_record(keys::UNIVERSE_META.name, &meta, None).is_err() {
             ctx.count("universe_not_saved", 1);
         }
     }

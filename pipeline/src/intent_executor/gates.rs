@@ -6,7 +6,7 @@
 use engine::Context;
 
 use super::IntentExecutor;
-use crate::names::{EMERGENCY_STOP, KILL_SWITCHES, SAFE_MODE};
+use crate::keys;
 use crate::records::{ApplyPlan, Decision, PlanClass, PositionSide, PositionState};
 use crate::switches;
 
@@ -24,7 +24,7 @@ const EXIT_OWNERS: [&str; 8] = [
 
 /// Both of the operator's kill switches, by one reader.
 fn killed(ctx: &mut Context<'_>) -> bool {
-    KILL_SWITCHES.iter().any(|key| switches::is_set(key, &["1", "true", "yes"], ctx))
+    keys::KILL_SWITCHES.iter().any(|key| switches::is_set(key.name, &["1", "true", "yes"], ctx))
 }
 
 /// What stops a plan at any moment up to its order. A close is never too old.
@@ -39,10 +39,10 @@ pub(super) fn may_run(
     if killed(ctx) {
         return Err((Decision::Blocked, "kill_switch_active"));
     }
-    if opens && switches::is_set(EMERGENCY_STOP, &["1"], ctx) {
+    if opens && switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
         return Err((Decision::Blocked, "EMERGENCY_STOP_ACTIVE"));
     }
-    if opens && switches::is_set(SAFE_MODE, &["1"], ctx) {
+    if opens && switches::is_set(keys::SAFE_MODE.name, &["1"], ctx) {
         return Err((Decision::Blocked, "SAFE_MODE_ACTIVE"));
     }
     Ok(())

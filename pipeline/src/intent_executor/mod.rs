@@ -19,11 +19,12 @@ use serde::{Deserialize, Serialize};
 use crate::exchange_info::ExchangeInfo;
 use crate::gateway_guard;
 use crate::grid;
-use crate::names::{self, APPLY_PLAN, APPLY_RESULT, EXECUTION_RESULT};
+use crate::keys;
 use crate::records::{
     ApplyPlan, Decision, Executor, OrderMark, OrderProgress, Permit, PlanClass, PositionSnapshot,
 };
 use crate::settings::{Configured, Setup, settings};
+use crate::streams::{APPLY_PLAN, APPLY_RESULT, EXECUTION_RESULT};
 
 settings! {
     /// Intent executor.
@@ -39,8 +40,6 @@ settings! {
 
 const PERMIT_TIMER: TimerKey = TimerKey(0);
 const INFO_TIMER: TimerKey = TimerKey(1);
-const MARK_LIFE: Nanos = Nanos::from_secs(86_400);
-const INFLIGHT_LIFE: Nanos = Nanos::from_secs(60);
 const RETRY_TIMER: TimerKey = TimerKey(2);
 /// An unknown outcome is asked for at once, and then so often until the exchange tells.
 const RETRY_AFTER: Nanos = Nanos::from_secs(5);
@@ -113,12 +112,12 @@ impl IntentExecutor {
     /// For these symbols, in the order of the run.
     fn new(symbols: &[Symbol], settings: &IntentExecutorSettings) -> IntentExecutor {
         let keys = symbols.iter().map(|symbol| Keys {
-            state: names::state_positions(symbol),
-            snapshot: names::position_snapshot(symbol),
-            ledger: names::position_ledger(symbol),
-            inflight: names::inflight(symbol),
-            cooldown_open: names::cooldown_open(symbol),
-            last_exec: names::cooldown_last_exec(symbol),
+            state: keys::STATE_POSITIONS.of(symbol),
+            snapshot: keys::POSITION_SNAPSHOT.of(symbol),
+            ledger: keys::POSITION_LEDGER.of(symbol),
+            inflight: keys::INFLIGHT.of(symbol),
+            cooldown_open: keys::COOLDOWN_OPEN.of(symbol),
+            last_exec: keys::COOLDOWN_LAST_EXEC.of(symbol),
         });
         IntentExecutor {
             settings: settings.clone(),
@@ -144,7 +143,7 @@ impl IntentExecutor {
             return;
         }
         let waits = self.waiting.iter().any(|waiting| waiting.plan.plan_id == plan.plan_id);
-        if waits || ctx.exists(&names::executor_done(&plan.plan_id)) {
+        if waits || ctx.exists(&keys::EXECUTOR_DONE.of(&plan.plan_id)) {
             ctx.count("duplicate_plan", 1);
             return;
         }
@@ -161,8 +160,8 @@ impl IntentExecutor {
             self.refuse(&plan, decision, error, ctx);
             return true;
         }
-        let options = SetOptions { expire: Some(MARK_LIFE), ..SetOptions::default() };
-        let saved = ctx.set_json(&names::executor_waiting(&plan.plan_id), &plan, options);
+        let options = SetOptions { expire: keys::EXECUTOR_DONE.life, ..SetOptions::default() };
+        let saved = ctx.set_json(&keys::EXECUTOR_WAITING.of(&plan.plan_id), &plan, options);
         let until = ctx.now() + Nanos::from_millis(self.settings.permit_wait_ms);
         self.waiting.push(Waiting { plan, until });
         self.look_for_permits(ctx);
@@ -171,7 +170,7 @@ impl IntentExecutor {
 
     fn look_for_permits(&mut self, ctx: &mut Context<'_>) {
         for waiting in std::mem::take(&mut self.waiting) {
-            let key = names::executor_waiting(&waiting.plan.plan_id);
+            let key = keys::EXECUTOR_WAITING.of(&waiting.plan.plan_id);
             match self.try_plan(waiting, ctx) {
                 Some(still) => self.waiting.push(still),
                 None => {
@@ -198,7 +197,7 @@ impl IntentExecutor {
         {
             return Some(waiting);
         }
-        let key = names::permit_p33(&plan.plan_id);
+        let key = keys::PERMIT_P33.of(&plan.plan_id);
         let permit = match ctx.json::<Permit>(&key) {
             Ok(Some(permit)) => permit.into_owned(),
             Ok(None) if now < waiting.until => return Some(waiting),
@@ -345,8 +344,8 @@ impl IntentExecutor {
     }
 
     fn save_mark(&self, mark: &OrderMark, ctx: &mut Context<'_>) -> bool {
-        let options = SetOptions { expire: Some(MARK_LIFE), ..SetOptions::default() };
-        ctx.set_json(&names::executor_done(&mark.plan_id), mark, options) == Ok(true)
+        let options = SetOptions { expire: keys::EXECUTOR_DONE.life, ..SetOptions::default() };
+        ctx.set_json(&keys::EXECUTOR_DONE.of(&mark.plan_id), mark, options) == Ok(true)
     }
 
     fn response(&mut self, request: RequestId, outcome: &Outcome, ctx: &mut Context<'_>) {
@@ -448,7 +447,7 @@ impl IntentExecutor {
 
     /// Marks the symbol as having an order in flight.
     fn bar(&self, place: usize, plan_id: &str, ctx: &mut Context<'_>) {
-        let options = SetOptions { expire: Some(INFLIGHT_LIFE), ..SetOptions::default() };
+        let options = SetOptions { expire: keys::INFLIGHT.life, ..SetOptions::default() };
         if ctx.set(&self.keys[place].inflight, plan_id, options).is_err() {
             ctx.count("inflight_not_saved", 1);
         }
@@ -456,7 +455,7 @@ impl IntentExecutor {
 
     /// After a start: orders that were sent and not seen to their end are asked for, and plans that waited wait.
     fn recover(&mut self, ctx: &mut Context<'_>) {
-        for key in ctx.scan(names::EXECUTOR_DONE_PATTERN) {
+        for key in ctx.scan(&keys::EXECUTOR_DONE.of("*")) {
             let mark = match ctx.json::<OrderMark>(&key) {
                 Ok(Some(mark)) if mark.state == OrderProgress::Sent => mark.into_owned(),
                 Ok(_) => continue,
@@ -469,7 +468,7 @@ impl IntentExecutor {
             let plan = results::plan_of(&mark, ctx.now());
             self.query(place, Sent { kind: SentKind::Query, plan, mark, queries: 0 }, ctx);
         }
-        for key in ctx.scan(names::EXECUTOR_WAITING_PATTERN) {
+        for key in ctx.scan(&keys::EXECUTOR_WAITING.of("*")) {
             match ctx.json::<ApplyPlan>(&key) {
                 Ok(Some(plan)) => self.take_again(plan.into_owned(), &key, ctx),
                 Ok(None) => {}
@@ -481,7 +480,7 @@ impl IntentExecutor {
     /// A plan that waited when a former life ended. It has to pass the gates again.
     fn take_again(&mut self, plan: ApplyPlan, key: &str, ctx: &mut Context<'_>) {
         ctx.del(key);
-        if !ctx.exists(&names::executor_done(&plan.plan_id)) && !self.take_plan(plan, ctx) {
+        if !ctx.exists(&keys::EXECUTOR_DONE.of(&plan.plan_id)) && !self.take_plan(plan, ctx) {
             ctx.count("waiting_plan_not_saved", 1);
         }
     }

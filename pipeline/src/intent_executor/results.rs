@@ -10,14 +10,14 @@ use rust_decimal::Decimal;
 
 use super::{IntentExecutor, Sent};
 use crate::grid;
-use crate::names::{APPLY_RESULT, EXECUTION_RESULT};
+use crate::keys;
 use crate::records::{
     ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderMark, OrderProgress,
     PlanClass, PositionLedger, PositionSide, ReduceOnly,
 };
+use crate::streams::{APPLY_RESULT, EXECUTION_RESULT};
 
 const SOURCE: &str = "intent_executor";
-const LAST_EXEC_LIFE: Nanos = Nanos::from_secs(3_600);
 
 /// The plan of a mark that a former life left behind, as far as results need it.
 pub(super) fn plan_of(mark: &OrderMark, now: Nanos) -> ApplyPlan {
@@ -265,9 +265,13 @@ impl IntentExecutor {
         self.add_to_ledger(place, signed, Some((mark, order)), ctx);
         let now = ctx.now();
         let keys = &self.keys[place];
-        let life = |span| SetOptions { expire: Some(span), ..SetOptions::default() };
-        let cooldown = life(Nanos::from_secs(self.settings.open_cooldown_s));
-        let last = ctx.set(&keys.last_exec, &now.millis().to_string(), life(LAST_EXEC_LIFE));
+        let life = |expire| SetOptions { expire, ..SetOptions::default() };
+        let cooldown = life(Some(Nanos::from_secs(self.settings.open_cooldown_s)));
+        let last = ctx.set(
+            &keys.last_exec,
+            &now.millis().to_string(),
+            life(keys::COOLDOWN_LAST_EXEC.life),
+        );
         let open = ctx.set(&keys.cooldown_open, "1", cooldown);
         if last.is_err() || open.is_err() {
             ctx.count("cooldown_not_saved", 1);

@@ -300,7 +300,7 @@ impl Bench {
     }
 
     /// An entry appears on a stream now; it is handled before this returns.
-    pub fn publish(&mut self, stream: pipeline::names::Stream, body: Body) {
+    pub fn publish(&mut self, stream: pipeline::streams::Stream, body: Body) {
         let now = self.kernel.now();
         self.kernel.at(now, Action::Publish { stream: stream.name.to_owned(), body });
         self.run_for_ms(1);
@@ -358,7 +358,7 @@ impl Bench {
     }
 
     /// All records of a stream.
-    pub fn records<R: TypedRecord>(&mut self, stream: pipeline::names::Stream) -> Vec<R> {
+    pub fn records<R: TypedRecord>(&mut self, stream: pipeline::streams::Stream) -> Vec<R> {
         let read = |entry: &Entry| {
             entry.body.as_ref().expect("a body").read::<R>().expect("a record").into_owned()
         };

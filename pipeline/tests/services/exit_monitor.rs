@@ -5,7 +5,7 @@ use engine::{CorrelationId, Nanos};
 use pipeline::records::{
     ExecutionResult, IntentAction, OrderSide, ReduceOnly, TradeIntent, contract_violations,
 };
-use pipeline::{PipelineSettings, names};
+use pipeline::{PipelineSettings, keys, streams};
 
 use crate::bench::{Bench, instrument};
 use crate::plans::{self, decimal};
@@ -14,7 +14,7 @@ const LONG: OrderSide = OrderSide::Buy;
 const SHORT: OrderSide = OrderSide::Sell;
 
 fn stops_key() -> String {
-    names::state_stops(instrument().symbol)
+    keys::STATE_STOPS.of(instrument().symbol)
 }
 
 fn bench() -> Bench {
@@ -39,7 +39,7 @@ fn fill(bench: &mut Bench, side: OrderSide, qty: &str, reduce_only: bool, levels
 /// The exchange's mark price, as P3.3 shows it; then one look of the monitor.
 fn mark(bench: &mut Bench, price: &str) {
     let now = bench.kernel.now().secs().to_string();
-    let key = names::position_snapshot(instrument().symbol);
+    let key = keys::POSITION_SNAPSHOT.of(instrument().symbol);
     let fields = [
         ("symbol", "BTCUSDT"),
         ("position_amt", "0.25"),
@@ -56,7 +56,7 @@ fn mark(bench: &mut Bench, price: &str) {
 }
 
 fn intents(bench: &mut Bench) -> Vec<TradeIntent> {
-    bench.records(names::TRADE_INTENT)
+    bench.records(streams::TRADE_INTENT)
 }
 
 /// Opens at 100 and shows these prices; only the last one may lead to a close.

@@ -11,7 +11,7 @@ use pipeline::records::{
     ApplyPlan, Decision, Executor, OrderSide, PlanAction, PlanClass, ReduceOnly, TradeIntent,
     contract_violations,
 };
-use pipeline::{PipelineSettings, names};
+use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
 
 use crate::bench::{Bench, instrument};
@@ -45,7 +45,7 @@ fn world(bench: &mut Bench) {
         ("valid_until_epoch", until.as_str()),
         ("policy_version", "v1"),
     ];
-    bench.hset(names::POLICY_CURRENT, &policy);
+    bench.hset(keys::POLICY_CURRENT.name, &policy);
     universe(bench, r#"["BTCUSDT","COMPUSDT"]"#, "0");
     portfolio(bench, "1000", "100", "false");
 }
@@ -55,9 +55,9 @@ fn universe(bench: &mut Bench, symbols: &str, stale: &str) {
     let active = format!(
         r#"{{"asof_epoch":{now},"source":"exchangeInfo","mode":"exchange","symbols":{symbols}}}"#
     );
-    bench.set(names::UNIVERSE_ACTIVE, &active);
+    bench.set(keys::UNIVERSE_ACTIVE.name, &active);
     let meta = [("asof_epoch", now.as_str()), ("count", "2"), ("stale", stale), ("error", "")];
-    bench.hset(names::UNIVERSE_META, &meta);
+    bench.hset(keys::UNIVERSE_META.name, &meta);
 }
 
 fn portfolio(bench: &mut Bench, equity: &str, exposure: &str, stale: &str) {
@@ -79,7 +79,7 @@ fn portfolio(bench: &mut Bench, equity: &str, exposure: &str, stale: &str) {
         ("stale", stale),
         ("source", "account"),
     ];
-    bench.hset(names::PORTFOLIO, &fields);
+    bench.hset(keys::PORTFOLIO.name, &fields);
 }
 
 /// An intent as a foreign writer sends it: flat, all values text, so many seconds old.
@@ -88,7 +88,7 @@ fn intend_at_age(bench: &mut Bench, fields: &[(&str, &str)], age_s: i64) {
     IsoTime(bench.kernel.now() - Nanos::from_secs(age_s)).write_text(&mut time);
     let mut all = vec![("confidence", "0.7"), ("timestamp", time.as_str())];
     all.extend_from_slice(fields);
-    bench.publish(names::TRADE_INTENT, Body::fields(&all));
+    bench.publish(streams::TRADE_INTENT, Body::fields(&all));
 }
 
 fn intend(bench: &mut Bench, fields: &[(&str, &str)]) {
@@ -105,7 +105,7 @@ const CLOSE: [(&str, &str); 5] = [
 ];
 
 fn plans(bench: &mut Bench) -> Vec<ApplyPlan> {
-    bench.records(names::APPLY_PLAN)
+    bench.records(streams::APPLY_PLAN)
 }
 
 fn the_plan(bench: &mut Bench) -> ApplyPlan {
@@ -145,7 +145,7 @@ fn examples_16_and_17_from_the_intent_to_the_id() {
             ("take_profit", "22.1"),
         ],
     );
-    assert_eq!(bench.entries(names::TRADE_INTENT.name)[0].id.to_string(), "1769718915183-0");
+    assert_eq!(bench.entries(streams::TRADE_INTENT.name)[0].id.to_string(), "1769718915183-0");
     let plan = the_plan(&mut bench);
     assert_eq!(plan.plan_id, "e132bc31226dd59a");
     assert_eq!(plan.symbol, comp().symbol);
@@ -181,14 +181,14 @@ fn example_67_an_intent_that_breaks_the_contract() {
     let mut bench = bench();
     let broken = [("symbol", "1000SHIBUSDT"), ("action", "HOLD"), ("leverage", "200")];
     bench.publish(
-        names::TRADE_INTENT,
+        streams::TRADE_INTENT,
         Body::fields(&[&broken[..], &[("confidence", "1.2")]].concat()),
     );
     assert!(plans(&mut bench).is_empty());
     assert_eq!(bench.entries("quantum:dlq:trade.intent").len(), 1);
     // With a time, and without the action that there is not.
     intend(&mut bench, &[("symbol", "1000SHIBUSDT"), ("leverage", "200")]);
-    let entry = bench.entries(names::TRADE_INTENT.name).pop().expect("an entry");
+    let entry = bench.entries(streams::TRADE_INTENT.name).pop().expect("an entry");
     let intent = entry.body.expect("a body").read::<TradeIntent>().expect("a record").into_owned();
     let intent = TradeIntent { confidence: 1.2, ..intent };
     let violations = ["missing:action", "invalid:confidence", "invalid:leverage"];
@@ -242,12 +242,12 @@ fn a_plan_says_who_decided_what_and_until_when() {
     assert_eq!(plan.leverage, Some(12), "rounded half to even");
     assert_eq!(plan.valid_until.0 - plan.timestamp.0, Nanos::from_secs(60));
     // What the bridge must never do (I-03).
-    assert_eq!(bench.get(&names::permit_p33(&plan.plan_id)), None);
+    assert_eq!(bench.get(&keys::PERMIT_P33.of(&plan.plan_id)), None);
 }
 
 #[test]
 fn a_close_is_of_all_and_has_the_side_that_the_position_needs() {
-    let key = names::state_positions(instrument().symbol);
+    let key = keys::STATE_POSITIONS.of(instrument().symbol);
     let held = |bench: &mut Bench, side: &str| {
         let amount = if side == "SHORT" { "-1" } else { "1" };
         let fields = [
@@ -299,13 +299,13 @@ fn an_entry_becomes_one_plan_and_each_entry_its_own() {
     let ids: Vec<String> = plans(&mut bench).into_iter().map(|plan| plan.plan_id).collect();
     assert_eq!(ids.len(), 2);
     assert_ne!(ids[0], ids[1], "the entry is in the id");
-    let entry = bench.entries(names::TRADE_INTENT.name)[0].id;
-    let Ttl::Left(left) = bench.ttl(&names::bridge_seen(entry)) else { panic!("no mark") };
+    let entry = bench.entries(streams::TRADE_INTENT.name)[0].id;
+    let Ttl::Left(left) = bench.ttl(&keys::BRIDGE_SEEN.of(entry)) else { panic!("no mark") };
     assert!(left > Nanos::from_secs(86_399) && left <= Nanos::from_secs(86_400));
 
     // An entry that was handled before, in whatever life: it would be the first one of this millisecond.
     let next = format!("{}-0", bench.kernel.now().millis());
-    bench.set(&names::bridge_seen(next), "1");
+    bench.set(&keys::BRIDGE_SEEN.of(next), "1");
     intend(&mut bench, &OPEN);
     assert_eq!(plans(&mut bench).len(), 2);
     assert_eq!(bench.counter(BRIDGE, "already_seen"), 1);
@@ -330,19 +330,19 @@ fn opens_need_a_policy_that_holds_and_names_the_symbol() {
         let now = bench.kernel.now();
         assert!(bench.kernel.bus_mut().del(now, key));
     };
-    drops("dropped_not_in_policy", |bench| del(bench, names::POLICY_CURRENT));
+    drops("dropped_not_in_policy", |bench| del(bench, keys::POLICY_CURRENT.name));
     drops("dropped_not_in_policy", |bench| {
-        bench.hset(names::POLICY_CURRENT, &[("universe_symbols", r#"["COMPUSDT"]"#)]);
+        bench.hset(keys::POLICY_CURRENT.name, &[("universe_symbols", r#"["COMPUSDT"]"#)]);
     });
     drops("dropped_not_in_policy", |bench| {
         let now = bench.kernel.now().secs().to_string();
-        bench.hset(names::POLICY_CURRENT, &[("valid_until_epoch", &now)]);
+        bench.hset(keys::POLICY_CURRENT.name, &[("valid_until_epoch", &now)]);
     });
     drops("dropped_not_in_policy", |bench| {
-        bench.hset(names::POLICY_CURRENT, &[("leverage_by_symbol", "not JSON")]);
+        bench.hset(keys::POLICY_CURRENT.name, &[("leverage_by_symbol", "not JSON")]);
     });
-    drops("dropped_not_tradable", |bench| del(bench, names::UNIVERSE_ACTIVE));
-    drops("dropped_not_tradable", |bench| del(bench, names::UNIVERSE_META));
+    drops("dropped_not_tradable", |bench| del(bench, keys::UNIVERSE_ACTIVE.name));
+    drops("dropped_not_tradable", |bench| del(bench, keys::UNIVERSE_META.name));
     drops("dropped_not_tradable", |bench| universe(bench, r#"["COMPUSDT"]"#, "0"));
     drops("dropped_not_tradable", |bench| universe(bench, r#"["BTCUSDT"]"#, "1"));
     drops("dropped_not_tradable", |bench| bench.run_for_ms(301_000));
@@ -359,7 +359,7 @@ fn opens_need_an_exposure_that_is_known_and_below_80_percent() {
     drops("dropped_exposure_unknown", |bench| portfolio(bench, "0", "0", "false"));
     drops("dropped_exposure_unknown", |bench| {
         let now = bench.kernel.now();
-        assert!(bench.kernel.bus_mut().del(now, names::PORTFOLIO));
+        assert!(bench.kernel.bus_mut().del(now, keys::PORTFOLIO.name));
     });
     let mut bench = bench();
     portfolio(&mut bench, "1000", "799", "false");
@@ -369,6 +369,6 @@ fn opens_need_an_exposure_that_is_known_and_below_80_percent() {
 
 #[test]
 fn the_emergency_stop_drops_opens_also_when_it_cannot_be_read() {
-    drops("dropped_emergency_stop", |bench| bench.set(names::EMERGENCY_STOP, "1"));
-    drops("dropped_emergency_stop", |bench| bench.set_bytes(names::EMERGENCY_STOP, &[0xff]));
+    drops("dropped_emergency_stop", |bench| bench.set(keys::EMERGENCY_STOP.name, "1"));
+    drops("dropped_emergency_stop", |bench| bench.set_bytes(keys::EMERGENCY_STOP.name, &[0xff]));
 }

@@ -8,7 +8,7 @@
 
 use engine::{Instrument, Nanos, Outcome, QtyLots, Record, SetOptions, Side, Symbol, Ttl};
 use pipeline::records::{ApplyPlan, Decision, Executor, OrderSide, Permit, PlanAction, ReduceOnly};
-use pipeline::{PipelineSettings, chain, names};
+use pipeline::{PipelineSettings, chain, keys, streams};
 
 use crate::bench::{Bench, instrument, refused};
 use crate::plans::{PLAN, decimal, flat_at, grant, permit_of, plan, result, results, send};
@@ -214,7 +214,7 @@ fn done() -> (Decision, String) {
 #[test]
 fn either_kill_switch_stops_opens_and_closes() {
     let killed = (Decision::Blocked, "kill_switch_active".to_owned());
-    for key in names::KILL_SWITCHES {
+    for key in keys::KILL_SWITCHES.map(|key| key.name) {
         for word in ["1", "true", "True", "yes", "YES"] {
             assert_eq!(outcome(|bench| bench.set(key, word), open), killed, "{key} {word}");
             assert_eq!(outcome(|bench| bench.set(key, word), close), killed, "{key} {word}");
@@ -232,10 +232,10 @@ fn a_switch_that_cannot_be_read_is_on_and_counted() {
     let not_a_string: fn(&mut Bench, &str) = |bench, key| bench.hset(key, &[("on", "1")]);
     for unreadable in [not_text, not_a_string] {
         for (key, error) in [
-            (names::KILL_SWITCHES[0], "kill_switch_active"),
-            (names::KILL_SWITCHES[1], "kill_switch_active"),
-            (names::SAFE_MODE, "SAFE_MODE_ACTIVE"),
-            (names::EMERGENCY_STOP, "EMERGENCY_STOP_ACTIVE"),
+            (keys::KILL_SWITCHES[0].name, "kill_switch_active"),
+            (keys::KILL_SWITCHES[1].name, "kill_switch_active"),
+            (keys::SAFE_MODE.name, "SAFE_MODE_ACTIVE"),
+            (keys::EMERGENCY_STOP.name, "EMERGENCY_STOP_ACTIVE"),
         ] {
             let mut bench = bench();
             unreadable(&mut bench, key);
@@ -251,13 +251,13 @@ fn a_switch_that_cannot_be_read_is_on_and_counted() {
 
 #[test]
 fn safe_mode_and_emergency_stop_stop_opens_and_never_closes() {
-    let stop = |bench: &mut Bench| bench.set(names::EMERGENCY_STOP, "1");
+    let stop = |bench: &mut Bench| bench.set(keys::EMERGENCY_STOP.name, "1");
     assert_eq!(outcome(stop, open), (Decision::Blocked, "EMERGENCY_STOP_ACTIVE".to_owned()));
     assert_eq!(outcome(stop, close), done());
-    let safe = |bench: &mut Bench| bench.set(names::SAFE_MODE, "1");
+    let safe = |bench: &mut Bench| bench.set(keys::SAFE_MODE.name, "1");
     assert_eq!(outcome(safe, open), (Decision::Blocked, "SAFE_MODE_ACTIVE".to_owned()));
     assert_eq!(outcome(safe, close), done());
-    assert_eq!(outcome(|bench| bench.set(names::SAFE_MODE, "0"), open), done());
+    assert_eq!(outcome(|bench| bench.set(keys::SAFE_MODE.name, "0"), open), done());
 }
 
 /// The n-th opening plan, with this leverage; its cooldown is over before the next one.
@@ -309,7 +309,7 @@ fn a_leverage_whose_outcome_is_not_good_is_set_again_by_the_next_plan() {
 /// Entries of the executor's group that wait for their acknowledgement.
 fn pending(bench: &mut Bench) -> usize {
     let now = bench.kernel.now();
-    let (stream, group) = (names::APPLY_PLAN.name, EXECUTOR);
+    let (stream, group) = (streams::APPLY_PLAN.name, EXECUTOR);
     bench.kernel.bus_mut().xpending(now, stream, group, Nanos::ZERO, 100).expect("a group").len()
 }
 
@@ -351,10 +351,10 @@ fn a_permit_that_does_not_allow_stops_its_plan_and_stays() {
             "symbol": "BTCUSDT", "action": "BUY", "safe_qty": "0", "reason": "no_position",
             "created_at": 1_770_000_000,
         });
-        bench.set(&names::permit_p33(PLAN), &text.to_string());
+        bench.set(&keys::PERMIT_P33.of(PLAN), &text.to_string());
         send(&mut bench, &plan);
         bench.run_for_ms(10);
-        (result(&mut bench), bench.get(&names::permit_p33(PLAN)).is_some())
+        (result(&mut bench), bench.get(&keys::PERMIT_P33.of(PLAN)).is_some())
     };
     for word in ["true", "True", "1", "yes"] {
         assert_eq!(allow(word), (done(), false), "{word}");
@@ -378,7 +378,7 @@ fn a_permit_of_something_else_is_none() {
         let plan = open(&bench);
         let mut permit = permit_of(&plan, "0");
         other(&mut permit);
-        bench.set(&names::permit_p33(PLAN), &permit.to_json().to_string());
+        bench.set(&keys::PERMIT_P33.of(PLAN), &permit.to_json().to_string());
         send(&mut bench, &plan);
         bench.run_for_ms(10);
         assert_eq!(result(&mut bench), mismatch, "{permit:?}");
@@ -391,7 +391,7 @@ fn a_permit_of_something_else_is_none() {
 fn a_permit_of_the_wrong_type_is_an_error() {
     let mut bench = bench();
     let plan = open(&bench);
-    bench.hset(&names::permit_p33(PLAN), &[("allow", "true"), ("safe_qty", "0")]);
+    bench.hset(&keys::PERMIT_P33.of(PLAN), &[("allow", "true"), ("safe_qty", "0")]);
     send(&mut bench, &plan);
     bench.run_for_ms(10);
     let (decision, error) = result(&mut bench);
@@ -470,11 +470,11 @@ fn what_is_not_to_run_ends_with_its_own_reason_and_what_is_not_ours_with_none() 
     send(&mut bench, &plan);
     bench.run_for_ms(10_000);
     assert!(results(&mut bench).is_empty() && sent(&bench).is_empty());
-    assert!(bench.get(&names::permit_p33(PLAN)).is_some());
+    assert!(bench.get(&keys::PERMIT_P33.of(PLAN)).is_some());
 }
 
 fn position(bench: &mut Bench, side: &str) {
-    let key = names::state_positions(instrument().symbol);
+    let key = keys::STATE_POSITIONS.of(instrument().symbol);
     let fields = [
         ("symbol", "BTCUSDT"),
         ("position_amt", if side == "SHORT" { "-1" } else { "1" }),
@@ -493,7 +493,7 @@ fn opens_are_skipped_while_there_is_a_position_or_a_cooldown_and_closes_are_not(
     let long = |bench: &mut Bench| position(bench, "LONG");
     let short = |bench: &mut Bench| position(bench, "SHORT");
     let cooldown = |bench: &mut Bench| {
-        bench.set(&names::cooldown_open(instrument().symbol), "1");
+        bench.set(&keys::COOLDOWN_OPEN.of(instrument().symbol), "1");
     };
     assert_eq!(outcome(long, open), skip("SKIP_OPEN_DUPLICATE"));
     assert_eq!(outcome(short, open), skip("SKIP_OPEN_OPPOSITE"));
@@ -512,16 +512,16 @@ fn an_execution_bars_the_next_open_and_books_its_fill() {
     grant(&mut bench, &permit_of(&plan, "0"));
     send(&mut bench, &plan);
     bench.run_for_ms(1);
-    let Ttl::Left(done) = bench.ttl(&names::executor_done(PLAN)) else { panic!("no mark") };
+    let Ttl::Left(done) = bench.ttl(&keys::EXECUTOR_DONE.of(PLAN)) else { panic!("no mark") };
     assert!(done > Nanos::from_secs(86_399) && done <= Nanos::from_secs(86_400));
-    assert_eq!(bench.ttl(&names::inflight(symbol)), Ttl::Absent, "no order is in flight");
-    assert_eq!(bench.hash(&names::position_ledger(symbol))["position_amt"], "0.500");
+    assert_eq!(bench.ttl(&keys::INFLIGHT.of(symbol)), Ttl::Absent, "no order is in flight");
+    assert_eq!(bench.hash(&keys::POSITION_LEDGER.of(symbol))["position_amt"], "0.500");
 
-    let key = names::cooldown_open(symbol);
+    let key = keys::COOLDOWN_OPEN.of(symbol);
     for seconds in [180, 180] {
         let Ttl::Left(left) = bench.ttl(&key) else { panic!("no cooldown") };
         assert!(left > Nanos::from_secs(seconds - 1) && left <= Nanos::from_secs(seconds));
-        let last = bench.get(&names::cooldown_last_exec(symbol)).expect("a time");
+        let last = bench.get(&keys::COOLDOWN_LAST_EXEC.of(symbol)).expect("a time");
         let age = bench.kernel.now().millis() - last.parse::<i64>().expect("ms");
         assert!((0..100).contains(&age), "{age}");
         bench.run_for_ms(100_000);
@@ -530,7 +530,7 @@ fn an_execution_bars_the_next_open_and_books_its_fill() {
         send(&mut bench, &plan);
         bench.run_for_ms(10);
     }
-    let ledger = bench.hash(&names::position_ledger(symbol));
+    let ledger = bench.hash(&keys::POSITION_LEDGER.of(symbol));
     assert_eq!((ledger["position_amt"].as_str(), ledger["side"].as_str()), ("0.000", "NONE"));
 }
 
@@ -542,14 +542,14 @@ fn a_waiting_plan_is_acknowledged_at_once_and_never_delivered_again() {
     let plan = open(&bench);
     send(&mut bench, &plan);
     assert_eq!(pending(&mut bench), 0);
-    assert!(bench.get(&names::executor_waiting(PLAN)).is_some());
+    assert!(bench.get(&keys::EXECUTOR_WAITING.of(PLAN)).is_some());
     // The same plan once more, while the first one waits.
     send(&mut bench, &plan);
     bench.run_for_ms(1);
     assert_eq!(bench.counter(EXECUTOR, "duplicate_plan"), 1);
     grant(&mut bench, &permit_of(&plan, "0"));
     bench.run_for_ms(300);
-    assert_eq!(bench.get(&names::executor_waiting(PLAN)), None);
+    assert_eq!(bench.get(&keys::EXECUTOR_WAITING.of(PLAN)), None);
     // And once more, when it is over.
     send(&mut bench, &plan);
     bench.run_for_ms(200_000);
@@ -570,7 +570,7 @@ fn a_plan_that_waited_when_the_executor_crashed_waits_in_its_successor() {
         bench.run_for_ms(5_000);
         assert_eq!(result(&mut bench), done());
         assert_eq!(sent(&bench), [500]);
-        assert_eq!(bench.get(&names::executor_waiting(PLAN)), None);
+        assert_eq!(bench.get(&keys::EXECUTOR_WAITING.of(PLAN)), None);
     }
     // What came meanwhile stops it as it stops any other.
     let mut bench = bench();
@@ -591,15 +591,15 @@ fn a_successor_does_not_take_up_a_plan_whose_order_was_sent() {
     let mut bench = bench();
     let plan = open(&bench);
     send(&mut bench, &plan);
-    let waited = bench.get(&names::executor_waiting(PLAN)).expect("it waits");
+    let waited = bench.get(&keys::EXECUTOR_WAITING.of(PLAN)).expect("it waits");
     grant(&mut bench, &permit_of(&plan, "0"));
     bench.run_for_ms(300);
-    bench.set(&names::executor_waiting(PLAN), &waited);
+    bench.set(&keys::EXECUTOR_WAITING.of(PLAN), &waited);
     bench.crash(EXECUTOR, 1_000);
     bench.run_for_ms(200_000);
     assert_eq!(sent(&bench), [500]);
     assert_eq!(results(&mut bench).len(), 1);
-    assert_eq!(bench.get(&names::executor_waiting(PLAN)), None);
+    assert_eq!(bench.get(&keys::EXECUTOR_WAITING.of(PLAN)), None);
 }
 
 #[test]
@@ -640,7 +640,7 @@ fn no_list_refuses_a_close() {
 
 fn in_flight(bench: &mut Bench, seconds: i64) {
     let options = SetOptions { expire: Some(Nanos::from_secs(seconds)), ..SetOptions::default() };
-    let (now, key) = (bench.kernel.now(), names::inflight(instrument().symbol));
+    let (now, key) = (bench.kernel.now(), keys::INFLIGHT.of(instrument().symbol));
     bench.kernel.bus_mut().set(now, &key, b"another plan", options).expect("a key");
 }
 
@@ -708,11 +708,11 @@ fn the_kill_switch_stops_a_close_that_waited() {
     grant(&mut bench, &permit_of(&plan, "0.5"));
     send(&mut bench, &plan);
     bench.run_for_ms(5_000);
-    bench.set(names::KILL_SWITCHES[0], "1");
+    bench.set(keys::KILL_SWITCHES[0].name, "1");
     bench.run_for_ms(6_000);
     assert_eq!(result(&mut bench), (Decision::Blocked, "kill_switch_active".to_owned()));
     assert!(sent(&bench).is_empty());
-    assert!(bench.get(&names::permit_p33(PLAN)).is_some(), "what is not used is not consumed");
+    assert!(bench.get(&keys::PERMIT_P33.of(PLAN)).is_some(), "what is not used is not consumed");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{Bar, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots, SymbolIndex, Ttl};
-use pipeline::{PipelineSettings, names};
+use pipeline::{PipelineSettings, keys, streams};
 
 use crate::bench::{Bench, START, instrument};
 
@@ -37,7 +37,7 @@ fn bench(minutes: i64) -> Bench {
 }
 
 fn state(bench: &mut Bench) -> BTreeMap<String, String> {
-    bench.hash(&names::marketstate(instrument().symbol))
+    bench.hash(&keys::MARKETSTATE.of(instrument().symbol))
 }
 
 #[test]
@@ -45,12 +45,12 @@ fn nothing_is_published_before_257_closes_and_each_miss_is_counted() {
     let mut bench = bench(260);
     bench.run_to_ms(256 * MINUTE_MS + 1);
     assert!(state(&mut bench).is_empty());
-    assert!(bench.entries(names::MARKETSTATE.name).is_empty());
+    assert!(bench.entries(streams::MARKETSTATE.name).is_empty());
     assert_eq!(bench.counter("market_state", "marketstate_too_few_closes"), 256);
 
     bench.run_to_ms(257 * MINUTE_MS + 1);
     assert_eq!(state(&mut bench)["buffer_size"], "257");
-    assert_eq!(bench.entries(names::MARKETSTATE.name).len(), 1);
+    assert_eq!(bench.entries(streams::MARKETSTATE.name).len(), 1);
     assert_eq!(bench.counter("market_state", "marketstate_too_few_closes"), 256);
 }
 
@@ -89,7 +89,7 @@ fn example_62_on_the_bus() {
 fn the_hash_lives_ten_intervals() {
     let mut bench = bench(260);
     bench.run_to_ms(260 * MINUTE_MS);
-    let key = names::marketstate(instrument().symbol);
+    let key = keys::MARKETSTATE.of(instrument().symbol);
     assert_eq!(bench.ttl(&key), Ttl::Left(Nanos::from_secs(600)));
     // The writer is gone: so is, in time, what it said.
     bench.crash("market_state", 3_600_000);
@@ -126,12 +126,12 @@ fn a_successor_goes_on_with_the_same_figures() {
 fn a_successor_without_a_list_says_nothing_until_it_has_seen_enough() {
     let mut bench = bench(300);
     bench.run_to_ms(280 * MINUTE_MS);
-    let key = names::candles_1m(instrument().symbol);
+    let key = keys::CANDLES_1M.of(instrument().symbol);
     let now = bench.kernel.now();
     assert!(bench.kernel.bus_mut().del(now, &key));
-    let published = bench.entries(names::MARKETSTATE.name).len();
+    let published = bench.entries(streams::MARKETSTATE.name).len();
     bench.crash("market_state", 1);
     bench.run_to_ms(300 * MINUTE_MS);
-    assert_eq!(bench.entries(names::MARKETSTATE.name).len(), published);
+    assert_eq!(bench.entries(streams::MARKETSTATE.name).len(), published);
     assert!(bench.counter("market_state", "marketstate_too_few_closes") >= 19);
 }

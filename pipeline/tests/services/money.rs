@@ -2,7 +2,7 @@
 
 use engine::{AccountBalance, Ttl};
 use pipeline::records::{ExecutionResult, OrderSide, PortfolioState, ReduceOnly};
-use pipeline::{PipelineSettings, names};
+use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
 
 use crate::bench::{Bench, instrument};
@@ -28,7 +28,7 @@ fn bench(wallet: i64, unrealized: i64) -> Bench {
 }
 
 fn states(bench: &mut Bench) -> Vec<PortfolioState> {
-    bench.records(names::PORTFOLIO_STATE)
+    bench.records(streams::PORTFOLIO_STATE)
 }
 
 fn last(bench: &mut Bench) -> PortfolioState {
@@ -48,7 +48,7 @@ fn snapshot(bench: &mut Bench, mark: &str, unrealized: &str) {
         ("ts_epoch", "1770000000"),
         ("source", "p33_poll"),
     ];
-    bench.hset(&names::position_snapshot(instrument().symbol), &fields);
+    bench.hset(&keys::POSITION_SNAPSHOT.of(instrument().symbol), &fields);
 }
 
 fn fill(bench: &mut Bench, pnl: &str) {
@@ -89,15 +89,15 @@ fn equity_is_of_one_moment() {
 fn without_an_account_the_state_is_stale_and_its_key_dies() {
     let mut bench = bench(1_000, 0);
     bench.run_to_ms(5_100);
-    assert_eq!(bench.hash(names::PORTFOLIO)["equity_usd"], "1000");
+    assert_eq!(bench.hash(keys::PORTFOLIO.name)["equity_usd"], "1000");
     bench.kernel.exchange_mut().account = None;
     bench.run_to_ms(125_100);
     let state = last(&mut bench);
     assert!(state.stale, "the balance is 120 s old");
     assert_eq!((state.equity_usd, state.balance_usd), (None, None));
-    assert!(!bench.hash(names::PORTFOLIO).is_empty());
+    assert!(!bench.hash(keys::PORTFOLIO.name).is_empty());
     bench.run_to_ms(240_100);
-    assert!(bench.hash(names::PORTFOLIO).is_empty());
+    assert!(bench.hash(keys::PORTFOLIO.name).is_empty());
     assert_eq!(bench.counter(TRACKER, "balance_not_fetched"), 8);
     assert_eq!(bench.counter(PORTFOLIO, "stale"), 24);
 }
@@ -122,7 +122,7 @@ fn the_drawdown_is_below_the_highest_equity_also_after_a_crash() {
         let keep = libm::exp2(-5.0 / 300.0);
         let average = keep * before + (1.0 - keep) * 200.0;
         assert!((state.dd_ewma_usd / average - 1.0).abs() < 1e-9, "{down_ms}");
-        let equity = bench.hash(names::EQUITY_CURRENT);
+        let equity = bench.hash(keys::EQUITY_CURRENT.name);
         assert_eq!((equity["equity"].as_str(), equity["peak"].as_str()), ("800", "1000"));
     }
 }
@@ -134,11 +134,11 @@ fn equity_stays_and_says_how_old_it_is() {
     bench.run_to_ms(100);
     bench.kernel.exchange_mut().account = None;
     bench.run_to_ms(600_000);
-    let equity = bench.hash(names::EQUITY_CURRENT);
+    let equity = bench.hash(keys::EQUITY_CURRENT.name);
     assert_eq!(equity["equity"], "1000");
     assert!(equity["last_update_ts"].starts_with("1770000000"), "{equity:?}");
-    assert_eq!(bench.ttl(names::EQUITY_CURRENT), Ttl::Persistent);
-    assert_eq!(bench.ttl(names::ACCOUNT_BALANCE_KEY), Ttl::Absent);
+    assert_eq!(bench.ttl(keys::EQUITY_CURRENT.name), Ttl::Persistent);
+    assert_eq!(bench.ttl(keys::ACCOUNT_BALANCE.name), Ttl::Absent);
 }
 
 #[test]

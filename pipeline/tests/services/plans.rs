@@ -1,11 +1,11 @@
 //! Plans, permits and fills, as the intent bridge, P3.3 and the intent executor write them.
 
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Record, Symbol};
-use pipeline::names;
 use pipeline::records::{
     ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderSide, Permit, PlanAction,
     PlanClass, ReduceOnly,
 };
+use pipeline::{keys, streams};
 use rust_decimal::Decimal;
 
 use crate::bench::{Bench, instrument};
@@ -53,7 +53,7 @@ pub fn plan(bench: &Bench, action: PlanAction, side: OrderSide) -> ApplyPlan {
 
 /// The plan appears on its stream.
 pub fn send(bench: &mut Bench, plan: &ApplyPlan) {
-    bench.publish(names::APPLY_PLAN, Body::message(Envelope::Flat, plan.clone()));
+    bench.publish(streams::APPLY_PLAN, Body::message(Envelope::Flat, plan.clone()));
 }
 
 /// P3.3's permit of a plan.
@@ -74,7 +74,7 @@ pub fn permit_of(plan: &ApplyPlan, safe_qty: &str) -> Permit {
 
 /// It lies under its key as JSON text, as a foreign writer leaves it.
 pub fn grant(bench: &mut Bench, permit: &Permit) {
-    bench.set(&names::permit_p33(&permit.plan_id), &permit.to_json().to_string());
+    bench.set(&keys::PERMIT_P33.of(&permit.plan_id), &permit.to_json().to_string());
 }
 
 /// P3.3's look at the position: flat, at this mark price.
@@ -91,12 +91,12 @@ pub fn flat_at(bench: &mut Bench, symbol: Symbol, mark: &str) {
         ("ts_epoch", &now),
         ("source", "p33_poll"),
     ];
-    bench.hset(&names::position_snapshot(symbol), &fields);
+    bench.hset(&keys::POSITION_SNAPSHOT.of(symbol), &fields);
 }
 
 /// How plans ended.
 pub fn results(bench: &mut Bench) -> Vec<ApplyResult> {
-    bench.records(names::APPLY_RESULT)
+    bench.records(streams::APPLY_RESULT)
 }
 
 /// The one result, as decision and error.
@@ -136,5 +136,5 @@ pub fn fill(bench: &Bench, side: OrderSide, qty: &str) -> ExecutionResult {
 
 /// The fill appears on its stream.
 pub fn tell(bench: &mut Bench, fill: &ExecutionResult) {
-    bench.publish(names::EXECUTION_RESULT, Body::message(Envelope::Flat, fill.clone()));
+    bench.publish(streams::EXECUTION_RESULT, Body::message(Envelope::Flat, fill.clone()));
 }

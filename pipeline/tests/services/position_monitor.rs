@@ -1,7 +1,7 @@
 //! Position monitor: MSE 14.1. Signed quantity, average entry, one `trade.closed` a round trip.
 
 use pipeline::records::{ExecutionResult, OrderSide, PositionSide, ReduceOnly, TradeClosed};
-use pipeline::{PipelineSettings, names};
+use pipeline::{PipelineSettings, keys, streams};
 
 use crate::bench::{Bench, instrument};
 use crate::plans::{self, decimal};
@@ -28,7 +28,7 @@ fn fill(bench: &mut Bench, side: OrderSide, qty: &str, price: &str, closes: bool
 }
 
 fn closed(bench: &mut Bench) -> Vec<TradeClosed> {
-    bench.records(names::TRADE_CLOSED)
+    bench.records(streams::TRADE_CLOSED)
 }
 
 #[test]
@@ -62,6 +62,6 @@ fn a_fill_beyond_zero_closes_one_position_and_opens_the_other() {
     let closed = closed(&mut bench);
     assert_eq!(closed.len(), 1);
     assert_eq!((closed[0].side, closed[0].pnl_usd), (PositionSide::Short, decimal("20")));
-    let book = bench.hash(&names::position_book(instrument().symbol));
+    let book = bench.hash(&keys::POSITION_BOOK.of(instrument().symbol));
     assert_eq!((book["amount"].as_str(), book["avg_entry"].as_str()), ("1000", "90"));
 }

@@ -3,7 +3,7 @@
 
 use engine::{Nanos, Record, Ttl};
 use pipeline::records::{ApplyPlan, Decision, OrderSide, PlanAction, PlanClass, ReconcileEvent};
-use pipeline::{PipelineSettings, names};
+use pipeline::{PipelineSettings, keys, streams};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, instrument};
@@ -36,7 +36,7 @@ fn ledger(bench: &mut Bench, amount: &str) {
         ("source", "test"),
         ("updated_at", "1770000000"),
     ];
-    bench.hset(&names::position_ledger(instrument().symbol), &fields);
+    bench.hset(&keys::POSITION_LEDGER.of(instrument().symbol), &fields);
 }
 
 fn plan(bench: &mut Bench, action: PlanAction, side: OrderSide) {
@@ -52,7 +52,7 @@ fn judged(bench: &mut Bench, plan: &ApplyPlan) {
 
 /// The permit as another service reads it: JSON text.
 fn permit(bench: &mut Bench) -> Value {
-    let text = bench.get(&names::permit_p33(PLAN)).expect("a permit");
+    let text = bench.get(&keys::PERMIT_P33.of(PLAN)).expect("a permit");
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -78,7 +78,7 @@ fn number(value: &Value) -> f64 {
 }
 
 fn mismatches(bench: &mut Bench) -> Vec<ReconcileEvent> {
-    bench.records(names::RECONCILE_EVENTS)
+    bench.records(streams::RECONCILE_EVENTS)
 }
 
 const BUY: OrderSide = OrderSide::Buy;
@@ -149,7 +149,7 @@ fn exit_side_examples_49_to_54() {
             ledger(&mut bench, known);
         }
         if hold {
-            bench.set(&names::reconcile_hold(instrument().symbol), "1");
+            bench.set(&keys::RECONCILE_HOLD.of(instrument().symbol), "1");
         }
         plan(&mut bench, action, side);
         allowed(&mut bench, safe);
@@ -162,7 +162,7 @@ fn exit_side_examples_49_to_54() {
 fn a_ledger_that_cannot_be_read_stops_opens_and_no_closes() {
     let unreadable = |held| {
         let mut bench = bench(held, 1);
-        bench.set(&names::position_ledger(instrument().symbol), "not a hash");
+        bench.set(&keys::POSITION_LEDGER.of(instrument().symbol), "not a hash");
         bench
     };
     let mut close = unreadable(2_500);
@@ -216,8 +216,8 @@ fn denials() {
 
 #[test]
 fn cooldown_and_hold_stop_opens_only() {
-    let last_exec = names::cooldown_last_exec(instrument().symbol);
-    let hold = names::reconcile_hold(instrument().symbol);
+    let last_exec = keys::COOLDOWN_LAST_EXEC.of(instrument().symbol);
+    let hold = keys::RECONCILE_HOLD.of(instrument().symbol);
     for (age_ms, stops) in [(14_900, true), (15_100, false)] {
         let mut open = bench(0, 1);
         let at = open.kernel.now().millis() - age_ms;
@@ -255,17 +255,17 @@ fn a_plan_that_is_not_to_run_has_no_permit() {
     let mut bench = bench(2_500, 1);
     let close = plans::plan(&bench, PlanAction::FullClose, SELL);
     judged(&mut bench, &ApplyPlan { decision: Decision::Skip, ..close });
-    assert_eq!(bench.get(&names::permit_p33(PLAN)), None);
+    assert_eq!(bench.get(&keys::PERMIT_P33.of(PLAN)), None);
 }
 
 #[test]
 fn a_permit_lives_sixty_seconds() {
     let mut bench = bench(0, 1);
     plan(&mut bench, PlanAction::Buy, BUY);
-    let Ttl::Left(left) = bench.ttl(&names::permit_p33(PLAN)) else { panic!("no life") };
+    let Ttl::Left(left) = bench.ttl(&keys::PERMIT_P33.of(PLAN)) else { panic!("no life") };
     assert!(left > Nanos::from_millis(59_900) && left <= Nanos::from_secs(60), "{left:?}");
     bench.run_for_ms(60_000);
-    assert_eq!(bench.get(&names::permit_p33(PLAN)), None);
+    assert_eq!(bench.get(&keys::PERMIT_P33.of(PLAN)), None);
 }
 
 /// Polls are an hour apart: what the exchange held at the start says nothing 11 s later.
@@ -286,7 +286,7 @@ fn a_stale_snapshot_is_fetched_again_before_the_verdict() {
     plan(&mut bench, PlanAction::FullClose, SELL);
     assert_eq!(bench.kernel.exchange().asked, 2);
     allowed(&mut bench, 2.5);
-    let snapshot = bench.hash(&names::position_snapshot(instrument().symbol));
+    let snapshot = bench.hash(&keys::POSITION_SNAPSHOT.of(instrument().symbol));
     assert_eq!(snapshot["source"], "p33_ondemand");
     assert_eq!(snapshot["position_amt"], "2.500");
 }
@@ -312,7 +312,7 @@ fn a_refused_exchange_info_is_asked_for_again_and_denies_nothing() {
 
 /// The executor's mark of a plan that still waits for the order in flight.
 fn waits(bench: &mut Bench, plan: &ApplyPlan) {
-    bench.set(&names::executor_waiting(PLAN), &plan.to_json().to_string());
+    bench.set(&keys::EXECUTOR_WAITING.of(PLAN), &plan.to_json().to_string());
 }
 
 #[test]
@@ -324,13 +324,13 @@ fn the_permit_of_a_close_that_waits_is_judged_anew_before_it_ends() {
     bench.kernel.exchange_mut().held[0] = 1_000;
     for _ in 0..30 {
         bench.run_for_ms(10_000);
-        assert!(bench.get(&names::permit_p33(PLAN)).is_some());
+        assert!(bench.get(&keys::PERMIT_P33.of(PLAN)).is_some());
     }
     allowed(&mut bench, 1.0);
     let now = bench.kernel.now();
-    assert!(bench.kernel.bus_mut().del(now, &names::executor_waiting(PLAN)));
+    assert!(bench.kernel.bus_mut().del(now, &keys::EXECUTOR_WAITING.of(PLAN)));
     bench.run_for_ms(121_000);
-    assert_eq!(bench.get(&names::permit_p33(PLAN)), None, "nobody waits for it");
+    assert_eq!(bench.get(&keys::PERMIT_P33.of(PLAN)), None, "nobody waits for it");
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn a_plan_that_waited_for_a_look_when_p33_crashed_is_judged_by_its_successor() {
         let plan = plans::plan(&bench, action, side);
         waits(&mut bench, &plan);
         plans::send(&mut bench, &plan);
-        assert_eq!(bench.get(&names::permit_p33(PLAN)), None, "the look takes a moment");
+        assert_eq!(bench.get(&keys::PERMIT_P33.of(PLAN)), None, "the look takes a moment");
         bench.crash(BRAIN, 1_000);
         bench.run_for_ms(1_010);
         allowed(&mut bench, safe);

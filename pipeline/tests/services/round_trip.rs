@@ -2,7 +2,7 @@
 
 use engine::{Action, Body, FieldValue, IsoTime, Nanos};
 use pipeline::records::{ApplyResult, OrderSide, TradeClosed};
-use pipeline::{PipelineSettings, names};
+use pipeline::{PipelineSettings, keys, streams};
 
 use crate::bench::{Bench, START, instrument};
 use crate::plans;
@@ -60,7 +60,7 @@ fn run_with(settings: &PipelineSettings, crash: Option<(&str, Nanos)>) -> Bench 
         ("stop_loss", "97"),
         ("source", "trading_bot"),
     ];
-    bench.publish(names::TRADE_INTENT, Body::fields(&intent));
+    bench.publish(streams::TRADE_INTENT, Body::fields(&intent));
     bench.run_to_ms(9_000);
     bench.kernel.exchange_mut().marks[0] = 9_600;
     bench.run_to_ms(200_000);
@@ -69,11 +69,11 @@ fn run_with(settings: &PipelineSettings, crash: Option<(&str, Nanos)>) -> Bench 
 
 /// The executor had set the leverage, and its successor finds no order: the open is given up, not repeated.
 fn never_opened(bench: &mut Bench) -> bool {
-    let results: Vec<ApplyResult> = bench.records(names::APPLY_RESULT);
+    let results: Vec<ApplyResult> = bench.records(streams::APPLY_RESULT);
     let [result] = results.as_slice() else { return false };
     assert_eq!(result.error.as_deref(), Some("not_placed"));
     assert!(bench.kernel.exchange().orders.is_empty());
-    assert!(bench.hash(&names::state_stops(instrument().symbol)).is_empty());
+    assert!(bench.hash(&keys::STATE_STOPS.of(instrument().symbol)).is_empty());
     true
 }
 
@@ -87,18 +87,18 @@ fn opened_and_closed_once(mut bench: Bench, what: &str) {
         .collect();
     assert_eq!(orders, [(OrderSide::Buy, false, 500), (OrderSide::Sell, true, 500)], "{what}");
     assert_eq!(bench.kernel.exchange().held, [0], "{what}");
-    let results: Vec<ApplyResult> = bench.records(names::APPLY_RESULT);
+    let results: Vec<ApplyResult> = bench.records(streams::APPLY_RESULT);
     let ended: Vec<bool> = results.iter().map(|result| result.executed).collect();
     assert_eq!(ended, [true, true], "{what}: {results:?}");
-    let closed: Vec<TradeClosed> = bench.records(names::TRADE_CLOSED);
+    let closed: Vec<TradeClosed> = bench.records(streams::TRADE_CLOSED);
     assert_eq!(closed.len(), 1, "{what}");
     assert_eq!(closed[0].pnl_usd, plans::decimal("-2"), "{what}");
     assert_eq!(closed[0].reason, "STOP_LOSS", "{what}");
-    assert!(bench.hash(&names::state_stops(instrument().symbol)).is_empty(), "{what}");
-    let ledger = bench.hash(&names::position_ledger(instrument().symbol));
+    assert!(bench.hash(&keys::STATE_STOPS.of(instrument().symbol)).is_empty(), "{what}");
+    let ledger = bench.hash(&keys::POSITION_LEDGER.of(instrument().symbol));
     assert_eq!(ledger["side"], "NONE", "{what}");
     let now = bench.kernel.now();
-    let waiting = bench.kernel.bus_mut().scan(now, names::EXECUTOR_WAITING_PATTERN);
+    let waiting = bench.kernel.bus_mut().scan(now, &keys::EXECUTOR_WAITING.of("*"));
     assert!(waiting.is_empty(), "{what}: {waiting:?}");
 }
 

@@ -8,7 +8,7 @@ use pipeline::records::{
     DecisionMade, IntentAction, OrderSide, SignalAction, SignalGenerated, SizingDecided,
     TradeIntent, contract_violations,
 };
-use pipeline::{PipelineSettings, names};
+use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
 
 use crate::bench::{Bench, START};
@@ -56,11 +56,11 @@ fn run(services: &[&str], step: f64) -> Bench {
 }
 
 fn decisions(bench: &mut Bench) -> Vec<DecisionMade> {
-    bench.records(names::AI_DECISION_MADE)
+    bench.records(streams::AI_DECISION_MADE)
 }
 
 fn intents(bench: &mut Bench) -> Vec<TradeIntent> {
-    bench.records(names::TRADE_INTENT)
+    bench.records(streams::TRADE_INTENT)
 }
 
 /// MSE 4.6: a SELL has its stop above and its target below.
@@ -70,8 +70,8 @@ fn a_decision_is_told_three_times_and_mirrored_by_side() {
         [(0.001, SignalAction::Buy, 1.0), (-0.001, SignalAction::Sell, -1.0)]
     {
         let mut bench = run(&["market_publisher", ENGINE], step);
-        let signals: Vec<SignalGenerated> = bench.records(names::AI_SIGNAL_GENERATED);
-        let sizes: Vec<SizingDecided> = bench.records(names::SIZING_DECIDED);
+        let signals: Vec<SignalGenerated> = bench.records(streams::AI_SIGNAL_GENERATED);
+        let sizes: Vec<SizingDecided> = bench.records(streams::SIZING_DECIDED);
         let decisions = decisions(&mut bench);
         assert!(!decisions.is_empty(), "{action}");
         assert_eq!((signals.len(), sizes.len()), (decisions.len(), decisions.len()), "{action}");
@@ -117,7 +117,7 @@ fn a_weak_or_a_stopped_signal_is_none() {
     for stop in [&b"1"[..], &[0xff]] {
         let mut stopped = bench(&["market_publisher", ENGINE], 0.001, &PipelineSettings::default());
         stopped.run_to_ms(1);
-        stopped.set_bytes(names::EMERGENCY_STOP, stop);
+        stopped.set_bytes(keys::EMERGENCY_STOP.name, stop);
         stopped.run_to_ms(MINUTES * MINUTE_MS);
         assert!(decisions(&mut stopped).is_empty());
         assert!(stopped.counter(ENGINE, "signals_stopped") > 20);
@@ -178,7 +178,7 @@ fn no_signal_no_engine_no_policy_or_no_balance_is_no_trade() {
     let mut stopped = bench(&ALL, 0.001, &PipelineSettings::default());
     stopped.run_to_ms(60 * MINUTE_MS - 200);
     let before = intents(&mut stopped).len();
-    stopped.set(names::EMERGENCY_STOP, "1");
+    stopped.set(keys::EMERGENCY_STOP.name, "1");
     stopped.run_to_ms(61 * MINUTE_MS - 600);
     assert_eq!(intents(&mut stopped).len(), before);
     assert_eq!(stopped.counter(BOT, "intents_stopped"), 1);
