@@ -3,6 +3,7 @@
 
 mod data;
 mod journal;
+mod pipeline;
 mod replay;
 mod run;
 mod show;
@@ -35,6 +36,8 @@ enum Command {
     Data(data::DataArgs),
     /// Print the entries of a journal
     Journal(journal::JournalArguments),
+    /// Print the map of the pipeline, or the contracts of its streams and keys
+    Pipeline(pipeline::PipelineArgs),
 }
 
 /// How results are printed.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Data(arguments) => data::run(arguments),
         Command::Journal(arguments) => journal::run(&arguments),
+        Command::Pipeline(arguments) => pipeline::run(&arguments),
     }
 }
 

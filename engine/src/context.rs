@@ -1,6 +1,6 @@
 //! What a service may do while it handles an input.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::kind;
 use crate::schedule::{Class, Due};
@@ -29,6 +29,23 @@ use std::borrow::Cow;
 )]
 #[serde(transparent)]
 pub struct CallId(pub u64);
+
+/// Something that a service used, to be compared with what its wiring says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Touch {
+    /// It read a key.
+    KeyRead(ServiceId, String),
+    /// It wrote or deleted a key.
+    KeyWritten(ServiceId, String),
+    /// It published on a stream.
+    Published(ServiceId, String),
+    /// It looked at the newest entries of a stream.
+    Looked(ServiceId, String),
+    /// It called a service.
+    Called(ServiceId, ServiceId),
+    /// It sent a request to the exchange.
+    Exchange(ServiceId),
+}
 
 /// A call on its way.
 #[derive(Clone, Debug)]
@@ -94,6 +111,8 @@ pub(crate) struct Core {
     /// Whose key each service holds.
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) published: u64,
+    /// What each service touched, where somebody wants to know.
+    pub(crate) touches: Option<BTreeSet<Touch>>,
     pub(crate) exchange_changed: bool,
 }
 
@@ -175,6 +194,7 @@ impl Context<'_> {
 
     /// XADD. Readers get the entry after the delivery time of their link.
     pub fn publish(&mut self, stream: &str, trim: Trim, body: Body) -> Result<EntryId, BusError> {
+        self.touch(stream, Touch::Published);
         self.core.publish(stream, trim, body)
     }
 
@@ -243,6 +263,9 @@ impl Context<'_> {
 
     /// Sends a request to the exchange; the answer arrives as `Input::Exchange`.
     pub fn submit(&mut self, request: Request) -> RequestId {
+        if let Some(touches) = &mut self.core.touches {
+            touches.insert(Touch::Exchange(self.me));
+        }
         self.core.next_request += 1;
         let id = RequestId(self.core.next_request);
         self.core.journal.submit(self.core.now, self.me, id, &request);
@@ -254,6 +277,9 @@ impl Context<'_> {
 
     /// Asks another service. The answer, or its absence after `time_out`, arrives as `Input::Reply`.
     pub fn call(&mut self, to: ServiceId, body: Body, time_out: Nanos) -> CallId {
+        if let Some(touches) = &mut self.core.touches {
+            touches.insert(Touch::Called(self.me, to));
+        }
         let core = &mut *self.core;
         core.next_call += 1;
         let id = CallId(core.next_call);
@@ -285,14 +311,23 @@ impl Context<'_> {
         *self.core.counters[self.me.0 as usize].entry(metric).or_default() += by;
     }
 
+    #[inline]
+    fn touch(&mut self, name: &str, what: fn(ServiceId, String) -> Touch) {
+        if let Some(touches) = &mut self.core.touches {
+            touches.insert(what(self.me, name.to_owned()));
+        }
+    }
+
     /// GET, as text. A value that is not UTF-8 reads as absent.
     pub fn get(&mut self, key: &str) -> Result<Option<String>, BusError> {
+        self.touch(key, Touch::KeyRead);
         let value = self.core.bus.get(self.core.now, key)?;
         Ok(value.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
     /// SET; `false` when its condition did not hold.
     pub fn set(&mut self, key: &str, value: &str, options: SetOptions) -> Result<bool, BusError> {
+        self.touch(key, Touch::KeyWritten);
         let done = self.core.bus.set(self.core.now, key, value.as_bytes(), options)?;
         if done {
             self.core.journal.set(self.core.now, key, value.as_bytes(), options.expire);
@@ -302,6 +337,7 @@ impl Context<'_> {
 
     /// INCRBY.
     pub fn incr_by(&mut self, key: &str, by: i64) -> Result<i64, BusError> {
+        self.touch(key, Touch::KeyWritten);
         let value = self.core.bus.incr_by(self.core.now, key, by)?;
         self.core.journal.set(self.core.now, key, value.to_string().as_bytes(), None);
         Ok(value)
@@ -309,11 +345,13 @@ impl Context<'_> {
 
     /// EXISTS.
     pub fn exists(&mut self, key: &str) -> bool {
+        self.touch(key, Touch::KeyRead);
         self.core.bus.exists(self.core.now, key)
     }
 
     /// DEL; `false` when there was no such key.
     pub fn del(&mut self, key: &str) -> bool {
+        self.touch(key, Touch::KeyWritten);
         let done = self.core.bus.del(self.core.now, key);
         if done {
             self.core.journal.del(self.core.now, key);
@@ -323,6 +361,7 @@ impl Context<'_> {
 
     /// PEXPIRE; `false` when there is no such key.
     pub fn expire(&mut self, key: &str, life: Nanos) -> bool {
+        self.touch(key, Touch::KeyWritten);
         let done = self.core.bus.expire(self.core.now, key, life);
         if done {
             self.core.journal.expire(self.core.now, key, life);
@@ -332,11 +371,13 @@ impl Context<'_> {
 
     /// PTTL.
     pub fn ttl(&mut self, key: &str) -> Ttl {
+        self.touch(key, Touch::KeyRead);
         self.core.bus.ttl(self.core.now, key)
     }
 
     /// Keys that match the glob, sorted.
     pub fn scan(&mut self, pattern: &str) -> Vec<String> {
+        self.touch(pattern, Touch::KeyRead);
         self.core.bus.scan(self.core.now, pattern)
     }
 
@@ -347,6 +388,7 @@ impl Context<'_> {
         record: &dyn Record,
         life: Option<Nanos>,
     ) -> Result<(), BusError> {
+        self.touch(key, Touch::KeyWritten);
         self.core.bus.set_record(self.core.now, key, record, life)?;
         self.core.journal.set_record(self.core.now, false, key, record, life);
         Ok(())
@@ -355,6 +397,7 @@ impl Context<'_> {
     /// The hash at `key` as a record; `Ok(None)` when the key is absent. Fields that do not fit are an
     /// error in Redis' words, so that a reader fails loudly.
     pub fn record<R: TypedRecord>(&mut self, key: &str) -> Result<Option<Cow<'_, R>>, BusError> {
+        self.touch(key, Touch::KeyRead);
         let fields = match self.core.bus.record(self.core.now, key)? {
             Held::Absent => return Ok(None),
             Held::Record(record) => match record.as_any().downcast_ref::<R>() {
@@ -378,6 +421,7 @@ impl Context<'_> {
         record: &dyn Record,
         options: SetOptions,
     ) -> Result<bool, BusError> {
+        self.touch(key, Touch::KeyWritten);
         let done = self.core.bus.set_json(self.core.now, key, record, options)?;
         if done {
             self.core.journal.set_record(self.core.now, true, key, record, options.expire);
@@ -387,6 +431,7 @@ impl Context<'_> {
 
     /// The JSON string at `key` as a record; `Ok(None)` when the key is absent.
     pub fn json<R: TypedRecord>(&mut self, key: &str) -> Result<Option<Cow<'_, R>>, BusError> {
+        self.touch(key, Touch::KeyRead);
         let json = match self.core.bus.json_record(self.core.now, key)? {
             Held::Absent => return Ok(None),
             Held::Record(record) => match record.as_any().downcast_ref::<R>() {
@@ -403,12 +448,14 @@ impl Context<'_> {
 
     /// HGET, as text.
     pub fn hget(&mut self, key: &str, field: &str) -> Result<Option<String>, BusError> {
+        self.touch(key, Touch::KeyRead);
         let value = self.core.bus.hget(self.core.now, key, field)?;
         Ok(value.and_then(|bytes| String::from_utf8(bytes).ok()))
     }
 
     /// HSET of one field.
     pub fn hset(&mut self, key: &str, field: &str, value: &str) -> Result<(), BusError> {
+        self.touch(key, Touch::KeyWritten);
         self.core.bus.hset(self.core.now, key, field, value.as_bytes())?;
         self.core.journal.member(self.core.now, kind::HASH_SET, key, field, value.as_bytes());
         Ok(())
@@ -416,6 +463,7 @@ impl Context<'_> {
 
     /// HINCRBY.
     pub fn hincr_by(&mut self, key: &str, field: &str, by: i64) -> Result<i64, BusError> {
+        self.touch(key, Touch::KeyWritten);
         let value = self.core.bus.hincr_by(self.core.now, key, field, by)?;
         let text = value.to_string();
         self.core.journal.member(self.core.now, kind::HASH_SET, key, field, text.as_bytes());
@@ -424,6 +472,7 @@ impl Context<'_> {
 
     /// SADD; `true` when the member is new.
     pub fn sadd(&mut self, key: &str, member: &str) -> Result<bool, BusError> {
+        self.touch(key, Touch::KeyWritten);
         let new = self.core.bus.sadd(self.core.now, key, member.as_bytes())?;
         if new {
             self.core.journal.member(self.core.now, kind::SET_ADD, key, "", member.as_bytes());
@@ -438,6 +487,7 @@ impl Context<'_> {
         value: impl AsRef<[u8]>,
         keep: usize,
     ) -> Result<(), BusError> {
+        self.touch(key, Touch::KeyWritten);
         let value = value.as_ref();
         self.core.bus.lpush_keep(self.core.now, key, value, keep)?;
         self.core.journal.member(self.core.now, kind::LIST_PUSH, key, "", value);
@@ -446,12 +496,14 @@ impl Context<'_> {
 
     /// The newest `count` members of a list, newest first, as text.
     pub fn lrange(&mut self, key: &str, count: usize) -> Result<Vec<String>, BusError> {
+        self.touch(key, Touch::KeyRead);
         let values = self.core.bus.lrange(self.core.now, key, count)?;
         Ok(values.into_iter().filter_map(|v| String::from_utf8(v).ok()).collect())
     }
 
     /// The newest `count` entries of a stream, newest first.
     pub fn newest(&mut self, stream: &str, count: usize) -> Result<Vec<Entry>, BusError> {
+        self.touch(stream, Touch::Looked);
         let mut out = Vec::new();
         self.core.bus.xrevrange(
             self.core.now,

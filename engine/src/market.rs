@@ -193,6 +193,19 @@ impl MarketWants {
     pub const NONE: MarketWants =
         MarketWants { trades: false, bar_path: false, bars: false, marks: false, depth: false };
 
+    /// What it asks for, by name.
+    pub fn names(self) -> Vec<&'static str> {
+        let MarketWants { trades, bar_path, bars, marks, depth } = self;
+        let all = [
+            (trades, "trades"),
+            (bar_path, "bar paths"),
+            (bars, "bars"),
+            (marks, "marks"),
+            (depth, "depth"),
+        ];
+        all.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect()
+    }
+
     /// What either wants.
     pub fn or(self, other: MarketWants) -> MarketWants {
         MarketWants {

@@ -61,6 +61,17 @@ pub struct Wiring {
     pub user_stream: bool,
     /// Streams that it writes, for the contract check and the map of the pipeline.
     pub writes: Vec<&'static str>,
+    /// Streams whose newest entries it looks at, without reading them in order.
+    pub looks: Vec<&'static str>,
+    /// Keys that it reads, and keys that it writes or deletes; what varies stands in braces:
+    /// `quantum:position:snapshot:{S}`.
+    pub keys_read: Vec<String>,
+    /// See `keys_read`.
+    pub keys_written: Vec<String>,
+    /// Services that it calls.
+    pub calls: Vec<&'static str>,
+    /// Whether it sends requests to the exchange.
+    pub exchange: bool,
 }
 
 /// Which timer fired; the number is the service's own.

@@ -99,7 +99,17 @@ impl Configured for BalanceTracker {
 
 impl Service for BalanceTracker {
     fn wiring(&self) -> Wiring {
-        Wiring { writes: vec![ACCOUNT_BALANCE.name], ..Wiring::default() }
+        Wiring {
+            writes: vec![ACCOUNT_BALANCE.name],
+            keys_read: keys::patterns(&[keys::EQUITY_CURRENT]),
+            keys_written: keys::patterns(&[
+                keys::ACCOUNT_BALANCE,
+                keys::EQUITY_CURRENT,
+                keys::MARGIN_TOTAL,
+            ]),
+            exchange: true,
+            ..Wiring::default()
+        }
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {

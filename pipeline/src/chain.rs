@@ -24,6 +24,15 @@ macro_rules! services {
             $($(#[$meta])* pub $name: <$service as Configured>::Settings,)*
         }
 
+        impl PipelineSettings {
+            /// The defaults with every service that there is.
+            pub fn all_enabled() -> PipelineSettings {
+                let mut settings = PipelineSettings::default();
+                $(settings.$name.enabled = true;)*
+                settings
+            }
+        }
+
         /// The names of all services that there are, in the order of a run.
         pub const SERVICES: &[&str] = &[$(stringify!($name)),*];
 

@@ -1,6 +1,14 @@
 //! What streams and keys hold: the one typed contract that writer and readers share.
 
-use engine::TypedRecord;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use engine::{Nanos, Trim, TypedRecord};
+
+use crate::PipelineSettings;
+use crate::keys::KEYS;
+use crate::map::{PipelineMap, Place};
+use crate::streams::STREAMS;
 
 /// A record as a table of its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,4 +66,117 @@ pub(crate) const fn hash<R: TypedRecord>() -> Holds {
 /// A JSON string of a record.
 pub(crate) const fn json<R: TypedRecord>() -> Holds {
     Holds::Json(Shape::of::<R>())
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Form::Bus => "A, bus",
+            Form::Contract => "B, contract",
+            Form::Flat => "C, flat",
+        }
+    }
+}
+
+impl Holds {
+    /// The record, if it is one.
+    pub fn shape(&self) -> Option<Shape> {
+        match self {
+            Holds::Hash(shape) | Holds::Json(shape) => Some(*shape),
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Holds::Hash(shape) => format!("hash of {}", link(shape)),
+            Holds::Json(shape) => format!("JSON of {}", link(shape)),
+            Holds::List(members) => format!("list: {members}"),
+            Holds::Number => "number".to_owned(),
+            Holds::Switch => "switch: `1`, `true` or `yes`".to_owned(),
+            Holds::Mark => "mark: that it is there counts".to_owned(),
+            Holds::Counters => "hash of counters".to_owned(),
+        }
+    }
+}
+
+fn link(shape: &Shape) -> String {
+    format!("[{}](#{})", shape.record, shape.record.to_lowercase())
+}
+
+fn who(names: &[String]) -> String {
+    if names.is_empty() { "—".to_owned() } else { names.join(", ") }
+}
+
+/// All contracts as Markdown: streams, keys and the records in them, with who writes and who reads them where
+/// all services run.
+pub fn markdown() -> String {
+    let settings = PipelineSettings::all_enabled();
+    // Without symbols nothing of a service's settings contradicts itself.
+    let map = PipelineMap::of(&settings, &[]).ok();
+    let place = |of: fn(&PipelineMap) -> &BTreeMap<String, Place>, name: &str| {
+        map.as_ref().and_then(|map| of(map).get(name)).cloned().unwrap_or_default()
+    };
+    let mut shapes: BTreeMap<&str, Shape> = BTreeMap::new();
+    let mut out =
+        "# Contracts\n\nMade by `qsim pipeline contracts`: do not edit; change the record, the \
+                   stream (`streams.rs`) or the key (`keys.rs`).\n\n## Streams\n\n\
+                   | stream | what | envelope | record | at most | written by | read by |\n\
+                   | --- | --- | --- | --- | --- | --- | --- |\n"
+            .to_owned();
+    let mut streams = STREAMS.to_vec();
+    streams.sort_by_key(|stream| stream.name);
+    for stream in streams {
+        let bound = match stream.trim {
+            Trim::Keep => "no bound".to_owned(),
+            Trim::Exact(count) => count.to_string(),
+            Trim::Approximate(count) => format!("~{count}"),
+        };
+        let Place { writers, readers } = place(|map| &map.streams, stream.name);
+        shapes.insert(stream.shape.record, stream.shape);
+        let _ = writeln!(
+            out,
+            "| `{}` |{} | {} | {} | {bound} | {} | {} |",
+            stream.name,
+            stream.about,
+            stream.form.name(),
+            link(&stream.shape),
+            who(&writers),
+            who(&readers)
+        );
+    }
+    out.push_str(
+        "\n## Keys\n\n| key | what | holds | lives | written by | read by |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    let mut keys = KEYS.to_vec();
+    keys.sort_by_key(|key| key.pattern());
+    for key in keys {
+        let life = key.life.map_or("stays".to_owned(), |life: Nanos| format!("{} s", life.secs()));
+        let Place { writers, readers } = place(|map| &map.keys, &key.pattern());
+        if let Some(shape) = key.holds.shape() {
+            shapes.insert(shape.record, shape);
+        }
+        let _ = writeln!(
+            out,
+            "| `{}` |{} | {} | {life} | {} | {} |",
+            key.pattern(),
+            key.about,
+            key.holds.name(),
+            who(&writers),
+            who(&readers)
+        );
+    }
+    out.push_str("\n## Records\n\nA field whose type is `Option<…>` may be absent.\n");
+    for shape in shapes.values() {
+        let _ = writeln!(out, "\n### {}\n\n| field | type |\n| --- | --- |", shape.record);
+        for (field, kind) in shape.fields.iter().zip(shape.kinds) {
+            let _ = writeln!(out, "| `{field}` | `{}` |", plain(kind));
+        }
+    }
+    out
+}
+
+/// A type as the macro saw it, without what only the compiler needs.
+fn plain(kind: &str) -> String {
+    kind.replace("Cow<'static, str>", "text").replace("String", "text").replace(' ', "")
 }

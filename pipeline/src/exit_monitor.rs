@@ -318,6 +318,12 @@ impl Service for ExitMonitor {
                 GroupStart::Beginning,
             )],
             writes: vec![TRADE_INTENT.name],
+            keys_read: keys::patterns(&[
+                keys::STATE_STOPS,
+                keys::POSITION_SNAPSHOT,
+                keys::FILL_SEEN,
+            ]),
+            keys_written: keys::patterns(&[keys::STATE_STOPS, keys::FILL_SEEN]),
             ..Wiring::default()
         }
     }

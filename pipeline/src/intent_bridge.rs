@@ -238,6 +238,15 @@ impl Service for IntentBridge {
                 GroupStart::Beginning,
             )],
             writes: vec![APPLY_PLAN.name],
+            keys_read: keys::patterns(&[
+                keys::STATE_POSITIONS,
+                keys::EMERGENCY_STOP,
+                keys::PORTFOLIO,
+                keys::POLICY_CURRENT,
+                keys::UNIVERSE_ACTIVE,
+                keys::UNIVERSE_META,
+            ]),
+            keys_written: keys::patterns(&[keys::BRIDGE_SEEN]),
             ..Wiring::default()
         }
     }

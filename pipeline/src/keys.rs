@@ -50,6 +50,11 @@ impl Key {
     }
 }
 
+/// The patterns of these keys, for the wiring of a service.
+pub(crate) fn patterns(keys: &[Key]) -> Vec<String> {
+    keys.iter().map(Key::pattern).collect()
+}
+
 macro_rules! keys {
     ($($(#[doc = $about:literal])+ $name:ident = $before:literal $($part:ident $after:literal)? => $holds:expr, $life:expr;)*) => {
         $($(#[doc = $about])+ pub const $name: Key = Key {

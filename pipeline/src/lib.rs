@@ -16,6 +16,7 @@ mod grid;
 mod intent_bridge;
 mod intent_executor;
 pub mod keys;
+pub mod map;
 mod market_publisher;
 mod market_state;
 mod policy_store;

@@ -142,6 +142,7 @@ impl Service for MarketPublisher {
         Wiring {
             market: MarketWants { trades: true, bars: true, ..MarketWants::NONE },
             writes: vec![MARKET_TICK.name, MARKET_KLINES.name],
+            keys_written: keys::patterns(&[keys::CANDLES_1M]),
             ..Wiring::default()
         }
     }

@@ -187,6 +187,8 @@ impl Service for MarketStatePublisher {
         Wiring {
             market: MarketWants { bars: true, ..MarketWants::NONE },
             writes: vec![MARKETSTATE.name],
+            keys_read: keys::patterns(&[keys::CANDLES_1M]),
+            keys_written: keys::patterns(&[keys::MARKETSTATE]),
             ..Wiring::default()
         }
     }

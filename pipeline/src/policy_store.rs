@@ -117,7 +117,12 @@ impl Configured for PolicyStore {
 
 impl Service for PolicyStore {
     fn wiring(&self) -> Wiring {
-        Wiring { writes: vec![POLICY_UPDATED.name, POLICY_AUDIT.name], ..Wiring::default() }
+        Wiring {
+            writes: vec![POLICY_UPDATED.name, POLICY_AUDIT.name],
+            keys_read: keys::patterns(&[keys::POLICY_CURRENT]),
+            keys_written: keys::patterns(&[keys::POLICY_CURRENT]),
+            ..Wiring::default()
+        }
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {

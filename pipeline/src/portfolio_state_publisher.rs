@@ -175,6 +175,13 @@ impl Service for PortfolioStatePublisher {
                 GroupStart::End,
             )],
             writes: vec![PORTFOLIO_STATE.name],
+            looks: vec![PORTFOLIO_STATE.name],
+            keys_read: keys::patterns(&[
+                keys::POSITION_SNAPSHOT,
+                keys::ACCOUNT_BALANCE,
+                keys::FILL_SEEN,
+            ]),
+            keys_written: keys::patterns(&[keys::PORTFOLIO, keys::FILL_SEEN]),
             ..Wiring::default()
         }
     }

@@ -251,6 +251,12 @@ impl Service for PositionMonitor {
                 GroupStart::Beginning,
             )],
             writes: vec![TRADE_CLOSED.name, POSITION_UPDATE.name],
+            keys_read: keys::patterns(&[
+                keys::POSITION_BOOK,
+                keys::POSITION_SNAPSHOT,
+                keys::FILL_SEEN,
+            ]),
+            keys_written: keys::patterns(&[keys::POSITION_BOOK, keys::FILL_SEEN]),
             ..Wiring::default()
         }
     }

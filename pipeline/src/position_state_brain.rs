@@ -422,6 +422,20 @@ impl Service for PositionStateBrain {
         Wiring {
             readers: vec![Reader::group(APPLY_PLAN.name, "p33", GroupStart::End)],
             writes: vec![POSITION_SNAPSHOT.name, RECONCILE_EVENTS.name],
+            keys_read: keys::patterns(&[
+                keys::POSITION_LEDGER,
+                keys::EXECUTOR_WAITING,
+                keys::RECONCILE_HOLD,
+                keys::COOLDOWN_LAST_EXEC,
+                keys::UNIVERSE_ACTIVE,
+                keys::UNIVERSE_META,
+            ]),
+            keys_written: keys::patterns(&[
+                keys::POSITION_SNAPSHOT,
+                keys::STATE_POSITIONS,
+                keys::PERMIT_P33,
+            ]),
+            exchange: true,
             ..Wiring::default()
         }
     }

@@ -278,6 +278,12 @@ impl Service for TradingBot {
         Wiring {
             market: MarketWants { bars: true, ..MarketWants::NONE },
             writes: vec![TRADE_INTENT.name],
+            keys_read: keys::patterns(&[
+                keys::EMERGENCY_STOP,
+                keys::ACCOUNT_BALANCE,
+                keys::POLICY_CURRENT,
+            ]),
+            calls: vec!["ai_engine"],
             ..Wiring::default()
         }
     }

@@ -93,7 +93,16 @@ impl Configured for UniverseService {
 
 impl Service for UniverseService {
     fn wiring(&self) -> Wiring {
-        Wiring::default()
+        Wiring {
+            keys_read: keys::patterns(&[keys::UNIVERSE_META, keys::UNIVERSE_ACTIVE]),
+            keys_written: keys::patterns(&[
+                keys::UNIVERSE_ACTIVE,
+                keys::UNIVERSE_LAST_OK,
+                keys::UNIVERSE_META,
+            ]),
+            exchange: true,
+            ..Wiring::default()
+        }
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {

@@ -21,7 +21,7 @@ use crate::{
     AccountId, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed,
     FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink,
     Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, ReadMode, Service, ServiceId,
-    ThinkingTime,
+    ThinkingTime, Touch,
 };
 
 /// How often readers look after what was left pending.
@@ -193,6 +193,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             lives: vec![0; members.len()],
             accounts: members.iter().map(|m| m.account).collect(),
             published: 0,
+            touches: None,
             exchange_changed: false,
         };
         let mut seats = Vec::new();
@@ -307,6 +308,16 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     /// A service's state.
     pub fn state(&self, service: ServiceId) -> Option<&dyn Service> {
         self.seats.get(service.0 as usize).map(|seat| &*seat.service)
+    }
+
+    /// From now on notes what each service touches; see [`Kernel::touches`].
+    pub fn watch_touches(&mut self) {
+        self.core.touches.get_or_insert_default();
+    }
+
+    /// What the services touched since [`Kernel::watch_touches`].
+    pub fn touches(&self) -> impl Iterator<Item = &Touch> {
+        self.core.touches.iter().flatten()
     }
 
     /// The counters of a service.

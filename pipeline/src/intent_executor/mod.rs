@@ -562,6 +562,33 @@ impl Service for IntentExecutor {
             readers: vec![Reader::group(APPLY_PLAN.name, "intent_executor", GroupStart::End)],
             user_stream: true,
             writes: vec![APPLY_RESULT.name, EXECUTION_RESULT.name],
+            keys_read: keys::patterns(&[
+                keys::KILL_SWITCH,
+                keys::KILL,
+                keys::EMERGENCY_STOP,
+                keys::SAFE_MODE,
+                keys::STATE_POSITIONS,
+                keys::COOLDOWN_OPEN,
+                keys::EXECUTOR_DONE,
+                keys::EXECUTOR_WAITING,
+                keys::INFLIGHT,
+                keys::PERMIT_P33,
+                keys::POSITION_SNAPSHOT,
+                keys::POSITION_LEDGER,
+                keys::UNIVERSE_ACTIVE,
+                keys::UNIVERSE_META,
+                keys::POLICY_CURRENT,
+            ]),
+            keys_written: keys::patterns(&[
+                keys::EXECUTOR_WAITING,
+                keys::EXECUTOR_DONE,
+                keys::PERMIT_P33,
+                keys::INFLIGHT,
+                keys::COOLDOWN_LAST_EXEC,
+                keys::COOLDOWN_OPEN,
+                keys::POSITION_LEDGER,
+            ]),
+            exchange: true,
             ..Wiring::default()
         }
     }

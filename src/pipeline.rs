@@ -1,0 +1,66 @@
+//! `qsim pipeline`: the map of the services, and the contracts of their streams and keys.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ::pipeline::map::PipelineMap;
+use ::pipeline::{PipelineSettings, contracts};
+use clap::{Args, Subcommand, ValueEnum};
+use scenarios::Scenario;
+
+use crate::{misuse, print};
+
+/// Arguments of `qsim pipeline`.
+#[derive(Debug, Args)]
+pub struct PipelineArgs {
+    #[command(subcommand)]
+    command: PipelineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PipelineCommand {
+    /// Print which services run, what they read and write, and what begins or ends nowhere.
+    Show {
+        /// The scenario whose settings are taken [default: the settings that hold without any].
+        scenario: Option<PathBuf>,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = MapFormat::Text)]
+        format: MapFormat,
+    },
+    /// Print the contracts of all streams and keys, as Markdown.
+    Contracts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum MapFormat {
+    /// Lines for people.
+    Text,
+    /// A Mermaid flowchart.
+    Mermaid,
+}
+
+/// Runs `qsim pipeline`.
+pub fn run(arguments: &PipelineArgs) -> ExitCode {
+    let (scenario, format) = match &arguments.command {
+        PipelineCommand::Contracts => {
+            print(contracts::markdown().trim_end());
+            return ExitCode::SUCCESS;
+        }
+        PipelineCommand::Show { scenario, format } => (scenario, format),
+    };
+    let settings = match scenario.as_deref().map(Scenario::read).transpose() {
+        Ok(scenario) => scenario.map_or_else(PipelineSettings::default, |s| s.pipeline),
+        Err(error) => return misuse(error),
+    };
+    match PipelineMap::of(&settings, &[]) {
+        Ok(map) => {
+            let text = match format {
+                MapFormat::Text => map.text(),
+                MapFormat::Mermaid => map.mermaid(),
+            };
+            print(text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => misuse(error),
+    }
+}
