@@ -94,7 +94,6 @@ pub(crate) struct Core {
     /// Whose key each service holds.
     pub(crate) accounts: Vec<AccountId>,
     pub(crate) published: u64,
-    pub(crate) exchange_changed: bool,
 }
 
 impl Core {
@@ -248,7 +247,6 @@ impl Context<'_> {
         self.core.journal.submit(self.core.now, self.me, id, &request);
         let from = Sender { service: self.me, account: self.core.accounts[self.me.0 as usize] };
         self.exchange.submit(self.core.now, from, id, request);
-        self.core.exchange_changed = true;
         id
     }
 

@@ -193,7 +193,6 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             lives: vec![0; members.len()],
             accounts: members.iter().map(|m| m.account).collect(),
             published: 0,
-            exchange_changed: false,
         };
         let mut seats = Vec::new();
         let mut subscribers = Vec::new();
