@@ -4,11 +4,12 @@
 use engine::Nanos;
 
 use crate::DataError;
+use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::import::iso;
 use crate::kind::{SeriesId, Shape};
 use crate::replay::Range;
 use crate::rows::{Decimals, Row, RowDigest};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo, GroupInfo, all_columns};
+use crate::store::{FileInfo, GroupInfo};
 
 /// Gaps that a warning lists one by one.
 const GAPS_LISTED: usize = 3;

@@ -16,6 +16,7 @@ mod coverage;
 mod decimal;
 mod error;
 pub mod fetch;
+mod file_cursor;
 mod find;
 #[cfg(feature = "frames")]
 pub mod frames;
