@@ -18,6 +18,7 @@ mod error;
 pub mod fetch;
 mod file_cursor;
 mod find;
+mod folder_lock;
 #[cfg(feature = "frames")]
 pub mod frames;
 pub mod import;

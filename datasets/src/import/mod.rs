@@ -22,7 +22,6 @@ mod tapes;
 mod text_lines;
 mod text_time;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,14 +35,13 @@ pub(crate) use source::sha256_of;
 
 use crate::DataError;
 use crate::catalogue::Catalogue;
+use crate::folder_lock::{self, Work};
 use crate::kind::{Kind, SeriesId, Told, tell};
 use crate::rows::Decimals;
 use crate::store::{FileWriter, Origin};
 
 /// What the names of half files begin with. No catalogue reads them.
 const PARTIAL: &str = ".partial-";
-/// Held while an import runs, so that no other takes its half files for leftovers.
-const LOCK: &str = ".import-lock";
 /// Files read in parallel before they are given their places, one by one in order of their paths, so
 /// that of two that contradict each other it is always the same one that comes in.
 const FILES_AT_ONCE: usize = 64;
@@ -116,7 +114,8 @@ pub fn import(
     into: &Path,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<ImportReport, DataError> {
-    let _lock = hold(into)?;
+    // Another import would take the half files of this one for leftovers.
+    let _lock = folder_lock::hold(into, Work::Import)?;
     clear_half_files(into)?;
     let mut report = ImportReport::default();
     let files = source::collect(paths, &mut report);
@@ -138,30 +137,6 @@ pub fn import(
     }
     report.finish(into, shelf);
     Ok(report)
-}
-
-/// Makes the folder and keeps other imports out of it until the answer is dropped.
-fn hold(into: &Path) -> Result<File, DataError> {
-    if into.is_file() {
-        return Err(DataError::Misuse(format!(
-            "{}: is a file, and a data set is a folder; give another name as --into",
-            into.display()
-        )));
-    }
-    std::fs::create_dir_all(into).map_err(DataError::io(into))?;
-    let path = into.join(LOCK);
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = lock.map_err(DataError::io(&path))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(DataError::Misuse(format!(
-            "{}: another import into it is under way; wait for its end",
-            into.display()
-        ))),
-        // A file system without locks: the user keeps watch.
-        Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => Ok(lock),
-        Err(TryLockError::Error(e)) => Err(DataError::io(&path)(e)),
-    }
 }
 
 /// Removes what an interrupted import left behind, in the folder and below those of its kinds.
