@@ -44,7 +44,7 @@ mod store;
 pub mod synthetic;
 
 pub use bars::BarMode;
-pub use coverage::Gap as MissingRows;
+pub use coverage::{MissingRows, SeriesGaps};
 pub use error::DataError;
 pub use interval::Interval;
 pub use kind::{Kind, SeriesId};
