@@ -7,6 +7,7 @@ use crate::DataError;
 use crate::catalogue::Catalogue;
 use crate::coverage::{Span, decimals_in};
 use crate::file_cursor::{FileCursor, all_columns};
+use crate::import::iso;
 use crate::kind::SeriesId;
 use crate::replay::{Range, files_in};
 use crate::rows::{Decimals, Role, Row, columns};
@@ -57,6 +58,15 @@ impl SeriesRows {
     /// Of all rows, and no more than they need.
     pub fn decimals(&self) -> Decimals {
         self.decimals
+    }
+
+    /// The error for a bar that no import would have let in.
+    pub fn contradicts_itself(&self, us: i64) -> DataError {
+        let reason = format!("the prices of its bar of {} contradict each other", iso(us));
+        match &self.open {
+            Some((part, _)) => DataError::bad(&part.file.path, reason),
+            None => DataError::Misuse(format!("{}: {reason}; import it again", self.id)),
+        }
     }
 
     /// The last instant that may have a row, by what the files say of themselves.
