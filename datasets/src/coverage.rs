@@ -383,12 +383,11 @@ mod tests {
             interval: None,
         };
         let path = folder.join("a.parquet");
-        let options = std::fs::File::options().create_new(true).read(true).write(true).open(&path);
+        std::fs::File::create_new(&path).expect("a file");
         let scale = Decimals { price: 2, qty: 1 };
-        let mut writer =
-            FileWriter::new(options.expect("a file"), series, scale).expect("a writer");
+        let mut writer = FileWriter::new(path.clone(), series, scale).expect("a writer");
         rows.iter().for_each(|row| writer.push(row).expect("written"));
-        writer.finish(path.clone(), Origin::default()).expect("written");
+        writer.finish(Origin::default()).expect("written");
         crate::store::info(&path).expect("readable")
     }
 

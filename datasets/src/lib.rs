@@ -29,6 +29,7 @@ mod merge;
 mod minute_bars;
 mod nearest;
 mod overlap;
+mod part_file;
 pub mod perturbation;
 mod price_gap;
 pub mod query;

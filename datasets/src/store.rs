@@ -15,6 +15,7 @@ use parquet::schema::types::Type;
 use crate::import::iso;
 use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId};
+use crate::part_file::PartFile;
 use crate::replay::Range;
 use crate::rows::{Decimals, Row, RowDigest, SNAPSHOT, columns, follows};
 use crate::{DataError, rows, seal};
@@ -143,7 +144,8 @@ fn schema(kind: Kind) -> Result<Type, parquet::errors::ParquetError> {
 
 /// Writes rows into a temporary file beside its place, which it takes only when complete.
 pub(crate) struct FileWriter {
-    writer: SerializedFileWriter<File>,
+    writer: SerializedFileWriter<PartFile>,
+    path: PathBuf,
     series: SeriesId,
     decimals: Decimals,
     columns: Vec<Vec<i64>>,
@@ -153,8 +155,9 @@ pub(crate) struct FileWriter {
 }
 
 impl FileWriter {
+    /// Writes into the empty file at `path`.
     pub fn new(
-        file: File,
+        path: PathBuf,
         series: SeriesId,
         decimals: Decimals,
     ) -> Result<FileWriter, parquet::errors::ParquetError> {
@@ -166,11 +169,12 @@ impl FileWriter {
             .set_offset_index_disabled(true)
             .set_created_by("qsim".to_owned())
             .build();
-        let mut writer =
-            SerializedFileWriter::new(file, Arc::new(schema(series.kind)?), Arc::new(properties))?;
+        let (file, schema) = (PartFile::at(path.clone()), Arc::new(schema(series.kind)?));
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
         writer.write_all(&seal::ROOM)?;
         Ok(FileWriter {
             writer,
+            path,
             series,
             decimals,
             columns: vec![Vec::new(); columns(series.kind).len()],
@@ -225,20 +229,18 @@ impl FileWriter {
         }
         group.close()?;
         self.columns.iter_mut().for_each(Vec::clear);
+        self.writer.flush()?;
+        self.writer.inner_mut().rest();
         Ok(())
     }
 
-    /// Completes and seals the file, which lies at `path`.
-    pub fn finish(
-        mut self,
-        path: PathBuf,
-        source: Origin,
-    ) -> Result<FileInfo, parquet::errors::ParquetError> {
+    /// Completes and seals the file.
+    pub fn finish(mut self, source: Origin) -> Result<FileInfo, parquet::errors::ParquetError> {
         self.flush()?;
         let mut digest = RowDigest::default();
         self.groups.iter().for_each(|group| digest.combine(group.digest));
         let info = FileInfo {
-            path,
+            path: self.path,
             series: self.series,
             decimals: self.decimals,
             source,
@@ -263,7 +265,7 @@ impl FileWriter {
         ] {
             self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
-        seal::seal(&mut self.writer.into_inner()?)?;
+        seal::seal(&mut self.writer.into_inner()?.reopen()?)?;
         Ok(info)
     }
 }

@@ -265,8 +265,8 @@ fn stage(
     loop {
         // The temporary file is removed when dropped, and its name is none that a catalogue reads.
         let temporary = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(into).map_err(text)?;
-        let file = temporary.reopen().map_err(text)?;
-        let mut writer = FileWriter::new(file, *series, decimals).map_err(parquet)?;
+        let place = temporary.path().to_owned();
+        let mut writer = FileWriter::new(place, *series, decimals).map_err(parquet)?;
         let read = source::with_bytes(path, ".csv", &mut |input| {
             csv_rows::read(input, series, decimals, &mut |row| writer.push(row).map_err(parquet))
         });
@@ -287,7 +287,7 @@ fn stage(
         }
         notes.extend(outcome.notes);
         let source = Origin { path: path.display().to_string(), first_line: outcome.first_line };
-        let info = writer.finish(temporary.path().to_owned(), source).map_err(parquet)?;
+        let info = writer.finish(source).map_err(parquet)?;
         temporary.as_file().sync_all().map_err(text)?;
         return Ok(Staged { temporary: temporary.into_temp_path(), info });
     }
