@@ -111,14 +111,15 @@ fn print_json(value: &impl Serialize) -> Result<(), DataError> {
 
 fn run_import(paths: &[PathBuf], into: &Path, format: Format) -> Result<u8, DataError> {
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} files  {wide_msg}") {
+    let template = "{bar:30} {bytes}/{total_bytes}, {eta} left  {wide_msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     let report = import(paths, into, &|progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-        let name = progress.path.file_name().unwrap_or_default();
-        bar.set_message(name.to_string_lossy().into_owned());
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes);
+        let name = progress.path.file_name().unwrap_or_default().to_string_lossy();
+        bar.set_message(format!("{}/{} files  {name}", progress.done, progress.total));
     })?;
     bar.finish_and_clear();
     explain(&report);

@@ -68,6 +68,34 @@ fn a_gap_is_a_warning_an_error_or_a_halt() {
     assert!(halted.stderr.contains(halt), "{}", halted.stderr);
 }
 
+/// A range that begins before its data and ends after them, and a halt of the file's own around the beginning
+/// of the gap in the middle.
+#[test]
+fn halts_reach_to_both_ends_and_touching_ones_are_one() {
+    let folder = data_set();
+    let own = "[[exchange.events]]\nat = \"1h\"\nevent = \"symbol_halted\"\nsymbol = \"BTCUSDT\"\n\
+               until = \"1h 20m\"\n";
+    folder.file(
+        "scenario.toml",
+        format!(
+            "[market.recorded]\nsymbols = [\"BTCUSDT\"]\nbars = \"1m\"\ngaps = \"halt\"\n\
+             from = \"2026-01-31T23:50:00Z\"\nto = \"2026-02-01T03:10:00Z\"\n{FREE_FUNDING}\n{own}"
+        ),
+    );
+    let run = folder.qsim(&[&RUN[..], &["--verbose"]].concat()).expect_code(0);
+    let halts: Vec<&str> = run.stderr.lines().filter(|line| line.contains("is halted")).collect();
+    let expected = [
+        ("2026-02-01T00:50:00Z", "2026-02-01T01:30:00Z"),
+        ("2026-01-31T23:50:00Z", "2026-02-01T00:00:00Z"),
+        ("2026-02-01T03:00:00Z", "2026-02-01T03:10:00Z"),
+    ];
+    assert_eq!(halts.len(), expected.len(), "{halts:#?}");
+    for (line, (at, until)) in halts.iter().zip(expected) {
+        let halt = format!("Event at {at}: BTCUSDT is halted until {until}");
+        assert!(line.contains(&halt), "no {halt:?} in {line}");
+    }
+}
+
 #[test]
 fn an_index_makes_marks_and_rates() {
     let folder = data_set();

@@ -1,9 +1,10 @@
 //! The rows of a series, each counted once: what two files tell alike is one row.
 
 use crate::DataError;
+use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::overlap::{Told, common_time, compare};
 use crate::rows::RowDigest;
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
+use crate::store::FileInfo;
 
 /// How many rows there are, and the digest over them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

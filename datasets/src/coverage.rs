@@ -4,16 +4,17 @@
 use engine::Nanos;
 
 use crate::DataError;
+use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::import::iso;
 use crate::kind::{SeriesId, Shape};
 use crate::replay::Range;
 use crate::rows::{Decimals, Row, RowDigest};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo, GroupInfo, all_columns};
+use crate::store::{FileInfo, GroupInfo};
 
 /// Gaps that a warning lists one by one.
 const GAPS_LISTED: usize = 3;
 /// Gaps that are kept for whoever wants all of them: 8 MB.
-const GAPS_KEPT: usize = 200_000;
+const GAPS_KEPT: usize = if cfg!(test) { 8 } else { 200_000 };
 /// A range may begin and end with so much time without a trade before it is said to lack some: between
 /// trades their ids tell, at its ends nothing does.
 const QUIET_US: i64 = 10 * 60 * 1_000_000;
@@ -56,25 +57,40 @@ impl Span {
 
 /// A time of which rows are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
+pub struct MissingRows {
     /// How many; `None` if that cannot be known.
     pub missing: Option<u64>,
-    /// Its first instant.
+    /// Its first instant; between trades that of the one before, because the next is unknown.
     pub from: Nanos,
     /// The first instant after it.
     pub until: Nanos,
 }
 
+/// The times of a range for which a series has no rows that it should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesGaps {
+    /// Which.
+    pub series: SeriesId,
+    /// How many there are.
+    pub count: u64,
+    /// The first of them, in order; nearly always all.
+    pub first: Vec<MissingRows>,
+}
+
+impl SeriesGaps {
+    /// All of them; nothing if there are too many to be kept.
+    pub fn all(&self) -> Option<&[MissingRows]> {
+        (self.first.len() as u64 == self.count).then_some(&self.first)
+    }
+}
+
 /// What a range holds of a series.
 #[derive(Clone, Debug)]
 pub(crate) struct Coverage {
-    series: SeriesId,
     pub rows: u64,
     pub digest: RowDigest,
     missing: u64,
-    gaps: u64,
-    /// The first of them, nearly always all.
-    pub first_gaps: Vec<Gap>,
+    pub gaps: SeriesGaps,
 }
 
 impl Coverage {
@@ -83,31 +99,32 @@ impl Coverage {
             return;
         }
         self.missing += missing.unwrap_or(0);
-        self.gaps += 1;
-        if self.first_gaps.len() < GAPS_KEPT {
-            self.first_gaps.push(Gap { missing, from, until });
+        self.gaps.count += 1;
+        if self.gaps.first.len() < GAPS_KEPT {
+            self.gaps.first.push(MissingRows { missing, from, until });
         }
     }
 
     /// What the range lacks, in one sentence; nothing if it is all there.
     pub fn warning(&self) -> Option<String> {
-        let rows = match self.series.kind.shape() {
+        let SeriesGaps { series, count: gaps, first } = &self.gaps;
+        let rows = match series.kind.shape() {
             Shape::Bars => "bars",
             Shape::Trades => "trades",
             Shape::Rates => "funding rates",
             Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => "rows",
         };
         let count = if self.missing > 0 { format!("{} ", self.missing) } else { String::new() };
-        let gaps = self.first_gaps.iter().take(GAPS_LISTED).map(|gap| {
+        let listed = first.iter().take(GAPS_LISTED).map(|gap| {
             let count = gap.missing.map_or_else(|| "all".to_owned(), |count| count.to_string());
             format!("{count} from {} until {}", gap.from, gap.until)
         });
-        let mut text = gaps.collect::<Vec<_>>().join("; ");
-        let more = self.gaps.saturating_sub(GAPS_LISTED as u64);
+        let mut text = listed.collect::<Vec<_>>().join("; ");
+        let more = gaps.saturating_sub(GAPS_LISTED as u64);
         if more > 0 {
             text += &format!("; and {more} more gaps");
         }
-        (self.gaps > 0).then(|| format!("{} lacks {count}{rows} of the range: {text}", self.series))
+        (*gaps > 0).then(|| format!("{series} lacks {count}{rows} of the range: {text}"))
     }
 }
 
@@ -152,12 +169,10 @@ pub(crate) fn survey(
         span,
         interval_us: id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000),
         coverage: Coverage {
-            series: *id,
             rows: 0,
             digest: RowDigest::default(),
             missing: 0,
-            gaps: 0,
-            first_gaps: Vec::new(),
+            gaps: SeriesGaps { series: *id, count: 0, first: Vec::new() },
         },
         last: None,
     };
@@ -228,7 +243,7 @@ impl Walk {
     fn is_unbroken(&self, group: &GroupInfo) -> bool {
         let ([first_us, first_id], [last_us, last_id]) = (group.first, group.last);
         let steps = group.rows as i64 - 1;
-        match self.coverage.series.kind.shape() {
+        match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => last_us - first_us == steps * self.interval_us,
             Shape::Trades => last_id - first_id == steps,
             Shape::Rates => false,
@@ -243,7 +258,7 @@ impl Walk {
             return self.begin(row);
         };
         let (before, now) = (last[0], row[0]);
-        match self.coverage.series.kind.shape() {
+        match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
                 let missing = (now - before) / self.interval_us - 1;
                 self.bars_missing(missing, before + self.interval_us);
@@ -266,7 +281,7 @@ impl Walk {
             return;
         }
         let (from_us, now) = (self.span.from_us, row[0]);
-        match self.coverage.series.kind.shape() {
+        match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
                 let missing = (now - from_us) / self.interval_us;
                 self.bars_missing(missing, now - missing * self.interval_us);
@@ -289,7 +304,7 @@ impl Walk {
             return;
         };
         let (last_us, final_us) = (last[0], self.span.until_us - 1);
-        match self.coverage.series.kind.shape() {
+        match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
                 let missing = (final_us - last_us) / self.interval_us;
                 self.bars_missing(missing, last_us + self.interval_us);
@@ -368,12 +383,11 @@ mod tests {
             interval: None,
         };
         let path = folder.join("a.parquet");
-        let options = std::fs::File::options().create_new(true).read(true).write(true).open(&path);
+        std::fs::File::create_new(&path).expect("a file");
         let scale = Decimals { price: 2, qty: 1 };
-        let mut writer =
-            FileWriter::new(options.expect("a file"), series, scale).expect("a writer");
+        let mut writer = FileWriter::new(path.clone(), series, scale).expect("a writer");
         rows.iter().for_each(|row| writer.push(row).expect("written"));
-        writer.finish(path.clone(), Origin::default()).expect("written");
+        writer.finish(Origin::default()).expect("written");
         crate::store::info(&path).expect("readable")
     }
 
@@ -409,6 +423,23 @@ mod tests {
             assert_eq!(needed.expect("readable"), Some(decimals), "{from}..{to}");
         }
     }
+
+    /// Whoever must know all gaps is not given some of them.
+    #[test]
+    fn gaps_that_are_too_many_are_counted_and_not_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rows: Vec<Row> = rows().into_iter().filter(|row| row[0] % 2_000_000 == 0).collect();
+        let file = file(&rows, folder.path());
+        let gaps = |seconds: i64| {
+            let range = Range { from: iso(0), to: iso(seconds * 1_000_000) };
+            let found = survey(&file.series, &[(&file, i64::MIN)], range).expect("readable");
+            let told = found.gaps.all().map(<[MissingRows]>::len);
+            (found.gaps.count, found.gaps.first.len(), told)
+        };
+        assert_eq!(gaps(17), (8, 8, Some(8)));
+        assert_eq!(gaps(19), (9, 8, None));
+    }
+
     /// A row's number counts the groups that were not read.
     #[test]
     fn a_difference_is_told_with_its_place_in_the_file() {

@@ -6,31 +6,18 @@ use crate::DataError;
 use crate::catalogue::Catalogue;
 use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId};
+use crate::nearest::nearest;
 
 /// Names listed in a message; a data set may have hundreds of symbols.
 const LISTED_MAX: usize = 12;
 
-/// The known names, most alike first, and in their order where they are equally alike.
-fn by_likeness<'a>(unknown: &str, known: &[&'a str]) -> Vec<&'a str> {
-    let upper = unknown.to_uppercase();
-    let mut known = known.to_vec();
-    known.sort_by_cached_key(|name| {
-        strsim::damerau_levenshtein(&upper, &name.to_uppercase()).min(
-            // A symbol without its quote asset is near, however long the rest is.
-            if name.starts_with(&upper) { 1 } else { usize::MAX },
-        )
-    });
-    known
-}
-
-/// "did you mean `x`?", or what there is.
+/// "did you mean `x`?", and what there is.
 fn hint(unknown: &str, known: &[&str]) -> String {
-    let sorted = by_likeness(unknown, known);
-    let Some(first) = sorted.first() else { return "there is none at all".to_owned() };
-    let upper = unknown.to_uppercase();
-    let distance = strsim::damerau_levenshtein(&upper, &first.to_uppercase());
-    let near = distance <= first.len().max(unknown.len()) / 2 || first.starts_with(&upper);
-    let asked = if near { format!("did you mean {first}? ") } else { String::new() };
+    if known.is_empty() {
+        return "there is none at all".to_owned();
+    }
+    let asked = nearest(unknown, known).map(|near| format!("did you mean {near}? "));
+    let asked = asked.unwrap_or_default();
     let listed = known.iter().take(LISTED_MAX).copied().collect::<Vec<_>>().join(", ");
     let more = known.len().saturating_sub(LISTED_MAX);
     let more = if more > 0 { format!(" and {more} more (qsim data list)") } else { String::new() };

@@ -3,17 +3,15 @@
 use crate::DataError;
 use crate::coverage::{HOUR_US, hour_of};
 use crate::decimal::{self, pow10};
+use crate::file_cursor::{FileCursor, all_columns};
 use crate::kind::{Kind, Shape};
 use crate::rows::{Decimals, Role, Row, columns, local_time};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
+use crate::store::FileInfo;
 
 /// One file's rows from `from_us` to `to_us` inclusive, with `decimals`.
 struct Rows<'a> {
     file: &'a FileInfo,
     cursor: FileCursor,
-    next: usize,
-    /// Number in its file, counted from zero, of the batch's first row.
-    batch_at: u64,
     from_us: i64,
     to_us: i64,
     price: i64,
@@ -31,8 +29,6 @@ impl Rows<'_> {
         Ok(Rows {
             file,
             cursor: FileCursor::open(&file.path, all_columns(file.series.kind), from_us)?,
-            next: 0,
-            batch_at: 0,
             from_us,
             to_us,
             price: factor(decimals.price, file.decimals.price),
@@ -42,24 +38,15 @@ impl Rows<'_> {
 
     /// The next row, with its number in the file.
     fn next(&mut self) -> Result<Option<(u64, Row)>, DataError> {
-        loop {
-            if self.next >= self.cursor.len() {
-                self.batch_at += self.cursor.len() as u64;
-                self.next = 0;
-                if !self.cursor.read(BATCH_ROWS)? {
-                    return Ok(None);
-                }
-            }
-            let number = self.cursor.skipped_rows + self.batch_at + self.next as u64;
-            let row = self.scaled(self.cursor.row(self.next))?;
-            self.next += 1;
+        while let Some((number, row)) = self.cursor.next_row()? {
             if row[0] > self.to_us {
                 return Ok(None);
             }
             if row[0] >= self.from_us {
-                return Ok(Some((number, row)));
+                return Ok(Some((number, self.scaled(row)?)));
             }
         }
+        Ok(None)
     }
 
     fn scaled(&self, mut row: Row) -> Result<Row, DataError> {

@@ -13,7 +13,7 @@ use crate::DataError;
 use crate::bars::BarMode;
 use crate::book_lead;
 use crate::catalogue::Catalogue;
-use crate::coverage::{Coverage, Gap, decimals_in, no_rate_was_due, survey};
+use crate::coverage::{Coverage, SeriesGaps, decimals_in, no_rate_was_due, survey};
 use crate::import::iso;
 use crate::kind::{Kind, SeriesId, Shape};
 use crate::merge::{Merge, Source};
@@ -77,7 +77,7 @@ pub struct ReplayFeed {
     merge: Merge,
     description: Description,
     warnings: Vec<String>,
-    gaps: Vec<(SeriesId, Gap)>,
+    gaps: Vec<SeriesGaps>,
     ends_at: Option<Nanos>,
 }
 
@@ -141,8 +141,8 @@ impl ReplayFeed {
             let source = SeriesSource::new(&files, instrument, index, request, read, range.from)?;
             last_us = last_us.max(source.last_us);
             warnings.extend(coverage.warning());
-            gaps.extend(coverage.first_gaps.iter().map(|gap| (request.series, *gap)));
             uses.push(describe(&request, &coverage, range));
+            gaps.push(coverage.gaps);
             sources.push((Box::new(source), index, rank));
         }
         let digest = digest_of(&uses)?;
@@ -165,8 +165,8 @@ impl ReplayFeed {
         self.warnings.clone()
     }
 
-    /// The times of the range for which a series has no rows that it should have, by series and time.
-    pub fn gaps(&self) -> &[(SeriesId, Gap)] {
+    /// What the range lacks of each series.
+    pub fn gaps(&self) -> &[SeriesGaps] {
         &self.gaps
     }
 

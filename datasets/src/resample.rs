@@ -120,7 +120,7 @@ pub struct ResampledBar {
     pub trades: Option<TradeSums>,
 }
 
-/// What a row brings to a bar.
+/// What a row brings to a bar: no price is above the high or below the low.
 struct Piece {
     prices: [i64; 4],
     volume: Option<i64>,
@@ -128,16 +128,22 @@ struct Piece {
 }
 
 impl Piece {
-    fn of(kind: Kind, row: &Row) -> Piece {
+    /// Nothing if the prices of the row contradict each other.
+    fn of(kind: Kind, row: &Row) -> Option<Piece> {
         if kind.shape() == Shape::Trades {
             let [_, _, price, qty, maker, ..] = *row;
             // The archive's is_buyer_maker: a maker that bought is a taker that sold.
             let bought = if maker == SELL { 0 } else { qty };
-            return Piece { prices: [price; 4], volume: Some(qty), taker_buy: Some(bought) };
+            return Some(Piece { prices: [price; 4], volume: Some(qty), taker_buy: Some(bought) });
         }
         let [_, open, high, low, close, volume, ..] = *row;
         let volume = (kind == Kind::Klines).then_some(volume);
-        Piece { prices: [open, high, low, close], volume, taker_buy: None }
+        let holds = |price| low <= price && price <= high;
+        (holds(open) && holds(close)).then_some(Piece {
+            prices: [open, high, low, close],
+            volume,
+            taker_buy: None,
+        })
     }
 }
 
@@ -158,12 +164,11 @@ impl Growing {
 
     /// Adds a row; `None` if a sum leaves 64 bits.
     fn add(&mut self, piece: &Piece) -> Option<()> {
-        let [open, high, low, close] = piece.prices;
+        let [_, high, low, close] = piece.prices;
         self.prices = match (self.rows, self.prices) {
             (0, _) => piece.prices,
             (_, [first, top, bottom, _]) => [first, top.max(high), bottom.min(low), close],
         };
-        assert!(self.prices[2] <= open && open <= self.prices[1], "a bar holds its rows");
         self.rows += 1;
         self.volume = self.volume.checked_add(piece.volume.unwrap_or(0))?;
         self.taker_buy = self.taker_buy.checked_add(piece.taker_buy.unwrap_or(0))?;
@@ -258,7 +263,9 @@ impl Resampled {
                 }
                 bar => {
                     let bar = bar.get_or_insert_with(|| Growing::flat(opens, 0));
-                    bar.add(&Piece::of(self.kind, &row)).ok_or_else(|| self.too_much(opens))?;
+                    let piece = Piece::of(self.kind, &row);
+                    let piece = piece.ok_or_else(|| self.rows.contradicts_itself(row[0]))?;
+                    bar.add(&piece).ok_or_else(|| self.too_much(opens))?;
                 }
             }
         }
@@ -319,6 +326,20 @@ mod tests {
         }
         for text in ["", "5", "m", "0s", "-1m", "1.5m", "1M", "367d", "99999999999999999999s"] {
             assert!(text.parse::<BarLength>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bar_that_contradicts_itself_is_no_piece() {
+        let of = |prices: [i64; 4]| {
+            let [open, high, low, close] = prices;
+            let piece = Piece::of(Kind::Klines, &[0, open, high, low, close, 5, 0, 0]);
+            piece.map(|piece| piece.prices)
+        };
+        assert_eq!(of([2, 4, 1, 3]), Some([2, 4, 1, 3]));
+        assert_eq!(of([2, 2, 2, 2]), Some([2; 4]));
+        for wrong in [[5, 4, 1, 3], [0, 4, 1, 3], [2, 4, 1, 5], [2, 4, 1, 0], [2, 1, 4, 3]] {
+            assert_eq!(of(wrong), None, "{wrong:?}");
         }
     }
 

@@ -6,11 +6,13 @@ use std::collections::VecDeque;
 use crate::DataError;
 use crate::catalogue::Catalogue;
 use crate::coverage::{Span, decimals_in};
+use crate::file_cursor::{FileCursor, all_columns};
+use crate::import::iso;
 use crate::kind::SeriesId;
 use crate::replay::{Range, files_in};
 use crate::rows::{Decimals, Role, Row, columns};
 use crate::scale::Scale;
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
+use crate::store::FileInfo;
 
 /// One file of a series.
 struct Part {
@@ -28,7 +30,6 @@ pub(crate) struct SeriesRows {
     decimals: Decimals,
     files: VecDeque<Part>,
     open: Option<(Part, FileCursor)>,
-    next: usize,
 }
 
 impl SeriesRows {
@@ -51,12 +52,21 @@ impl SeriesRows {
             });
         }
         let span = Span::new(id, range);
-        Ok(SeriesRows { id: *id, span, decimals, files, open: None, next: 0 })
+        Ok(SeriesRows { id: *id, span, decimals, files, open: None })
     }
 
     /// Of all rows, and no more than they need.
     pub fn decimals(&self) -> Decimals {
         self.decimals
+    }
+
+    /// The error for a bar that no import would have let in.
+    pub fn contradicts_itself(&self, us: i64) -> DataError {
+        let reason = format!("the prices of its bar of {} contradict each other", iso(us));
+        match &self.open {
+            Some((part, _)) => DataError::bad(&part.file.path, reason),
+            None => DataError::Misuse(format!("{}: {reason}; import it again", self.id)),
+        }
     }
 
     /// The last instant that may have a row, by what the files say of themselves.
@@ -73,18 +83,12 @@ impl SeriesRows {
                 let from_us = self.span.from_us.max(part.skip_to_us.saturating_add(1));
                 let cursor = FileCursor::open(&part.file.path, all_columns(self.id.kind), from_us)?;
                 self.open = Some((part, cursor));
-                self.next = 0;
                 continue;
             };
-            if self.next >= cursor.len() {
-                self.next = 0;
-                if !cursor.read(BATCH_ROWS)? {
-                    self.open = None;
-                }
+            let Some((_, row)) = cursor.next_row()? else {
+                self.open = None;
                 continue;
-            }
-            let row = cursor.row(self.next);
-            self.next += 1;
+            };
             if row[0] >= self.span.until_us {
                 self.open = None;
             } else if row[0] >= self.span.from_us && row[0] > part.skip_to_us {

@@ -9,11 +9,12 @@ use crate::DataError;
 use crate::bars::BarMode;
 use crate::book_lead::{self, BookLead};
 use crate::convert::{Rows, wanted};
+use crate::file_cursor::{BATCH_ROWS, FileCursor};
 use crate::kind::Kind;
 use crate::merge::Source;
 use crate::replay::{Range, Request, grid_of};
 use crate::scale::Scale;
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo};
+use crate::store::FileInfo;
 
 /// Rows of bars expanded at a time: each becomes up to five events of 64 bytes.
 const BAR_ROWS: usize = 256;

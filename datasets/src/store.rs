@@ -1,30 +1,27 @@
-//! The Parquet files: how rows are written, and how they are read back in batches.
+//! The Parquet files: how rows are written, and what a file says of itself.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, Encoding, Repetition, Type as Physical, ZstdLevel};
-use parquet::column::reader::{ColumnReaderImpl, get_typed_column_reader};
 use parquet::data_type::Int64Type;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
 use crate::import::iso;
 use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId};
+use crate::part_file::PartFile;
 use crate::replay::Range;
-use crate::rows::{Decimals, Row, RowDigest, SNAPSHOT, WIDTH_MAX, columns, follows};
+use crate::rows::{Decimals, Row, RowDigest, SNAPSHOT, columns, follows};
 use crate::{DataError, rows, seal};
 
 /// Rows of one row group: bounds the memory of writing, and the rows read in vain before a range.
 pub(crate) const GROUP_ROWS: usize = if cfg!(test) { 1 << 8 } else { 1 << 18 };
-/// Rows of one read batch.
-pub(crate) const BATCH_ROWS: usize = 8_192;
 /// The layout's version, in each file: a reader refuses what it does not know.
 const FORMAT: &str = "3";
 
@@ -147,7 +144,8 @@ fn schema(kind: Kind) -> Result<Type, parquet::errors::ParquetError> {
 
 /// Writes rows into a temporary file beside its place, which it takes only when complete.
 pub(crate) struct FileWriter {
-    writer: SerializedFileWriter<File>,
+    writer: SerializedFileWriter<PartFile>,
+    path: PathBuf,
     series: SeriesId,
     decimals: Decimals,
     columns: Vec<Vec<i64>>,
@@ -157,8 +155,9 @@ pub(crate) struct FileWriter {
 }
 
 impl FileWriter {
+    /// Writes into the empty file at `path`.
     pub fn new(
-        file: File,
+        path: PathBuf,
         series: SeriesId,
         decimals: Decimals,
     ) -> Result<FileWriter, parquet::errors::ParquetError> {
@@ -170,11 +169,12 @@ impl FileWriter {
             .set_offset_index_disabled(true)
             .set_created_by("qsim".to_owned())
             .build();
-        let mut writer =
-            SerializedFileWriter::new(file, Arc::new(schema(series.kind)?), Arc::new(properties))?;
+        let (file, schema) = (PartFile::at(path.clone()), Arc::new(schema(series.kind)?));
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
         writer.write_all(&seal::ROOM)?;
         Ok(FileWriter {
             writer,
+            path,
             series,
             decimals,
             columns: vec![Vec::new(); columns(series.kind).len()],
@@ -229,20 +229,18 @@ impl FileWriter {
         }
         group.close()?;
         self.columns.iter_mut().for_each(Vec::clear);
+        self.writer.flush()?;
+        self.writer.inner_mut().rest();
         Ok(())
     }
 
-    /// Completes and seals the file, which lies at `path`.
-    pub fn finish(
-        mut self,
-        path: PathBuf,
-        source: Origin,
-    ) -> Result<FileInfo, parquet::errors::ParquetError> {
+    /// Completes and seals the file.
+    pub fn finish(mut self, source: Origin) -> Result<FileInfo, parquet::errors::ParquetError> {
         self.flush()?;
         let mut digest = RowDigest::default();
         self.groups.iter().for_each(|group| digest.combine(group.digest));
         let info = FileInfo {
-            path,
+            path: self.path,
             series: self.series,
             decimals: self.decimals,
             source,
@@ -267,12 +265,13 @@ impl FileWriter {
         ] {
             self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
         }
-        seal::seal(&mut self.writer.into_inner()?)?;
+        seal::seal(&mut self.writer.into_inner()?.reopen()?)?;
         Ok(info)
     }
 }
 
-fn open(path: &Path) -> Result<SerializedFileReader<File>, DataError> {
+/// The reader of a file, which looks at its footer.
+pub(crate) fn open(path: &Path) -> Result<SerializedFileReader<File>, DataError> {
     let file = File::open(path).map_err(DataError::io(path))?;
     SerializedFileReader::new(file).map_err(|e| DataError::bad(path, e))
 }
@@ -371,124 +370,5 @@ impl FileInfo {
     /// Refuses the file if a byte of it is not as it was written. Call it before its rows are used.
     pub fn verify(&self) -> Result<(), DataError> {
         check_seal(&self.path, seal::body_is_whole)
-    }
-}
-
-/// The numbers of all columns of a kind.
-pub(crate) fn all_columns(kind: Kind) -> &'static [usize] {
-    const ALL: [usize; WIDTH_MAX] = [0, 1, 2, 3, 4, 5, 6, 7];
-    &ALL[..columns(kind).len()]
-}
-
-/// Reads chosen columns of one file in batches; holds one page a column in memory.
-pub(crate) struct FileCursor {
-    path: PathBuf,
-    reader: SerializedFileReader<File>,
-    wanted: &'static [usize],
-    next_group: usize,
-    end_group: usize,
-    open: Vec<ColumnReaderImpl<Int64Type>>,
-    from_us: i64,
-    /// Rows before the first one read.
-    pub skipped_rows: u64,
-    /// The batch: one vector a wanted column, equally long.
-    pub columns: Vec<Vec<i64>>,
-}
-
-impl FileCursor {
-    /// Opens `path` at the row group that may hold `from_us`. `wanted` are column numbers.
-    pub fn open(
-        path: &Path,
-        wanted: &'static [usize],
-        from_us: i64,
-    ) -> Result<FileCursor, DataError> {
-        let reader = open(path)?;
-        Ok(FileCursor {
-            path: path.to_owned(),
-            wanted,
-            next_group: 0,
-            end_group: reader.num_row_groups(),
-            reader,
-            open: Vec::new(),
-            from_us,
-            skipped_rows: 0,
-            columns: vec![Vec::with_capacity(BATCH_ROWS); wanted.len()],
-        })
-    }
-
-    /// Opens one row group of `path`.
-    pub fn open_group(
-        path: &Path,
-        wanted: &'static [usize],
-        group: usize,
-    ) -> Result<FileCursor, DataError> {
-        let mut cursor = FileCursor::open(path, wanted, i64::MIN)?;
-        (cursor.next_group, cursor.end_group) = (group, group + 1);
-        Ok(cursor)
-    }
-
-    /// Whether all rows of a group are before the range, by the statistics of its time column.
-    fn is_before(&self, group: usize) -> bool {
-        let time = self.reader.metadata().row_group(group).column(0);
-        match time.statistics() {
-            Some(Statistics::Int64(s)) => s.max_opt().is_some_and(|&max| max < self.from_us),
-            _ => false,
-        }
-    }
-
-    /// Reads the next batch into `columns`; false at the end.
-    pub fn read(&mut self, rows_max: usize) -> Result<bool, DataError> {
-        loop {
-            if self.open.is_empty() && !self.next_group()? {
-                return Ok(false);
-            }
-            let mut length = None;
-            for (reader, column) in self.open.iter_mut().zip(&mut self.columns) {
-                column.clear();
-                let (rows, _, _) = reader
-                    .read_records(rows_max, None, None, column)
-                    .map_err(|e| DataError::bad(&self.path, e))?;
-                if *length.get_or_insert(rows) != rows {
-                    return Err(DataError::bad(&self.path, "its columns differ in length"));
-                }
-            }
-            if length.unwrap_or(0) > 0 {
-                return Ok(true);
-            }
-            self.open.clear();
-        }
-    }
-
-    /// Rows of the batch.
-    pub fn len(&self) -> usize {
-        self.columns.first().map_or(0, Vec::len)
-    }
-
-    /// One row of the batch, with the columns that were wanted.
-    pub fn row(&self, at: usize) -> Row {
-        let mut row = Row::default();
-        for (value, column) in row.iter_mut().zip(&self.columns) {
-            *value = column[at];
-        }
-        row
-    }
-
-    fn next_group(&mut self) -> Result<bool, DataError> {
-        while self.next_group < self.end_group {
-            let group = self.next_group;
-            self.next_group += 1;
-            if self.is_before(group) {
-                self.skipped_rows += self.reader.metadata().row_group(group).num_rows() as u64;
-                continue;
-            }
-            let bad = |e| DataError::bad(&self.path, e);
-            let reader = self.reader.get_row_group(group).map_err(bad)?;
-            for &column in self.wanted {
-                let column = reader.get_column_reader(column).map_err(bad)?;
-                self.open.push(get_typed_column_reader(column));
-            }
-            return Ok(true);
-        }
-        Ok(false)
     }
 }

@@ -498,6 +498,16 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_folder_is_named() {
+    let world = World::with(&[DAY]);
+    world.put("file", b"");
+    let request = world.request(&["klines"], "2026-03-01", "2026-03-02");
+    let error = fetch(&request, &world.path("file"), &|_| {}).expect_err("no folder");
+    expect_parts(&error.to_string(), &["file: is a file", "give another name as --into"]);
+    assert_eq!(world.server.asked(), []);
+}
+
+#[test]
 fn two_at_once_into_one_folder_are_one_too_many() {
     let world = World::with(&[DAY]);
     let request = world.request(&["klines"], "2026-03-01", "2026-03-02");

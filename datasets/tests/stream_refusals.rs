@@ -217,6 +217,14 @@ fn lists_of_liquidations() {
     refused_bytes(place, line("ZK", "HOLD", T).as_bytes(), &["line 1: column 'side': \"HOLD\""]);
     refused_bytes(place, b"ZK,SELL,LIMIT\n", &["line 1: 3 columns", "liquidations have 12"]);
     refused_bytes(place, line("zk", "SELL", T).as_bytes(), &["column 'symbol'", "is not a symbol"]);
+
+    let raw = Raw::new();
+    let text = line("ZK", "SELL", T) + &line("币安人生", "SELL", T + 1);
+    raw.file(place, text.as_bytes());
+    let report = run(&raw);
+    assert_eq!((report.rows, report.refused.len()), (1, 0), "{report:?}");
+    let said = report.notes.iter().any(|note| note.text.contains("1 of \"币安人生USDT\""));
+    assert!(said, "{report:?}");
     refused_bytes(place, line("ZK", "SELL", 5).as_bytes(), &["column 'trade_time': \"5\""]);
     let tape = "1737897220002, BTCUSDT, 2541757614, 104943.5, 0.15, 1737897219873, False\n";
     refused_bytes("largeAggTrades/b.csv", tape.as_bytes(), &["only trades above some size"]);

@@ -366,3 +366,38 @@ fn snapshots_that_come_too_late_are_dropped_and_counted() {
     let check = &Catalogue::open(&raw.path("set")).expect("a data set").check().expect("runs")[0];
     assert!(check.is_clean(), "{check:?}");
 }
+
+/// One contract whose name no `Symbol` can hold, in the recording of all.
+#[test]
+fn symbols_of_other_letters_are_left_out_and_named() {
+    let raw = Raw::new();
+    let other = |line: String| line.replace("BTCUSDT", "币安人生USDT");
+    let mark = |symbol: &str| {
+        format!(
+            r#"{{"e":"markPriceUpdate","E":{BASE_MS},"s":"{symbol}","p":"0.1","i":"0.1","r":"","T":0}}"#
+        )
+    };
+    let force = r#"{"e":"forceOrder","E":1,"o":{"s":"币安人生USDT","S":"SELL","q":"1","p":"1","ap":"1","z":"1","T":1}}"#;
+    let bare = r#"{"lastUpdateId":100,"E":1,"T":1,"bids":[["1","1"]],"asks":[["2","1"]]}"#;
+    let lines = [
+        quotes(BASE_MS, 101, ("100.10", "1.500"), ("100.20", "2.000")),
+        other(quotes(BASE_MS, 101, ("100.10", "1.500"), ("100.20", "2.000"))),
+        other(change(BASE_MS + 1, (99, 101, 98), &[("100.1", "1.5")], &[])),
+        other(trade(BASE_MS + 2, 7, "100.10", "0.250", "MARKET")),
+        format!("[{},{}]", mark("币安人生USDT"), mark("A2345678901234567890USDT")),
+        force.to_owned(),
+        format!(
+            r#"{{"ts_local":1772138833,"symbol":"币安人生USDT","type":"snapshot","data":{bare}}}"#
+        ),
+    ];
+    raw.file("all.jsonl", lines.join("\n").as_bytes());
+    let report = run(&raw);
+    assert_eq!((report.files, report.rows, report.refused.len()), (1, 1, 0), "{report:#?}");
+    assert_eq!(kinds(&raw), ["bookTicker/BTCUSDT 1"]);
+    let notes: Vec<&str> = report.notes.iter().map(|note| &note.text[..]).collect();
+    assert_eq!(
+        notes,
+        ["messages of symbols whose names are not 1 to 23 of A-Z, 0-9 and '_' were left out: \
+          1 of \"A2345678901234567890USDT\", 6 of \"币安人生USDT\""]
+    );
+}

@@ -113,7 +113,6 @@ pub(crate) struct Core {
     pub(crate) published: u64,
     /// What each service touched, where somebody wants to know.
     pub(crate) touches: Option<BTreeSet<Touch>>,
-    pub(crate) exchange_changed: bool,
 }
 
 impl Core {
@@ -271,7 +270,6 @@ impl Context<'_> {
         self.core.journal.submit(self.core.now, self.me, id, &request);
         let from = Sender { service: self.me, account: self.core.accounts[self.me.0 as usize] };
         self.exchange.submit(self.core.now, from, id, request);
-        self.core.exchange_changed = true;
         id
     }
 

@@ -3,6 +3,7 @@
 use datasets::PriceGaps;
 use datasets::perturbation::Perturbation;
 use datasets::splice::Spliced;
+use engine::{Instrument, Nanos};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sim_exchange::{MarketDepth, RuleBook};
@@ -69,13 +70,24 @@ fn refuse_levels(
 
 /// The order ticks of the symbols at the market's start, in units of their grids.
 fn ticks(market: &OpenMarket, rules: &RuleBook) -> Result<Vec<i64>, String> {
-    let tick = |instrument: &engine::Instrument| {
-        let own = rules.for_symbol(instrument.symbol, market.range.0);
-        let own = own.map_err(|error| error.to_string())?;
-        let unit = Decimal::from(10u64.pow(instrument.price_decimals.min(19)));
-        Ok((own.tick_size * unit).to_i64().unwrap_or(1).max(1))
-    };
-    market.instruments.iter().map(tick).collect()
+    let at = market.range.0;
+    market.instruments.iter().map(|instrument| tick(instrument, rules, at)).collect()
+}
+
+/// The order tick of a symbol at an instant, in units of its grid. A tick between two units is refused:
+/// rounded it would be another market's.
+pub(crate) fn tick(instrument: &Instrument, rules: &RuleBook, at: Nanos) -> Result<i64, String> {
+    let Instrument { symbol, price_decimals, .. } = *instrument;
+    let tick_size = rules.for_symbol(symbol, at).map_err(|error| error.to_string())?.tick_size;
+    let unit = 10i64.checked_pow(price_decimals).map(Decimal::from);
+    let units = unit.and_then(|unit| tick_size.checked_mul(unit));
+    let whole = units.filter(|units| units.fract().is_zero()).and_then(|units| units.to_i64());
+    whole.filter(|tick| *tick >= 1).ok_or_else(|| {
+        format!(
+            "{symbol}: its tick at {at}, {tick_size}, is no whole number of units of a grid with {price_decimals} decimals; a synthetic symbol needs a price_decimals of at least {} for it",
+            tick_size.normalize().scale()
+        )
+    })
 }
 
 impl Scenario {
@@ -92,5 +104,28 @@ impl Scenario {
         });
         let perturbation = self.market.perturbation.iter().flat_map(Perturbation::sentences);
         events.chain(perturbation).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_that_the_grid_cannot_hold_is_refused() {
+        let rules = RuleBook::embedded().expect("rules");
+        let at = Nanos::from_millis(1_769_904_000_000);
+        let symbol = "BTCUSDT".parse().expect("a symbol");
+        let own = rules.for_symbol(symbol, at).expect("a row").tick_size.normalize();
+        let of = |price_decimals| {
+            tick(&Instrument { symbol, price_decimals, qty_decimals: 3 }, &rules, at)
+        };
+        assert_eq!((own, of(1), of(3)), (Decimal::new(1, 1), Ok(1), Ok(100)));
+        let refused = of(0).expect_err("a tick of 0.1 on whole dollars");
+        for part in ["BTCUSDT", "tick", "0.1", "0 decimals", "price_decimals of at least 1"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        assert!(of(19).is_err(), "its units do not fit 64 bits");
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sim_exchange::{FilterChange, RuleBook, Tier, VenueChange, VenueEvent};
 
 use crate::Scenario;
+use crate::alterations;
 use crate::file::quoted_time;
 use crate::market::OpenMarket;
 
@@ -261,9 +262,7 @@ impl Scenario {
             let at = within("at", &gap.at, market.range)?;
             let found = market.instruments.iter().zip(0u16..).find(|(i, _)| i.symbol == gap.symbol);
             let Some((instrument, index)) = found else { continue };
-            let own = rules.for_symbol(gap.symbol, at).map_err(|error| error.to_string())?;
-            let unit = Decimal::from(10u64.pow(instrument.price_decimals.min(19)));
-            let tick = (own.tick_size * unit).to_i64().unwrap_or(1).max(1);
+            let tick = alterations::tick(instrument, rules, at)?;
             let (symbol, factor_ppm) = (SymbolIndex(index), gap.factor_ppm()?);
             gaps.push(PriceGap { at, symbol, factor_ppm, tick });
         }

@@ -76,7 +76,7 @@ impl Expectation {
         if known.contains(&given) {
             return None;
         }
-        let near = crate::text::nearest(given, &known);
+        let near = datasets::nearest(given, &known);
         let remedy = match near {
             Some(near) => format!("did you mean {near:?}?"),
             None => "`qsim run -v` lists the figures of a run".to_owned(),

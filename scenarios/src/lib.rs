@@ -7,6 +7,7 @@ mod events;
 mod exchange_settings;
 mod expect;
 mod file;
+mod halts;
 mod market;
 mod run;
 mod text;

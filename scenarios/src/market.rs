@@ -5,13 +5,13 @@ use std::path::Path;
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
-use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, MissingRows, SeriesId};
-use engine::{Feed, Instrument, Nanos, Symbol};
+use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, SeriesId};
+use engine::{Feed, Instrument, Nanos};
 use serde_json::{Value as Json, json};
 use sim_exchange::depth::QueueKind;
-use sim_exchange::{MarketDepth, RuleBook};
+use sim_exchange::{MarketDepth, RuleBook, VenueEvent};
 
-use crate::{OnGap, Recorded, Scenario, ScenarioError, Tape};
+use crate::{OnGap, Recorded, Scenario, ScenarioError, Tape, halts};
 
 /// A market that is ready to be replayed.
 pub(crate) struct OpenMarket {
@@ -30,7 +30,7 @@ pub(crate) struct OpenMarket {
     /// What it tells of the book.
     pub(crate) depth: MarketDepth,
     /// Times in which a symbol's trading halts, because nobody knows its prices.
-    pub(crate) halts: Vec<(Symbol, Nanos, Nanos)>,
+    pub(crate) halts: Vec<VenueEvent>,
 }
 
 impl Scenario {
@@ -218,7 +218,7 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         ));
     }
     let halts = match recorded.gaps {
-        OnGap::Halt => halts(feed.gaps()),
+        OnGap::Halt => halts::of_gaps(feed.gaps(), from)?,
         OnGap::Warning | OnGap::Error => Vec::new(),
     };
     let identity = serde_json::to_value(feed.describe()).map_err(|error| error.to_string())?;
@@ -242,20 +242,4 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         },
         halts,
     })
-}
-
-/// Times without rows of what moves a symbol's price, joined where they touch.
-fn halts(gaps: &[(SeriesId, MissingRows)]) -> Vec<(Symbol, Nanos, Nanos)> {
-    let moves = |kind| matches!(kind, Kind::Klines | Kind::AggTrades | Kind::Trades);
-    let gaps = gaps.iter().filter(|(series, _)| moves(series.kind));
-    let mut all: Vec<_> = gaps.map(|(series, gap)| (series.symbol, gap.from, gap.until)).collect();
-    all.sort();
-    let mut halts: Vec<(Symbol, Nanos, Nanos)> = Vec::new();
-    for (symbol, from, until) in all {
-        match halts.last_mut() {
-            Some(last) if last.0 == symbol && from <= last.2 => last.2 = last.2.max(until),
-            _ => halts.push((symbol, from, until)),
-        }
-    }
-    halts
 }

@@ -1,5 +1,6 @@
 //! Reads TOML into typed settings and turns what is wrong into one line with its place.
 
+use datasets::nearest;
 use serde::de::DeserializeOwned;
 
 use crate::ScenarioError;
@@ -38,13 +39,6 @@ fn with_suggestion(message: &str) -> String {
         Some(name) => format!("unknown {what} `{unknown}`; did you mean `{name}`?"),
         None => format!("unknown {what} `{unknown}`; known are: {}", known.join(", ")),
     }
-}
-
-/// The known name that is most like the unknown one, if any is.
-pub(crate) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
-    let distances = known.iter().map(|name| (strsim::damerau_levenshtein(unknown, name), *name));
-    let near = |(distance, name): &(usize, &str)| *distance <= name.len().max(unknown.len()) / 2;
-    distances.min().filter(near).map(|(_, name)| name)
 }
 
 #[cfg(test)]

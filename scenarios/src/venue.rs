@@ -3,10 +3,9 @@
 use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use sim_exchange::commission_tiers::{CommissionBook, VipLevel};
-use sim_exchange::{
-    ExchangeConfig, FillModel, Funding, MarketDepth, SimExchange, VenueChange, VenueEvent,
-};
+use sim_exchange::{ExchangeConfig, FillModel, Funding, MarketDepth, SimExchange};
 
+use crate::halts;
 use crate::market::OpenMarket;
 use crate::{Account, Figures, Scenario, Venue};
 
@@ -53,12 +52,8 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.insurance_fund = venue.insurance_fund;
     config.liquidation_size = venue.liquidation_size;
     config.adl_formula = venue.adl_formula;
-    config.events = scenario.venue_events(market.range)?;
-    let halts = market.halts.iter().map(|&(symbol, at, until)| VenueEvent {
-        at,
-        what: VenueChange::SymbolHalted { symbol, until },
-    });
-    config.events.extend(halts);
+    let stated = scenario.venue_events(market.range)?;
+    config.events = halts::join(stated.into_iter().chain(market.halts.clone()).collect());
     SimExchange::new(config).map_err(|error| error.to_string())
 }
 

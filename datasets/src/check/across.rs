@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use super::entries::{Entries, decimals_of};
 use super::intervals::{Bar, Grid, Intervals, Shorter, Trades};
-use super::rows_of::{SeriesRows, decimals_of};
 use super::{Check, Finding, shown};
 use crate::DataError;
 use crate::import::iso;
@@ -89,7 +89,7 @@ pub(crate) fn across(pair: &Pair, series: &Whole<'_>) -> Result<Option<Check>, D
     };
     let decimals = decimals_of(first.iter().chain(second).copied());
     let from_us = from_us.saturating_sub(LEAD_US);
-    let rows = |files| SeriesRows::new(files, decimals, from_us);
+    let rows = |files| Entries::new(files, decimals, from_us);
     let has_volume = |id: &SeriesId| id.kind == Kind::Klines;
     let grid = |id: &SeriesId, files: &[&FileInfo]| Grid {
         length_us: length_us(id.interval),

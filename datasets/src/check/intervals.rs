@@ -1,7 +1,7 @@
 //! What a series tells of each interval of some length: as its bars say, or added up from shorter bars or
 //! from trades. An interval of which anything may be missing is left out.
 
-use super::rows_of::{Entry, SeriesRows};
+use super::entries::{Entries, Entry};
 use crate::DataError;
 
 /// One interval.
@@ -45,7 +45,7 @@ impl Grid {
 /// The intervals of a series, in order of time.
 pub(super) enum Intervals<'a> {
     /// Bars as they are; `true` if one without volume is one without trades.
-    Bars(SeriesRows<'a>, bool),
+    Bars(Entries<'a>, bool),
     Shorter(Shorter<'a>),
     Trades(Box<Trades<'a>>),
 }
@@ -69,7 +69,7 @@ impl Intervals<'_> {
 
 /// Intervals of shorter bars, of which all have to be there.
 pub(super) struct Shorter<'a> {
-    pub rows: SeriesRows<'a>,
+    pub rows: Entries<'a>,
     pub grid: Grid,
     /// Of the bars that are read.
     pub step_us: i64,
@@ -103,7 +103,7 @@ impl Shorter<'_> {
 /// Intervals of trades, whose ids show that none is missing between the last before an interval and the first
 /// after it. Hence the first and the last interval of a tape are left out.
 pub(super) struct Trades<'a> {
-    rows: SeriesRows<'a>,
+    rows: Entries<'a>,
     grid: Grid,
     last_id: Option<i64>,
     bar: Bar,
@@ -113,7 +113,7 @@ pub(super) struct Trades<'a> {
 }
 
 impl<'a> Trades<'a> {
-    pub fn new(rows: SeriesRows<'a>, grid: Grid) -> Trades<'a> {
+    pub fn new(rows: Entries<'a>, grid: Grid) -> Trades<'a> {
         let bar = Bar::empty(i64::MIN);
         Trades { rows, grid, last_id: None, bar, is_whole: false, ahead: None }
     }

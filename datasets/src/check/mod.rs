@@ -3,8 +3,8 @@
 
 mod across;
 mod book;
+mod entries;
 mod intervals;
-mod rows_of;
 mod walk;
 
 use serde::Serialize;

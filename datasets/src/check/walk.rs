@@ -1,16 +1,17 @@
 //! The walk over the rows of one series.
 
 use super::book::BookWalk;
-use super::rows_of::{decimals_of, factors};
+use super::entries::{decimals_of, factors};
 use super::{Check, Findings, shown};
 use crate::DataError;
 use crate::coverage::{funding_hours, hour_of};
+use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::import::iso;
 use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId, Shape};
 use crate::overlap::{Told, common_time, compare};
 use crate::rows::{Decimals, Row, RowDigest, follows, repeats};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
+use crate::store::FileInfo;
 
 /// A price this far from both its neighbours is an odd print: 5 %, as one part of so many.
 const LEAP_PART: i128 = 20;

@@ -10,7 +10,6 @@ mod plan;
 mod range;
 mod transfer;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,13 +27,12 @@ use patience::Persistence;
 use plan::ArchiveFile;
 use transfer::{Arrival, Told, Transfer};
 
+use crate::folder_lock::{self, Work};
 use crate::import::Refusal;
 use crate::{DataError, SeriesId};
 
 /// Files that are fetched at once, at most.
 pub const JOBS_MAX: usize = 32;
-/// Held while a fetch runs: two must not write the same half file.
-const LOCK: &str = ".fetch-lock";
 
 /// What to fetch, and from where.
 pub struct Request {
@@ -99,7 +97,8 @@ pub fn fetch(
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<FetchReport, DataError> {
     let plan = plan::plan(&request.series, request.range)?;
-    let _lock = hold(into)?;
+    // Two fetches must not write the same half file.
+    let _lock = folder_lock::hold(into, Work::Fetch)?;
     let client = Client::new(&request.base, &request.patience);
     let persistence = Persistence::new(request.patience.clone());
     let tally = Tally { done: 0.into(), total: 0.into(), bytes: 0.into(), progress };
@@ -155,24 +154,6 @@ impl FetchReport {
             Err(reason) => self.refused.push(Refusal { path: path.into(), reason }),
         }
         Vec::new()
-    }
-}
-
-/// Makes the folder and keeps other fetches out of it until the answer is dropped.
-fn hold(into: &Path) -> Result<File, DataError> {
-    std::fs::create_dir_all(into).map_err(DataError::io(into))?;
-    let path = into.join(LOCK);
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = lock.map_err(DataError::io(&path))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(DataError::Misuse(format!(
-            "{}: another fetch into it is under way; wait for its end",
-            into.display()
-        ))),
-        // A file system without locks: the user keeps watch.
-        Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => Ok(lock),
-        Err(TryLockError::Error(e)) => Err(DataError::io(&path)(e)),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use engine::{NotASymbol, Symbol};
+
 /// Names that are counted apart; what more there are is counted as one.
 const NAMES_MAX: usize = 32;
 
@@ -10,6 +12,14 @@ const NAMES_MAX: usize = 32;
 pub(super) struct LeftOut {
     messages: BTreeMap<String, u64>,
     trades: BTreeMap<String, u64>,
+    symbols: BTreeMap<String, u64>,
+}
+
+/// Whether a text that is no [`Symbol`] is one of the exchange's all the same: it lists names with Chinese
+/// characters. Whatever else is no symbol is a fault of the file.
+fn is_listed_name(text: &str) -> bool {
+    let fits = |c: char| c == '_' || (c.is_alphanumeric() && !c.is_ascii_lowercase());
+    !text.is_empty() && text.chars().all(fits)
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
@@ -29,6 +39,19 @@ impl LeftOut {
         count(&mut self.trades, from);
     }
 
+    /// The symbol of that name. Nothing, and one more left out, if it is a name that [`Symbol`] cannot hold:
+    /// one contract of many must not keep the others out.
+    pub fn symbol(&mut self, name: &str) -> Result<Option<Symbol>, NotASymbol> {
+        match Symbol::new(name) {
+            Ok(symbol) => Ok(Some(symbol)),
+            Err(_) if is_listed_name(name) => {
+                count(&mut self.symbols, name);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     pub fn notes(&self) -> impl Iterator<Item = String> {
         let list = |counts: &BTreeMap<String, u64>| {
             let all: Vec<String> =
@@ -42,6 +65,11 @@ impl LeftOut {
                 "trades that were not made in the market were left out, by their field 'X': {all}"
             )
         });
-        messages.into_iter().chain(trades)
+        let symbols = list(&self.symbols).map(|all| {
+            format!(
+                "messages of symbols whose names are not 1 to 23 of A-Z, 0-9 and '_' were left out: {all}"
+            )
+        });
+        messages.into_iter().chain(trades).chain(symbols)
     }
 }

@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 use std::io::BufRead;
 
-use engine::Symbol;
-
 use super::clocks::exchange_us;
 use super::csv_rows::Stop;
+use super::left_out::LeftOut;
 use super::tapes::Tapes;
 use super::text_lines::TextLines;
 use crate::decimal;
@@ -57,6 +56,7 @@ impl Line<'_> {
 pub(super) fn read(input: &mut dyn BufRead, tapes: &mut Tapes<'_>) -> Result<Vec<String>, Stop> {
     let mut lines = TextLines::new(input);
     let mut completed = BTreeSet::new();
+    let mut left_out = LeftOut::default();
     while let Some((number, text)) = lines.next()? {
         let mut fields = [""; COLUMNS.len()];
         let count = text.split(',').count();
@@ -76,8 +76,10 @@ pub(super) fn read(input: &mut dyn BufRead, tapes: &mut Tapes<'_>) -> Result<Vec
         let is_whole =
             OTHER_QUOTES.iter().any(|quote| fields[0].ends_with(quote)) || fields[0].contains('_');
         let suffix = if is_whole { "" } else { "USDT" };
-        let symbol = Symbol::new(&format!("{}{suffix}", fields[0]))
+        let symbol = left_out
+            .symbol(&format!("{}{suffix}", fields[0]))
             .map_err(|error| line.at(0, format!("gives no symbol: {error}")))?;
+        let Some(symbol) = symbol else { continue };
         if !is_whole {
             completed.insert(symbol);
         }
@@ -106,7 +108,7 @@ pub(super) fn read(input: &mut dyn BufRead, tapes: &mut Tapes<'_>) -> Result<Vec
         ];
         tapes.of(Kind::ForceOrder, symbol).push(&draft, number)?;
     }
-    let mut notes: Vec<String> = lines.notes().collect();
+    let mut notes: Vec<String> = lines.notes().chain(left_out.notes()).collect();
     if !completed.is_empty() {
         notes.push(format!(
             "{} symbols are written without the asset that they are paid in, which was added: USDT",

@@ -10,6 +10,7 @@ mod layout;
 mod left_out;
 mod liquidations;
 mod message;
+mod meter;
 mod npy;
 mod npz;
 mod order;
@@ -22,31 +23,32 @@ mod tapes;
 mod text_lines;
 mod text_time;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use csv_rows::Stop;
 pub(crate) use csv_rows::iso;
+pub use meter::Progress;
+use meter::{FileMeter, Meter};
 use shelf::{Placed, Shelf, Staged};
 pub(crate) use source::sha256_of;
 
 use crate::DataError;
 use crate::catalogue::Catalogue;
+use crate::folder_lock::{self, Work};
 use crate::kind::{Kind, SeriesId, Told, tell};
 use crate::rows::Decimals;
 use crate::store::{FileWriter, Origin};
 
 /// What the names of half files begin with. No catalogue reads them.
 const PARTIAL: &str = ".partial-";
-/// Held while an import runs, so that no other takes its half files for leftovers.
-const LOCK: &str = ".import-lock";
 /// Files read in parallel before they are given their places, one by one in order of their paths, so
 /// that of two that contradict each other it is always the same one that comes in.
 const FILES_AT_ONCE: usize = 64;
+/// Large files are given their places sooner: what an interruption loses are those without a place.
+const BYTES_AT_ONCE: u64 = 256 << 20;
 
 /// A file that was not imported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -96,19 +98,6 @@ pub struct ImportReport {
     pub digest: String,
 }
 
-/// How far an import is; handed to the progress callback after each file.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
-    /// Files read, this one included.
-    pub done: u64,
-    /// Files in all.
-    pub total: u64,
-    /// The file just read.
-    pub path: &'a Path,
-    /// Its rows; zero if it was refused or skipped.
-    pub rows: u64,
-}
-
 /// Imports files and folders (with all below them) into the data set `into`, in parallel.
 /// An error is about the folder itself; faults of single files are in the report.
 pub fn import(
@@ -116,21 +105,18 @@ pub fn import(
     into: &Path,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<ImportReport, DataError> {
-    let _lock = hold(into)?;
+    // Another import would take the half files of this one for leftovers.
+    let _lock = folder_lock::hold(into, Work::Import)?;
     clear_half_files(into)?;
     let mut report = ImportReport::default();
     let files = source::collect(paths, &mut report);
-    let done = AtomicU64::new(0);
+    let meter = Meter::new(&files, progress);
     let mut shelf = Shelf::new(into);
-    for some in files.chunks(FILES_AT_ONCE) {
+    for some in batches(&files) {
         let read = |path: &PathBuf| {
-            let read = read_file(path, into);
-            progress(Progress {
-                done: done.fetch_add(1, Ordering::Relaxed) + 1,
-                total: files.len() as u64,
-                path,
-                rows: read.outcome.as_ref().map_or(0, Outcome::rows),
-            });
+            let meter = FileMeter::new(&meter, path);
+            let read = read_file(path, into, &meter);
+            meter.finish();
             read
         };
         let all: Vec<Read> = some.par_iter().map(read).collect();
@@ -140,28 +126,20 @@ pub fn import(
     Ok(report)
 }
 
-/// Makes the folder and keeps other imports out of it until the answer is dropped.
-fn hold(into: &Path) -> Result<File, DataError> {
-    if into.is_file() {
-        return Err(DataError::Misuse(format!(
-            "{}: is a file, and a data set is a folder; give another name as --into",
-            into.display()
-        )));
+/// The files in pieces that are read at once, in their order.
+fn batches(files: &[PathBuf]) -> Vec<&[PathBuf]> {
+    let (mut batches, mut rest) = (Vec::new(), files);
+    while !rest.is_empty() {
+        let (mut count, mut bytes) = (0, 0);
+        while count < rest.len().min(FILES_AT_ONCE) && bytes < BYTES_AT_ONCE {
+            bytes += meter::size(&rest[count]);
+            count += 1;
+        }
+        let (batch, after) = rest.split_at(count);
+        batches.push(batch);
+        rest = after;
     }
-    std::fs::create_dir_all(into).map_err(DataError::io(into))?;
-    let path = into.join(LOCK);
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
-    let lock = lock.map_err(DataError::io(&path))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(DataError::Misuse(format!(
-            "{}: another import into it is under way; wait for its end",
-            into.display()
-        ))),
-        // A file system without locks: the user keeps watch.
-        Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => Ok(lock),
-        Err(TryLockError::Error(e)) => Err(DataError::io(&path)(e)),
-    }
+    batches
 }
 
 /// Removes what an interrupted import left behind, in the folder and below those of its kinds.
@@ -259,15 +237,14 @@ impl Outcome {
     }
 }
 
-fn read_file(path: &Path, into: &Path) -> Read {
+fn read_file(path: &Path, into: &Path, meter: &FileMeter<'_>) -> Read {
     let mut notes = Vec::new();
     let outcome = match recorded::form(path) {
-        Some(Ok(form)) => recorded::stage(path, form, into, &mut notes).map(Outcome::Rows),
+        Some(Ok(form)) => recorded::stage(path, form, into, meter, &mut notes).map(Outcome::Rows),
         Some(Err(reason)) => Err(reason),
         None => match tell(path) {
-            Told::Series(series) => {
-                stage(path, &series, into, &mut notes).map(|staged| Outcome::Rows(vec![staged]))
-            }
+            Told::Series(series) => stage(path, &series, into, meter, &mut notes)
+                .map(|staged| Outcome::Rows(vec![staged])),
             Told::Unclear(reason) => Err(reason),
             Told::Unsupported(kind) => Ok(Outcome::Unsupported(kind)),
         },
@@ -280,6 +257,7 @@ fn stage(
     path: &Path,
     series: &SeriesId,
     into: &Path,
+    meter: &FileMeter<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Staged, String> {
     source::verify_checksum(path, notes)?;
@@ -290,9 +268,9 @@ fn stage(
     loop {
         // The temporary file is removed when dropped, and its name is none that a catalogue reads.
         let temporary = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(into).map_err(text)?;
-        let file = temporary.reopen().map_err(text)?;
-        let mut writer = FileWriter::new(file, *series, decimals).map_err(parquet)?;
-        let read = source::with_bytes(path, ".csv", &mut |input| {
+        let place = temporary.path().to_owned();
+        let mut writer = FileWriter::new(place, *series, decimals).map_err(parquet)?;
+        let read = source::with_bytes(path, meter, ".csv", &mut |input| {
             csv_rows::read(input, series, decimals, &mut |row| writer.push(row).map_err(parquet))
         });
         let outcome = match read {
@@ -312,7 +290,7 @@ fn stage(
         }
         notes.extend(outcome.notes);
         let source = Origin { path: path.display().to_string(), first_line: outcome.first_line };
-        let info = writer.finish(temporary.path().to_owned(), source).map_err(parquet)?;
+        let info = writer.finish(source).map_err(parquet)?;
         temporary.as_file().sync_all().map_err(text)?;
         return Ok(Staged { temporary: temporary.into_temp_path(), info });
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use engine::Symbol;
 
 use super::csv_rows::Stop;
+use super::meter::FileMeter;
 use super::shelf::Staged;
 use super::source::{self, Form};
 use super::tapes::Tapes;
@@ -52,6 +53,7 @@ pub(super) fn stage(
     path: &Path,
     form: Recorded,
     into: &Path,
+    meter: &FileMeter<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Staged>, String> {
     source::verify_checksum(path, notes)?;
@@ -63,7 +65,7 @@ pub(super) fn stage(
     let named = symbol_of(path);
     let mut tapes = Tapes::new(into, word);
     loop {
-        let read = source::with_bytes(path, ending, &mut |input| match form {
+        let read = source::with_bytes(path, meter, ending, &mut |input| match form {
             Recorded::Stream => streams::read(input, named, &mut tapes),
             Recorded::Npz => npz::read(input, named, &mut tapes),
             Recorded::Liquidations => liquidations::read(input, &mut tapes),

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::csv_rows::Stop;
 use super::guard::Guarded;
+use super::meter::FileMeter;
 use super::{ImportReport, Note, Refusal};
 
 /// What a file's name says of its form.
@@ -171,12 +172,13 @@ pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<()
 /// that ends with `ending`, if it is an archive.
 pub(super) fn with_bytes<T>(
     path: &Path,
+    meter: &FileMeter<'_>,
     ending: &str,
     read: &mut dyn FnMut(&mut dyn BufRead) -> Result<T, Stop>,
 ) -> Result<T, Stop> {
     let unreadable = |e| Stop::Refused(format!("cannot be opened: {e}; {}", io_remedy(&e)));
-    let file = File::open(path).map_err(unreadable)?;
-    let packed = file.metadata().map_err(unreadable)?.len();
+    let file = meter.open().map_err(unreadable)?;
+    let packed = path.metadata().map_err(unreadable)?.len();
     let mut input = BufReader::with_capacity(1 << 16, file);
     if is_gzip(path) {
         let input = Guarded::new(flate2::bufread::MultiGzDecoder::new(input), packed);

@@ -173,8 +173,10 @@ impl Recording<'_, '_> {
         Ok(us)
     }
 
-    fn symbol(&self, what: &str, text: &str) -> Result<Symbol, Stop> {
-        Symbol::new(text).map_err(|error| self.at(what, format!("field 's': {error}; correct it")))
+    /// Nothing if the message is to be left out.
+    fn symbol(&mut self, what: &str, text: &str) -> Result<Option<Symbol>, Stop> {
+        let symbol = self.left_out.symbol(text);
+        symbol.map_err(|error| self.at(what, format!("field 's': {error}; correct it")))
     }
 
     fn time(&self, what: &str, name: &str, time: i64) -> Result<i64, Stop> {
@@ -228,7 +230,7 @@ impl Recording<'_, '_> {
         const WHAT: &str = "depthUpdate";
         let read = message::read(json, message::DEPTH_UPDATE);
         let update: message::DepthUpdate<'_> = read.map_err(|reason| self.at(WHAT, reason))?;
-        let symbol = self.symbol(WHAT, update.symbol)?;
+        let Some(symbol) = self.symbol(WHAT, update.symbol)? else { return Ok(()) };
         let message::DepthUpdate { first_id, last_id, previous_id, .. } = update;
         let follow = 0 < previous_id && previous_id < first_id && first_id <= last_id;
         if !follow {
@@ -259,7 +261,10 @@ impl Recording<'_, '_> {
         let read = message::read(json, message::SNAPSHOT);
         let snapshot: message::Snapshot<'_> = read.map_err(|reason| self.at(WHAT, reason))?;
         let symbol = match (around.symbol, self.named) {
-            (Some(symbol), _) => self.symbol(WHAT, symbol)?,
+            (Some(symbol), _) => match self.symbol(WHAT, symbol)? {
+                Some(symbol) => symbol,
+                None => return Ok(()),
+            },
             (None, Some(symbol)) => {
                 self.symbol_by_name.get_or_insert((symbol, self.line));
                 symbol
@@ -306,7 +311,7 @@ impl Recording<'_, '_> {
         const WHAT: &str = "bookTicker";
         let read = message::read(json, message::BOOK_TICKER);
         let quotes: message::BookTicker<'_> = read.map_err(|reason| self.at(WHAT, reason))?;
-        let symbol = self.symbol(WHAT, quotes.symbol)?;
+        let Some(symbol) = self.symbol(WHAT, quotes.symbol)? else { return Ok(()) };
         let draft = [
             (self.times(WHAT, "T", quotes.time, around.local_us)?, 0),
             (quotes.id, 0),
@@ -331,7 +336,7 @@ impl Recording<'_, '_> {
             self.left_out.trade(from);
             return Ok(());
         }
-        let symbol = self.symbol(what, trade.symbol)?;
+        let Some(symbol) = self.symbol(what, trade.symbol)? else { return Ok(()) };
         let number = if kind == Kind::AggTrades { trade.aggregate } else { trade.id };
         let number = number.ok_or_else(|| self.at(what, message::missing(id)))?;
         let draft = [
@@ -351,7 +356,7 @@ impl Recording<'_, '_> {
         const WHAT: &str = "markPriceUpdate";
         let read = message::read(json, message::MARK_PRICE);
         let mark: message::MarkPrice<'_> = read.map_err(|reason| self.at(WHAT, reason))?;
-        let symbol = self.symbol(WHAT, mark.symbol)?;
+        let Some(symbol) = self.symbol(WHAT, mark.symbol)? else { return Ok(()) };
         let rate = match mark.rate {
             "" => BLANK,
             text => {
@@ -385,7 +390,7 @@ impl Recording<'_, '_> {
         const WHAT: &str = "forceOrder";
         let read = message::read(json, message::FORCE_ORDER);
         let message::ForceOrder { order } = read.map_err(|reason| self.at(WHAT, reason))?;
-        let symbol = self.symbol(WHAT, order.symbol)?;
+        let Some(symbol) = self.symbol(WHAT, order.symbol)? else { return Ok(()) };
         let side = match order.side {
             "BUY" => 0,
             "SELL" => SELL,

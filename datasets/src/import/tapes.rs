@@ -15,8 +15,7 @@ use crate::kind::{Kind, SeriesId};
 use crate::rows::{Decimals, Role, Row, WIDTH_MAX, columns};
 use crate::store::{FileWriter, Origin};
 
-/// Rows of a series that are held before its file is begun: by then the decimals are known nearly always,
-/// and of many small series no two files are open at once.
+/// Rows of a series that are held before its file is begun: by then the decimals are known nearly always.
 const HELD_ROWS: usize = 1 << 16;
 /// Rows that all series together may hold, before their files or for their row groups.
 const WAITING_ROWS_MAX: usize = if cfg!(test) { 1 << 10 } else { 1 << 21 };
@@ -243,8 +242,9 @@ impl Tape<'_> {
         let failed = |e: std::io::Error| Stop::Refused(cannot_write(self.into, &e));
         let temporary =
             tempfile::Builder::new().prefix(PARTIAL).tempfile_in(self.into).map_err(failed)?;
-        let (file, temporary) = temporary.into_parts();
-        let mut writer = FileWriter::new(file, self.series, self.decimals).map_err(parquet)?;
+        let temporary = temporary.into_temp_path();
+        let place = temporary.to_path_buf();
+        let mut writer = FileWriter::new(place, self.series, self.decimals).map_err(parquet)?;
         self.held.iter().try_for_each(|row| writer.push(row)).map_err(parquet)?;
         Ok(Open { temporary, writer })
     }
@@ -264,7 +264,7 @@ impl Tape<'_> {
         };
         // Its rows are not in lines that follow each other.
         let origin = Origin { path: source.display().to_string(), first_line: 0 };
-        let info = writer.finish(temporary.to_path_buf(), origin).map_err(parquet)?;
+        let info = writer.finish(origin).map_err(parquet)?;
         let failed = |e: std::io::Error| Stop::Refused(cannot_write(self.into, &e));
         std::fs::File::open(&temporary).and_then(|file| file.sync_all()).map_err(failed)?;
         Ok(Some(Staged { temporary, info }))
@@ -282,10 +282,34 @@ fn scale(value: i64, decimals: u32) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
     use engine::Symbol;
 
     use super::{Tape, Tapes, WAITING_ROWS_MAX};
     use crate::kind::Kind;
+
+    /// A trade of each of so many symbols.
+    fn trades(tapes: &mut Tapes<'_>, symbols: usize, row: i64) {
+        for symbol in 0..symbols {
+            let symbol = Symbol::new(&format!("S{symbol}USDT")).expect("a symbol");
+            let [time, id] = [1_769_904_000_000_000 + row, row + 1].map(|value| (value, 0));
+            let trade = [time, id, (1_005, 2), (1, 0), (0, 0), (0, 0), (0, 0), (0, 0)];
+            tapes.of(Kind::Trades, symbol).push(&trade, 1).expect("a row");
+        }
+        tapes.spill().expect("spills");
+    }
+
+    fn finish(tapes: Tapes<'_>, folder: &Path, symbols: usize, rows: i64) {
+        let staged = tapes.finish(folder, &mut Vec::new()).expect("whole");
+        assert_eq!(staged.len(), symbols);
+        for one in staged {
+            let info = crate::store::info(&one.temporary).expect("readable");
+            info.verify().expect("whole");
+            assert_eq!((info.rows, info.digest), (rows.cast_unsigned(), one.info.digest));
+        }
+    }
 
     /// A recording of all symbols there are is no reason for more memory.
     #[test]
@@ -294,18 +318,39 @@ mod tests {
         let mut tapes = Tapes::new(folder.path(), "line");
         let (symbols, rows) = (40, 300);
         for row in 0..rows {
-            for symbol in 0..symbols {
-                let symbol = Symbol::new(&format!("S{symbol}USDT")).expect("a symbol");
-                let [time, id] = [1_769_904_000_000_000 + row, row + 1].map(|value| (value, 0));
-                let trade = [time, id, (1_005, 2), (1, 0), (0, 0), (0, 0), (0, 0), (0, 0)];
-                tapes.of(Kind::Trades, symbol).push(&trade, 1).expect("a row");
-            }
-            tapes.spill().expect("spills");
+            trades(&mut tapes, symbols, row);
             let waiting: usize = tapes.tapes.values().map(Tape::waiting).sum();
             assert!(waiting < WAITING_ROWS_MAX, "{waiting}");
         }
-        let staged = tapes.finish(folder.path(), &mut Vec::new()).expect("whole");
-        assert_eq!(staged.len(), symbols);
-        assert!(staged.iter().all(|one| one.info.rows == rows.cast_unsigned()));
+        finish(tapes, folder.path(), symbols, rows);
+    }
+
+    /// All perpetuals with several streams each are more series than a process may open files.
+    #[test]
+    #[cfg(unix)]
+    fn more_series_than_files_may_be_open() {
+        // A limit is a process's own: a shell sets it and becomes the test below.
+        let limited = ["-c", "ulimit -n 48 && exec \"$0\" \"$@\""];
+        let below = "import::tapes::tests::many_series_with_few_open_files";
+        let output = Command::new("sh")
+            .args(limited)
+            .arg(std::env::current_exe().expect("this test"))
+            .args(["--exact", "--ignored", below])
+            .output()
+            .expect("a shell");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    #[test]
+    #[ignore = "is run by the test above, in a process that may open few files"]
+    fn many_series_with_few_open_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut tapes = Tapes::new(folder.path(), "line");
+        let (symbols, rows) = (200, 200);
+        (0..rows).for_each(|row| trades(&mut tapes, symbols, row));
+        let under_way = tapes.tapes.values().filter(|tape| tape.open.is_some()).count();
+        assert_eq!(under_way, symbols, "their files are begun");
+        finish(tapes, folder.path(), symbols, rows);
     }
 }

@@ -48,7 +48,6 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         }
         loop {
             let bound = self.market_bound(until);
-            self.core.exchange_changed = false;
             while let Some(&event) = self.batch.get(self.cursor) {
                 if event.time > bound || event.time > self.exchange.next_due() {
                     return Ok(());

@@ -194,7 +194,6 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             accounts: members.iter().map(|m| m.account).collect(),
             published: 0,
             touches: None,
-            exchange_changed: false,
         };
         let mut seats = Vec::new();
         let mut subscribers = Vec::new();

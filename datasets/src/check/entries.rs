@@ -1,9 +1,10 @@
-//! The bars or trades of a series, one after the other over all its files.
+//! The bars or trades of a series as entries that compare, one after the other over all its files.
 
 use crate::DataError;
 use crate::decimal::pow10;
+use crate::file_cursor::{FileCursor, all_columns};
 use crate::rows::{Decimals, Row};
-use crate::store::{BATCH_ROWS, FileCursor, FileInfo, all_columns};
+use crate::store::FileInfo;
 
 /// A bar, or a trade as a bar of one price.
 #[derive(Clone, Copy)]
@@ -28,24 +29,22 @@ pub(super) fn decimals_of<'a>(files: impl IntoIterator<Item = &'a FileInfo>) -> 
 }
 
 /// Reads them in order, and what two files tell only once.
-pub(super) struct SeriesRows<'a> {
+pub(super) struct Entries<'a> {
     files: std::slice::Iter<'a, &'a FileInfo>,
     decimals: Decimals,
     from_us: i64,
     is_bars: bool,
     open: Option<(FileCursor, [i128; 2])>,
-    /// In the batch.
-    next: usize,
     /// Opening time of the last bar, or id of the last trade.
     told: Option<i64>,
 }
 
-impl<'a> SeriesRows<'a> {
+impl<'a> Entries<'a> {
     /// Of bars or trades; begins at `from_us` or somewhat before.
-    pub fn new(files: &'a [&'a FileInfo], decimals: Decimals, from_us: i64) -> SeriesRows<'a> {
+    pub fn new(files: &'a [&'a FileInfo], decimals: Decimals, from_us: i64) -> Entries<'a> {
         let is_bars = files.first().is_some_and(|file| file.series.kind.is_bars());
         let files = files.iter();
-        SeriesRows { files, decimals, from_us, is_bars, open: None, next: 0, told: None }
+        Entries { files, decimals, from_us, is_bars, open: None, told: None }
     }
 
     pub fn next(&mut self) -> Result<Option<Entry>, DataError> {
@@ -58,18 +57,12 @@ impl<'a> SeriesRows<'a> {
                 let columns = all_columns(file.series.kind);
                 let cursor = FileCursor::open(&file.path, columns, from_us)?;
                 self.open = Some((cursor, factors(file, self.decimals)));
-                self.next = 0;
                 continue;
             };
-            if self.next >= cursor.len() {
-                self.next = 0;
-                if !cursor.read(BATCH_ROWS)? {
-                    self.open = None;
-                }
+            let Some((_, row)) = cursor.next_row()? else {
+                self.open = None;
                 continue;
-            }
-            let row = cursor.row(self.next);
-            self.next += 1;
+            };
             let key = if self.is_bars { row[0] } else { row[1] };
             if self.told.is_none_or(|told| key > told) {
                 self.told = Some(key);
