@@ -2,6 +2,9 @@
 //! at each crossing of two moving averages. The market is made and imported before anything is timed.
 #![allow(clippy::expect_used)] // A benchmark that cannot be set up has nothing to measure.
 
+#[path = "support/archive.rs"]
+mod archive;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -188,6 +191,18 @@ fn drain(mut feed: impl Feed) -> Vec<MarketEvent> {
     }
 }
 
+/// Reads to the end and answers how many events there were.
+fn read(mut feed: impl Feed) -> u64 {
+    let (mut batch, mut events) = (Vec::new(), 0);
+    loop {
+        feed.next_batch(&mut batch).expect("a batch");
+        if batch.is_empty() {
+            return events;
+        }
+        events += batch.len() as u64;
+    }
+}
+
 fn trades(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let archive = folder.path().join("BTCUSDT-aggTrades-2026-01.csv");
@@ -210,6 +225,7 @@ fn trades(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("replay");
     group.sample_size(10);
     group.throughput(Throughput::Elements(TRADES));
+    group.bench_function("trades from Parquet", |b| b.iter(|| read(open())));
     group.bench_function("trades from Parquet to a maker", |b| {
         // Opening is timed too: whatever is decoded there counts.
         b.iter_with_large_drop(|| run(&instruments, open(), maker()));
@@ -264,6 +280,37 @@ fn bars(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Seven symbols at once: each bar becomes four trades and the closed bar.
+fn merged_bars(criterion: &mut Criterion) {
+    const SYMBOLS: [&str; 7] =
+        ["ALGOUSDT", "AVAXUSDT", "DOTUSDT", "FILUSDT", "LINKUSDT", "LTCUSDT", "NEARUSDT"];
+    let folder = archive::folder();
+    let archives = SYMBOLS.map(|symbol| {
+        let path = folder.path().join(format!("klines/{symbol}/1m/{symbol}-1m-2026.csv"));
+        archive::write_klines(&path, symbol, 100_000).expect("a written file");
+        path
+    });
+    let data = folder.path().join("data");
+    let report = datasets::import::import(&archives, &data, &|_| ()).expect("an import");
+    assert!(report.refused.is_empty(), "{:?}", report.refused);
+    let catalogue = Catalogue::open(&data).expect("a catalogue");
+    let instruments = SYMBOLS.map(|symbol| Instrument {
+        symbol: Symbol::new(symbol).expect("a symbol"),
+        price_decimals: archive::PRICE_DECIMALS,
+        qty_decimals: archive::QTY_DECIMALS,
+    });
+    let bars = BarMode::Points;
+    let requests: Vec<SeriesRequest> =
+        catalogue.ids().map(|series| SeriesRequest { series, bars }).collect();
+    let open =
+        || ReplayFeed::open(&catalogue, &instruments, &requests, Range::ALL).expect("a feed");
+    let mut group = criterion.benchmark_group("replay");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(read(open())));
+    group.bench_function("bars of 7 symbols from Parquet", |b| b.iter(|| read(open())));
+    group.finish();
+}
+
 /// A recorded book: `btcusdt.npz` of the folder `BENCH_DATA`, which `bench/gen_data.py` fills.
 fn depth(criterion: &mut Criterion) {
     #[allow(clippy::disallowed_methods)] // Where the data lies is no part of any run.
@@ -292,18 +339,8 @@ fn depth(criterion: &mut Criterion) {
         let requests: Vec<SeriesRequest> = kinds.iter().copied().map(of).collect();
         let open =
             || ReplayFeed::open(&catalogue, &instruments, &requests, Range::ALL).expect("a feed");
-        let read = || {
-            let (mut feed, mut batch, mut events) = (open(), Vec::new(), 0);
-            loop {
-                feed.next_batch(&mut batch).expect("a batch");
-                if batch.is_empty() {
-                    return events;
-                }
-                events += batch.len() as u64;
-            }
-        };
-        group.throughput(Throughput::Elements(read()));
-        group.bench_function(format!("{name} from Parquet"), |b| b.iter(read));
+        group.throughput(Throughput::Elements(read(open())));
+        group.bench_function(format!("{name} from Parquet"), |b| b.iter(|| read(open())));
         group.bench_function(format!("{name} from Parquet to the exchange"), |b| {
             b.iter_with_large_drop(|| {
                 run_from(start, MarketDepth::Levels, &instruments, open(), Box::new(Nobody))
@@ -313,5 +350,5 @@ fn depth(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, trades, depth, bars);
+criterion_group!(benches, trades, merged_bars, depth, bars);
 criterion_main!(benches);
