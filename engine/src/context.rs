@@ -7,7 +7,7 @@ use crate::schedule::{Class, Due};
 use crate::{
     AccountId, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, HashFields,
     Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, Record, Request,
-    RequestId, Sender, ServiceId, SetOptions, TimerKey, Trim, Ttl, TypedRecord,
+    RequestId, Sender, ServiceId, SetOptions, Symbol, TimerKey, Trim, Ttl, TypedRecord,
 };
 
 use crate::schedule::Schedule;
@@ -29,6 +29,20 @@ use std::borrow::Cow;
 )]
 #[serde(transparent)]
 pub struct CallId(pub u64);
+
+/// Of what a gauge tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GaugeOf {
+    /// The service as a whole.
+    All,
+    /// One symbol.
+    Symbol(Symbol),
+    /// One of a few words, such as a reason or a mode.
+    Word(&'static str),
+}
+
+/// The gauges of a service: the last value by name and by what it tells of.
+pub type Gauges = BTreeMap<(&'static str, GaugeOf), f64>;
 
 /// Something that a service used, to be compared with what its wiring says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +120,7 @@ pub(crate) struct Core {
     pub(crate) next_request: u64,
     pub(crate) names: Vec<String>,
     pub(crate) counters: Vec<BTreeMap<&'static str, u64>>,
+    pub(crate) gauges: Vec<Gauges>,
     pub(crate) rngs: Vec<NamedRng>,
     pub(crate) lives: Vec<u32>,
     /// Whose key each service holds.
@@ -307,6 +322,14 @@ impl Context<'_> {
     /// Adds to one of the service's counters.
     pub fn count(&mut self, metric: &'static str, by: u64) {
         *self.core.counters[self.me.0 as usize].entry(metric).or_default() += by;
+    }
+
+    /// Sets a gauge: a figure that goes up and down. One that is no number is counted and not set.
+    pub fn gauge(&mut self, metric: &'static str, of: GaugeOf, value: f64) {
+        if !value.is_finite() {
+            return self.count("gauges_not_finite", 1);
+        }
+        self.core.gauges[self.me.0 as usize].insert((metric, of), value);
     }
 
     #[inline]

@@ -25,7 +25,7 @@ mod symbol;
 mod time;
 
 pub use bus::*;
-pub use context::{CallId, Context, Touch};
+pub use context::{CallId, Context, GaugeOf, Gauges, Touch};
 pub use exchange::*;
 pub use feed_latency::{FeedDelay, FeedLatency};
 pub use io_remedy::io_remedy;

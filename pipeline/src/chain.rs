@@ -44,6 +44,14 @@ macro_rules! services {
             }
         }
 
+        /// The names of a service's gauges.
+        pub(crate) fn own_gauges(service: &str) -> Option<&'static [&'static str]> {
+            match service {
+                $(stringify!($name) => Some(<$service as Configured>::GAUGES),)*
+                _ => None,
+            }
+        }
+
         /// All services that run, in a fixed order.
         pub fn chain(
             settings: &PipelineSettings,

@@ -31,7 +31,7 @@ mod trading_bot;
 mod universe_service;
 
 pub use chain::{BadSettings, PipelineSettings, SERVICES, chain};
-pub use counters::{counters_of, is_counter};
+pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::Settings;
 
 use streams::publish;

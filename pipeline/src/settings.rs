@@ -36,6 +36,8 @@ pub trait Configured: Service + Sized {
     type Settings: Settings;
     /// Names under which it counts, beside [`crate::counters::SHARED`].
     const COUNTERS: &'static [&'static str];
+    /// Names of its gauges.
+    const GAUGES: &'static [&'static str] = &[];
     /// The service, or what contradicts itself in its settings.
     fn configured(settings: &Self::Settings, setup: Setup<'_>) -> Result<Self, String>;
 }

@@ -66,12 +66,13 @@ impl Expectation {
             Some((service, _)) if !services.iter().any(|s| s == service) => {
                 ("service", services.iter().map(String::as_str).collect())
             }
-            Some((service, _)) => ("counter", pipeline::counters_of(service)),
+            Some((service, _)) => ("counter or gauge", pipeline::figures_of(service)),
         };
         let given = match what {
             "figure" => figure.as_str(),
             "service" => figure.split('.').next().unwrap_or_default(),
-            _ => figure.split_once('.').map_or("", |(_, counter)| counter),
+            // A gauge may tell of one symbol: `service.gauge.BTCUSDT`.
+            _ => figure.split('.').nth(1).unwrap_or_default(),
         };
         if known.contains(&given) {
             return None;
@@ -84,11 +85,20 @@ impl Expectation {
         Some(format!("expectation {name:?}: there is no {what} {given:?}; {remedy}"))
     }
 
+    fn is_gauge(&self) -> bool {
+        let mut parts = self.figure.split('.');
+        let (service, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        pipeline::is_gauge(service, name)
+    }
+
     /// Holds the expectation against the figures; a counter that nobody counted is zero.
     pub fn check(&self, figures: &Figures) -> Option<Failure> {
         let failure = |found: String| Some(Failure { name: self.name.clone(), found });
         let value = match figures.get(&self.figure) {
             Some(value) => *value,
+            None if self.is_gauge() => {
+                return failure(format!("no service has set {:?}", self.figure));
+            }
             None if self.figure.contains('.') => Decimal::ZERO,
             None => return failure(format!("there is no figure {:?}", self.figure)),
         };

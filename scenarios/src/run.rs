@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use engine::{
-    Compare, Difference, DigestOnly, FileSink, JournalError, JournalFile, JournalSink, Kernel,
-    KernelConfig, MemoryBus, Nanos, RunError, ServiceId,
+    Compare, Difference, DigestOnly, FileSink, GaugeOf, JournalError, JournalFile, JournalSink,
+    Kernel, KernelConfig, MemoryBus, Nanos, RunError, ServiceId,
 };
 use rust_decimal::Decimal;
+use rust_decimal::prelude::FromPrimitive as _;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use sim_exchange::{RuleBook, SimExchange};
@@ -250,6 +251,23 @@ fn figures(kernel: &Run) -> Figures {
                 "{counter} is missing in the COUNTERS of {name}"
             );
             figures.insert(format!("{name}.{counter}"), Decimal::from(*value));
+        }
+        for ((gauge, of), value) in kernel.gauges(ServiceId(place as u16)).into_iter().flatten() {
+            debug_assert!(
+                pipeline::is_gauge(name, gauge),
+                "{gauge} is missing in the GAUGES of {name}"
+            );
+            let of = match of {
+                GaugeOf::All => String::new(),
+                GaugeOf::Symbol(symbol) => format!(".{symbol}"),
+                GaugeOf::Word(word) => format!(".{word}"),
+            };
+            // To the digits that a float has; what is too large for a figure is the largest there is.
+            let value = Decimal::from_f64(*value).unwrap_or(match *value > 0.0 {
+                true => Decimal::MAX,
+                false => Decimal::MIN,
+            });
+            figures.insert(format!("{name}.{gauge}{of}"), value);
         }
     }
     let of = |name: &str| figures.get(name).copied().unwrap_or_default();

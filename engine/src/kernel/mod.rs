@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use late_feed::LateFeed;
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Core, ReaderMode, ReaderState};
+use crate::context::{Core, Gauges, ReaderMode, ReaderState};
 use crate::schedule::{Class, Due, Schedule};
 use crate::{
     AccountId, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed,
@@ -189,6 +189,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             next_request: 0,
             names: members.iter().map(|m| m.name.clone()).collect(),
             counters: vec![BTreeMap::new(); members.len()],
+            gauges: vec![Gauges::new(); members.len()],
             rngs: members.iter().map(|m| NamedRng::new(config.seed, &m.name)).collect(),
             lives: vec![0; members.len()],
             accounts: members.iter().map(|m| m.account).collect(),
@@ -322,6 +323,11 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     /// The counters of a service.
     pub fn counters(&self, service: ServiceId) -> Option<&BTreeMap<&'static str, u64>> {
         self.core.counters.get(service.0 as usize)
+    }
+
+    /// The gauges of a service.
+    pub fn gauges(&self, service: ServiceId) -> Option<&Gauges> {
+        self.core.gauges.get(service.0 as usize)
     }
 
     /// Counts so far.
