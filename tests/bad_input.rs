@@ -215,9 +215,9 @@ fn a_name_that_leads_out_of_the_journals_folder_is_refused() {
 fn settings_that_make_no_sense_are_refused() {
     let with = |more: &str| format!("{SHORT}{more}");
     let long = with("[pipeline.exit_monitor]\nretry_s = 9223372036854775807\n");
-    scenario_refused(&long, &["exit_monitor.retry_s", "more than a year"]);
+    scenario_refused(&long, &["[pipeline.exit_monitor] retry_s", "more than a year"]);
     let none = with("[pipeline.trading_bot]\nmin_confidence = nan\n");
-    scenario_refused(&none, &["trading_bot.min_confidence", "from 0 to 1"]);
+    scenario_refused(&none, &["[pipeline.trading_bot] min_confidence", "from 0 to 1"]);
     let late = "[market.synthetic]\nminutes = 120\nstart_ms = 9223372036854720000\n";
     scenario_refused(late, &["only 2000 to 2200"]);
     let rich = with("[account]\nwallet = \"79228162514264337593543950335\"\n");

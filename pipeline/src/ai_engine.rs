@@ -31,6 +31,9 @@ settings! {
         pub predictors: Vec<String> = strategies::PREDICTORS.iter().map(|p| (*p).to_owned()).collect(),
         /// A signal below this is none.
         pub min_signal_confidence: f64 = 0.55 => SHARE,
+        /// A decision on an older tick is no answer to a question for a signal, in s. A market of closed bars
+        /// ticks once a minute, and its bar may still be on its way when the question comes.
+        pub decision_max_age_s: i64 = 120 => 1..,
         /// Cap of the sizing.
         pub max_leverage: f64 = 25.0 => LEVERAGE,
         /// Share of the equity that is used as margin.
@@ -45,8 +48,6 @@ const KLINES: usize = 1;
 const ATR_DEFAULT: f64 = 0.02;
 /// Equity that the sizing inside the engine assumes; the bot sizes by the account.
 const EQUITY_ASSUMED: f64 = 10_000.0;
-/// A decision older than this is no answer to a question for a signal.
-const DECISION_AGE_MAX: Nanos = Nanos::from_secs(60);
 
 /// What the engine knows of a symbol.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -243,8 +244,12 @@ impl AiEngine {
             return;
         };
         let now = ctx.now();
+        let age_max = Nanos::from_secs(self.settings.decision_max_age_s);
         let decision = self.market(request.symbol).and_then(|market| market.decision.as_ref());
-        let fresh = decision.filter(|decided| now - decided.at <= DECISION_AGE_MAX);
+        let fresh = decision.filter(|decided| now - decided.at <= age_max);
+        if decision.is_some() && fresh.is_none() {
+            ctx.count("decisions_too_old", 1);
+        }
         let reply = SignalReply {
             symbol: request.symbol,
             signal: fresh.is_some(),
@@ -284,6 +289,7 @@ impl Configured for AiEngine {
     type Settings = AiEngineSettings;
     const COUNTERS: &'static [&'static str] = &[
         "decisions",
+        "decisions_too_old",
         "no_signal",
         "requests_malformed",
         "signals_below_min_confidence",

@@ -194,13 +194,16 @@ fn no_signal_no_engine_no_policy_or_no_balance_is_no_trade() {
     assert!(dead.counter(BOT, "signal_time_outs") > 5);
 }
 
-/// MSE 4.6: a decision older than a minute is no answer.
+/// A decision on a tick that is older than the setting is no answer, and is counted.
 #[test]
-fn a_decision_is_an_answer_for_a_minute() {
+fn a_decision_is_an_answer_for_two_minutes() {
     let mut bench = bench(&ALL, 0.001, &PipelineSettings::default());
     bench.run_to_ms(MINUTES * MINUTE_MS + 100);
+    // The market has ended: the last tick is 60.5 s old at the next question, 120.5 s at the one after it.
+    bench.run_for_ms(MINUTE_MS);
+    assert_eq!(bench.counter("ai_engine", "decisions_too_old"), 0);
     let before = intents(&mut bench).len();
-    // The market has ended; the last decision was 1.1 s ago, and is over a minute old at the next question.
-    bench.run_for_ms(5 * MINUTE_MS);
+    bench.run_for_ms(4 * MINUTE_MS);
     assert_eq!(intents(&mut bench).len(), before);
+    assert_eq!(bench.counter("ai_engine", "decisions_too_old"), 4);
 }
