@@ -13,6 +13,10 @@ mod sizing;
 #[cfg(test)]
 mod test_support;
 
+// Exits, harvest, risk and permits (EHR), and leverage: one folder a subject.
+pub mod leverage;
+pub mod numbers;
+
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,
 };
