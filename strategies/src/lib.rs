@@ -14,8 +14,12 @@ mod sizing;
 mod test_support;
 
 // Exits, harvest, risk and permits (EHR), and leverage: one folder a subject.
+pub mod close_action;
+pub mod harvest;
+mod hex;
 pub mod leverage;
 pub mod numbers;
+pub mod position;
 
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,

@@ -3,5 +3,6 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests and their helpers")]
 
+mod harvest;
 mod leverage;
 mod support;

@@ -1,11 +1,17 @@
 //! The examples of `exit-harvest-risk.md`.
 
-use serde_json::{Value, json};
-use strategies::leverage::{
-    AdaptiveLevels, AdaptiveLevelsInput, LeverageInput, adaptive_levels, intelligent_leverage,
-};
+mod harvest;
+mod leverage;
+mod position;
 
-use crate::harness::{Example, Suite, json_lines, number, optional};
+use serde_json::Value;
+
+use crate::harness::{Example, Suite, json_lines};
+
+/// Examples that describe audited behaviour and run with it switched on (settled.md, last line).
+fn audited(example: &Example) -> bool {
+    matches!(example.n, 11 | 15..=24 | 29..=35 | 48)
+}
 
 #[test]
 fn exit_harvest_risk() {
@@ -26,44 +32,13 @@ fn exit_harvest_risk() {
 fn run(example: &Example) -> Option<Value> {
     let input = &example.input;
     Some(match example.function.as_str() {
-        "adaptive_leverage.compute_levels" => levels(input),
-        "intelligent_leverage.calculate" => leverage(input),
+        "adaptive_leverage.compute_levels" => leverage::levels(input),
+        "harvest_brain.dynamic_ladder" => harvest::dynamic_ladder_of(input),
+        "harvest_brain.plan_id" => harvest::plan_id(input),
+        "harvest_kernel.compute_harvest_proposal" => harvest::proposal(input),
+        "harvest_kernel.compute_profit_lock_sl" => harvest::profit_lock(input),
+        "harvest_kernel.compute_tranche_weights" => harvest::weights(input),
+        "intelligent_leverage.calculate" => leverage::leverage(input),
         _ => return None,
-    })
-}
-
-fn levels(input: &Value) -> Value {
-    let of_input = AdaptiveLevelsInput {
-        base_tp_pct: number(input, "base_tp_pct"),
-        base_sl_pct: number(input, "base_sl_pct"),
-        leverage: number(input, "leverage"),
-        volatility_factor: optional(input, "volatility_factor").unwrap_or(0.0),
-        funding_delta: optional(input, "funding_delta").unwrap_or(0.0),
-        exchange_divergence: optional(input, "exchange_divergence").unwrap_or(0.0),
-    };
-    levels_json(&adaptive_levels(&of_input).expect("finite"))
-}
-
-fn levels_json(levels: &AdaptiveLevels) -> Value {
-    json!({
-        "tp1_pct": levels.tp1_pct, "tp2_pct": levels.tp2_pct, "tp3_pct": levels.tp3_pct,
-        "sl_pct": levels.sl_pct, "lsf": levels.lsf, "harvest_scheme": levels.harvest_scheme,
-    })
-}
-
-fn leverage(input: &Value) -> Value {
-    let of_input = LeverageInput {
-        confidence: number(input, "confidence"),
-        volatility: number(input, "volatility"),
-        pnl_trend: number(input, "pnl_trend"),
-        symbol_risk: number(input, "symbol_risk"),
-        margin_util: number(input, "margin_util"),
-        exch_divergence: number(input, "exch_divergence"),
-        funding_rate: number(input, "funding_rate"),
-    };
-    let out = intelligent_leverage(&of_input).expect("finite");
-    json!({
-        "leverage": out.leverage, "base": out.factors.base, "factors": out.factors,
-        "clamped": out.clamped,
     })
 }
