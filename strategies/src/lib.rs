@@ -16,10 +16,12 @@ mod test_support;
 // Exits, harvest, risk and permits (EHR), and leverage: one folder a subject.
 pub mod close_action;
 pub mod harvest;
+pub mod heat;
 mod hex;
 pub mod leverage;
 pub mod numbers;
 pub mod position;
+pub mod risk;
 
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,

@@ -1,8 +1,10 @@
 //! The examples of `exit-harvest-risk.md`.
 
 mod harvest;
+mod heat;
 mod leverage;
 mod position;
+mod risk;
 
 use serde_json::Value;
 
@@ -33,12 +35,17 @@ fn run(example: &Example) -> Option<Value> {
     let input = &example.input;
     Some(match example.function.as_str() {
         "adaptive_leverage.compute_levels" => leverage::levels(input),
+        "exposure_balancer.assess_risk" => risk::exposure(input),
         "harvest_brain.dynamic_ladder" => harvest::dynamic_ladder_of(input),
         "harvest_brain.plan_id" => harvest::plan_id(input),
         "harvest_kernel.compute_harvest_proposal" => harvest::proposal(input),
         "harvest_kernel.compute_profit_lock_sl" => harvest::profit_lock(input),
         "harvest_kernel.compute_tranche_weights" => harvest::weights(input),
+        "heat_gate.score+moderation" => heat::moderation(input, audited(example)),
         "intelligent_leverage.calculate" => leverage::leverage(input),
+        "portfolio_heat_gate.heat+gating" => heat::calibration(input, audited(example)),
+        "risk_guard.check_all_guards" => risk::guards(input),
+        "risk_kernel.compute_proposal" => risk::proposal(input, audited(example)),
         _ => return None,
     })
 }
