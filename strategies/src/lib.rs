@@ -20,6 +20,7 @@ pub mod heat;
 mod hex;
 pub mod leverage;
 pub mod numbers;
+pub mod portfolio;
 pub mod position;
 pub mod risk;
 

@@ -3,6 +3,7 @@
 mod harvest;
 mod heat;
 mod leverage;
+mod portfolio;
 mod position;
 mod risk;
 
@@ -35,6 +36,7 @@ fn run(example: &Example) -> Option<Value> {
     let input = &example.input;
     Some(match example.function.as_str() {
         "adaptive_leverage.compute_levels" => leverage::levels(input),
+        "capital_allocation.compute_allocation" => portfolio::allocation_of(input),
         "exposure_balancer.assess_risk" => risk::exposure(input),
         "harvest_brain.dynamic_ladder" => harvest::dynamic_ladder_of(input),
         "harvest_brain.plan_id" => harvest::plan_id(input),
@@ -43,6 +45,10 @@ fn run(example: &Example) -> Option<Value> {
         "harvest_kernel.compute_tranche_weights" => harvest::weights(input),
         "heat_gate.score+moderation" => heat::moderation(input, audited(example)),
         "intelligent_leverage.calculate" => leverage::leverage(input),
+        "performance_attribution" => portfolio::attribution_of(input),
+        "portfolio_clusters" => portfolio::clusters_of(input),
+        "portfolio_gate.metrics+policy" => portfolio::gate_of(input, audited(example)),
+        "portfolio_risk_governor.budget" => portfolio::budget_of(input),
         "portfolio_heat_gate.heat+gating" => heat::calibration(input, audited(example)),
         "risk_guard.check_all_guards" => risk::guards(input),
         "risk_kernel.compute_proposal" => risk::proposal(input, audited(example)),
