@@ -14,7 +14,10 @@ mod sizing;
 mod test_support;
 
 // Exits, harvest, risk and permits (EHR), and leverage: one folder a subject.
+pub mod apply;
 pub mod close_action;
+mod float_text;
+pub mod governor;
 pub mod harvest;
 pub mod heat;
 mod hex;

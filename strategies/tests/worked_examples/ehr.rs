@@ -1,5 +1,7 @@
 //! The examples of `exit-harvest-risk.md`.
 
+mod apply;
+mod governor;
 mod harvest;
 mod heat;
 mod leverage;
@@ -36,8 +38,11 @@ fn run(example: &Example) -> Option<Value> {
     let input = &example.input;
     Some(match example.function.as_str() {
         "adaptive_leverage.compute_levels" => leverage::levels(input),
+        "apply_layer.create_apply_plan (4 Feb generation)" => apply::plan(input, audited(example)),
         "capital_allocation.compute_allocation" => portfolio::allocation_of(input),
         "exposure_balancer.assess_risk" => risk::exposure(input),
+        "governor.permit_payload" => governor::permit(input),
+        "governor.thresholds" => governor::thresholds(input),
         "harvest_brain.dynamic_ladder" => harvest::dynamic_ladder_of(input),
         "harvest_brain.plan_id" => harvest::plan_id(input),
         "harvest_kernel.compute_harvest_proposal" => harvest::proposal(input),
