@@ -45,7 +45,7 @@ pub fn p28(increases: bool, fact: Option<BudgetFact>) -> Result<(), &'static str
     let violated = fact.is_some_and(|f| {
         f.enforce
             && fresh(f.age_sec, BUDGET_AGE_MAX_SEC)
-            && f.violation_age_sec.is_some_and(|age| age >= 0.0 && age < VIOLATION_AGE_MAX_SEC)
+            && f.violation_age_sec.is_some_and(|age| (0.0..VIOLATION_AGE_MAX_SEC).contains(&age))
     });
     if increases && violated { Err(P28_BUDGET_VIOLATION) } else { Ok(()) }
 }

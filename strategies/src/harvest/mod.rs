@@ -16,6 +16,7 @@ pub use ladder::{
 };
 pub use publish::{PublishLimits, PublishedProposal, is_stale, should_publish};
 pub use theta::Theta;
+pub(crate) use tranches::share_of;
 pub use tranches::{
     ClosingInput, REDUCED_CLOSE_AGAIN_AFTER, TRANCHE_FIRED, TRANCHE_TOO_SOON, TrancheLedger,
     closing_quantity,

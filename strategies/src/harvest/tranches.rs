@@ -93,11 +93,9 @@ pub fn closing_quantity(action: CloseAction, input: &ClosingInput) -> Decimal {
     }
     let part = share_of(remaining_qty, action.percent(), step_qty);
     let rest = remaining_qty - part;
-    let little = rest * Decimal::from(20) < opening_qty;
-    // A product beyond the range of decimals is no small notional.
-    let cheap = rest
-        .checked_mul(mark_price)
-        .is_some_and(|notional| notional < min_notional_usd * Decimal::TWO);
+    let little = rest.saturating_mul(Decimal::from(20)) < opening_qty;
+    let twice = min_notional_usd.saturating_mul(Decimal::TWO);
+    let cheap = rest.saturating_mul(mark_price) < twice;
     if part.is_zero() || little || cheap { remaining_qty } else { part }
 }
 

@@ -31,11 +31,12 @@ impl HeatAction {
 }
 
 /// In which direction a level softens a close.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModeratorRules {
     /// By the matrix of the heat, so that there is one direction.
-    Matrix(CalibrationMatrix),
+    #[default]
+    Matrix,
     /// Audited: cold passes, hot closes least (EHR examples 18 to 20).
     AuditedHotClosesLeast {
         /// Below this kill score a hot book closes nothing (`ENABLE_HOLD_CLOSE`; 0.30); `None` is off.
@@ -73,10 +74,11 @@ pub fn moderate(
     in_action: &str,
     level: HeatBucket,
     kill_score: Option<f64>,
-    rules: &ModeratorRules,
+    rules: ModeratorRules,
+    matrix: &CalibrationMatrix,
 ) -> HeatDecision {
     match rules {
-        ModeratorRules::Matrix(matrix) => by_matrix(in_action, level, matrix),
+        ModeratorRules::Matrix => by_matrix(in_action, level, matrix),
         ModeratorRules::AuditedHotClosesLeast { hold_close_below } => {
             let hold = hold_close_below.is_some_and(|below| {
                 kill_score.is_some_and(|k| k < below) && level == HeatBucket::Hot
@@ -180,21 +182,24 @@ mod tests {
 
     #[test]
     fn by_default_a_cold_book_closes_least() {
-        let rules = ModeratorRules::Matrix(CalibrationMatrix::calm_first());
-        let out = HeatBucket::ALL.map(|level| moderate("FULL_CLOSE_PROPOSED", level, None, &rules));
+        let matrix = CalibrationMatrix::calm_first();
+        let of = |level| {
+            moderate("FULL_CLOSE_PROPOSED", level, None, ModeratorRules::default(), &matrix)
+        };
+        let out = HeatBucket::ALL.map(of);
         assert_eq!(out.each_ref().map(|d| d.recommended_partial), [Some(0.25), Some(0.75), None]);
         assert_eq!(out[2].heat_action, HeatAction::None);
     }
 
     #[test]
     fn audited_hold_needs_its_switch_and_a_low_score() {
-        let hold = ModeratorRules::AuditedHotClosesLeast { hold_close_below: Some(0.3) };
-        let out = |kill, rules: &ModeratorRules| {
-            moderate("FULL_CLOSE_PROPOSED", HeatBucket::Hot, kill, rules).out_action
+        let matrix = CalibrationMatrix::calm_first();
+        let out = |kill, hold_close_below| {
+            let rules = ModeratorRules::AuditedHotClosesLeast { hold_close_below };
+            moderate("FULL_CLOSE_PROPOSED", HeatBucket::Hot, kill, rules, &matrix).out_action
         };
-        assert_eq!(out(Some(0.29), &hold), "HOLD_CLOSE_SHADOW");
-        assert_eq!(out(Some(0.30), &hold), "PARTIAL_25_PROPOSED");
-        let off = ModeratorRules::AuditedHotClosesLeast { hold_close_below: None };
-        assert_eq!(out(Some(0.1), &off), "PARTIAL_25_PROPOSED");
+        assert_eq!(out(Some(0.29), Some(0.3)), "HOLD_CLOSE_SHADOW");
+        assert_eq!(out(Some(0.30), Some(0.3)), "PARTIAL_25_PROPOSED");
+        assert_eq!(out(Some(0.1), None), "PARTIAL_25_PROPOSED");
     }
 }

@@ -38,10 +38,11 @@ pub fn moderation(input: &Value, audited: bool) -> Value {
     let rules = if audited {
         ModeratorRules::AuditedHotClosesLeast { hold_close_below: None }
     } else {
-        ModeratorRules::Matrix(CalibrationMatrix::default())
+        ModeratorRules::Matrix
     };
     let kill_score = optional(input, "kill_score");
-    let out = moderate(text(input, "in_action"), score.level, kill_score, &rules);
+    let matrix = CalibrationMatrix::default();
+    let out = moderate(text(input, "in_action"), score.level, kill_score, rules, &matrix);
     json!({
         "heat_score": score.score, "components": score.components,
         "heat_level": score.level.level(), "heat_action": out.heat_action.as_str(),
