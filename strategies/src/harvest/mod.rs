@@ -15,7 +15,7 @@ pub use ladder::{
     entry_risk_usdt, parse_ladder, rungs_due,
 };
 pub use publish::{PublishLimits, PublishedProposal, is_stale, should_publish};
-pub use theta::Theta;
+pub use theta::{Theta, ThetaError};
 pub(crate) use tranches::share_of;
 pub use tranches::{
     ClosingInput, REDUCED_CLOSE_AGAIN_AFTER, TRANCHE_FIRED, TRANCHE_TOO_SOON, TrancheLedger,

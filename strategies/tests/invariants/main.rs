@@ -5,4 +5,7 @@
 
 mod harvest;
 mod leverage;
+mod permits;
+mod portfolio;
+mod risk;
 mod support;
