@@ -220,6 +220,28 @@ mod tests {
         assert_eq!(gate(&noop, &GateRules::audited()).expect("finite").permit, Some(None));
     }
 
+    /// Rules 4 and 5 of EHR 3.8 at their thresholds, without calibration.
+    #[test]
+    fn stress_rules_begin_at_their_thresholds() {
+        let rules = GateRules { audited_permit_any_word: false, ..GateRules::audited() };
+        let of = |action, stress, kill_score| {
+            let (action, reason, _) =
+                decide(GateInput { action, stress, kill_score, ..CALM }, &rules);
+            format!("{action} {reason}")
+        };
+        let full = "FULL_CLOSE_PROPOSED";
+        let hard = "PARTIAL_75 forbid_full_close_portfolio_cold_ks_hard";
+        assert_eq!(of(full, 0.54, 0.84), "PARTIAL_50 forbid_full_close_portfolio_cold");
+        assert_eq!(of(full, 0.54, 0.85), hard);
+        assert_eq!(of(full, 0.55, 0.85), "FULL_CLOSE_PROPOSED pass");
+        assert_eq!(of("PARTIAL_25", 0.79, 0.5), "PARTIAL_25 pass");
+        for action in ["PARTIAL_25", "PARTIAL_50"] {
+            assert_eq!(of(action, 0.80, 0.5), "PARTIAL_75 riskoff_accelerate");
+        }
+        assert_eq!(of("PARTIAL_75", 0.99, 0.5), "PARTIAL_75 pass");
+        assert_eq!(of(full, 0.99, 0.5), "FULL_CLOSE_PROPOSED pass");
+    }
+
     const fn rules_off() -> GateRules {
         GateRules {
             calibration: None,
