@@ -16,6 +16,6 @@ pub use allocation::{
 pub use attribution::{Attribution, PnlSums, attribution, pnl_by_label, time_bucket};
 pub use budget::{Budget, BudgetInput, BudgetSettings, budget, over_budget, vol_regime};
 pub use clusters::{Cluster, ClusterInput, ClusterSettings, Clusters, NotReady, clusters};
-pub use gate::{GateInput, GateRules, GateVerdict, gate, smaller_close};
+pub use gate::{GateInput, GatePermit, GateRules, GateVerdict, gate, smaller_close};
 pub use gate_metrics::{GateMetrics, GatePosition, GateSigma, gate_metrics};
 pub use target_multiplier::{Efficiency, TargetMultiplier, target_multiplier};
