@@ -17,7 +17,6 @@ mod test_support;
 pub mod apply;
 pub mod close_action;
 pub mod exit_brain;
-
 mod float_text;
 pub mod governor;
 pub mod harvest;
@@ -25,7 +24,6 @@ pub mod heat;
 mod hex;
 pub mod leverage;
 pub mod numbers;
-
 pub mod performance;
 pub mod portfolio;
 pub mod position;

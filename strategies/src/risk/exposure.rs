@@ -140,7 +140,7 @@ pub fn assess_exposure<'a>(
     for (_, margin) in input.margins_usd {
         used += finite("margin_usd", *margin)?.abs();
     }
-    finite("used margin", used)?;
+    let margin_utilization = finite("margin utilization", used / total)?;
     let held = input.margins_usd.iter().filter(|(_, margin)| *margin != 0.0);
     let held: Vec<(&str, f64)> = held.map(|(symbol, margin)| (*symbol, margin.abs())).collect();
     let measure = match limits.symbol_share_of {
@@ -149,7 +149,7 @@ pub fn assess_exposure<'a>(
     };
     let whole = |kind| ExposureAction { kind, symbol: None, target_size_usd: None };
     let mut actions = Vec::new();
-    if used / total > limits.utilization_max {
+    if margin_utilization > limits.utilization_max {
         actions.push(whole(ExposureKind::ReduceMargin));
     }
     let allowed = limits.symbol_share_max * measure;
@@ -163,7 +163,7 @@ pub fn assess_exposure<'a>(
     let equal = 1.0 / held.len().max(1) as f64;
     let most = limits.rebalance_from * equal;
     actions.extend(above(&held, most, used, ExposureKind::Rebalance, used * equal));
-    Ok(Exposure { margin_utilization: used / total, actions })
+    Ok(Exposure { margin_utilization, actions })
 }
 
 /// Advice for every symbol whose share of `measure` is above `most`.
