@@ -76,6 +76,9 @@ fn the_generation_of_february_scales_what_is_no_close() {
     assert!((verdict.qty_scale - libm::exp(-0.1)).abs() < 1e-12);
     let critical = ApplyInput { kill_score: 0.95, ..scaled };
     assert_eq!(decide(critical, &rules), ("BLOCKED", "kill_score_open_critical".into()));
+    let alias = ApplyInput { kill_score: 0.7, action: "FULL_CLOSE", ..PROPOSAL };
+    let reasons = "kill_score_open_ok,action_normalized_full_close_to_close";
+    assert_eq!(decide(alias, &rules), ("EXECUTE", reasons.into()), "no close to the thresholds");
     let quarter = ApplyInput { kill_score: 0.7, action: "PARTIAL_25", ..PROPOSAL };
     let reasons = "kill_score_open_ok,action_normalized_partial_25_unknown_variant,action_hold";
     assert_eq!(decide(quarter, &rules), ("SKIP", reasons.into()));

@@ -195,6 +195,7 @@ mod tests {
         assert_eq!(of(3, None, false, 0), Rotation::Start);
         assert_eq!(of(3, Some(0), false, 119), Rotation::Waiting);
         assert_eq!(of(3, Some(0), false, 120), Rotation::TimedOut);
+        assert_eq!(of(3, Some(1_000), false, 1_119), Rotation::Waiting);
         assert_eq!(of(2, Some(0), true, 500), Rotation::Complete);
         assert_eq!(Rotation::TimedOut.blocks(), Some("active_slots_rotation_timeout"));
     }

@@ -152,5 +152,6 @@ mod tests {
         assert_eq!(quantity(Partial50, "0.19", "0.2", "0.001"), "0.19", "9.5 USD is below 10");
         assert_eq!(quantity(Partial25, "3", "3", "1"), "3", "less than one step");
         assert_eq!(quantity(Partial25, "0", "3", "1"), "0");
+        assert_eq!(quantity(Partial25, "3", "3", "0"), "0", "no step, no order");
     }
 }

@@ -121,6 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn divergence_and_volatility_widen_the_stop() {
+        let sl = |exchange_divergence, volatility_factor| {
+            let input = AdaptiveLevelsInput {
+                base_tp_pct: 0.01,
+                base_sl_pct: 0.004,
+                leverage: 10.0,
+                volatility_factor,
+                funding_delta: 0.0,
+                exchange_divergence,
+            };
+            adaptive_levels(&input).expect("finite").sl_pct
+        };
+        assert!((sl(0.5, 0.0) / sl(0.0, 0.0) - 1.2).abs() < 1e-12);
+        assert!((sl(0.0, 0.5) / sl(0.0, 0.0) - 1.1).abs() < 1e-12);
+    }
+
+    #[test]
     fn bounds_are_told() {
         assert!(!of(10.0, 0.005).sl_clamped && !of(10.0, 0.005).tp_minimum_enforced);
         assert!(of(10.0, 0.015).sl_clamped && of(10.0, 0.0001).sl_clamped);

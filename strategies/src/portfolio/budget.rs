@@ -93,6 +93,8 @@ mod tests {
 
     #[test]
     fn the_word_wins_over_sigma() {
+        let words = ["EXTREME", "HIGH", "LOW"].map(|word| vol_regime(Some(word), Some(0.01)));
+        assert_eq!(words, [1.0, 0.67, 0.0]);
         assert_eq!(vol_regime(Some("LOW"), Some(0.04)), 0.0);
         assert_eq!(vol_regime(Some("NORMAL"), Some(0.04)), 1.0);
         assert_eq!(

@@ -180,6 +180,8 @@ mod tests {
         let rare = MarketView { p_trend: 0.3, ..MARKET };
         assert_eq!(of(None, &weak).tp_extension_factor, 1.0);
         assert_eq!(of(None, &rare).tp_extension_factor, 1.0);
+        let some = MarketView { ts: 0.2, p_trend: 0.6, p_mr: 0.2, p_chop: 0.2, ..MARKET };
+        assert!((of(None, &some).tp_extension_factor - 1.06).abs() < 1e-12);
         let strong = MarketView { ts: 9.0, p_trend: 0.9, p_mr: 0.05, p_chop: 0.05, ..MARKET };
         assert_eq!(of(None, &strong).tp_extension_factor, 1.3);
     }
