@@ -13,6 +13,24 @@ mod sizing;
 #[cfg(test)]
 mod test_support;
 
+// Exits, harvest, risk and permits (EHR), and leverage: one folder a subject.
+pub mod apply;
+pub mod close_action;
+pub mod exit_brain;
+mod float_text;
+pub mod governor;
+pub mod harvest;
+pub mod heat;
+mod hex;
+pub mod leverage;
+pub mod numbers;
+pub mod performance;
+pub mod portfolio;
+pub mod position;
+pub mod position_state;
+pub mod reconcile;
+pub mod risk;
+
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,
 };
