@@ -17,6 +17,12 @@ mod test_support;
 pub mod leverage;
 pub mod numbers;
 
+// Market, signal, entry, execution, learning (MSE): one folder a subject.
+pub mod market;
+pub mod portfolio;
+pub mod regime;
+pub mod rounding;
+
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,
 };
