@@ -18,10 +18,12 @@ pub mod leverage;
 pub mod numbers;
 
 // Market, signal, entry, execution, learning (MSE): one folder a subject.
+pub mod calibration;
 pub mod market;
 pub mod portfolio;
 pub mod regime;
 pub mod rounding;
+pub mod signal;
 
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,

@@ -1,0 +1,28 @@
+//! From a vote to a signal: the layers and gates between (MSE 4.4 to 4.10).
+
+mod ai_sizer;
+mod drift;
+mod drift_measures;
+mod gates;
+mod governer;
+mod levels;
+mod meta_agent;
+mod risk_mode;
+mod rule_fallback;
+mod weights;
+
+pub use ai_sizer::{AiSizing, AiSizingMode, HarvestMode, HarvestPolicy, TradedSize, ai_sizing};
+pub use drift::{
+    DriftMeasure, DriftReport, DriftSeverity, DriftThresholds, FeatureDrift, JudgedTrade,
+    PerformanceDrop, feature_drift, performance_drop, rsi_stand_in,
+};
+pub use drift_measures::{KolmogorovSmirnov, kolmogorov_smirnov, population_stability};
+pub use gates::{
+    FundingGate, RateLimits, SignalRates, SignalStop, funding_gate, managed_confidence,
+};
+pub use governer::{Governer, GovernerAccount, GovernerLimits, GovernerRejection, kelly_fraction};
+pub use levels::{EntryLevels, LevelRule, entry_levels};
+pub use meta_agent::{MetaOutcome, MetaSettings, meta_decision, meta_inputs};
+pub use risk_mode::{MarketMood, RiskMode, risk_mode, risk_mode_score};
+pub use rule_fallback::{ShortHistory, rule_fallback};
+pub use weights::effective_weights;
