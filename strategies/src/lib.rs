@@ -25,6 +25,7 @@ pub mod portfolio;
 pub mod regime;
 pub mod rounding;
 pub mod signal;
+pub mod universe;
 
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,
