@@ -19,6 +19,7 @@ pub mod numbers;
 
 // Market, signal, entry, execution, learning (MSE): one folder a subject.
 pub mod calibration;
+pub mod entry;
 pub mod learning;
 pub mod market;
 pub mod portfolio;
