@@ -14,15 +14,28 @@ mod sizing;
 mod test_support;
 
 // Exits, harvest, risk and permits (EHR), and leverage: one folder a subject.
+pub mod apply;
+pub mod close_action;
+pub mod exit_brain;
+mod float_text;
+pub mod governor;
+pub mod harvest;
+pub mod heat;
+mod hex;
 pub mod leverage;
 pub mod numbers;
+pub mod performance;
+pub mod portfolio;
+pub mod position;
+pub mod position_state;
+pub mod reconcile;
+pub mod risk;
 
-// Market, signal, entry, execution, learning (MSE): one folder a subject.
+// Market, signal, entry, execution, learning (MSE): one folder a subject; portfolio is shared.
 pub mod calibration;
 pub mod entry;
 pub mod learning;
 pub mod market;
-pub mod portfolio;
 pub mod regime;
 pub mod rounding;
 pub mod signal;

@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::numbers::{RefusedNumber, finite};
-use crate::rounding::shortest_text;
-
-/// Digits of a plan's id.
-const ID_DIGITS: usize = 16;
+use crate::{float_text, hex};
 
 /// The side of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,10 +140,8 @@ fn quantity(text: &IntentText<'_>) -> Result<Option<f64>, RefusedNumber> {
 /// in its shortest text that reads back.
 #[must_use]
 pub fn plan_id(entry_id: &str, symbol: &str, side: &str, qty: f64) -> String {
-    let digest = Sha256::digest(format!("{entry_id}|{symbol}|{side}|{}", shortest_text(qty)));
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-    let digits = digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]);
-    digits.take(ID_DIGITS).collect()
+    let qty = float_text::shortest(qty);
+    hex::first_16(&Sha256::digest(format!("{entry_id}|{symbol}|{side}|{qty}")))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const TARGET_UNKNOWN_USD: f64 = 100.0;
 
 /// What performance attribution says (P3.0).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attribution {
+pub struct AttributionReading {
     /// 0 to 1.
     pub performance_factor: f64,
     /// 0 to 1.
@@ -67,7 +67,7 @@ impl PnlAverages {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EfficiencyInput {
     /// Of P3.0, if it was ever written and can be read.
-    pub attribution: Option<Attribution>,
+    pub attribution: Option<AttributionReading>,
     /// The factor that was known last.
     pub factor_last: Option<f64>,
     /// Of P2.9, if it was ever written and can be read.
@@ -211,7 +211,11 @@ mod tests {
     use super::*;
 
     const GOOD: EfficiencyInput = EfficiencyInput {
-        attribution: Some(Attribution { performance_factor: 1.0, confidence: 0.8, age_s: 300.0 }),
+        attribution: Some(AttributionReading {
+            performance_factor: 1.0,
+            confidence: 0.8,
+            age_s: 300.0,
+        }),
         factor_last: None,
         target: Some(CapitalTarget { target_usd: 300.0, confidence: 0.6, age_s: 0.0 }),
         target_last_usd: None,
@@ -224,7 +228,7 @@ mod tests {
     fn pressure_follows_efficiency_and_confidence() {
         let of = |input: EfficiencyInput| capital_efficiency(&input).expect("finite");
         assert_eq!(of(GOOD).capital_pressure, CapitalPressure::Increase);
-        let unsure = Attribution { performance_factor: 1.0, confidence: 0.4, age_s: 0.0 };
+        let unsure = AttributionReading { performance_factor: 1.0, confidence: 0.4, age_s: 0.0 };
         let unsure = EfficiencyInput { attribution: Some(unsure), ..GOOD };
         assert_eq!(of(unsure).capital_pressure, CapitalPressure::Hold);
         let losing = PnlAverages { vol_ewma: 200.0, dd_ewma: 151.0 };
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn any_flag_halves_the_confidence() {
-        let old = Attribution { performance_factor: 1.0, confidence: 0.8, age_s: 300.5 };
+        let old = AttributionReading { performance_factor: 1.0, confidence: 0.8, age_s: 300.5 };
         let got = capital_efficiency(&EfficiencyInput { attribution: Some(old), ..GOOD });
         let got = got.expect("finite");
         assert_eq!((got.confidence, got.stale_flags), (0.3, vec![StaleFlag::P30Stale]));

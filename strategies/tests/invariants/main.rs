@@ -3,5 +3,9 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests and their helpers")]
 
+mod harvest;
 mod leverage;
+mod permits;
+mod portfolio;
+mod risk;
 mod support;

@@ -1,12 +1,19 @@
 //! Portfolio, capital, clusters, permits.
 
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 use strategies::portfolio::{
-    Attribution, CapitalTarget, EfficiencyInput, MemoryEvent, PnlAverages, capital_efficiency,
-    governed_size_usd, portfolio_score,
+    AttributionReading, CapitalTarget, ClusterInput, ClusterSettings, EfficiencyInput, MemoryEvent,
+    PnlAverages, capital_efficiency, clusters, governed_size_usd, portfolio_score,
+};
+
+use strategies::position_state::{
+    DenialContext, PlanFacts, PositionFacts, PositionRules, Snapshot, evaluate_plan,
 };
 
 use super::json as spelled;
+use crate::formula;
 use crate::harness::{number, optional, text};
 
 pub fn run(name: &str, input: &Value) -> Option<Value> {
@@ -20,6 +27,7 @@ pub fn run(name: &str, input: &Value) -> Option<Value> {
             json!(governed_size_usd(policy, base, confidence).expect("finite"))
         }
         "capital_efficiency" => efficiency(input),
+        "cluster_stress" => stress(input),
         _ => return None,
     })
 }
@@ -49,7 +57,7 @@ fn memory(text: &str) -> Vec<MemoryEvent> {
 fn efficiency(input: &Value) -> Value {
     let factor = optional(input, "performance_factor");
     let got = capital_efficiency(&EfficiencyInput {
-        attribution: factor.map(|performance_factor| Attribution {
+        attribution: factor.map(|performance_factor| AttributionReading {
             performance_factor,
             confidence: number(input, "p30_conf"),
             age_s: number(input, "p30_age_s"),
@@ -70,4 +78,77 @@ fn efficiency(input: &Value) -> Value {
     let mut all = spelled(&got);
     all["stale_flags"] = json!(flags.join(","));
     all
+}
+
+fn stress(input: &Value) -> Value {
+    let prices = formula::named_series(text(input, "prices"));
+    let held = |symbol: &str| {
+        let position = &input["positions"][symbol];
+        number(position, "position_amt") * number(position, "mark_price")
+    };
+    let of_input: Vec<ClusterInput<'_>> = prices
+        .iter()
+        .map(|(symbol, prices)| ClusterInput { symbol, prices, notional_usd: held(symbol) })
+        .collect();
+    let settings = ClusterSettings {
+        correlation_min: number(input, "min_corr"),
+        ..ClusterSettings::default()
+    };
+    let got = clusters(&of_input, &settings).expect("ready");
+    let name = |at: usize| of_input[at].symbol;
+    let corr = got.correlations.iter();
+    let corr: serde_json::Map<String, Value> =
+        corr.map(|(i, j, c)| (format!("{}|{}", name(*i), name(*j)), json!(c))).collect();
+    let of_clusters: Vec<Value> = got
+        .clusters
+        .iter()
+        .map(|c| {
+            json!({
+                "symbols": c.symbols, "notional": c.notional_usd, "weight": c.weight,
+                "concentration": c.concentration, "correlation": c.correlation,
+                "stress": c.stress,
+            })
+        })
+        .collect();
+    json!({"corr": corr, "clusters": of_clusters, "cluster_stress": got.stress})
+}
+
+/// Digit for digit as it stands in the text.
+fn decimal(input: &Value, key: &str) -> Option<Decimal> {
+    input[key].as_number().map(|number| number.to_string().parse().expect("a decimal"))
+}
+
+/// `closes_refused` is the audited setting.
+pub fn permit(input: &Value, closes_refused: bool) -> Value {
+    let plan = PlanFacts {
+        reconcile_close: false,
+        action: text(input, "action"),
+        reduce_only: text(input, "reduce_only") == "true",
+        buys: None,
+    };
+    let facts = PositionFacts {
+        snapshot: decimal(input, "exchange_amt").map(|position_amt| Snapshot {
+            position_amt,
+            age_sec: number(input, "snapshot_age_s"),
+        }),
+        ledger_amt: decimal(input, "ledger_amt"),
+        last_exec_age_sec: optional(input, "last_exec_age_s"),
+        hold: false,
+        step: Decimal::new(1, 3),
+    };
+    let rules =
+        PositionRules { audited_closes_refused: closes_refused, ..PositionRules::default() };
+    let float = |of: Decimal| json!(of.to_f64());
+    match evaluate_plan(&plan, &facts, &rules) {
+        Ok(granted) => json!({
+            "allow": true, "reason": granted.reason, "safe_qty": float(granted.safe_qty),
+        }),
+        Err(denied) => match denied.context {
+            DenialContext::Quantities(mismatch) => json!({
+                "allow": false, "reason": denied.reason, "diff": float(mismatch.diff),
+                "tolerance": float(mismatch.tolerance),
+            }),
+            _ => json!({"allow": false, "reason": denied.reason}),
+        },
+    }
 }

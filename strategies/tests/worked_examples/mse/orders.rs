@@ -1,7 +1,6 @@
 //! Intents, quantities and permits.
 
 use engine::Symbol;
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use strategies::Outcomes;
 use strategies::entry::{
@@ -157,9 +156,4 @@ fn router(input: &Value) -> Value {
         "allowed": allowed, "reason": reason, "score": score, "factor": factor,
         "boosted": number(input, "base_size") * factor,
     })
-}
-
-/// A number of the text as a decimal, digit for digit.
-pub fn decimal(value: &Value) -> Option<Decimal> {
-    value.as_number().map(|number| number.to_string().parse().expect("a decimal"))
 }

@@ -1,0 +1,13 @@
+//! Exit Brain v3.5: the plan of an exit (EHR 3.22), whether it trades or only watches
+//! (EHR 3.23), and the levels that are watched for it (EHR 3.25; settled, "Stops").
+
+mod control;
+mod plan;
+mod stops;
+
+pub use control::{Control, ControlSettings, ControlWarning, Effect, EffectReason, rollout_bucket};
+pub use plan::{
+    CrossExchange, ExitBases, ExitContext, ExitPlan, ExitSignal, TRAILING_CALLBACK_PCT,
+    build_exit_plan, exit_prices,
+};
+pub use stops::StopLevels;

@@ -1,0 +1,151 @@
+//! P2, the harvest kernel (EHR 3.3): from position, market state and stop distance one proposed action.
+
+use serde::Serialize;
+
+use super::{KillComponents, Theta, kill_score};
+use crate::close_action::CloseAction;
+use crate::numbers::{RefusedNumber, all_finite, finite, positive};
+use crate::position::{MarketView, Position, PositionSide};
+
+/// The smallest risk of one unit: it is divided by.
+const RISK_UNIT_MIN: f64 = 1e-9;
+
+/// What is proposed for a position.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HarvestProposal {
+    /// `None` is written as `NONE`.
+    pub action: Option<CloseAction>,
+    /// A stop tighter than the one in force, in USDT.
+    pub new_sl: Option<f64>,
+    /// Profit after cost in multiples of the risk of one unit.
+    pub r_net: f64,
+    /// Risk of one unit in USDT.
+    pub risk_unit: f64,
+    /// Cost of one unit in USDT.
+    pub cost_est: f64,
+    /// Urgency to leave, 0 to 1.
+    pub kill_score: f64,
+    /// Of which it is made.
+    pub k_components: KillComponents,
+    /// In the order in which they arose.
+    pub reason_codes: Vec<&'static str>,
+}
+
+impl HarvestProposal {
+    /// The action as it is written.
+    #[must_use]
+    pub fn action_str(&self) -> &'static str {
+        self.action.map_or("NONE", CloseAction::as_str)
+    }
+}
+
+/// Proposes for one position. `stop_dist_pct` is P1's, a fraction; absent or zero, the fallback counts.
+///
+/// # Errors
+/// [`RefusedNumber`] for NaN, infinities and numbers out of their meaning.
+pub fn harvest_proposal(
+    position: &Position,
+    market: &MarketView,
+    stop_dist_pct: Option<f64>,
+    theta: &Theta,
+) -> Result<HarvestProposal, RefusedNumber> {
+    position.checked()?;
+    theta.checked()?;
+    let p1 = finite("stop_dist_pct", stop_dist_pct.unwrap_or(0.0))?;
+    let distance = if p1 == 0.0 { theta.fallback_stop_pct } else { p1 };
+    let risk_unit = (position.entry_price * distance).max(RISK_UNIT_MIN);
+    let cost_est = theta.cost_bps / 10_000.0 * position.entry_price;
+    let r_net = (position.unrealized_pnl_per_unit - cost_est) / risk_unit;
+    all_finite(&[("risk_unit", risk_unit), ("cost_est", cost_est), ("R_net", r_net)])?;
+
+    let mut reason_codes = Vec::new();
+    let tranche = tranche(r_net, theta);
+    reason_codes.extend(tranche.map(|(_, reason)| reason));
+    let new_sl = profit_lock_sl(position, r_net, theta)?;
+    reason_codes.extend(new_sl.map(|_| "profit_lock"));
+    let kill = kill_score(market, position.age_sec, theta)?;
+    let killed = kill.score >= theta.kill_threshold;
+    if killed {
+        reason_codes.extend(kill_reasons(&kill.components));
+    }
+    let action =
+        if killed { Some(CloseAction::FullClose) } else { tranche.map(|(action, _)| action) };
+    let (kill_score, k_components) = (kill.score, kill.components);
+    Ok(HarvestProposal {
+        action,
+        new_sl,
+        r_net,
+        risk_unit,
+        cost_est,
+        kill_score,
+        k_components,
+        reason_codes,
+    })
+}
+
+/// The tranche that this R has reached.
+fn tranche(r_net: f64, theta: &Theta) -> Option<(CloseAction, &'static str)> {
+    if r_net >= theta.t3_r {
+        Some((CloseAction::Partial75, "harvest_partial_75"))
+    } else if r_net >= theta.t2_r {
+        Some((CloseAction::Partial50, "harvest_partial_50"))
+    } else if r_net >= theta.t1_r {
+        Some((CloseAction::Partial25, "harvest_partial_25"))
+    } else {
+        None
+    }
+}
+
+fn kill_reasons(components: &KillComponents) -> impl Iterator<Item = &'static str> {
+    [
+        (true, "kill_score_triggered"),
+        (components.regime_flip > 0.0, "regime_flip"),
+        (components.sigma_spike > 0.5, "sigma_spike"),
+        (components.ts_drop > 0.2, "ts_drop"),
+        (components.age_penalty > 0.5, "age_penalty"),
+    ]
+    .into_iter()
+    .filter_map(|(holds, reason)| holds.then_some(reason))
+}
+
+/// The stop that locks a profit in, beyond the entry; only if it is strictly tighter than the one in
+/// force (EHR 3.3 rule 4).
+///
+/// # Errors
+/// [`RefusedNumber`] for NaN, infinities and an entry that is not above zero.
+pub fn profit_lock_sl(
+    position: &Position,
+    r_net: f64,
+    theta: &Theta,
+) -> Result<Option<f64>, RefusedNumber> {
+    let entry = positive("entry_price", position.entry_price)?;
+    all_finite(&[
+        ("R_net", r_net),
+        ("lock_R", theta.lock_r),
+        ("be_plus_pct", theta.be_plus_pct),
+        ("current_sl", position.current_sl.unwrap_or(0.0)),
+    ])?;
+    if r_net < theta.lock_r {
+        return Ok(None);
+    }
+    let beyond = match position.side {
+        PositionSide::Long => entry * (1.0 + theta.be_plus_pct),
+        PositionSide::Short => entry * (1.0 - theta.be_plus_pct),
+    };
+    let tighter = position.current_sl.is_none_or(|sl| position.side.tightens(sl, beyond, 0.0));
+    Ok(tighter.then_some(beyond))
+}
+
+/// Weights of the three tranches, softmax of their utilities: for the audit record only (EHR 3.3 rule 7).
+///
+/// # Errors
+/// [`RefusedNumber`] for NaN, infinities and a temperature that is not above zero.
+pub fn tranche_weights(theta: &Theta) -> Result<[f64; 3], RefusedNumber> {
+    let temperature = positive("softmax_temp", theta.softmax_temp)?;
+    let utilities = [theta.u1, theta.u2, theta.u3];
+    all_finite(&[("u1", theta.u1), ("u2", theta.u2), ("u3", theta.u3)])?;
+    let top = utilities.into_iter().fold(f64::MIN, f64::max);
+    let weights = utilities.map(|u| libm::exp((u - top) / temperature));
+    let total: f64 = weights.iter().sum();
+    Ok(weights.map(|w| w / total))
+}

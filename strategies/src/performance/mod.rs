@@ -1,0 +1,8 @@
+//! What trades have brought: exits of a trade (EHR 3.30), excursions and key figures (EHR 3.29). Nothing
+//! here decides on an order.
+
+mod figures;
+mod trade;
+
+pub use figures::{ExitRegime, KeyFigures, Outcome, exit_regime, key_figures, outcome};
+pub use trade::{Excursion, TradeState, exit_efficiency, trade_id};
