@@ -4,8 +4,8 @@ use engine::Symbol;
 use serde::{Deserialize, Serialize};
 
 use crate::numbers::{RefusedNumber, finite, positive};
-use crate::signal::{LevelRule, entry_levels};
-use crate::{Action, Outcomes, SizingInput, size};
+use crate::signal::{LevelRule, entry_levels, sized};
+use crate::{Action, Outcomes, SizingInput};
 
 /// Signals below it are skipped.
 const CONFIDENCE_MIN: f64 = 0.50;
@@ -161,10 +161,10 @@ pub fn bot_trade_intent(
         atr_pct: atr_value,
         exposure_pct: 0.0,
         equity_usd,
-        max_leverage: positive("max_leverage", rules.max_leverage)?,
-        risk_per_trade: positive("risk_per_trade", rules.risk_per_trade)?,
+        max_leverage: rules.max_leverage,
+        risk_per_trade: rules.risk_per_trade,
     };
-    let sizing = size(&input, outcomes);
+    let sizing = sized(&input, outcomes)?;
     Ok(BotIntent {
         symbol: ticker.symbol,
         side: prediction.action,
@@ -172,8 +172,8 @@ pub fn bot_trade_intent(
         entry_price: ticker.price,
         stop_loss: levels.stop_loss,
         take_profit: levels.take_profit,
-        position_size_usd: finite("position_size_usd", sizing.position_size_usd)?,
-        leverage: finite("leverage", sizing.leverage)?,
+        position_size_usd: sizing.position_size_usd,
+        leverage: sizing.leverage,
         model: "ensemble".to_owned(),
         atr_value,
         volatility_factor,

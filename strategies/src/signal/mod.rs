@@ -1,6 +1,7 @@
 //! From a vote to a signal: the layers and gates between (MSE 4.4 to 4.10).
 
 mod ai_sizer;
+mod checked_sizing;
 mod drift;
 mod drift_measures;
 mod gates;
@@ -12,6 +13,7 @@ mod rule_fallback;
 mod weights;
 
 pub use ai_sizer::{AiSizing, AiSizingMode, HarvestMode, HarvestPolicy, TradedSize, ai_sizing};
+pub use checked_sizing::sized;
 pub use drift::{
     DriftMeasure, DriftReport, DriftSeverity, DriftThresholds, FeatureDrift, JudgedTrade,
     PerformanceDrop, feature_drift, performance_drop, rsi_stand_in,
