@@ -36,6 +36,7 @@ pub mod calibration;
 pub mod entry;
 pub mod learning;
 pub mod market;
+pub mod operations;
 pub mod regime;
 pub mod rounding;
 pub mod signal;

@@ -3,6 +3,7 @@
 mod experience;
 mod outcomes;
 mod promotion;
+mod promotion_lock;
 mod reward;
 mod reward_monitor;
 mod shadow_gate;
@@ -16,6 +17,7 @@ pub use promotion::{
     ModelFacts, ModelKind, PromotionCriteria, RetrainReason, model_score, promotable,
     retrain_reason,
 };
+pub use promotion_lock::{LockState, PromotionLock, PromotionPriority, promotion_order};
 pub use reward::{SizingTrade, ensemble_reward, feedback_reward, sizing_reward, updated_q};
 pub use reward_monitor::{MonitorAlert, RewardFault, RewardMonitor, RewardSource};
 pub use shadow_gate::{

@@ -12,7 +12,9 @@ mod gate_metrics;
 mod governance;
 mod ledger;
 mod position;
+mod smoothed;
 mod state;
+mod symbol_performance;
 mod target_multiplier;
 
 pub use allocation::{
@@ -34,5 +36,7 @@ pub use governance::{
 };
 pub use ledger::{LedgerBook, LedgerCommit, SEEN_ORDERS_MAX};
 pub use position::{Applied, BookFault, BookPosition, Fill, RoundTrip};
+pub use smoothed::SmoothedPerMinute;
 pub use state::{Equity, PortfolioTotals, SnapshotPosition, portfolio_totals};
+pub use symbol_performance::{ClosedTrade, SymbolPerformance, symbol_performance};
 pub use target_multiplier::{Efficiency, TargetMultiplier, target_multiplier};

@@ -145,11 +145,27 @@ impl DriftReport {
     }
 }
 
+/// The report of a symbol by the measure in force.
+///
+/// # Errors
+/// [`RefusedNumber`] for an RSI that is NaN or infinite, where it is the measure.
+pub fn drift_report(
+    measure: DriftMeasure,
+    rsi_14: f64,
+    features: &[FeatureDrift],
+    performance: Option<&PerformanceDrop>,
+) -> Result<DriftReport, RefusedNumber> {
+    match measure {
+        DriftMeasure::Distributions => Ok(DriftReport::of(features, performance)),
+        DriftMeasure::AuditedRsiDistance => rsi_stand_in(rsi_14),
+    }
+}
+
 /// The stand-in: |RSI − 50| / 50.
 ///
 /// # Errors
 /// [`RefusedNumber`] for NaN and infinities.
-pub fn rsi_stand_in(rsi_14: f64) -> Result<DriftReport, RefusedNumber> {
+fn rsi_stand_in(rsi_14: f64) -> Result<DriftReport, RefusedNumber> {
     let score = (finite("rsi_14", rsi_14)? - 50.0).abs() / 50.0;
     let severity = match score {
         s if s > 0.3 => DriftSeverity::Severe,
@@ -290,5 +306,9 @@ mod tests {
         assert_eq!([of(None, true), of(Minor, false)], [Moderate, Minor]);
         assert_eq!([of(Severe, true), of(Severe, false)], [Critical, Severe]);
         assert_eq!(DriftReport::of(&[], Option::None).severity, None);
+        let stretched = |measure| drift_report(measure, 20.0, &[], Option::None);
+        assert_eq!(stretched(DriftMeasure::default()).map(|r| r.severity), Ok(None));
+        let audited = stretched(DriftMeasure::AuditedRsiDistance);
+        assert_eq!(audited.map(|r| (r.severity, r.should_retrain)), Ok((Severe, true)));
     }
 }

@@ -2,6 +2,7 @@
 
 mod ai_sizer;
 mod checked_sizing;
+mod decision;
 mod drift;
 mod drift_measures;
 mod gates;
@@ -14,9 +15,10 @@ mod weights;
 
 pub use ai_sizer::{AiSizing, AiSizingMode, HarvestMode, HarvestPolicy, TradedSize, ai_sizing};
 pub use checked_sizing::sized;
+pub use decision::{EnsembleWord, NoSignal, Signal, SignalInput, SignalRules, decide_signal};
 pub use drift::{
     DriftMeasure, DriftReport, DriftSeverity, DriftThresholds, FeatureDrift, JudgedTrade,
-    PerformanceDrop, feature_drift, performance_drop, rsi_stand_in,
+    PerformanceDrop, drift_report, feature_drift, performance_drop,
 };
 pub use drift_measures::{KolmogorovSmirnov, kolmogorov_smirnov, population_stability};
 pub use gates::{

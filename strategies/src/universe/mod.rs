@@ -4,6 +4,7 @@ mod age;
 mod generator;
 mod resolver;
 mod selection;
+mod snapshots;
 mod tradable;
 
 pub use age::{PolicyClock, PolicyClockFault, PolicyState};
@@ -13,6 +14,7 @@ pub use generator::{
 };
 pub use resolver::{SymbolSources, VolumeRow, most_traded, resolve_symbols};
 pub use selection::{guard_churn, select_diverse};
+pub use snapshots::SnapshotPace;
 pub use tradable::{
     ListedSymbol, UniverseCopy, UniverseSource, UniverseState, is_universe_name, permitted_symbols,
     tradable_symbols,

@@ -7,7 +7,7 @@ use strategies::learning::{
     MultiplierState, ShadowInput, ShadowSettings, SizingTrade, ensemble_reward, shadow_gate,
     size_multiplier, sizing_reward, updated_q,
 };
-use strategies::signal::{ai_sizing, kelly_fraction, rsi_stand_in};
+use strategies::signal::{DriftMeasure, ai_sizing, drift_report, kelly_fraction};
 use strategies::{
     Action, ConsensusWeights, Outcomes, Prediction, SizingInput, Voting, size, updated_weight, vote,
 };
@@ -78,8 +78,11 @@ pub fn run(name: &str, input: &Value) -> Option<Value> {
             let new_q = updated_q(number(input, "q"), reward).expect("finite");
             json!({"new_q": new_q, "reward": reward})
         }
-        // The stand-in by name: the default measures distributions.
-        "drift_check" => spelled(rsi_stand_in(number(input, "rsi_14")).expect("finite")),
+        // The stand-in by name: the default measures distributions, which an RSI alone does not make.
+        "drift_check" => {
+            let measure = DriftMeasure::AuditedRsiDistance;
+            spelled(drift_report(measure, number(input, "rsi_14"), &[], None).expect("finite"))
+        }
         _ => return None,
     })
 }
