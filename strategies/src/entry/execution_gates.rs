@@ -109,8 +109,9 @@ pub struct LockToken(u64);
 pub struct ExecutionGates {
     identities: BTreeMap<String, Nanos>,
     by_age: VecDeque<(Nanos, String)>,
-    locks: BTreeMap<(Symbol, bool), (LockToken, Nanos)>,
-    admitted: BTreeMap<(Symbol, bool), Nanos>,
+    /// Of the sales and of the purchases of a symbol.
+    locks: BTreeMap<Symbol, [Option<(LockToken, Nanos)>; 2]>,
+    admitted: BTreeMap<Symbol, [Option<Nanos>; 2]>,
     next: u64,
 }
 
@@ -130,15 +131,16 @@ impl ExecutionGates {
         if request.safe_mode && !request.reduces {
             return Err(GateRefusal::SafeModeActive);
         }
-        let key = (request.symbol, request.side == PlanSide::Buy);
+        let side = place(request.side);
         let by_identity = rule == GateRule::IdentityAndWindow;
         if by_identity && self.identities.contains_key(request.identity) {
             return Err(GateRefusal::IdempotencySkip);
         }
-        if self.locks.get(&key).is_some_and(|(_, until)| now < *until) {
+        let held = self.locks.get(&request.symbol).and_then(|locks| locks[side]);
+        if held.is_some_and(|(_, until)| now < until) {
             return Err(GateRefusal::InFlight);
         }
-        let before = self.admitted.get(&key).copied();
+        let before = self.admitted.get(&request.symbol).and_then(|admitted| admitted[side]);
         let bucket = |at: Nanos| at.0.div_euclid(times.window.0.max(1));
         let repeats = match rule {
             // Rates never apply to what reduces risk.
@@ -152,8 +154,8 @@ impl ExecutionGates {
         }
         let token = LockToken(self.next);
         self.next += 1;
-        self.locks.insert(key, (token, now + times.inflight));
-        self.admitted.insert(key, now);
+        self.locks.entry(request.symbol).or_default()[side] = Some((token, now + times.inflight));
+        self.admitted.entry(request.symbol).or_default()[side] = Some(now);
         if by_identity {
             self.identities.insert(request.identity.to_owned(), now);
             self.by_age.push_back((now, request.identity.to_owned()));
@@ -163,12 +165,8 @@ impl ExecutionGates {
 
     /// Releases a lock; `false` when it is another's, or time has ended it.
     pub fn release(&mut self, symbol: Symbol, side: PlanSide, token: LockToken) -> bool {
-        let key = (symbol, side == PlanSide::Buy);
-        let held = self.locks.get(&key).is_some_and(|(holder, _)| *holder == token);
-        if held {
-            self.locks.remove(&key);
-        }
-        held
+        let Some(locks) = self.locks.get_mut(&symbol) else { return false };
+        locks[place(side)].take_if(|(holder, _)| *holder == token).is_some()
     }
 
     fn forget(&mut self, now: Nanos, life: Nanos) {
@@ -178,6 +176,10 @@ impl ExecutionGates {
             }
         }
     }
+}
+
+fn place(side: PlanSide) -> usize {
+    usize::from(side == PlanSide::Buy)
 }
 
 #[cfg(test)]

@@ -31,20 +31,21 @@ pub fn router_dedup_id<'a>(
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouterDedup {
     ids: BTreeMap<String, Nanos>,
-    fingerprints: BTreeMap<(Symbol, bool), Nanos>,
+    /// The last sale and the last purchase of a symbol.
+    fingerprints: BTreeMap<Symbol, [Option<Nanos>; 2]>,
 }
 
 impl RouterDedup {
     /// `true` once for an id, and once for a symbol and side: the decision may be published.
     pub fn first(&mut self, id: &str, symbol: Symbol, side: PlanSide, now: Nanos) -> bool {
         self.ids.retain(|_, at| now - *at < LIFE);
-        self.fingerprints.retain(|_, at| now - *at < LIFE);
-        let fingerprint = (symbol, side == PlanSide::Buy);
-        if self.ids.contains_key(id) || self.fingerprints.contains_key(&fingerprint) {
+        let last =
+            &mut self.fingerprints.entry(symbol).or_default()[usize::from(side == PlanSide::Buy)];
+        if self.ids.contains_key(id) || last.is_some_and(|at| now - at < LIFE) {
             return false;
         }
         self.ids.insert(id.to_owned(), now);
-        self.fingerprints.insert(fingerprint, now);
+        *last = Some(now);
         true
     }
 }

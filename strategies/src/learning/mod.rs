@@ -23,8 +23,9 @@ pub use reward_monitor::{MonitorAlert, RewardFault, RewardMonitor, RewardSource}
 pub use shadow_gate::{
     ShadowEffect, ShadowGate, ShadowInput, ShadowSettings, ShadowVerdict, shadow_gate,
 };
-pub use size_multiplier::{MultiplierNetwork, MultiplierState, size_multiplier};
+pub use size_multiplier::{MultiplierNetwork, MultiplierState, NotANetwork, size_multiplier};
 pub use size_states::{ConfidenceBand, ExposureBand, MarketBand, ResultBand, SizeState, SizeView};
 pub use size_table::{
-    Choice, LeverageFloor, SizeAction, SizeLimits, SizeStrategy, SizeTable, TableSizing,
+    Choice, LeverageFloor, NotAnAction, SizeAction, SizeLimits, SizeStrategy, SizeTable,
+    TableSizing,
 };

@@ -59,12 +59,13 @@ pub fn size_multiplier(state: &MultiplierState) -> Result<f64, RefusedNumber> {
 
 /// A network of 6, 64, 64 and 1 units, each layer through the logistic function.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "[(Vec<f64>, Vec<f64>); 3]", into = "[(Vec<f64>, Vec<f64>); 3]")]
 pub struct MultiplierNetwork {
     layers: [Layer; 3],
 }
 
 /// Weights of one layer, row by row, and its biases.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 struct Layer {
     weights: Vec<f64>,
     biases: Vec<f64>,
@@ -79,10 +80,11 @@ impl Layer {
 }
 
 impl MultiplierNetwork {
-    /// Weights (row by row) and biases of the three layers; `None` when a size is wrong or a number is
-    /// not finite.
-    #[must_use]
-    pub fn new(layers: [(Vec<f64>, Vec<f64>); 3]) -> Option<MultiplierNetwork> {
+    /// Weights (row by row) and biases of the three layers.
+    ///
+    /// # Errors
+    /// [`NotANetwork`] when a size is wrong or a number is not finite.
+    pub fn new(layers: [(Vec<f64>, Vec<f64>); 3]) -> Result<MultiplierNetwork, NotANetwork> {
         let sizes = [(INPUTS, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, 1)];
         let fits = layers.iter().zip(sizes).all(|((weights, biases), (from, to))| {
             weights.len() == from * to
@@ -90,7 +92,7 @@ impl MultiplierNetwork {
                 && weights.iter().chain(biases).all(|number| number.is_finite())
         });
         let layers = layers.map(|(weights, biases)| Layer { weights, biases });
-        fits.then_some(MultiplierNetwork { layers })
+        if fits { Ok(MultiplierNetwork { layers }) } else { Err(NotANetwork) }
     }
 
     /// The multiplier of a state.
@@ -104,6 +106,24 @@ impl MultiplierNetwork {
         }
         let out = values.first().copied().unwrap_or(f64::NAN);
         Ok(finite("multiplier", out + MULTIPLIER_MIN)?.clamp(MULTIPLIER_MIN, MULTIPLIER_MAX))
+    }
+}
+
+/// Layers that make no network of 6, 64, 64 and 1 units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a network: give weights of 6x64, 64x64 and 64x1 with 64, 64 and 1 biases, all finite")]
+pub struct NotANetwork;
+
+impl TryFrom<[(Vec<f64>, Vec<f64>); 3]> for MultiplierNetwork {
+    type Error = NotANetwork;
+    fn try_from(layers: [(Vec<f64>, Vec<f64>); 3]) -> Result<MultiplierNetwork, NotANetwork> {
+        MultiplierNetwork::new(layers)
+    }
+}
+
+impl From<MultiplierNetwork> for [(Vec<f64>, Vec<f64>); 3] {
+    fn from(network: MultiplierNetwork) -> [(Vec<f64>, Vec<f64>); 3] {
+        network.layers.map(|layer| (layer.weights, layer.biases))
     }
 }
 
@@ -131,10 +151,10 @@ mod tests {
     fn wrong_sizes_are_refused() {
         let mut layers = flat(0.1, 0.0);
         layers[1].0.pop();
-        assert_eq!(MultiplierNetwork::new(layers), None);
+        assert_eq!(MultiplierNetwork::new(layers), Err(NotANetwork));
         let mut layers = flat(0.1, 0.0);
         layers[2].1[0] = f64::NAN;
-        assert_eq!(MultiplierNetwork::new(layers), None);
+        assert_eq!(MultiplierNetwork::new(layers), Err(NotANetwork));
     }
 
     #[test]

@@ -48,8 +48,26 @@ impl SizeStrategy {
 
 /// One of the 75 actions of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct SizeAction(u8);
+
+/// A number that names no action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no action of the sizing table: give 0 to 74")]
+pub struct NotAnAction(pub u8);
+
+impl TryFrom<u8> for SizeAction {
+    type Error = NotAnAction;
+    fn try_from(number: u8) -> Result<SizeAction, NotAnAction> {
+        if number < ACTIONS { Ok(SizeAction(number)) } else { Err(NotAnAction(number)) }
+    }
+}
+
+impl From<SizeAction> for u8 {
+    fn from(action: SizeAction) -> u8 {
+        action.0
+    }
+}
 
 impl SizeAction {
     /// All of them, smallest size first.
@@ -159,8 +177,31 @@ impl Choice {
 ///
 /// Invariant: all values are finite; what is learned is the action that was executed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<LearnedValue>", into = "Vec<LearnedValue>")]
 pub struct SizeTable {
     values: BTreeMap<(SizeState, SizeAction), f64>,
+}
+
+/// One line of the table as it is saved: keys of JSON are texts, and a state is none.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct LearnedValue {
+    state: SizeState,
+    action: SizeAction,
+    value: f64,
+}
+
+impl From<Vec<LearnedValue>> for SizeTable {
+    fn from(lines: Vec<LearnedValue>) -> SizeTable {
+        let usable = lines.into_iter().filter(|line| line.value.is_finite());
+        SizeTable { values: usable.map(|line| ((line.state, line.action), line.value)).collect() }
+    }
+}
+
+impl From<SizeTable> for Vec<LearnedValue> {
+    fn from(table: SizeTable) -> Vec<LearnedValue> {
+        let lines = table.values.into_iter();
+        lines.map(|((state, action), value)| LearnedValue { state, action, value }).collect()
+    }
 }
 
 impl SizeTable {

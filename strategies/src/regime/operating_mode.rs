@@ -222,6 +222,9 @@ mod tests {
             mode(ModeInputs { health: Health::Critical, ..CALM }),
             OperatingMode::CapitalPreservation
         );
+        let hurt = ModeInputs { current: OperatingMode::Growth, drawdown: 0.05, ..CALM };
+        assert_eq!(mode(hurt), OperatingMode::CapitalPreservation);
+        assert_eq!(mode(ModeInputs { drawdown: 0.049, ..hurt }), OperatingMode::Defensive);
         assert_eq!(mode(ModeInputs { drawdown: 0.03, ..CALM }), OperatingMode::Defensive);
         assert_eq!(mode(ModeInputs { risk_score: 30.0, ..CALM }), OperatingMode::Defensive);
         assert_eq!(mode(ModeInputs { win_rate: 0.47, ..CALM }), OperatingMode::Defensive);

@@ -9,5 +9,6 @@ mod learned;
 mod market;
 mod orders;
 mod positions;
+mod saved;
 mod sizes;
 mod support;
