@@ -90,7 +90,7 @@ mod tests {
             "a policy valid for 300 s and refreshed every 1800 s: refresh it at least twice in its \
              validity"
         );
-        assert!(clock(300, 0).is_err());
+        assert!(clock(300, 0).is_err() && clock(300, 151).is_err());
         let clock = clock(300, 150).expect("half");
         let now = Nanos::from_secs(1_000);
         assert_eq!(
