@@ -109,7 +109,7 @@ pub struct PermitOf {
     pub symbol: String,
     /// For which action; a smaller close than the plan's is a limit, any other difference a mismatch.
     pub action: String,
-    /// At most this base quantity; `None` is no limit.
+    /// At most this base quantity; `None` is no limit, which P3.3 writes as zero on an open.
     pub max_qty: Option<Decimal>,
     /// At most this share of the position, 0 to 1; `None` is no limit.
     pub max_fraction: Option<Decimal>,

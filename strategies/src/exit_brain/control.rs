@@ -179,6 +179,8 @@ mod tests {
         let listed = ControlSettings { live_symbols: vec!["ETHUSDT"], ..live() };
         assert_eq!(of(listed.clone(), "ETHUSDT").0, Effect::Live);
         assert_eq!(of(listed, "BTCUSDT").0, Effect::Shadow, "the list wins over the percentage");
+        let eight = ControlSettings { rollout_pct: "8", ..live() };
+        assert_eq!(of(eight, "BTCUSDT").0, Effect::Shadow, "bucket 8 is not below 8");
         let all = ControlSettings { rollout_pct: "250", ..live() };
         assert_eq!(of(all, "BNBUSDT").0, Effect::Live);
     }

@@ -16,6 +16,6 @@ pub use slots::{
     OpenPosition, Rotation, SlotRegime, rotation, rotation_plan_id, slot_regime, weakest,
 };
 pub use thresholds::{
-    KILL_SCORE_CRITICAL, KillScoreThresholds, close_blocked_audited, kill_score_thresholds,
-    open_scale,
+    KILL_SCORE_CRITICAL, KillScoreThresholds, OpenVerdict, close_blocked_audited,
+    kill_score_thresholds, open_scale,
 };

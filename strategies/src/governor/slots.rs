@@ -180,6 +180,8 @@ mod tests {
         let position = |symbol, pnl_pct, age_sec| OpenPosition { symbol, pnl_pct, age_sec };
         let book = [position("ETHUSDT", -0.02, 1.0), position("BTCUSDT", 0.02, 90_000.0)];
         assert_eq!(weakest(&book), Ok(Some("BTCUSDT")), "0.05 - 0.02 is more than 0.02");
+        let young = [position("ETHUSDT", -0.09, 1.0), position("BTCUSDT", 0.02, 90_000.0)];
+        assert_eq!(weakest(&young), Ok(Some("ETHUSDT")), "0.09 is more than 0.03");
         let equal = [position("ETHUSDT", 0.1, 1.0), position("BTCUSDT", 0.1, 1.0)];
         assert_eq!(weakest(&equal), Ok(Some("BTCUSDT")));
         assert_eq!(weakest(&[]), Ok(None));

@@ -42,24 +42,33 @@ pub fn kill_score_thresholds(
     Ok(KillScoreThresholds { open_threshold, close_threshold, qty_scale_open })
 }
 
-/// By how much an open is scaled, 0.25 to 1, or why it is refused. The score is that of the symbol's
-/// market with age 0 and no position.
+/// What the kill score makes of an open.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub enum OpenVerdict {
+    /// Its quantity is multiplied by this, 0.25 to 1.
+    Scaled(f64),
+    /// It is refused: `missing_marketstate` or `kill_score_critical_open`.
+    Refused(&'static str),
+}
+
+/// What the score makes of an open: that of the symbol's market with age 0 and no position.
 ///
 /// # Errors
-/// `missing_marketstate` without a score, `kill_score_critical_open` from 0.80 on; the outer error is
 /// [`RefusedNumber`] for NaN and infinities.
 pub fn open_scale(
     kill_score: Option<f64>,
     confidence: f64,
     regime_flip: f64,
-) -> Result<Result<f64, &'static str>, RefusedNumber> {
-    let Some(kill_score) = kill_score else { return Ok(Err("missing_marketstate")) };
+) -> Result<OpenVerdict, RefusedNumber> {
+    let Some(kill_score) = kill_score else {
+        return Ok(OpenVerdict::Refused("missing_marketstate"));
+    };
     let thresholds = kill_score_thresholds(kill_score, confidence, regime_flip, 0.0)?;
     if kill_score >= KILL_SCORE_CRITICAL {
-        return Ok(Err("kill_score_critical_open"));
+        return Ok(OpenVerdict::Refused("kill_score_critical_open"));
     }
     let above = kill_score > thresholds.open_threshold;
-    Ok(Ok(if above { thresholds.qty_scale_open } else { 1.0 }))
+    Ok(OpenVerdict::Scaled(if above { thresholds.qty_scale_open } else { 1.0 }))
 }
 
 /// Audited: the reason for which February refused a close; `None` lets it pass. By default no score
@@ -83,11 +92,13 @@ mod tests {
     #[test]
     fn an_open_passes_is_scaled_or_is_refused() {
         let of = |k, confidence, flip| open_scale(k, confidence, flip).expect("finite");
-        assert_eq!(of(None, 0.9, 0.0), Err("missing_marketstate"));
-        assert_eq!(of(Some(0.80), 0.9, 0.0), Err("kill_score_critical_open"));
-        assert_eq!(of(Some(0.79), 0.5, 0.0), Ok(1.0), "below 0.85");
-        let scaled = of(Some(0.78), 0.5, 1.0).expect("scaled");
-        assert!((scaled - libm::exp(-0.16)).abs() < 1e-12, "above 0.70 after a flip");
+        assert_eq!(of(None, 0.9, 0.0), OpenVerdict::Refused("missing_marketstate"));
+        assert_eq!(of(Some(0.80), 0.9, 0.0), OpenVerdict::Refused("kill_score_critical_open"));
+        assert_eq!(of(Some(0.79), 0.5, 0.0), OpenVerdict::Scaled(1.0), "below 0.85");
+        let OpenVerdict::Scaled(scale) = of(Some(0.78), 0.5, 1.0) else { panic!("scaled") };
+        assert!((scale - libm::exp(-0.16)).abs() < 1e-12, "above 0.70 after a flip");
+        let scale_at = |k| kill_score_thresholds(k, 0.5, 0.0, 0.0).expect("finite").qty_scale_open;
+        assert_eq!((scale_at(0.0), scale_at(9.0)), (1.0, 0.25));
         assert!(open_scale(Some(f64::NAN), 0.5, 0.0).is_err());
     }
 
@@ -95,6 +106,6 @@ mod tests {
     fn february_refused_urgent_closes() {
         let reason = close_blocked_audited(0.7, 0.0).expect("finite");
         assert_eq!(reason.as_deref(), Some("kill_score_close_blocked:0.700>=0.650"));
-        assert_eq!(close_blocked_audited(0.7, -0.04), Ok(None), "losing: 0.85");
+        assert_eq!(close_blocked_audited(0.7, -0.031), Ok(None), "losing: 0.85");
     }
 }

@@ -149,3 +149,93 @@ pub fn tranche_weights(theta: &Theta) -> Result<[f64; 3], RefusedNumber> {
     let total: f64 = weights.iter().sum();
     Ok(weights.map(|w| w / total))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harvest::kill_components;
+
+    const CALM: MarketView =
+        MarketView { sigma: 0.005, ts: 0.4, p_trend: 0.6, p_mr: 0.2, p_chop: 0.2 };
+
+    fn position(r: f64) -> Position {
+        Position {
+            side: PositionSide::Long,
+            entry_price: 100.0,
+            current_price: 100.0,
+            peak_price: 100.0,
+            trough_price: 100.0,
+            age_sec: 0.0,
+            // Risk of one unit is 1, cost 0.1.
+            unrealized_pnl_per_unit: r + 0.1,
+            current_sl: None,
+            current_tp: None,
+        }
+    }
+
+    fn action(r: f64) -> &'static str {
+        let theta = Theta { cost_bps: 0.0, ..Theta::default() };
+        let position = Position { unrealized_pnl_per_unit: r, ..position(r) };
+        harvest_proposal(&position, &CALM, Some(0.01), &theta).expect("finite").action_str()
+    }
+
+    #[test]
+    fn tranches_begin_at_their_r() {
+        let words = [1.99, 2.0, 3.99, 4.0, 5.99, 6.0].map(action);
+        let (none, p25, p50, p75) = ("NONE", "PARTIAL_25", "PARTIAL_50", "PARTIAL_75");
+        assert_eq!(words, [none, p25, p25, p50, p50, p75]);
+    }
+
+    #[test]
+    fn no_stop_distance_means_the_fallback() {
+        for p1 in [None, Some(0.0)] {
+            let out =
+                harvest_proposal(&position(1.0), &CALM, p1, &Theta::default()).expect("finite");
+            assert_eq!(out.risk_unit, 2.0);
+        }
+        let out = harvest_proposal(&position(1.0), &CALM, Some(0.01), &Theta::default());
+        let out = out.expect("finite");
+        assert!((out.r_net - 1.0).abs() < 1e-12 && (out.cost_est - 0.1).abs() < 1e-12);
+    }
+
+    /// Each component at the value above which its reason is told.
+    #[test]
+    fn kill_reasons_begin_above_their_values() {
+        let none =
+            KillComponents { regime_flip: 0.0, sigma_spike: 0.5, ts_drop: 0.2, age_penalty: 0.5 };
+        let of = |components: KillComponents| kill_reasons(&components).collect::<Vec<_>>();
+        assert_eq!(of(none), ["kill_score_triggered"]);
+        let all = KillComponents {
+            regime_flip: 1.0,
+            sigma_spike: 0.51,
+            ts_drop: 0.21,
+            age_penalty: 0.51,
+        };
+        let names =
+            ["kill_score_triggered", "regime_flip", "sigma_spike", "ts_drop", "age_penalty"];
+        assert_eq!(of(all), names);
+    }
+
+    #[test]
+    fn a_regime_flips_below_its_trend_and_above_half() {
+        let flip = |p_trend, p_mr, p_chop| {
+            let market = MarketView { p_trend, p_mr, p_chop, ..CALM };
+            kill_components(&market, 0.0, &Theta::default()).regime_flip
+        };
+        assert_eq!(flip(0.29, 0.3, 0.21), 1.0);
+        assert_eq!(flip(0.30, 0.3, 0.40), 0.0);
+        assert_eq!(flip(0.29, 0.25, 0.25), 0.0);
+    }
+
+    #[test]
+    fn a_profit_is_locked_from_its_r_on() {
+        let lock = |r, current_sl| {
+            let position = Position { current_sl, ..position(r) };
+            profit_lock_sl(&position, r, &Theta::default()).expect("finite")
+        };
+        assert_eq!(lock(1.49, None), None);
+        assert_eq!(lock(1.5, None), Some(100.2));
+        assert_eq!(lock(1.5, Some(100.2)), None, "only if strictly tighter");
+        assert_eq!(lock(1.5, Some(100.1)), Some(100.2));
+    }
+}

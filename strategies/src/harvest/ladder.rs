@@ -133,4 +133,36 @@ mod tests {
         assert_eq!(entry_risk_usdt(2.0, 0.0, 2.0), None);
         assert_eq!(entry_risk_usdt(2.0, f64::NAN, 2.0), None);
     }
+
+    #[test]
+    fn below_min_r_only_a_full_close_is_made() {
+        use crate::harvest::{KillComponents, brain_acts};
+        let of = |action, r_net| {
+            let proposal = HarvestProposal {
+                action: Some(action),
+                new_sl: None,
+                r_net,
+                risk_unit: 1.0,
+                cost_est: 0.0,
+                kill_score: 0.5,
+                k_components: KillComponents {
+                    regime_flip: 0.0,
+                    sigma_spike: 0.0,
+                    ts_drop: 0.0,
+                    age_penalty: 0.0,
+                },
+                reason_codes: Vec::new(),
+            };
+            brain_acts(&proposal, 0.5)
+        };
+        assert_eq!(of(CloseAction::Partial25, 0.49), None);
+        assert_eq!(of(CloseAction::Partial25, 0.5), Some(CloseAction::Partial25));
+        assert_eq!(of(CloseAction::FullClose, -3.0), Some(CloseAction::FullClose));
+    }
+
+    #[test]
+    fn the_scale_changes_beyond_its_borders() {
+        let scale = |risk| dynamic_ladder(100.0, risk, &[]).expect("finite").volatility_scale;
+        assert_eq!([0.99, 1.0, 2.5, 2.51].map(scale), [1.4, 1.0, 1.0, 0.6]);
+    }
 }

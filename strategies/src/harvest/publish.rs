@@ -73,3 +73,52 @@ pub fn is_stale(computed_at: Nanos, now: Nanos, age_max: Nanos) -> bool {
     let age = now - computed_at;
     age > age_max || age < Nanos::from_secs(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harvest::{Theta, harvest_proposal};
+    use crate::position::{MarketView, Position, PositionSide};
+
+    #[test]
+    fn a_change_or_a_minute_is_worth_telling() {
+        let position = Position {
+            side: PositionSide::Long,
+            entry_price: 100.0,
+            current_price: 105.0,
+            peak_price: 105.0,
+            trough_price: 100.0,
+            age_sec: 0.0,
+            unrealized_pnl_per_unit: 5.0,
+            current_sl: None,
+            current_tp: None,
+        };
+        let calm = MarketView { sigma: 0.005, ts: 0.4, p_trend: 0.6, p_mr: 0.2, p_chop: 0.2 };
+        let told = harvest_proposal(&position, &calm, None, &Theta::default()).expect("finite");
+        let last = PublishedProposal::of(&told, Nanos::from_secs(0));
+        let again = |new: &HarvestProposal, secs| {
+            should_publish(Some(&last), new, Nanos::from_secs(secs), &PublishLimits::default())
+        };
+        assert!(should_publish(None, &told, Nanos::from_secs(0), &PublishLimits::default()));
+        assert!(!again(&told, 60) && again(&told, 61));
+        let with = |change: &dyn Fn(&mut HarvestProposal)| {
+            let mut new = told.clone();
+            change(&mut new);
+            again(&new, 1)
+        };
+        assert!(with(&|new| new.action = None));
+        assert!(with(&|new| new.new_sl = None));
+        assert!(with(&|new| new.new_sl = Some(100.2 * 1.0011)));
+        assert!(!with(&|new| new.new_sl = Some(100.2 * 1.0009)));
+        assert!(with(&|new| new.kill_score += 0.0011) && with(&|new| new.kill_score -= 0.0011));
+        assert!(!with(&|new| new.kill_score += 0.0009));
+        assert!(!with(&|new| new.r_net += 1.0));
+    }
+
+    #[test]
+    fn old_and_future_proposals_are_stale() {
+        let of =
+            |secs| is_stale(Nanos::from_secs(100), Nanos::from_secs(secs), Nanos::from_secs(30));
+        assert_eq!([99, 100, 130, 131].map(of), [true, false, false, true]);
+    }
+}

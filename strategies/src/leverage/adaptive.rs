@@ -96,3 +96,35 @@ fn harvest_scheme(leverage: f64) -> HarvestScheme {
         _ => [0.5, 0.3, 0.2],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(leverage: f64, base_sl_pct: f64) -> AdaptiveLevels {
+        let input = AdaptiveLevelsInput {
+            base_tp_pct: 0.01,
+            base_sl_pct,
+            leverage,
+            volatility_factor: 0.0,
+            funding_delta: 0.0,
+            exchange_divergence: 0.0,
+        };
+        adaptive_levels(&input).expect("finite")
+    }
+
+    #[test]
+    fn schemes_change_beyond_ten_and_thirty() {
+        let first = [10.0, 10.1, 30.0, 30.1].map(|leverage| of(leverage, 0.005).harvest_scheme);
+        let (low, middle, high) = ([0.3, 0.3, 0.4], [0.4, 0.4, 0.2], [0.5, 0.3, 0.2]);
+        assert_eq!(first, [low, middle, middle, high]);
+    }
+
+    #[test]
+    fn bounds_are_told() {
+        assert!(!of(10.0, 0.005).sl_clamped && !of(10.0, 0.005).tp_minimum_enforced);
+        assert!(of(10.0, 0.015).sl_clamped && of(10.0, 0.0001).sl_clamped);
+        assert_eq!((of(10.0, 0.015).sl_pct, of(10.0, 0.0001).sl_pct), (0.02, 0.0015));
+        assert_eq!(of(0.0, 0.005), of(1.0, 0.005), "below one counts as one");
+    }
+}

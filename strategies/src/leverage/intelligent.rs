@@ -121,3 +121,35 @@ pub fn intelligent_leverage(input: &LeverageInput) -> Result<IntelligentLeverage
     let leverage = raw.clamp(LEVERAGE_MIN, LEVERAGE_MAX);
     Ok(IntelligentLeverage { leverage, factors, clamped: leverage != raw })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each factor at the ends of its input's range; beyond them nothing changes.
+    #[test]
+    fn factors_end_where_their_inputs_do() {
+        let ends = |set: &dyn Fn(&mut LeverageInput, f64), low: f64, high: f64| {
+            [low - 9.0, low, high, high + 9.0].map(|value| {
+                let mut input = LeverageInput::neutral(0.5);
+                set(&mut input, value);
+                intelligent_leverage(&input).expect("finite").factors
+            })
+        };
+        let confidence = ends(&|i, v| i.confidence = v, 0.0, 1.0).map(|f| f.base);
+        assert_eq!(confidence, [5.0, 5.0, 80.0, 80.0]);
+        let volatility = ends(&|i, v| i.volatility = v, 0.0, 1.3).map(|f| f.volatility);
+        assert_eq!(volatility[..2], [1.5, 1.5]);
+        assert!(volatility[2..].iter().all(|f| (f - 0.2).abs() < 1e-12));
+        let trend = ends(&|i, v| i.pnl_trend = v, -1.0, 1.0).map(|f| f.pnl_trend);
+        assert_eq!(trend, [0.75, 0.75, 1.25, 1.25]);
+        let risk = ends(&|i, v| i.symbol_risk = v, 0.5, 1.5).map(|f| f.symbol_risk);
+        assert_eq!(risk, [2.0, 2.0, 1.0 / 1.5, 1.0 / 1.5]);
+        let margin = ends(&|i, v| i.margin_util = v, 0.0, 1.0).map(|f| f.margin_util);
+        assert_eq!(margin, [1.0, 1.0, 0.3, 0.3]);
+        let divergence = ends(&|i, v| i.exch_divergence = v, 0.0, 1.0).map(|f| f.divergence);
+        assert_eq!(divergence, [1.0, 1.0, 0.5, 0.5]);
+        let funding = ends(&|i, v| i.funding_rate = v, -0.05, 0.04).map(|f| f.funding);
+        assert_eq!(funding, [0.5, 0.5, 0.6, 0.5], "of either sign");
+    }
+}

@@ -248,4 +248,25 @@ mod tests {
         cap_clusters(&mut targets, &clusters, 10_000.0).expect("finite");
         assert_eq!(targets, [3_000.0, 3_000.0, 3_000.0, 4_000.0]);
     }
+
+    #[test]
+    fn zones_and_regimes_have_their_factors() {
+        let zones = [0.049, 0.05, 0.149, 0.15].map(|d| DrawdownZone::of(d).factor());
+        assert_eq!(zones, [1.0, 0.7, 0.7, 0.4]);
+        let target = |name, stress| {
+            let input = AllocationInput {
+                budget_usd: 1_000.0,
+                budget_stale: false,
+                equity_usd: 1e6,
+                drawdown: 0.0,
+                regime: Some(AllocationRegime { name, confidence: 0.5 }),
+                performance_multiplier: None,
+                cluster_stress: stress,
+            };
+            allocation(&input).expect("finite").target_usd
+        };
+        let regimes = ["TREND", "MEAN_REVERSION", "CHOP", "?"].map(|name| target(name, None));
+        assert_eq!(regimes, [1_200.0, 1_000.0, 600.0, 1_000.0]);
+        assert_eq!([0.0, 0.5, 0.9].map(|s| target("?", Some(s))), [1_000.0, 500.0, 300.0]);
+    }
 }

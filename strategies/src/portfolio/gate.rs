@@ -75,6 +75,17 @@ pub struct GateInput<'a> {
     pub heat: HeatBucket,
 }
 
+/// What a p26 permit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatePermit {
+    /// There is none.
+    None,
+    /// This close, or a smaller one.
+    Close(CloseAction),
+    /// Audited: a permit that names no action.
+    AuditedAnyWord,
+}
+
 /// What becomes of a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateVerdict<'a> {
@@ -84,16 +95,18 @@ pub struct GateVerdict<'a> {
     pub gate_reason: Cow<'a, str>,
     /// What the calibration said of it, changed or not.
     pub calibration_reason: Option<Cow<'a, str>>,
-    /// The close that the p26 permit allows; `None` is no permit. An audited permit of any word names
-    /// no close.
-    pub permit: Option<Option<CloseAction>>,
+    /// What the p26 permit allows.
+    pub permit: GatePermit,
 }
 
 impl GateVerdict<'_> {
     /// Largest share of the position that the permit allows, 0 to 1.
     #[must_use]
     pub fn max_fraction(&self) -> f64 {
-        self.permit.flatten().map_or(0.0, CloseAction::fraction)
+        match self.permit {
+            GatePermit::Close(close) => close.fraction(),
+            GatePermit::None | GatePermit::AuditedAnyWord => 0.0,
+        }
     }
 }
 
@@ -131,9 +144,11 @@ pub fn gate<'a>(
     if let Some((changed, reason)) = stress_rules(&action, input, rules) {
         (action, gate_reason) = (Cow::Borrowed(changed.as_str()), reason.into());
     }
-    let close = CloseAction::parse(&action);
-    let permitted = close.is_some() || rules.audited_permit_any_word && action != HOLD;
-    let permit = permitted.then_some(close);
+    let permit = match CloseAction::parse(&action) {
+        Some(close) => GatePermit::Close(close),
+        None if rules.audited_permit_any_word && action != HOLD => GatePermit::AuditedAnyWord,
+        None => GatePermit::None,
+    };
     Ok(GateVerdict { final_action: action, gate_reason, calibration_reason, permit })
 }
 
@@ -142,7 +157,7 @@ fn hold(reason: &'static str) -> GateVerdict<'static> {
         final_action: HOLD.into(),
         gate_reason: reason.into(),
         calibration_reason: None,
-        permit: None,
+        permit: GatePermit::None,
     }
 }
 
@@ -214,10 +229,34 @@ mod tests {
         for word in ["NOOP", "UPDATE_SL", "HOLD", "PARTIAL_33", ""] {
             let input = GateInput { action: word, ..CALM };
             let verdict = gate(&input, const { &rules_off() }).expect("finite");
-            assert_eq!((verdict.permit, &*verdict.final_action), (None, word));
+            assert_eq!((verdict.permit, &*verdict.final_action), (GatePermit::None, word));
         }
         let noop = GateInput { action: "NOOP", ..CALM };
-        assert_eq!(gate(&noop, &GateRules::audited()).expect("finite").permit, Some(None));
+        let audited = GateRules::audited();
+        let permit = gate(&noop, &audited).expect("finite").permit;
+        assert_eq!(permit, GatePermit::AuditedAnyWord);
+    }
+
+    /// Rules 4 and 5 of EHR 3.8 at their thresholds, without calibration.
+    #[test]
+    fn stress_rules_begin_at_their_thresholds() {
+        let rules = GateRules { audited_permit_any_word: false, ..GateRules::audited() };
+        let of = |action, stress, kill_score| {
+            let (action, reason, _) =
+                decide(GateInput { action, stress, kill_score, ..CALM }, &rules);
+            format!("{action} {reason}")
+        };
+        let full = "FULL_CLOSE_PROPOSED";
+        let hard = "PARTIAL_75 forbid_full_close_portfolio_cold_ks_hard";
+        assert_eq!(of(full, 0.54, 0.84), "PARTIAL_50 forbid_full_close_portfolio_cold");
+        assert_eq!(of(full, 0.54, 0.85), hard);
+        assert_eq!(of(full, 0.55, 0.85), "FULL_CLOSE_PROPOSED pass");
+        assert_eq!(of("PARTIAL_25", 0.79, 0.5), "PARTIAL_25 pass");
+        for action in ["PARTIAL_25", "PARTIAL_50"] {
+            assert_eq!(of(action, 0.80, 0.5), "PARTIAL_75 riskoff_accelerate");
+        }
+        assert_eq!(of("PARTIAL_75", 0.99, 0.5), "PARTIAL_75 pass");
+        assert_eq!(of(full, 0.99, 0.5), "FULL_CLOSE_PROPOSED pass");
     }
 
     const fn rules_off() -> GateRules {

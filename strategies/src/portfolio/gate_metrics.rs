@@ -81,3 +81,24 @@ pub fn gate_metrics(
     let stress = (0.60 * heat + 0.25 * concentration + 0.15 * correlation).clamp(0.0, 1.0);
     Ok(GateMetrics { heat, concentration, corr_proxy, stress, total_notional_usd: total })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hedged_book_has_no_side_and_sigma_is_of_a_day() {
+        let of = |notional_usd| GatePosition {
+            notional_usd,
+            sigma_per_minute: 0.2 / 1_440.0_f64.sqrt(),
+        };
+        let hedged = gate_metrics(&[of(5.0), of(-5.0)], None, GateSigma::Daily).expect("finite");
+        assert_eq!((hedged.concentration, hedged.corr_proxy), (0.0, 0.0));
+        assert!((hedged.heat - 0.5).abs() < 1e-12, "0.2 is in the middle of 0.05 and 0.35");
+        assert!((hedged.stress - 0.3).abs() < 1e-12);
+        let long = gate_metrics(&[of(5.0)], Some(0.2), GateSigma::Daily).expect("finite");
+        assert!((long.stress - 0.58).abs() < 1e-12, "0.6 * 0.5 + 0.25 + 0.15 * 0.2");
+        let flat = gate_metrics(&[of(0.0)], Some(1.0), GateSigma::Daily).expect("finite");
+        assert_eq!(flat, GateMetrics::default());
+    }
+}

@@ -28,7 +28,7 @@ pub use efficiency::{
     AttributionReading, CapitalEfficiency, CapitalPressure, CapitalTarget, EfficiencyInput,
     PnlAverages, StaleFlag, capital_efficiency,
 };
-pub use gate::{GateInput, GateRules, GateVerdict, gate, smaller_close};
+pub use gate::{GateInput, GatePermit, GateRules, GateVerdict, gate, smaller_close};
 pub use gate_metrics::{GateMetrics, GatePosition, GateSigma, gate_metrics};
 pub use governance::{
     MemoryEvent, Policy, PolicyLimits, PortfolioScore, TradeCheck, TradeProposal, governed_policy,

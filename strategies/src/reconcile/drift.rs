@@ -201,4 +201,15 @@ mod tests {
         assert_eq!(hold_ttl_sec(Some(880), false), 880);
         assert_eq!(hold_ttl_sec(Some(120), true), 900);
     }
+
+    #[test]
+    fn drift_begins_beyond_one_percent_and_a_ten_thousandth() {
+        let of = |exchange, ledger| detect_drift(number(exchange), number(ledger)).map(|d| d.kind);
+        assert_eq!(of("0.00005", "-0.00004"), None, "nothing on either side");
+        assert_eq!(of("0.0011", "0.00101"), None, "less than a ten-thousandth");
+        assert_eq!(of("0.0011", "0.0010"), Some(DriftKind::QtyMismatch));
+        assert_eq!(of("100", "99"), None);
+        assert_eq!(of("100", "98.99"), Some(DriftKind::QtyMismatch));
+        assert_eq!(of("0.001", "0"), Some(DriftKind::SideMismatch));
+    }
 }

@@ -233,4 +233,16 @@ mod tests {
         assert_eq!(mode(RecoveryMode::Protective, 0.03, false), RecoveryMode::Cautious);
         assert_eq!(mode(RecoveryMode::Cautious, 0.02, false), RecoveryMode::Normal);
     }
+
+    /// EHR 3.28: USD, leverage, confidence.
+    #[test]
+    fn the_deeper_the_less_may_be_opened() {
+        let of = |mode: RecoveryMode| {
+            mode.limits().map(|l| [l.position_max_usd, l.leverage_max, l.confidence_min])
+        };
+        assert_eq!(of(RecoveryMode::Normal), Some([500.0, 20.0, 0.50]));
+        assert_eq!(of(RecoveryMode::Cautious), Some([300.0, 10.0, 0.55]));
+        assert_eq!(of(RecoveryMode::Protective), Some([100.0, 5.0, 0.75]));
+        assert_eq!(of(RecoveryMode::Emergency), None);
+    }
 }

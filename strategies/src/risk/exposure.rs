@@ -194,3 +194,45 @@ pub fn action_due(kind: ExposureKind, last: Option<Nanos>, now: Nanos) -> bool {
     };
     last.is_none_or(|at| now - at >= pause)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advice(margins: &[f64], total: f64, limits: &ExposureLimits) -> Vec<String> {
+        let names = ["A", "B", "C", "D", "E", "F"];
+        let book: Vec<_> = names.into_iter().zip(margins.iter().copied()).collect();
+        let input =
+            ExposureInput { margins_usd: &book, total_margin_usd: total, cross_divergence: 0.03 };
+        let out = assess_exposure(&input, limits).expect("finite");
+        let text = |action: &ExposureAction<'_>| match (action.symbol, action.target_size_usd) {
+            (Some(symbol), Some(target)) => format!("{} {symbol} {target}", action.kind.as_str()),
+            _ => action.kind.as_str().to_owned(),
+        };
+        out.actions.iter().map(text).collect()
+    }
+
+    #[test]
+    fn advice_begins_beyond_the_limits() {
+        let of_total =
+            ExposureLimits { symbol_share_of: ShareOf::TotalMargin, ..ExposureLimits::default() };
+        assert_eq!(advice(&[15.0; 5], 100.0, &of_total), Vec::<String>::new(), "on every limit");
+        assert_eq!(advice(&[15.0; 4], 100.0, &of_total), ["expand"]);
+        assert_eq!(advice(&[], 100.0, &of_total), Vec::<String>::new(), "an empty book is no risk");
+        let large = advice(&[16.0, 8.0, 8.0, 4.0, 4.0], 100.0, &of_total);
+        assert_eq!(large, ["reduce A 15", "rebalance A 8"]);
+        let full = advice(&[15.0, 15.0, 15.0, 15.0, 15.0, 10.1], 100.0, &of_total);
+        assert_eq!(full, ["reduce_margin"]);
+        let used = advice(&[10.0; 6], 100.0, &ExposureLimits::default());
+        assert_eq!(used.len(), 6, "of six equal ones each is above 15 % of what is used");
+    }
+
+    #[test]
+    fn advice_pauses_by_its_urgency() {
+        let due = |kind, secs| action_due(kind, Some(Nanos::from_secs(0)), Nanos::from_secs(secs));
+        assert!(due(ExposureKind::ReduceMargin, 0));
+        assert!(!due(ExposureKind::Hedge, 9) && due(ExposureKind::Hedge, 10));
+        assert!(!due(ExposureKind::Rebalance, 29) && due(ExposureKind::Rebalance, 30));
+        assert!(action_due(ExposureKind::Rebalance, None, Nanos::from_secs(0)));
+    }
+}

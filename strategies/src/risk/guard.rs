@@ -212,3 +212,60 @@ fn market_guard(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On every limit, which still passes.
+    fn calm() -> GuardInput<'static> {
+        GuardInput {
+            reduces: false,
+            active_guard: None,
+            equity: Some(KnownEquity { equity_usd: 920.0, peak_usd: 1_000.0, age_sec: 300.0 }),
+            daily_pnl_usd: -23.0,
+            consecutive_losses: 2,
+            spread_bps: Some(50.0),
+            atr_pct: Some(0.05),
+        }
+    }
+
+    fn reason(input: GuardInput<'_>) -> (String, Option<i64>) {
+        let struck = check_guards(&input, &GuardLimits::default()).expect("finite");
+        struck.map_or((String::new(), None), |block| {
+            (
+                format!("{}: {}", block.guard_type.as_str(), block.reason),
+                block.guard_type.hold_sec(),
+            )
+        })
+    }
+
+    fn with(equity_usd: f64, age_sec: f64) -> GuardInput<'static> {
+        let equity = Some(KnownEquity { equity_usd, peak_usd: 1_000.0, age_sec });
+        GuardInput { equity, daily_pnl_usd: 0.0, ..calm() }
+    }
+
+    #[test]
+    fn each_guard_strikes_beyond_its_limit_with_its_numbers() {
+        let is = |input, text: &str, hold| assert_eq!(reason(input), (text.to_owned(), hold));
+        is(calm(), "", None);
+        let stale = "EQUITY_STALE: equity_age=301s > 300s";
+        is(with(920.0, 301.0), stale, None);
+        is(with(0.0, 1.0), "EQUITY_STALE: equity=0.00 is not above 0", None);
+        is(GuardInput { equity: None, ..calm() }, "EQUITY_STALE: equity unknown", None);
+        let daily = GuardInput { daily_pnl_usd: -23.1, ..calm() };
+        is(daily, "DAILY_LOSS: daily_loss=2.51% > 2.5%", Some(86_400));
+        is(with(919.0, 1.0), "DRAWDOWN: drawdown=8.1% > 8.0%", Some(3_600));
+        let flatten = "EMERGENCY_FLATTEN: EMERGENCY_FLATTEN drawdown=10.1% > 10.0%";
+        is(with(899.0, 1.0), flatten, Some(14_400));
+        is(with(900.0, 1.0), "DRAWDOWN: drawdown=10.0% > 8.0%", Some(3_600));
+        let row = GuardInput { consecutive_losses: 3, ..calm() };
+        is(row, "CONSEC_LOSS: consecutive_losses=3 >= 3", Some(3_600));
+        let thin = GuardInput { spread_bps: Some(50.1), ..calm() };
+        is(thin, "SPREAD_SPIKE: spread=50.1bps > 50.0bps", None);
+        let wild = GuardInput { atr_pct: Some(0.051), ..calm() };
+        is(wild, "ATR_SPIKE: atr=5.10% > 5.0%", None);
+        let active = GuardInput { active_guard: Some("DAILY_LOSS"), ..calm() };
+        is(active, "GUARD_ACTIVE: guard_active:DAILY_LOSS", None);
+    }
+}

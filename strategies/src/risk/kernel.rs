@@ -150,3 +150,64 @@ pub fn risk_should_publish(
         || moved(last.proposed_tp, new.proposed_tp)
         || now - told_at > RISK_PUBLISH_AGE_MAX
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARKET: MarketView =
+        MarketView { sigma: 0.01, ts: 0.11, p_trend: 0.31, p_mr: 0.35, p_chop: 0.34 };
+
+    fn of(current_sl: Option<f64>, market: &MarketView) -> RiskProposal {
+        let position = Position {
+            side: PositionSide::Long,
+            entry_price: 100.0,
+            current_price: 100.0,
+            peak_price: 100.0,
+            trough_price: 100.0,
+            age_sec: 0.0,
+            unrealized_pnl_per_unit: 0.0,
+            current_sl,
+            current_tp: None,
+        };
+        risk_proposal(&position, market, &RiskParams::default()).expect("finite")
+    }
+
+    #[test]
+    fn a_trend_extends_the_target_beyond_both_its_borders_only() {
+        assert!(of(None, &MARKET).tp_extension_factor > 1.0);
+        let weak = MarketView { ts: 0.1, ..MARKET };
+        let rare = MarketView { p_trend: 0.3, ..MARKET };
+        assert_eq!(of(None, &weak).tp_extension_factor, 1.0);
+        assert_eq!(of(None, &rare).tp_extension_factor, 1.0);
+        let strong = MarketView { ts: 9.0, p_trend: 0.9, p_mr: 0.05, p_chop: 0.05, ..MARKET };
+        assert_eq!(of(None, &strong).tp_extension_factor, 1.3);
+    }
+
+    #[test]
+    fn a_tighter_stop_is_kept_and_a_crossed_one_is_told() {
+        let kept = of(Some(99.5), &MARKET);
+        assert_eq!(kept.proposed_sl, 99.5);
+        assert_eq!(kept.reason_codes, ["sl_tightened_monotonic", "regime_mr", "tp_extended"]);
+        let crossed = of(Some(100.5), &MARKET);
+        assert_eq!(crossed.proposed_sl, 100.5);
+        assert_eq!(crossed.reason_codes.last(), Some(&STOP_ALREADY_CROSSED));
+        let moved = of(Some(90.0), &MARKET);
+        assert_eq!(moved.reason_codes[0], "sl_tightening");
+    }
+
+    #[test]
+    fn a_proposal_is_told_when_it_moved_or_after_a_minute() {
+        let told = of(None, &MARKET);
+        let again = |new: &RiskProposal, secs| {
+            risk_should_publish(Some((&told, Nanos::from_secs(0))), new, Nanos::from_secs(secs))
+        };
+        assert!(risk_should_publish(None, &told, Nanos::from_secs(0)));
+        assert!(!again(&told, 60) && again(&told, 61));
+        let stop = |by| RiskProposal { proposed_sl: told.proposed_sl * (1.0 + by), ..told.clone() };
+        let target =
+            |by| RiskProposal { proposed_tp: told.proposed_tp * (1.0 + by), ..told.clone() };
+        assert!(again(&stop(0.0011), 1) && !again(&stop(0.0009), 1));
+        assert!(again(&target(-0.0011), 1) && !again(&target(-0.0009), 1));
+    }
+}

@@ -9,3 +9,4 @@ mod permits;
 mod portfolio;
 mod risk;
 mod support;
+mod words;

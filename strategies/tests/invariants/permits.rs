@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 use strategies::apply::{ApplyDecision, ApplyInput, ApplyRules, apply_decision};
 use strategies::close_action::CloseAction;
-use strategies::governor::{efficiency_verdict, kill_score_thresholds, open_scale};
+use strategies::governor::{OpenVerdict, efficiency_verdict, kill_score_thresholds, open_scale};
 use strategies::portfolio::Efficiency;
 use strategies::position_state::{
     PlanFacts, PositionFacts, PositionRules, Snapshot, evaluate_plan, safe_quantity,
@@ -35,7 +35,10 @@ proptest! {
     #[test]
     fn open_scale_falls_with_the_score(k in 0.0..1.0, more in 0.0..0.5, confidence in 0.0..1.0, flip in 0u8..2) {
         let flip = f64::from(flip);
-        let at = |k| open_scale(Some(k), confidence, flip).expect("finite").unwrap_or(0.0);
+        let at = |k| match open_scale(Some(k), confidence, flip).expect("finite") {
+            OpenVerdict::Scaled(scale) => scale,
+            OpenVerdict::Refused(_) => 0.0,
+        };
         let (now, later) = (at(k), at(k + more));
         prop_assert!(later <= now && (now == 0.0 || (0.25..=1.0).contains(&now)));
         prop_assert_eq!(k >= 0.80, now == 0.0);

@@ -8,9 +8,9 @@ use strategies::heat::{
 };
 use strategies::portfolio::{
     AllocationInput, AllocationRegime, BudgetInput, BudgetSettings, ClusterInput, ClusterSettings,
-    Efficiency, GateInput, GatePosition, GateRules, GateSigma, PerformanceMapping, allocation,
-    attribution, budget, cap_clusters, clusters, gate, gate_metrics, performance_multiplier,
-    target_multiplier,
+    Efficiency, GateInput, GatePermit, GatePosition, GateRules, GateSigma, PerformanceMapping,
+    allocation, attribution, budget, cap_clusters, clusters, gate, gate_metrics,
+    performance_multiplier, target_multiplier,
 };
 
 use crate::support::{any_number, cases, finite};
@@ -111,14 +111,13 @@ proptest! {
         let rules = GateRules { stress_rule, ..GateRules::default() };
         let verdict = gate(&input, &rules).expect("finite");
         match verdict.permit {
-            Some(close) => {
-                let close = close.expect("a close");
+            GatePermit::Close(close) => {
                 prop_assert!(CloseAction::parse(word).is_some_and(|proposed| close <= proposed));
                 prop_assert_eq!(CloseAction::parse(&verdict.final_action), Some(close));
                 prop_assert!(input.allowed && input.snapshots_fresh);
                 prop_assert_eq!(verdict.max_fraction(), close.fraction());
             }
-            None => prop_assert_eq!(verdict.max_fraction(), 0.0),
+            _ => prop_assert_eq!(verdict.max_fraction(), 0.0),
         }
     }
 

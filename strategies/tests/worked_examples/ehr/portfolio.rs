@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use strategies::heat::HeatBucket;
 use strategies::portfolio::{
     AllocationInput, AllocationRegime, BudgetInput, BudgetSettings, ClusterInput, ClusterSettings,
-    GateInput, GatePosition, GateRules, GateSigma, allocation, attribution, budget, clusters, gate,
-    gate_metrics,
+    GateInput, GatePermit, GatePosition, GateRules, GateSigma, allocation, attribution, budget,
+    clusters, gate, gate_metrics,
 };
 
 use crate::harness::{number, optional, text, yes};
@@ -38,7 +38,7 @@ pub fn gate_of(input: &Value, audited: bool) -> Value {
         "heat": metrics.heat, "concentration": metrics.concentration,
         "corr_proxy": metrics.corr_proxy, "stress": metrics.stress,
         "total_notional": metrics.total_notional_usd, "final_action": verdict.final_action,
-        "gate_reason": verdict.gate_reason, "permit": verdict.permit.is_some(),
+        "gate_reason": verdict.gate_reason, "permit": verdict.permit != GatePermit::None,
     })
 }
 
