@@ -51,7 +51,9 @@ pub use plan::{IntentText, ParsedIntent, PlanFault, PlanSide, parse_intent, plan
 pub use quantity::{
     LotRules, OrderPurpose, QuantityRefusal, SizedOrder, order_quantity, price_to_tick,
 };
-pub use risk_governor::{GovernedOrder, GovernedRequest, GovernorCode, GovernorLimits, govern};
+pub use risk_governor::{
+    GovernedOrder, GovernedRequest, RiskGovernorCode, RiskGovernorLimits, govern,
+};
 pub use router::{
     CapacityReason, RouterCandidate, RouterPick, RouterSettings, router_capacity, router_factor,
     router_score, select_candidates,

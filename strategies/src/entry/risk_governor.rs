@@ -10,7 +10,7 @@ const LEVERAGE_MISSING: f64 = 10.0;
 
 /// Its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GovernorLimits {
+pub struct RiskGovernorLimits {
     /// In USDT.
     pub size_min_usd: f64,
     /// In USDT.
@@ -25,9 +25,9 @@ pub struct GovernorLimits {
     pub confidence_min: f64,
 }
 
-impl Default for GovernorLimits {
+impl Default for RiskGovernorLimits {
     fn default() -> Self {
-        GovernorLimits {
+        RiskGovernorLimits {
             size_min_usd: 50.0,
             size_max_usd: 10_000.0,
             leverage_min: 5.0,
@@ -54,7 +54,7 @@ pub struct GovernedRequest {
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum GovernorCode {
+pub enum RiskGovernorCode {
     /// Approved.
     Pass,
     /// Size times leverage is too large.
@@ -78,7 +78,7 @@ pub struct GovernedOrder {
     /// Size times leverage after clamping, in USDT.
     pub notional_usd: f64,
     /// How it ended.
-    pub code: GovernorCode,
+    pub code: RiskGovernorCode,
 }
 
 /// Judges an order.
@@ -87,7 +87,7 @@ pub struct GovernedOrder {
 /// [`RefusedNumber`] for NaN and infinities: the order is rejected.
 pub fn govern(
     request: &GovernedRequest,
-    limits: &GovernorLimits,
+    limits: &RiskGovernorLimits,
 ) -> Result<GovernedOrder, RefusedNumber> {
     let confidence = finite("confidence", request.confidence)?;
     let size = finite("size_usd", request.size_usd.unwrap_or(SIZE_MISSING_USD))?
@@ -99,15 +99,15 @@ pub fn govern(
     let budget = request.risk_budget_usd.map(|b| finite("risk_budget_usd", b)).transpose()?;
     let notional_usd = finite("notional", size * leverage)?;
     let code = if notional_usd > limits.notional_max_usd {
-        GovernorCode::NotionalExceeded
+        RiskGovernorCode::NotionalExceeded
     } else if confidence < limits.confidence_min {
-        GovernorCode::ConfidenceTooLow
+        RiskGovernorCode::ConfidenceTooLow
     } else if budget.is_some_and(|budget| size > budget) {
-        GovernorCode::RiskBudgetExceeded
+        RiskGovernorCode::RiskBudgetExceeded
     } else {
-        GovernorCode::Pass
+        RiskGovernorCode::Pass
     };
-    let approved = code == GovernorCode::Pass;
+    let approved = code == RiskGovernorCode::Pass;
     Ok(GovernedOrder {
         approved,
         size_usd: approved.then_some(size),
@@ -129,13 +129,13 @@ mod tests {
             confidence: 0.5,
             risk_budget_usd: Some(49.0),
         };
-        let limits = GovernorLimits { confidence_min: 0.6, ..GovernorLimits::default() };
+        let limits = RiskGovernorLimits { confidence_min: 0.6, ..RiskGovernorLimits::default() };
         let code = |request, limits| govern(&request, &limits).expect("finite").code;
-        assert_eq!(code(request, limits), GovernorCode::ConfidenceTooLow);
-        let over = code(request, GovernorLimits::default());
-        assert_eq!(over, GovernorCode::RiskBudgetExceeded, "the clamped size is what counts");
+        assert_eq!(code(request, limits), RiskGovernorCode::ConfidenceTooLow);
+        let over = code(request, RiskGovernorLimits::default());
+        assert_eq!(over, RiskGovernorCode::RiskBudgetExceeded, "the clamped size is what counts");
         let free = GovernedRequest { risk_budget_usd: None, ..request };
-        let order = govern(&free, &GovernorLimits::default()).expect("finite");
+        let order = govern(&free, &RiskGovernorLimits::default()).expect("finite");
         assert_eq!((order.size_usd, order.leverage), (Some(50.0), Some(5.0)));
         let nan = GovernedRequest { leverage: Some(f64::NAN), ..free };
         assert!(govern(&nan, &limits).is_err());

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use strategies::entry::{
-    GovernedRequest, GovernorLimits, SizeMeaning, govern, required_margin_usd,
+    GovernedRequest, RiskGovernorLimits, SizeMeaning, govern, required_margin_usd,
 };
 use strategies::portfolio::{Policy, governed_size_usd};
 use strategies::signal::{LevelRule, ai_sizing, entry_levels, sized};
@@ -74,7 +74,7 @@ proptest! {
             size_usd: Some(size * scale), leverage: Some(leverage * 50.0), confidence: 0.5,
             risk_budget_usd: budget,
         };
-        match govern(&request, &GovernorLimits::default()) {
+        match govern(&request, &RiskGovernorLimits::default()) {
             Ok(order) if order.approved => {
                 let (size, leverage) = (order.size_usd.expect("a size"), order.leverage.expect("a leverage"));
                 prop_assert!((50.0..=10_000.0).contains(&size) && (5.0..=80.0).contains(&leverage));

@@ -4,8 +4,8 @@ use engine::Symbol;
 use serde_json::{Value, json};
 use strategies::Outcomes;
 use strategies::entry::{
-    BalanceRule, BotPrediction, BotRules, DayTicker, GovernedRequest, GovernorLimits, IntentText,
-    RawIntent, RouterSettings, audited_execution_rounding, audited_executor_quantity,
+    BalanceRule, BotPrediction, BotRules, DayTicker, GovernedRequest, IntentText, RawIntent,
+    RiskGovernorLimits, RouterSettings, audited_execution_rounding, audited_executor_quantity,
     bot_trade_intent, fallback_signal, govern, parse_intent, plan_id, router_capacity,
     router_factor, router_score, validate_trade_intent,
 };
@@ -136,7 +136,7 @@ fn governor(input: &Value) -> Value {
         confidence: number(input, "confidence"),
         risk_budget_usd: optional(input, "risk_budget_usd"),
     };
-    let got = govern(&request, &GovernorLimits::default()).expect("finite");
+    let got = govern(&request, &RiskGovernorLimits::default()).expect("finite");
     json!({
         "approved": got.approved, "size": got.size_usd, "lev": got.leverage,
         "notional": got.notional_usd, "code": got.code,
