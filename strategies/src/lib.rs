@@ -31,6 +31,17 @@ pub mod position_state;
 pub mod reconcile;
 pub mod risk;
 
+// Market, signal, entry, execution, learning (MSE): one folder a subject; portfolio is shared.
+pub mod calibration;
+pub mod entry;
+pub mod learning;
+pub mod market;
+pub mod operations;
+pub mod regime;
+pub mod rounding;
+pub mod signal;
+pub mod universe;
+
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,
 };

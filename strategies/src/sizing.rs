@@ -3,6 +3,8 @@
 use engine::Symbol;
 use serde::{Deserialize, Serialize};
 
+use crate::rounding::half_even;
+
 /// Positions that the sizing assumes to be possible at once.
 const POSITIONS_MAX: f64 = 15.0;
 /// Trend is a constant of the reference system; at exactly 0.7 neither trend branch fires.
@@ -78,10 +80,6 @@ fn symbol_max(symbol: Symbol) -> f64 {
     }
 }
 
-fn rounded(value: f64, factor: f64) -> f64 {
-    (value * factor).round_ties_even() / factor
-}
-
 /// Sizes a position. All inputs have to be finite.
 pub fn size(input: &SizingInput, outcomes: &Outcomes) -> Sizing {
     let Outcomes { count, win_rate: w, average_win: a, average_loss: b } = *outcomes;
@@ -91,7 +89,8 @@ pub fn size(input: &SizingInput, outcomes: &Outcomes) -> Sizing {
     let mut margin = input.equity_usd * input.risk_per_trade;
     let available = input.equity_usd - input.equity_usd * input.exposure_pct;
     if available < margin {
-        margin = 0.95 * available;
+        // An account in use beyond its equity has nothing left; it does not owe a position.
+        margin = (0.95 * available).max(0.0);
     }
 
     let mut sl = 2.0 * input.atr_pct;
@@ -135,7 +134,7 @@ pub fn size(input: &SizingInput, outcomes: &Outcomes) -> Sizing {
     if tp / sl < 2.0 {
         score *= 0.8;
     }
-    score = rounded(score, 1000.0);
+    score = half_even(score, 3);
     if count >= 20 && a > 0.0 {
         let kelly = edge / a;
         if kelly > 0.0 {
@@ -187,7 +186,7 @@ fn leverage(
     if input.confidence < 0.80 {
         leverage *= 0.5 + 0.625 * input.confidence;
     }
-    rounded(leverage.max(5.0).min(cap), 10.0)
+    half_even(leverage.max(5.0).min(cap), 1)
 }
 
 #[cfg(test)]

@@ -4,4 +4,6 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests and their helpers")]
 
 mod ehr;
+mod formula;
 mod harness;
+mod mse;
