@@ -14,6 +14,7 @@ mod meter;
 mod npy;
 mod npz;
 mod order;
+mod period;
 mod recorded;
 mod shelf;
 mod sorting;
@@ -291,6 +292,7 @@ fn stage(
         notes.extend(outcome.notes);
         let source = Origin { path: path.display().to_string(), first_line: outcome.first_line };
         let info = writer.finish(source).map_err(parquet)?;
+        notes.extend(period::note(path, &info));
         temporary.as_file().sync_all().map_err(text)?;
         return Ok(Staged { temporary: temporary.into_temp_path(), info });
     }
