@@ -65,6 +65,12 @@ pub(crate) fn check<'a>(
             walk.forget();
             continue;
         }
+        if files[..i]
+            .last()
+            .is_some_and(|last| last.source.has_own_ids() || file.source.has_own_ids())
+        {
+            walk.forget();
+        }
         walk.factors = factors(file, walk.decimals);
         let mut digest = RowDigest::default();
         let mut cursor = FileCursor::open(&file.path, all_columns(id.kind), i64::MIN)?;

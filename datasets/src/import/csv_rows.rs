@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 
 use csv::ByteRecord;
+use engine::Symbol;
 
 use super::layout::{Layout, standard};
 use super::sorting::{self, Sorter};
@@ -31,6 +32,8 @@ pub(crate) enum Stop {
     Refused(String),
     /// A value has more decimals than the file was begun with: begin again with these.
     MoreDecimals(Decimals),
+    /// Snapshots tell no symbol, and all changes are of this one: begin again, knowing it.
+    OnlySymbol(Symbol),
 }
 
 /// What the reading found worth a note.

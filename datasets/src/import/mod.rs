@@ -280,6 +280,9 @@ fn stage(
                 decimals = needed;
                 continue;
             }
+            Err(Stop::OnlySymbol(_)) => {
+                return Err("a csv of no symbol; name it after its own".to_owned());
+            }
             Err(Stop::Refused(reason)) => return Err(reason),
         };
         // The checksum inside an archive has told already that nothing is cut.
