@@ -39,7 +39,9 @@ pub(super) struct Entries<'a> {
     told: Option<i64>,
     /// The last instant of the files before, where ids do not tell what they told.
     told_to_us: i64,
+    /// Of all files so far.
     last_us: i64,
+    /// Whether the ids of the file before are of the import's making.
     has_own_ids: bool,
 }
 
