@@ -1,10 +1,11 @@
 //! From the bytes of one csv to checked rows. Every refusal names line and column.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use csv::ByteRecord;
 use engine::Symbol;
 
+use super::csv_lines::{LINE_BYTES_MAX, Lines, line_of};
 use super::layout::{Layout, standard};
 use super::sorting::{self, Sorter};
 use super::text_time;
@@ -14,8 +15,6 @@ use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId};
 use crate::rows::{BLANK, Decimals, Role, Row, SHARE_DECIMALS, WIDTH_MAX, columns};
 
-/// Bytes without a line end after which the file is no csv of market data.
-const LINE_BYTES_MAX: usize = 1 << 16;
 /// The years 2009 to 2099: what lies outside is a time in another unit, or none.
 pub(super) const MARKET_TIMES_US: std::ops::Range<i64> =
     1_230_768_000_000_000..4_102_444_800_000_000;
@@ -48,47 +47,6 @@ pub(crate) struct Outcome {
     pub notes: Vec<String>,
 }
 
-/// The input on its way to the csv reader: remembers how it ended, and stops where a line does not end.
-struct Lines<'a> {
-    input: &'a mut dyn BufRead,
-    /// Bytes since the last line end.
-    unended: usize,
-    /// The line is longer than any of market data.
-    endless: bool,
-    started: bool,
-    has_mark: bool,
-    windows_ends: bool,
-}
-
-impl Lines<'_> {
-    fn notes(&self) -> impl Iterator<Item = String> {
-        let mark = self.has_mark.then_some("begins with a byte-order mark, which was passed over");
-        let ends =
-            self.windows_ends.then_some("has Windows line ends, which were read as line ends");
-        mark.into_iter().chain(ends).map(str::to_owned)
-    }
-}
-
-impl Read for Lines<'_> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.input.read(out)?;
-        if !self.started {
-            self.started = true;
-            self.has_mark = out[..length].starts_with(&[0xEF, 0xBB, 0xBF]);
-            self.windows_ends = out[..length].windows(2).any(|pair| pair == b"\r\n");
-        }
-        match out[..length].iter().rposition(|b| *b == b'\n') {
-            Some(at) => self.unended = length - at - 1,
-            None => self.unended += length,
-        }
-        if self.unended > LINE_BYTES_MAX {
-            self.endless = true;
-            return Err(std::io::Error::other("a line without an end"));
-        }
-        Ok(length)
-    }
-}
-
 /// Reads all rows of `input`, scaled to `decimals`, and hands each to `sink`.
 pub(crate) fn read(
     input: &mut dyn BufRead,
@@ -109,14 +67,7 @@ pub(crate) fn read(
     let mut outcome = Outcome::default();
     let mut sorter = Sorter::new(series.kind, sorting::OF_ARCHIVE);
     let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines {
-            input,
-            unended: 0,
-            endless: false,
-            started: false,
-            has_mark: false,
-            windows_ends: false,
-        });
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines::new(input));
     let mut record = csv::ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
@@ -191,14 +142,6 @@ pub(crate) fn read(
     let maybe_cut = reader.get_ref().unended > 0 && !parser.ends_with_a_check();
     outcome.maybe_cut_line = maybe_cut.then_some(parser.line);
     Ok(outcome)
-}
-
-/// The line of the record that was read last. The csv reader tells where it began to look for it: before
-/// the empty lines that it passes over, and on the line before where lines end as in Windows.
-fn line_of(before: u64, reader: &csv::Reader<Lines<'_>>) -> u64 {
-    let after = reader.position().line();
-    let has_taken_its_end = !reader.get_ref().windows_ends && after > before;
-    after - u64::from(has_taken_its_end)
 }
 
 /// How a time is written.

@@ -4,6 +4,7 @@
 
 mod book;
 mod clocks;
+mod csv_lines;
 mod csv_rows;
 mod guard;
 mod layout;

@@ -212,7 +212,7 @@ fn contradiction(old: &FileInfo, new: &FileInfo, difference: &Difference) -> Str
     format!(
         "{what}{unfinished}, imported earlier as {kept}; if this file is the right one, leave {} out of what \
          you import (it would come in first again), delete {kept}, and import again; if not, leave this file \
-         out",
+         out, or download it again",
         old.source.path
     )
 }
