@@ -116,7 +116,7 @@ fn rows_outside_the_period_of_the_name() {
             assert!(note.contains(part), "{wrong}: no {part:?} in {note:?}");
         }
     }
-    for right in ["2026-02-01", "2026-02", "2026", "2026-01-20_2026-02-01", "2026-13", "a", "1"] {
+    for right in ["2026-02-01", "2026-02", "2026", "2026-01-20_2026-02-02", "2026-13", "a", "1"] {
         assert_eq!(told(right), "", "{right}");
     }
 }
@@ -132,4 +132,32 @@ fn rows_at_the_edge_of_the_period() {
     raw.file("openInterestHist/BTCUSDT/1d/BTCUSDT-1d-2026-02-01.csv", text.as_bytes());
     let report = run(&raw);
     assert_eq!((report.files, notes(&report)), (1, vec![]));
+}
+
+/// Only a fetch in the middle of a day ends a range there.
+#[test]
+fn a_last_bar_that_may_not_have_closed() {
+    let told = |name: &str, minutes: std::ops::Range<i64>| {
+        let raw = Raw::new();
+        let bars: String = minutes.map(|minute| kline(minute, "1,2,1,2,5")).collect();
+        raw.file(&format!("klines/BTCUSDT/1m/BTCUSDT-1m-{name}.csv"), bars.as_bytes());
+        let report = run(&raw);
+        assert_eq!((report.files, report.refused.len()), (1, 0), "{report:?}");
+        notes(&report).join("; ")
+    };
+    for (name, minutes) in
+        [("2026-01-20_2026-02-01", 0..600), ("2026-01_2026-02", 0..27 * 1_440 + 5)]
+    {
+        let note = told(name, minutes);
+        assert!(note.contains("its last bar may not have closed"), "{name}: {note:?}");
+    }
+    for (name, minutes) in [
+        ("2026-01-20_2026-02-01", 0..1_440),
+        // The end is missing: that is a gap.
+        ("2026-01-20_2026-02-03", 0..600),
+        ("2026-02-01", 0..600),
+        ("2026", 0..600),
+    ] {
+        assert_eq!(told(name, minutes), "", "{name}");
+    }
 }

@@ -278,6 +278,18 @@ fn empty_lines_between_rows_are_a_note() {
     refused(CSV, text.as_bytes(), &["line 5", "'high'"]);
     let text = header() + &kline(0, "1,2,1,2,5") + &kline(1, "1,x,1,2,5") + &kline(2, "1,2,1,2,5");
     refused(CSV, text.replace('\n', "\r\n").as_bytes(), &["line 3", "'high'"]);
+    // A line of another end among them, and a last one without any.
+    let bars: Vec<String> = (0..4).map(|minute| kline(minute, "1,2,1,2,5")).collect();
+    let windows = |text: &str| text.replace('\n', "\r\n");
+    let mixed = windows(&(header() + &bars[0])) + &bars[1] + &windows(&bars[2]);
+    let open = windows(&(header() + &bars[0])) + "\r\n" + bars[1].replace("5,", "x,").trim_end();
+    refused(CSV, open.as_bytes(), &["line 4", "'volume'"]);
+    let wrong = mixed.clone() + &bars[3].replace(",2,1,", ",x,1,");
+    refused(CSV, wrong.as_bytes(), &["line 5", "'high'"]);
+    let raw = Raw::new();
+    raw.file(CSV, mixed.as_bytes());
+    let report = run(&raw);
+    assert!(report.notes.iter().all(|note| !note.text.contains("empty lines")), "{report:?}");
 }
 
 /// Every refusal says what to do.

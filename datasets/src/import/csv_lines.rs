@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, Read};
 
+use csv::ByteRecord;
+
 /// Bytes without a line end after which the file is no csv of market data.
 pub(super) const LINE_BYTES_MAX: usize = 1 << 16;
 
@@ -12,6 +14,8 @@ pub(super) struct Lines<'a> {
     pub unended: usize,
     /// The line is longer than any of market data.
     pub endless: bool,
+    /// The last line has no end, and was asked for more.
+    is_over: bool,
     started: bool,
     has_mark: bool,
     windows_ends: bool,
@@ -23,6 +27,7 @@ impl<'a> Lines<'a> {
             input,
             unended: 0,
             endless: false,
+            is_over: false,
             started: false,
             has_mark: false,
             windows_ends: false,
@@ -41,6 +46,7 @@ impl<'a> Lines<'a> {
 impl Read for Lines<'_> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         let length = self.input.read(out)?;
+        self.is_over = length == 0 && self.unended > 0;
         if !self.started {
             self.started = true;
             self.has_mark = out[..length].starts_with(&[0xEF, 0xBB, 0xBF]);
@@ -59,9 +65,25 @@ impl Read for Lines<'_> {
 }
 
 /// The line of the record that was read last. The csv reader tells where it began to look for it: before
-/// the empty lines that it passes over, and on the line before where lines end as in Windows.
-pub(super) fn line_of(before: u64, reader: &csv::Reader<Lines<'_>>) -> u64 {
-    let after = reader.position().line();
-    let has_taken_its_end = !reader.get_ref().windows_ends && after > before;
-    after - u64::from(has_taken_its_end)
+/// the empty lines that it passes over, and on the line before where lines end as in Windows, of whose ends it
+/// takes the second half with the next record.
+pub(super) fn line_of(record: &ByteRecord, reader: &csv::Reader<Lines<'_>>) -> u64 {
+    let (before, after) = (record.position().map_or((0, 0), place), place(reader.position()));
+    let lines = reader.get_ref();
+    let line_ends = after.0 - before.0;
+    let has_taken_its_end = if lines.is_over {
+        false
+    } else if lines.windows_ends {
+        // Some lines of such a file may end otherwise: then no half of an end is among the bytes.
+        let fields = record.as_slice().len() + record.len().saturating_sub(1);
+        after.1 - before.1 == fields as u64 + line_ends
+    } else {
+        line_ends > 0
+    };
+    after.0 - u64::from(has_taken_its_end)
+}
+
+/// Line and byte.
+fn place(position: &csv::Position) -> (u64, u64) {
+    (position.line(), position.byte())
 }

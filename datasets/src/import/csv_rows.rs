@@ -71,10 +71,7 @@ pub(crate) fn read(
     let mut record = csv::ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
-            Ok(true) => {
-                let before = record.position().map_or(0, csv::Position::line);
-                parser.line = line_of(before, &reader);
-            }
+            Ok(true) => parser.line = line_of(&record, &reader),
             Ok(false) => break,
             Err(error) => {
                 if let csv::ErrorKind::Io(e) = error.kind()

@@ -9,19 +9,30 @@ use crate::store::FileInfo;
 
 /// The last figures of a day come at midnight, a settlement seconds after its hour, and a quote may wait.
 const EDGE_US: i64 = 3_600_000_000;
+const DAY_US: i64 = 86_400_000_000;
 
-/// What is to be said of rows that lie outside the period of the name. They count by their own times.
+/// What is to be said of rows that lie outside the period of the name: they count by their own times. And of
+/// the last bar of a range that ends in the middle of a day, as only a fetch at that moment ends.
 pub(super) fn note(path: &Path, info: &FileInfo) -> Option<String> {
     let name = path.file_stem()?.to_str()?;
     let (words, from_us, until_us) = period(name)?;
-    let edge_us = if info.series.kind.is_bars() { 0 } else { EDGE_US };
+    let is_bars = info.series.kind.is_bars();
+    let edge_us = if is_bars { 0 } else { EDGE_US };
     let is_inside = info.first_us >= from_us - edge_us && info.last_us < until_us + edge_us;
-    (!is_inside).then(|| {
-        format!(
+    if !is_inside {
+        return Some(format!(
             "its name says {words}, but its rows are of {} to {}; they count by their own times",
             iso(info.first_us),
             iso(info.last_us)
-        )
+        ));
+    }
+    let length_us = info.series.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000);
+    let close_us = info.last_us + length_us;
+    let ends_in_last_day = close_us > until_us - DAY_US && close_us < until_us;
+    (is_bars && words.contains('_') && ends_in_last_day).then(|| {
+        "ends in the middle of the last day of its name: its last bar may not have closed when it was fetched; \
+         another file with that bar will tell"
+            .to_owned()
     })
 }
 
