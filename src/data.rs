@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::Table;
 use datasets::DataError;
-use datasets::catalogue::Catalogue;
+use datasets::catalogue::{Catalogue, Damage};
 use datasets::import::{ImportReport, Refusal, Skip, import};
 use engine::{FieldValue, IsoTime, Nanos};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -209,11 +209,18 @@ fn print_report(report: &ImportReport) -> Result<(), DataError> {
     print_json(report)
 }
 
+fn tell_damage(damage: &Damage) {
+    eprintln!("damaged: {}: {}", damage.path.display(), damage.reason);
+}
+
 fn run_list(data: &Path, format: Format) -> Result<u8, DataError> {
-    let list = Catalogue::open(data)?.list();
+    let catalogue = Catalogue::open_readable(data)?;
+    let list = catalogue.list();
+    catalogue.damaged().iter().for_each(tell_damage);
+    let code = if catalogue.damaged().is_empty() { 0 } else { FOUND };
     if format == Format::Json {
         list.iter().try_for_each(print_json)?;
-        return Ok(0);
+        return Ok(code);
     }
     let mut table = Table::new();
     table.set_header([
@@ -233,12 +240,16 @@ fn run_list(data: &Path, format: Format) -> Result<u8, DataError> {
         ]);
     }
     print(&table.to_string());
-    Ok(0)
+    Ok(code)
 }
 
 fn run_check(data: &Path, format: Format) -> Result<u8, DataError> {
-    let checks = Catalogue::open(data)?.check()?;
-    let clean = checks.iter().all(datasets::catalogue::Check::is_clean);
+    let catalogue = Catalogue::open_readable(data)?;
+    let checks = catalogue.check()?;
+    let damaged = catalogue.damaged();
+    // Those that lie with no series have no line among the series.
+    damaged.iter().filter(|damage| damage.series.is_none()).for_each(tell_damage);
+    let clean = damaged.is_empty() && checks.iter().all(datasets::catalogue::Check::is_clean);
     let code = if clean { 0 } else { FOUND };
     if format == Format::Json {
         checks.iter().try_for_each(print_json)?;

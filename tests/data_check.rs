@@ -42,3 +42,29 @@ fn a_pair_of_series_that_contradict_each_other_is_a_finding() {
         assert_eq!(table.contains("high 10 and 10.5"), code == 1, "{table}");
     }
 }
+
+/// One bad file hides nothing of the rest.
+#[test]
+fn a_damaged_file_is_told_beside_the_rest() {
+    let folder = Folder::new();
+    let bar = "1769904000000,10,10,10,10,1,1769904059999,1,1,1,1,0\n";
+    for symbol in ["BTCUSDT", "ETHUSDT"] {
+        folder.file(&format!("raw/klines/{symbol}/1m/{symbol}-1m-a.csv"), bar);
+    }
+    folder.qsim(&["data", "import", "raw", "--into", "set"]).expect_code(0);
+    folder.file("set/klines/BTCUSDT/1m/x.parquet", "x\n");
+    folder.file("set/klines/y.parquet", "y\n");
+    let list = folder.qsim(&["data", "list", "set", "--format", "json"]).expect_code(1);
+    assert_eq!(list.lines().len(), 2);
+    for part in ["damaged: set/klines/BTCUSDT/1m/x.parquet: ", "set/klines/y.parquet", "delete it"]
+    {
+        assert!(list.stderr.contains(part), "no {part:?} in {}", list.stderr);
+    }
+    let check = folder.qsim(&["data", "check", "set", "--format", "json"]).expect_code(1);
+    let lines = check.lines();
+    assert_eq!(text(&lines[0]["findings"][0], "what"), "damaged");
+    assert_eq!(lines[1]["findings"].as_array().map(Vec::len), Some(0));
+    assert!(check.stderr.contains("damaged: set/klines/y.parquet"), "{}", check.stderr);
+    folder.qsim(&["data", "check", "set"]).expect_code(1);
+    folder.qsim(&["data", "list", "set"]).expect_code(1);
+}

@@ -22,6 +22,19 @@ use crate::{DataError, check};
 pub struct Catalogue {
     folder: PathBuf,
     series: BTreeMap<SeriesId, Vec<FileInfo>>,
+    damaged: Vec<Damage>,
+}
+
+/// A file of a data set that cannot be opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Which.
+    pub path: PathBuf,
+    /// Why, and what to do.
+    pub reason: String,
+    /// The series that it lies with, if its folders tell one.
+    #[serde(skip)]
+    pub series: Option<SeriesId>,
 }
 
 /// One series, described.
@@ -59,18 +72,40 @@ pub struct GridDecimals {
 }
 
 impl Catalogue {
-    /// Opens the data set in `folder`.
+    /// Opens the data set in `folder`, if none of its files is damaged.
     pub fn open(folder: &Path) -> Result<Catalogue, DataError> {
+        Catalogue::read(folder, &mut Err)
+    }
+
+    /// Opens what can be opened of the data set in `folder`; [`Catalogue::damaged`] tells the rest. For those
+    /// who look at it: a run must not miss rows.
+    pub fn open_readable(folder: &Path) -> Result<Catalogue, DataError> {
+        Catalogue::read(folder, &mut Ok)
+    }
+
+    /// Hands each fault of a file to `keep`, and keeps those that come back.
+    fn read(
+        folder: &Path,
+        keep: &mut dyn FnMut(DataError) -> Result<DataError, DataError>,
+    ) -> Result<Catalogue, DataError> {
         let mut series: BTreeMap<SeriesId, Vec<FileInfo>> = BTreeMap::new();
+        let mut damaged = Vec::new();
         for kind in Kind::ALL {
             let mut paths = Vec::new();
             parquet_files(&folder.join(kind.name()), &mut paths)?;
+            paths.sort();
             for path in paths {
-                let info = store::info(&path)?;
-                series.entry(info.series).or_default().push(info);
+                match store::info(&path) {
+                    Ok(info) => series.entry(info.series).or_default().push(info),
+                    Err(error) => {
+                        let reason = keep(error)?.without(&path);
+                        let series = series_of_folders(folder, kind, &path);
+                        damaged.push(Damage { path, reason, series });
+                    }
+                }
             }
         }
-        if series.is_empty() {
+        if series.is_empty() && damaged.is_empty() {
             return Err(DataError::NoData { path: folder.to_owned() });
         }
         for files in series.values_mut() {
@@ -78,7 +113,12 @@ impl Catalogue {
                 (a.first_us, a.last_us, &a.path).cmp(&(b.first_us, b.last_us, &b.path))
             });
         }
-        Ok(Catalogue { folder: folder.to_owned(), series })
+        Ok(Catalogue { folder: folder.to_owned(), series, damaged })
+    }
+
+    /// The files that could not be opened, in order of their kinds and paths.
+    pub fn damaged(&self) -> &[Damage] {
+        &self.damaged
     }
 
     /// All series in order of kind, symbol and interval.
@@ -133,9 +173,18 @@ impl Catalogue {
     /// those one for each two series of a symbol that tell of the same time.
     pub fn check(&self) -> Result<Vec<Check>, DataError> {
         use rayon::prelude::*;
-        let all: Vec<_> = self.series.iter().collect();
-        let alone = all.par_iter().map(|(id, files)| {
-            let (check, whole) = check::check(id, files)?;
+        let mut all: BTreeMap<SeriesId, (&[FileInfo], Vec<&Damage>)> = BTreeMap::new();
+        for (id, files) in &self.series {
+            all.insert(*id, (files, Vec::new()));
+        }
+        for damage in &self.damaged {
+            if let Some(id) = damage.series {
+                all.entry(id).or_default().1.push(damage);
+            }
+        }
+        let all: Vec<_> = all.iter().collect();
+        let alone = all.par_iter().map(|(id, (files, damaged))| {
+            let (check, whole) = check::check(id, files, damaged)?;
             Ok((check, (**id, whole)))
         });
         let alone: Vec<_> = alone.collect::<Result<_, DataError>>()?;
@@ -157,6 +206,15 @@ impl Catalogue {
             }),
         }
     }
+}
+
+/// The series that a file lies with.
+fn series_of_folders(folder: &Path, kind: Kind, path: &Path) -> Option<SeriesId> {
+    let below = path.parent()?.strip_prefix(folder.join(kind.name())).ok()?;
+    let mut names = below.iter().map(|name| name.to_str());
+    let symbol = Symbol::new(names.next()??).ok()?;
+    let interval = if kind.has_interval() { Some(Interval::named(names.next()??)?) } else { None };
+    Some(SeriesId { kind, symbol, interval })
 }
 
 /// Complete files only: a half file bears a name that begins with a dot.

@@ -3,6 +3,15 @@
 /// Most decimals a value may have; `10^18` is the largest power of ten in an `i64`.
 pub(crate) const DECIMALS_MAX: u32 = 18;
 
+/// Most decimals of a price or a quantity that an exchange publishes. More of them come from programs that
+/// wrote floats.
+pub(crate) const PUBLISHED_MAX: u32 = 8;
+
+/// What is to be said of a value that has more.
+pub(crate) const TOO_FINE: &str = "has more than 8 decimals, which no exchange publishes: a program has \
+                                   written a float; take the file as it was published, or round the values \
+                                   to the symbol's decimals";
+
 /// `10^exponent`, or `None` if it does not fit.
 pub(crate) fn pow10(exponent: u32) -> Option<i64> {
     10i64.checked_pow(exponent)

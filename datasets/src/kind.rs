@@ -215,6 +215,11 @@ pub(crate) fn tell(path: &Path) -> Told {
             kinds.join(", ")
         ));
     };
+    if let Some(folder) = folder_of_another(&folders, kind, symbol) {
+        return Told::Unclear(format!(
+            "its name says {symbol}, its folder {folder}; correct one of them"
+        ));
+    }
     let folder = folders.last().and_then(|f| Interval::named(f));
     if kind.has_interval() && folder.is_some() && folder != interval {
         return Told::Unclear(format!(
@@ -228,4 +233,44 @@ pub(crate) fn tell(path: &Path) -> Told {
         ));
     }
     Told::Series(SeriesId { kind, symbol, interval: interval.filter(|_| kind.has_interval()) })
+}
+
+/// Assets that contracts are quoted in.
+const QUOTES: [&str; 7] = ["USDT", "USDC", "BUSD", "FDUSD", "USD", "BTC", "ETH"];
+
+/// Whether a name is built as the exchange builds those of its contracts: `BTCUSDT`, `BTCUSDT_260327`.
+pub(crate) fn looks_like_a_contract(name: &str) -> bool {
+    let pair = name.split('_').next().unwrap_or("");
+    QUOTES.iter().any(|quote| pair.len() > quote.len() && pair.ends_with(quote))
+}
+
+/// The folder of another symbol that a file lies in, below that of its kind. Folders may sort files in any
+/// other way: only names that are surely symbols count.
+fn folder_of_another<'a>(folders: &[&'a str], kind: Kind, symbol: Symbol) -> Option<&'a str> {
+    let below = folders.iter().rposition(|folder| *folder == kind.name())? + 1;
+    let mut symbols = folders[below..].iter().rev().filter(|folder| {
+        let name = folder.to_ascii_uppercase();
+        Symbol::new(&name).is_ok() && looks_like_a_contract(&name)
+    });
+    symbols.next().copied().filter(|folder| !folder.eq_ignore_ascii_case(symbol.as_str()))
+}
+
+/// Why the file `inside` an archive is not what the archive's name tells; nothing if its name tells nothing,
+/// or the same.
+pub(crate) fn contradicts(archive: &Path, inside: &Path) -> Option<String> {
+    let words = |path: &Path| -> Option<(String, Option<Interval>)> {
+        let (symbol, rest) = path.file_stem()?.to_str()?.split_once('-')?;
+        let symbol = Symbol::new(symbol).ok()?.to_string();
+        Some((symbol, rest.split('-').next().and_then(Interval::named)))
+    };
+    let ((symbol, interval), (other, others)) = (words(archive)?, words(inside)?);
+    let intervals_differ = interval.is_some() && others.is_some() && interval != others;
+    (symbol != other || intervals_differ).then(|| {
+        format!(
+            "holds {}, and its own name says {}: it was renamed, or packed wrongly; give it the name of what \
+             it holds, or download it again",
+            inside.display(),
+            archive.file_stem().unwrap_or_default().display()
+        )
+    })
 }

@@ -1,6 +1,7 @@
 //! Files of one series that cover the same time: their rows have to agree.
 
 use crate::DataError;
+use crate::check::too_wide;
 use crate::coverage::{HOUR_US, hour_of};
 use crate::decimal::{self, pow10};
 use crate::file_cursor::{FileCursor, all_columns};
@@ -11,6 +12,8 @@ use crate::store::FileInfo;
 /// One file's rows from `from_us` to `to_us` inclusive, with `decimals`.
 struct Rows<'a> {
     file: &'a FileInfo,
+    /// The file that it is compared with.
+    other: &'a FileInfo,
     cursor: FileCursor,
     from_us: i64,
     to_us: i64,
@@ -19,15 +22,17 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn new(
-        file: &FileInfo,
+    fn new<'a>(
+        file: &'a FileInfo,
+        other: &'a FileInfo,
         from_us: i64,
         to_us: i64,
         decimals: Decimals,
-    ) -> Result<Rows<'_>, DataError> {
+    ) -> Result<Rows<'a>, DataError> {
         let factor = |all: u32, own: u32| pow10(all.saturating_sub(own)).unwrap_or(i64::MAX);
         Ok(Rows {
             file,
+            other,
             cursor: FileCursor::open(&file.path, all_columns(file.series.kind), from_us)?,
             from_us,
             to_us,
@@ -58,7 +63,7 @@ impl Rows<'_> {
             };
             let scaled = value.checked_mul(factor);
             *value = scaled
-                .ok_or_else(|| DataError::bad(&self.file.path, "its values do not fit 64 bits"))?;
+                .ok_or_else(|| DataError::Misuse(too_wide(self.file, &[self.file, self.other])))?;
         }
         Ok(row)
     }
@@ -163,8 +168,8 @@ pub(crate) fn compare(
         price: first.decimals.price.max(second.decimals.price),
         qty: first.decimals.qty.max(second.decimals.qty),
     };
-    let mut left = Rows::new(first, from_us, to_us, decimals)?;
-    let mut right = Rows::new(second, from_us, to_us, decimals)?;
+    let mut left = Rows::new(first, second, from_us, to_us, decimals)?;
+    let mut right = Rows::new(second, first, from_us, to_us, decimals)?;
     let mut alike = 0;
     loop {
         match (left.next()?, right.next()?) {

@@ -222,6 +222,8 @@ fn cells(kind: Kind, row: &Row, of: Decimals) -> Vec<Cell> {
             _ => "buy",
         }),
         (_, Role::Price | Role::Qty) if is_snapshot => Cell::Blank,
+        // One form of the archive's files leaves it out, and no contract settles every 0 hours.
+        ("funding_interval_hours", _) if value == 0 => Cell::Blank,
         (_, Role::Plain) => Cell::Whole(value),
         (_, Role::Price) => Cell::Decimal { units: value, decimals: of.price },
         (_, Role::Qty) => Cell::Decimal { units: value, decimals: of.qty },

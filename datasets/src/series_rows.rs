@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::DataError;
 use crate::catalogue::Catalogue;
+use crate::check::too_wide;
 use crate::coverage::{Span, decimals_in};
 use crate::file_cursor::{FileCursor, all_columns};
 use crate::import::iso;
@@ -30,6 +31,8 @@ pub(crate) struct SeriesRows {
     decimals: Decimals,
     files: VecDeque<Part>,
     open: Option<(Part, FileCursor)>,
+    /// For messages: all files of the range.
+    all: Vec<FileInfo>,
 }
 
 impl SeriesRows {
@@ -42,8 +45,9 @@ impl SeriesRows {
         let all = catalogue.files(id)?;
         let needed = decimals_in(id, all, range)?;
         let decimals = needed.ok_or_else(|| catalogue.nothing_in(id, range))?;
-        let mut files = VecDeque::new();
+        let (mut files, mut touching) = (VecDeque::new(), Vec::new());
         for (file, skip_to_us) in files_in(all, range)? {
+            touching.push(file.clone());
             files.push_back(Part {
                 file: file.clone(),
                 up: Scale::up(file.decimals, decimals)?,
@@ -52,7 +56,7 @@ impl SeriesRows {
             });
         }
         let span = Span::new(id, range);
-        Ok(SeriesRows { id: *id, span, decimals, files, open: None })
+        Ok(SeriesRows { id: *id, span, decimals, files, open: None, all: touching })
     }
 
     /// Of all rows, and no more than they need.
@@ -94,7 +98,8 @@ impl SeriesRows {
             } else if row[0] >= self.span.from_us && row[0] > part.skip_to_us {
                 let scaled = scaled(row, part, self.id);
                 return scaled.map(Some).ok_or_else(|| {
-                    DataError::bad(&part.file.path, "its values do not fit 64 bits")
+                    let all: Vec<&FileInfo> = self.all.iter().collect();
+                    DataError::Misuse(too_wide(&part.file, &all))
                 });
             }
         }

@@ -58,6 +58,12 @@ impl Origin {
         }
     }
 
+    /// Whether the import made up the ids of its rows: an array of events has none. They tell nothing of what
+    /// other files hold.
+    pub fn has_own_ids(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|form| form.eq_ignore_ascii_case("npz"))
+    }
+
     /// The same with its name.
     pub fn place(&self, row: u64) -> String {
         format!("{} {}", self.path, self.place_in_file(row))

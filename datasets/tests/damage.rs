@@ -87,3 +87,32 @@ fn a_check_finds_it_and_goes_on() {
     assert_eq!(found, ["damaged"]);
     assert!(!checks[0].is_clean() && checks[1].is_clean(), "{checks:?}");
 }
+
+/// A file whose footer cannot be read is a finding too, and the rest of the data set can be looked at. A run
+/// must not miss its rows.
+#[test]
+fn a_file_that_cannot_be_opened_is_a_finding() {
+    let (raw, file) = one_file();
+    let set = raw.path("set");
+    std::fs::write(file.with_file_name("x.parquet"), "x\n").expect("written");
+    std::fs::create_dir_all(set.join("klines/ETHUSDT/1h")).expect("a folder");
+    std::fs::write(set.join("klines/ETHUSDT/1h/y.parquet"), "").expect("written");
+    std::fs::write(set.join("klines/z.parquet"), "").expect("written");
+    assert!(matches!(Catalogue::open(&set), Err(DataError::BadFile { .. })));
+    let catalogue = Catalogue::open_readable(&set).expect("a data set");
+    let list = catalogue.list();
+    assert_eq!((list.len(), list[0].rows), (1, BARS as u64));
+    let damaged = catalogue.damaged();
+    let known: Vec<bool> = damaged.iter().map(|damage| damage.series.is_some()).collect();
+    assert_eq!(known, [true, true, false], "{damaged:?}");
+    assert!(damaged[0].reason.contains("delete it"), "{damaged:?}");
+    let checks = catalogue.check().expect("readable");
+    let found = |at: usize| {
+        let all = checks[at].findings.iter().map(|f| (f.what, f.count)).collect::<Vec<_>>();
+        (checks[at].symbol.as_str(), checks[at].rows, all)
+    };
+    assert_eq!(found(0), ("BTCUSDT", BARS as u64, vec![("damaged", 1), ("zero_volume", 43)]));
+    assert_eq!(found(1), ("ETHUSDT", 0, vec![("damaged", 1)]));
+    let detail = &checks[0].findings[0].detail;
+    assert!(detail.contains("x.parquet") && detail.contains("delete it"), "{detail}");
+}

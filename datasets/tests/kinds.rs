@@ -189,3 +189,17 @@ fn what_is_wrong_is_named() {
     let reason = &report.refused[0].reason;
     assert!(reason.contains("line 3") && reason.contains("renamed"), "{reason}");
 }
+
+/// One form of the archive's files does not tell the hours: nothing is told, not zero.
+#[test]
+fn hours_that_no_source_tells_are_blank() {
+    use datasets::query::{Cell, Listing};
+    let text = "timestamp,symbol,funding_rate\n1768233600000,BTCUSDT,0.0001\n";
+    let (raw, _) = imported("fundingRate/BTCUSDT/BTCUSDT-fundingRate-2026-01", text);
+    let catalogue = Catalogue::open(&raw.path("set")).expect("a data set");
+    let id = series(Kind::FundingRate, None);
+    let mut rows = Listing::open(&catalogue, &id, Range::ALL, None).expect("rows");
+    let hours = rows.names().iter().position(|name| *name == "funding_interval_hours");
+    let row = rows.next_row().expect("readable").expect("a row");
+    assert_eq!(row[hours.expect("a column")], Cell::Blank);
+}

@@ -76,7 +76,7 @@ fn day() -> Vec<Row> {
         (DEPTH | EXCH | SELL, 1_000_000, 2_000_000, 100.3, 7.25),
         (TRADE | BOTH | SELL, 1_500_000, 2_500_000, 99.9, 0.125),
         (DEPTH | LOCAL | SELL, 1_000_000, 2_000_000, 100.3, 7.25),
-        (DEPTH | BOTH | SELL, 2_000_000, 1_000_000, 100.2, 0.1 + 0.2),
+        (DEPTH | BOTH | SELL, 2_000_000, 1_000_000, 100.2, 0.3),
         (DEPTH | BOTH | SELL, 2_000_000, 1_000_000, 100.2, 0.5),
         (TRADE | BOTH | BUY, 3_000_000, 4_000_000, 100.2, 0.25),
         (10 | BOTH | BUY, 3_000_000, 4_000_000, 100.2, 0.25),
@@ -86,10 +86,7 @@ fn day() -> Vec<Row> {
 #[test]
 fn events_become_a_book_and_a_tape() {
     let raw = Raw::new();
-    let mut rows = day();
-    // A sum of floats is no decimal that anybody quoted; the import keeps the one that the float is.
-    rows[9].4 = 0.3;
-    raw.file("btcusdt_20260201.npz", &stored(&rows));
+    raw.file("btcusdt_20260201.npz", &stored(&day()));
     let report = run(&raw);
     assert_eq!((report.files, report.rows, report.refused.len()), (1, 10, 0), "{report:#?}");
     assert_eq!(kinds(&raw), ["trades/BTCUSDT 2", "depth/BTCUSDT 8"]);
@@ -152,6 +149,13 @@ fn arrays_that_are_none_are_refused() {
     let whole = npy(&day());
     let stored_bytes = |bytes: &[u8]| npz(bytes, zip::CompressionMethod::Stored);
     refused("20260201.npz", &stored(&day()), &["no symbol", "btcusdt_20240808.npz"]);
+    for none in ["x.npz", "data.npz", "depth_20260201.npz", "usdt.npz"] {
+        refused(
+            none,
+            &stored(&day()),
+            &["begins with no symbol of a contract", "btcusdt_20240808.npz"],
+        );
+    }
     refused(name, b"nothing", &["not a readable zip"]);
     refused(name, &stored_bytes(b"no array at all"), &["no npy array", "hftbacktest 2"]);
     refused(name, &stored_bytes(&whole[..whole.len() - 7]), &["row 13:", "cut"]);
@@ -176,6 +180,11 @@ fn arrays_that_are_none_are_refused() {
         (DEPTH | BOTH | BUY, late, late, f64::NAN, 1.0),
         &["row 14:", "'px': NaN", "price above zero"],
     );
+    // A sum of floats is no decimal that anybody quoted.
+    bad(
+        (DEPTH | BOTH | BUY, late, late, 1.0, 0.1 + 0.2),
+        &["row 14: depth/BTCUSDT", "quantity 0.30000000000000004", "more than 8 decimals", "round"],
+    );
     bad((DEPTH | BOTH | BUY, late, late, -1.0, 1.0), &["row 14:", "'px': -1"]);
     bad((TRADE | BOTH | BUY, late, late, 1.0, -1.0), &["row 14:", "'qty': -1"]);
     bad((TRADE | BOTH | BUY, late, late, 1.0, 0.0), &["row 14:", "a trade of nothing"]);
@@ -187,4 +196,36 @@ fn arrays_that_are_none_are_refused() {
     let crossed =
         [(SNAPSHOT | BOTH | BUY, 0, 0, 100.0, 1.0), (SNAPSHOT | BOTH | SELL, 0, 0, 100.0, 1.0)];
     refused(name, &stored(&crossed), &["row 3:", "crossed"]);
+}
+
+/// The import numbers the rows of each array by itself, so that no id tells whether one day goes on where the
+/// other ended. Nothing is found, and the trades of both days count.
+#[test]
+fn two_days_of_one_symbol() {
+    let raw = Raw::new();
+    let late = |rows: Vec<Row>, ns: i64| -> Vec<Row> {
+        rows.into_iter()
+            .map(|(ev, exch, local, px, qty)| (ev, exch + ns, local + ns, px, qty))
+            .collect()
+    };
+    // The second day goes on with changes, without a snapshot.
+    raw.file("btcusdt_20260201.npz", &stored(&day()));
+    let second: Vec<Row> = day().split_off(6);
+    raw.file("btcusdt_20260202.npz", &stored(&late(second, 86_400_000_000_000)));
+    // Of the second day, too, trades are compared with bars.
+    let trade = |minute: i64| (TRADE | BOTH | BUY, minute * 60_000_000_000, 0, 100.2, 0.25);
+    let third: Vec<Row> = (1..5).map(trade).collect();
+    raw.file("btcusdt_20260203.npz", &stored(&late(third, 2 * 86_400_000_000_000)));
+    let bar = common::kline(2 * 1_440 + 3, "100.2,100.2,100.2,100.2,9");
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", bar.as_bytes());
+    let report = run(&raw);
+    assert_eq!((report.files, report.refused.len()), (4, 0), "{report:#?}");
+    let set = Catalogue::open(&raw.path("set")).expect("a data set");
+    let checks = set.check().expect("runs");
+    let recorded = checks.iter().filter(|check| check.kind != Kind::Klines);
+    for check in recorded {
+        assert_eq!(check.findings, [], "{check:#?}");
+    }
+    let pair = checks.iter().find(|check| check.against.is_some()).expect("bars and trades");
+    assert_eq!(pair.findings[0].detail, "1 of 1 bars differ; the first: volume 9 and 0.25");
 }

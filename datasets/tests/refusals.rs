@@ -220,3 +220,133 @@ fn missing_path_is_refused() {
     let report = import(&[raw.path("nowhere")], &raw.path("set"), &|_| {}).expect("runs");
     assert!(report.refused[0].reason.contains("no such file"));
 }
+
+/// A float that a program wrote: no exchange publishes so many decimals, and no run has a grid for them.
+#[test]
+fn more_decimals_than_are_published() {
+    let reasons =
+        ["line 3", "'volume'", "12.300000000000001", "more than 8 decimals", "float", "round"];
+    refused(CSV, &rows(&[kline(0, "1,2,1,2,5"), kline(1, "1,2,1,2,12.300000000000001")]), &reasons);
+    refused(
+        CSV,
+        &rows(&[kline(0, "1,2.000000001,1,2,5")]),
+        &["line 2", "'high'", "more than 8 decimals"],
+    );
+    let funding = format!("{START_MS},8,0.000100001\n");
+    let place = "fundingRate/BTCUSDT/BTCUSDT-fundingRate-x.csv";
+    refused(place, funding.as_bytes(), &["line 1", "'last_funding_rate'", "more than 8 decimals"]);
+}
+
+#[test]
+fn a_change_of_the_time_unit() {
+    let micros = kline(1, "1,2,1,2,5").replace("1769904060000", "1769904060000000");
+    let micros = micros.replace("1769904119999", "1769904119999999");
+    let millis = kline(2, "1,2,1,2,5");
+    let reasons =
+        ["line 3", "'open_time'", "microseconds", "before it", "milliseconds", "one unit"];
+    refused(CSV, &rows(&[kline(0, "1,2,1,2,5"), micros.clone(), millis.clone()]), &reasons);
+    refused(CSV, &rows(&[micros, millis]), &["line 3", "'open_time'", "is in milliseconds"]);
+}
+
+#[test]
+fn an_aggregate_that_ends_before_it_begins() {
+    let place = "aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-10-18.csv";
+    let line = |first: &str, last: &str| {
+        format!("7,1.5,2,1,1,1729209603958,true\n8,1.5,2,{first},{last},1729209603959,true\n")
+    };
+    for (first, last) in [("22", "21"), ("100", "21")] {
+        let reasons = ["line 2", "'first_trade_id'", first, last, "download it again"];
+        refused(place, line(first, last).as_bytes(), &reasons);
+    }
+    let raw = Raw::new();
+    raw.file(place, line("99", "100").as_bytes());
+    assert_eq!(run(&raw).refused, []);
+}
+
+/// Rows may have been lost there, and a check tells of gaps only.
+#[test]
+fn empty_lines_between_rows_are_a_note() {
+    let raw = Raw::new();
+    let text = header() + &kline(0, "1,2,1,2,5") + "\n\n" + &kline(1, "1,2,1,2,5") + "\n";
+    raw.file(CSV, text.as_bytes());
+    let report = run(&raw);
+    assert_eq!((report.files, report.rows), (1, 2));
+    let notes: Vec<&str> = report.notes.iter().map(|note| note.text.as_str()).collect();
+    assert_eq!(notes, ["2 empty lines between its rows were passed over"]);
+    // They count as lines all the same, and so do those that end as in Windows.
+    let text = header() + &kline(0, "1,2,1,2,5") + "\n\n" + &kline(1, "1,x,1,2,5");
+    refused(CSV, text.as_bytes(), &["line 5", "'high'"]);
+    let text = header() + &kline(0, "1,2,1,2,5") + &kline(1, "1,x,1,2,5") + &kline(2, "1,2,1,2,5");
+    refused(CSV, text.replace('\n', "\r\n").as_bytes(), &["line 3", "'high'"]);
+    // A line of another end among them, and a last one without any.
+    let bars: Vec<String> = (0..4).map(|minute| kline(minute, "1,2,1,2,5")).collect();
+    let windows = |text: &str| text.replace('\n', "\r\n");
+    let mixed = windows(&(header() + &bars[0])) + &bars[1] + &windows(&bars[2]);
+    let open = windows(&(header() + &bars[0])) + "\r\n" + bars[1].replace("5,", "x,").trim_end();
+    refused(CSV, open.as_bytes(), &["line 4", "'volume'"]);
+    let wrong = mixed.clone() + &bars[3].replace(",2,1,", ",x,1,");
+    refused(CSV, wrong.as_bytes(), &["line 5", "'high'"]);
+    let raw = Raw::new();
+    raw.file(CSV, mixed.as_bytes());
+    let report = run(&raw);
+    assert!(report.notes.iter().all(|note| !note.text.contains("empty lines")), "{report:?}");
+}
+
+/// Every refusal says what to do.
+#[test]
+fn values_that_are_none_have_a_remedy() {
+    let remedy = "download the file again, or correct the line";
+    for wrong in ["", "NaN", "1.25e1", "12345678901234567890123", " 2"] {
+        let text = rows(&[kline(0, &format!("1,{wrong},1,2,5"))]);
+        refused(CSV, &text, &["line 2", "'high'", "plain decimal number", remedy]);
+    }
+    let at = |time: &str| rows(&[kline(0, "1,2,1,2,5").replace("1769904000000", time)]);
+    refused(CSV, &at("1769904000"), &["looks like seconds", "multiply by 1000"]);
+    refused(CSV, &at("1769904000000000000"), &["looks like nanoseconds", "divide by 1000"]);
+    refused(CSV, &at("yesterday"), &["'open_time'", "is no time", remedy]);
+    let twice = header() + &kline(0, "1,2,1,2,5") + &header();
+    refused(CSV, twice.as_bytes(), &["line 3", "header row again", "take it out"]);
+    let place = "aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-10-18.csv";
+    let text = "7,1.5,2,1,1,1729209603958,maybe\n";
+    refused(place, text.as_bytes(), &["\"maybe\"", "neither true nor false", remedy]);
+    let wide: Vec<u8> = rows(&[kline(0, "1,2,1,2,5")]).iter().flat_map(|b| [*b, 0]).collect();
+    refused(CSV, &[&[0xFF, 0xFE][..], &wide].concat(), &["UTF-16", "UTF-8"]);
+    let semicolons =
+        rows(&[kline(0, "1,2,1,2,5")]).into_iter().map(|b| if b == b',' { b';' } else { b });
+    refused(CSV, &semicolons.collect::<Vec<u8>>(), &["line 1", "semicolons", "commas"]);
+}
+
+#[test]
+fn an_empty_archive() {
+    let empty = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let empty = empty.finish().expect("a zip").into_inner();
+    refused(ZIP, &empty, &["holds no csv file", "download it again"]);
+}
+
+#[test]
+fn a_line_without_an_end() {
+    refused(CSV, &vec![b'0'; 1 << 17], &["line 1", "no end after 65536 bytes", "no csv"]);
+}
+
+/// The bar of a source that was fetched before the bar had closed keeps the good one out: deleting what it
+/// gave is in vain while it is still among what is imported.
+#[test]
+fn a_contradiction_names_the_other_source() {
+    let raw = Raw::new();
+    let bars = kline(0, "1,2,1,2,5") + &kline(1, "1,2,1,2,3");
+    raw.file("a/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv", bars.as_bytes());
+    let bars = bars.replace("1,2,1,2,3", "1,2,1,2,6") + &kline(2, "1,2,1,2,5");
+    raw.file("b/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv", bars.as_bytes());
+    let report = run(&raw);
+    let reason = &report.refused[0].reason;
+    let source = raw.path("raw/a/klines/BTCUSDT/1m/BTCUSDT-1m-x.csv");
+    for part in [
+        "the last bar of that file",
+        "before the bar had closed",
+        &format!("leave {} out", source.display()),
+        "delete ",
+        "import again",
+    ] {
+        assert!(reason.contains(part), "no {part:?} in {reason:?}");
+    }
+}

@@ -84,6 +84,29 @@ fn fields_that_are_missing_or_wrong() {
     refused(NAME, &[forced], &["line 2: forceOrder:", "field 'ap' is missing"]);
 }
 
+/// The name of a recording does not matter where its messages tell enough.
+#[test]
+fn a_snapshot_of_the_only_symbol() {
+    let lines = [
+        snapshot(T, 100, &[("100", "1")], &[("101", "1")]),
+        change(T + 5, (99, 101, 98), &[("100", "2.5")], &[]),
+    ];
+    let digest = |name: &str| {
+        let raw = Raw::new();
+        raw.file(name, lines.join("\n").as_bytes());
+        let report = run(&raw);
+        assert_eq!((report.files, report.rows, report.refused.len()), (1, 4, 0), "{report:#?}");
+        assert_eq!(kinds(&raw), ["depth/BTCUSDT 4"]);
+        let told = report.notes.iter().any(|note| note.text.contains("count as those of BTCUSDT"));
+        (report.digest, told)
+    };
+    let (named, told) = digest("btcusdt.jsonl");
+    assert!(!told);
+    for name in ["good.jsonl", "1772138833.jsonl", "x.jsonl"] {
+        assert_eq!(digest(name), (named.clone(), true), "{name}");
+    }
+}
+
 #[test]
 fn snapshots_that_cannot_be() {
     let crossed = snapshot(T, 100, &[("100", "1"), ("101.5", "1")], &[("101.50", "1")]);
@@ -91,7 +114,12 @@ fn snapshots_that_cannot_be() {
     let good = || snapshot(T, 100, &[("100", "1")], &[("101", "1")]);
     refused("1772138833.jsonl", &[good()], &["line 2: snapshot:", "symbol", "name the file"]);
     let other = [good(), change(T, (99, 101, 98), &[("100", "1")], &[])];
-    refused("raw_1.jsonl", &other, &["line 2: snapshot:", "RAW", "name the file after"]);
+    refused("ethusdt_1.jsonl", &other, &["line 2: snapshot:", "ETHUSDT", "name the file after"]);
+    // Of several symbols nobody knows whose it is.
+    let eth = change(T, (99, 101, 98), &[("10", "1")], &[]).replace("BTCUSDT", "ETHUSDT");
+    let several = [other[0].clone(), other[1].clone(), eth];
+    let parts = ["line 2: snapshot:", "several symbols", "BTCUSDT, ETHUSDT", "name the file after"];
+    refused("raw_1.jsonl", &several, &parts);
     let untimed = r#"{"lastUpdateId":100,"bids":[],"asks":[]}"#.to_owned();
     refused(NAME, &[untimed], &["line 2: snapshot:", "field 'T' is missing"]);
 }

@@ -37,6 +37,12 @@ pub(super) struct Entries<'a> {
     open: Option<(FileCursor, [i128; 2])>,
     /// Opening time of the last bar, or id of the last trade.
     told: Option<i64>,
+    /// The last instant of the files before, where ids do not tell what they told.
+    told_to_us: i64,
+    /// Of all files so far.
+    last_us: i64,
+    /// Whether the ids of the file before are of the import's making.
+    has_own_ids: bool,
 }
 
 impl<'a> Entries<'a> {
@@ -44,7 +50,17 @@ impl<'a> Entries<'a> {
     pub fn new(files: &'a [&'a FileInfo], decimals: Decimals, from_us: i64) -> Entries<'a> {
         let is_bars = files.first().is_some_and(|file| file.series.kind.is_bars());
         let files = files.iter();
-        Entries { files, decimals, from_us, is_bars, open: None, told: None }
+        Entries {
+            files,
+            decimals,
+            from_us,
+            is_bars,
+            open: None,
+            told: None,
+            told_to_us: i64::MIN,
+            last_us: i64::MIN,
+            has_own_ids: false,
+        }
     }
 
     pub fn next(&mut self) -> Result<Option<Entry>, DataError> {
@@ -56,6 +72,11 @@ impl<'a> Entries<'a> {
                 };
                 let columns = all_columns(file.series.kind);
                 let cursor = FileCursor::open(&file.path, columns, from_us)?;
+                if !self.is_bars && (file.source.has_own_ids() || self.has_own_ids) {
+                    (self.told, self.told_to_us) = (None, self.last_us);
+                }
+                self.has_own_ids = file.source.has_own_ids();
+                self.last_us = self.last_us.max(file.last_us);
                 self.open = Some((cursor, factors(file, self.decimals)));
                 continue;
             };
@@ -64,7 +85,7 @@ impl<'a> Entries<'a> {
                 continue;
             };
             let key = if self.is_bars { row[0] } else { row[1] };
-            if self.told.is_none_or(|told| key > told) {
+            if self.told.is_none_or(|told| key > told) && row[0] > self.told_to_us {
                 self.told = Some(key);
                 return Ok(Some(entry(&row, self.is_bars, *factors)));
             }

@@ -3,6 +3,7 @@
 
 mod across;
 mod book;
+mod decimals;
 mod entries;
 mod intervals;
 mod walk;
@@ -10,8 +11,10 @@ mod walk;
 use serde::Serialize;
 
 pub(crate) use across::{Whole, across, pairs};
+pub(crate) use decimals::too_wide;
 pub(crate) use walk::check;
 
+use crate::catalogue::Damage;
 use crate::decimal;
 use crate::import::iso;
 use crate::kind::Kind;
@@ -20,7 +23,7 @@ use crate::kind::Kind;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// `gap`, `duplicate`, `disorder`, `overlap`, `contradiction`, `zero_volume`, `ohlc`, `damaged`, `digest`,
-    /// `off_interval`, `broken_chain`, `crossed`, `snapshot`, `leap` or `far`.
+    /// `off_interval`, `decimals`, `broken_chain`, `crossed`, `snapshot`, `leap` or `far`.
     pub what: &'static str,
     /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
     pub count: u64,
@@ -79,6 +82,14 @@ impl Findings {
         }
         let (first, detail) = (iso(at_us).to_string(), detail());
         self.0.push(Finding { what, count, places: 1, first, detail, note });
+    }
+
+    /// Counts a file that cannot be opened; nobody knows of which time it is.
+    fn unreadable(&mut self, file: &Damage) {
+        self.add("damaged", 1, 0, false, || format!("{}: {}", file.path.display(), file.reason));
+        if let Some(finding) = self.0.last_mut().filter(|finding| finding.places == 1) {
+            finding.first.clear();
+        }
     }
 
     fn finish(mut self) -> Vec<Finding> {

@@ -2,8 +2,9 @@
 
 use super::book::BookWalk;
 use super::entries::{decimals_of, factors};
-use super::{Check, Findings, shown};
+use super::{Check, Findings, decimals, shown};
 use crate::DataError;
+use crate::catalogue::Damage;
 use crate::coverage::{funding_hours, hour_of};
 use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::import::iso;
@@ -35,10 +36,11 @@ struct Walk {
     findings: Findings,
 }
 
-/// Checks one series, and says which of its files are as they were imported.
+/// Checks one series of which `damaged` files cannot be opened, and says which of its files are as they were imported.
 pub(crate) fn check<'a>(
     id: &SeriesId,
     files: &'a [FileInfo],
+    damaged: &[&Damage],
 ) -> Result<(Check, Vec<&'a FileInfo>), DataError> {
     let mut walk = Walk {
         id: *id,
@@ -50,6 +52,8 @@ pub(crate) fn check<'a>(
         book: BookWalk::default(),
         findings: Findings::default(),
     };
+    damaged.iter().for_each(|file| walk.findings.unreadable(file));
+    decimals::look(id, files, &mut walk.findings);
     let (mut rows, mut whole) = (0, Vec::new());
     for (i, file) in files.iter().enumerate() {
         for before in &files[..i] {
@@ -65,6 +69,12 @@ pub(crate) fn check<'a>(
             walk.forget();
             continue;
         }
+        if files[..i]
+            .last()
+            .is_some_and(|last| last.source.has_own_ids() || file.source.has_own_ids())
+        {
+            walk.forget();
+        }
         walk.factors = factors(file, walk.decimals);
         let mut digest = RowDigest::default();
         let mut cursor = FileCursor::open(&file.path, all_columns(id.kind), i64::MIN)?;
@@ -72,6 +82,10 @@ pub(crate) fn check<'a>(
             for at in 0..cursor.len() {
                 let row = cursor.row(at);
                 digest.add(id.kind, &row, file.decimals);
+                if walk.factors != [1; 2] && !decimals::fits(id, &row, walk.factors) {
+                    let files: Vec<&FileInfo> = files.iter().collect();
+                    walk.found("decimals", 1, row[0], || decimals::too_wide(file, &files));
+                }
                 walk.row(&row);
                 rows += 1;
             }

@@ -10,7 +10,11 @@ pub(super) fn exchange_us(time: i64) -> Result<i64, String> {
     let us = match time {
         100_000_000_000..10_000_000_000_000 => time * 1_000,
         100_000_000_000_000..10_000_000_000_000_000 => time,
-        _ => return Err(format!("{time} is no time in milliseconds or microseconds")),
+        _ => {
+            return Err(format!(
+                "{time} is no time in milliseconds or microseconds; correct it, or its unit"
+            ));
+        }
     };
     in_market(us).ok_or_else(|| {
         format!("{time} is a time in which there is no market; correct it, or its unit")

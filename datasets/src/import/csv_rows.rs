@@ -1,9 +1,11 @@
 //! From the bytes of one csv to checked rows. Every refusal names line and column.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use csv::ByteRecord;
+use engine::Symbol;
 
+use super::csv_lines::{LINE_BYTES_MAX, Lines, line_of};
 use super::layout::{Layout, standard};
 use super::sorting::{self, Sorter};
 use super::text_time;
@@ -13,13 +15,14 @@ use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId};
 use crate::rows::{BLANK, Decimals, Role, Row, SHARE_DECIMALS, WIDTH_MAX, columns};
 
-/// Bytes without a line end after which the file is no csv of market data.
-const LINE_BYTES_MAX: usize = 1 << 16;
 /// The years 2009 to 2099: what lies outside is a time in another unit, or none.
 pub(super) const MARKET_TIMES_US: std::ops::Range<i64> =
     1_230_768_000_000_000..4_102_444_800_000_000;
 /// Most fields of a line.
 const FIELDS_MAX: usize = 32;
+
+/// What to do about a value that is none.
+const REMEDY: &str = "download the file again, or correct the line";
 
 /// Why reading stopped before the end.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(crate) enum Stop {
     Refused(String),
     /// A value has more decimals than the file was begun with: begin again with these.
     MoreDecimals(Decimals),
+    /// Snapshots tell no symbol, and all changes are of this one: begin again, knowing it.
+    OnlySymbol(Symbol),
 }
 
 /// What the reading found worth a note.
@@ -40,44 +45,6 @@ pub(crate) struct Outcome {
     pub maybe_cut_line: Option<u64>,
     /// What was read as something else than it is written.
     pub notes: Vec<String>,
-}
-
-/// The input on its way to the csv reader: remembers how it ended, and stops where a line does not end.
-struct Lines<'a> {
-    input: &'a mut dyn BufRead,
-    /// Bytes since the last line end.
-    unended: usize,
-    started: bool,
-    has_mark: bool,
-    windows_ends: bool,
-}
-
-impl Lines<'_> {
-    fn notes(&self) -> impl Iterator<Item = String> {
-        let mark = self.has_mark.then_some("begins with a byte-order mark, which was passed over");
-        let ends =
-            self.windows_ends.then_some("has Windows line ends, which were read as line ends");
-        mark.into_iter().chain(ends).map(str::to_owned)
-    }
-}
-
-impl Read for Lines<'_> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.input.read(out)?;
-        if !self.started {
-            self.started = true;
-            self.has_mark = out[..length].starts_with(&[0xEF, 0xBB, 0xBF]);
-            self.windows_ends = out[..length].windows(2).any(|pair| pair == b"\r\n");
-        }
-        match out[..length].iter().rposition(|b| *b == b'\n') {
-            Some(at) => self.unended = length - at - 1,
-            None => self.unended += length,
-        }
-        if self.unended > LINE_BYTES_MAX {
-            return Err(std::io::Error::other("a line without an end"));
-        }
-        Ok(length)
-    }
 }
 
 /// Reads all rows of `input`, scaled to `decimals`, and hands each to `sink`.
@@ -94,28 +61,29 @@ pub(crate) fn read(
         layout: None,
         previous: None,
         line: 0,
+        unit: None,
         rounded: 0,
     };
     let mut outcome = Outcome::default();
     let mut sorter = Sorter::new(series.kind, sorting::OF_ARCHIVE);
     let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines {
-            input,
-            unended: 0,
-            started: false,
-            has_mark: false,
-            windows_ends: false,
-        });
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Lines::new(input));
     let mut record = csv::ByteRecord::new();
     loop {
         match reader.read_byte_record(&mut record) {
-            Ok(true) => parser.line = record.position().map_or(0, csv::Position::line),
+            Ok(true) => parser.line = line_of(&record, &reader),
             Ok(false) => break,
             Err(error) => {
                 if let csv::ErrorKind::Io(e) = error.kind()
                     && let Some(bomb) = guard::told(e)
                 {
                     return Err(Stop::Refused(bomb));
+                }
+                if reader.get_ref().endless {
+                    return Err(Stop::Refused(format!(
+                        "line {}: has no end after {LINE_BYTES_MAX} bytes; this is no csv of market data",
+                        parser.line + 1
+                    )));
                 }
                 let after = format!("after line {}: {error}", parser.line);
                 return Err(Stop::Refused(format!(
@@ -144,7 +112,12 @@ pub(crate) fn read(
         parser.pass(&row, line, sink)?;
     }
     parser.line = last_line;
-    if last_line + 1 != outcome.first_line + outcome.rows || moved > 0 {
+    let (expected, found) = (outcome.first_line + outcome.rows, last_line + 1);
+    if found > expected {
+        let empty = found - expected;
+        outcome.notes.push(format!("{empty} empty lines between its rows were passed over"));
+    }
+    if found != expected || moved > 0 {
         outcome.first_line = 0;
     }
     if moved > 0 {
@@ -168,6 +141,24 @@ pub(crate) fn read(
     Ok(outcome)
 }
 
+/// How a time is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Millis,
+    Micros,
+    Text,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Unit::Millis => "milliseconds",
+            Unit::Micros => "microseconds",
+            Unit::Text => "words (2026-02-01 00:00:00)",
+        }
+    }
+}
+
 struct Parser<'a> {
     series: &'a SeriesId,
     decimals: Decimals,
@@ -175,6 +166,8 @@ struct Parser<'a> {
     layout: Option<Layout>,
     previous: Option<Row>,
     line: u64,
+    /// Of the times so far.
+    unit: Option<Unit>,
     /// Values that were rounded.
     rounded: u64,
 }
@@ -234,6 +227,12 @@ impl Parser<'_> {
 
     fn first_line(&self, fields: &ByteRecord) -> Result<(Layout, bool), Stop> {
         let kind = self.series.kind;
+        if [&[0xFF, 0xFE][..], &[0xFE, 0xFF]].iter().any(|mark| fields[0].starts_with(mark)) {
+            return Err(self.at("is UTF-16; write the file as UTF-8"));
+        }
+        if fields.len() == 1 && fields[0].contains(&b';') {
+            return Err(self.at("has semicolons between its columns; write commas"));
+        }
         let is_header = fields[0].first().is_some_and(u8::is_ascii_alphabetic);
         if is_header {
             let names: Vec<String> =
@@ -272,15 +271,22 @@ impl Parser<'_> {
                 continue;
             };
             row[i] = match role {
-                Role::Time => self.time(name, text)?,
+                Role::Time if i == 0 => self.row_time(name, text)?,
+                Role::Time => self.time(name, text)?.0,
                 Role::Plain if name == "is_buyer_maker" => match text {
                     b"true" | b"True" | b"TRUE" => 1,
                     b"false" | b"False" | b"FALSE" => 0,
-                    _ => return Err(self.at_column(name, text, "is neither true nor false")),
+                    _ => {
+                        let reason = format!("is neither true nor false; {REMEDY}");
+                        return Err(self.at_column(name, text, &reason));
+                    }
                 },
                 Role::Plain => match decimal::parse(text) {
                     Some((value, 0)) if value >= 0 => value,
-                    _ => return Err(self.at_column(name, text, "is not a whole number")),
+                    _ => {
+                        let reason = format!("is not a whole number; {REMEDY}");
+                        return Err(self.at_column(name, text, &reason));
+                    }
                 },
                 Role::Price | Role::Qty => self.decimal(name, role, text)?,
                 Role::Share => self.share(name, text)?,
@@ -291,6 +297,15 @@ impl Parser<'_> {
         }
         if let (Some(at), Some(interval)) = (layout.fields[0], self.series.interval) {
             self.check_open_time(&fields[at], row[0], interval)?;
+        }
+        if let Some([first, last]) = layout.ids.map(|at| at.map(|at| &fields[at]))
+            && (first.len(), first) > (last.len(), last)
+        {
+            let reason = format!(
+                "is above 'last_trade_id', which is {}; the file is damaged, download it again",
+                String::from_utf8_lossy(last)
+            );
+            return Err(self.at_column("first_trade_id", first, &reason));
         }
         if let Some(at) = layout.symbol
             && &fields[at] != self.series.symbol.as_str().as_bytes()
@@ -305,31 +320,55 @@ impl Parser<'_> {
         Ok(row)
     }
 
-    /// Milliseconds or microseconds, told apart by their size.
-    fn time(&self, name: &str, text: &[u8]) -> Result<i64, Stop> {
-        let us = match text_time::parse(text).map(|us| (us, 0)).or_else(|| decimal::parse(text)) {
-            Some((us, 0)) if text_time::is_text(text) => us,
+    /// The time of a row. Its unit is that of the rows before: a change of it is a seam between two files.
+    fn row_time(&mut self, name: &str, text: &[u8]) -> Result<i64, Stop> {
+        let (us, unit) = self.time(name, text)?;
+        let first = *self.unit.get_or_insert(unit);
+        if first == unit {
+            return Ok(us);
+        }
+        let reason = format!(
+            "is in {}, and the rows before it are in {}; two files were joined here: write all times in one \
+             unit, or import each part as a file of its own",
+            unit.name(),
+            first.name()
+        );
+        Err(self.at_column(name, text, &reason))
+    }
+
+    /// Milliseconds or microseconds, told apart by their size, or a text.
+    fn time(&self, name: &str, text: &[u8]) -> Result<(i64, Unit), Stop> {
+        const NONE: &str = "is no time in milliseconds or microseconds";
+        let wrong = |reason: String| Err(self.at_column(name, text, &reason));
+        let (us, unit) = match decimal::parse(text) {
+            Some((ms, 0)) if (100_000_000_000..10_000_000_000_000).contains(&ms) => {
+                (ms * 1_000, Unit::Millis)
+            }
+            Some((us, 0)) if (100_000_000_000_000..10_000_000_000_000_000).contains(&us) => {
+                (us, Unit::Micros)
+            }
             Some((s, 0)) if (1_000_000_000..10_000_000_000).contains(&s) => {
-                let reason = "is no time in milliseconds or microseconds: it looks like seconds";
-                return Err(self.at_column(name, text, reason));
-            }
-            Some((ns, 0)) if ns >= 100_000_000_000_000_000 => {
-                let reason =
-                    "is no time in milliseconds or microseconds: it looks like nanoseconds";
-                return Err(self.at_column(name, text, reason));
-            }
-            Some((ms, 0)) if (100_000_000_000..10_000_000_000_000).contains(&ms) => ms * 1_000,
-            Some((us, 0)) if (100_000_000_000_000..10_000_000_000_000_000).contains(&us) => us,
-            _ => {
-                return Err(self.at_column(
-                    name,
-                    text,
-                    "is no time in milliseconds or microseconds",
+                return wrong(format!(
+                    "{NONE}: it looks like seconds; multiply by 1000 in the whole file"
                 ));
             }
+            Some((ns, 0)) if ns >= 100_000_000_000_000_000 => {
+                return wrong(format!(
+                    "{NONE}: it looks like nanoseconds; divide by 1000 in the whole file"
+                ));
+            }
+            _ if text == name.as_bytes() => {
+                return Err(
+                    self.at("the header row again; two files were joined here: take it out")
+                );
+            }
+            _ => match text_time::parse(text) {
+                Some(us) => (us, Unit::Text),
+                None => return wrong(format!("{NONE}; {REMEDY}")),
+            },
         };
         if MARKET_TIMES_US.contains(&us) {
-            return Ok(us);
+            return Ok((us, unit));
         }
         let year = chrono::DateTime::from_timestamp_micros(us).unwrap_or_default().format("%Y");
         let reason = format!(
@@ -357,13 +396,10 @@ impl Parser<'_> {
             return Err(self.at_column(
                 name,
                 text,
-                "is not a plain decimal number of at most 18 digits",
+                &format!("is not a plain decimal number of at most 18 digits; {REMEDY}"),
             ));
         };
         let is_rate = matches!(self.series.kind, Kind::FundingRate | Kind::PremiumIndexKlines);
-        if self.series.kind == Kind::FundingRate && decimals > 8 {
-            return Err(self.at_column(name, text, "has more than 8 decimals"));
-        }
         let is_qty = role == Role::Qty;
         if (is_qty && mantissa < 0) || (!is_qty && !is_rate && mantissa <= 0) {
             let reason = if is_qty {
@@ -378,6 +414,9 @@ impl Parser<'_> {
             _ => (self.decimals.price, &mut self.needed.price),
         };
         if decimals > scale {
+            if decimals > decimal::PUBLISHED_MAX {
+                return Err(self.at_column(name, text, decimal::TOO_FINE));
+            }
             *needed = (*needed).max(decimals);
             return Ok(mantissa);
         }
@@ -394,14 +433,15 @@ impl Parser<'_> {
             return Ok(BLANK);
         }
         let Some((value, is_rounded)) = decimal::rounded(text, SHARE_DECIMALS) else {
-            return Err(self.at_column(name, text, "is not a plain decimal number"));
+            let reason = format!("is not a plain decimal number; {REMEDY}");
+            return Err(self.at_column(name, text, &reason));
         };
         self.rounded += u64::from(is_rounded);
         Ok(value)
     }
 
     fn check_close_time(&self, text: &[u8], open_us: i64, interval_us: i64) -> Result<(), Stop> {
-        let close_us = self.time("close_time", text)?;
+        let (close_us, _) = self.time("close_time", text)?;
         // The last unit before the next bar: 999 ms or 999,999 us.
         let short_us = open_us + interval_us - close_us;
         if short_us == 1_000 || short_us == 1 {

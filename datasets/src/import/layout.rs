@@ -89,6 +89,8 @@ pub(super) struct Layout {
     pub fields: [Option<usize>; WIDTH_MAX],
     pub close_time: Option<usize>,
     pub symbol: Option<usize>,
+    /// The first and the last single trade of an aggregate.
+    pub ids: Option<[usize; 2]>,
     /// Whether a cut would have shown in the last column: a close time, or a word of two.
     pub ends_with_a_check: bool,
 }
@@ -119,6 +121,7 @@ impl Layout {
             fields,
             close_time: at("close_time").filter(|_| kind.is_bars()),
             symbol: at("symbol"),
+            ids: at("first_trade_id").zip(at("last_trade_id")).map(|(first, last)| [first, last]),
             ends_with_a_check: match names.last() {
                 Some(&"close_time") => kind.is_bars(),
                 last => last == Some(&"is_buyer_maker"),

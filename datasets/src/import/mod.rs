@@ -4,6 +4,7 @@
 
 mod book;
 mod clocks;
+mod csv_lines;
 mod csv_rows;
 mod guard;
 mod layout;
@@ -14,6 +15,7 @@ mod meter;
 mod npy;
 mod npz;
 mod order;
+mod period;
 mod recorded;
 mod shelf;
 mod sorting;
@@ -279,6 +281,9 @@ fn stage(
                 decimals = needed;
                 continue;
             }
+            Err(Stop::OnlySymbol(_)) => {
+                return Err("a csv of no symbol; name it after its own".to_owned());
+            }
             Err(Stop::Refused(reason)) => return Err(reason),
         };
         // The checksum inside an archive has told already that nothing is cut.
@@ -291,6 +296,7 @@ fn stage(
         notes.extend(outcome.notes);
         let source = Origin { path: path.display().to_string(), first_line: outcome.first_line };
         let info = writer.finish(source).map_err(parquet)?;
+        notes.extend(period::note(path, &info));
         temporary.as_file().sync_all().map_err(text)?;
         return Ok(Staged { temporary: temporary.into_temp_path(), info });
     }

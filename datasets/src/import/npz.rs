@@ -36,8 +36,8 @@ pub(super) fn read(
 ) -> Result<Vec<String>, Stop> {
     let Some(symbol) = named else {
         return Err(Stop::Refused(
-            "the array tells no symbol, and the file's name begins with none; name it after it, such as \
-             btcusdt_20240808.npz"
+            "the array tells no symbol, and the file's name begins with no symbol of a contract; name it after \
+             its own, such as btcusdt_20240808.npz"
                 .to_owned(),
         ));
     };

@@ -10,7 +10,7 @@ use super::shelf::Staged;
 use super::source::{self, Form};
 use super::tapes::Tapes;
 use super::{liquidations, npz, streams};
-use crate::kind::Kind;
+use crate::kind::{Kind, looks_like_a_contract};
 
 /// How such a source is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +62,13 @@ pub(super) fn stage(
         Recorded::Npz => ("row", ".npy"),
         Recorded::Liquidations => ("line", ".csv"),
     };
-    let named = symbol_of(path);
+    let mut named = symbol_of(path);
     let mut tapes = Tapes::new(into, word);
     loop {
+        let symbol = named;
         let read = source::with_bytes(path, meter, ending, &mut |input| match form {
-            Recorded::Stream => streams::read(input, named, &mut tapes),
-            Recorded::Npz => npz::read(input, named, &mut tapes),
+            Recorded::Stream => streams::read(input, symbol, &mut tapes),
+            Recorded::Npz => npz::read(input, symbol, &mut tapes),
             Recorded::Liquidations => liquidations::read(input, &mut tapes),
         });
         match read {
@@ -76,6 +77,14 @@ pub(super) fn stage(
                 break;
             }
             Err(Stop::MoreDecimals(_)) => tapes.begin_again(),
+            Err(Stop::OnlySymbol(symbol)) => {
+                notes.push(format!(
+                    "its snapshots tell no symbol, nor does its name: they count as those of {symbol}, the \
+                     only one of which it has changes"
+                ));
+                named = Some(symbol);
+                tapes.begin_again();
+            }
             Err(Stop::Refused(reason)) => return Err(reason),
         }
     }
@@ -88,14 +97,16 @@ pub(super) fn stage(
             .to_owned()),
         Ok(staged) => Ok(staged),
         Err(Stop::Refused(reason)) => Err(reason),
-        Err(Stop::MoreDecimals(_)) => Err("its decimals changed while it was read".to_owned()),
+        Err(Stop::MoreDecimals(_) | Stop::OnlySymbol(_)) => {
+            Err("it changed while it was read; import it again".to_owned())
+        }
     }
 }
 
-/// The symbol that the file's name begins with, such as `btcusdt_20240808.gz`.
+/// The symbol that the file's name begins with, such as `btcusdt_20240808.gz`. A word that is built like no
+/// contract's name is none.
 fn symbol_of(path: &Path) -> Option<Symbol> {
     let name = path.file_name()?.to_str()?;
     let first = name.split(['_', '-', '.', '@']).next()?.to_ascii_uppercase();
-    let has_letters = first.bytes().any(|b| b.is_ascii_uppercase());
-    Symbol::new(&first).ok().filter(|_| has_letters)
+    Symbol::new(&first).ok().filter(|_| looks_like_a_contract(&first))
 }

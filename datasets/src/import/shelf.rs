@@ -202,9 +202,18 @@ fn contradiction(old: &FileInfo, new: &FileInfo, difference: &Difference) -> Str
         ),
         (None, None) => format!("differs at {time} from {}", old.source.path),
     };
+    let is_last =
+        old.series.kind.is_bars() && difference.first.is_some_and(|(row, _)| row + 1 == old.rows);
+    let unfinished = if is_last {
+        " (it is the last bar of that file, which may have been fetched before the bar had closed)"
+    } else {
+        ""
+    };
     format!(
-        "{what}, imported earlier as {kept}; download both again, and delete {kept} if this file is \
-         the right one"
+        "{what}{unfinished}, imported earlier as {kept}; if this file is the right one, leave {} out of what \
+         you import (it would come in first again), delete {kept}, and import again; if not, leave this file \
+         out, or download it again",
+        old.source.path
     )
 }
 

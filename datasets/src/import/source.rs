@@ -12,6 +12,7 @@ use super::csv_rows::Stop;
 use super::guard::Guarded;
 use super::meter::FileMeter;
 use super::{ImportReport, Note, Refusal};
+use crate::kind;
 
 /// What a file's name says of its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,15 +158,27 @@ pub(super) fn verify_checksum(path: &Path, notes: &mut Vec<String>) -> Result<()
         }
         Err(e) => return Err(format!("its .CHECKSUM cannot be read: {e}; {}", io_remedy(&e))),
     };
-    let stated = text.split_whitespace().next().unwrap_or("").to_lowercase();
+    let mut words = text.split_whitespace();
+    let Some(stated) = words.next().map(str::to_lowercase) else {
+        return Err("its .CHECKSUM is empty; download both again".to_owned());
+    };
     let unreadable = |e: std::io::Error| format!("cannot be read: {e}; {}", io_remedy(&e));
     let found = sha256_of(path).map_err(unreadable)?;
-    if found == stated {
-        return Ok(());
+    if found != stated {
+        return Err(format!(
+            "wrong checksum: SHA-256 is {found}, its .CHECKSUM says {stated}; download both again"
+        ));
     }
-    Err(format!(
-        "wrong checksum: SHA-256 is {found}, its .CHECKSUM says {stated}; download both again"
-    ))
+    // `sha256sum` puts a star before the names of files that it reads as bytes.
+    let named = words.next().map(|name| Path::new(name.trim_start_matches('*')));
+    match named.and_then(Path::file_name).filter(|named| path.file_name() != Some(named)) {
+        Some(other) => Err(format!(
+            "its .CHECKSUM is that of {}: one of the two was renamed; give both the name that the archive \
+             gave them, or download both again",
+            other.display()
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Calls `read` on the bytes of `path`: unpacked, if it is packed with gzip, and those of the one entry
@@ -198,6 +211,12 @@ pub(super) fn with_bytes<T>(
             names.push(name);
         }
     }
+    if names.is_empty() {
+        let form = ending.trim_start_matches('.');
+        return Err(Stop::Refused(format!(
+            "holds no {form} file; download it again, or remove it"
+        )));
+    }
     let [name] = &names[..] else {
         return Err(Stop::Refused(format!(
             "holds {} {} files where one is expected; unpack it and import each of its own",
@@ -205,6 +224,9 @@ pub(super) fn with_bytes<T>(
             ending.trim_start_matches('.')
         )));
     };
+    if let Some(reason) = kind::contradicts(path, Path::new(name)) {
+        return Err(Stop::Refused(reason));
+    }
     let entry = archive.by_name(name).map_err(corrupt)?;
     // What the header says of the packed size is no more than the archive has.
     let packed = packed.min(entry.compressed_size());

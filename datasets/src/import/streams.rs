@@ -41,7 +41,7 @@ pub(super) fn read(
         left_out: LeftOut::default(),
         echoes: 0,
         rounded: 0,
-        symbol_by_name: None,
+        nameless: None,
     };
     while let Some((number, line)) = lines.next()? {
         recording.line = number;
@@ -66,8 +66,8 @@ struct Recording<'r, 't> {
     echoes: u64,
     /// Funding rates that were rounded.
     rounded: u64,
-    /// The first snapshot that took its symbol from the file's name, with its line.
-    symbol_by_name: Option<(Symbol, u64)>,
+    /// The line of the first snapshot that tells no symbol.
+    nameless: Option<u64>,
 }
 
 /// What stands around a message.
@@ -265,14 +265,13 @@ impl Recording<'_, '_> {
                 Some(symbol) => symbol,
                 None => return Ok(()),
             },
-            (None, Some(symbol)) => {
-                self.symbol_by_name.get_or_insert((symbol, self.line));
-                symbol
-            }
-            (None, None) => {
-                let reason = "nothing tells its symbol; name the file after it, such as \
-                              btcusdt_20240808.gz";
-                return Err(self.at(WHAT, reason));
+            (None, named) => {
+                self.nameless.get_or_insert(self.line);
+                match named {
+                    Some(symbol) => symbol,
+                    // The changes tell it, at the end.
+                    None => return Ok(()),
+                }
             }
         };
         if snapshot.last_id <= 0 {
@@ -362,7 +361,7 @@ impl Recording<'_, '_> {
             text => {
                 let (rate, is_rounded) = decimal::rounded(text.as_bytes(), SHARE_DECIMALS)
                     .ok_or_else(|| {
-                        self.at(WHAT, format!("field 'r': {text:?} is not a plain decimal number"))
+                        self.at(WHAT, format!("field 'r': {text:?} is not a plain decimal number; the recording is damaged"))
                     })?;
                 self.rounded += u64::from(is_rounded);
                 rate
@@ -412,16 +411,36 @@ impl Recording<'_, '_> {
         self.push(Kind::ForceOrder, symbol, draft)
     }
 
+    /// Whether it is known whose the snapshots are that tell no symbol; the first stands in `line`.
+    fn whose_snapshots(&self, line: u64) -> Result<(), Stop> {
+        let changed = self.books.iter().filter(|(_, book)| book.has_changes());
+        let changed: Vec<Symbol> = changed.map(|(symbol, _)| *symbol).collect();
+        let reason = match (self.named, &changed[..]) {
+            (Some(named), all) if all.is_empty() || all.contains(&named) => return Ok(()),
+            (Some(named), _) => format!(
+                "tells no symbol, and the file's name says {named}, of which the file has no changes; name \
+                 the file after the symbol of its snapshots"
+            ),
+            (None, [only]) => return Err(Stop::OnlySymbol(*only)),
+            (None, []) => {
+                "nothing tells its symbol; name the file after it, such as btcusdt_20240808.gz"
+                    .to_owned()
+            }
+            (None, all) => {
+                let names: Vec<&str> = all.iter().map(Symbol::as_str).collect();
+                format!(
+                    "tells no symbol, and the file has changes of several symbols ({}); name the file after \
+                     the symbol of its snapshots, or record each symbol in a file of its own",
+                    names.join(", ")
+                )
+            }
+        };
+        Err(Stop::Refused(format!("line {line}: snapshot: {reason}")))
+    }
+
     fn finish(mut self) -> Result<Vec<String>, Stop> {
-        let has_changes = |symbol: &Symbol| self.books.get(symbol).is_some_and(Book::has_changes);
-        if let Some((symbol, line)) = self.symbol_by_name
-            && !has_changes(&symbol)
-            && self.books.values().any(Book::has_changes)
-        {
-            return Err(Stop::Refused(format!(
-                "line {line}: snapshot: tells no symbol, and the file's name says {symbol}, of which the \
-                 file has no changes; name the file after the symbol of its snapshots"
-            )));
+        if let Some(line) = self.nameless {
+            self.whose_snapshots(line)?;
         }
         let mut notes = Vec::new();
         for (&symbol, book) in &mut self.books {

@@ -10,7 +10,7 @@ use super::csv_rows::Stop;
 use super::shelf::Staged;
 use super::sorting::{self, Sorter};
 use super::{PARTIAL, order};
-use crate::decimal::pow10;
+use crate::decimal::{self, pow10};
 use crate::kind::{Kind, SeriesId};
 use crate::rows::{Decimals, Role, Row, WIDTH_MAX, columns};
 use crate::store::{FileWriter, Origin};
@@ -167,6 +167,9 @@ impl Tape<'_> {
             }
         }
         if needed != self.decimals {
+            if needed.price.max(needed.qty) > decimal::PUBLISHED_MAX {
+                return Err(self.at(line, self.too_fine(draft)));
+            }
             self.raise(needed, line)?;
         }
         let mut row = Row::default();
@@ -179,6 +182,18 @@ impl Tape<'_> {
             };
         }
         Ok(row)
+    }
+
+    /// Of the first value of `draft` with too many decimals.
+    fn too_fine(&self, draft: &Draft) -> String {
+        let all = draft.iter().zip(columns(self.series.kind));
+        let mut fine = all.filter(|((_, decimals), (_, role))| {
+            matches!(role, Role::Price | Role::Qty) && *decimals > decimal::PUBLISHED_MAX
+        });
+        let value = fine.next().map(|(&(value, decimals), (name, _))| {
+            format!("{name} {} ", decimal::text(value, decimals))
+        });
+        value.unwrap_or_default() + decimal::TOO_FINE
     }
 
     fn too_wide(&self, line: u64) -> Stop {
