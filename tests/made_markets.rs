@@ -101,3 +101,53 @@ fn keys_of_a_book_need_a_market_that_tells_one() {
     let output = folder.qsim(&["run", "a.toml", "--verbose"]).expect_code(0);
     assert!(output.stderr.contains("all behind our order while anything is"), "{}", output.stderr);
 }
+
+/// A rate is a decimal, as exchange.funding_rate is; the count of 1e-8 that it is inside says the same.
+#[test]
+fn a_rate_is_a_decimal() {
+    let folder = Folder::new();
+    let run = |usual: &str, spike: &str| {
+        let funding = format!("[market.synthetic.funding]\n{usual}\ninterval_hours = 1\n");
+        let event = "[[market.synthetic.events]]\nevent = \"funding_spike\"\nat_minute = 100\nminutes = 140";
+        folder.file(
+            "a.toml",
+            format!("[market.synthetic]\nminutes = 240\n{funding}{event}\n{spike}\n"),
+        );
+        folder.qsim(&["run", "a.toml", "--format", "json", "--journal", "journals"])
+    };
+    let digest = |usual: &str, spike: &str| {
+        text(&run(usual, spike).expect_code(0).json(), "digest").to_owned()
+    };
+    let counted = digest("rate_e8 = 20000", "rate_e8 = -300000");
+    assert_eq!(digest("rate = \"0.0002\"", "rate = \"-0.003\""), counted);
+    assert_eq!(digest("rate = 0.0002", "rate = -0.003"), counted);
+    assert_ne!(digest("rate = \"0.0002\"", "rate = \"-0.004\""), counted);
+    folder.qsim(&["replay", "journals/a-1.journal"]).expect_code(0);
+    for (rate, part) in [
+        ("", "`rate`: add it"),
+        ("rate = \"0.003\"\nrate_e8 = 300000", "rate and rate_e8: say one of them"),
+        ("rate = \"0.3 %\"", "a.toml:10:8: "),
+        ("rate = \"0.000000001\"", "8 decimals"),
+        ("rate = \"1.5\"", "-1 to 1"),
+        ("percent = -8", "`percent` is a key of [[market.gaps]]"),
+    ] {
+        let stderr = run("rate = \"0.0001\"", rate).expect_code(2).stderr;
+        assert!(stderr.contains(part), "{rate}: no {part:?} in {stderr}");
+    }
+}
+
+#[test]
+fn prices_below_their_tick_are_refused() {
+    let symbol = |price: &str| {
+        format!(
+            "[market.synthetic]\nminutes = 60\n[[market.synthetic.symbols]]\nsymbol = \"BTCUSDT\"\n\
+             start_price = {price}\nprice_decimals = 2\ntick_units = 10\nqty_decimals = 3\n\
+             volume_per_minute = 90.0\nvolatility_per_minute = 0.0006\n"
+        )
+    };
+    refused(&symbol("0.001"), &["BTCUSDT", "start_price is 0.001", "one tick, 0.1"]);
+    refused(&symbol("0.09"), &["start_price is 0.09"]);
+    let folder = Folder::new();
+    folder.file("a.toml", symbol("0.1"));
+    folder.qsim(&["run", "a.toml"]).expect_code(0);
+}
