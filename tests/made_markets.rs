@@ -136,6 +136,21 @@ fn a_rate_is_a_decimal() {
     }
 }
 
+/// In an order flow somebody trades through the book: the volume is what that takes, and there are no bars.
+#[test]
+fn factors_that_an_order_flow_ignores_are_refused() {
+    let of = |event: &str| {
+        let event = format!("[[market.synthetic.events]]\nat_minute = 5\n{event}\n");
+        format!("[market.synthetic]\nmodel = \"order_flow\"\nminutes = 60\n{event}")
+    };
+    let crash = "event = \"flash_crash\"\ndepth = 0.1\nfall_minutes = 5\nrecovery_minutes = 5\n\
+                 recovered_share = 0.5\nvolume_factor = 4.0";
+    let parts = ["events number 1 (flash_crash)", "volume_factor", "leave it out"];
+    refused(&of(crash), &parts);
+    let thin = "event = \"thin_book\"\nminutes = 5\nvolume_factor = 0.3\nwick_factor = 3.0";
+    refused(&of(thin), &["events number 1 (thin_book)", "wick_factor", "leave it out"]);
+}
+
 #[test]
 fn prices_below_their_tick_are_refused() {
     let symbol = |price: &str| {
