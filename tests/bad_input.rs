@@ -72,6 +72,16 @@ fn a_wrong_type_or_value_names_the_place() {
 }
 
 #[test]
+fn a_wrong_number_is_told_with_its_limits() {
+    let minutes = "[market.synthetic]\nminutes = -2\n";
+    scenario_refused(minutes, &["a.toml:2:11: ", "-2 is not a whole number from 0 to 4294967295"]);
+    let noise = format!("{SHORT}[market.perturbation]\nnoise_ticks = 1.5\n");
+    scenario_refused(&noise, &["a.toml:4:15: ", "1.5 is not a whole number from 0 to 4294967295"]);
+    let key = format!("{SHORT}[market.synthetic.crash]\nat_minute = 5\n");
+    scenario_refused(&key, &["a.toml:3:", "missing key `depth`: add it"]);
+}
+
+#[test]
 fn a_file_that_is_no_text_is_refused() {
     let folder = Folder::new();
     folder.file("a.toml", [0xff, 0xfe, 0x00]);

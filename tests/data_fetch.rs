@@ -110,6 +110,48 @@ fn an_archive_without_any_of_it_is_no_success() {
     );
 }
 
+#[test]
+fn a_symbol_without_any_file_is_no_success() {
+    let (folder, server) = (Folder::new(), ArchiveServer::new());
+    serve(&server, &[1, 2, 3, 4, 5, 6]);
+    let base = server.base();
+    let arguments = ["data", "fetch", "--symbol", "BTCUSDT,NOPEUSDT", "--kind", "klines"];
+    let more = ["--interval", "4h", "--into", "raw", "--base", &base];
+    let days = ["--from", "2026-02-01", "--to", "2026-03-07"];
+    let output = folder.qsim(&[&arguments[..], &more, &days].concat()).expect_code(2);
+    let told = "nothing of klines/NOPEUSDT/4h is in the archive; check symbol, kind and days";
+    assert!(output.stderr.contains(told), "{output:?}");
+    assert!(!output.stderr.contains("nothing of klines/BTCUSDT"), "{output:?}");
+    assert!(output.stdout.starts_with("7 files ("), "what is there has come: {output:?}");
+}
+
+#[test]
+fn days_to_come_are_told() {
+    let (folder, server) = (Folder::new(), ArchiveServer::new());
+    serve(&server, &[1, 2]);
+    let third = "data/futures/um/daily/klines/BTCUSDT/4h/BTCUSDT-4h-2026-03-03.zip";
+    server.next(third, [Act::Status(404, "Date: Thu, 05 Mar 2026 00:10:00 GMT\r\n")]);
+    let output = fetch(&folder, &server.base(), &[]).expect_code(0);
+    let told = "note: 2 of the files that are not in the archive are of days that are not over: \
+                there it is 2026-03-05; give an earlier --to";
+    assert!(output.stderr.contains(told), "{output:?}");
+}
+
+#[test]
+fn a_month_that_is_not_there_was_not_fetched_whole() {
+    let (folder, server) = (Folder::new(), ArchiveServer::new());
+    let path = |month: &str| {
+        format!("data/futures/um/monthly/fundingRate/BTCUSDT/BTCUSDT-fundingRate-{month}.zip")
+    };
+    server.file(&path("2026-02"), b"some bytes");
+    let base = server.base();
+    let arguments = ["data", "fetch", "--symbol", "BTCUSDT", "--kind", "fundingRate"];
+    let more = ["--from", "2026-01-10", "--to", "2026-03-07", "--into", "raw", "--base", &base];
+    let output = folder.qsim(&[&arguments[..], &more].concat()).expect_code(0);
+    assert!(!output.stderr.contains("fetched whole"), "{output:?}");
+    assert_eq!(output.stderr.matches("not in the archive: ").count(), 2, "{output:?}");
+}
+
 /// A proxy that is set for the world outside is not asked for what is on this machine.
 #[test]
 fn no_proxy_stands_before_this_machine() {

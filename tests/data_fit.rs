@@ -145,3 +145,31 @@ fn what_cannot_be_fitted_is_refused_with_the_remedy() {
     refused(&["--data", "set", "--symbol", "btc usdt"], &["btc usdt"]);
     refused(&["--data", "set", "--symbol", "BTCUSDT", "--model", "garsch"], &["garch"]);
 }
+
+/// A data set may have hundreds of series: the message names those that are near.
+#[test]
+fn a_series_that_is_not_there_is_answered_with_a_few() {
+    let folder = Folder::new();
+    let symbols = (11..50).map(|number| format!("A{number}USDT")).chain(["BTCUSDT".to_owned()]);
+    for symbol in symbols {
+        let row = format!("{START_MS},1,2,1,2,5,{},1,1,1,1,0\n", START_MS + 59_999);
+        folder.file(&format!("raw/klines/{symbol}/1m/{symbol}-1m-a.csv"), row);
+    }
+    folder.qsim(&["data", "import", "raw", "--into", "set"]).expect_code(0);
+    let arguments = ["data", "fit", "--data", "set", "--symbol", "A42USD"];
+    let stderr = folder.qsim(&arguments).expect_code(2).stderr;
+    for part in ["klines/A42USD/1m", "did you mean klines/A42USDT/1m?", " and 28 more", "data list"]
+    {
+        assert!(stderr.contains(part), "no {part:?} in {stderr}");
+    }
+    folder.file(
+        "a.toml",
+        "[market.recorded]\nsymbols = [\"BTCUSDT\"]\nbars = \"1m\"\nquotes = true\n\
+         from = \"2026-02-01T00:00:00Z\"\nto = \"2026-02-01T00:01:00Z\"\n\
+         [exchange]\nfunding_rate = \"0\"\n",
+    );
+    let stderr = folder.qsim(&["run", "a.toml", "--data", "set"]).expect_code(2).stderr;
+    for part in ["no series bookTicker/BTCUSDT; ", "here are: klines/BTCUSDT/1m;"] {
+        assert!(stderr.contains(part), "only the symbol's own: no {part:?} in {stderr}");
+    }
+}

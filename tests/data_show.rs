@@ -90,6 +90,19 @@ fn csv_and_json_are_exact() {
 }
 
 #[test]
+fn bars_that_are_not_made_are_told() {
+    let folder = data();
+    let bars = "--kind klines --symbol BTCUSDT --resample 30m --out bars.csv";
+    let told =
+        "1 bar of 2 left out: not recorded from 2026-02-01T00:50:00Z to 2026-02-01T01:00:00Z\n";
+    assert_eq!(show(&folder, bars).expect_code(0).stderr, told);
+    let written = std::fs::read_to_string(folder.path("bars.csv")).expect("a file");
+    assert_eq!(written.lines().count(), 2, "the header and a whole bar: {written}");
+    let chart = show(&folder, "--kind klines --symbol BTCUSDT --resample 10m --chart");
+    assert_eq!(chart.expect_code(0).stderr, "");
+}
+
+#[test]
 fn a_chart_fits_and_a_picture_is_whole() {
     let folder = data();
     let chart = show(&folder, "--kind klines --symbol BTCUSDT --chart").expect_code(0).stdout;

@@ -101,3 +101,68 @@ fn keys_of_a_book_need_a_market_that_tells_one() {
     let output = folder.qsim(&["run", "a.toml", "--verbose"]).expect_code(0);
     assert!(output.stderr.contains("all behind our order while anything is"), "{}", output.stderr);
 }
+
+/// A rate is a decimal, as exchange.funding_rate is; the count of 1e-8 that it is inside says the same.
+#[test]
+fn a_rate_is_a_decimal() {
+    let folder = Folder::new();
+    let run = |usual: &str, spike: &str| {
+        let funding = format!("[market.synthetic.funding]\n{usual}\ninterval_hours = 1\n");
+        let event = "[[market.synthetic.events]]\nevent = \"funding_spike\"\nat_minute = 100\nminutes = 140";
+        folder.file(
+            "a.toml",
+            format!("[market.synthetic]\nminutes = 240\n{funding}{event}\n{spike}\n"),
+        );
+        folder.qsim(&["run", "a.toml", "--format", "json", "--journal", "journals"])
+    };
+    let digest = |usual: &str, spike: &str| {
+        text(&run(usual, spike).expect_code(0).json(), "digest").to_owned()
+    };
+    let counted = digest("rate_e8 = 20000", "rate_e8 = -300000");
+    assert_eq!(digest("rate = \"0.0002\"", "rate = \"-0.003\""), counted);
+    assert_eq!(digest("rate = 0.0002", "rate = -0.003"), counted);
+    assert_ne!(digest("rate = \"0.0002\"", "rate = \"-0.004\""), counted);
+    folder.qsim(&["replay", "journals/a-1.journal"]).expect_code(0);
+    for (rate, part) in [
+        ("", "`rate`: add it"),
+        ("rate = \"0.003\"\nrate_e8 = 300000", "rate and rate_e8: say one of them"),
+        ("rate = \"0.3 %\"", "a.toml:10:8: "),
+        ("rate = \"0.000000001\"", "8 decimals"),
+        ("rate = \"1.5\"", "-1 to 1"),
+        ("percent = -8", "`percent` is a key of [[market.gaps]]"),
+    ] {
+        let stderr = run("rate = \"0.0001\"", rate).expect_code(2).stderr;
+        assert!(stderr.contains(part), "{rate}: no {part:?} in {stderr}");
+    }
+}
+
+/// In an order flow somebody trades through the book: the volume is what that takes, and there are no bars.
+#[test]
+fn factors_that_an_order_flow_ignores_are_refused() {
+    let of = |event: &str| {
+        let event = format!("[[market.synthetic.events]]\nat_minute = 5\n{event}\n");
+        format!("[market.synthetic]\nmodel = \"order_flow\"\nminutes = 60\n{event}")
+    };
+    let crash = "event = \"flash_crash\"\ndepth = 0.1\nfall_minutes = 5\nrecovery_minutes = 5\n\
+                 recovered_share = 0.5\nvolume_factor = 4.0";
+    let parts = ["events number 1 (flash_crash)", "volume_factor", "leave it out"];
+    refused(&of(crash), &parts);
+    let thin = "event = \"thin_book\"\nminutes = 5\nvolume_factor = 0.3\nwick_factor = 3.0";
+    refused(&of(thin), &["events number 1 (thin_book)", "wick_factor", "leave it out"]);
+}
+
+#[test]
+fn prices_below_their_tick_are_refused() {
+    let symbol = |price: &str| {
+        format!(
+            "[market.synthetic]\nminutes = 60\n[[market.synthetic.symbols]]\nsymbol = \"BTCUSDT\"\n\
+             start_price = {price}\nprice_decimals = 2\ntick_units = 10\nqty_decimals = 3\n\
+             volume_per_minute = 90.0\nvolatility_per_minute = 0.0006\n"
+        )
+    };
+    refused(&symbol("0.001"), &["BTCUSDT", "start_price is 0.001", "one tick, 0.1"]);
+    refused(&symbol("0.09"), &["start_price is 0.09"]);
+    let folder = Folder::new();
+    folder.file("a.toml", symbol("0.1"));
+    folder.qsim(&["run", "a.toml"]).expect_code(0);
+}

@@ -117,8 +117,20 @@ fn late_market_events_change_the_run_and_not_its_repetition() {
     let late = digest(drawn);
     assert_ne!(at_once, late);
     assert_eq!(late, digest(drawn));
-    // Bars of the archive tell no delay.
-    assert_eq!(at_once, digest("[links]\nfeed_latency_recorded = true"));
+    let said = |links: &str| {
+        scenario(&folder, "", &format!("{FREE_FUNDING}\n{links}"));
+        let run = folder.qsim(&[&RUN[..], &["--verbose"]].concat()).expect_code(0).stderr;
+        let lines = run.lines().filter(|line| line.contains("Feed: ")).map(str::to_owned);
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(said(""), "", "nothing is late");
+    let sentence = "Feed: market events reach the services 1 to 900 ms late, drawn for each.";
+    assert!(said(drawn).ends_with(sentence), "{}", said(drawn));
+    let constant = said("[links]\nfeed_latency_us = 1500");
+    assert!(
+        constant.ends_with("Feed: market events reach the services 1.5 ms late."),
+        "{constant}"
+    );
 
     let bad = [
         ("[links]\nfeed_latency = [[0, 1000]]", "links.feed_latency: quantiles go from 0 to 1000"),
@@ -162,4 +174,63 @@ fn a_recorded_market_is_altered_as_asked() {
     let refused = run("", "[market.perturbation]\nlate = 0.5").expect_code(2);
     assert!(refused.stderr.contains("[market.perturbation]"), "{}", refused.stderr);
     assert!(refused.stderr.contains("late needs late_max_ms"), "{}", refused.stderr);
+}
+
+#[test]
+fn keys_that_contradict_each_other_or_do_nothing_are_refused() {
+    let folder = data_set();
+    let refused = |recorded: &str, more: &str, parts: &[&str]| {
+        scenario(&folder, recorded, &format!("{FREE_FUNDING}\n{more}"));
+        let stderr = folder.qsim(&RUN).expect_code(2).stderr;
+        for part in parts.iter().chain(&["scenario.toml"]) {
+            assert!(stderr.contains(part), "{recorded} {more}: no {part:?} in {stderr}");
+        }
+    };
+    let both = ["[market.recorded] bars", "tape", "leave one of them out"];
+    refused("tape = \"trades\"", "", &both);
+    refused("tape = \"aggTrades\"", "", &both);
+
+    let drawn = "[links]\nfeed_latency = [[0, 1], [1000, 2]]\nfeed_latency_us = 5";
+    refused("", drawn, &["links.feed_latency_us", "links.feed_latency", "say one of them"]);
+    let none = ["links.feed_latency_recorded", "bars tell no delay", "links.feed_latency_us"];
+    refused("", "[links]\nfeed_latency_recorded = true", &none);
+
+    let perturbed = |keys: &str| format!("[market.perturbation]\n{keys}");
+    refused("", &perturbed("bootstrap_minutes = 0"), &["changes nothing", "remove the table"]);
+    refused("", &perturbed("late_max_ms = 5"), &["late_max_ms", "needs late"]);
+    refused("", &perturbed("noise_ticks = 4000000000"), &["noise_ticks", "0 to 100,000"]);
+    for gaps in ["error", "halt"] {
+        let gaps = format!("gaps = {gaps:?}");
+        let parts = ["missing_minutes", &gaps, "what was recorded"];
+        refused(&gaps, &perturbed("missing_minutes = 0.1"), &parts);
+    }
+}
+
+#[test]
+fn an_event_that_befalls_nobody_is_refused() {
+    let folder = data_set();
+    for (keys, part) in [
+        (
+            "event = \"gap\"\nat_minute = 180\nshare = 0.1",
+            "at_minute is 180, and the market has 180",
+        ),
+        ("event = \"gap\"\nat_minute = 5\nshare = 0.1\nsymbol = \"ETHUSDT\"", "ETHUSDT is not in"),
+        (
+            "event = \"funding_spike\"\nat_minute = 5\nminutes = 60\nrate = \"0.003\"",
+            "tells no funding: say funding = true",
+        ),
+        (
+            "event = \"thin_book\"\nat_minute = 5\nminutes = 60\nvolume_factor = 0.1\nwick_factor = 3",
+            "wick_factor",
+        ),
+    ] {
+        scenario(&folder, "", &format!("{FREE_FUNDING}\n[[market.recorded.events]]\n{keys}"));
+        let stderr = folder.qsim(&RUN).expect_code(2).stderr;
+        for part in ["scenario.toml: ", "[[market.recorded.events]] number 1", part] {
+            assert!(stderr.contains(part), "{keys}: no {part:?} in {stderr}");
+        }
+    }
+    let last = "[[market.recorded.events]]\nevent = \"gap\"\nat_minute = 179\nshare = 0.1";
+    scenario(&folder, "", &format!("{FREE_FUNDING}\n{last}"));
+    folder.qsim(&RUN).expect_code(0);
 }

@@ -17,7 +17,7 @@ const GAPS_LISTED: usize = 3;
 const GAPS_KEPT: usize = if cfg!(test) { 8 } else { 200_000 };
 /// A range may begin and end with so much time without a trade before it is said to lack some: between
 /// trades their ids tell, at its ends nothing does.
-const QUIET_US: i64 = 10 * 60 * 1_000_000;
+pub(crate) const QUIET_US: i64 = 10 * 60 * 1_000_000;
 pub(crate) const HOUR_US: i64 = 3_600_000_000;
 /// Binance's hours between two settlements where a row does not state them.
 const FUNDING_HOURS: i64 = 8;
@@ -89,6 +89,8 @@ impl SeriesGaps {
 pub(crate) struct Coverage {
     pub rows: u64,
     pub digest: RowDigest,
+    /// When its first and its last row are, in µs.
+    pub ends: Option<(i64, i64)>,
     missing: u64,
     pub gaps: SeriesGaps,
 }
@@ -171,9 +173,11 @@ pub(crate) fn survey(
         coverage: Coverage {
             rows: 0,
             digest: RowDigest::default(),
+            ends: None,
             missing: 0,
             gaps: SeriesGaps { series: *id, count: 0, first: Vec::new() },
         },
+        first_us: None,
         last: None,
     };
     for &(file, told_to_us) in files {
@@ -183,6 +187,8 @@ pub(crate) fn survey(
         }
     }
     walk.end();
+    let last_us = walk.last.map(|row| row[0]);
+    walk.coverage.ends = walk.first_us.zip(last_us);
     Ok(walk.coverage)
 }
 
@@ -190,6 +196,7 @@ struct Walk {
     span: Span,
     interval_us: i64,
     coverage: Coverage,
+    first_us: Option<i64>,
     last: Option<Row>,
 }
 
@@ -255,6 +262,7 @@ impl Walk {
     /// What is missing between the row before, or the start of the range, and this one.
     fn step(&mut self, row: &Row) {
         let Some(last) = self.last else {
+            self.first_us = Some(row[0]);
             return self.begin(row);
         };
         let (before, now) = (last[0], row[0]);

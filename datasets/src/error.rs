@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::SeriesId;
+use crate::replay::Range;
 
 /// Why market data cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +32,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A series was asked for that is not there.
-    #[error("{}: no series {series}; import it with `qsim data import`, or ask for one that is here: {present}", path.display())]
+    #[error("{}: no series {series}; {}; import it with `qsim data import`, or ask for another", path.display(), crate::find::series_hint(series, present))]
     NoSeries {
         /// The data set.
         path: PathBuf,
@@ -41,7 +42,7 @@ pub enum DataError {
         present: String,
     },
     /// The series holds nothing of the range.
-    #[error("{}: {series} is recorded from {first} to {last}, nothing of it between {from} and {to}; change the range, or import more", path.display())]
+    #[error("{}: {series} is recorded from {first} to {last}, nothing of it {}; change the range, or import more", path.display(), Span(*from, *to))]
     NothingInRange {
         /// The data set.
         path: PathBuf,
@@ -83,6 +84,21 @@ pub enum DataError {
     /// The request makes no sense.
     #[error("{0}")]
     Misuse(String),
+}
+
+/// A range in words; an end that was not stated is not told.
+struct Span(engine::Nanos, engine::Nanos);
+
+impl std::fmt::Display for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Span(from, to) = self;
+        match (*from == Range::ALL.from, *to == Range::ALL.to) {
+            (true, true) => f.write_str("can be read"),
+            (true, false) => write!(f, "before {to}"),
+            (false, true) => write!(f, "from {from} on"),
+            (false, false) => write!(f, "between {from} and {to}"),
+        }
+    }
 }
 
 impl DataError {

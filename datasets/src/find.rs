@@ -24,6 +24,16 @@ fn hint(unknown: &str, known: &[&str]) -> String {
     format!("{asked}here are: {listed}{more}")
 }
 
+/// The same for a series among those that a data set has, written one after the other: those of the symbol,
+/// if there are any, else all.
+pub(crate) fn series_hint(unknown: &str, present: &str) -> String {
+    let all: Vec<&str> = present.split(", ").filter(|name| !name.is_empty()).collect();
+    let symbol = |name: &str| name.split('/').nth(1).map(str::to_owned);
+    let own: Vec<&str> =
+        all.iter().copied().filter(|name| symbol(name) == symbol(unknown)).collect();
+    hint(unknown, if own.is_empty() { &all } else { &own })
+}
+
 /// Each once, in order.
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut found: Vec<&str> = Vec::new();

@@ -1,10 +1,14 @@
 //! Bars of any length, made of the trades or of the shorter bars of a series.
 //!
 //! Bars open at whole multiples of their length since 1970, whole weeks at midnight of Monday, as
-//! Binance's do. A bar that the range cuts is left out, because it would pass for a whole one; at the
-//! ends of what is recorded a bar holds what there is. Between the first row and the last one an interval
-//! without any row is a flat bar at the last close without volume, as on Binance: whether nobody traded or
-//! nobody recorded, `qsim data check` tells.
+//! Binance's do. A bar that the range cuts, or an end of what is recorded, is left out, because it would
+//! pass for a whole one. An interval in which nobody traded is a flat bar at the last close without volume,
+//! as on Binance; so is one of a few that nobody recorded. A longer hole gives no bars, and [`LeftOut`]
+//! tells of it. Whether trades are missing, their ids say.
+
+mod left_out;
+
+pub use left_out::LeftOut;
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +22,7 @@ use crate::kind::{Kind, SeriesId, Shape};
 use crate::replay::Range;
 use crate::rows::{Row, SELL};
 use crate::series_rows::SeriesRows;
+use left_out::{Hole, Holes};
 
 const UNITS: [(&str, i64); 6] = [
     ("w", 604_800_000),
@@ -59,6 +64,25 @@ impl BarLength {
     fn opens_from(self, us: i64) -> i64 {
         let opens = self.opens(us);
         if opens == us { opens } else { opens.saturating_add(self.us()) }
+    }
+
+    /// When the first bar opens that `range` does not cut, and the range's end, both in µs.
+    fn whole(self, range: Range) -> Result<(i64, i64), DataError> {
+        let us = |time: Nanos| time.0.div_euclid(1_000);
+        let from_us = self.opens_from(us(range.from));
+        let to_us = us(range.to);
+        let end_us = from_us.saturating_add(self.us());
+        if end_us <= to_us {
+            return Ok((from_us, to_us));
+        }
+        Err(DataError::Misuse(format!(
+            "no whole bar of {self} lies between {} and {}; the next one after the beginning is from {} to {}, the one before it begins at {}",
+            range.from,
+            range.to,
+            Nanos::from_micros(from_us),
+            Nanos::from_micros(end_us),
+            Nanos::from_micros(self.opens(us(range.from))),
+        )))
     }
 }
 
@@ -198,6 +222,8 @@ pub struct Resampled {
     length: BarLength,
     from_us: i64,
     to_us: i64,
+    /// In order.
+    holes: Box<[Hole]>,
     growing: Option<Growing>,
     /// A row of a bar after the one that grows.
     waiting: Option<Row>,
@@ -213,26 +239,16 @@ impl Resampled {
         length: BarLength,
     ) -> Result<Resampled, DataError> {
         check_source(id, length)?;
-        let us = |time: Nanos| time.0.div_euclid(1_000);
-        let from_us = length.opens_from(us(range.from));
-        let to_us = us(range.to);
-        if from_us.saturating_add(length.us()) > to_us {
-            let (first, end) = (length.opens(us(range.from)), from_us.saturating_add(length.us()));
-            return Err(DataError::Misuse(format!(
-                "no whole bar of {length} lies between {} and {}; the next one after the beginning is from {} to {}, the one before it begins at {}",
-                range.from,
-                range.to,
-                Nanos::from_micros(from_us),
-                Nanos::from_micros(end),
-                Nanos::from_micros(first),
-            )));
-        }
+        let (from_us, to_us) = length.whole(range)?;
+        let rows = SeriesRows::open(catalogue, id, range)?;
+        let holes = Holes::find(catalogue, id, (from_us, to_us), length)?;
         Ok(Resampled {
-            rows: SeriesRows::open(catalogue, id, range)?,
+            rows,
             kind: id.kind,
             length,
             from_us,
             to_us,
+            holes: holes.all.into(),
             growing: None,
             waiting: None,
         })
@@ -251,6 +267,18 @@ impl Resampled {
 
     /// The next bar.
     pub fn next_bar(&mut self) -> Result<Option<ResampledBar>, DataError> {
+        while let Some(grown) = self.next_grown()? {
+            let opens = grown.open_us;
+            let next = self.holes.partition_point(|hole| hole.bars.1 <= opens);
+            if self.holes.get(next).is_none_or(|hole| opens < hole.bars.0) {
+                return Ok(Some(grown.bar(self.kind)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next bar, be it one of a hole.
+    fn next_grown(&mut self) -> Result<Option<Growing>, DataError> {
         while let Some(row) = self.next_row()? {
             let opens = self.length.opens(row[0]);
             match &mut self.growing {
@@ -259,7 +287,7 @@ impl Resampled {
                     self.waiting = Some(row);
                     let next_us = done.open_us + self.length.us();
                     self.growing = Some(Growing::flat(next_us, done.prices[3]));
-                    return Ok(Some(done.bar(self.kind)));
+                    return Ok(Some(done));
                 }
                 bar => {
                     let bar = bar.get_or_insert_with(|| Growing::flat(opens, 0));
@@ -269,7 +297,7 @@ impl Resampled {
                 }
             }
         }
-        Ok(self.growing.take().map(|bar| bar.bar(self.kind)))
+        Ok(self.growing.take())
     }
 
     /// The next row of a bar that the range does not cut.

@@ -12,7 +12,7 @@ use common::{Raw, START_MS, header, kline};
 use datasets::catalogue::Catalogue;
 use datasets::import::import;
 use datasets::replay::Range;
-use datasets::resample::{Resampled, ResampledBar};
+use datasets::resample::{LeftOut, Resampled, ResampledBar};
 use datasets::{DataError, Interval, Kind, SeriesId};
 use engine::Nanos;
 
@@ -95,7 +95,8 @@ fn trades_become_bars_of_any_length() {
         ],
         "with flat bars where nobody traded"
     );
-    assert_eq!(of(Range::ALL, "1h"), ["+0 1000 1035 900 950 85 6 55"]);
+    assert_eq!(of(Range::ALL, "450s"), ["+0 1000 1035 900 950 85 6 55"]);
+    assert!(of(Range::ALL, "1h").is_empty(), "of the hour only seven minutes are recorded");
     assert_eq!(of(Range::ALL, "1s").len(), 440, "from the first trade to the last");
     // What the range cuts is no bar: neither the one from 0 to 90 nor the one from 360 to 450.
     let cut = Range { from: at(10), to: at(449) };
@@ -124,6 +125,78 @@ fn bars_become_longer_bars() {
         let text = bars(&catalogue, &id, Range::ALL, length).expect_err(length).to_string();
         assert!(text.contains(reason), "{text}");
     }
+}
+
+/// Bars of a minute, each at the price of its number.
+fn minutes(raw: &Raw, minutes: impl Iterator<Item = i64>) -> Catalogue {
+    let line = |minute: i64| kline(minute, &format!("{0},{0},{0},{0},1", minute + 1));
+    let lines: String = minutes.map(line).collect();
+    raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", (header() + &lines).as_bytes());
+    import(&[raw.path("raw")], &raw.path("set"), &|_| {}).expect("a folder");
+    Catalogue::open(&raw.path("set")).expect("a data set")
+}
+
+fn left_out(catalogue: &Catalogue, id: &SeriesId, range: Range, length: &str) -> String {
+    let found = LeftOut::find(catalogue, id, range, length.parse().expect("a length"));
+    found.expect("readable").map_or(String::new(), |left_out| left_out.to_string())
+}
+
+#[test]
+fn a_time_that_nobody_recorded_has_no_bars() {
+    let raw = Raw::new();
+    let catalogue = minutes(&raw, (3..12).chain(90..101));
+    let id = id(Kind::Klines, "BTCUSDT", Some("1m"));
+    let five = shown(&bars(&catalogue, &id, Range::ALL, "5m").expect("bars"));
+    // Neither in the hole, nor where a bar would be made of a part of its minutes.
+    assert_eq!(five, ["+300 6 10 6 10 5", "+5400 91 95 91 95 5", "+5700 96 100 96 100 5"]);
+    assert_eq!(
+        left_out(&catalogue, &id, Range::ALL, "5m"),
+        "18 bars of 21 left out: not recorded from 2026-02-01T00:00:00Z to 2026-02-01T00:03:00Z, \
+         from 2026-02-01T00:12:00Z to 2026-02-01T01:30:00Z, and 1 more"
+    );
+    // A range that begins in the hole is the same hole.
+    let range = Range { from: at(20 * 60), to: at(100 * 60) };
+    assert_eq!(bars(&catalogue, &id, range, "5m").expect("bars").len(), 2);
+    let told = left_out(&catalogue, &id, range, "5m");
+    assert!(
+        told.starts_with("14 bars of 16 left out: not recorded from 2026-02-01T00:12"),
+        "{told}"
+    );
+    let range = Range { from: at(90 * 60), to: at(100 * 60) };
+    assert_eq!(left_out(&catalogue, &id, range, "5m"), "", "all of it is recorded");
+}
+
+#[test]
+fn a_short_hole_is_flat() {
+    let raw = Raw::new();
+    let catalogue = minutes(&raw, (0..5).chain(55..60));
+    let id = id(Kind::Klines, "BTCUSDT", Some("1m"));
+    let five = bars(&catalogue, &id, Range::ALL, "5m").expect("bars");
+    assert_eq!(five.len(), 12);
+    assert!(five[1..11].iter().all(|bar| bar.volume.expect("a volume").0 == 0), "{five:?}");
+    assert_eq!(left_out(&catalogue, &id, Range::ALL, "5m"), "");
+    assert!(left_out(&catalogue, &id, Range::ALL, "1m").starts_with("50 bars of 60 left out"));
+}
+
+#[test]
+fn a_quiet_time_is_none_that_nobody_recorded() {
+    let raw = Raw::new();
+    let mut text =
+        "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
+            .to_owned();
+    // Nobody trades for an hour; then trades are missing for another.
+    for (id, minute) in [(1, 0), (2, 60), (9, 120), (10, 124)] {
+        let time = START_MS + minute * 60_000;
+        text += &format!("{id},100,1,{id},{id},{time},true\n");
+    }
+    raw.file("aggTrades/BTCUSDT/BTCUSDT-aggTrades-a.csv", text.as_bytes());
+    import(&[raw.path("raw")], &raw.path("set"), &|_| {}).expect("a folder");
+    let catalogue = Catalogue::open(&raw.path("set")).expect("a data set");
+    let id = id(Kind::AggTrades, "BTCUSDT", None);
+    let made = bars(&catalogue, &id, Range::ALL, "1m").expect("bars");
+    assert_eq!(made.len(), 61 + 5);
+    assert_eq!(made[61].open_time, at(120 * 60));
+    assert!(left_out(&catalogue, &id, Range::ALL, "1m").starts_with("59 bars of 125 left out"));
 }
 
 fn shared() -> Option<PathBuf> {

@@ -3,13 +3,16 @@
 use datasets::PriceGaps;
 use datasets::perturbation::Perturbation;
 use datasets::splice::Spliced;
+use datasets::synthetic::{LaidEvent, Shock};
 use engine::{Instrument, Nanos};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sim_exchange::{MarketDepth, RuleBook};
 
-use crate::Scenario;
 use crate::market::OpenMarket;
+use crate::{OnGap, Recorded, Scenario};
+
+const MINUTE: Nanos = Nanos::from_secs(60);
 
 /// The market with all of it, in this order.
 pub(crate) fn alter(
@@ -39,6 +42,66 @@ pub(crate) fn alter(
             .map_err(|error| format!("[market.perturbation] {error}"))?;
     }
     Ok(market)
+}
+
+/// What the scenario says of alterations that would alter nothing, or something else than it seems.
+pub(crate) fn problem(scenario: &Scenario) -> Option<String> {
+    let asked = &scenario.market;
+    let recorded = asked.recorded.as_ref();
+    let event = recorded.and_then(|recorded| {
+        recorded.events.iter().enumerate().find_map(|(number, event)| {
+            let (number, name) = (number + 1, event.what.name());
+            event_problem(recorded, event).map(|problem| {
+                format!("[[market.recorded.events]] number {number} ({name}): {problem}")
+            })
+        })
+    });
+    event.or_else(|| {
+        let perturbation = asked.perturbation.as_ref()?;
+        if *perturbation == Perturbation::default() {
+            return Some(
+                "[market.perturbation] changes nothing: give one of its keys a value above 0, or remove the table".into(),
+            );
+        }
+        let problem = perturbation.problem().or_else(|| {
+            let gaps = match recorded.map(|recorded| recorded.gaps) {
+                Some(OnGap::Error) => "error",
+                Some(OnGap::Halt) => "halt",
+                _ => return None,
+            };
+            (perturbation.missing_minutes > 0.0).then(|| {
+                format!(
+                    "missing_minutes and [market.recorded] gaps = {gaps:?}: gaps judges what was recorded, not the minutes that are taken away; leave missing_minutes out, or say gaps = \"warning\""
+                )
+            })
+        });
+        problem.map(|problem| format!("[market.perturbation] {problem}"))
+    })
+}
+
+/// Why an event over recorded prices would befall nobody.
+fn event_problem(recorded: &Recorded, event: &LaidEvent) -> Option<String> {
+    let (from, to) = recorded.range().ok()?;
+    let span = to - from;
+    if i64::from(event.at_minute) * MINUTE.0 >= span.0 {
+        return Some(format!(
+            "at_minute is {}, and the market has {} minutes: change one of them",
+            event.at_minute,
+            span.0 / MINUTE.0
+        ));
+    }
+    if let Some(symbol) = event.symbol.filter(|symbol| !recorded.symbols.contains(symbol)) {
+        return Some(format!("{symbol} is not in the market: name one of its symbols, or none"));
+    }
+    match event.what {
+        Shock::FundingSpike { .. } if !recorded.funding => {
+            Some("the market tells no funding: say funding = true".into())
+        }
+        Shock::ThinBook { wick_factor, .. } if wick_factor != 1.0 => Some(
+            "wick_factor reaches bars of a made market only, the extremes here are recorded: leave it out".into(),
+        ),
+        _ => None,
+    }
 }
 
 /// A book is told by its changes: what was shown before would stay where it was.

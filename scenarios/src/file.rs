@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange_settings::DELIVERY_MAX_US;
-use crate::{Account, Expectation, Gap, ScenarioError, Venue, events, market, text};
+use crate::{Account, Expectation, Gap, ScenarioError, Venue, alterations, events, market, text};
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
 const FIRST_TIME_S: i64 = 946_684_800;
@@ -133,9 +133,9 @@ pub struct Recorded {
     /// them of the index and its book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index_bars: Option<String>,
-    /// Which trades are replayed where `bars` is left out.
-    #[serde(default)]
-    pub tape: Tape,
+    /// Which trades are replayed where `bars` is left out: aggregated ones, if it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tape: Option<Tape>,
     /// Whether the mark price stream is replayed, with its index.
     #[serde(default)]
     pub mark_stream: bool,
@@ -230,6 +230,50 @@ impl Links {
         }
     }
 
+    /// What contradicts itself, or does nothing in `market`.
+    fn problem(&self, market: &Market) -> Option<String> {
+        let drawn = self.feed_latency.as_ref();
+        if let Some(problem) = drawn.and_then(Quantiles::problem) {
+            return Some(format!("links.feed_latency: {problem}"));
+        }
+        let others = [
+            ("links.feed_latency_recorded", self.feed_latency_recorded),
+            ("links.feed_latency_us", self.feed_latency_us != 0),
+        ];
+        if let Some((other, _)) = others.iter().find(|(_, given)| drawn.is_some() && *given) {
+            return Some(format!("links.feed_latency and {other}: say one of them"));
+        }
+        let tells_delay = |recorded: &Recorded| {
+            let streams = [recorded.mark_stream, recorded.quotes, recorded.depth];
+            recorded.bars.is_none() || streams.contains(&true)
+        };
+        let tells_delay = market.recorded.as_ref().is_some_and(tells_delay);
+        (self.feed_latency_recorded && !tells_delay).then(|| {
+            "links.feed_latency_recorded: made markets and recorded bars tell no delay; give links.feed_latency_us or links.feed_latency, or replay recorded trades, quotes or depth".into()
+        })
+    }
+
+    /// How late market events are, for the assumptions of the run; nothing if they are not.
+    pub(crate) fn feed_sentence(&self) -> Option<String> {
+        let reach = "Feed: market events reach the services";
+        let ms = |us: i64| Decimal::new(us, 3).normalize();
+        match self.feed() {
+            FeedLatency::Constant(Nanos::ZERO) => None,
+            FeedLatency::Constant(_) => {
+                Some(format!("{reach} {} ms late.", ms(self.feed_latency_us)))
+            }
+            FeedLatency::Recorded(_) => Some(format!(
+                "{reach} as late as they reached the recorder, and {} ms late where no local time is recorded.",
+                ms(self.feed_latency_us)
+            )),
+            FeedLatency::Distribution(Quantiles(rows)) => {
+                let us = |row: Option<&(u32, i64)>| row.map_or(0, |(_, us)| *us);
+                let (least, most) = (ms(us(rows.first())), ms(us(rows.last())));
+                Some(format!("{reach} {least} to {most} ms late, drawn for each."))
+            }
+        }
+    }
+
     /// Of calls.
     pub fn calls(&self) -> Link {
         Link { latency: Nanos::from_micros(self.call_latency_us), jitter: Nanos::ZERO }
@@ -267,21 +311,18 @@ impl Scenario {
         if self.market.synthetic.is_some() == self.market.recorded.is_some() {
             return Err(build("[market] needs exactly one of `synthetic` and `recorded`".into()));
         }
-        let drawn = self.links.feed_latency.as_ref();
-        if let Some(problem) = drawn.and_then(Quantiles::problem) {
-            return Err(build(format!("links.feed_latency: {problem}")));
-        }
-        if drawn.is_some() && self.links.feed_latency_recorded {
-            return Err(build(
-                "links.feed_latency and links.feed_latency_recorded: say one of them".into(),
-            ));
-        }
+        self.links.problem(&self.market).map_or(Ok(()), |problem| Err(build(problem)))?;
         if let Some(recorded) = &self.market.recorded {
             let (from, to) = recorded.range().map_err(build)?;
             if from >= to {
                 return Err(build(format!(
                     "[market.recorded] from {from} is not before to {to}: swap or change them"
                 )));
+            }
+            if recorded.bars.is_some() && recorded.tape.is_some() {
+                return Err(build(
+                    "[market.recorded] bars and tape: bars are replayed, or the trades of the tape; leave one of them out".into(),
+                ));
             }
             if recorded.symbols.is_empty() {
                 return Err(build("[market.recorded] symbols is empty: name at least one".into()));
@@ -315,7 +356,9 @@ impl Scenario {
                 "{name} is {value}: a delivery takes from 0 to {DELIVERY_MAX_US} µs (a day)"
             )));
         }
-        let problem = events::problem(self).or_else(|| market::book_problem(self));
+        let problem = events::problem(self)
+            .or_else(|| market::book_problem(self))
+            .or_else(|| alterations::problem(self));
         problem.map_or(Ok(()), |problem| Err(build(problem)))?;
         match self.expect.iter().find_map(Expectation::problem) {
             Some(problem) => Err(build(problem)),

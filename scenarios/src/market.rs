@@ -166,7 +166,7 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         let trades = match &recorded.bars {
             Some(bars) => of(Kind::Klines, Some(interval("bars", bars)?)),
             None => of(
-                match recorded.tape {
+                match recorded.tape.unwrap_or_default() {
                     Tape::AggTrades => Kind::AggTrades,
                     Tape::Trades => Kind::Trades,
                 },

@@ -177,6 +177,7 @@ pub fn run(
             kernel.exchange().assumptions(),
             scenario.gap_sentences(),
             scenario.alteration_sentences(),
+            scenario.links.feed_sentence().into_iter().collect(),
         ]
         .concat(),
         journal,

@@ -31,7 +31,8 @@ fn with_suggestion(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
     let (Some(unknown), true) = (quoted.next(), is_unknown) else {
-        return message.trim().replace('\n', " ");
+        let message = message.trim().replace('\n', " ");
+        return missing_key(&message).or_else(|| no_number(&message)).unwrap_or(message);
     };
     let what = if message.starts_with("unknown field") { "key" } else { "value" };
     let known: Vec<&str> = quoted.collect();
@@ -39,6 +40,30 @@ fn with_suggestion(message: &str) -> String {
         Some(name) => format!("unknown {what} `{unknown}`; did you mean `{name}`?"),
         None => format!("unknown {what} `{unknown}`; known are: {}", known.join(", ")),
     }
+}
+
+/// The remedy for serde's "missing field `x`".
+fn missing_key(message: &str) -> Option<String> {
+    let key = message.strip_prefix("missing field ")?;
+    Some(format!("missing key {key}: add it"))
+}
+
+/// The limits in serde's "invalid value: integer `-2`, expected u32".
+fn no_number(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("invalid ")?;
+    let (_, rest) = rest.split_once(": ")?;
+    let (found, expected) = rest.rsplit_once(", expected ")?;
+    let limits = match expected {
+        "u8" => "0 to 255",
+        "u16" => "0 to 65535",
+        "u32" => "0 to 4294967295",
+        "u64" | "usize" => "0 to 9223372036854775807",
+        "i64" => "-9223372036854775808 to 9223372036854775807",
+        _ => return None,
+    };
+    // The value without the name of its type.
+    let value = found.split('`').nth(1).unwrap_or_else(|| found.trim_start_matches("string "));
+    Some(format!("{value} is not a whole number from {limits}"))
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub fn run(arguments: &FetchArguments) -> Result<u8, DataError> {
             report.refused.len(),
         )),
     }
-    let is_there = report.fetched + report.already_there > 0;
+    let is_there = report.fetched + report.already_there > 0 && report.nothing_of.is_empty();
     Ok(if report.refused.is_empty() && is_there { 0 } else { REFUSED })
 }
 
@@ -124,6 +124,10 @@ fn explain(report: &FetchReport) {
     }
     if report.fetched + report.already_there == 0 && report.refused.is_empty() {
         eprintln!("nothing was fetched: the archive has none of it; check symbol, kind and days");
+    } else {
+        for series in &report.nothing_of {
+            eprintln!("nothing of {series} is in the archive; check symbol, kind and days");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use datasets::DataError;
 use datasets::catalogue::Catalogue;
 use datasets::query::Listing;
 use datasets::replay::Range;
-use datasets::resample::BarLength;
+use datasets::resample::{BarLength, LeftOut};
 use engine::Nanos;
 
 use crate::data::instant;
@@ -97,6 +97,11 @@ pub fn run(arguments: &ShowArguments) -> Result<u8, DataError> {
     let interval = arguments.interval.as_deref();
     let id = catalogue.find(&arguments.kind, &arguments.symbol, interval)?;
     let mut listing = Listing::open(&catalogue, &id, range, arguments.resample)?;
+    if let Some(length) = arguments.resample
+        && let Some(left_out) = LeftOut::find(&catalogue, &id, range, length)?
+    {
+        eprintln!("{left_out}");
+    }
     let rows = arguments.rows;
     let out = arguments.out.as_deref();
     match shown {

@@ -1,8 +1,10 @@
 //! One request to the archive, and what its answer means.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Datelike as _, FixedOffset, NaiveDate};
 use ureq::http::header::{CONTENT_RANGE, DATE, HeaderMap, HeaderName, RANGE, RETRY_AFTER};
 use ureq::http::{Response, Uri};
 use ureq::{Agent, Body};
@@ -75,6 +77,8 @@ pub(super) enum Answer {
 pub(super) struct Client {
     agent: Agent,
     base: Base,
+    /// The archive's day by its own clock, as days of the common era; 0 until it has told.
+    day: AtomicI32,
 }
 
 impl Client {
@@ -93,7 +97,13 @@ impl Client {
         if base.is_here {
             config = config.proxy(None);
         }
-        Client { agent: config.build().into(), base: base.clone() }
+        Client { agent: config.build().into(), base: base.clone(), day: AtomicI32::new(0) }
+    }
+
+    /// What day it is at the archive, if it has told.
+    pub(super) fn day(&self) -> Option<NaiveDate> {
+        let day = self.day.load(Ordering::Relaxed);
+        (day > 0).then(|| NaiveDate::from_num_days_from_ce_opt(day))?
     }
 
     /// Asks for a file of which the first `have` bytes are here.
@@ -103,6 +113,9 @@ impl Client {
             request = request.header(RANGE, format!("bytes={have}-"));
         }
         let response = request.call().map_err(|e| fault(&e))?;
+        if let Some(time) = told_time(response.headers()) {
+            self.day.fetch_max(time.date_naive().num_days_from_ce(), Ordering::Relaxed);
+        }
         match response.status().as_u16() {
             200 => Ok(Answer::Bytes { from: 0, body: content(response) }),
             206 if have > 0 && range_start(response.headers()) == Some(have) => {
@@ -170,13 +183,17 @@ fn range_total(headers: &HeaderMap) -> Option<u64> {
     text(headers, CONTENT_RANGE)?.rsplit('/').next()?.parse().ok()
 }
 
+/// The time of an answer, by the server's clock.
+fn told_time(headers: &HeaderMap) -> Option<DateTime<FixedOffset>> {
+    DateTime::parse_from_rfc2822(text(headers, DATE)?).ok()
+}
+
 /// The wait that a server asks for, in seconds or until a time by its own clock.
 fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     let asked = text(headers, RETRY_AFTER)?.trim();
     if let Ok(seconds) = asked.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = chrono::DateTime::parse_from_rfc2822(asked).ok()?;
-    let now = chrono::DateTime::parse_from_rfc2822(text(headers, DATE)?).ok()?;
-    (until - now).to_std().ok()
+    let until = DateTime::parse_from_rfc2822(asked).ok()?;
+    (until - told_time(headers)?).to_std().ok()
 }

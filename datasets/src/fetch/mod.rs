@@ -2,7 +2,7 @@
 //! [`import`](crate::import) reads.
 //!
 //! Invariant: what is fetched depends on the request and the archive, never on the time of day; time
-//! passes here only while a server recovers.
+//! passes here only while a server recovers, and what day it is, the archive tells.
 
 mod client;
 mod patience;
@@ -10,6 +10,7 @@ mod plan;
 mod range;
 mod transfer;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub struct FetchReport {
     pub already_there: u64,
     /// Files that the archive does not have, nor in another form, in order.
     pub missing: Vec<PathBuf>,
+    /// Series of which the archive has none of the files, in order.
+    pub nothing_of: Vec<String>,
     /// Files that could not be fetched, with the reason and what to do, in order.
     pub refused: Vec<Refusal>,
     /// What the reader should know of the choice of files.
@@ -109,6 +112,8 @@ pub fn fetch(
 
     let mut report = FetchReport { notes: plan.notes, ..FetchReport::default() };
     let mut files = plan.files;
+    let mut missing = Vec::new();
+    let mut nothing_of: BTreeSet<SeriesId> = files.iter().map(ArchiveFile::series).collect();
     // The second round, if there is one, brings the days of missing months.
     while !files.is_empty() {
         tally.total.fetch_add(files.len() as u64, Ordering::Relaxed);
@@ -121,9 +126,26 @@ pub fn fetch(
         };
         // One by one: a thread that waits must not keep files from others.
         let all: Vec<_> = pool.install(|| files.par_iter().with_max_len(1).map(bring).collect());
+        for (file, arrival) in files.iter().zip(&all) {
+            if !matches!(arrival, Ok(Arrival::Missing)) {
+                nothing_of.remove(&file.series());
+            } else if file.by_days().is_empty() {
+                missing.push(file.begins());
+            }
+        }
         let instead = files.iter().zip(all).flat_map(|(file, arrival)| report.add(file, arrival));
         files = instead.collect();
     }
+    if let Some(today) = client.day() {
+        let to_come = missing.iter().filter(|begins| **begins >= today).count();
+        if to_come > 0 {
+            report.notes.push(format!(
+                "{to_come} of the files that are not in the archive are of days that are not over: \
+                 there it is {today}; give an earlier --to"
+            ));
+        }
+    }
+    report.nothing_of = nothing_of.iter().map(SeriesId::to_string).collect();
     report.missing.sort();
     report.refused.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(report)

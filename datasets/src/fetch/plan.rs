@@ -103,6 +103,11 @@ pub(super) struct ArchiveFile {
 }
 
 impl ArchiveFile {
+    /// Whose it is.
+    pub(super) fn series(&self) -> SeriesId {
+        self.series
+    }
+
     /// Where it lies below the archive's base, and below the folder that it is fetched into.
     pub(super) fn path(&self) -> String {
         let SeriesId { kind, symbol, interval } = self.series;
@@ -115,6 +120,14 @@ impl ArchiveFile {
                 "data/futures/um/{span}/{kind}/{symbol}/{interval}/{symbol}-{interval}-{date}.zip"
             ),
             None => format!("data/futures/um/{span}/{kind}/{symbol}/{symbol}-{kind}-{date}.zip"),
+        }
+    }
+
+    /// Its first day.
+    pub(super) fn begins(&self) -> NaiveDate {
+        match self.period {
+            Period::Month(month) => month.days().from,
+            Period::Day(day) => day,
         }
     }
 
@@ -171,7 +184,7 @@ impl Plan {
         }
         if !whole.is_empty() {
             self.notes.push(format!(
-                "{series} is published in months: {} fetched whole, with days outside of the range",
+                "{series} is published in months: {} asked for whole, with days outside of the range",
                 whole.join(" and ")
             ));
         }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 
+/// More would be another market: a tick is rarely below a millionth of the price.
+const NOISE_TICKS_MAX: u32 = 100_000;
+
 /// What is done to a market. Everything is off by default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -46,6 +49,12 @@ impl Perturbation {
         }
         if self.late > 0.0 && self.late_max_ms == 0 {
             return Some("late needs late_max_ms, the longest delay: give it".to_owned());
+        }
+        if self.late == 0.0 && self.late_max_ms > 0 {
+            return Some("late_max_ms needs late, the share of trades: give it".to_owned());
+        }
+        if self.noise_ticks > NOISE_TICKS_MAX {
+            return Some(format!("noise_ticks is {}, and must be 0 to 100,000", self.noise_ticks));
         }
         None
     }

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::MINUTE_MS;
 use super::events::{LaidEvent, Shock, events_problem};
+use super::rate::{self, Rate};
 use crate::DataError;
 use crate::bars::BarMode;
+use crate::decimal;
 
 /// One symbol of a synthetic market.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,12 +50,31 @@ pub struct FlashCrash {
 
 /// A constant funding rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "FundingKeys")]
 pub struct ConstantFunding {
     /// The rate, in units of 1e-8: 10,000 is 0.01 %.
     pub rate_e8: i64,
     /// Hours between settlements, counted from 1970-01-01T00:00Z; 1 to 24.
     pub interval_hours: u32,
+}
+
+/// A constant rate as a file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FundingKeys {
+    rate: Option<Rate>,
+    /// As a journal has it; a file says `rate`.
+    rate_e8: Option<i64>,
+    interval_hours: u32,
+}
+
+impl TryFrom<FundingKeys> for ConstantFunding {
+    type Error = String;
+
+    fn try_from(keys: FundingKeys) -> Result<ConstantFunding, String> {
+        let rate_e8 = rate::either(keys.rate, keys.rate_e8)?;
+        Ok(ConstantFunding { rate_e8, interval_hours: keys.interval_hours })
+    }
 }
 
 /// A synthetic market of 1-minute bars.
@@ -221,6 +242,16 @@ pub(super) fn symbols_problem(symbols: &[&SyntheticSymbol]) -> Option<String> {
         }
         if !(f64::MIN_POSITIVE..=1e9).contains(&s.start_price) {
             return Some(format!("{}: start_price must be above 0, at most 1e9", s.symbol));
+        }
+        // A thousandth of a unit in 1e9 is what a decimal may lose as a float.
+        let units = s.start_price * decimal::pow10(s.price_decimals).unwrap_or(1) as f64;
+        if units < s.tick_units as f64 * (1.0 - 1e-12) {
+            return Some(format!(
+                "{}: start_price is {}, below one tick, {}: raise it, or lower tick_units or raise price_decimals",
+                s.symbol,
+                s.start_price,
+                decimal::text(s.tick_units, s.price_decimals)
+            ));
         }
     }
     None

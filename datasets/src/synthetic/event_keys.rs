@@ -1,9 +1,11 @@
 //! Events as a file has them.
 
 use engine::Symbol;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::events::{LaidEvent, Shock};
+use super::rate::{self, Rate};
 
 /// The names that `event` takes in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +46,14 @@ pub(super) struct EventKeys {
     volume_factor: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wick_factor: Option<f64>,
+    /// As a journal has it; a file says `rate`.
     #[serde(skip_serializing_if = "Option::is_none")]
     rate_e8: Option<i64>,
+    #[serde(skip_serializing)]
+    rate: Option<Rate>,
+    /// There for its message only.
+    #[serde(skip_serializing)]
+    percent: Option<IgnoredAny>,
 }
 
 /// Takes a key that the event needs.
@@ -57,6 +65,12 @@ impl TryFrom<EventKeys> for LaidEvent {
     type Error = String;
 
     fn try_from(mut k: EventKeys) -> Result<LaidEvent, String> {
+        if k.percent.is_some() {
+            return Err(
+                "`percent` is a key of [[market.gaps]]; an event takes a share: -0.08 is a fall of 8 %"
+                    .to_owned(),
+            );
+        }
         let name = need("event", &mut k.event)?;
         let at_minute = need("at_minute", &mut k.at_minute)?;
         let what = match name {
@@ -82,7 +96,7 @@ impl TryFrom<EventKeys> for LaidEvent {
             },
             EventName::FundingSpike => Shock::FundingSpike {
                 minutes: need("minutes", &mut k.minutes)?,
-                rate_e8: need("rate_e8", &mut k.rate_e8)?,
+                rate_e8: rate::either(k.rate.take(), k.rate_e8.take())?,
             },
         };
         let left = [
@@ -97,6 +111,7 @@ impl TryFrom<EventKeys> for LaidEvent {
             ("volume_factor", k.volume_factor.is_some()),
             ("wick_factor", k.wick_factor.is_some()),
             ("rate_e8", k.rate_e8.is_some()),
+            ("rate", k.rate.is_some()),
         ];
         match left.iter().find(|(_, is_left)| *is_left) {
             Some((key, _)) => Err(format!("event {} has no `{key}`: remove it", what.name())),

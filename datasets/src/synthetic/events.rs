@@ -261,7 +261,7 @@ impl Shock {
             ),
             Shock::FundingSpike { minutes, rate_e8 } => (
                 minutes > 0 && (-100_000_000..=100_000_000).contains(&rate_e8),
-                "minutes at least 1, rate_e8 -100000000 to 100000000",
+                "minutes at least 1, rate -1 to 1 (rate_e8 -100000000 to 100000000)",
             ),
         };
         (!fits).then(|| format!("it needs {rule}"))

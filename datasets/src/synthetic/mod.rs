@@ -21,6 +21,7 @@ mod jump_diffusion;
 mod market;
 mod market_keys;
 mod order_flow;
+mod rate;
 mod regimes;
 mod walk;
 

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::config::{
     ConstantFunding, SyntheticSymbol, funding_problem, span_problem, symbols_problem,
 };
-use super::events::{LaidEvent, events_problem};
+use super::events::{LaidEvent, Shock, events_problem};
 use super::grid::pow10_f64;
 
 pub(super) use flow::Flow;
@@ -195,5 +195,26 @@ impl FlowMarket {
             .or_else(|| {
                 events_problem(&self.events, &names, (self.start_ms, self.minutes), self.funding)
             })
+            .or_else(|| self.events.iter().enumerate().find_map(idle_factor))
     }
+}
+
+/// A factor that means nothing to a book.
+fn idle_factor((number, event): (usize, &LaidEvent)) -> Option<String> {
+    let (key, why) = match event.what {
+        Shock::FlashCrash { volume_factor, .. } | Shock::Squeeze { volume_factor, .. }
+            if volume_factor != 1.0 =>
+        {
+            ("volume_factor", "the volume is what it takes to move the book")
+        }
+        Shock::ThinBook { wick_factor, .. } if wick_factor != 1.0 => {
+            ("wick_factor", "a book has no bars")
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "events number {} ({}): {key} means nothing in an order flow, where {why}: leave it out",
+        number + 1,
+        event.what.name()
+    ))
 }
