@@ -35,7 +35,11 @@ fn lines_that_are_no_messages() {
     refused(NAME, &[cut[..60].to_owned()], &["line 2:", "no whole JSON", "cut", "record again"]);
     refused(NAME, &[cut.clone() + "x"], &["line 2:", "no whole JSON"]);
     refused(NAME, &["e=trade".to_owned()], &["line 2:", "no whole JSON"]);
-    refused_bytes(NAME, &[&cut.as_bytes()[..20], &[0xFF, 0xFE]].concat(), &["line 1:", "no text"]);
+    refused_bytes(
+        NAME,
+        &[&cut.as_bytes()[..20], &[0xFF, 0xFE]].concat(),
+        &["line 1:", "no text", "write it as UTF-8"],
+    );
     refused_bytes(NAME, b"", &["no row in it can be imported", "record"]);
     refused_bytes(NAME, br#"{"result":null,"id":1}"#, &["no row in it can be imported"]);
     refused(NAME, &[format!("1769904000 {cut}")], &["line 2:", "local time", "\"1769904000\""]);
@@ -44,6 +48,12 @@ fn lines_that_are_no_messages() {
 
 #[test]
 fn fields_that_are_missing_or_wrong() {
+    let seconds = trade(T / 1_000, 2, "100", "1", "MARKET");
+    refused(
+        NAME,
+        &[seconds],
+        &["line 2: trade:", "field 'T'", "no time", "correct it, or its unit"],
+    );
     let good = trade(T, 2, "100", "1", "MARKET");
     for (from, to, parts) in [
         (r#""p":"100","#, "", ["field 'p' is missing", "record"]),

@@ -40,7 +40,8 @@ pub(super) fn look(id: &SeriesId, files: &[FileInfo], findings: &mut Findings) {
         return;
     };
     let (price, qty) = (needed(of_price).price, needed(of_qty).qty);
-    if id.kind.is_replayed() && both && price + qty > GRID_MAX {
+    let is_published = price.max(qty) <= PUBLISHED_MAX;
+    if id.kind.is_replayed() && both && is_published && price + qty > GRID_MAX {
         findings.add("decimals", 1, of_price.first_us, false, || {
             format!(
                 "prices need {price} decimals ({}) and quantities {qty} ({}), and a run has room for {GRID_MAX} \
@@ -61,29 +62,21 @@ pub(super) fn fits(id: &SeriesId, row: &Row, [price, qty]: [i128; 2]) -> bool {
     })
 }
 
-/// The files with most decimals of prices and of quantities, in words.
-pub(crate) fn finest(files: &[&FileInfo]) -> String {
-    let price = files.iter().max_by_key(|file| file.decimals.price);
-    let qty = files.iter().max_by_key(|file| file.decimals.qty);
-    let told = price.zip(qty).map(|(price, qty)| {
-        format!(
-            "{} price decimals of {} and {} quantity decimals of {}",
-            price.decimals.price,
-            price.path.display(),
-            qty.decimals.qty,
-            qty.path.display()
-        )
-    });
-    told.unwrap_or_default()
-}
-
-/// What is to be said of a value that does not fit beside those of `files`.
+/// What is to be said of a value of `file` that does not fit beside those of `files`.
 pub(crate) fn too_wide(file: &FileInfo, files: &[&FileInfo]) -> String {
+    let finest = |what: &str, of: fn(&FileInfo) -> u32| {
+        let finest = files.iter().copied().max_by_key(|other| of(other));
+        let finest = finest.filter(|finest| of(finest) > of(file));
+        finest.map(|finest| format!("{} {what} decimals of {}", of(finest), finest.path.display()))
+    };
+    let parts =
+        [finest("price", |file| file.decimals.price), finest("quantity", |file| file.decimals.qty)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     format!(
         "{}: a value does not fit 64 bits with the {}; delete the file that has more decimals than the \
          exchange publishes",
         file.path.display(),
-        finest(files)
+        parts.join(" and the ")
     )
 }
 
@@ -134,7 +127,7 @@ mod tests {
         let float = 12_300_000_000_000_001;
         let all = [good, file(folder.path(), 2, [100, float], [2, 15])];
         let found = found(&all);
-        assert_eq!((found[0].0, found[0].1), ("decimals", 2), "{found:?}");
+        assert_eq!((found[0].0, found[0].1), ("decimals", 1), "{found:?}");
         for part in ["2.parquet", "2.csv", "a quantity with 15 decimals", "delete it"] {
             assert!(found[0].2.contains(part), "{part}: {found:?}");
         }
@@ -168,7 +161,9 @@ mod tests {
         let error = rows.next().expect_err("too wide");
         assert!(matches!(error, DataError::Misuse(_)), "{error}");
         for text in [detail, &error.to_string()] {
-            for part in ["1.parquet: a value does not fit", "4 quantity decimals of", "2.parquet"] {
+            for part in
+                ["1.parquet: a value does not fit", "the 4 quantity decimals of", "2.parquet;"]
+            {
                 assert!(text.contains(part), "{part}: {text}");
             }
         }

@@ -88,7 +88,9 @@ pub(super) fn read(input: &mut dyn BufRead, tapes: &mut Tapes<'_>) -> Result<Vec
             "SELL" => SELL,
             _ => return Err(line.at(1, "is neither BUY nor SELL; correct it")),
         };
-        let time = fields[10].parse().map_err(|_| line.at(10, "is no time in milliseconds"))?;
+        let time = fields[10]
+            .parse()
+            .map_err(|_| line.at(10, "is no time in milliseconds; correct it"))?;
         let time_us =
             exchange_us(time).map_err(|reason| line.at(10, format!("is wrong: {reason}")))?;
         let price = line.decimal(5)?;

@@ -44,7 +44,7 @@ impl<'a> TextLines<'a> {
         }
         let line = self.line;
         let text = std::str::from_utf8(&self.bytes).map_err(|_| {
-            Stop::Refused(format!("line {line}: is no text (UTF-8); the recording is damaged here"))
+            Stop::Refused(format!("line {line}: is no text (UTF-8); the recording is damaged here, or written in another encoding: write it as UTF-8, or record again"))
         })?;
         Ok(Some((line, text)))
     }
