@@ -24,14 +24,26 @@ fn hint(unknown: &str, known: &[&str]) -> String {
     format!("{asked}here are: {listed}{more}")
 }
 
-/// The same for a series among those that a data set has, written one after the other: those of the symbol,
-/// if there are any, else all.
+/// The same for a series among those that a data set has, written one after the other: those of its symbol
+/// if there are any, else the symbols that have this kind.
 pub(crate) fn series_hint(unknown: &str, present: &str) -> String {
     let all: Vec<&str> = present.split(", ").filter(|name| !name.is_empty()).collect();
-    let symbol = |name: &str| name.split('/').nth(1).map(str::to_owned);
-    let own: Vec<&str> =
-        all.iter().copied().filter(|name| symbol(name) == symbol(unknown)).collect();
-    hint(unknown, if own.is_empty() { &all } else { &own })
+    // Kind and interval, and the symbol between.
+    let split = |name: &'_ str| -> Option<(String, String)> {
+        let mut parts = name.split('/');
+        let (kind, symbol) = (parts.next()?, parts.next()?);
+        Some((format!("{kind}/{}", parts.next().unwrap_or("")), symbol.to_owned()))
+    };
+    let Some((kind, symbol)) = split(unknown) else { return hint(unknown, &all) };
+    let parts: Vec<(String, String)> = all.iter().filter_map(|name| split(name)).collect();
+    let of_symbol = all.iter().copied().filter(|name| split(name).is_some_and(|s| s.1 == symbol));
+    let own: Vec<&str> = of_symbol.collect();
+    if !own.is_empty() {
+        return hint(unknown, &own);
+    }
+    let of_kind = parts.iter().filter(|(other, _)| *other == kind);
+    let symbols = distinct(of_kind.map(|(_, symbol)| symbol.as_str()));
+    if symbols.is_empty() { hint(unknown, &all) } else { hint(&symbol, &symbols) }
 }
 
 /// Each once, in order.
@@ -104,7 +116,21 @@ impl Catalogue {
 
 #[cfg(test)]
 mod tests {
-    use super::hint;
+    use super::{hint, series_hint};
+
+    #[test]
+    fn a_series_is_near_by_its_symbol() {
+        let present = "klines/BNBUSDT/1m, klines/BTCUSDT/1m, klines/BTCUSDT/1h, depth/ETHUSDT";
+        for (unknown, told) in [
+            ("klines/NOPE/1m", "here are: BNBUSDT, BTCUSDT"),
+            ("klines/BTC/1m", "did you mean BTCUSDT? here are: BNBUSDT, BTCUSDT"),
+            ("depth/BTCUSDT", "here are: klines/BTCUSDT/1m, klines/BTCUSDT/1h"),
+            ("metrics/XRPUSDT", "here are: klines/BNBUSDT/1m, klines/BTCUSDT/1m, "),
+        ] {
+            let hint = series_hint(unknown, present);
+            assert!(hint.starts_with(told), "{unknown}: {hint}");
+        }
+    }
 
     #[test]
     fn the_nearest_is_told_first() {
