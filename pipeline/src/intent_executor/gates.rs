@@ -4,23 +4,12 @@
 //! holds or slots.
 
 use engine::Context;
+use strategies::apply::{EXIT_OWNERS, owns_exits};
 
 use super::IntentExecutor;
 use crate::keys;
 use crate::records::{ApplyPlan, Decision, PlanClass, PositionSide, PositionState};
 use crate::switches;
-
-/// Who may close (settled: one setting for both executors).
-const EXIT_OWNERS: [&str; 8] = [
-    "exitbrain_v3_5",
-    "exit_monitor",
-    "harvest_proposal",
-    "harvest_brain",
-    "governor_rotation",
-    "reconcile_engine",
-    "manual_close",
-    "emergency_stop",
-];
 
 /// Both of the operator's kill switches, by one reader.
 fn killed(ctx: &mut Context<'_>) -> bool {
@@ -69,7 +58,7 @@ impl IntentExecutor {
             });
         };
         if plan.class != PlanClass::Open {
-            if !EXIT_OWNERS.contains(&plan.source.as_str()) {
+            if owns_exits(Some(&plan.source), &EXIT_OWNERS).is_err() {
                 return Err((Decision::Denied, format!("NOT_EXIT_OWNER:source={}", plan.source)));
             }
             // What is meant to close never leaves as an order that could open.
