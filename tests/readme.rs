@@ -59,3 +59,22 @@ fn the_first_run_looks_like_that() {
         assert_eq!(*cells.last().expect("cells"), &text(&line, "digest")[..16], "{row}");
     }
 }
+
+#[test]
+fn the_story_of_a_decision_is_that_one() {
+    let shown = blocks("text").into_iter().find(|block| block.contains("apply.plan")).expect("it");
+    let folder = Folder::new();
+    folder.file("flash_crash.toml", support::FLASH_CRASH);
+    folder.qsim(&["run", "flash_crash.toml", "--journal", "runs"]).expect_code(0);
+    let find = README.split("--find ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let find = ["journal", "runs/flash_crash-7.journal", "--find", find.expect("an id")];
+    let story = folder.qsim(&find).expect_code(0).stdout;
+    // Times and ids, as they are; what is between them is shortened.
+    for line in shown.lines() {
+        let time = line.split_whitespace().next().expect("a time");
+        assert!(story.contains(time), "{time} is not in\n{story}");
+        for id in line.split(['"', ':']).filter(|word| word.len() == 16) {
+            assert!(story.contains(id), "{id} is not in\n{story}");
+        }
+    }
+}

@@ -50,4 +50,10 @@ fn services_touch_what_their_wiring_names() {
     assert!(touches.len() > 100, "a day touches a lot: {}", touches.len());
     let map = PipelineMap::of(&settings, &instruments).expect("a map");
     assert_eq!(map.undeclared(&names, &touches), BTreeSet::new());
+    // What a quiet day does not ask for. Anything else that nobody touches is a wrong declaration.
+    let quiet: BTreeSet<String> =
+        ["position_state_brain writes the stream quantum:stream:reconcile.events"]
+            .map(str::to_owned)
+            .into();
+    assert_eq!(map.untouched(&names, &touches), quiet);
 }

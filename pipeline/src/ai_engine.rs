@@ -312,7 +312,7 @@ impl Service for AiEngine {
         Wiring {
             readers: vec![reader(MARKET_TICK), reader(MARKET_KLINES)],
             writes: vec![AI_SIGNAL_GENERATED.name, SIZING_DECIDED.name, AI_DECISION_MADE.name],
-            keys_read: keys::patterns(&[keys::EMERGENCY_STOP, keys::POLICY_CURRENT]),
+            keys_read: keys::patterns(&[keys::EMERGENCY_STOP]),
             ..Wiring::default()
         }
     }

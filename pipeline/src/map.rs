@@ -210,6 +210,40 @@ impl PipelineMap {
     }
 }
 
+impl PipelineMap {
+    /// What the wiring of services names and no service touched, in words.
+    pub fn untouched<'a>(
+        &self,
+        names: &[String],
+        touches: impl IntoIterator<Item = &'a Touch>,
+    ) -> BTreeSet<String> {
+        let touches: Vec<&Touch> = touches.into_iter().collect();
+        let mut found = BTreeSet::new();
+        for MappedService { name, wiring } in &self.services {
+            let is_own = |id: &ServiceId| names.get(usize::from(id.0)) == Some(name);
+            for pattern in &wiring.keys_read {
+                let is_read = |touch: &&Touch| matches!(touch, Touch::KeyRead(id, key) if is_own(id) && fits(pattern, key));
+                if !touches.iter().any(is_read) {
+                    found.insert(format!("{name} reads the key {pattern}"));
+                }
+            }
+            for pattern in &wiring.keys_written {
+                let is_written = |touch: &&Touch| matches!(touch, Touch::KeyWritten(id, key) if is_own(id) && fits(pattern, key));
+                if !touches.iter().any(is_written) {
+                    found.insert(format!("{name} writes the key {pattern}"));
+                }
+            }
+            for stream in &wiring.writes {
+                let is_written = |touch: &&Touch| matches!(touch, Touch::Published(id, to) if is_own(id) && to == stream);
+                if !touches.iter().any(is_written) {
+                    found.insert(format!("{name} writes the stream {stream}"));
+                }
+            }
+        }
+        found
+    }
+}
+
 /// A stream without the prefix that all have.
 fn short(stream: &str) -> &str {
     stream.strip_prefix("quantum:stream:").unwrap_or(stream)
@@ -247,7 +281,11 @@ mod tests {
         let map = PipelineMap::of(&settings, &[]).expect("a map");
         let policy = &map.keys["quantum:policy:current"];
         assert_eq!(policy.mark(), Some("nobody writes it"));
-        assert!(map.text().contains("nobody writes it (ai_engine, trading_bot"), "{}", map.text());
+        assert!(
+            map.text().contains("nobody writes it (trading_bot, intent_bridge"),
+            "{}",
+            map.text()
+        );
         assert!(map.mermaid().contains("trading_bot -. calls .-> ai_engine"));
     }
 }

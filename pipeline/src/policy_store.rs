@@ -119,7 +119,7 @@ impl Service for PolicyStore {
     fn wiring(&self) -> Wiring {
         Wiring {
             writes: vec![POLICY_UPDATED.name, POLICY_AUDIT.name],
-            keys_read: keys::patterns(&[keys::POLICY_CURRENT]),
+
             keys_written: keys::patterns(&[keys::POLICY_CURRENT]),
             ..Wiring::default()
         }

@@ -427,8 +427,6 @@ impl Service for PositionStateBrain {
                 keys::EXECUTOR_WAITING,
                 keys::RECONCILE_HOLD,
                 keys::COOLDOWN_LAST_EXEC,
-                keys::UNIVERSE_ACTIVE,
-                keys::UNIVERSE_META,
             ]),
             keys_written: keys::patterns(&[
                 keys::POSITION_SNAPSHOT,

@@ -94,7 +94,6 @@ impl Configured for UniverseService {
 impl Service for UniverseService {
     fn wiring(&self) -> Wiring {
         Wiring {
-            keys_read: keys::patterns(&[keys::UNIVERSE_META, keys::UNIVERSE_ACTIVE]),
             keys_written: keys::patterns(&[
                 keys::UNIVERSE_ACTIVE,
                 keys::UNIVERSE_LAST_OK,

@@ -575,9 +575,6 @@ impl Service for IntentExecutor {
                 keys::PERMIT_P33,
                 keys::POSITION_SNAPSHOT,
                 keys::POSITION_LEDGER,
-                keys::UNIVERSE_ACTIVE,
-                keys::UNIVERSE_META,
-                keys::POLICY_CURRENT,
             ]),
             keys_written: keys::patterns(&[
                 keys::EXECUTOR_WAITING,
