@@ -4,24 +4,37 @@ use engine::{Instrument, Member, Nanos, Symbol, ThinkingTime};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{Configured, Sensible as _, Settings as _, Setup};
-use crate::{ai_engine, balance_tracker, exit_monitor, intent_bridge, intent_executor};
-use crate::{market_publisher, market_state, policy_store, portfolio_state_publisher};
-use crate::{position_monitor, position_state_brain, trading_bot, universe_service};
+use crate::{books, entry, exits, market, policy, signal};
 
 /// Settings that make no pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadSettings(String);
 
+/// What is registered of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// The folder in which it lies.
+    pub group: &'static str,
+    /// Its file, or its folder, in there.
+    pub module: &'static str,
+    /// The sections of the specification that describe it.
+    pub described: &'static str,
+}
+
 macro_rules! services {
-    ($($(#[$meta:meta])* $name:ident: $service:ty;)*) => {
+    ($($(#[doc = $about:literal])+ $name:ident: $group:ident::$module:ident::$service:ident = $described:literal;)*) => {
         /// Settings of the pipeline, with a table for each service.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct PipelineSettings {
             /// Time that a service thinks about each message, in µs.
             pub thinking_us: i64,
-            $($(#[$meta])* pub $name: <$service as Configured>::Settings,)*
+            $($(#[doc = $about])+ pub $name: <$group::$module::$service as Configured>::Settings,)*
         }
 
         impl PipelineSettings {
@@ -36,10 +49,19 @@ macro_rules! services {
         /// The names of all services that there are, in the order of a run.
         pub const SERVICES: &[&str] = &[$(stringify!($name)),*];
 
+        /// All services that there are, in the order of a run.
+        pub const CATALOGUE: &[Registered] = &[$(Registered {
+            name: stringify!($name),
+            about: concat!($($about),+),
+            group: stringify!($group),
+            module: stringify!($module),
+            described: $described,
+        }),*];
+
         /// The names under which a service counts, beside those that all share.
         pub(crate) fn own_counters(service: &str) -> Option<&'static [&'static str]> {
             match service {
-                $(stringify!($name) => Some(<$service as Configured>::COUNTERS),)*
+                $(stringify!($name) => Some(<$group::$module::$service as Configured>::COUNTERS),)*
                 _ => None,
             }
         }
@@ -47,7 +69,7 @@ macro_rules! services {
         /// The names of a service's gauges.
         pub(crate) fn own_gauges(service: &str) -> Option<&'static [&'static str]> {
             match service {
-                $(stringify!($name) => Some(<$service as Configured>::GAUGES),)*
+                $(stringify!($name) => Some(<$group::$module::$service as Configured>::GAUGES),)*
                 _ => None,
             }
         }
@@ -65,7 +87,7 @@ macro_rules! services {
             let mut members = Vec::new();
             $(if settings.$name.is_enabled() {
                 let (name, own) = (stringify!($name), &settings.$name);
-                members.push(member::<$service>(name, own, setup)?);
+                members.push(member::<$group::$module::$service>(name, own, setup)?);
             })*
             Ok(members)
         }
@@ -89,29 +111,29 @@ fn member<S: Configured + 'static>(
 
 services! {
     /// Trades and closed bars onto the bus.
-    market_publisher: market_publisher::MarketPublisher;
-    /// Market state, P0.
-    market_state: market_state::MarketStatePublisher;
-    /// Policy store.
-    policy_store: policy_store::PolicyStore;
-    /// Universe service.
-    universe_service: universe_service::UniverseService;
-    /// Balance tracker.
-    balance_tracker: balance_tracker::BalanceTracker;
-    /// AI engine.
-    ai_engine: ai_engine::AiEngine;
-    /// Trading bot.
-    trading_bot: trading_bot::TradingBot;
-    /// Intent bridge.
-    intent_bridge: intent_bridge::IntentBridge;
-    /// Position state brain, P3.3.
-    position_state_brain: position_state_brain::PositionStateBrain;
-    /// Intent executor.
-    intent_executor: intent_executor::IntentExecutor;
-    /// Portfolio state publisher.
-    portfolio_state_publisher: portfolio_state_publisher::PortfolioStatePublisher;
-    /// Position monitor.
-    position_monitor: position_monitor::PositionMonitor;
-    /// Exit monitor.
-    exit_monitor: exit_monitor::ExitMonitor;
+    market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";
+    /// Volatility, trend and regime of each symbol, P0.
+    market_state: market::market_state::MarketStatePublisher = "EHR 3.1, MSE 3.5";
+    /// The policy in force: symbols, leverage, parameters.
+    policy_store: policy::policy_store::PolicyStore = "MSE 8.1";
+    /// Tradable symbols of the exchange.
+    universe_service: policy::universe_service::UniverseService = "MSE 8.3";
+    /// The account's money.
+    balance_tracker: books::balance_tracker::BalanceTracker = "MSE 14.4";
+    /// Decisions to trade, from an ensemble of predictors.
+    ai_engine: signal::ai_engine::AiEngine = "MSE 4";
+    /// Asks for a decision and writes the intent.
+    trading_bot: signal::trading_bot::TradingBot = "MSE 6";
+    /// Makes plans of intents.
+    intent_bridge: entry::intent_bridge::IntentBridge = "MSE 9";
+    /// Snapshots of positions, and the permit of P3.3.
+    position_state_brain: entry::position_state_brain::PositionStateBrain = "EHR 3.20, MSE 11";
+    /// Runs plans that have their permits.
+    intent_executor: entry::intent_executor::IntentExecutor = "MSE 12, EHR 3.16";
+    /// The whole book: equity, exposure, drawdown.
+    portfolio_state_publisher: books::portfolio_state_publisher::PortfolioStatePublisher = "MSE 14.2, EHR 3.12";
+    /// Positions and round trips, from fills.
+    position_monitor: books::position_monitor::PositionMonitor = "MSE 14.1";
+    /// Watches stops and targets.
+    exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
 }

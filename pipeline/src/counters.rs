@@ -38,7 +38,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::chain::SERVICES;
+    use crate::chain::{CATALOGUE, Registered};
 
     /// The first words of calls of `count` that are literals. The pattern is in two parts, or this would be
     /// such a call.
@@ -58,20 +58,21 @@ mod tests {
     }
 
     /// The files of a service: one, or those of its folder.
-    fn files(service: &str) -> Vec<PathBuf> {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let file = sources.join(format!("{service}.rs"));
+    fn files(service: &Registered) -> Vec<PathBuf> {
+        let group = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(service.group);
+        let file = group.join(format!("{}.rs", service.module));
         if file.is_file() {
             return vec![file];
         }
-        let folder = std::fs::read_dir(sources.join(service)).expect("a file or a folder");
+        let folder = std::fs::read_dir(group.join(service.module)).expect("a file or a folder");
         folder.map(|entry| entry.expect("an entry").path()).collect()
     }
 
     #[test]
     fn a_service_declares_every_name_under_which_it_counts() {
-        for service in SERVICES {
-            for file in files(service) {
+        for registered in CATALOGUE {
+            let service = registered.name;
+            for file in files(registered) {
                 let text = std::fs::read_to_string(&file).expect("text");
                 let missing: Vec<&str> =
                     counted(&text).filter(|name| !is_counter(service, name)).collect();

@@ -3,34 +3,26 @@
 //! Invariants: a service sees no socket, clock or exchange but through its context; an intent leads to
 //! at most one live order, whatever the bus does; nothing is dropped without a count or an entry.
 
-mod ai_engine;
-mod balance_tracker;
+mod books;
 mod chain;
 pub mod contracts;
 mod counters;
+mod entry;
 mod exchange_info;
-mod exit_monitor;
+mod exits;
 mod fills;
-mod gateway_guard;
 mod grid;
-mod intent_bridge;
-mod intent_executor;
 pub mod keys;
 pub mod map;
-mod market_publisher;
-mod market_state;
-mod policy_store;
-mod portfolio_state_publisher;
-mod position_monitor;
-mod position_state_brain;
+mod market;
+mod policy;
 pub mod records;
 mod settings;
+mod signal;
 pub mod streams;
 mod switches;
-mod trading_bot;
-mod universe_service;
 
-pub use chain::{BadSettings, PipelineSettings, SERVICES, chain};
+pub use chain::{BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, chain};
 pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::Settings;
 

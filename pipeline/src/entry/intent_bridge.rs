@@ -179,10 +179,10 @@ impl IntentBridge {
 
     /// What only opens have to pass: policy, venue, emergency stop and exposure, each closed when unknown.
     fn may_open(&self, symbol: Symbol, ctx: &mut Context<'_>) -> Result<(), Dropped> {
-        if !crate::policy_store::allows(ctx, symbol) {
+        if !crate::policy::policy_store::allows(ctx, symbol) {
             return Err("dropped_not_in_policy");
         }
-        if !crate::universe_service::tradable(ctx, symbol) {
+        if !crate::policy::universe_service::tradable(ctx, symbol) {
             return Err("dropped_not_tradable");
         }
         if switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {

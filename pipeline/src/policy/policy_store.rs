@@ -103,7 +103,7 @@ fn hash_of(policy: &Policy) -> String {
     for (_, line) in places {
         hasher.update(&lines[line]);
     }
-    crate::intent_bridge::hex(&hasher.finalize())
+    crate::entry::intent_bridge::hex(&hasher.finalize())
 }
 
 impl Configured for PolicyStore {

@@ -175,7 +175,7 @@ impl TradingBot {
             return;
         }
         let symbol = self.symbols[place];
-        if !crate::policy_store::allows(ctx, symbol) {
+        if !crate::policy::policy_store::allows(ctx, symbol) {
             ctx.count("not_in_policy", 1);
             return;
         }

@@ -16,8 +16,8 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::entry::gateway_guard;
 use crate::exchange_info::ExchangeInfo;
-use crate::gateway_guard;
 use crate::grid;
 use crate::keys;
 use crate::records::{

@@ -1,0 +1,6 @@
+//! The way of an intent to the exchange: plans, permits, orders.
+
+pub(crate) mod gateway_guard;
+pub(crate) mod intent_bridge;
+pub(crate) mod intent_executor;
+pub(crate) mod position_state_brain;

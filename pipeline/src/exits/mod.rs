@@ -1,0 +1,3 @@
+//! The way out of a position: proposals, harvest, stops.
+
+pub(crate) mod exit_monitor;
