@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::journal::kind;
 use crate::schedule::{Class, Due};
 use crate::{
-    AccountId, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, HashFields,
-    Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, Record, Request,
-    RequestId, Sender, ServiceId, SetOptions, Symbol, TimerKey, Trim, Ttl, TypedRecord,
+    AccountId, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, GroupInfo,
+    HashFields, Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, Record,
+    Request, RequestId, Sender, ServiceId, SetOptions, Symbol, TimerKey, Trim, Ttl, TypedRecord,
 };
 
 use crate::schedule::Schedule;
@@ -380,6 +380,16 @@ impl Context<'_> {
         done
     }
 
+    /// Deletes all of these keys if all are there, else none.
+    pub fn del_together(&mut self, keys: &[&str]) -> bool {
+        keys.iter().for_each(|key| self.touch(key, Touch::KeyWritten));
+        let done = self.core.bus.del_together(self.core.now, keys);
+        if done {
+            keys.iter().for_each(|key| self.core.journal.del(self.core.now, key));
+        }
+        done
+    }
+
     /// PEXPIRE; `false` when there is no such key.
     pub fn expire(&mut self, key: &str, life: Nanos) -> bool {
         self.touch(key, Touch::KeyWritten);
@@ -520,6 +530,18 @@ impl Context<'_> {
         self.touch(key, Touch::KeyRead);
         let values = self.core.bus.lrange(self.core.now, key, count)?;
         Ok(values.into_iter().filter_map(|v| String::from_utf8(v).ok()).collect())
+    }
+
+    /// XLEN; 0 when there is no such stream.
+    pub fn length(&mut self, stream: &str) -> Result<u64, BusError> {
+        self.touch(stream, Touch::Looked);
+        self.core.bus.xlen(self.core.now, stream)
+    }
+
+    /// XINFO GROUPS: what each group of a stream has read and not acknowledged, and how far it is behind.
+    pub fn groups(&mut self, stream: &str) -> Result<Vec<GroupInfo>, BusError> {
+        self.touch(stream, Touch::Looked);
+        self.core.bus.xinfo_groups(self.core.now, stream)
     }
 
     /// The newest `count` entries of a stream, newest first.

@@ -316,6 +316,9 @@ pub trait Bus: Send {
     fn incr_by(&mut self, now: Nanos, key: &str, by: i64) -> Result<i64, BusError>;
     /// DEL of one key; `false` when there was none.
     fn del(&mut self, now: Nanos, key: &str) -> bool;
+    /// Deletes all of these keys if all are there, else none: in one step, so that nobody sees half of it. On
+    /// Redis a script of EXISTS and DEL.
+    fn del_together(&mut self, now: Nanos, keys: &[&str]) -> bool;
     /// EXISTS of one key.
     fn exists(&mut self, now: Nanos, key: &str) -> bool;
     /// PEXPIRE; `false` when there is no such key.

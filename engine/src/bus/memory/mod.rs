@@ -278,6 +278,16 @@ impl Bus for MemoryBus {
         self.keys.remove(now, key.as_bytes())
     }
 
+    fn del_together(&mut self, now: Nanos, keys: &[&str]) -> bool {
+        let all = keys.iter().all(|key| self.exists(now, key));
+        if all {
+            keys.iter().for_each(|key| {
+                self.del(now, key);
+            });
+        }
+        all
+    }
+
     fn exists(&mut self, now: Nanos, key: &str) -> bool {
         self.keys.live(now, key.as_bytes()).is_some()
     }

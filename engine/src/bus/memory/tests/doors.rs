@@ -163,3 +163,18 @@ fn both_doors_lead_to_the_same_place() {
         assert_eq!(format!("{typed:?}"), format!("{raw:?}"), "seed {seed}");
     }
 }
+
+#[test]
+fn keys_are_deleted_together_or_not_at_all() {
+    let mut bus = MemoryBus::new();
+    let second = SetOptions { expire: Some(Nanos::from_secs(1)), ..SetOptions::default() };
+    bus.set(Nanos(0), "a", b"1", SetOptions::default()).unwrap();
+    bus.set(Nanos(0), "b", b"1", second).unwrap();
+    assert!(!bus.del_together(Nanos(0), &["a", "c"]), "one was never there");
+    assert!(bus.exists(Nanos(0), "a"));
+    assert!(!bus.del_together(Nanos::from_secs(2), &["a", "b"]), "one has expired");
+    assert!(bus.exists(Nanos::from_secs(2), "a"));
+    bus.set(Nanos::from_secs(2), "b", b"1", second).unwrap();
+    assert!(bus.del_together(Nanos::from_secs(2), &["a", "b"]));
+    assert!(!bus.exists(Nanos::from_secs(2), "a") && !bus.exists(Nanos::from_secs(2), "b"));
+}
