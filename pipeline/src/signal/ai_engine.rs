@@ -290,6 +290,7 @@ impl Configured for AiEngine {
     const COUNTERS: &'static [&'static str] = &[
         "decisions",
         "decisions_too_old",
+        "klines_of_unknown_symbols",
         "no_signal",
         "requests_malformed",
         "signals_below_min_confidence",
@@ -321,13 +322,13 @@ impl Service for AiEngine {
         match input {
             Input::Delivery(delivery) if delivery.reader == TICKS => self.tick(delivery, ctx),
             Input::Delivery(delivery) if delivery.reader == KLINES => {
-                if let Some(kline) = ctx.read::<Kline>(MARKET_KLINES.name, delivery)
-                    && let Some(market) = self.market(kline.symbol)
-                {
-                    // A closed bar: the running candle begins again at its close.
-                    market.high = grid::float(kline.close);
-                    market.low = market.high;
-                }
+                let Some(kline) = ctx.read::<Kline>(MARKET_KLINES.name, delivery) else { return };
+                let Some(market) = self.market(kline.symbol) else {
+                    return ctx.count("klines_of_unknown_symbols", 1);
+                };
+                // A closed bar: the running candle begins again at its close.
+                market.high = grid::float(kline.close);
+                market.low = market.high;
             }
             Input::Call(call) => self.answer(call, ctx),
             _ => {}

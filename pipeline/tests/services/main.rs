@@ -49,6 +49,7 @@ mod bench;
 mod exit_monitor;
 mod intent_bridge;
 mod intent_executor;
+mod malformed;
 mod market_state;
 mod money;
 mod plans;

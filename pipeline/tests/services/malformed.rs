@@ -1,0 +1,195 @@
+//! Every service is fed what nobody should write: on each stream that it reads, entries without fields, with a
+//! field missing, with NaN, a number out of range, an unknown symbol or a foreign envelope; in each key that it
+//! reads, a value of the wrong type. It has to refuse each with a reason and a counter, and to go on.
+//!
+//! The entries are made from the contracts, so that a new service, stream or field is held to this without a
+//! line here.
+
+use std::collections::BTreeMap;
+
+use engine::{Body, ReadMode, Wiring};
+use pipeline::contracts::Holds;
+use pipeline::streams::{STREAMS, Stream};
+use pipeline::{PipelineSettings, SERVICES, chain, keys};
+
+use crate::bench::{Bench, instrument};
+
+/// A value that a field of this type takes.
+fn sample(kind: &str) -> &'static str {
+    let kind = kind.replace(' ', "");
+    let inner = kind.strip_prefix("Option<").and_then(|kind| kind.strip_suffix('>'));
+    match inner.unwrap_or(&kind) {
+        "Symbol" => "BTCUSDT",
+        "Decimal" | "i64" | "u32" | "u64" => "1",
+        "f64" => "0.5",
+        "bool" | "ReduceOnly" => "true",
+        "EpochSeconds" => "1770000000",
+        "EpochMillis" => "1770000000000",
+        "IsoTime" => "2026-02-02T02:40:00.000000",
+        "CorrelationId" => "00000000-0000-4000-8000-000000000001",
+        "Decision" => "EXECUTE",
+        "Executor" => "intent_executor",
+        "ExitReason" => "STOP_LOSS",
+        "IntentAction" | "OrderSide" | "PlanAction" => "BUY",
+        "OrderProgress" => "sent",
+        "PlanClass" => "open",
+        "PositionSide" => "LONG",
+        "SignalAction" => "buy",
+        "SnapshotSource" => "poll",
+        "JsonText<Votes>" => r#"{"BUY":1.0,"SELL":0.0,"HOLD":0.0}"#,
+        "SymbolList" => "[]",
+        other if other.contains("JsonText<BTreeMap") => "{}",
+        other if other.contains("str>") || other == "String" => "x",
+        other => panic!("say here what a field of type {other} takes"),
+    }
+}
+
+fn good(stream: Stream) -> Vec<(&'static str, &'static str)> {
+    let shape = stream.shape;
+    shape.fields.iter().zip(shape.kinds).map(|(field, kind)| (*field, sample(kind))).collect()
+}
+
+/// Entries that have to be dead letters, with what is wrong with each.
+fn bad_entries(stream: Stream) -> Vec<(String, Vec<(&'static str, &'static str)>)> {
+    let whole = good(stream);
+    let with = |at: usize, value: &'static str| {
+        let mut entry = whole.clone();
+        entry[at].1 = value;
+        entry
+    };
+    let mut bad = vec![
+        ("no field that it knows".to_owned(), vec![("nothing", "1")]),
+        ("a foreign envelope".to_owned(), vec![("data", "{}")]),
+        ("a payload that is no JSON".to_owned(), vec![("payload", "{")]),
+        ("a payload that is no object".to_owned(), vec![("payload", "[1]")]),
+    ];
+    for (at, (field, kind)) in stream.shape.fields.iter().zip(stream.shape.kinds).enumerate() {
+        let kind = kind.replace(' ', "");
+        // Absence means something for these.
+        if !kind.starts_with("Option<") && !["ReduceOnly", "bool"].contains(&&kind[..]) {
+            let mut entry = whole.clone();
+            entry.remove(at);
+            bad.push((format!("{field} missing"), entry));
+        }
+        let number = ["f64", "Decimal"].iter().any(|number| kind.contains(number));
+        if number && !kind.contains("JsonText") {
+            for value in ["NaN", "inf", "-inf", "1e999", "a lot"] {
+                bad.push((format!("{field} is {value}"), with(at, value)));
+            }
+        }
+        if ["u32", "u64", "i64"].iter().any(|number| kind.contains(number)) {
+            for value in ["0.5", "99999999999999999999"] {
+                bad.push((format!("{field} is {value}"), with(at, value)));
+            }
+        }
+    }
+    bad
+}
+
+/// A service alone, for one symbol, with the streams that it reads as a group.
+fn alone(service: &str) -> (Bench, Wiring) {
+    let settings = PipelineSettings::all_enabled();
+    let mut bench = Bench::new(&[service], &settings, Vec::new());
+    bench.run_to_ms(1);
+    let members = chain(&settings, &[instrument()]).expect("a chain");
+    let member = members.into_iter().find(|member| member.name == service);
+    (bench, member.expect("it runs").service.wiring())
+}
+
+fn stream_of(name: &str) -> Stream {
+    let found = STREAMS.iter().find(|stream| stream.name == name);
+    *found.unwrap_or_else(|| panic!("{name} stands in streams.rs"))
+}
+
+fn counters(bench: &Bench, service: &str) -> BTreeMap<&'static str, u64> {
+    bench.kernel.counters(bench.service(service)).cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_malformed_entry_is_a_dead_letter_and_the_service_goes_on() {
+    let mut fed = 0;
+    for service in SERVICES {
+        let (mut bench, wiring) = alone(service);
+        for reader in &wiring.readers {
+            let stream = stream_of(&reader.stream);
+            for (what, entry) in bad_entries(stream) {
+                let before = bench.counter(service, "dead_letters");
+                bench.publish(stream, Body::fields(&entry));
+                let after = bench.counter(service, "dead_letters");
+                assert_eq!(after, before + 1, "{service}, {}: {what}", stream.event);
+                fed += 1;
+            }
+            if let ReadMode::Group { group, .. } = &reader.mode {
+                let now = bench.kernel.now();
+                let groups = bench.kernel.bus_mut().xinfo_groups(now, stream.name).expect("groups");
+                let own = groups.iter().find(|info| info.name == *group).expect("its group");
+                assert_eq!(
+                    own.pending, 0,
+                    "{service} acknowledges dead letters of {}",
+                    stream.event
+                );
+            }
+            let dead = format!("quantum:dlq:{}", stream.event);
+            for letter in bench.entries(&dead) {
+                let fields = letter.body.as_ref().expect("a body").to_fields().into_owned();
+                let reason = fields.0.iter().find(|(name, _)| &name[..] == b"dlq_reason");
+                assert!(
+                    reason.is_some_and(|(_, reason)| !reason.is_empty()),
+                    "{service}: a reason"
+                );
+            }
+        }
+        // It lives: its timers go on for ten minutes.
+        bench.run_for_ms(600_000);
+    }
+    assert!(fed > 400, "only {fed} entries were made");
+}
+
+#[test]
+fn an_unknown_symbol_is_counted() {
+    for service in SERVICES {
+        let (mut bench, wiring) = alone(service);
+        for reader in &wiring.readers {
+            let stream = stream_of(&reader.stream);
+            let mut entry = good(stream);
+            let Some(symbol) = entry.iter_mut().find(|(name, _)| *name == "symbol") else {
+                continue;
+            };
+            symbol.1 = "NOPEUSDT";
+            // What is not for this service is none of its business.
+            for (name, value) in &mut entry {
+                match (*name, *service) {
+                    ("executor", "apply_layer") => *value = "apply_layer",
+                    ("class", _) => *value = "open",
+                    _ => {}
+                }
+            }
+            let before = counters(&bench, service);
+            bench.publish(stream, Body::fields(&entry));
+            bench.run_for_ms(10_000);
+            let after = counters(&bench, service);
+            assert_ne!(after, before, "{service} says nothing about NOPEUSDT on {}", stream.event);
+        }
+    }
+}
+
+#[test]
+fn a_key_of_the_wrong_type_stops_nobody() {
+    for service in SERVICES {
+        let (mut bench, wiring) = alone(service);
+        for pattern in &wiring.keys_read {
+            let key = keys::KEYS.iter().find(|key| key.pattern() == *pattern);
+            let key = key.unwrap_or_else(|| panic!("{pattern} stands in keys.rs"));
+            let name = if key.part.is_empty() { key.name.to_owned() } else { key.of("BTCUSDT") };
+            match key.holds {
+                Holds::Hash(_) | Holds::Counters => bench.set(&name, "no hash"),
+                _ => bench.hset(&name, &[("no", "string")]),
+            }
+        }
+        bench.run_for_ms(600_000);
+        let restarted = bench.kernel.now();
+        bench.crash(service, 1_000);
+        bench.run_for_ms(600_000);
+        assert!(bench.kernel.now() > restarted);
+    }
+}
