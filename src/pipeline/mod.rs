@@ -1,5 +1,7 @@
 //! `qsim pipeline`: the map of the services, and the contracts of their streams and keys.
 
+mod picture;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,6 +39,8 @@ enum MapFormat {
     Text,
     /// A Mermaid flowchart.
     Mermaid,
+    /// A picture.
+    Svg,
 }
 
 /// Runs `qsim pipeline`.
@@ -57,6 +61,7 @@ pub fn run(arguments: &PipelineArgs) -> ExitCode {
             let text = match format {
                 MapFormat::Text => map.text(),
                 MapFormat::Mermaid => map.mermaid(),
+                MapFormat::Svg => picture::svg(&map),
             };
             print(text.trim_end());
             ExitCode::SUCCESS
