@@ -27,6 +27,9 @@ pub struct RunArguments {
     /// Write a journal of each run into this folder, for `qsim replay`
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
+    /// Write the metrics of each run into this folder, as Prometheus reads them
+    #[arg(long, value_name = "DIR")]
+    metrics: Option<PathBuf>,
     /// How results are printed
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -126,6 +129,11 @@ pub fn run(arguments: &RunArguments) -> ExitCode {
     for one in &ended {
         explain(one, arguments.verbose);
     }
+    if let Some(folder) = &arguments.metrics
+        && let Err(error) = write_metrics(folder, &ended)
+    {
+        return misuse(error);
+    }
     let of = |one: &Ended| one.result.as_ref().map_or(0, |report| report.assumptions.len());
     let assumptions: usize = ended.iter().map(of).sum();
     if assumptions > 0 && !arguments.verbose && arguments.format == Format::Table {
@@ -170,7 +178,7 @@ fn load(arguments: &RunArguments, has_data: bool) -> Result<Loaded, ScenarioErro
             }
         }
     }
-    if arguments.journal.is_some() {
+    if arguments.journal.is_some() || arguments.metrics.is_some() {
         refuse_same_names(&loaded.scenarios)?;
     }
     for scenario in &mut loaded.scenarios {
@@ -189,7 +197,7 @@ fn unreadable(path: &Path, error: ScenarioError) -> Ended {
     }
 }
 
-/// Journals are named after their scenarios: two of one name would overwrite each other.
+/// Journals and metrics are named after their scenarios: two of one name would overwrite each other.
 fn refuse_same_names(loaded: &[Scenario]) -> Result<(), ScenarioError> {
     let mut all: Vec<&Scenario> = loaded.iter().collect();
     all.sort_by_key(|scenario| &scenario.name);
@@ -202,7 +210,7 @@ fn refuse_same_names(loaded: &[Scenario]) -> Result<(), ScenarioError> {
         format!("is named twice, here and as {other}: name it once")
     } else {
         format!(
-            "{other} has the same name {name:?}, and their journals would overwrite each other: rename one"
+            "{other} has the same name {name:?}, and their files would overwrite each other: rename one"
         )
     };
     Err(ScenarioError::Build { origin: pair[0].origin.clone(), problem })
@@ -245,6 +253,22 @@ fn print_line(ended: &Ended) {
         Ok(text) => print(&text),
         Err(error) => eprintln!("qsim: {}: {error}", ended.name),
     }
+}
+
+/// One file a run, named after its scenario.
+fn write_metrics(folder: &Path, ended: &[Ended]) -> Result<(), String> {
+    let failed = |path: &Path, error: &dyn std::fmt::Display| {
+        format!("metrics cannot be written to {}: {error}; name another folder", path.display())
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    for one in ended {
+        let Ok(report) = &one.result else { continue };
+        let path = folder.join(format!("{}.prom", one.name));
+        let figures = report.figures.iter().map(|(name, value)| (name.as_str(), *value));
+        let text = pipeline::metrics::text(figures).map_err(|error| failed(&path, &error))?;
+        std::fs::write(&path, text).map_err(|error| failed(&path, &error))?;
+    }
+    Ok(())
 }
 
 fn print_table(ended: &[Ended]) {

@@ -15,6 +15,7 @@ mod grid;
 pub mod keys;
 pub mod map;
 mod market;
+pub mod metrics;
 mod policy;
 pub mod records;
 mod settings;
