@@ -125,6 +125,8 @@ pub(crate) struct Core {
     pub(crate) lives: Vec<u32>,
     /// Whose key each service holds.
     pub(crate) accounts: Vec<AccountId>,
+    /// Streams that each service finds under another name.
+    pub(crate) streams: Vec<BTreeMap<&'static str, &'static str>>,
     pub(crate) published: u64,
     /// What each service touched, where somebody wants to know.
     pub(crate) touches: Option<BTreeSet<Touch>>,
@@ -208,14 +210,22 @@ impl Context<'_> {
 
     /// XADD. Readers get the entry after the delivery time of their link.
     pub fn publish(&mut self, stream: &str, trim: Trim, body: Body) -> Result<EntryId, BusError> {
+        let stream = self.name_of(stream);
         self.touch(stream, Touch::Published);
         self.core.publish(stream, trim, body)
+    }
+
+    /// What a stream is called in this run.
+    fn name_of<'s>(&self, stream: &'s str) -> &'s str {
+        let others = &self.core.streams[self.me.0 as usize];
+        if others.is_empty() { stream } else { others.get(stream).copied().unwrap_or(stream) }
     }
 
     /// Puts an entry that could not be handled into `dlq:{stream}` with its reason, and counts it.
     pub fn dead_letter(&mut self, stream: &str, delivery: &Delivery, reason: &str) {
         let mut fields =
             delivery.entry.body.as_ref().map(|b| b.to_fields().into_owned()).unwrap_or_default();
+        let stream = self.name_of(stream);
         let mut push = |name: &str, value: &str| {
             fields.0.push((name.as_bytes().into(), value.as_bytes().into()));
         };
@@ -534,18 +544,21 @@ impl Context<'_> {
 
     /// XLEN; 0 when there is no such stream.
     pub fn length(&mut self, stream: &str) -> Result<u64, BusError> {
+        let stream = self.name_of(stream);
         self.touch(stream, Touch::Looked);
         self.core.bus.xlen(self.core.now, stream)
     }
 
     /// XINFO GROUPS: what each group of a stream has read and not acknowledged, and how far it is behind.
     pub fn groups(&mut self, stream: &str) -> Result<Vec<GroupInfo>, BusError> {
+        let stream = self.name_of(stream);
         self.touch(stream, Touch::Looked);
         self.core.bus.xinfo_groups(self.core.now, stream)
     }
 
     /// The newest `count` entries of a stream, newest first.
     pub fn newest(&mut self, stream: &str, count: usize) -> Result<Vec<Entry>, BusError> {
+        let stream = self.name_of(stream);
         self.touch(stream, Touch::Looked);
         let mut out = Vec::new();
         self.core.bus.xrevrange(

@@ -181,6 +181,30 @@ fn pending_entries_are_drained_first_after_a_restart() {
 }
 
 #[test]
+fn a_stream_may_have_another_name_for_one_service() {
+    const OTHER: &str = "quantum:stream:other";
+    let members = |writer: bool, taker: bool| {
+        let mut all =
+            vec![member("writer", numbers(3, 10)), member("taker", Taker { leaves: None })];
+        for (member, is) in all.iter_mut().zip([writer, taker]) {
+            member.streams.extend(is.then_some((NUMBERS, OTHER)));
+        }
+        all
+    };
+    // Both, one, the other: only who calls it alike meets.
+    for (writer, taker, expected) in
+        [(true, true, "1@10 2@20 3@30"), (true, false, ""), (false, true, "")]
+    {
+        let mut kernel = kernel(Link::INSTANT, members(writer, taker));
+        kernel.run_until(ms(100)).expect("a run");
+        assert_eq!(seen(&mut kernel), expected);
+        let written = if writer { OTHER } else { NUMBERS };
+        assert_eq!(kernel.bus_mut().xlen(ms(100), written), Ok(3));
+    }
+    assert_eq!(members(true, true)[1].wiring().readers[0].stream, OTHER);
+}
+
+#[test]
 fn malformed_entry_goes_to_the_dead_letters_with_its_reason() {
     let mut kernel = kernel(Link::INSTANT, vec![member("taker", Taker { leaves: None })]);
     let body = Body::fields(&[("value", "seven")]);

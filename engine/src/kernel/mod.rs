@@ -21,7 +21,7 @@ use crate::{
     AccountId, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed,
     FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink,
     Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, ReadMode, Service, ServiceId,
-    ThinkingTime, Touch,
+    ThinkingTime, Touch, Wiring,
 };
 
 /// How often readers look after what was left pending.
@@ -56,13 +56,33 @@ pub struct Member {
     pub thinking: ThinkingTime,
     /// Whose key it holds on the exchange.
     pub account: AccountId,
+    /// Streams that it finds under another name: what it calls the first is the second.
+    pub streams: BTreeMap<&'static str, &'static str>,
 }
 
 impl Member {
     /// One that does not think and holds the first account's key.
     pub fn new(name: impl Into<String>, service: Box<dyn Service>) -> Member {
         let thinking = ThinkingTime::default();
-        Member { name: name.into(), service, thinking, account: AccountId::default() }
+        let (account, streams) = (AccountId::default(), BTreeMap::new());
+        Member { name: name.into(), service, thinking, account, streams }
+    }
+
+    /// What its service is connected to, under the names of this run.
+    pub fn wiring(&self) -> Wiring {
+        let mut wiring = self.service.wiring();
+        let named = |stream: &'static str| self.streams.get(stream).copied().unwrap_or(stream);
+        for reader in &mut wiring.readers {
+            if let Some(other) = self.streams.get(reader.stream.as_str()) {
+                (*other).clone_into(&mut reader.stream);
+            }
+        }
+        wiring
+            .writes
+            .iter_mut()
+            .chain(&mut wiring.looks)
+            .for_each(|stream| *stream = named(stream));
+        wiring
     }
 }
 
@@ -193,6 +213,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             rngs: members.iter().map(|m| NamedRng::new(config.seed, &m.name)).collect(),
             lives: vec![0; members.len()],
             accounts: members.iter().map(|m| m.account).collect(),
+            streams: members.iter().map(|m| m.streams.clone()).collect(),
             published: 0,
             touches: None,
         };
@@ -200,7 +221,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let mut subscribers = Vec::new();
         for (place, member) in members.into_iter().enumerate() {
             let service = ServiceId(place as u16);
-            let wiring = member.service.wiring();
+            let wiring = member.wiring();
             if wiring.market != MarketWants::NONE {
                 subscribers.push(Subscriber { service, wants: wiring.market });
             }
