@@ -15,6 +15,14 @@ fn the_contracts_are_those_of_the_code() {
 }
 
 #[test]
+fn the_catalogue_is_that_of_the_code() {
+    let made = Folder::new().qsim(&["pipeline", "catalogue"]).expect_code(0).stdout;
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/pipeline/README.md");
+    let kept = std::fs::read_to_string(kept).expect("pipeline/README.md");
+    assert!(made == kept, "stale: qsim pipeline catalogue > pipeline/README.md");
+}
+
+#[test]
 fn the_map_shows_who_reads_and_writes() {
     let folder = Folder::new();
     let text = folder.qsim(&["pipeline", "show"]).expect_code(0).stdout;

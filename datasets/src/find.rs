@@ -6,7 +6,7 @@ use crate::DataError;
 use crate::catalogue::Catalogue;
 use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId};
-use crate::nearest::nearest;
+use engine::nearest;
 
 /// Names listed in a message; a data set may have hundreds of symbols.
 const LISTED_MAX: usize = 12;

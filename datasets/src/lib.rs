@@ -27,7 +27,7 @@ mod kind;
 mod memory;
 mod merge;
 mod minute_bars;
-mod nearest;
+
 mod overlap;
 mod part_file;
 pub mod perturbation;
@@ -46,10 +46,10 @@ pub mod synthetic;
 
 pub use bars::BarMode;
 pub use coverage::{MissingRows, SeriesGaps};
+pub use engine::nearest;
 pub use error::DataError;
 pub use interval::Interval;
 pub use kind::{Kind, SeriesId};
 pub use memory::MemoryFeed;
 pub use minute_bars::MinuteBars;
-pub use nearest::nearest;
 pub use price_gap::{PriceGap, PriceGaps};

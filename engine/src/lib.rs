@@ -16,6 +16,7 @@ mod kernel;
 mod link;
 mod lookup;
 mod market;
+mod nearest;
 mod quantiles;
 pub mod record;
 mod rng;
@@ -37,6 +38,7 @@ pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
 pub use link::{Link, ThinkingTime};
 pub use lookup::Lookup;
 pub use market::*;
+pub use nearest::nearest;
 pub use quantiles::Quantiles;
 pub use record::{
     CorrelationId, EpochMillis, EpochSeconds, FieldValue, IsoTime, JsonText, Malformed, Record,

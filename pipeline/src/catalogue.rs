@@ -82,7 +82,7 @@ pub fn markdown() -> String {
             writes.extend(calls.iter().map(String::as_str));
             let _ = writeln!(
                 out,
-                "| [{name}](src/{group}/{}) |{} | {} | {} | {} |",
+                "| [{name}](src/{}) |{} | {} | {} | {} |",
                 service.file(),
                 service.about,
                 service.described,

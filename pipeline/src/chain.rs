@@ -20,10 +20,17 @@ pub struct Registered {
     pub about: &'static str,
     /// The folder in which it lies.
     pub group: &'static str,
-    /// Its file, or its folder, in there.
-    pub module: &'static str,
+    /// Its file.
+    file: &'static str,
     /// The sections of the specification that describe it.
     pub described: &'static str,
+}
+
+impl Registered {
+    /// Its file in the sources of this crate; of a folder, that of its settings.
+    pub fn file(&self) -> &'static str {
+        self.file.rsplit_once("pipeline/src/").map_or(self.file, |(_, file)| file)
+    }
 }
 
 /// A table of settings that no service owns.
@@ -71,7 +78,7 @@ macro_rules! services {
             name: stringify!($name),
             about: concat!($($about),+),
             group: stringify!($group),
-            module: stringify!($module),
+            file: <<$group::$module::$service as Configured>::Settings as crate::settings::Settings>::FILE,
             described: $described,
         }),*];
 
@@ -125,15 +132,19 @@ fn member<S: Configured + 'static>(
         return Err(bad(problem));
     }
     let service = S::configured(settings, setup).map_err(bad)?;
+    let rewired = |problem| BadSettings(format!("[pipeline.streams.{name}] {problem}"));
+    let streams = setup.pipeline.streams.of(name, &service.wiring()).map_err(rewired)?;
     let message = settings.thinking_us().unwrap_or(setup.pipeline.thinking_us);
     let thinking = ThinkingTime { message: Nanos::from_micros(message), ..ThinkingTime::default() };
-    Ok(Member { thinking, ..Member::new(name, Box::new(service)) })
+    Ok(Member { thinking, streams, ..Member::new(name, Box::new(service)) })
 }
 
 services! {
     components {
         /// The permits that each class of plans needs.
         permits: entry::permits::PermitSettings;
+        /// Streams that a service finds under another name.
+        streams: crate::rewiring::Rewiring;
     }
     /// Trades and closed bars onto the bus.
     market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";

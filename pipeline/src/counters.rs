@@ -59,12 +59,14 @@ mod tests {
 
     /// The files of a service: one, or those of its folder.
     fn files(service: &Registered) -> Vec<PathBuf> {
-        let group = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(service.group);
-        let file = group.join(format!("{}.rs", service.module));
-        if file.is_file() {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let file = sources.join(service.file());
+        assert!(file.is_file(), "{}", file.display());
+        let folder = file.parent().expect("a folder");
+        if folder == sources.join(service.group) {
             return vec![file];
         }
-        let folder = std::fs::read_dir(group.join(service.module)).expect("a file or a folder");
+        let folder = std::fs::read_dir(folder).expect("a folder");
         folder.map(|entry| entry.expect("an entry").path()).collect()
     }
 

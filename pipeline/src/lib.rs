@@ -4,6 +4,7 @@
 //! at most one live order, whatever the bus does; nothing is dropped without a count or an entry.
 
 mod books;
+pub mod catalogue;
 mod chain;
 pub mod contracts;
 mod counters;
@@ -18,6 +19,7 @@ mod market;
 pub mod metrics;
 mod policy;
 pub mod records;
+pub mod rewiring;
 mod settings;
 mod signal;
 pub mod streams;

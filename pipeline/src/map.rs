@@ -57,7 +57,7 @@ impl PipelineMap {
         let members = chain(settings, instruments)?;
         let services: Vec<MappedService> = members
             .into_iter()
-            .map(|member| MappedService { name: member.name, wiring: member.service.wiring() })
+            .map(|member| MappedService { wiring: member.wiring(), name: member.name })
             .collect();
         let mut streams: BTreeMap<String, Place> = BTreeMap::new();
         let mut keys: BTreeMap<String, Place> = BTreeMap::new();

@@ -13,6 +13,8 @@ use crate::PipelineSettings;
 
 /// Settings of one service.
 pub trait Settings: Clone + Default + Serialize + DeserializeOwned {
+    /// The file in which they are declared.
+    const FILE: &'static str;
     /// Whether it runs.
     fn is_enabled(&self) -> bool;
     /// How long it thinks about each message, in µs, if not as long as the others.
@@ -77,6 +79,8 @@ macro_rules! settings {
         }
 
         impl $crate::settings::Settings for $name {
+            const FILE: &'static str = file!();
+
             fn is_enabled(&self) -> bool {
                 self.enabled
             }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ::pipeline::map::PipelineMap;
-use ::pipeline::{PipelineSettings, contracts};
+use ::pipeline::{PipelineSettings, catalogue, contracts};
 use clap::{Args, Subcommand, ValueEnum};
 use scenarios::Scenario;
 
@@ -31,6 +31,8 @@ enum PipelineCommand {
     },
     /// Print the contracts of all streams and keys, as Markdown.
     Contracts,
+    /// Print the catalogue of all services, as Markdown.
+    Catalogue,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,6 +50,10 @@ pub fn run(arguments: &PipelineArgs) -> ExitCode {
     let (scenario, format) = match &arguments.command {
         PipelineCommand::Contracts => {
             print(contracts::markdown().trim_end());
+            return ExitCode::SUCCESS;
+        }
+        PipelineCommand::Catalogue => {
+            print(catalogue::markdown().trim_end());
             return ExitCode::SUCCESS;
         }
         PipelineCommand::Show { scenario, format } => (scenario, format),
