@@ -47,6 +47,7 @@
 
 mod bench;
 mod exit_monitor;
+mod governor;
 mod intent_bridge;
 mod intent_executor;
 mod malformed;
