@@ -8,8 +8,8 @@ use engine::{Body, Context, Envelope, Record, Trim};
 use crate::contracts::{Form, Shape};
 use crate::records::{
     ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, Kline, MarketState,
-    PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileEvent,
-    SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose,
+    ReconcileEvent, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -81,6 +81,8 @@ streams! {
     POLICY_AUDIT = "policy.audit", 1_000 => Flat(PolicyAudit);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
+    /// Signed closes of what the exchange holds beyond the ledger.
+    RECONCILE_CLOSE = "reconcile.close", 1_000 => Flat(ReconcileClose);
 }
 
 /// Bus-style group name.

@@ -7,6 +7,7 @@ pub mod market;
 pub mod plan;
 pub mod policy;
 pub mod position;
+pub mod reconcile;
 pub mod words;
 
 pub use account::*;
@@ -16,4 +17,5 @@ pub use market::*;
 pub use plan::*;
 pub use policy::*;
 pub use position::*;
+pub use reconcile::*;
 pub use words::*;
