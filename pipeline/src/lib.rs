@@ -24,6 +24,6 @@ mod switches;
 
 pub use chain::{BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, chain};
 pub use counters::{figures_of, is_counter, is_gauge};
-pub use settings::Settings;
+pub use settings::{Secret, Settings};
 
 use streams::publish;

@@ -9,7 +9,7 @@ use pipeline::{PipelineSettings, keys, streams};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, instrument};
-use crate::plans::{self, PLAN};
+use crate::plans::{self, PLAN, decimal};
 
 const BRAIN: &str = "position_state_brain";
 
