@@ -151,6 +151,8 @@ keys! {
     RECONCILE_STATE = "quantum:reconcile:state:" S "" => hash::<ReconcileState>(), STAYS;
     /// A case was closed in this time: `{symbol}:{signature}:{bucket of 120 s}`.
     RECONCILE_CLOSE_COOLDOWN = "quantum:reconcile:close:cooldown:" case "" => Holds::Mark, s(120);
+    /// How many positions are open: what is left of the capacity.
+    OPEN_ORDERS = "quantum:state:open_orders" => Holds::Number, s(30);
     /// What is known of the symbol's position is not to be relied on: no opens.
     POSITION_UNTRUSTED = "quantum:position:untrusted:" S "" => Holds::Text("the event"), STAYS;
 }

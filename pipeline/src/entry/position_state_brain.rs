@@ -48,6 +48,7 @@ struct Keys {
     state: String,
     ledger: String,
     hold: String,
+    untrusted: String,
     last_exec: String,
 }
 
@@ -88,6 +89,7 @@ impl PositionStateBrain {
             state: keys::STATE_POSITIONS.of(symbol),
             ledger: keys::POSITION_LEDGER.of(symbol),
             hold: keys::RECONCILE_HOLD.of(symbol),
+            untrusted: keys::POSITION_UNTRUSTED.of(symbol),
             last_exec: keys::COOLDOWN_LAST_EXEC.of(symbol),
         });
         PositionStateBrain {
@@ -262,6 +264,9 @@ impl PositionStateBrain {
             if ctx.exists(&keys.hold) {
                 return Err("reconcile_hold_active");
             }
+            if ctx.exists(&keys.untrusted) {
+                return Err("symbol_untrusted");
+            }
             return Ok(0);
         }
         if amount == 0 {
@@ -407,6 +412,7 @@ impl Configured for PositionStateBrain {
         "reconcile_hold_active",
         "snapshot_not_fetched",
         "snapshot_not_saved",
+        "symbol_untrusted",
         "wrong_side",
     ];
 
@@ -427,6 +433,7 @@ impl Service for PositionStateBrain {
                 keys::POSITION_LEDGER,
                 keys::EXECUTOR_WAITING,
                 keys::RECONCILE_HOLD,
+                keys::POSITION_UNTRUSTED,
                 keys::COOLDOWN_LAST_EXEC,
             ]),
             keys_written: keys::patterns(&[

@@ -6,9 +6,9 @@ use engine::{
     AccountBalance, Action, Answer, Body, DigestOnly, Entry, EntryId, Exchange, ExchangeError,
     ExchangeEvent, ExpiryReason, Feed, FeedError, Instrument, Kernel, KernelConfig, Link,
     MarginType, MarketEvent, MemoryBus, Nanos, NewOrder, OrderId, OrderRef, OrderState,
-    OrderStatus, Outcome, PositionRisk, PositionSide, PriceMatch, PriceTicks, QtyLots, Request,
-    RequestId, SelfTradePrevention, Sender, ServiceId, SetOptions, Symbol, SymbolIndex, SymbolInfo,
-    TimeInForce, Ttl, TypedRecord, WorkingType,
+    OrderStatus, Outcome, PositionRisk, PositionSide, PriceMatch, PriceTicks, QtyLots, ReadFrom,
+    Request, RequestId, SelfTradePrevention, Sender, ServiceId, SetOptions, Symbol, SymbolIndex,
+    SymbolInfo, TimeInForce, Ttl, TypedRecord, WorkingType,
 };
 use pipeline::{PipelineSettings, chain};
 use rust_decimal::Decimal;
@@ -304,6 +304,28 @@ impl Bench {
         let now = self.kernel.now();
         self.kernel.at(now, Action::Publish { stream: stream.name.to_owned(), body });
         self.run_for_ms(1);
+    }
+
+    /// Keys that match disappear.
+    pub fn forget(&mut self, pattern: &str) {
+        let now = self.kernel.now();
+        for key in self.kernel.bus_mut().scan(now, pattern) {
+            self.kernel.bus_mut().del(now, &key);
+        }
+    }
+
+    /// The service dies with an entry in its hands, and gets it once more after its start.
+    pub fn die_over(&mut self, service: &str, stream: pipeline::streams::Stream, body: Body) {
+        self.crash(service, 5);
+        self.run_for_ms(1);
+        self.publish(stream, body);
+        let now = self.kernel.now();
+        let mut read = Vec::new();
+        let bus = self.kernel.bus_mut();
+        bus.xreadgroup(now, stream.name, service, service, ReadFrom::New, 10, &mut read)
+            .expect("a group");
+        assert_eq!(read.len(), 1);
+        self.run_for_ms(10);
     }
 
     /// A hash as a foreign reader sees it.

@@ -6,25 +6,26 @@
 //! be older than the ledger's last change is compared with nothing.
 
 mod close;
+mod hold;
+mod ledger;
 
 use std::borrow::Cow;
 
 use engine::{
-    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, Nanos, Reader, Service,
-    SetOptions, Symbol, TimerKey, Ttl, Wiring,
+    Context, Delivery, EpochSeconds, GaugeOf, GroupStart, Input, Nanos, Reader, Service, Symbol,
+    TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::reconcile::{
-    CloseSecret, Drift, DriftKind, Executed, ReconcileInput, ReconcileStep, hold_ttl_sec,
-    reconcile_step,
+    CloseSecret, Drift, DriftKind, Executed, ReconcileInput, ReconcileStep, reconcile_step,
 };
 
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyResult, PositionLedger, PositionSide, PositionSnapshot, ReconcileEvent,
-    ReconcileEventKind, ReconcileState, ReconcileStatus,
+    ApplyResult, PositionLedger, PositionSnapshot, ReconcileEvent, ReconcileEventKind,
+    ReconcileState, ReconcileStatus,
 };
 use crate::settings::{Configured, Secret, Setup, settings};
 use crate::streams::{APPLY_RESULT, RECONCILE_CLOSE, RECONCILE_EVENTS};
@@ -282,153 +283,6 @@ impl ReconcileEngine {
         let repaired = Look { ledger: Some(amount), ..look };
         let status = ReconcileStatus::Repaired;
         self.stand(place, repaired, "evidence".into(), status, Some(drift), ctx);
-    }
-
-    /// The only case in which somebody but the executor writes the ledger.
-    fn write_ledger(
-        &self,
-        place: usize,
-        look: Look,
-        amount: Decimal,
-        (event, source): (ReconcileEventKind, &'static str),
-        ctx: &mut Context<'_>,
-    ) -> bool {
-        let keys = &self.keys[place];
-        let entry = match ctx.record::<PositionSnapshot>(&keys.snapshot) {
-            Ok(Some(seen)) => seen.entry_price,
-            Ok(None) | Err(_) => Decimal::ZERO,
-        };
-        let old = match ctx.record::<PositionLedger>(&keys.ledger) {
-            Ok(old) => old.map(Cow::into_owned),
-            Err(_) => None,
-        };
-        let side = PositionSide::of(amount.mantissa().signum() as i64);
-        let ledger = PositionLedger {
-            symbol: self.symbols[place],
-            position_amt: amount,
-            last_known_amt: amount,
-            side,
-            avg_entry_price: if side == PositionSide::None { Decimal::ZERO } else { entry },
-            leverage: old.as_ref().and_then(|old| old.leverage),
-            version: old.as_ref().map_or(1, |old| old.version + 1),
-            source: source.into(),
-            last_order_id: old.as_ref().and_then(|old| old.last_order_id),
-            last_result_plan_id: old.as_ref().and_then(|old| old.last_result_plan_id.clone()),
-            last_executed_qty: old.as_ref().and_then(|old| old.last_executed_qty),
-            last_side: old.as_ref().and_then(|old| old.last_side),
-            updated_at: EpochSeconds(ctx.now()),
-        };
-        if ctx.set_record(&keys.ledger, &ledger, keys::POSITION_LEDGER.life).is_err() {
-            ctx.count("ledger_not_saved", 1);
-            return false;
-        }
-        self.tell(place, look, event, source.into(), ctx);
-        true
-    }
-
-    /// Sets the hold, or lets the one that is set live on; never shorter than it would have.
-    fn hold(
-        &mut self,
-        place: usize,
-        look: Look,
-        reason: &'static str,
-        drift: Option<Drift>,
-        ctx: &mut Context<'_>,
-    ) {
-        let set = self.set_hold(place, reason, false, ctx);
-        if set || self.known[place].reason != reason {
-            if drift.is_some() {
-                ctx.count("p34_reconcile_drift_total", 1);
-            }
-            ctx.count(reason, 1);
-            self.tell(place, look, ReconcileEventKind::HoldSet, reason.into(), ctx);
-            ctx.gauge("p34_reconcile_hold_active", self.of(place), 1.0);
-        }
-        self.stand(place, look, reason.into(), ReconcileStatus::Hold, drift, ctx);
-    }
-
-    /// Whether there was none before.
-    fn set_hold(&self, place: usize, reason: &str, close_out: bool, ctx: &mut Context<'_>) -> bool {
-        let keys = &self.keys[place];
-        let left = match ctx.ttl(&keys.hold) {
-            Ttl::Absent => None,
-            // Somebody has set it for good.
-            Ttl::Persistent => return false,
-            Ttl::Left(left) => Some(left),
-        };
-        let left_sec = left.map(Nanos::secs);
-        let life_sec = hold_ttl_sec(left_sec, close_out);
-        let longer = left_sec.is_none_or(|left| life_sec > left);
-        let life = left.filter(|_| !longer).unwrap_or(Nanos::from_secs(life_sec));
-        let options = SetOptions { expire: Some(life), ..SetOptions::default() };
-        let says = ctx.get(&keys.reason).ok().flatten();
-        let also = if says.as_deref() != Some(reason) {
-            ctx.set(&keys.reason, reason, options)
-        } else {
-            Ok(longer && ctx.expire(&keys.reason, life))
-        };
-        let done = match left {
-            None => ctx.set(&keys.hold, "1", options),
-            Some(_) => Ok(longer && ctx.expire(&keys.hold, life)),
-        };
-        if done.is_err() || also.is_err() {
-            ctx.count("hold_not_saved", 1);
-        }
-        left.is_none()
-    }
-
-    /// Takes the hold away; whether there was one.
-    fn release(&self, place: usize, ctx: &mut Context<'_>) -> bool {
-        let keys = &self.keys[place];
-        if !ctx.exists(&keys.hold) {
-            return false;
-        }
-        ctx.del(&keys.hold);
-        ctx.del(&keys.reason);
-        ctx.del(&keys.signature);
-        ctx.gauge("p34_reconcile_hold_active", self.of(place), 0.0);
-        true
-    }
-
-    fn of(&self, place: usize) -> GaugeOf {
-        GaugeOf::Symbol(self.symbols[place])
-    }
-
-    /// Once a case.
-    fn tell_operator(
-        &mut self,
-        place: usize,
-        look: Look,
-        case: &str,
-        why: &'static str,
-        ctx: &mut Context<'_>,
-    ) {
-        if self.known[place].told == case {
-            return;
-        }
-        case.clone_into(&mut self.known[place].told);
-        ctx.count("manual_required", 1);
-        self.tell(place, look, ReconcileEventKind::ManualRequired, why.into(), ctx);
-    }
-
-    fn tell(
-        &self,
-        place: usize,
-        look: Look,
-        event: ReconcileEventKind,
-        why: Cow<'static, str>,
-        ctx: &mut Context<'_>,
-    ) {
-        let event = ReconcileEvent {
-            event,
-            symbol: self.symbols[place],
-            exchange_amt: look.exchange_amt(),
-            ledger_amt: look.ledger,
-            plan_id: String::new(),
-            details: Some(why),
-            ts: EpochSeconds(ctx.now()),
-        };
-        crate::publish(ctx, RECONCILE_EVENTS, Envelope::Flat, event);
     }
 
     /// Writes where the symbol stands when that has changed, or is long written.
