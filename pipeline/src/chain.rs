@@ -134,8 +134,12 @@ services! {
     portfolio_state_publisher: books::portfolio_state_publisher::PortfolioStatePublisher = "MSE 14.2, EHR 3.12";
     /// Exchange against ledger: holds, repairs and signed closes.
     reconcile_engine: books::reconcile_engine::ReconcileEngine = "EHR 3.21, MSE 14.6";
+    /// Compares the ledger with the exchange, and derives the older record of a position.
+    ledger_sync: books::ledger_sync::LedgerSync = "MSE 14.3";
     /// Positions and round trips, from fills.
     position_monitor: books::position_monitor::PositionMonitor = "MSE 14.1";
+    /// History and record of each symbol, and what the risk guards read of them.
+    trade_logger: books::trade_logger::TradeLogger = "MSE 14.5";
     /// Watches stops and targets.
     exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
 }

@@ -9,9 +9,9 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, Equity, MarketState, OrderMark, Permit, Policy, PortfolioState,
-    PositionBook, PositionLedger, PositionSnapshot, PositionState, ReconcileState, Stops, Universe,
-    UniverseMeta,
+    ApplyPlan, Balance, DerivedPosition, Equity, MarketState, OrderMark, Permit, Policy,
+    PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, ReconcileState,
+    Stops, SymbolPerformance, TradeLedger, Universe, UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -151,6 +151,16 @@ keys! {
     RECONCILE_STATE = "quantum:reconcile:state:" S "" => hash::<ReconcileState>(), STAYS;
     /// A case was closed in this time: `{symbol}:{signature}:{bucket of 120 s}`.
     RECONCILE_CLOSE_COOLDOWN = "quantum:reconcile:close:cooldown:" case "" => Holds::Mark, s(120);
+    /// An open position, as older readers know it.
+    POSITION = "quantum:position:" S "" => hash::<DerivedPosition>(), STAYS;
+    /// What a symbol has traded.
+    TRADE_LEDGER = "quantum:ledger:" S "" => hash::<TradeLedger>(), STAYS;
+    /// How a symbol's trades went.
+    SYMBOL_PERFORMANCE = "quantum:symbol:performance:" S "" => hash::<SymbolPerformance>(), STAYS;
+    /// Realised profit of a UTC day, in USDT.
+    RISK_DAILY_PNL = "quantum:risk:daily_pnl:" date "" => Holds::Number, s(172_800);
+    /// Losses in a row.
+    RISK_CONSECUTIVE_LOSSES = "quantum:risk:consecutive_losses" => Holds::Number, STAYS;
     /// How many positions are open: what is left of the capacity.
     OPEN_ORDERS = "quantum:state:open_orders" => Holds::Number, s(30);
     /// What is known of the symbol's position is not to be relied on: no opens.
@@ -159,3 +169,10 @@ keys! {
 
 /// The operator's two kill switches.
 pub const KILL_SWITCHES: [Key; 2] = [KILL_SWITCH, KILL];
+
+/// The UTC day of a moment, as keys name it: `2026-02-05`.
+pub(crate) fn date_of(at: Nanos) -> String {
+    let mut text = at.to_string();
+    text.truncate("2026-02-05".len());
+    text
+}

@@ -1,6 +1,7 @@
 //! Records of the bus: one typed definition for writer and reader, one file for each stream family.
 
 pub mod account;
+pub mod books;
 pub mod decision;
 pub mod intent;
 pub mod market;
@@ -11,6 +12,7 @@ pub mod reconcile;
 pub mod words;
 
 pub use account::*;
+pub use books::*;
 pub use decision::*;
 pub use intent::*;
 pub use market::*;

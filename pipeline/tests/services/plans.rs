@@ -3,7 +3,7 @@
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Record, Symbol};
 use pipeline::records::{
     ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderSide, Permit, PlanAction,
-    PlanClass, ReduceOnly,
+    PlanClass, PositionSide, ReduceOnly, TradeClosed,
 };
 use pipeline::{keys, streams};
 use rust_decimal::Decimal;
@@ -137,4 +137,39 @@ pub fn fill(bench: &Bench, side: OrderSide, qty: &str) -> ExecutionResult {
 /// The fill appears on its stream.
 pub fn tell(bench: &mut Bench, fill: &ExecutionResult) {
     bench.publish(streams::EXECUTION_RESULT, Body::message(Envelope::Flat, fill.clone()));
+}
+
+/// A long round trip of 2 from 100 that was closed now, the order of that number.
+pub fn round_trip(bench: &Bench, order_id: u64, pnl: &str, fees: &str) -> TradeClosed {
+    let pnl = decimal(pnl);
+    TradeClosed {
+        symbol: instrument().symbol,
+        side: PositionSide::Long,
+        entry_price: decimal("100"),
+        exit_price: decimal("100") + pnl / decimal("2"),
+        quantity: decimal("2"),
+        pnl_usd: pnl,
+        pnl_percent: pnl / decimal("2"),
+        fees: decimal(fees),
+        confidence: None,
+        model: None,
+        leverage: None,
+        order_id,
+        reason: "STOP_LOSS".into(),
+        plan_id: PLAN.into(),
+        correlation_id: CorrelationId::from_random(9),
+        opened_at: EpochSeconds(bench.kernel.now() - Nanos::from_secs(60)),
+        closed_at: EpochSeconds(bench.kernel.now()),
+    }
+}
+
+/// The round trip appears on its stream.
+pub fn tell_trade(bench: &mut Bench, trade: &TradeClosed) {
+    let envelope = Envelope::Bus {
+        event_type: "trade.closed",
+        source: "position-monitor",
+        correlation_id: trade.correlation_id,
+        time: bench.kernel.now(),
+    };
+    bench.publish(streams::TRADE_CLOSED, Body::message(envelope, trade.clone()));
 }
