@@ -140,6 +140,14 @@ services! {
     position_monitor: books::position_monitor::PositionMonitor = "MSE 14.1";
     /// History and record of each symbol, and what the risk guards read of them.
     trade_logger: books::trade_logger::TradeLogger = "MSE 14.5";
+    /// What exits were worth.
+    exit_intelligence: books::exit_intelligence::ExitIntelligence = "EHR 3.29";
+    /// Trades rebuilt from results, and what they came to.
+    metric_pack: books::metric_pack::MetricPack = "EHR 3.30";
     /// Watches stops and targets.
     exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
+    /// Advice on margin and diversification.
+    exposure_balancer: exits::exposure_balancer::ExposureBalancer = "EHR 3.31";
+    /// Stops opens and closes everything when the account or the market is out of bounds.
+    emergency_stop: exits::emergency_stop::EmergencyStop = "EHR 3.28";
 }

@@ -58,6 +58,8 @@ pub enum Holds {
     Mark,
     /// A hash of counters.
     Counters,
+    /// A hash of numbers, with what they are.
+    Table(&'static str),
 }
 
 /// A hash of a record.
@@ -99,6 +101,7 @@ impl Holds {
             Holds::Text(what) => format!("text: {what}"),
             Holds::Mark => "mark: that it is there counts".to_owned(),
             Holds::Counters => "hash of counters".to_owned(),
+            Holds::Table(what) => format!("hash: {what}"),
         }
     }
 }

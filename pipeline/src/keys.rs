@@ -9,9 +9,9 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, DerivedPosition, Equity, MarketState, OrderMark, Permit, Policy,
-    PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, ReconcileState,
-    Stops, SymbolPerformance, TradeLedger, Universe, UniverseMeta,
+    ApplyPlan, Balance, DerivedPosition, Equity, EssMode, ExitMetrics, MarketState, OrderMark,
+    Permit, Policy, PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState,
+    ReconcileState, Stops, SymbolPerformance, TradeLedger, Universe, UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -91,9 +91,9 @@ keys! {
     ACCOUNT_BALANCE = "quantum:account:balance" => hash::<Balance>(), s(120);
     /// Equity and its peak.
     EQUITY_CURRENT = "quantum:equity:current" => hash::<Equity>(), STAYS;
-    /// Number of open positions.
-    POSITIONS_OPEN = "quantum:positions:open" => Holds::Number, STAYS;
-    /// Margin in use, in USDT.
+    /// The margin of each open position; absent when none is open.
+    POSITIONS_OPEN = "quantum:positions:open" => Holds::Table("symbol and margin in USDT"), s(120);
+    /// All margin there is, in USDT: the wallet and what is unrealised.
     MARGIN_TOTAL = "quantum:margin:total" => Holds::Number, s(120);
     /// The whole book.
     PORTFOLIO = "quantum:state:portfolio" => hash::<PortfolioState>(), s(120);
@@ -161,6 +161,18 @@ keys! {
     RISK_DAILY_PNL = "quantum:risk:daily_pnl:" date "" => Holds::Number, s(172_800);
     /// Losses in a row.
     RISK_CONSECUTIVE_LOSSES = "quantum:risk:consecutive_losses" => Holds::Number, STAYS;
+    /// What the exits of a trade were worth.
+    METRICS_EXIT = "quantum:metrics:exit:" trade "" => json::<ExitMetrics>(), s(2_592_000);
+    /// The last result that the MetricPack builder has read.
+    METRICPACK_LAST_ID = "quantum:metricpack:last_id" => Holds::Text("an entry's id"), STAYS;
+    /// How far the venues are apart, as a fraction.
+    CROSS_DIVERGENCE = "quantum:cross:divergence" => Holds::Number, STAYS;
+    /// The emergency stop is in force.
+    ESS_ACTIVE = "quantum:ess:active" => Holds::Switch, s(86_400);
+    /// The latch of the emergency stop: an operator who writes it stops trading, one who deletes it releases.
+    ESS_LATCH = "quantum:ess:latch" => Holds::Text("when it fell"), STAYS;
+    /// How much may be opened while the account recovers.
+    ESS_MODE = "quantum:ess:mode" => hash::<EssMode>(), STAYS;
     /// How many positions are open: what is left of the capacity.
     OPEN_ORDERS = "quantum:state:open_orders" => Holds::Number, s(30);
     /// What is known of the symbol's position is not to be relied on: no opens.

@@ -7,9 +7,10 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, Kline, MarketState,
-    PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose,
-    ReconcileEvent, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, EssEvent, ExecutionResult, ExposureAlert,
+    ExposureCommand, Kline, MarketState, PolicyAudit, PolicyUpdated, PortfolioState,
+    PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, SignalGenerated,
+    SizingDecided, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -83,6 +84,12 @@ streams! {
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
     /// Signed closes of what the exchange holds beyond the ledger.
     RECONCILE_CLOSE = "reconcile.close", 1_000 => Flat(ReconcileClose);
+    /// Advice on margin and diversification.
+    EXECUTOR_COMMANDS = "executor.commands", 500 => Flat(ExposureCommand);
+    /// Too much margin in use, or venues too far apart.
+    EXPOSURE_ALERTS = "exposure.alerts", 500 => Flat(ExposureAlert);
+    /// What the emergency stop did.
+    EVENT_ESS = "event.ess", 1_000 => Flat(EssEvent);
 }
 
 /// Bus-style group name.

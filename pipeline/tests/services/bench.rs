@@ -95,7 +95,11 @@ impl Table {
                     leverage: 10,
                     margin_type: MarginType::Crossed,
                     isolated_wallet: Decimal::ZERO,
-                    initial_margin: Decimal::ZERO,
+                    // Of a leverage of ten.
+                    initial_margin: Decimal::new(
+                        self.held[place].abs() * self.marks[place],
+                        self.quote_decimals[place] + 1,
+                    ),
                     maint_margin: Decimal::ZERO,
                     update_time: now,
                 };
@@ -290,6 +294,12 @@ impl Bench {
     pub fn counter(&self, service: &str, name: &str) -> u64 {
         let counters = self.kernel.counters(self.service(service)).expect("counters");
         counters.get(name).copied().unwrap_or_default()
+    }
+
+    /// Its gauge.
+    pub fn gauge(&self, service: &str, name: &str, of: engine::GaugeOf) -> Option<f64> {
+        let gauges = self.kernel.gauges(self.service(service))?;
+        gauges.iter().find(|((n, o), _)| *n == name && *o == of).map(|(_, value)| *value)
     }
 
     /// Crashes it now and starts it again so much later.

@@ -173,3 +173,39 @@ pub fn tell_trade(bench: &mut Bench, trade: &TradeClosed) {
     };
     bench.publish(streams::TRADE_CLOSED, Body::message(envelope, trade.clone()));
 }
+
+/// The result of an order of this number that was filled now.
+pub fn executed(
+    bench: &Bench,
+    order_id: u64,
+    side: OrderSide,
+    qty: &str,
+    price: &str,
+    closes: bool,
+) -> ApplyResult {
+    ApplyResult {
+        plan_id: format!("plan{order_id}"),
+        correlation_id: CorrelationId::from_random(9),
+        symbol: instrument().symbol,
+        decision: Decision::Execute,
+        action: if closes { PlanAction::FullClose } else { PlanAction::Buy },
+        executed: true,
+        would_execute: true,
+        reduce_only: ReduceOnly(closes),
+        side,
+        requested_qty: Some(decimal(qty)),
+        filled_qty: Some(decimal(qty)),
+        avg_price: Some(decimal(price)),
+        order_id: Some(order_id),
+        status: "FILLED".into(),
+        error: None,
+        source: "intent_executor".into(),
+        timestamp: EpochSeconds(bench.kernel.now()),
+        steps_results: "[]".into(),
+    }
+}
+
+/// The result appears on its stream.
+pub fn tell_result(bench: &mut Bench, result: &ApplyResult) {
+    bench.publish(streams::APPLY_RESULT, Body::message(Envelope::Flat, result.clone()));
+}

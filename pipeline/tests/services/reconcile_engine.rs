@@ -1,10 +1,7 @@
 //! Reconcile engine: EHR 3.21, MSE 14.6, as settled.
 
 use engine::{Body, Envelope, EpochSeconds, Ttl};
-use pipeline::records::{
-    ApplyResult, Decision, OrderSide, PlanAction, ReconcileClose, ReconcileEvent,
-    ReconcileEventKind, ReduceOnly,
-};
+use pipeline::records::{OrderSide, ReconcileClose, ReconcileEvent, ReconcileEventKind};
 use pipeline::{PipelineSettings, Secret, chain, keys, streams};
 use strategies::reconcile::{self as p34, CloseSecret, ReconcileContext, failed_guardrails};
 
@@ -64,27 +61,8 @@ fn closes(bench: &mut Bench) -> Vec<ReconcileClose> {
 }
 
 fn executed(bench: &mut Bench, qty: &str) {
-    let result = ApplyResult {
-        plan_id: plans::PLAN.into(),
-        correlation_id: engine::CorrelationId::default(),
-        symbol: instrument().symbol,
-        decision: Decision::Execute,
-        action: PlanAction::Buy,
-        executed: true,
-        would_execute: true,
-        reduce_only: ReduceOnly(false),
-        side: OrderSide::Buy,
-        requested_qty: Some(decimal(qty)),
-        filled_qty: Some(decimal(qty)),
-        avg_price: Some(decimal("100")),
-        order_id: Some(1),
-        status: "FILLED".into(),
-        error: None,
-        source: "intent_executor".into(),
-        timestamp: EpochSeconds(bench.kernel.now()),
-        steps_results: "[]".into(),
-    };
-    bench.publish(streams::APPLY_RESULT, Body::message(Envelope::Flat, result));
+    let result = plans::executed(bench, 1, OrderSide::Buy, qty, "100", false);
+    plans::tell_result(bench, &result);
 }
 
 #[test]
