@@ -170,8 +170,22 @@ services! {
     intent_executor: entry::intent_executor::IntentExecutor = "MSE 12, EHR 3.16";
     /// The whole book: equity, exposure, drawdown.
     portfolio_state_publisher: books::portfolio_state_publisher::PortfolioStatePublisher = "MSE 14.2, EHR 3.12";
+    /// Exchange against ledger: holds, repairs and signed closes.
+    reconcile_engine: books::reconcile_engine::ReconcileEngine = "EHR 3.21, MSE 14.6";
+    /// Compares the ledger with the exchange, and derives the older record of a position.
+    ledger_sync: books::ledger_sync::LedgerSync = "MSE 14.3";
     /// Positions and round trips, from fills.
     position_monitor: books::position_monitor::PositionMonitor = "MSE 14.1";
+    /// History and record of each symbol, and what the risk guards read of them.
+    trade_logger: books::trade_logger::TradeLogger = "MSE 14.5";
+    /// What exits were worth.
+    exit_intelligence: books::exit_intelligence::ExitIntelligence = "EHR 3.29";
+    /// Trades rebuilt from results, and what they came to.
+    metric_pack: books::metric_pack::MetricPack = "EHR 3.30";
     /// Watches stops and targets.
     exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
+    /// Advice on margin and diversification.
+    exposure_balancer: exits::exposure_balancer::ExposureBalancer = "EHR 3.31";
+    /// Stops opens and closes everything when the account or the market is out of bounds.
+    emergency_stop: exits::emergency_stop::EmergencyStop = "EHR 3.28";
 }

@@ -52,10 +52,14 @@ pub enum Holds {
     Number,
     /// A string: set with `1`, `true` or `yes`.
     Switch,
+    /// A string, with what it says.
+    Text(&'static str),
     /// A string that says by being there that something is so.
     Mark,
     /// A hash of counters.
     Counters,
+    /// A hash of numbers, with what they are.
+    Table(&'static str),
 }
 
 /// A hash of a record.
@@ -94,8 +98,10 @@ impl Holds {
             Holds::List(members) => format!("list: {members}"),
             Holds::Number => "number".to_owned(),
             Holds::Switch => "switch: `1`, `true` or `yes`".to_owned(),
+            Holds::Text(what) => format!("text: {what}"),
             Holds::Mark => "mark: that it is there counts".to_owned(),
             Holds::Counters => "hash of counters".to_owned(),
+            Holds::Table(what) => format!("hash: {what}"),
         }
     }
 }

@@ -9,10 +9,11 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    AllocationTarget, ApplyPlan, Balance, Disarm, Equity, GovernorBlock, GovernorPermit,
-    MarketState, OrderMark, P26Permit, P33Permit, Policy, PortfolioBudget, PortfolioState,
-    PositionBook, PositionLedger, PositionSnapshot, PositionState, RotationLock, Stops,
-    SymbolEfficiency, Universe, UniverseMeta,
+    AllocationTarget, ApplyPlan, Balance, DerivedPosition, Disarm, Equity, EssMode, ExitMetrics,
+    GovernorBlock, GovernorPermit, MarketState, OrderMark, P26Permit, P33Permit, Policy,
+    PortfolioBudget, PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState,
+    ReconcileState, RotationLock, Stops, SymbolEfficiency, SymbolPerformance, TradeLedger,
+    Universe, UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -92,9 +93,9 @@ keys! {
     ACCOUNT_BALANCE = "quantum:account:balance" => hash::<Balance>(), s(120);
     /// Equity and its peak.
     EQUITY_CURRENT = "quantum:equity:current" => hash::<Equity>(), STAYS;
-    /// Number of open positions.
-    POSITIONS_OPEN = "quantum:positions:open" => Holds::Number, STAYS;
-    /// Margin in use, in USDT.
+    /// The margin of each open position; absent when none is open.
+    POSITIONS_OPEN = "quantum:positions:open" => Holds::Table("symbol and margin in USDT"), s(120);
+    /// All margin there is, in USDT: the wallet and what is unrealised.
     MARGIN_TOTAL = "quantum:margin:total" => Holds::Number, s(120);
     /// The whole book.
     PORTFOLIO = "quantum:state:portfolio" => hash::<PortfolioState>(), s(120);
@@ -170,7 +171,48 @@ keys! {
     STATE_STOPS = "quantum:state:stops:" S "" => hash::<Stops>(), STAYS;
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
+    /// Why.
+    RECONCILE_HOLD_REASON = "quantum:reconcile:hold_reason:" S "" => Holds::Text("the reason"), s(300);
+    /// The case of the close that is out.
+    RECONCILE_HOLD_SIG = "quantum:reconcile:hold_sig:" S "" => Holds::Text("the signature"), s(900);
+    /// Where a symbol stands.
+    RECONCILE_STATE = "quantum:reconcile:state:" S "" => hash::<ReconcileState>(), STAYS;
+    /// A case was closed in this time: `{symbol}:{signature}:{bucket of 120 s}`.
+    RECONCILE_CLOSE_COOLDOWN = "quantum:reconcile:close:cooldown:" case "" => Holds::Mark, s(120);
+    /// An open position, as older readers know it.
+    POSITION = "quantum:position:" S "" => hash::<DerivedPosition>(), STAYS;
+    /// What a symbol has traded.
+    TRADE_LEDGER = "quantum:ledger:" S "" => hash::<TradeLedger>(), STAYS;
+    /// How a symbol's trades went.
+    SYMBOL_PERFORMANCE = "quantum:symbol:performance:" S "" => hash::<SymbolPerformance>(), STAYS;
+    /// Realised profit of a UTC day, in USDT.
+    RISK_DAILY_PNL = "quantum:risk:daily_pnl:" date "" => Holds::Number, s(172_800);
+    /// Losses in a row.
+    RISK_CONSECUTIVE_LOSSES = "quantum:risk:consecutive_losses" => Holds::Number, STAYS;
+    /// What the exits of a trade were worth.
+    METRICS_EXIT = "quantum:metrics:exit:" trade "" => json::<ExitMetrics>(), s(2_592_000);
+    /// The last result that the MetricPack builder has read.
+    METRICPACK_LAST_ID = "quantum:metricpack:last_id" => Holds::Text("an entry's id"), STAYS;
+    /// How far the venues are apart, as a fraction.
+    CROSS_DIVERGENCE = "quantum:cross:divergence" => Holds::Number, STAYS;
+    /// The emergency stop is in force.
+    ESS_ACTIVE = "quantum:ess:active" => Holds::Switch, s(86_400);
+    /// The latch of the emergency stop: an operator who writes it stops trading, one who deletes it releases.
+    ESS_LATCH = "quantum:ess:latch" => Holds::Text("when it fell"), STAYS;
+    /// How much may be opened while the account recovers.
+    ESS_MODE = "quantum:ess:mode" => hash::<EssMode>(), STAYS;
+    /// How many positions are open: what is left of the capacity.
+    OPEN_ORDERS = "quantum:state:open_orders" => Holds::Number, s(30);
+    /// What is known of the symbol's position is not to be relied on: no opens.
+    POSITION_UNTRUSTED = "quantum:position:untrusted:" S "" => Holds::Text("the event"), STAYS;
 }
 
 /// The operator's two kill switches.
 pub const KILL_SWITCHES: [Key; 2] = [KILL_SWITCH, KILL];
+
+/// The UTC day of a moment, as keys name it: `2026-02-05`.
+pub(crate) fn date_of(at: Nanos) -> String {
+    let mut text = at.to_string();
+    text.truncate("2026-02-05".len());
+    text
+}

@@ -7,10 +7,10 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation, DecisionMade, ExecutionResult,
-    GovernorEvent, Kline, MarketState, PolicyAudit, PolicyUpdated, PortfolioState,
-    PositionSnapshot, PositionUpdate, ReconcileEvent, RiskEvent, SignalGenerated, SizingDecided,
-    Tick, TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation, DecisionMade, EssEvent, ExecutionResult,
+    ExposureAlert, ExposureCommand, GovernorEvent, Kline, MarketState, PolicyAudit, PolicyUpdated,
+    PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent,
+    SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -90,6 +90,14 @@ streams! {
     POLICY_AUDIT = "policy.audit", 1_000 => Flat(PolicyAudit);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
+    /// Signed closes of what the exchange holds beyond the ledger.
+    RECONCILE_CLOSE = "reconcile.close", 1_000 => Flat(ReconcileClose);
+    /// Advice on margin and diversification.
+    EXECUTOR_COMMANDS = "executor.commands", 500 => Flat(ExposureCommand);
+    /// Too much margin in use, or venues too far apart.
+    EXPOSURE_ALERTS = "exposure.alerts", 500 => Flat(ExposureAlert);
+    /// What the emergency stop did.
+    EVENT_ESS = "event.ess", 1_000 => Flat(EssEvent);
 }
 
 /// Bus-style group name.

@@ -1,9 +1,10 @@
 //! Balance tracker (MSE 14.4): the account's money, every 30 s. A failure keeps the old values, which die
-//! with their key; equity and its peak stay, and say how old they are.
+//! with their key; equity and its peak stay, and say how old they are. It also tells the margin of each open
+//! position and of the whole account (settled).
 
 use engine::{
     AccountBalance, Answer, Context, Envelope, EpochSeconds, ExchangeEvent, Input, IsoTime, Nanos,
-    Outcome, Request, Service, SetOptions, TimerKey, Wiring,
+    Outcome, PositionRisk, Request, Service, SetOptions, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,10 @@ const INTERVAL: Nanos = Nanos::from_secs(30);
 /// The service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BalanceTracker {
+    symbols: Vec<Symbol>,
     peak: Decimal,
+    /// Places of the symbols whose margin the bus has.
+    told: Vec<usize>,
 }
 
 fn ratio(part: Decimal, whole: Decimal) -> Option<Decimal> {
@@ -43,6 +47,7 @@ impl BalanceTracker {
 
     fn ask(&self, ctx: &mut Context<'_>) {
         ctx.submit(Request::Account);
+        ctx.submit(Request::PositionRisk);
         ctx.timer_after(INTERVAL, TimerKey(0));
     }
 
@@ -87,13 +92,42 @@ impl BalanceTracker {
     }
 }
 
+impl BalanceTracker {
+    /// The margin of each open position, by symbol.
+    fn margins(&mut self, rows: &[PositionRisk], ctx: &mut Context<'_>) {
+        let key = keys::POSITIONS_OPEN.name;
+        // In hedge mode a symbol has a row for each side.
+        let mut margins = vec![Decimal::ZERO; self.symbols.len()];
+        for row in rows {
+            if let Some(margin) = margins.get_mut(usize::from(row.symbol.0)) {
+                *margin += row.initial_margin;
+            }
+        }
+        let open = |(_, margin): &(usize, &Decimal)| !margin.is_zero();
+        let held: Vec<usize> = margins.iter().enumerate().filter(open).map(|(at, _)| at).collect();
+        if held != self.told {
+            // One that is closed leaves the hash; an empty hash is none.
+            ctx.del(key);
+            self.told.clone_from(&held);
+        }
+        let saved = held.iter().all(|&place| {
+            ctx.hset(key, self.symbols[place].as_str(), &margins[place].to_string()).is_ok()
+        });
+        if !saved {
+            ctx.count("margins_not_saved", 1);
+        } else if let Some(life) = keys::POSITIONS_OPEN.life.filter(|_| !held.is_empty()) {
+            ctx.expire(key, life);
+        }
+    }
+}
+
 impl Configured for BalanceTracker {
     type Settings = BalanceTrackerSettings;
     const COUNTERS: &'static [&'static str] =
-        &["balance_not_fetched", "balance_not_saved", "equity_unreadable"];
+        &["balance_not_fetched", "balance_not_saved", "equity_unreadable", "margins_not_saved"];
 
-    fn configured(_: &BalanceTrackerSettings, _: Setup<'_>) -> Result<BalanceTracker, String> {
-        Ok(BalanceTracker::default())
+    fn configured(_: &BalanceTrackerSettings, setup: Setup<'_>) -> Result<BalanceTracker, String> {
+        Ok(BalanceTracker { symbols: setup.symbols.to_vec(), ..BalanceTracker::default() })
     }
 }
 
@@ -106,6 +140,7 @@ impl Service for BalanceTracker {
                 keys::ACCOUNT_BALANCE,
                 keys::EQUITY_CURRENT,
                 keys::MARGIN_TOTAL,
+                keys::POSITIONS_OPEN,
             ]),
             exchange: true,
             ..Wiring::default()
@@ -121,6 +156,7 @@ impl Service for BalanceTracker {
             Input::Timer(_) => self.ask(ctx),
             Input::Exchange(ExchangeEvent::Response { outcome, .. }) => match outcome {
                 Outcome::Done(Answer::Account(account)) => self.take(account, ctx),
+                Outcome::Done(Answer::PositionRisk(rows)) => self.margins(rows, ctx),
                 _ => ctx.count("balance_not_fetched", 1),
             },
             _ => {}

@@ -1,9 +1,12 @@
 //! Position monitor (MSE 14.1): the book of fills. Average entry on increase, realised profit on decrease,
 //! and `trade.closed` exactly once a round trip. Its book lies on the bus, so that a restart loses nothing.
+//!
+//! It tells how many positions are open, and which symbols are not to be trusted until P3.4 says that
+//! exchange and ledger agree (MSE 14.6).
 
 use engine::{
-    Context, CorrelationId, Delivery, Envelope, EpochSeconds, GroupStart, Input, Instrument,
-    IsoTime, Nanos, QtyLots, Reader, Service, Symbol, TimerKey, Wiring,
+    Context, CorrelationId, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input,
+    Instrument, IsoTime, Nanos, QtyLots, Reader, Service, SetOptions, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -12,10 +15,11 @@ use crate::fills;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ExecutionResult, PositionBook, PositionSide, PositionSnapshot, PositionUpdate, TradeClosed,
+    ExecutionResult, PositionBook, PositionSide, PositionSnapshot, PositionUpdate, ReconcileEvent,
+    ReconcileEventKind, TradeClosed,
 };
 use crate::settings::{Configured, Setup, settings};
-use crate::streams::{EXECUTION_RESULT, POSITION_UPDATE, TRADE_CLOSED};
+use crate::streams::{EXECUTION_RESULT, POSITION_UPDATE, RECONCILE_EVENTS, TRADE_CLOSED};
 
 settings! {
     /// Position monitor.
@@ -23,7 +27,12 @@ settings! {
     }
 }
 
-const INTERVAL: Nanos = Nanos::from_secs(30);
+const UPDATES: (TimerKey, Nanos) = (TimerKey(0), Nanos::from_secs(30));
+/// Well within the life of the key.
+const CAPACITY: (TimerKey, Nanos) = (TimerKey(1), Nanos::from_secs(10));
+/// A round trip that is delivered again is looked for among so many.
+const TRIPS_LOOKED_AT: usize = 200;
+const FILLS: usize = 0;
 
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +40,7 @@ pub struct PositionMonitor {
     symbols: Vec<Symbol>,
     book_keys: Vec<String>,
     snapshot_keys: Vec<String>,
+    untrusted_keys: Vec<String>,
 }
 
 impl PositionMonitor {
@@ -40,6 +50,7 @@ impl PositionMonitor {
             symbols: symbols.to_vec(),
             book_keys: keys::POSITION_BOOK.of_each(symbols),
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
+            untrusted_keys: keys::POSITION_UNTRUSTED.of_each(symbols),
         }
     }
 
@@ -52,6 +63,12 @@ impl PositionMonitor {
             return;
         };
         if fills::taken(&fill, ctx) {
+            return;
+        }
+        if fill.is_reconcile_close() {
+            // What it closes is in no book: it would close what is.
+            ctx.count("reconcile_closing_fills", 1);
+            fills::take(&fill, ctx);
             return;
         }
         let instrument = ctx.instruments()[place].clone();
@@ -77,9 +94,12 @@ impl PositionMonitor {
             if book.amount.signum() == -signed.signum() { lots.min(book.amount.abs()) } else { 0 };
         let mut book = book;
         if closing > 0 {
-            book = self.close(book, &fill, closing, &instrument, ctx);
+            book = self.close(book, &fill, closing, &instrument, delivery.redelivered, ctx);
         }
-        if lots > closing {
+        if lots > closing && fill.reduce_only.0 {
+            // What only reduces opens nothing, whatever the book knows.
+            ctx.count("reducing_fills_beyond_the_book", 1);
+        } else if lots > closing {
             open(&mut book, &fill, lots - closing, &instrument);
             ctx.count("opening_fills", 1);
         }
@@ -87,6 +107,7 @@ impl PositionMonitor {
             ctx.count("book_not_saved", 1);
         }
         fills::take(&fill, ctx);
+        self.capacity(ctx);
     }
 
     fn close(
@@ -95,6 +116,7 @@ impl PositionMonitor {
         fill: &ExecutionResult,
         lots: i64,
         instrument: &Instrument,
+        redelivered: bool,
         ctx: &mut Context<'_>,
     ) -> PositionBook {
         let sign = Decimal::from(book.amount.signum());
@@ -133,6 +155,10 @@ impl PositionMonitor {
             opened_at: book.opened_at,
             closed_at: fill.timestamp,
         };
+        if redelivered && told_before(&closed, ctx) {
+            ctx.count("trades_told_before", 1);
+            return empty(book.symbol);
+        }
         ctx.count("trades_closed", 1);
         ctx.count(if closed.pnl_usd > Decimal::ZERO { "trades_won" } else { "trades_lost" }, 1);
         let envelope = Envelope::Bus {
@@ -143,6 +169,80 @@ impl PositionMonitor {
         };
         crate::publish(ctx, TRADE_CLOSED, envelope, closed);
         empty(book.symbol)
+    }
+
+    /// How many positions are open, by the book or by the exchange: a fill is in the one before it is in the
+    /// other. Where the exchange is not seen nothing is told, and the key dies.
+    fn capacity(&self, ctx: &mut Context<'_>) {
+        let mut count = 0;
+        for (book, snapshot) in self.book_keys.iter().zip(&self.snapshot_keys) {
+            let own = match ctx.record::<PositionBook>(book) {
+                Ok(book) => book.is_some_and(|book| book.amount != 0),
+                Err(_) => return ctx.count("capacity_unknown", 1),
+            };
+            let Ok(Some(seen)) = ctx.record::<PositionSnapshot>(snapshot) else {
+                return ctx.count("capacity_unknown", 1);
+            };
+            count += u64::from(own || seen.side != PositionSide::None);
+        }
+        let options = SetOptions { expire: keys::OPEN_ORDERS.life, ..SetOptions::default() };
+        if ctx.set(keys::OPEN_ORDERS.name, &count.to_string(), options).is_err() {
+            ctx.count("capacity_not_saved", 1);
+        }
+        ctx.gauge("open_positions", GaugeOf::All, count as f64);
+    }
+
+    /// P3.4 and those that meet a mismatch say whether what is known of a symbol is true.
+    fn reconciled(&self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        let Some(event) = ctx.read::<ReconcileEvent>(RECONCILE_EVENTS.name, delivery) else {
+            return;
+        };
+        let Some(place) = self.symbols.iter().position(|symbol| *symbol == event.symbol) else {
+            ctx.count("events_of_unknown_symbols", 1);
+            return;
+        };
+        let key = &self.untrusted_keys[place];
+        let trusted = event.event.restores_trust();
+        if trusted {
+            ctx.del(key);
+        } else if ctx.set(key, event.event.as_str(), SetOptions::default()).is_err() {
+            ctx.count("trust_not_saved", 1);
+        }
+        let of = GaugeOf::Symbol(event.symbol);
+        ctx.gauge("untrusted", of, f64::from(u8::from(!trusted)));
+        if matches!(event.event, ReconcileEventKind::LedgerInit | ReconcileEventKind::AutoRepair) {
+            self.adopt(place, &event, ctx);
+        }
+    }
+
+    /// A position of the exchange of which no fill has told enters an empty book.
+    fn adopt(&self, place: usize, event: &ReconcileEvent, ctx: &mut Context<'_>) {
+        let instrument = ctx.instruments()[place].clone();
+        let held = event.exchange_amt.and_then(|amount| grid::lots(&instrument, amount));
+        let Some(held) = held.filter(|lots| *lots != 0) else { return };
+        let key = &self.book_keys[place];
+        let own = match ctx.record::<PositionBook>(key) {
+            Ok(book) => book.map_or(0, |book| book.amount),
+            Err(_) => return ctx.count("book_unreadable", 1),
+        };
+        let price = match ctx.record::<PositionSnapshot>(&self.snapshot_keys[place]) {
+            Ok(Some(seen)) if own == 0 => seen.entry_price,
+            // What a book already tells of is its own: it has the better price.
+            _ => return,
+        };
+        let qty = grid::qty(&instrument, QtyLots(held.abs()));
+        let book = PositionBook {
+            amount: held,
+            entry_quote: price * qty,
+            entry_amount: held.abs(),
+            avg_entry: price,
+            opened_at: event.ts,
+            ..empty(event.symbol)
+        };
+        if ctx.set_record(key, &book, None).is_err() {
+            ctx.count("book_not_saved", 1);
+        }
+        ctx.count("positions_adopted", 1);
     }
 
     fn updates(&self, ctx: &mut Context<'_>) {
@@ -180,6 +280,17 @@ impl PositionMonitor {
             crate::publish(ctx, POSITION_UPDATE, envelope, update);
         }
     }
+}
+
+/// Whether a former life told of this round trip, and died before it could write that down.
+fn told_before(closed: &TradeClosed, ctx: &mut Context<'_>) -> bool {
+    let newest = ctx.newest(TRADE_CLOSED.name, TRIPS_LOOKED_AT).unwrap_or_default();
+    let read = newest.iter().filter_map(|entry| entry.body.as_ref()?.read::<TradeClosed>().ok());
+    let identity = |trade: &TradeClosed| {
+        (trade.symbol, trade.order_id, trade.plan_id.clone(), trade.closed_at)
+    };
+    let own = identity(closed);
+    read.into_iter().any(|trade| identity(&trade) == own)
 }
 
 fn empty(symbol: Symbol) -> PositionBook {
@@ -226,13 +337,23 @@ impl Configured for PositionMonitor {
     type Settings = PositionMonitorSettings;
     const COUNTERS: &'static [&'static str] = &[
         "book_not_saved",
+        "book_unreadable",
+        "capacity_not_saved",
+        "capacity_unknown",
         "closing_fills",
+        "events_of_unknown_symbols",
         "fills_of_unknown_symbols",
         "opening_fills",
+        "positions_adopted",
+        "reconcile_closing_fills",
+        "reducing_fills_beyond_the_book",
         "trades_closed",
         "trades_lost",
+        "trades_told_before",
         "trades_won",
+        "trust_not_saved",
     ];
+    const GAUGES: &'static [&'static str] = &["open_positions", "untrusted"];
 
     fn configured(
         _: &PositionMonitorSettings,
@@ -245,30 +366,44 @@ impl Configured for PositionMonitor {
 impl Service for PositionMonitor {
     fn wiring(&self) -> Wiring {
         Wiring {
-            readers: vec![Reader::group(
-                EXECUTION_RESULT.name,
-                "position_monitor",
-                GroupStart::Beginning,
-            )],
+            readers: vec![
+                Reader::group(EXECUTION_RESULT.name, "position_monitor", GroupStart::Beginning),
+                Reader::group(RECONCILE_EVENTS.name, "position_monitor", GroupStart::Beginning),
+            ],
             writes: vec![TRADE_CLOSED.name, POSITION_UPDATE.name],
+            looks: vec![TRADE_CLOSED.name],
             keys_read: keys::patterns(&[
                 keys::POSITION_BOOK,
                 keys::POSITION_SNAPSHOT,
                 keys::FILL_SEEN,
             ]),
-            keys_written: keys::patterns(&[keys::POSITION_BOOK, keys::FILL_SEEN]),
+            keys_written: keys::patterns(&[
+                keys::POSITION_BOOK,
+                keys::FILL_SEEN,
+                keys::OPEN_ORDERS,
+                keys::POSITION_UNTRUSTED,
+            ]),
             ..Wiring::default()
         }
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
-            Input::Start => ctx.timer_after(INTERVAL, TimerKey(0)),
-            Input::Timer(_) => {
-                self.updates(ctx);
-                ctx.timer_after(INTERVAL, TimerKey(0));
+            Input::Start => {
+                for (key, interval) in [UPDATES, CAPACITY] {
+                    ctx.timer_after(interval, key);
+                }
             }
-            Input::Delivery(delivery) => self.fill(delivery, ctx),
+            Input::Timer(key) if key == CAPACITY.0 => {
+                self.capacity(ctx);
+                ctx.timer_after(CAPACITY.1, key);
+            }
+            Input::Timer(key) => {
+                self.updates(ctx);
+                ctx.timer_after(UPDATES.1, key);
+            }
+            Input::Delivery(delivery) if delivery.reader == FILLS => self.fill(delivery, ctx),
+            Input::Delivery(delivery) => self.reconciled(delivery, ctx),
             _ => {}
         }
     }

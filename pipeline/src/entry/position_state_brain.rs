@@ -22,7 +22,8 @@ use crate::grid;
 use crate::keys;
 use crate::records::{
     ApplyPlan, Decision, OrderSide, P33Permit, PlanClass, PositionLedger, PositionSide,
-    PositionSnapshot, PositionState, ReconcileEvent, SnapshotSource, Universe, UniverseMeta,
+    PositionSnapshot, PositionState, ReconcileEvent, ReconcileEventKind, SnapshotSource, Universe,
+    UniverseMeta,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{APPLY_PLAN, APPLY_PLAN_MANUAL, POSITION_SNAPSHOT, RECONCILE_EVENTS};
@@ -56,6 +57,7 @@ struct Keys {
     state: String,
     ledger: String,
     hold: String,
+    untrusted: String,
     last_exec: String,
 }
 
@@ -93,6 +95,7 @@ impl PositionStateBrain {
             state: keys::STATE_POSITIONS.of(symbol),
             ledger: keys::POSITION_LEDGER.of(symbol),
             hold: keys::RECONCILE_HOLD.of(symbol),
+            untrusted: keys::POSITION_UNTRUSTED.of(symbol),
             last_exec: keys::COOLDOWN_LAST_EXEC.of(symbol),
         });
         PositionStateBrain {
@@ -245,7 +248,12 @@ impl PositionStateBrain {
             in_flight_sec: self.settings.last_exec_cooldown_ms as f64 / 1e3,
             ..PositionRules::default()
         };
-        let verdict = evaluate_plan(&asks, &facts, &rules);
+        let verdict = match evaluate_plan(&asks, &facts, &rules) {
+            Ok(_) if plan.class == PlanClass::Open && ctx.exists(&self.keys[place].untrusted) => {
+                Err(Denial { reason: "symbol_untrusted", context: DenialContext::Nothing })
+            }
+            verdict => verdict,
+        };
         let differs = match &verdict {
             Ok(evaluation) => evaluation.mismatch.is_some(),
             // What the ledger holds and the exchange does not is told, too.
@@ -321,11 +329,14 @@ impl PositionStateBrain {
     /// What the ledger says differs from what the exchange holds: P3.4 is told.
     fn tell_mismatch(&self, plan: &ApplyPlan, facts: &PositionFacts, ctx: &mut Context<'_>) {
         let event = ReconcileEvent {
-            event: "LEDGER_MISMATCH".into(),
+            event: ReconcileEventKind::LedgerMismatch,
             symbol: plan.symbol,
-            exchange_amt: facts.snapshot.map_or(Decimal::ZERO, |snapshot| snapshot.position_amt),
-            ledger_amt: facts.ledger_amt.unwrap_or_default(),
+            exchange_amt: Some(
+                facts.snapshot.map_or(Decimal::ZERO, |snapshot| snapshot.position_amt),
+            ),
+            ledger_amt: Some(facts.ledger_amt.unwrap_or_default()),
             plan_id: plan.plan_id.clone(),
+            details: None,
             ts: EpochSeconds(ctx.now()),
         };
         ctx.count("ledger_mismatches", 1);
@@ -446,6 +457,7 @@ impl Configured for PositionStateBrain {
         "snapshot_not_fetched",
         "snapshot_not_saved",
         "stale_exchange_state",
+        "symbol_untrusted",
         "unknown_action",
         "wrong_side",
     ];
@@ -476,6 +488,7 @@ impl Service for PositionStateBrain {
                 keys::POSITION_LEDGER,
                 keys::EXECUTOR_WAITING,
                 keys::RECONCILE_HOLD,
+                keys::POSITION_UNTRUSTED,
                 keys::COOLDOWN_LAST_EXEC,
                 keys::UNIVERSE_META,
                 keys::UNIVERSE_ACTIVE,

@@ -1,8 +1,10 @@
 //! Records of the bus: one typed definition for writer and reader, one file for each stream family.
 
 pub mod account;
+pub mod books;
 pub mod capital;
 pub mod decision;
+pub mod exits;
 pub mod governor;
 pub mod intent;
 pub mod market;
@@ -10,11 +12,15 @@ pub mod permit;
 pub mod plan;
 pub mod policy;
 pub mod position;
+pub mod reconcile;
+pub mod safety;
 pub mod words;
 
 pub use account::*;
+pub use books::*;
 pub use capital::*;
 pub use decision::*;
+pub use exits::*;
 pub use governor::*;
 pub use intent::*;
 pub use market::*;
@@ -22,4 +28,6 @@ pub use permit::*;
 pub use plan::*;
 pub use policy::*;
 pub use position::*;
+pub use reconcile::*;
+pub use safety::*;
 pub use words::*;

@@ -208,3 +208,10 @@ engine::record! {
         pub sent_at: EpochSeconds = "sent_at",
     }
 }
+
+impl ExecutionResult {
+    /// Whether it belongs to a close of P3.4, which closes what no book of ours holds.
+    pub fn is_reconcile_close(&self) -> bool {
+        self.plan_id.starts_with("reconclose:")
+    }
+}

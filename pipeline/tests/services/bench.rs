@@ -6,9 +6,9 @@ use engine::{
     AccountBalance, Action, Answer, Body, DigestOnly, Entry, EntryId, Exchange, ExchangeError,
     ExchangeEvent, ExpiryReason, Feed, FeedError, Instrument, Kernel, KernelConfig, Link,
     MarginType, MarketEvent, MemoryBus, Nanos, NewOrder, OrderId, OrderRef, OrderState,
-    OrderStatus, Outcome, PositionRisk, PositionSide, PriceMatch, PriceTicks, QtyLots, Request,
-    RequestId, SelfTradePrevention, Sender, ServiceId, SetOptions, Symbol, SymbolIndex, SymbolInfo,
-    TimeInForce, Ttl, TypedRecord, WorkingType,
+    OrderStatus, Outcome, PositionRisk, PositionSide, PriceMatch, PriceTicks, QtyLots, ReadFrom,
+    Request, RequestId, SelfTradePrevention, Sender, ServiceId, SetOptions, Symbol, SymbolIndex,
+    SymbolInfo, TimeInForce, Ttl, TypedRecord, WorkingType,
 };
 use pipeline::{PipelineSettings, chain};
 use rust_decimal::Decimal;
@@ -95,7 +95,11 @@ impl Table {
                     leverage: 10,
                     margin_type: MarginType::Crossed,
                     isolated_wallet: Decimal::ZERO,
-                    initial_margin: Decimal::ZERO,
+                    // Of a leverage of ten.
+                    initial_margin: Decimal::new(
+                        self.held[place].abs() * self.marks[place],
+                        self.quote_decimals[place] + 1,
+                    ),
                     maint_margin: Decimal::ZERO,
                     update_time: now,
                 };
@@ -292,6 +296,12 @@ impl Bench {
         counters.get(name).copied().unwrap_or_default()
     }
 
+    /// Its gauge.
+    pub fn gauge(&self, service: &str, name: &str, of: engine::GaugeOf) -> Option<f64> {
+        let gauges = self.kernel.gauges(self.service(service))?;
+        gauges.iter().find(|((n, o), _)| *n == name && *o == of).map(|(_, value)| *value)
+    }
+
     /// Crashes it now and starts it again so much later.
     pub fn crash(&mut self, service: &str, down_ms: i64) {
         let (now, service) = (self.kernel.now(), self.service(service));
@@ -304,6 +314,28 @@ impl Bench {
         let now = self.kernel.now();
         self.kernel.at(now, Action::Publish { stream: stream.name.to_owned(), body });
         self.run_for_ms(1);
+    }
+
+    /// Keys that match disappear.
+    pub fn forget(&mut self, pattern: &str) {
+        let now = self.kernel.now();
+        for key in self.kernel.bus_mut().scan(now, pattern) {
+            self.kernel.bus_mut().del(now, &key);
+        }
+    }
+
+    /// The service dies with an entry in its hands, and gets it once more after its start.
+    pub fn die_over(&mut self, service: &str, stream: pipeline::streams::Stream, body: Body) {
+        self.crash(service, 5);
+        self.run_for_ms(1);
+        self.publish(stream, body);
+        let now = self.kernel.now();
+        let mut read = Vec::new();
+        let bus = self.kernel.bus_mut();
+        bus.xreadgroup(now, stream.name, service, service, ReadFrom::New, 10, &mut read)
+            .expect("a group");
+        assert_eq!(read.len(), 1);
+        self.run_for_ms(10);
     }
 
     /// A hash as a foreign reader sees it.

@@ -3,7 +3,7 @@
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Record, Symbol};
 use pipeline::records::{
     ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, GovernorPermit, OrderSide,
-    P33Permit, PlanAction, PlanClass, ReduceOnly,
+    P33Permit, PlanAction, PlanClass, PositionSide, ReduceOnly, TradeClosed,
 };
 use pipeline::{keys, streams};
 use rust_decimal::Decimal;
@@ -203,4 +203,75 @@ pub fn fill(bench: &Bench, side: OrderSide, qty: &str) -> ExecutionResult {
 /// The fill appears on its stream.
 pub fn tell(bench: &mut Bench, fill: &ExecutionResult) {
     bench.publish(streams::EXECUTION_RESULT, Body::message(Envelope::Flat, fill.clone()));
+}
+
+/// A long round trip of 2 from 100 that was closed now, the order of that number.
+pub fn round_trip(bench: &Bench, order_id: u64, pnl: &str, fees: &str) -> TradeClosed {
+    let pnl = decimal(pnl);
+    TradeClosed {
+        symbol: instrument().symbol,
+        side: PositionSide::Long,
+        entry_price: decimal("100"),
+        exit_price: decimal("100") + pnl / decimal("2"),
+        quantity: decimal("2"),
+        pnl_usd: pnl,
+        pnl_percent: pnl / decimal("2"),
+        fees: decimal(fees),
+        confidence: None,
+        model: None,
+        leverage: None,
+        order_id,
+        reason: "STOP_LOSS".into(),
+        plan_id: PLAN.into(),
+        correlation_id: CorrelationId::from_random(9),
+        opened_at: EpochSeconds(bench.kernel.now() - Nanos::from_secs(60)),
+        closed_at: EpochSeconds(bench.kernel.now()),
+    }
+}
+
+/// The round trip appears on its stream.
+pub fn tell_trade(bench: &mut Bench, trade: &TradeClosed) {
+    let envelope = Envelope::Bus {
+        event_type: "trade.closed",
+        source: "position-monitor",
+        correlation_id: trade.correlation_id,
+        time: bench.kernel.now(),
+    };
+    bench.publish(streams::TRADE_CLOSED, Body::message(envelope, trade.clone()));
+}
+
+/// The result of an order of this number that was filled now.
+pub fn executed(
+    bench: &Bench,
+    order_id: u64,
+    side: OrderSide,
+    qty: &str,
+    price: &str,
+    closes: bool,
+) -> ApplyResult {
+    ApplyResult {
+        plan_id: format!("plan{order_id}"),
+        correlation_id: CorrelationId::from_random(9),
+        symbol: instrument().symbol,
+        decision: Decision::Execute,
+        action: if closes { PlanAction::FullClose } else { PlanAction::Buy },
+        executed: true,
+        would_execute: true,
+        reduce_only: ReduceOnly(closes),
+        side,
+        requested_qty: Some(decimal(qty)),
+        filled_qty: Some(decimal(qty)),
+        avg_price: Some(decimal(price)),
+        order_id: Some(order_id),
+        status: "FILLED".into(),
+        error: None,
+        source: "intent_executor".into(),
+        timestamp: EpochSeconds(bench.kernel.now()),
+        steps_results: "[]".into(),
+    }
+}
+
+/// The result appears on its stream.
+pub fn tell_result(bench: &mut Bench, result: &ApplyResult) {
+    bench.publish(streams::APPLY_RESULT, Body::message(Envelope::Flat, result.clone()));
 }

@@ -2,7 +2,9 @@
 //! here decides on an order.
 
 mod figures;
+mod indicators;
 mod trade;
 
 pub use figures::{ExitRegime, KeyFigures, Outcome, exit_regime, key_figures, outcome};
+pub use indicators::{Candle, adx, bollinger_width, ema, regime_of_dx, simple_dx};
 pub use trade::{Excursion, TradeState, exit_efficiency, trade_id};

@@ -1,0 +1,194 @@
+//! Emergency stop: EHR 3.28, as required.
+
+use engine::{Body, CorrelationId, Envelope, EpochSeconds, GaugeOf, Ttl};
+use pipeline::records::{ApplyPlan, EssEvent, OrderSide, PlanAction, PlanClass, Tick};
+use pipeline::{PipelineSettings, keys, streams};
+
+use crate::bench::{Bench, instrument};
+use crate::plans::{self, decimal};
+
+const ESS: &str = "emergency_stop";
+const BRAIN: &str = "position_state_brain";
+
+fn bench() -> Bench {
+    let mut bench = Bench::new(&[ESS, BRAIN], &PipelineSettings::default(), Vec::new());
+    bench.run_to_ms(1);
+    equity(&mut bench, "1000", "1000");
+    tick(&mut bench, "100");
+    bench
+}
+
+fn equity(bench: &mut Bench, equity: &str, peak: &str) {
+    let now = bench.kernel.now().secs().to_string();
+    let fields = [("equity", equity), ("peak", peak), ("last_update_ts", now.as_str())];
+    bench.hset(keys::EQUITY_CURRENT.name, &fields);
+}
+
+fn tick(bench: &mut Bench, price: &str) {
+    let now = bench.kernel.now();
+    let tick = Tick {
+        symbol: instrument().symbol,
+        price: decimal(price),
+        qty: None,
+        is_buyer_maker: false,
+        timestamp: EpochSeconds(now),
+    };
+    let envelope = Envelope::Bus {
+        event_type: "market.tick",
+        source: "market-publisher",
+        correlation_id: CorrelationId::default(),
+        time: now,
+    };
+    bench.publish(streams::MARKET_TICK, Body::message(envelope, tick));
+}
+
+fn events(bench: &mut Bench) -> Vec<String> {
+    let events = bench.records::<EssEvent>(streams::EVENT_ESS);
+    events.iter().map(|e| format!("{} {} {}", e.event, e.reason, e.mode)).collect()
+}
+
+fn closes(bench: &mut Bench) -> Vec<ApplyPlan> {
+    bench.records(streams::APPLY_PLAN)
+}
+
+fn daily_pnl(bench: &mut Bench, usd: &str) {
+    bench.set("quantum:risk:daily_pnl:2026-02-02", usd);
+}
+
+#[test]
+fn what_strikes_stops_opens_and_closes_everything() {
+    let mut bench = bench();
+    bench.kernel.exchange_mut().held[0] = -2_000;
+    bench.run_to_ms(6_000);
+    assert!(events(&mut bench).is_empty() && closes(&mut bench).is_empty());
+    daily_pnl(&mut bench, "-101");
+    bench.run_to_ms(10_500);
+    assert_eq!(events(&mut bench), ["ess_activated daily_loss EMERGENCY"]);
+    assert_eq!(bench.get(keys::EMERGENCY_STOP.name).as_deref(), Some("1"));
+    assert_eq!(bench.get(keys::ESS_ACTIVE.name).as_deref(), Some("1"));
+    assert!(bench.get(keys::ESS_LATCH.name).expect("a latch").starts_with("2026-02-02T02:40:10"));
+    let plans = closes(&mut bench);
+    assert_eq!(plans.len(), 1);
+    assert_eq!((plans[0].source.as_str(), plans[0].class), (ESS, PlanClass::Close));
+    assert_eq!((plans[0].action, plans[0].side), (PlanAction::FullClose, OrderSide::Buy));
+    assert!(plans[0].reduce_only.0);
+    // P3.3 lets it through.
+    let permit = bench.get(&keys::PERMIT_P33.of(&plans[0].plan_id)).expect("a permit");
+    assert!(permit.contains("\"allow\":true"), "{permit}");
+    // It goes on asking, under another id, until nothing is open.
+    bench.run_to_ms(26_000);
+    let plans = closes(&mut bench);
+    assert_eq!(plans.len(), 2);
+    assert_ne!(plans[0].plan_id, plans[1].plan_id);
+    bench.kernel.exchange_mut().held[0] = 0;
+    bench.run_to_ms(120_000);
+    assert_eq!(closes(&mut bench).len(), 2);
+    assert_eq!(events(&mut bench).len(), 1);
+    assert_eq!(bench.gauge(ESS, "quantum_ess_active", GaugeOf::All), Some(1.0));
+}
+
+#[test]
+fn each_evaluator_strikes() {
+    let reason = |change: &dyn Fn(&mut Bench), ms: i64| {
+        let mut bench = bench();
+        change(&mut bench);
+        bench.run_to_ms(ms);
+        events(&mut bench).first().cloned()
+    };
+    let activated = |why: &str| Some(format!("ess_activated {why} EMERGENCY"));
+    assert_eq!(reason(&|b| equity(b, "740", "1000"), 6_000), activated("drawdown"));
+    assert_eq!(
+        reason(&|b| equity(b, "800", "1000"), 6_000),
+        Some("ess_mode_changed drawdown PROTECTIVE".into())
+    );
+    assert_eq!(reason(&|b| tick(b, "0"), 6_000), activated("feed_unusable"));
+    assert_eq!(reason(&|b| b.set(keys::ESS_LATCH.name, "stop"), 6_000), activated("manual"));
+    assert_eq!(reason(&|b| daily_pnl(b, "much"), 6_000), activated("health_critical"));
+    assert_eq!(reason(&|b| equity(b, "0", "1000"), 6_000), activated("drawdown"));
+    let stops = |count: u64| {
+        move |bench: &mut Bench| {
+            for order in 0..count {
+                let trade = plans::round_trip(bench, order, "-1", "0");
+                plans::tell_trade(bench, &trade);
+                plans::tell_trade(bench, &trade);
+            }
+        }
+    };
+    assert_eq!(reason(&stops(10), 6_000), None, "ten are allowed, however often they are told");
+    assert_eq!(reason(&stops(11), 6_000), activated("stop_loss_burst"));
+}
+
+#[test]
+fn an_old_feed_and_an_old_account_strike() {
+    let mut feed = bench();
+    feed.run_to_ms(200_000);
+    equity(&mut feed, "1000", "1000");
+    feed.run_to_ms(299_000);
+    assert!(events(&mut feed).is_empty());
+    feed.run_to_ms(306_000);
+    assert_eq!(events(&mut feed), ["ess_activated feed_unusable EMERGENCY"]);
+
+    let mut account = bench();
+    account.run_to_ms(200_000);
+    tick(&mut account, "100");
+    account.run_to_ms(306_000);
+    assert_eq!(events(&mut account), ["ess_activated health_critical EMERGENCY"]);
+}
+
+/// A drawdown that was positive here and negative there let the recovery go back to normal at once.
+#[test]
+fn out_of_an_emergency_only_an_operator_leads() {
+    let mut bench = bench();
+    daily_pnl(&mut bench, "-101");
+    bench.run_to_ms(6_000);
+    daily_pnl(&mut bench, "0");
+    bench.run_to_ms(60_000);
+    assert_eq!(events(&mut bench).len(), 1, "what struck is gone, and the stop stays");
+    // A drawdown of more than a tenth does not allow it.
+    equity(&mut bench, "880", "1000");
+    bench.forget(keys::ESS_LATCH.name);
+    bench.run_to_ms(66_000);
+    assert_eq!(events(&mut bench)[1..], ["ess_release_refused daily_loss EMERGENCY"]);
+    assert!(bench.get(keys::ESS_LATCH.name).is_some());
+    equity(&mut bench, "950", "1000");
+    bench.forget(keys::ESS_LATCH.name);
+    bench.run_to_ms(71_000);
+    let expected = ["ess_mode_changed drawdown PROTECTIVE", "ess_released daily_loss PROTECTIVE"];
+    assert_eq!(events(&mut bench)[2..], expected);
+    assert_eq!(bench.ttl(keys::EMERGENCY_STOP.name), Ttl::Absent);
+    assert_eq!(bench.ttl(keys::ESS_ACTIVE.name), Ttl::Absent);
+    let mode = bench.hash(keys::ESS_MODE.name);
+    assert_eq!((mode["position_max_usd"].as_str(), mode["leverage_max"].as_str()), ("100", "5"));
+}
+
+#[test]
+fn what_an_operator_released_strikes_anew_only_after_it_was_gone() {
+    let mut bench = bench();
+    daily_pnl(&mut bench, "-101");
+    bench.run_to_ms(6_000);
+    bench.forget(keys::ESS_LATCH.name);
+    bench.run_to_ms(30_000);
+    assert_eq!(bench.counter(ESS, "quantum_ess_activations_total"), 1);
+    daily_pnl(&mut bench, "0");
+    bench.run_to_ms(36_000);
+    daily_pnl(&mut bench, "-101");
+    bench.run_to_ms(42_000);
+    assert_eq!(bench.counter(ESS, "quantum_ess_activations_total"), 2);
+}
+
+#[test]
+fn an_emergency_outlives_its_service() {
+    let mut bench = bench();
+    bench.kernel.exchange_mut().held[0] = 1_000;
+    daily_pnl(&mut bench, "-101");
+    bench.run_to_ms(6_000);
+    let asked = closes(&mut bench).len();
+    bench.crash(ESS, 10_000);
+    daily_pnl(&mut bench, "0");
+    bench.run_to_ms(40_000);
+    assert_eq!(bench.counter(ESS, "emergencies_resumed"), 1);
+    assert_eq!(bench.get(keys::EMERGENCY_STOP.name).as_deref(), Some("1"));
+    assert!(closes(&mut bench).len() > asked);
+    let beat = bench.gauge(ESS, "quantum_ess_heartbeat", GaugeOf::All).expect("a heartbeat");
+    assert!(beat >= 1_770_000_035.0);
+}
