@@ -114,6 +114,10 @@ services! {
     market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";
     /// Volatility, trend and regime of each symbol, P0.
     market_state: market::market_state::MarketStatePublisher = "EHR 3.1, MSE 3.5";
+    /// Candles of two venues, the second one simulated.
+    exchange_stream_bridge: market::exchange_stream_bridge::ExchangeStreamBridge = "MSE 3.1";
+    /// One price of several venues.
+    cross_exchange_aggregator: market::cross_exchange_aggregator::CrossExchangeAggregator = "MSE 3.2";
     /// The policy in force: symbols, leverage, parameters.
     policy_store: policy::policy_store::PolicyStore = "MSE 8.1";
     /// Tradable symbols of the exchange.

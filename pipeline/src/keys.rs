@@ -9,8 +9,9 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, Equity, MarketState, OrderMark, Permit, Policy, PortfolioState,
-    PositionBook, PositionLedger, PositionSnapshot, PositionState, Stops, Universe, UniverseMeta,
+    ApplyPlan, Balance, Equity, Funding, MarketPrice, MarketState, OrderMark, Permit, Policy,
+    PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, Stops, Ticker,
+    Universe, UniverseMeta, VenueSpread, VenueTicker,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -110,6 +111,16 @@ keys! {
     CANDLES_1M = "candles:" S ":1m" => Holds::List("JSON array of a bar"), STAYS;
     /// Market state of a symbol.
     MARKETSTATE = "quantum:marketstate:" S "" => hash::<MarketState>(), s(600);
+    /// Last and mark price of a symbol.
+    TICKER = "quantum:ticker:" S "" => hash::<Ticker>(), s(10);
+    /// Mark price of a symbol.
+    MARKET_PRICE = "quantum:market:" S "" => hash::<MarketPrice>(), s(10);
+    /// Price of a symbol at Bybit.
+    MARKET_BYBIT = "quantum:market:" S ":bybit" => hash::<VenueTicker>(), s(120);
+    /// How far the venues are apart.
+    MARKET_SPREAD = "quantum:market:" S ":spread" => hash::<VenueSpread>(), s(120);
+    /// Funding rate that was settled last; written every half hour.
+    FUNDING = "quantum:funding:" S "" => hash::<Funding>(), s(3_600);
     /// An intent entry that the bridge has handled.
     BRIDGE_SEEN = "quantum:intent_bridge:seen:" entry_id "" => Holds::Mark, s(86_400);
     /// A fill that a service has taken.

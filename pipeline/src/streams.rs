@@ -7,9 +7,10 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, Kline, MarketState,
-    PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileEvent,
-    SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExchangeNormalized, ExchangeRaw,
+    ExecutionResult, Kline, MarketAlert, MarketState, PolicyAudit, PolicyUpdated, PortfolioState,
+    PositionSnapshot, PositionUpdate, ReconcileEvent, SignalGenerated, SizingDecided, Tick,
+    TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -51,6 +52,12 @@ streams! {
     MARKET_KLINES = "market.klines", 10_000 => Bus(Kline);
     /// Volatility, trend and regime of a symbol.
     MARKETSTATE = "marketstate", 10_000 => Flat(MarketState);
+    /// Candles of each venue as they grow; its first entry is a marker.
+    EXCHANGE_RAW = "exchange.raw", 100_000 => Flat(ExchangeRaw);
+    /// One price of several venues.
+    EXCHANGE_NORMALIZED = "exchange.normalized", 10_000 => Flat(ExchangeNormalized);
+    /// What the price feed warns of.
+    MARKET_EVENTS = "market_events", 50_000 => Flat(MarketAlert);
     /// What the ensemble saw.
     AI_SIGNAL_GENERATED = "ai.signal_generated", 10_000 => Bus(SignalGenerated);
     /// How large.

@@ -17,7 +17,7 @@
 //! | 32 to 36 | meta regime: later |
 //! | 37 | portfolio clusters: later |
 //! | 38, 39 | portfolio governance: later |
-//! | 40, 41 | cross-exchange aggregator: later |
+//! | 40, 41 | `cross_exchange_aggregator`, `strategies::market` |
 //! | 42 | `strategies::features` |
 //! | 43 to 47 | confidence calibration: later |
 //! | 48, 49 | AI sizer: later |
@@ -46,6 +46,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 mod bench;
+mod cross_exchange_aggregator;
+mod exchange_stream_bridge;
 mod exit_monitor;
 mod intent_bridge;
 mod intent_executor;
@@ -56,3 +58,4 @@ mod position_monitor;
 mod position_state_brain;
 mod round_trip;
 mod signals;
+mod venues;
