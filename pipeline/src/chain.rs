@@ -118,6 +118,8 @@ services! {
     exchange_stream_bridge: market::exchange_stream_bridge::ExchangeStreamBridge = "MSE 3.1";
     /// One price of several venues.
     cross_exchange_aggregator: market::cross_exchange_aggregator::CrossExchangeAggregator = "MSE 3.2";
+    /// Prices under keys, spreads of the venues, funding rates.
+    price_feed: market::price_feed::PriceFeed = "MSE 3.4";
     /// The policy in force: symbols, leverage, parameters.
     policy_store: policy::policy_store::PolicyStore = "MSE 8.1";
     /// Tradable symbols of the exchange.

@@ -56,6 +56,7 @@ mod money;
 mod plans;
 mod position_monitor;
 mod position_state_brain;
+mod price_feed;
 mod round_trip;
 mod signals;
 mod venues;
