@@ -142,4 +142,10 @@ services! {
     position_monitor: books::position_monitor::PositionMonitor = "MSE 14.1";
     /// Watches stops and targets.
     exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
+    /// The one regime of the market.
+    meta_regime: policy::meta_regime::MetaRegimeService = "MSE 15.1";
+    /// The risk policy that past trades and the regime allow.
+    portfolio_governance: policy::portfolio_governance::PortfolioGovernance = "MSE 15.1, 15.2";
+    /// Which symbols move together, P2.7.
+    portfolio_clusters: policy::portfolio_clusters::PortfolioClustersService = "EHR 3.10, MSE 15.3";
 }

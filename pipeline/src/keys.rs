@@ -9,9 +9,11 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, Equity, Funding, MarketPrice, MarketState, OrderMark, Permit, Policy,
-    PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, Stops, Ticker,
-    Universe, UniverseMeta, VenueSpread, VenueTicker,
+    ApplyPlan, Balance, ClusterState, Equity, Funding, GovernanceDecision, GovernanceParams,
+    GovernanceRegimeStats, MarketPrice, MarketState, MetaRegimeState, OneClusterState, OrderMark,
+    Permit, Policy, PortfolioClusters, PortfolioState, PositionBook, PositionLedger,
+    PositionSnapshot, PositionState, Stops, SymbolMarketState, Ticker, Universe, UniverseMeta,
+    VenueSpread, VenueTicker,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -153,6 +155,30 @@ keys! {
     STATE_STOPS = "quantum:state:stops:" S "" => hash::<Stops>(), STAYS;
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
+    /// The regime of the market.
+    STATE_MARKET = "quantum:state:market" => hash::<MetaRegimeState>(), s(300);
+    /// Regime and volatility of a symbol.
+    STATE_MARKET_SYMBOL = "quantum:state:market:" S "" => hash::<SymbolMarketState>(), s(300);
+    /// The risk policy in force.
+    GOVERNANCE_POLICY = "quantum:governance:policy" => Holds::Text("CONSERVATIVE, BALANCED or AGGRESSIVE"), STAYS;
+    /// What the risk policy allows.
+    GOVERNANCE_PARAMS = "quantum:governance:params" => json::<GovernanceParams>(), STAYS;
+    /// One of the parameters.
+    GOVERNANCE_PARAM = "quantum:governance:param:" name "" => Holds::Number, STAYS;
+    /// Score of the closed trades.
+    GOVERNANCE_SCORE = "quantum:governance:score" => Holds::Number, STAYS;
+    /// Why the risk policy is what it is.
+    GOVERNANCE_LAST_DECISION = "quantum:governance:last_decision" => json::<GovernanceDecision>(), STAYS;
+    /// The regime in which trades went best.
+    GOVERNANCE_PREFERRED_REGIME = "quantum:governance:preferred_regime" => Holds::Text("a regime"), STAYS;
+    /// How trades went in each regime.
+    GOVERNANCE_REGIME_STATS = "quantum:governance:regime_stats" => json::<GovernanceRegimeStats>(), STAYS;
+    /// The one figure of cluster stress.
+    PORTFOLIO_CLUSTER_STATE = "quantum:portfolio:cluster_state" => hash::<ClusterState>(), s(300);
+    /// A cluster.
+    PORTFOLIO_CLUSTER = "quantum:portfolio:cluster_state:" id "" => hash::<OneClusterState>(), s(300);
+    /// All clusters with their symbols.
+    PORTFOLIO_CLUSTERS = "quantum:portfolio:clusters" => hash::<PortfolioClusters>(), s(300);
 }
 
 /// The operator's two kill switches.

@@ -7,10 +7,10 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExchangeNormalized, ExchangeRaw,
-    ExecutionResult, Kline, MarketAlert, MarketState, PolicyAudit, PolicyUpdated, PortfolioState,
-    PositionSnapshot, PositionUpdate, ReconcileEvent, SignalGenerated, SizingDecided, Tick,
-    TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, ClusterStateEntry, DecisionMade, ExchangeNormalized,
+    ExchangeRaw, ExecutionResult, GovernanceEvent, Kline, MarketAlert, MarketState, MemoryEntry,
+    MetaRegimeState, PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate,
+    ReconcileEvent, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -88,6 +88,16 @@ streams! {
     POLICY_AUDIT = "policy.audit", 1_000 => Flat(PolicyAudit);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
+    /// The regime of the market.
+    META_REGIME = "meta.regime", 1_000 => Flat(MetaRegimeState);
+    /// The same, by the name that the allocators know.
+    REGIME_STATE = "regime.state", 1_000 => Flat(MetaRegimeState);
+    /// Closed trades as governance remembers them.
+    PORTFOLIO_MEMORY = "portfolio.memory", 5_000 => Flat(MemoryEntry);
+    /// Changes of the risk policy.
+    GOVERNANCE_EVENTS = "governance.events", 1_000 => Flat(GovernanceEvent);
+    /// Clusters of symbols that move together, and their stress.
+    PORTFOLIO_CLUSTER_STATE = "portfolio.cluster_state", 5_000 => Flat(ClusterStateEntry);
 }
 
 /// Bus-style group name.

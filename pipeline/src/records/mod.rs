@@ -1,8 +1,10 @@
 //! Records of the bus: one typed definition for writer and reader, one file for each stream family.
 
 pub mod account;
+pub mod capital;
 pub mod decision;
 pub mod exchange;
+pub mod governance;
 pub mod intent;
 pub mod market;
 pub mod plan;
@@ -11,8 +13,10 @@ pub mod position;
 pub mod words;
 
 pub use account::*;
+pub use capital::*;
 pub use decision::*;
 pub use exchange::*;
+pub use governance::*;
 pub use intent::*;
 pub use market::*;
 pub use plan::*;

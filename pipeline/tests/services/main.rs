@@ -14,9 +14,9 @@
 //! | 22, 23 | the governer agent: later |
 //! | 24 to 27 | `strategies::ensemble` |
 //! | 28 to 31 | leverage and levels of the exit brain: later |
-//! | 32 to 36 | meta regime: later |
-//! | 37 | portfolio clusters: later |
-//! | 38, 39 | portfolio governance: later |
+//! | 32 to 36 | `strategies::regime`, `meta_regime` |
+//! | 37 | `portfolio_clusters` |
+//! | 38, 39 | `strategies::portfolio`; the service: `portfolio_governance` |
 //! | 40, 41 | `cross_exchange_aggregator`, `strategies::market` |
 //! | 42 | `strategies::features` |
 //! | 43 to 47 | confidence calibration: later |
@@ -52,8 +52,11 @@ mod exit_monitor;
 mod intent_bridge;
 mod intent_executor;
 mod market_state;
+mod meta_regime;
 mod money;
 mod plans;
+mod portfolio_clusters;
+mod portfolio_governance;
 mod position_monitor;
 mod position_state_brain;
 mod price_feed;
