@@ -148,4 +148,14 @@ services! {
     portfolio_governance: policy::portfolio_governance::PortfolioGovernance = "MSE 15.1, 15.2";
     /// Which symbols move together, P2.7.
     portfolio_clusters: policy::portfolio_clusters::PortfolioClustersService = "EHR 3.10, MSE 15.3";
+    /// Budgets of symbols, P2.8.
+    portfolio_risk_governor: policy::portfolio_risk_governor::PortfolioRiskGovernor = "EHR 3.13";
+    /// What executions have brought, P3.0.
+    performance_attribution: policy::performance_attribution::PerformanceAttribution = "EHR 3.15, MSE 15.5";
+    /// What each symbol should hold, P2.9.
+    capital_allocation: policy::capital_allocation::CapitalAllocation = "EHR 3.14, MSE 15.5";
+    /// How capital efficiency would move it, in shadow.
+    allocation_target: policy::allocation_target::AllocationTargetProposer = "EHR 3.14, MSE 15.5";
+    /// Which symbols deserve more capital, P3.1.
+    capital_efficiency: policy::capital_efficiency::CapitalEfficiencyBrain = "MSE 15.4";
 }

@@ -9,11 +9,12 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, ClusterState, Equity, Funding, GovernanceDecision, GovernanceParams,
-    GovernanceRegimeStats, MarketPrice, MarketState, MetaRegimeState, OneClusterState, OrderMark,
-    Permit, Policy, PortfolioClusters, PortfolioState, PositionBook, PositionLedger,
-    PositionSnapshot, PositionState, Stops, SymbolMarketState, Ticker, Universe, UniverseMeta,
-    VenueSpread, VenueTicker,
+    AllocationTarget, AlphaAttribution, ApplyPlan, Balance, ClusterState, Equity, Funding,
+    GovernanceDecision, GovernanceParams, GovernanceRegimeStats, MarketPrice, MarketState,
+    MetaRegimeState, OneClusterState, OrderMark, Permit, Policy, PortfolioBudget,
+    PortfolioClusters, PortfolioState, PositionBook, PositionLedger, PositionSnapshot,
+    PositionState, Stops, SymbolEfficiency, SymbolMarketState, TargetProposal, Ticker, Universe,
+    UniverseMeta, VenueSpread, VenueTicker,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -177,6 +178,18 @@ keys! {
     PORTFOLIO_CLUSTER_STATE = "quantum:portfolio:cluster_state" => hash::<ClusterState>(), s(300);
     /// A cluster.
     PORTFOLIO_CLUSTER = "quantum:portfolio:cluster_state:" id "" => hash::<OneClusterState>(), s(300);
+    /// What a symbol may hold, P2.8.
+    PORTFOLIO_BUDGET = "quantum:portfolio:budget:" S "" => hash::<PortfolioBudget>(), s(300);
+    /// What a symbol should hold, P2.9.
+    ALLOCATION_TARGET = "quantum:allocation:target:" S "" => hash::<AllocationTarget>(), s(300);
+    /// How well a symbol uses its capital, P3.1.
+    CAPITAL_EFFICIENCY = "quantum:capital:efficiency:" S "" => hash::<SymbolEfficiency>(), s(600);
+    /// How capital efficiency would move a target.
+    ALLOCATION_TARGET_PROPOSED = "quantum:allocation:target:proposed:" S "" => hash::<TargetProposal>(), s(600);
+    /// What a symbol's executions have brought, P3.0.
+    ALPHA_ATTRIBUTION = "quantum:alpha:attribution:" S "" => hash::<AlphaAttribution>(), s(300);
+    /// The newest execution that P3.1 has taken.
+    P31_LAST_ID = "quantum:p31:last_id" => Holds::Text("a stream entry's id"), s(86_400);
     /// All clusters with their symbols.
     PORTFOLIO_CLUSTERS = "quantum:portfolio:clusters" => hash::<PortfolioClusters>(), s(300);
 }

@@ -7,10 +7,11 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, ClusterStateEntry, DecisionMade, ExchangeNormalized,
-    ExchangeRaw, ExecutionResult, GovernanceEvent, Kline, MarketAlert, MarketState, MemoryEntry,
+    AllocationDecision, AlphaAttribution, ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation,
+    ClusterStateEntry, DecisionMade, EfficiencyDecision, ExchangeNormalized, ExchangeRaw,
+    ExecutionResult, GovernanceEvent, Kline, MarketAlert, MarketState, MemoryEntry,
     MetaRegimeState, PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate,
-    ReconcileEvent, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    ReconcileEvent, SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -96,6 +97,16 @@ streams! {
     PORTFOLIO_MEMORY = "portfolio.memory", 5_000 => Flat(MemoryEntry);
     /// Changes of the risk policy.
     GOVERNANCE_EVENTS = "governance.events", 1_000 => Flat(GovernanceEvent);
+    /// Positions over their budget.
+    BUDGET_VIOLATION = "budget.violation", 1_000 => Flat(BudgetViolation);
+    /// What a symbol's executions have brought, P3.0.
+    ALPHA_ATTRIBUTION = "alpha.attribution", 1_000 => Flat(AlphaAttribution);
+    /// What a symbol should hold, P2.9.
+    ALLOCATION_DECISION = "allocation.decision", 1_000 => Flat(AllocationDecision);
+    /// How capital efficiency would move a target.
+    ALLOCATION_TARGET_PROPOSED = "allocation.target.proposed", 1_000 => Flat(TargetProposal);
+    /// Which symbols deserve more capital, P3.1.
+    CAPITAL_EFFICIENCY_DECISION = "capital.efficiency.decision", 10_000 => Flat(EfficiencyDecision);
     /// Clusters of symbols that move together, and their stress.
     PORTFOLIO_CLUSTER_STATE = "portfolio.cluster_state", 5_000 => Flat(ClusterStateEntry);
 }

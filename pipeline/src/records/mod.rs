@@ -1,6 +1,7 @@
 //! Records of the bus: one typed definition for writer and reader, one file for each stream family.
 
 pub mod account;
+pub mod allocation;
 pub mod capital;
 pub mod decision;
 pub mod exchange;
@@ -13,6 +14,7 @@ pub mod position;
 pub mod words;
 
 pub use account::*;
+pub use allocation::*;
 pub use capital::*;
 pub use decision::*;
 pub use exchange::*;

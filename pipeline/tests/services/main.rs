@@ -23,7 +23,7 @@
 //! | 48, 49 | AI sizer: later |
 //! | 50, 51 | strategy router: later |
 //! | 52 to 57 | reinforcement learning: later |
-//! | 58, 59 | capital efficiency P3.1: later |
+//! | 58, 59 | `strategies::portfolio`, `capital_efficiency` |
 //! | 60, 61 | drift: later |
 //! | 62 | `strategies::market_state`, `market_state` |
 //! | 63 to 66 | `position_state_brain`; 64 and 66 as settled |
@@ -45,7 +45,9 @@
 //! `intent_executor`.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
+mod allocation;
 mod bench;
+mod capital_efficiency;
 mod cross_exchange_aggregator;
 mod exchange_stream_bridge;
 mod exit_monitor;
@@ -54,9 +56,11 @@ mod intent_executor;
 mod market_state;
 mod meta_regime;
 mod money;
+mod performance_attribution;
 mod plans;
 mod portfolio_clusters;
 mod portfolio_governance;
+mod portfolio_risk_governor;
 mod position_monitor;
 mod position_state_brain;
 mod price_feed;
