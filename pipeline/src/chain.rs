@@ -122,6 +122,8 @@ services! {
     price_feed: market::price_feed::PriceFeed = "MSE 3.4";
     /// The policy in force: symbols, leverage, parameters.
     policy_store: policy::policy_store::PolicyStore = "MSE 8.1";
+    /// Which symbols are worth trading; off where the scenario's list is the policy.
+    universe_generator: policy::universe_generator::UniverseGenerator = "MSE 8.2";
     /// Tradable symbols of the exchange.
     universe_service: policy::universe_service::UniverseService = "MSE 8.3";
     /// The account's money.

@@ -84,6 +84,8 @@ const STAYS: Option<Nanos> = None;
 keys! {
     /// The policy in force.
     POLICY_CURRENT = "quantum:policy:current" => hash::<Policy>(), STAYS;
+    /// Closed 15-minute bars of a symbol as the universe generator saw them, newest first.
+    UNIVERSE_BARS = "quantum:universe:bars:" S ":15m" => Holds::List("JSON of a bar with its quote volume"), STAYS;
     /// Tradable symbols.
     UNIVERSE_ACTIVE = "quantum:cfg:universe:active" => json::<Universe>(), STAYS;
     /// Tradable symbols when the exchange answered last.

@@ -9,4 +9,5 @@ pub(crate) mod policy_store;
 pub(crate) mod portfolio_clusters;
 pub(crate) mod portfolio_governance;
 pub(crate) mod portfolio_risk_governor;
+pub(crate) mod universe_generator;
 pub(crate) mod universe_service;

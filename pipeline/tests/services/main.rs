@@ -66,4 +66,5 @@ mod position_state_brain;
 mod price_feed;
 mod round_trip;
 mod signals;
+mod universe_generator;
 mod venues;
