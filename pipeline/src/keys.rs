@@ -9,11 +9,14 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    AllocationTarget, ApplyPlan, Balance, DerivedPosition, Disarm, Equity, EssMode, ExitMetrics,
-    GovernorBlock, GovernorPermit, MarketState, OrderMark, P26Permit, P33Permit, Policy,
-    PortfolioBudget, PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState,
-    ReconcileState, RotationLock, Stops, SymbolEfficiency, SymbolPerformance, TradeLedger,
-    Universe, UniverseMeta,
+    AllocationTarget, AlphaAttribution, ApplyPlan, Balance, ClusterState, DerivedPosition, Disarm,
+    Equity, EssMode, ExitMetrics, Funding, GovernanceDecision, GovernanceParams,
+    GovernanceRegimeStats, GovernorBlock, GovernorPermit, MarketPrice, MarketState,
+    MetaRegimeState, OneClusterState, OrderMark, P26Permit, P33Permit, Policy, PortfolioBudget,
+    PortfolioClusters, PortfolioState, PositionBook, PositionLedger, PositionSnapshot,
+    PositionState, ReconcileState, RotationLock, Stops, SymbolEfficiency, SymbolMarketState,
+    SymbolPerformance, TargetProposal, Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread,
+    VenueTicker,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -83,6 +86,8 @@ const STAYS: Option<Nanos> = None;
 keys! {
     /// The policy in force.
     POLICY_CURRENT = "quantum:policy:current" => hash::<Policy>(), STAYS;
+    /// Closed 15-minute bars of a symbol as the universe generator saw them, newest first.
+    UNIVERSE_BARS = "quantum:universe:bars:" S ":15m" => Holds::List("JSON of a bar with its quote volume"), STAYS;
     /// Tradable symbols.
     UNIVERSE_ACTIVE = "quantum:cfg:universe:active" => json::<Universe>(), STAYS;
     /// Tradable symbols when the exchange answered last.
@@ -113,6 +118,16 @@ keys! {
     CANDLES_1M = "candles:" S ":1m" => Holds::List("JSON array of a bar"), STAYS;
     /// Market state of a symbol.
     MARKETSTATE = "quantum:marketstate:" S "" => hash::<MarketState>(), s(600);
+    /// Last and mark price of a symbol.
+    TICKER = "quantum:ticker:" S "" => hash::<Ticker>(), s(10);
+    /// Mark price of a symbol.
+    MARKET_PRICE = "quantum:market:" S "" => hash::<MarketPrice>(), s(10);
+    /// Price of a symbol at Bybit.
+    MARKET_BYBIT = "quantum:market:" S ":bybit" => hash::<VenueTicker>(), s(120);
+    /// How far the venues are apart.
+    MARKET_SPREAD = "quantum:market:" S ":spread" => hash::<VenueSpread>(), s(120);
+    /// Funding rate that was settled last; written every half hour.
+    FUNDING = "quantum:funding:" S "" => hash::<Funding>(), s(3_600);
     /// An intent entry that the bridge has handled.
     BRIDGE_SEEN = "quantum:intent_bridge:seen:" entry_id "" => Holds::Mark, s(86_400);
     /// A fill that a service has taken.
@@ -185,10 +200,6 @@ keys! {
     TRADE_LEDGER = "quantum:ledger:" S "" => hash::<TradeLedger>(), STAYS;
     /// How a symbol's trades went.
     SYMBOL_PERFORMANCE = "quantum:symbol:performance:" S "" => hash::<SymbolPerformance>(), STAYS;
-    /// Realised profit of a UTC day, in USDT.
-    RISK_DAILY_PNL = "quantum:risk:daily_pnl:" date "" => Holds::Number, s(172_800);
-    /// Losses in a row.
-    RISK_CONSECUTIVE_LOSSES = "quantum:risk:consecutive_losses" => Holds::Number, STAYS;
     /// What the exits of a trade were worth.
     METRICS_EXIT = "quantum:metrics:exit:" trade "" => json::<ExitMetrics>(), s(2_592_000);
     /// The last result that the MetricPack builder has read.
@@ -205,6 +216,36 @@ keys! {
     OPEN_ORDERS = "quantum:state:open_orders" => Holds::Number, s(30);
     /// What is known of the symbol's position is not to be relied on: no opens.
     POSITION_UNTRUSTED = "quantum:position:untrusted:" S "" => Holds::Text("the event"), STAYS;
+    /// The regime of the market.
+    STATE_MARKET = "quantum:state:market" => hash::<MetaRegimeState>(), s(300);
+    /// Regime and volatility of a symbol.
+    STATE_MARKET_SYMBOL = "quantum:state:market:" S "" => hash::<SymbolMarketState>(), s(300);
+    /// The risk policy in force.
+    GOVERNANCE_POLICY = "quantum:governance:policy" => Holds::Text("CONSERVATIVE, BALANCED or AGGRESSIVE"), STAYS;
+    /// What the risk policy allows.
+    GOVERNANCE_PARAMS = "quantum:governance:params" => json::<GovernanceParams>(), STAYS;
+    /// One of the parameters.
+    GOVERNANCE_PARAM = "quantum:governance:param:" name "" => Holds::Number, STAYS;
+    /// Score of the closed trades.
+    GOVERNANCE_SCORE = "quantum:governance:score" => Holds::Number, STAYS;
+    /// Why the risk policy is what it is.
+    GOVERNANCE_LAST_DECISION = "quantum:governance:last_decision" => json::<GovernanceDecision>(), STAYS;
+    /// The regime in which trades went best.
+    GOVERNANCE_PREFERRED_REGIME = "quantum:governance:preferred_regime" => Holds::Text("a regime"), STAYS;
+    /// How trades went in each regime.
+    GOVERNANCE_REGIME_STATS = "quantum:governance:regime_stats" => json::<GovernanceRegimeStats>(), STAYS;
+    /// The one figure of cluster stress.
+    PORTFOLIO_CLUSTER_STATE = "quantum:portfolio:cluster_state" => hash::<ClusterState>(), s(300);
+    /// A cluster.
+    PORTFOLIO_CLUSTER = "quantum:portfolio:cluster_state:" id "" => hash::<OneClusterState>(), s(300);
+    /// How capital efficiency would move a target.
+    ALLOCATION_TARGET_PROPOSED = "quantum:allocation:target:proposed:" S "" => hash::<TargetProposal>(), s(600);
+    /// What a symbol's executions have brought, P3.0.
+    ALPHA_ATTRIBUTION = "quantum:alpha:attribution:" S "" => hash::<AlphaAttribution>(), s(300);
+    /// The newest execution that P3.1 has taken.
+    P31_LAST_ID = "quantum:p31:last_id" => Holds::Text("a stream entry's id"), s(86_400);
+    /// All clusters with their symbols.
+    PORTFOLIO_CLUSTERS = "quantum:portfolio:clusters" => hash::<PortfolioClusters>(), s(300);
 }
 
 /// The operator's two kill switches.

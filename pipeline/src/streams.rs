@@ -7,10 +7,12 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation, DecisionMade, EssEvent, ExecutionResult,
-    ExposureAlert, ExposureCommand, GovernorEvent, Kline, MarketState, PolicyAudit, PolicyUpdated,
+    AllocationDecision, AlphaAttribution, ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation,
+    ClusterStateEntry, DecisionMade, EfficiencyDecision, EssEvent, ExchangeNormalized, ExchangeRaw,
+    ExecutionResult, ExposureAlert, ExposureCommand, GovernanceEvent, GovernorEvent, Kline,
+    MarketAlert, MarketState, MemoryEntry, MetaRegimeState, PolicyAudit, PolicyUpdated,
     PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent,
-    SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -52,6 +54,12 @@ streams! {
     MARKET_KLINES = "market.klines", 10_000 => Bus(Kline);
     /// Volatility, trend and regime of a symbol.
     MARKETSTATE = "marketstate", 10_000 => Flat(MarketState);
+    /// Candles of each venue as they grow; its first entry is a marker.
+    EXCHANGE_RAW = "exchange.raw", 100_000 => Flat(ExchangeRaw);
+    /// One price of several venues.
+    EXCHANGE_NORMALIZED = "exchange.normalized", 10_000 => Flat(ExchangeNormalized);
+    /// What the price feed warns of.
+    MARKET_EVENTS = "market_events", 50_000 => Flat(MarketAlert);
     /// What the ensemble saw.
     AI_SIGNAL_GENERATED = "ai.signal_generated", 10_000 => Bus(SignalGenerated);
     /// How large.
@@ -98,6 +106,24 @@ streams! {
     EXPOSURE_ALERTS = "exposure.alerts", 500 => Flat(ExposureAlert);
     /// What the emergency stop did.
     EVENT_ESS = "event.ess", 1_000 => Flat(EssEvent);
+    /// The regime of the market.
+    META_REGIME = "meta.regime", 1_000 => Flat(MetaRegimeState);
+    /// The same, by the name that the allocators know.
+    REGIME_STATE = "regime.state", 1_000 => Flat(MetaRegimeState);
+    /// Closed trades as governance remembers them.
+    PORTFOLIO_MEMORY = "portfolio.memory", 5_000 => Flat(MemoryEntry);
+    /// Changes of the risk policy.
+    GOVERNANCE_EVENTS = "governance.events", 1_000 => Flat(GovernanceEvent);
+    /// What a symbol's executions have brought, P3.0.
+    ALPHA_ATTRIBUTION = "alpha.attribution", 1_000 => Flat(AlphaAttribution);
+    /// What a symbol should hold, P2.9.
+    ALLOCATION_DECISION = "allocation.decision", 1_000 => Flat(AllocationDecision);
+    /// How capital efficiency would move a target.
+    ALLOCATION_TARGET_PROPOSED = "allocation.target.proposed", 1_000 => Flat(TargetProposal);
+    /// Which symbols deserve more capital, P3.1.
+    CAPITAL_EFFICIENCY_DECISION = "capital.efficiency.decision", 10_000 => Flat(EfficiencyDecision);
+    /// Clusters of symbols that move together, and their stress.
+    PORTFOLIO_CLUSTER_STATE = "portfolio.cluster_state", 5_000 => Flat(ClusterStateEntry);
 }
 
 /// Bus-style group name.

@@ -1,10 +1,13 @@
 //! Records of the bus: one typed definition for writer and reader, one file for each stream family.
 
 pub mod account;
+pub mod allocation;
 pub mod books;
 pub mod capital;
 pub mod decision;
+pub mod exchange;
 pub mod exits;
+pub mod governance;
 pub mod governor;
 pub mod intent;
 pub mod market;
@@ -17,10 +20,13 @@ pub mod safety;
 pub mod words;
 
 pub use account::*;
+pub use allocation::*;
 pub use books::*;
 pub use capital::*;
 pub use decision::*;
+pub use exchange::*;
 pub use exits::*;
+pub use governance::*;
 pub use governor::*;
 pub use intent::*;
 pub use market::*;
