@@ -54,6 +54,8 @@ pub enum Holds {
     Switch,
     /// A string that says by being there that something is so.
     Mark,
+    /// A string: any other text, with what it is.
+    Text(&'static str),
     /// A hash of counters.
     Counters,
 }
@@ -95,6 +97,7 @@ impl Holds {
             Holds::Number => "number".to_owned(),
             Holds::Switch => "switch: `1`, `true` or `yes`".to_owned(),
             Holds::Mark => "mark: that it is there counts".to_owned(),
+            Holds::Text(what) => format!("text: {what}"),
             Holds::Counters => "hash of counters".to_owned(),
         }
     }

@@ -22,8 +22,11 @@ mod signal;
 pub mod streams;
 mod switches;
 
-pub use chain::{BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, chain};
+pub use chain::{
+    BadSettings, CATALOGUE, IntentWriter, PipelineSettings, Registered, SERVICES, chain,
+};
 pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::Settings;
+pub use signal::ai_engine::{EngineMode, ModelKind, ModelRole, ModelSetting, SizingMode};
 
 use streams::publish;

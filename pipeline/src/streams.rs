@@ -7,9 +7,10 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, Kline, MarketState,
-    PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileEvent,
-    SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExchangeNormalized, ExecutionResult,
+    Experience, Kline, MarketState, PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot,
+    PositionUpdate, ReconcileEvent, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    TrainingCompleted, TrainingStarted,
 };
 
 /// A stream.
@@ -30,9 +31,11 @@ pub struct Stream {
 }
 
 macro_rules! streams {
-    ($($(#[doc = $about:literal])+ $name:ident = $event:literal, $max:literal => $form:ident($record:ty);)*) => {
+    (@name $event:literal) => { concat!("quantum:stream:", $event) };
+    (@name bare $event:literal) => { $event };
+    ($($(#[doc = $about:literal])+ $name:ident = $($bare:ident)? $event:literal, $max:literal => $form:ident($record:ty);)*) => {
         $($(#[doc = $about])+ pub const $name: Stream = Stream {
-            name: concat!("quantum:stream:", $event),
+            name: streams!(@name $($bare)? $event),
             event: $event,
             trim: Trim::Approximate($max),
             form: Form::$form,
@@ -49,6 +52,8 @@ streams! {
     MARKET_TICK = "market.tick", 10_000 => Bus(Tick);
     /// Closed bars.
     MARKET_KLINES = "market.klines", 10_000 => Bus(Kline);
+    /// One price of several venues.
+    EXCHANGE_NORMALIZED = "exchange.normalized", 10_000 => Flat(ExchangeNormalized);
     /// Volatility, trend and regime of a symbol.
     MARKETSTATE = "marketstate", 10_000 => Flat(MarketState);
     /// What the ensemble saw.
@@ -57,6 +62,12 @@ streams! {
     SIZING_DECIDED = "sizing.decided", 10_000 => Bus(SizingDecided);
     /// What the engine decided.
     AI_DECISION_MADE = "ai.decision.made", 10_000 => Bus(DecisionMade);
+    /// A job of the trainer begins.
+    MODEL_TRAINING_STARTED = "model.training_started", 10_000 => Bus(TrainingStarted);
+    /// A job of the trainer has ended, well or not.
+    MODEL_TRAINING_COMPLETED = "model.training_completed", 10_000 => Bus(TrainingCompleted);
+    /// Decisions and what came of them; its name has no prefix.
+    RL_EXPERIENCE = bare "quantum:rl:experience", 10_000 => Flat(Experience);
     /// What somebody wants to do.
     TRADE_INTENT = "trade.intent", 20_000 => Contract(TradeIntent);
     /// What an executor shall do.

@@ -2,7 +2,9 @@
 
 pub mod account;
 pub mod decision;
+pub mod exchange;
 pub mod intent;
+pub mod learning;
 pub mod market;
 pub mod plan;
 pub mod policy;
@@ -11,7 +13,9 @@ pub mod words;
 
 pub use account::*;
 pub use decision::*;
+pub use exchange::*;
 pub use intent::*;
+pub use learning::*;
 pub use market::*;
 pub use plan::*;
 pub use policy::*;

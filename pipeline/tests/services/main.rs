@@ -45,10 +45,12 @@
 //! `intent_executor`.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
+mod ai_engine;
 mod bench;
 mod exit_monitor;
 mod intent_bridge;
 mod intent_executor;
+mod learning;
 mod malformed;
 mod market_state;
 mod money;
@@ -57,3 +59,4 @@ mod position_monitor;
 mod position_state_brain;
 mod round_trip;
 mod signals;
+mod strategy;
