@@ -29,6 +29,8 @@ enum PipelineCommand {
     },
     /// Print the contracts of all streams and keys, as Markdown.
     Contracts,
+    /// Train trees on the outcomes of journals, and compare them with a constant.
+    Learn(crate::learn::LearnArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -46,6 +48,7 @@ pub fn run(arguments: &PipelineArgs) -> ExitCode {
             print(contracts::markdown().trim_end());
             return ExitCode::SUCCESS;
         }
+        PipelineCommand::Learn(arguments) => return crate::learn::run(arguments),
         PipelineCommand::Show { scenario, format } => (scenario, format),
     };
     let settings = match scenario.as_deref().map(Scenario::read).transpose() {
