@@ -158,8 +158,16 @@ services! {
     market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";
     /// Volatility, trend and regime of each symbol, P0.
     market_state: market::market_state::MarketStatePublisher = "EHR 3.1, MSE 3.5";
+    /// Candles of two venues, the second one simulated.
+    exchange_stream_bridge: market::exchange_stream_bridge::ExchangeStreamBridge = "MSE 3.1";
+    /// One price of several venues.
+    cross_exchange_aggregator: market::cross_exchange_aggregator::CrossExchangeAggregator = "MSE 3.2";
+    /// Prices under keys, spreads of the venues, funding rates.
+    price_feed: market::price_feed::PriceFeed = "MSE 3.4";
     /// The policy in force: symbols, leverage, parameters.
     policy_store: policy::policy_store::PolicyStore = "MSE 8.1";
+    /// Which symbols are worth trading; off where the scenario's list is the policy.
+    universe_generator: policy::universe_generator::UniverseGenerator = "MSE 8.2";
     /// Tradable symbols of the exchange.
     universe_service: policy::universe_service::UniverseService = "MSE 8.3";
     /// The account's money.
@@ -202,4 +210,20 @@ services! {
     position_monitor: books::position_monitor::PositionMonitor = "MSE 14.1";
     /// Watches stops and targets.
     exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
+    /// The one regime of the market.
+    meta_regime: policy::meta_regime::MetaRegimeService = "MSE 15.1";
+    /// The risk policy that past trades and the regime allow.
+    portfolio_governance: policy::portfolio_governance::PortfolioGovernance = "MSE 15.1, 15.2";
+    /// Which symbols move together, P2.7.
+    portfolio_clusters: policy::portfolio_clusters::PortfolioClustersService = "EHR 3.10, MSE 15.3";
+    /// Budgets of symbols, P2.8.
+    portfolio_risk_governor: policy::portfolio_risk_governor::PortfolioRiskGovernor = "EHR 3.13";
+    /// What executions have brought, P3.0.
+    performance_attribution: policy::performance_attribution::PerformanceAttribution = "EHR 3.15, MSE 15.5";
+    /// What each symbol should hold, P2.9.
+    capital_allocation: policy::capital_allocation::CapitalAllocation = "EHR 3.14, MSE 15.5";
+    /// How capital efficiency would move it, in shadow.
+    allocation_target: policy::allocation_target::AllocationTargetProposer = "EHR 3.14, MSE 15.5";
+    /// Which symbols deserve more capital, P3.1.
+    capital_efficiency: policy::capital_efficiency::CapitalEfficiencyBrain = "MSE 15.4";
 }

@@ -52,10 +52,10 @@ pub enum Holds {
     Number,
     /// A string: set with `1`, `true` or `yes`.
     Switch,
+    /// A string, with what it says.
+    Text(&'static str),
     /// A string that says by being there that something is so.
     Mark,
-    /// A string: any other text, with what it is.
-    Text(&'static str),
     /// A hash of counters.
     Counters,
 }
@@ -96,8 +96,8 @@ impl Holds {
             Holds::List(members) => format!("list: {members}"),
             Holds::Number => "number".to_owned(),
             Holds::Switch => "switch: `1`, `true` or `yes`".to_owned(),
-            Holds::Mark => "mark: that it is there counts".to_owned(),
             Holds::Text(what) => format!("text: {what}"),
+            Holds::Mark => "mark: that it is there counts".to_owned(),
             Holds::Counters => "hash of counters".to_owned(),
         }
     }

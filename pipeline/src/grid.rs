@@ -42,6 +42,12 @@ pub fn lots(instrument: &Instrument, qty: Decimal) -> Option<i64> {
     qty.checked_div(scale)?.trunc().to_i64()
 }
 
+/// A price on the grid, rounded toward zero; `None` when it does not fit.
+pub fn ticks(instrument: &Instrument, price: Decimal) -> Option<i64> {
+    let scale = Decimal::from_i128_with_scale(1, instrument.price_decimals);
+    price.checked_div(scale)?.trunc().to_i64()
+}
+
 /// A model's number as a decimal with at most eight digits behind the point; `None` when it is not finite.
 pub fn decimal(number: f64) -> Option<Decimal> {
     Decimal::from_f64(number).map(|d| d.round_dp(8))

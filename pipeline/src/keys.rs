@@ -9,10 +9,13 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    AiState, ApplyPlan, Balance, Equity, FundMode, Funding, MarketState, ModelCandidate, OrderMark,
-    Permit, Policy, PolicyAdjustment, PortfolioState, PositionBook, PositionLedger,
-    PositionSnapshot, PositionState, RegisteredModel, RlPolicy, RlReward, SizingOutcomes, Stops,
-    SupervisorWeights, Universe, UniverseMeta, WinRate,
+    AiState, AllocationTarget, AlphaAttribution, ApplyPlan, Balance, ClusterState, Equity,
+    FundMode, Funding, GovernanceDecision, GovernanceParams, GovernanceRegimeStats, MarketPrice,
+    MarketState, MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, Permit, Policy,
+    PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
+    PositionLedger, PositionSnapshot, PositionState, RegisteredModel, RlPolicy, RlReward,
+    SizingOutcomes, Stops, SupervisorWeights, SymbolEfficiency, SymbolMarketState, TargetProposal,
+    Ticker, Universe, UniverseMeta, VenueSpread, VenueTicker, WinRate,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -82,6 +85,8 @@ const STAYS: Option<Nanos> = None;
 keys! {
     /// The policy in force.
     POLICY_CURRENT = "quantum:policy:current" => hash::<Policy>(), STAYS;
+    /// Closed 15-minute bars of a symbol as the universe generator saw them, newest first.
+    UNIVERSE_BARS = "quantum:universe:bars:" S ":15m" => Holds::List("JSON of a bar with its quote volume"), STAYS;
     /// Tradable symbols.
     UNIVERSE_ACTIVE = "quantum:cfg:universe:active" => json::<Universe>(), STAYS;
     /// Tradable symbols when the exchange answered last.
@@ -112,6 +117,14 @@ keys! {
     CANDLES_1M = "candles:" S ":1m" => Holds::List("JSON array of a bar"), STAYS;
     /// Market state of a symbol.
     MARKETSTATE = "quantum:marketstate:" S "" => hash::<MarketState>(), s(600);
+    /// Last and mark price of a symbol.
+    TICKER = "quantum:ticker:" S "" => hash::<Ticker>(), s(10);
+    /// Mark price of a symbol.
+    MARKET_PRICE = "quantum:market:" S "" => hash::<MarketPrice>(), s(10);
+    /// Price of a symbol at Bybit.
+    MARKET_BYBIT = "quantum:market:" S ":bybit" => hash::<VenueTicker>(), s(120);
+    /// How far the venues are apart.
+    MARKET_SPREAD = "quantum:market:" S ":spread" => hash::<VenueSpread>(), s(120);
     /// Funding rate that was settled last; written every half hour.
     FUNDING = "quantum:funding:" S "" => hash::<Funding>(), s(3_600);
     /// How a symbol's trades ended, for the RL calibration.
@@ -176,6 +189,42 @@ keys! {
     STATE_STOPS = "quantum:state:stops:" S "" => hash::<Stops>(), STAYS;
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
+    /// The regime of the market.
+    STATE_MARKET = "quantum:state:market" => hash::<MetaRegimeState>(), s(300);
+    /// Regime and volatility of a symbol.
+    STATE_MARKET_SYMBOL = "quantum:state:market:" S "" => hash::<SymbolMarketState>(), s(300);
+    /// The risk policy in force.
+    GOVERNANCE_POLICY = "quantum:governance:policy" => Holds::Text("CONSERVATIVE, BALANCED or AGGRESSIVE"), STAYS;
+    /// What the risk policy allows.
+    GOVERNANCE_PARAMS = "quantum:governance:params" => json::<GovernanceParams>(), STAYS;
+    /// One of the parameters.
+    GOVERNANCE_PARAM = "quantum:governance:param:" name "" => Holds::Number, STAYS;
+    /// Score of the closed trades.
+    GOVERNANCE_SCORE = "quantum:governance:score" => Holds::Number, STAYS;
+    /// Why the risk policy is what it is.
+    GOVERNANCE_LAST_DECISION = "quantum:governance:last_decision" => json::<GovernanceDecision>(), STAYS;
+    /// The regime in which trades went best.
+    GOVERNANCE_PREFERRED_REGIME = "quantum:governance:preferred_regime" => Holds::Text("a regime"), STAYS;
+    /// How trades went in each regime.
+    GOVERNANCE_REGIME_STATS = "quantum:governance:regime_stats" => json::<GovernanceRegimeStats>(), STAYS;
+    /// The one figure of cluster stress.
+    PORTFOLIO_CLUSTER_STATE = "quantum:portfolio:cluster_state" => hash::<ClusterState>(), s(300);
+    /// A cluster.
+    PORTFOLIO_CLUSTER = "quantum:portfolio:cluster_state:" id "" => hash::<OneClusterState>(), s(300);
+    /// What a symbol may hold, P2.8.
+    PORTFOLIO_BUDGET = "quantum:portfolio:budget:" S "" => hash::<PortfolioBudget>(), s(300);
+    /// What a symbol should hold, P2.9.
+    ALLOCATION_TARGET = "quantum:allocation:target:" S "" => hash::<AllocationTarget>(), s(300);
+    /// How well a symbol uses its capital, P3.1.
+    CAPITAL_EFFICIENCY = "quantum:capital:efficiency:" S "" => hash::<SymbolEfficiency>(), s(600);
+    /// How capital efficiency would move a target.
+    ALLOCATION_TARGET_PROPOSED = "quantum:allocation:target:proposed:" S "" => hash::<TargetProposal>(), s(600);
+    /// What a symbol's executions have brought, P3.0.
+    ALPHA_ATTRIBUTION = "quantum:alpha:attribution:" S "" => hash::<AlphaAttribution>(), s(300);
+    /// The newest execution that P3.1 has taken.
+    P31_LAST_ID = "quantum:p31:last_id" => Holds::Text("a stream entry's id"), s(86_400);
+    /// All clusters with their symbols.
+    PORTFOLIO_CLUSTERS = "quantum:portfolio:clusters" => hash::<PortfolioClusters>(), s(300);
 }
 
 /// The operator's two kill switches.

@@ -7,9 +7,11 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExchangeNormalized, ExecutionResult,
-    Experience, Kline, MarketState, PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot,
-    PositionUpdate, ReconcileEvent, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    AllocationDecision, AlphaAttribution, ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation,
+    ClusterStateEntry, DecisionMade, EfficiencyDecision, ExchangeNormalized, ExchangeRaw,
+    ExecutionResult, Experience, GovernanceEvent, Kline, MarketAlert, MarketState, MemoryEntry,
+    MetaRegimeState, PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate,
+    ReconcileEvent, SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed, TradeIntent,
     TrainingCompleted, TrainingStarted,
 };
 
@@ -56,6 +58,10 @@ streams! {
     EXCHANGE_NORMALIZED = "exchange.normalized", 10_000 => Flat(ExchangeNormalized);
     /// Volatility, trend and regime of a symbol.
     MARKETSTATE = "marketstate", 10_000 => Flat(MarketState);
+    /// Candles of each venue as they grow; its first entry is a marker.
+    EXCHANGE_RAW = "exchange.raw", 100_000 => Flat(ExchangeRaw);
+    /// What the price feed warns of.
+    MARKET_EVENTS = "market_events", 50_000 => Flat(MarketAlert);
     /// What the ensemble saw.
     AI_SIGNAL_GENERATED = "ai.signal_generated", 10_000 => Bus(SignalGenerated);
     /// How large.
@@ -92,6 +98,26 @@ streams! {
     POLICY_AUDIT = "policy.audit", 1_000 => Flat(PolicyAudit);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
+    /// The regime of the market.
+    META_REGIME = "meta.regime", 1_000 => Flat(MetaRegimeState);
+    /// The same, by the name that the allocators know.
+    REGIME_STATE = "regime.state", 1_000 => Flat(MetaRegimeState);
+    /// Closed trades as governance remembers them.
+    PORTFOLIO_MEMORY = "portfolio.memory", 5_000 => Flat(MemoryEntry);
+    /// Changes of the risk policy.
+    GOVERNANCE_EVENTS = "governance.events", 1_000 => Flat(GovernanceEvent);
+    /// Positions over their budget.
+    BUDGET_VIOLATION = "budget.violation", 1_000 => Flat(BudgetViolation);
+    /// What a symbol's executions have brought, P3.0.
+    ALPHA_ATTRIBUTION = "alpha.attribution", 1_000 => Flat(AlphaAttribution);
+    /// What a symbol should hold, P2.9.
+    ALLOCATION_DECISION = "allocation.decision", 1_000 => Flat(AllocationDecision);
+    /// How capital efficiency would move a target.
+    ALLOCATION_TARGET_PROPOSED = "allocation.target.proposed", 1_000 => Flat(TargetProposal);
+    /// Which symbols deserve more capital, P3.1.
+    CAPITAL_EFFICIENCY_DECISION = "capital.efficiency.decision", 10_000 => Flat(EfficiencyDecision);
+    /// Clusters of symbols that move together, and their stress.
+    PORTFOLIO_CLUSTER_STATE = "portfolio.cluster_state", 5_000 => Flat(ClusterStateEntry);
 }
 
 /// Bus-style group name.

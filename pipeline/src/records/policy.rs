@@ -25,6 +25,46 @@ engine::record! {
         pub generator: Option<Cow<'static, str>> = "generator",
         /// SHA-256 of the sorted items.
         pub policy_hash: Option<String> = "policy_hash",
+        /// How far back the generator looked.
+        pub features_window: Option<Cow<'static, str>> = "features_window",
+        /// SHA-256 of the symbols.
+        pub universe_hash: Option<String> = "universe_hash",
+        /// Which market.
+        pub market: Option<Cow<'static, str>> = "market",
+        /// Which venue.
+        pub venue: Option<Cow<'static, str>> = "venue",
+        /// Where bars come from.
+        pub stats_endpoint: Option<Cow<'static, str>> = "stats_endpoint",
+        /// Where the list of symbols comes from.
+        pub exchange_info_endpoint: Option<Cow<'static, str>> = "exchange_info_endpoint",
+        /// Where volumes come from.
+        pub ticker_24h_endpoint: Option<Cow<'static, str>> = "ticker_24h_endpoint",
+        /// 1: the generator knew all that it wanted to know.
+        pub metadata_ok: Option<u32> = "metadata_ok",
+        /// What it did not know of some symbol, with commas between.
+        pub missing_fields: Option<Cow<'static, str>> = "missing_fields",
+    }
+
+    /// What the universe generator asks the policy store to put in force.
+    pub struct PolicyProposal {
+        /// What may be opened.
+        pub universe_symbols: SymbolList = "universe_symbols",
+        /// At most this leverage.
+        pub leverage_by_symbol: JsonText<BTreeMap<Symbol, u32>> = "leverage_by_symbol",
+        /// Who made it.
+        pub generator: Cow<'static, str> = "generator",
+        /// How far back it looked.
+        pub features_window: Cow<'static, str> = "features_window",
+        /// What it did not know of some symbol, with commas between.
+        pub missing_fields: Cow<'static, str> = "missing_fields",
+    }
+
+    /// The policy store's answer.
+    pub struct PolicyAnswer {
+        /// It is in force.
+        pub accepted: bool = "accepted",
+        /// Why not; empty if it is.
+        pub reason: Cow<'static, str> = "reason",
     }
 
     /// policy.updated.

@@ -1,6 +1,7 @@
 //! Trading bot (MSE 6): every minute it asks the AI engine about each symbol, and writes an intent where
 //! the engine has decided. The one writer of opening intents. No signal means no trade.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
@@ -19,12 +20,12 @@ use strategies::{Action, SizingInput};
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    Balance, IntentAction, OrderSide, Policy, SignalAction, SignalReply, SignalRequest,
-    TradeIntent, contract_violations,
+    Balance, IntentAction, MetaRegimeState, OrderSide, Policy, SignalAction, SignalReply,
+    SignalRequest, TradeIntent, contract_violations,
 };
 use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
 use crate::signal::ai_engine::sizing::outcomes;
-use crate::streams::TRADE_INTENT;
+use crate::streams::{META_REGIME, TRADE_INTENT};
 use crate::switches;
 
 settings! {
@@ -315,6 +316,7 @@ impl TradingBot {
             SignalAction::Sell => (IntentAction::Sell, OrderSide::Sell, -1.0),
             _ => (IntentAction::Buy, OrderSide::Buy, 1.0),
         };
+        let regime = regime(signal, ctx);
         // The number of the sizing is traded as notional, as the reference system did.
         let notional = grid::decimal(sizing.position_size_usd);
         let leverage = grid::decimal(sizing.leverage).filter(|l| *l > Decimal::ZERO);
@@ -342,7 +344,7 @@ impl TradingBot {
             reason: Some("signal".into()),
             model: Some(signal.model.clone()),
             meta_strategy: Some(signal.strategy.clone()),
-            regime: Some(signal.regime.clone()),
+            regime: Some(regime),
             atr_value: Some(atr),
             volatility_factor: Some(volatility_factor),
             exchange_divergence: Some(0.0),
@@ -360,6 +362,23 @@ impl TradingBot {
     }
 }
 
+/// The newest regime of the whole market; momentum keeps its own.
+fn regime(signal: &SignalReply, ctx: &mut Context<'_>) -> Cow<'static, str> {
+    if signal.model == FallbackSignal::MODEL {
+        return signal.regime.clone();
+    }
+    let newest = ctx.newest(META_REGIME.name, 1).unwrap_or_default();
+    let body = newest.first().and_then(|entry| entry.body.as_ref());
+    match body.map(Body::read::<MetaRegimeState>) {
+        Some(Ok(state)) => state.regime.clone(),
+        Some(Err(_)) => {
+            ctx.count("regime_unreadable", 1);
+            "UNKNOWN".into()
+        }
+        None => "UNKNOWN".into(),
+    }
+}
+
 impl Configured for TradingBot {
     type Settings = TradingBotSettings;
     const COUNTERS: &'static [&'static str] = &[
@@ -373,6 +392,7 @@ impl Configured for TradingBot {
         "no_signal",
         "not_in_policy",
         "outcomes_unreadable",
+        "regime_unreadable",
         "signal_malformed",
         "signal_time_outs",
         "symbols_without_market_data",
@@ -389,6 +409,7 @@ impl Service for TradingBot {
         Wiring {
             market: MarketWants { bars: true, ..MarketWants::NONE },
             writes: vec![TRADE_INTENT.name],
+            looks: vec![META_REGIME.name],
             keys_read: keys::patterns(&[
                 keys::EMERGENCY_STOP,
                 keys::ACCOUNT_BALANCE,

@@ -14,16 +14,16 @@
 //! | 22, 23 | the governer agent: later |
 //! | 24 to 27 | `strategies::ensemble` |
 //! | 28 to 31 | leverage and levels of the exit brain: later |
-//! | 32 to 36 | meta regime: later |
-//! | 37 | portfolio clusters: later |
-//! | 38, 39 | portfolio governance: later |
-//! | 40, 41 | cross-exchange aggregator: later |
+//! | 32 to 36 | `strategies::regime`, `meta_regime` |
+//! | 37 | `portfolio_clusters` |
+//! | 38, 39 | `strategies::portfolio`; the service: `portfolio_governance` |
+//! | 40, 41 | `cross_exchange_aggregator`, `strategies::market` |
 //! | 42 | `strategies::features` |
 //! | 43 to 47 | confidence calibration: later |
 //! | 48, 49 | AI sizer: later |
 //! | 50, 51 | strategy router: later |
 //! | 52 to 57 | reinforcement learning: later |
-//! | 58, 59 | capital efficiency P3.1: later |
+//! | 58, 59 | `strategies::portfolio`, `capital_efficiency` |
 //! | 60, 61 | drift: later |
 //! | 62 | `strategies::market_state`, `market_state` |
 //! | 63 to 66 | `position_state_brain`; 64 and 66 as settled |
@@ -46,17 +46,29 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 mod ai_engine;
+mod allocation;
 mod bench;
+mod capital_efficiency;
+mod cross_exchange_aggregator;
+mod exchange_stream_bridge;
 mod exit_monitor;
 mod intent_bridge;
 mod intent_executor;
 mod learning;
 mod malformed;
 mod market_state;
+mod meta_regime;
 mod money;
+mod performance_attribution;
 mod plans;
+mod portfolio_clusters;
+mod portfolio_governance;
+mod portfolio_risk_governor;
 mod position_monitor;
 mod position_state_brain;
+mod price_feed;
 mod round_trip;
 mod signals;
 mod strategy;
+mod universe_generator;
+mod venues;

@@ -1,13 +1,13 @@
 //! One price a symbol from several venues (MSE 3.2).
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::numbers::{RefusedNumber, finite, positive};
 
 /// Candles this much older than a merged one are forgotten.
 const KEEP_S: i64 = 60;
+/// Candles held at most: they pile up only where the venues never meet.
+const CANDLES_MAX: usize = 16;
 
 /// Where a close was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -105,10 +105,12 @@ pub fn merge(closes: &VenueCloses, rule: MergeRule) -> Result<Option<MergedPrice
 
 /// Gathers the closes of one symbol's candles until they can be merged.
 ///
-/// Invariant: it holds no candle that is more than a minute older than the newest merged one.
+/// Invariant: it holds no candle that is more than a minute older than the newest merged one, and never more
+/// than 16.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CandleMerger {
-    candles: BTreeMap<i64, VenueCloses>,
+    /// By their time.
+    candles: Vec<(i64, VenueCloses)>,
 }
 
 impl CandleMerger {
@@ -124,14 +126,30 @@ impl CandleMerger {
         close: f64,
         rule: MergeRule,
     ) -> Result<Option<MergedPrice>, RefusedNumber> {
-        let mut closes = self.candles.get(&open_time_s).copied().unwrap_or_default();
+        let place = self.candles.partition_point(|(opened, _)| *opened < open_time_s);
+        let known = self.candles.get(place).filter(|(opened, _)| *opened == open_time_s).copied();
+        let (_, mut closes) = known.unwrap_or_default();
         closes.set(venue, positive("close", close)?);
         let merged = merge(&closes, rule)?;
-        self.candles.insert(open_time_s, closes);
-        if merged.is_some() {
-            self.candles = self.candles.split_off(&open_time_s.saturating_sub(KEEP_S));
+        if known.is_some() {
+            self.candles[place].1 = closes;
+        } else {
+            self.candles.insert(place, (open_time_s, closes));
         }
+        let oldest = open_time_s.saturating_sub(KEEP_S);
+        let (len, mut at) = (self.candles.len(), 0);
+        self.candles.retain(|(opened, _)| {
+            at += 1;
+            (merged.is_none() || *opened >= oldest) && len - at < CANDLES_MAX
+        });
         Ok(merged)
+    }
+
+    /// The closes of the candle that opened then.
+    #[must_use]
+    pub fn closes(&self, open_time_s: i64) -> Option<VenueCloses> {
+        let place = self.candles.binary_search_by_key(&open_time_s, |(opened, _)| *opened).ok()?;
+        Some(self.candles[place].1)
     }
 
     /// Candles held.
@@ -182,5 +200,18 @@ mod tests {
         merger.update(Venue::Binance, 120, 1.0, rule).expect("a price");
         assert_eq!(merger.len(), 2, "the candle at 0 is more than a minute older");
         assert!(merger.update(Venue::Bybit, 120, f64::NAN, rule).is_err());
+        assert_eq!(merger.closes(120).and_then(|closes| closes.bybit), Some(1.0));
+        assert_eq!(merger.closes(180), None);
+    }
+
+    #[test]
+    fn a_venue_alone_piles_up_no_candles() {
+        let mut merger = CandleMerger::default();
+        for minute in 0..100 {
+            let rule = MergeRule::AuditedTwoAtLeast;
+            merger.update(Venue::Binance, 60 * minute, 10.0, rule).expect("a close");
+        }
+        assert_eq!(merger.len(), 16);
+        assert!(merger.closes(99 * 60).is_some() && merger.closes(0).is_none());
     }
 }

@@ -15,7 +15,7 @@ const SYMBOL_SAMPLES: u64 = 10;
 const SYMBOL_WIN_RATE_MIN: f64 = 0.3;
 
 /// How much risk is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Policy {
     /// Little.
@@ -42,6 +42,23 @@ pub struct PolicyLimits {
 }
 
 impl Policy {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Policy::Conservative => "CONSERVATIVE",
+            Policy::Balanced => "BALANCED",
+            Policy::Aggressive => "AGGRESSIVE",
+        }
+    }
+
+    /// The policy of that name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Policy> {
+        let all = [Policy::Conservative, Policy::Balanced, Policy::Aggressive];
+        all.into_iter().find(|policy| policy.as_str() == name)
+    }
+
     /// The limits of the policy.
     #[must_use]
     pub fn limits(self) -> PolicyLimits {
@@ -139,6 +156,51 @@ pub fn governed_policy(score: &PortfolioScore, current: Policy) -> Policy {
     }
 }
 
+/// Why the policy is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyReason {
+    /// Neither the memory nor the regime has an opinion.
+    Kept,
+    /// The memory alone.
+    Score,
+    /// The regime alone.
+    Regime,
+    /// Both have an opinion, and the stricter one counts.
+    StricterOfBoth,
+}
+
+impl PolicyReason {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PolicyReason::Kept => "kept",
+            PolicyReason::Score => "score",
+            PolicyReason::Regime => "regime",
+            PolicyReason::StricterOfBoth => "stricter_of_score_and_regime",
+        }
+    }
+}
+
+/// The one policy of the memory (15.2) and the regime (15.1, `None` where it is not sure enough): where both
+/// have an opinion, the stricter of the two.
+#[must_use]
+pub fn owned_policy(
+    score: &PortfolioScore,
+    regime: Option<Policy>,
+    current: Policy,
+) -> (Policy, PolicyReason) {
+    let decides = score.samples >= DECIDING_MIN && score.score.is_finite();
+    let by_score = decides.then(|| governed_policy(score, current));
+    match (by_score, regime) {
+        (None, None) => (current, PolicyReason::Kept),
+        (Some(policy), None) => (policy, PolicyReason::Score),
+        (None, Some(policy)) => (policy, PolicyReason::Regime),
+        (Some(score), Some(regime)) => (score.min(regime), PolicyReason::StricterOfBoth),
+    }
+}
+
 /// The size in USDT that a policy advises for a base size and a confidence, to the cent.
 ///
 /// # Errors
@@ -214,6 +276,22 @@ mod tests {
         let seldom = PortfolioScore { win_rate: 0.39, ..many };
         assert_eq!(governed_policy(&seldom, Policy::Conservative), Policy::Balanced);
         assert!(portfolio_score(&[MemoryEvent { pnl: f64::NAN, ..event }]).is_err());
+    }
+
+    #[test]
+    fn the_stricter_of_memory_and_regime_counts() {
+        let good = PortfolioScore { score: 0.9, samples: 50, win_rate: 0.6, ..Default::default() };
+        let few = PortfolioScore { samples: 49, ..good };
+        let of = |score, regime| owned_policy(score, regime, Policy::Balanced);
+        assert_eq!(of(&few, None), (Policy::Balanced, PolicyReason::Kept));
+        assert_eq!(of(&good, None), (Policy::Aggressive, PolicyReason::Score));
+        let bear = Some(Policy::Conservative);
+        assert_eq!(of(&few, bear), (Policy::Conservative, PolicyReason::Regime));
+        assert_eq!(of(&good, bear), (Policy::Conservative, PolicyReason::StricterOfBoth));
+        let bull = Some(Policy::Aggressive);
+        let bad = PortfolioScore { score: 0.1, ..good };
+        assert_eq!(of(&bad, bull).0, Policy::Conservative);
+        assert_eq!(Policy::of("BALANCED"), Some(Policy::Balanced));
     }
 
     #[test]

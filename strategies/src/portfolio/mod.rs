@@ -31,8 +31,8 @@ pub use efficiency::{
 pub use gate::{GateInput, GatePermit, GateRules, GateVerdict, gate, smaller_close};
 pub use gate_metrics::{GateMetrics, GatePosition, GateSigma, gate_metrics};
 pub use governance::{
-    MemoryEvent, Policy, PolicyLimits, PortfolioScore, TradeCheck, TradeProposal, governed_policy,
-    governed_size_usd, portfolio_score, trade_check,
+    MemoryEvent, Policy, PolicyLimits, PolicyReason, PortfolioScore, TradeCheck, TradeProposal,
+    governed_policy, governed_size_usd, owned_policy, portfolio_score, trade_check,
 };
 pub use ledger::{LedgerBook, LedgerCommit, SEEN_ORDERS_MAX};
 pub use position::{Applied, BookFault, BookPosition, Fill, RoundTrip};

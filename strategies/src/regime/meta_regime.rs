@@ -29,6 +29,48 @@ pub enum MetaRegime {
     Unknown,
 }
 
+impl MetaRegime {
+    /// All of them.
+    pub const ALL: [MetaRegime; 6] = [
+        MetaRegime::Range,
+        MetaRegime::Bull,
+        MetaRegime::Bear,
+        MetaRegime::Volatile,
+        MetaRegime::Uncertain,
+        MetaRegime::Unknown,
+    ];
+
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            MetaRegime::Range => "RANGE",
+            MetaRegime::Bull => "BULL",
+            MetaRegime::Bear => "BEAR",
+            MetaRegime::Volatile => "VOLATILE",
+            MetaRegime::Uncertain => "UNCERTAIN",
+            MetaRegime::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// The regime of that name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<MetaRegime> {
+        MetaRegime::ALL.into_iter().find(|regime| regime.as_str() == name)
+    }
+
+    /// As P2.9 names it: both directions are trends, a quiet market reverts, a wild one chops.
+    #[must_use]
+    pub const fn allocation_name(self) -> &'static str {
+        match self {
+            MetaRegime::Bull | MetaRegime::Bear => "TREND",
+            MetaRegime::Range => "MEAN_REVERSION",
+            MetaRegime::Volatile => "CHOP",
+            MetaRegime::Uncertain | MetaRegime::Unknown => "UNKNOWN",
+        }
+    }
+}
+
 /// A regime, and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RegimeVerdict {
@@ -137,6 +179,15 @@ mod tests {
         assert_eq!(of(0.03, 0.002), MetaRegime::Volatile);
         assert_eq!(of(0.0299, -0.002), MetaRegime::Bear);
         assert!(classify_regime(f64::NAN, 0.0).is_err());
+    }
+
+    #[test]
+    fn names_lead_back_to_their_regimes() {
+        for regime in MetaRegime::ALL {
+            assert_eq!(MetaRegime::of(regime.as_str()), Some(regime));
+        }
+        assert_eq!(MetaRegime::of("TREND"), None);
+        assert_eq!(MetaRegime::Bear.allocation_name(), "TREND");
     }
 
     #[test]

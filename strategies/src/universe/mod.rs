@@ -12,7 +12,7 @@ pub use generator::{
     CandidateFilter, CandidateStats, Candle, Performance, UniverseRejection, candidate_filter,
     candidate_score, momentum_pct, performance_factor, policy_leverage, trend_pct, volatility_pct,
 };
-pub use resolver::{SymbolSources, VolumeRow, most_traded, resolve_symbols};
+pub use resolver::{SymbolSources, VolumeRow, is_leveraged, most_traded, resolve_symbols};
 pub use selection::{guard_churn, select_diverse};
 pub use snapshots::SnapshotPace;
 pub use tradable::{

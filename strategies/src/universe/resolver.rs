@@ -31,6 +31,12 @@ pub fn resolve_symbols<'a>(sources: &SymbolSources<'a>) -> &'a [Symbol] {
     all.into_iter().find(|symbols| !symbols.is_empty()).unwrap_or(&[])
 }
 
+/// Whether a base is a token that multiplies the moves of another one: BTCUP, where BTC is listed.
+#[must_use]
+pub fn is_leveraged(base: &str, is_listed: impl Fn(&str) -> bool) -> bool {
+    LEVERAGED.iter().any(|suffix| base.strip_suffix(suffix).is_some_and(&is_listed))
+}
+
 /// A symbol of the 24 h ticker.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VolumeRow {
@@ -51,9 +57,7 @@ pub fn most_traded(rows: &[VolumeRow], bases: &[&str]) -> Vec<Symbol> {
             && base.is_some_and(|base| {
                 bases.contains(&base)
                     && !base.starts_with("1000")
-                    && !LEVERAGED.iter().any(|suffix| {
-                        base.strip_suffix(suffix).is_some_and(|rest| bases.contains(&rest))
-                    })
+                    && !is_leveraged(base, |rest| bases.contains(&rest))
             })
     };
     let mut rows: Vec<&VolumeRow> = rows.iter().filter(wanted).collect();

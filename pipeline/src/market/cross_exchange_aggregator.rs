@@ -1,0 +1,174 @@
+//! Cross-exchange aggregator (MSE 3.2, 17): one price of several venues, at each update of any of them.
+//!
+//! A candle that only one venue knows is held for ten seconds, as the other one is a little later. After that the
+//! other one is silent: its absence is an alarm, and prices go out with `num_exchanges` 1 until it is back.
+//! It reads from the end: what is in the stream at a start is of the past, and was merged then.
+
+use engine::{
+    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, Nanos, Reader, Service,
+    Symbol, TimerKey, Wiring,
+};
+use serde::{Deserialize, Serialize};
+use strategies::market::{CandleMerger, MergeRule, MergedPrice, Venue};
+
+use crate::grid;
+use crate::records::{ExchangeNormalized, ExchangeRaw, VenueName, is_marker};
+use crate::settings::{Configured, Setup, settings};
+use crate::streams::{EXCHANGE_NORMALIZED, EXCHANGE_RAW};
+
+settings! {
+    /// Cross-exchange aggregator.
+    pub struct CrossExchangeAggregatorSettings {
+        /// A venue that has not told a candle so long after another is silent, in s.
+        pub silence_s: i64 = 10 => 1..,
+    }
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct OneSymbol {
+    merger: CandleMerger,
+    /// Who spoke last, alone, and since when.
+    alone: Option<(VenueName, Nanos)>,
+    /// A price of one venue that has not gone out.
+    held: Option<(i64, MergedPrice)>,
+    /// How many venues the last price was made of.
+    venues: u32,
+}
+
+/// The service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CrossExchangeAggregator {
+    silence: Nanos,
+    symbols: Vec<Symbol>,
+    state: Vec<OneSymbol>,
+    /// A look at who is silent is set.
+    armed: bool,
+}
+
+fn venue(name: VenueName) -> Venue {
+    match name {
+        VenueName::Binance => Venue::Binance,
+        VenueName::Bybit => Venue::Bybit,
+        VenueName::Coinbase => Venue::Coinbase,
+    }
+}
+
+impl CrossExchangeAggregator {
+    fn update(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        if delivery.entry.body.as_ref().is_some_and(is_marker) {
+            return ctx.count("markers_skipped", 1);
+        }
+        let Some(raw) = ctx.read::<ExchangeRaw>(EXCHANGE_RAW.name, delivery) else { return };
+        let Some(place) = self.symbols.iter().position(|symbol| *symbol == raw.symbol) else {
+            return ctx.count("updates_of_unknown_symbols", 1);
+        };
+        let (opened, close) = (raw.timestamp.0.secs(), grid::float(raw.close));
+        let one = &mut self.state[place];
+        let merged = one.merger.update(venue(raw.exchange), opened, close, MergeRule::OneIsEnough);
+        let Ok(Some(merged)) = merged else { return ctx.count("closes_refused", 1) };
+        if merged.num_exchanges > 1 {
+            // Both speak. What waits is of a newer candle, if the later one has just ended the one before.
+            one.held = one.held.filter(|(held, _)| *held > opened);
+            let who = one.alone.filter(|_| one.held.is_some());
+            one.alone = who.map(|(who, _)| (who, ctx.now()));
+            return self.publish(place, opened, &merged, ctx);
+        }
+        let now = ctx.now();
+        let since = match one.alone {
+            Some((who, since)) if who == raw.exchange => since,
+            _ => now,
+        };
+        one.alone = Some((raw.exchange, since));
+        if now - since >= self.silence {
+            return self.publish(place, opened, &merged, ctx);
+        }
+        one.held = Some((opened, merged));
+        if !self.armed {
+            self.armed = true;
+            ctx.timer_after(self.silence, TimerKey(0));
+        }
+    }
+
+    /// Prices that wait for a venue that does not speak.
+    fn release(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let mut next: Option<Nanos> = None;
+        for place in 0..self.state.len() {
+            let one = &mut self.state[place];
+            let (Some((_, since)), Some((opened, merged))) = (one.alone, one.held) else {
+                continue;
+            };
+            let due = since + self.silence;
+            if due <= now {
+                one.held = None;
+                self.publish(place, opened, &merged, ctx);
+            } else {
+                next = Some(next.map_or(due, |next| Nanos(next.0.min(due.0))));
+            }
+        }
+        self.armed = next.is_some();
+        if let Some(next) = next {
+            ctx.timer_at(next, TimerKey(0));
+        }
+    }
+
+    fn publish(&mut self, place: usize, opened: i64, merged: &MergedPrice, ctx: &mut Context<'_>) {
+        let (symbol, one) = (self.symbols[place], &mut self.state[place]);
+        let closes = one.merger.closes(opened).unwrap_or_default();
+        let num_exchanges = merged.num_exchanges as u32;
+        if std::mem::replace(&mut one.venues, num_exchanges) != num_exchanges {
+            ctx.gauge("venues_present", GaugeOf::Symbol(symbol), f64::from(num_exchanges));
+            if num_exchanges < 2 {
+                ctx.count("venue_silent_alarms", 1);
+            }
+        }
+        let normalized = ExchangeNormalized {
+            symbol,
+            timestamp: EpochSeconds(Nanos::from_secs(opened)),
+            avg_price: merged.avg_price,
+            price_divergence: merged.price_divergence,
+            num_exchanges,
+            binance_price: closes.binance,
+            bybit_price: closes.bybit,
+            coinbase_price: closes.coinbase,
+        };
+        crate::publish(ctx, EXCHANGE_NORMALIZED, Envelope::Flat, normalized);
+    }
+}
+
+impl Configured for CrossExchangeAggregator {
+    type Settings = CrossExchangeAggregatorSettings;
+    const COUNTERS: &'static [&'static str] =
+        &["closes_refused", "markers_skipped", "updates_of_unknown_symbols", "venue_silent_alarms"];
+    const GAUGES: &'static [&'static str] = &["venues_present"];
+
+    fn configured(
+        settings: &CrossExchangeAggregatorSettings,
+        setup: Setup<'_>,
+    ) -> Result<CrossExchangeAggregator, String> {
+        Ok(CrossExchangeAggregator {
+            silence: Nanos::from_secs(settings.silence_s),
+            symbols: setup.symbols.to_vec(),
+            state: vec![OneSymbol::default(); setup.symbols.len()],
+            armed: false,
+        })
+    }
+}
+
+impl Service for CrossExchangeAggregator {
+    fn wiring(&self) -> Wiring {
+        Wiring {
+            readers: vec![Reader::tail(EXCHANGE_RAW.name, GroupStart::End)],
+            writes: vec![EXCHANGE_NORMALIZED.name],
+            ..Wiring::default()
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        match input {
+            Input::Delivery(delivery) => self.update(delivery, ctx),
+            Input::Timer(_) => self.release(ctx),
+            _ => {}
+        }
+    }
+}
