@@ -3,6 +3,7 @@
 
 mod data;
 mod journal;
+mod learn;
 mod pipeline;
 mod replay;
 mod run;
@@ -41,7 +42,7 @@ enum Command {
 }
 
 /// How results are printed.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people.
     Table,

@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each library and those of ours that it may depend on; dev-dependencies are free.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("engine", &[]),
     ("sim-exchange", &["engine"]),
     ("strategies", &["engine"]),
     ("datasets", &["engine"]),
-    ("pipeline", &["engine", "strategies"]),
+    ("models", &["strategies"]),
+    ("pipeline", &["engine", "strategies", "models"]),
     ("scenarios", &["engine", "sim-exchange", "strategies", "datasets", "pipeline"]),
 ];
 

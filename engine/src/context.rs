@@ -7,7 +7,8 @@ use crate::schedule::{Class, Due};
 use crate::{
     AccountId, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, GroupInfo,
     HashFields, Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, Record,
-    Request, RequestId, Sender, ServiceId, SetOptions, Symbol, TimerKey, Trim, Ttl, TypedRecord,
+    RecordedNumbers, Request, RequestId, Sender, ServiceId, SetOptions, Symbol, TimerKey, Trim,
+    Ttl, TypedRecord,
 };
 
 use crate::schedule::Schedule;
@@ -130,6 +131,8 @@ pub(crate) struct Core {
     pub(crate) published: u64,
     /// What each service touched, where somebody wants to know.
     pub(crate) touches: Option<BTreeSet<Touch>>,
+    /// In a replay: numbers that were recorded as inputs.
+    pub(crate) recorded: Option<Box<dyn RecordedNumbers>>,
 }
 
 impl Core {
@@ -327,6 +330,18 @@ impl Context<'_> {
         open.reply = Some(body);
         let arrival = core.call_link.arrival(core.now, &mut core.call_rng);
         core.schedule.push(arrival, Class::Delivery, Due::Reply(id));
+    }
+
+    /// Numbers that do not follow from our own rules alone, such as the output of a model file whose kernels
+    /// depend on the processor. They are journaled as an input; in a replay they come from the recording, and
+    /// `compute` is not asked.
+    pub fn outside(&mut self, out: &mut [f64], compute: impl FnOnce(&mut [f64])) {
+        let core = &mut *self.core;
+        let recorded = core.recorded.as_mut().is_some_and(|recorded| recorded.next(self.me, out));
+        if !recorded {
+            compute(out);
+        }
+        core.journal.outside(core.now, self.me, out);
     }
 
     /// Adds to one of the service's counters.

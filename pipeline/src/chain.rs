@@ -52,13 +52,18 @@ macro_rules! services {
             /// Time that a service thinks about each message, in µs.
             pub thinking_us: i64,
             $($(#[doc = $what])+ pub $component: $table,)*
+            /// Who turns decisions into opening intents: one service.
+            pub intent_writer: IntentWriter,
             $($(#[doc = $about])+ pub $name: <$group::$module::$service as Configured>::Settings,)*
         }
 
         impl PipelineSettings {
             /// The defaults with every service that there is.
             pub fn all_enabled() -> PipelineSettings {
-                let mut settings = PipelineSettings::default();
+                let mut settings = PipelineSettings {
+                    intent_writer: IntentWriter::Each,
+                    ..PipelineSettings::default()
+                };
                 $(settings.$name.enabled = true;)*
                 settings
             }
@@ -112,14 +117,53 @@ macro_rules! services {
                 let table = stringify!($component);
                 return Err(BadSettings(format!("[pipeline.{table}] {problem}")));
             })*
+            one_intent_writer(settings)?;
             let mut members = Vec::new();
-            $(if settings.$name.is_enabled() {
+            $(if settings.intent_writer.lets_run(stringify!($name), settings.$name.is_enabled()) {
                 let (name, own) = (stringify!($name), &settings.$name);
                 members.push(member::<$group::$module::$service>(name, own, setup)?);
             })*
             Ok(members)
         }
     };
+}
+
+/// Who turns decisions into opening intents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntentWriter {
+    /// The trading bot, which asks the AI engine every minute.
+    #[default]
+    TradingBot,
+    /// The strategy router, which reads the engine's decisions.
+    StrategyRouter,
+    /// Each that is enabled: for maps and tests of single services. No file can ask for it.
+    #[serde(skip)]
+    Each,
+}
+
+impl IntentWriter {
+    fn lets_run(self, name: &str, enabled: bool) -> bool {
+        match (self, name) {
+            (IntentWriter::TradingBot, "strategy_router")
+            | (IntentWriter::StrategyRouter, "trading_bot") => false,
+            (IntentWriter::StrategyRouter, "strategy_router") => true,
+            _ => enabled,
+        }
+    }
+}
+
+/// Two writers of intents made several orders of one decision (incident I-02).
+fn one_intent_writer(settings: &PipelineSettings) -> Result<(), BadSettings> {
+    let both = settings.strategy_router.enabled && settings.trading_bot.enabled;
+    if both && settings.intent_writer == IntentWriter::TradingBot {
+        return Err(BadSettings(
+            "[pipeline.strategy_router] enabled: the trading bot writes the intents, and two writers would \
+             make two orders of one decision: set intent_writer = \"strategy_router\" in [pipeline] instead"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn member<S: Configured + 'static>(
@@ -166,6 +210,28 @@ services! {
     balance_tracker: books::balance_tracker::BalanceTracker = "MSE 14.4";
     /// Decisions to trade, from an ensemble of predictors.
     ai_engine: signal::ai_engine::AiEngine = "MSE 4";
+    /// The best decisions within capacity, as intents; in place of the trading bot.
+    strategy_router: signal::strategy_router::StrategyRouter = "MSE 5.1";
+    /// Operating mode of the fund, and the veto on single signals.
+    orchestrator: signal::orchestrator::Orchestrator = "MSE 5.3";
+    /// Whether a decision may go on.
+    strategy_brain: signal::strategy_brain::StrategyBrain = "MSE 5.2";
+    /// Risk score of the fund, and the sizes that it allows.
+    risk_brain: signal::risk_brain::RiskBrain = "MSE 5.3";
+    /// What earlier trades brought, and a table of sizes that paid.
+    rl_sizing_agent: signal::rl_sizing_agent::RlSizingAgent = "MSE 7.1";
+    /// The RL policy, and an agent whose multiplier nobody trades.
+    rl_shadow: signal::rl_shadow::RlShadow = "MSE 7.2, 7.3";
+    /// Rewards of closed trades.
+    reward_publisher: signal::reward_publisher::RewardPublisher = "MSE 7.4";
+    /// History of rewards, and an alert where they leave their range.
+    rl_monitor: signal::rl_monitor::RlMonitor = "MSE 7.4";
+    /// From closed trades to the value of a symbol's decisions.
+    feedback_bridge: signal::feedback_bridge::FeedbackBridge = "MSE 7.4";
+    /// When models are trained again, and which may be candidates.
+    clm: signal::clm::Clm = "MSE 15.6";
+    /// Jobs of training.
+    trainer: signal::trainer::Trainer = "MSE 7.4";
     /// Asks for a decision and writes the intent.
     trading_bot: signal::trading_bot::TradingBot = "MSE 6";
     /// Makes plans of intents.

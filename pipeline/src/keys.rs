@@ -9,14 +9,15 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    AllocationTarget, AlphaAttribution, ApplyPlan, Balance, ClusterState, DerivedPosition, Disarm,
-    Equity, EssMode, ExitMetrics, Funding, GovernanceDecision, GovernanceParams,
+    AiState, AllocationTarget, AlphaAttribution, ApplyPlan, Balance, ClusterState, DerivedPosition,
+    Disarm, Equity, EssMode, ExitMetrics, FundMode, Funding, GovernanceDecision, GovernanceParams,
     GovernanceRegimeStats, GovernorBlock, GovernorPermit, MarketPrice, MarketState,
-    MetaRegimeState, OneClusterState, OrderMark, P26Permit, P33Permit, Policy, PortfolioBudget,
-    PortfolioClusters, PortfolioState, PositionBook, PositionLedger, PositionSnapshot,
-    PositionState, ReconcileState, RotationLock, Stops, SymbolEfficiency, SymbolMarketState,
-    SymbolPerformance, TargetProposal, Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread,
-    VenueTicker,
+    MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, P26Permit, P33Permit, Policy,
+    PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
+    PositionLedger, PositionSnapshot, PositionState, ReconcileState, RegisteredModel, RlPolicy,
+    RlReward, RotationLock, SizingOutcomes, Stops, SupervisorWeights, SymbolEfficiency,
+    SymbolMarketState, SymbolPerformance, TargetProposal, Ticker, TradeLedger, Universe,
+    UniverseMeta, VenueSpread, VenueTicker, WinRate,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -128,6 +129,36 @@ keys! {
     MARKET_SPREAD = "quantum:market:" S ":spread" => hash::<VenueSpread>(), s(120);
     /// Funding rate that was settled last; written every half hour.
     FUNDING = "quantum:funding:" S "" => hash::<Funding>(), s(3_600);
+    /// How a symbol's trades ended, for the RL calibration.
+    RL_CALIBRATION = "quantum:rl:calibration:v1:" S "" => hash::<WinRate>(), STAYS;
+    /// What the RL policy wants of a symbol.
+    RL_POLICY = "quantum:rl:policy:" S "" => json::<RlPolicy>(), STAYS;
+    /// What earlier trades brought, as the sizing takes it.
+    RL_SIZING_OUTCOMES = "quantum:rl:sizing:outcomes" => hash::<SizingOutcomes>(), STAYS;
+    /// Outcome of a symbol's last closed trade.
+    RL_REWARD = "quantum:rl:reward:" S "" => json::<RlReward>(), s(600);
+    /// Rewards of a symbol that changed, newest first.
+    RL_HISTORY = "quantum:rl:history:" S "" => Holds::List("JSON object of timestamp (ms) and reward"), s(86_400);
+    /// What decisions on a symbol are worth.
+    AI_STATE = "quantum:ai_state:" S "" => hash::<AiState>(), STAYS;
+    /// The newest step of such a value.
+    AI_POLICY_ADJUSTMENT = "quantum:ai_policy_adjustment" => hash::<PolicyAdjustment>(), STAYS;
+    /// How far a symbol's market is from the one that was learned.
+    AI_DRIFT = "quantum:ai:drift:" S "" => Holds::Text("NONE, MINOR, MODERATE, SEVERE or CRITICAL"), s(3_600);
+    /// The newest evaluation of a kind of model.
+    MODEL_REGISTRY = "quantum:clm:model:" model "" => hash::<RegisteredModel>(), STAYS;
+    /// Whether it may take the place of the one in use.
+    MODEL_CANDIDATE = "quantum:clm:candidate:" model "" => hash::<ModelCandidate>(), STAYS;
+    /// What the sizing table has learned.
+    RL_SIZING_TABLE = "quantum:rl:sizing:table" => Holds::Text("JSON array of state, action and value"), STAYS;
+    /// Decisions of a UTC day, for the governer agent.
+    GOVERNER_DAILY_TRADES = "quantum:governor:daily_trades:" day "" => Holds::Number, s(90_000);
+    /// A supervisor's weights of the built-in models.
+    SUPERVISOR_WEIGHTS = "quantum:ai:supervisor_weights" => hash::<SupervisorWeights>(), STAYS;
+    /// A decision, or a symbol and side, that the router has published.
+    ROUTER_DEDUP = "quantum:dedup:trade_intent:" id "" => Holds::Mark, s(300);
+    /// Operating mode of the fund.
+    FUND_MODE = "quantum:orchestrator:mode" => hash::<FundMode>(), s(600);
     /// An intent entry that the bridge has handled.
     BRIDGE_SEEN = "quantum:intent_bridge:seen:" entry_id "" => Holds::Mark, s(86_400);
     /// A fill that a service has taken.

@@ -26,10 +26,11 @@ pub mod streams;
 mod switches;
 
 pub use chain::{
-    BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, SHARED_TABLES, SharedTable,
-    chain,
+    BadSettings, CATALOGUE, IntentWriter, PipelineSettings, Registered, SERVICES, SHARED_TABLES,
+    SharedTable, chain,
 };
 pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::{Secret, Settings};
+pub use signal::ai_engine::{EngineMode, ModelKind, ModelRole, ModelSetting, SizingMode};
 
 use streams::publish;

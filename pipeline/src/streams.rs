@@ -9,10 +9,11 @@ use crate::contracts::{Form, Shape};
 use crate::records::{
     AllocationDecision, AlphaAttribution, ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation,
     ClusterStateEntry, DecisionMade, EfficiencyDecision, EssEvent, ExchangeNormalized, ExchangeRaw,
-    ExecutionResult, ExposureAlert, ExposureCommand, GovernanceEvent, GovernorEvent, Kline,
-    MarketAlert, MarketState, MemoryEntry, MetaRegimeState, PolicyAudit, PolicyUpdated,
+    ExecutionResult, Experience, ExposureAlert, ExposureCommand, GovernanceEvent, GovernorEvent,
+    Kline, MarketAlert, MarketState, MemoryEntry, MetaRegimeState, PolicyAudit, PolicyUpdated,
     PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent,
     SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed, TradeIntent,
+    TrainingCompleted, TrainingStarted,
 };
 
 /// A stream.
@@ -33,9 +34,11 @@ pub struct Stream {
 }
 
 macro_rules! streams {
-    ($($(#[doc = $about:literal])+ $name:ident = $event:literal, $max:literal => $form:ident($record:ty);)*) => {
+    (@name $event:literal) => { concat!("quantum:stream:", $event) };
+    (@name bare $event:literal) => { $event };
+    ($($(#[doc = $about:literal])+ $name:ident = $($bare:ident)? $event:literal, $max:literal => $form:ident($record:ty);)*) => {
         $($(#[doc = $about])+ pub const $name: Stream = Stream {
-            name: concat!("quantum:stream:", $event),
+            name: streams!(@name $($bare)? $event),
             event: $event,
             trim: Trim::Approximate($max),
             form: Form::$form,
@@ -52,12 +55,12 @@ streams! {
     MARKET_TICK = "market.tick", 10_000 => Bus(Tick);
     /// Closed bars.
     MARKET_KLINES = "market.klines", 10_000 => Bus(Kline);
+    /// One price of several venues.
+    EXCHANGE_NORMALIZED = "exchange.normalized", 10_000 => Flat(ExchangeNormalized);
     /// Volatility, trend and regime of a symbol.
     MARKETSTATE = "marketstate", 10_000 => Flat(MarketState);
     /// Candles of each venue as they grow; its first entry is a marker.
     EXCHANGE_RAW = "exchange.raw", 100_000 => Flat(ExchangeRaw);
-    /// One price of several venues.
-    EXCHANGE_NORMALIZED = "exchange.normalized", 10_000 => Flat(ExchangeNormalized);
     /// What the price feed warns of.
     MARKET_EVENTS = "market_events", 50_000 => Flat(MarketAlert);
     /// What the ensemble saw.
@@ -66,6 +69,12 @@ streams! {
     SIZING_DECIDED = "sizing.decided", 10_000 => Bus(SizingDecided);
     /// What the engine decided.
     AI_DECISION_MADE = "ai.decision.made", 10_000 => Bus(DecisionMade);
+    /// A job of the trainer begins.
+    MODEL_TRAINING_STARTED = "model.training_started", 10_000 => Bus(TrainingStarted);
+    /// A job of the trainer has ended, well or not.
+    MODEL_TRAINING_COMPLETED = "model.training_completed", 10_000 => Bus(TrainingCompleted);
+    /// Decisions and what came of them; its name has no prefix.
+    RL_EXPERIENCE = bare "quantum:rl:experience", 10_000 => Flat(Experience);
     /// What somebody wants to do.
     TRADE_INTENT = "trade.intent", 20_000 => Contract(TradeIntent);
     /// What an executor shall do.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine::{
     Compare, Difference, DigestOnly, FileSink, GaugeOf, JournalError, JournalFile, JournalSink,
-    Kernel, KernelConfig, MemoryBus, Nanos, RunError, ServiceId,
+    Kernel, KernelConfig, MemoryBus, Nanos, NumbersOf, RunError, ServiceId,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
@@ -205,6 +205,7 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
     let (digest, entries) = (file.footer().digest_hex(), file.footer().entries);
     let compare = Compare::new(file, prepared.services())?;
     let (mut kernel, range) = prepared.start(Box::new(compare));
+    kernel.replay_numbers(Box::new(NumbersOf::new(JournalFile::open(path)?)));
     let difference = match drive(&mut kernel, range, &NoProgress) {
         Ok(_) => None,
         Err(RunError::Journal(JournalError::Differs(difference))) => Some(*difference),

@@ -33,6 +33,8 @@ enum PipelineCommand {
     Contracts,
     /// Print the catalogue of all services, as Markdown.
     Catalogue,
+    /// Train trees on the outcomes of journals, and compare them with a constant.
+    Learn(crate::learn::LearnArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,6 +58,7 @@ pub fn run(arguments: &PipelineArgs) -> ExitCode {
             print(catalogue::markdown().trim_end());
             return ExitCode::SUCCESS;
         }
+        PipelineCommand::Learn(arguments) => return crate::learn::run(arguments),
         PipelineCommand::Show { scenario, format } => (scenario, format),
     };
     let settings = match scenario.as_deref().map(Scenario::read).transpose() {

@@ -146,6 +146,55 @@ pub struct Features {
     pub volume_ratio: f64,
 }
 
+impl Features {
+    /// Their names, in the order of [`Features::values`].
+    pub const NAMES: [&'static str; 18] = [
+        "price_change",
+        "high_low_range",
+        "volume_change",
+        "volume_ma_ratio",
+        "ema_10",
+        "ema_20",
+        "ema_50",
+        "rsi_14",
+        "macd",
+        "macd_signal",
+        "macd_hist",
+        "bb_position",
+        "volatility_20",
+        "momentum_10",
+        "momentum_20",
+        "ema_10_20_cross",
+        "ema_10_50_cross",
+        "volume_ratio",
+    ];
+
+    /// All of them, as a model file takes them.
+    #[must_use]
+    pub fn values(&self) -> [f64; 18] {
+        [
+            self.price_change,
+            self.high_low_range,
+            self.volume_change,
+            self.volume_ma_ratio,
+            self.ema_10,
+            self.ema_20,
+            self.ema_50,
+            self.rsi_14,
+            self.macd,
+            self.macd_signal,
+            self.macd_hist,
+            self.bb_position,
+            self.volatility_20,
+            self.momentum_10,
+            self.momentum_20,
+            self.ema_10_20_cross,
+            self.ema_10_50_cross,
+            self.volume_ratio,
+        ]
+    }
+}
+
 /// Periods of the exponential means, in the order of the interleaved recurrence.
 const PERIODS: [usize; 5] = [10, 20, 50, 12, 26];
 

@@ -50,5 +50,7 @@ pub use features::{Features, HISTORY, NotATick, PriceHistory, features};
 pub use market_state::{
     MARKET_STATE_PRICES, MarketState, MarketStateEvaluator, MarketStateScratch, market_state,
 };
-pub use predictors::{PREDICTORS, Predictor, predictor};
+pub use predictors::{
+    Outside, PREDICTORS, Predictor, PredictorFault, Unrecorded, opinion_of, predictor,
+};
 pub use sizing::{Outcomes, Sizing, SizingInput, size};

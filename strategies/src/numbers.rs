@@ -58,6 +58,11 @@ pub fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-x))
 }
 
+/// ln x.
+pub fn natural_log(x: f64) -> f64 {
+    libm::log(x)
+}
+
 /// One over zero, as the factors of a formula have it.
 pub fn flag(set: bool) -> f64 {
     if set { 1.0 } else { 0.0 }

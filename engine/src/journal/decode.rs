@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::kind;
+use super::{Publication, kind};
 use crate::record::tag;
-use crate::{CorrelationId, EntryId, ExchangeEvent, Nanos, Request};
+use crate::{CorrelationId, EntryId, ExchangeEvent, Nanos, Request, ServiceId};
 
 /// One entry, readable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,15 @@ pub struct DecodeError {
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
+/// How a text is shown.
+#[derive(Clone, Copy)]
+enum Text {
+    /// In quotes, for a person.
+    Quoted,
+    /// As it is.
+    Plain,
+}
+
 impl<'a> Decoder<'a> {
     /// From the start of a block. `services` are the names of the run's services.
     pub fn new(bytes: &'a [u8], services: &'a [String]) -> Decoder<'a> {
@@ -49,6 +58,39 @@ impl<'a> Decoder<'a> {
 
     /// The next entry, or `None` at the end of the block. Definitions and time marks are skipped.
     pub fn next_entry(&mut self) -> Result<Option<Decoded>> {
+        let Some(first) = self.head()? else { return Ok(None) };
+        let text = self.entry(first)?;
+        Ok(Some(Decoded { time: Nanos(self.time), text }))
+    }
+
+    /// The next entry of a stream, or `None` where the block has no more of them; what lies between is
+    /// passed over.
+    pub fn next_publication(&mut self) -> Result<Option<(Nanos, Publication)>> {
+        while let Some(first) = self.head()? {
+            if first == kind::PUBLISH {
+                let (stream, _) = (self.text()?, self.id()?);
+                let fields = self.fields()?;
+                return Ok(Some((Nanos(self.time), Publication { stream, fields })));
+            }
+            self.entry(first)?;
+        }
+        Ok(None)
+    }
+
+    /// The next numbers from outside with their service, or `None` where the block has no more.
+    pub(super) fn next_outside(&mut self) -> Result<Option<(ServiceId, Vec<f64>)>> {
+        while let Some(first) = self.head()? {
+            if first == kind::OUTSIDE {
+                let service = ServiceId(self.varint()? as u16);
+                return Ok(Some((service, self.numbers()?)));
+            }
+            self.entry(first)?;
+        }
+        Ok(None)
+    }
+
+    /// The kind of the next entry, with the time moved on to it.
+    fn head(&mut self) -> Result<Option<u8>> {
         loop {
             let Some(&first) = self.bytes.get(self.at) else {
                 return Ok(None);
@@ -64,9 +106,46 @@ impl<'a> Decoder<'a> {
                 self.define()?;
                 continue;
             }
-            let text = self.entry(first)?;
-            return Ok(Some(Decoded { time: Nanos(self.time), text }));
+            return Ok(Some(first));
         }
+    }
+
+    fn numbers(&mut self) -> Result<Vec<f64>> {
+        let count = self.varint()?;
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            numbers.push(f64::from_bits(u64::from_le_bytes(self.array()?)));
+        }
+        Ok(numbers)
+    }
+
+    /// The fields of an entry's body that are present.
+    fn fields(&mut self) -> Result<Vec<(String, String)>> {
+        let mut fields = Vec::new();
+        match self.byte()? {
+            0 => {
+                for _ in 0..self.varint()? {
+                    fields.push((self.text()?, self.text()?));
+                }
+                return Ok(fields);
+            }
+            2 => fields.push(("correlation_id".to_owned(), self.value(Text::Plain)?)),
+            1 | 3 => {}
+            _ => {
+                return Err(DecodeError { at: self.at - 1, problem: "unknown envelope" });
+            }
+        }
+        let at = self.at;
+        let index = self.varint()? as usize;
+        let undefined = DecodeError { at, problem: "a record that was not defined" };
+        let (_, names) = self.defined.get(index).cloned().ok_or(undefined)?;
+        for name in names {
+            let value = self.value(Text::Plain)?;
+            if !value.is_empty() {
+                fields.push((name, value));
+            }
+        }
+        Ok(fields)
     }
 
     fn entry(&mut self, first: u8) -> Result<String> {
@@ -96,6 +175,9 @@ impl<'a> Decoder<'a> {
                 format!("{how} call {id} reaches {service}")
             }
             kind::ACTION => format!("action: {}", self.text()?),
+            kind::OUTSIDE => {
+                format!("numbers from outside for {}: {:?}", self.service()?, self.numbers()?)
+            }
             kind::LATE_MARKET => format!("a market event reaches the busy {}", self.service()?),
             kind::PUBLISH => {
                 format!("publish to {} as {}: {}", self.text()?, self.id()?, self.body()?)
@@ -157,7 +239,7 @@ impl<'a> Decoder<'a> {
                 return Ok(text);
             }
             2 => {
-                let correlation = self.value()?;
+                let correlation = self.value(Text::Quoted)?;
                 let _ = write!(text, "[{correlation}] ");
             }
             1 | 3 => {}
@@ -176,7 +258,7 @@ impl<'a> Decoder<'a> {
         let (name, fields) = self.defined.get(index).cloned().ok_or(undefined)?;
         let mut text = format!("{name} {{");
         for field in fields {
-            let value = self.value()?;
+            let value = self.value(Text::Quoted)?;
             if !value.is_empty() {
                 let _ = write!(text, " {field}={value}");
             }
@@ -186,7 +268,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// One field of a record; an absent one is empty.
-    fn value(&mut self) -> Result<String> {
+    fn value(&mut self, shown: Text) -> Result<String> {
         Ok(match self.byte()? {
             tag::ABSENT => String::new(),
             tag::F64 => f64::from_bits(u64::from_le_bytes(self.array()?)).to_string(),
@@ -200,7 +282,11 @@ impl<'a> Decoder<'a> {
             tag::TEXT => {
                 let length = self.varint()? as usize;
                 let text = self.take(length)?;
-                format!("{:?}", String::from_utf8_lossy(text))
+                let text = String::from_utf8_lossy(text);
+                match shown {
+                    Text::Quoted => format!("{text:?}"),
+                    Text::Plain => text.into_owned(),
+                }
             }
             tag::UUID => CorrelationId(u128::from_le_bytes(self.array()?)).to_string(),
             tag::DECIMAL => {

@@ -10,10 +10,12 @@
 mod compare;
 mod decode;
 mod file;
+mod outside;
 
 pub use compare::{Compare, Difference};
 pub use decode::{Decoded, Decoder};
 pub use file::{FORMAT_VERSION, FileSink, JournalFile, JournalFooter};
+pub use outside::{NumbersOf, Publication, RecordedNumbers};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +45,7 @@ pub(crate) mod kind {
     pub const ACTION: u8 = 11;
     pub const LATE_MARKET: u8 = 12;
     pub const POSITION_RISK: u8 = 13;
+    pub const OUTSIDE: u8 = 14;
     pub const PUBLISH: u8 = 32;
     pub const SET_RECORD: u8 = 33;
     pub const SET_JSON: u8 = 34;

@@ -20,8 +20,8 @@ use crate::schedule::{Class, Due, Schedule};
 use crate::{
     AccountId, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed,
     FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink,
-    Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, ReadMode, Service, ServiceId,
-    ThinkingTime, Touch, Wiring,
+    Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, ReadMode, RecordedNumbers, Service,
+    ServiceId, ThinkingTime, Touch, Wiring,
 };
 
 /// How often readers look after what was left pending.
@@ -216,6 +216,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             streams: members.iter().map(|m| m.streams.clone()).collect(),
             published: 0,
             touches: None,
+            recorded: None,
         };
         let mut seats = Vec::new();
         let mut subscribers = Vec::new();
@@ -294,6 +295,11 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let place = self.timeline.len() as u32;
         self.timeline.push(action);
         self.core.schedule.push(time.max(self.core.now), Class::Action, Due::Action(place));
+    }
+
+    /// For a replay: what services ask for from outside comes from this recording.
+    pub fn replay_numbers(&mut self, recorded: Box<dyn RecordedNumbers>) {
+        self.core.recorded = Some(recorded);
     }
 
     /// Virtual time.

@@ -5,6 +5,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
+use strategies::learning::SizeState;
+use strategies::signal::HarvestPolicy;
+
 use super::words::words;
 
 words! {
@@ -112,6 +115,50 @@ engine::record! {
         pub correlation_id: CorrelationId = "correlation_id",
         /// When.
         pub timestamp: IsoTime = "timestamp",
+        /// How much the models agreed.
+        pub consensus: Option<Cow<'static, str>> = "consensus",
+        /// How many of them.
+        pub consensus_count: Option<u64> = "consensus_count",
+        /// Of how many that voted or could have.
+        pub total_models: Option<u64> = "total_models",
+        /// Of the sizing, a fraction of the price.
+        pub atr_value: Option<f64> = "atr_value",
+        /// Short over long volatility.
+        pub volatility_factor: Option<f64> = "volatility_factor",
+        /// How far the venues are apart, in USDT.
+        pub exchange_divergence: Option<f64> = "exchange_divergence",
+        /// A fraction a period.
+        pub funding_rate: Option<f64> = "funding_rate",
+        /// What the models saw, in the order of the feature list.
+        pub features: Option<JsonText<[f64; 18]>> = "features",
+        /// Whether the RL shadow is on.
+        pub rl_influence_enabled: Option<bool> = "rl_influence_enabled",
+        /// Whether its policy passed the gate.
+        pub rl_gate_pass: Option<bool> = "rl_gate_pass",
+        /// Where it stopped.
+        pub rl_gate_reason: Option<Cow<'static, str>> = "rl_gate_reason",
+        /// What the policy wants.
+        pub rl_action: Option<SignalAction> = "rl_action",
+        /// Of the policy.
+        pub rl_confidence: Option<f64> = "rl_confidence",
+        /// Of the policy.
+        pub rl_version: Option<Cow<'static, str>> = "rl_version",
+        /// Of the policy.
+        pub rl_policy_age_sec: Option<f64> = "rl_policy_age_sec",
+        /// 0 unless it passed.
+        pub rl_weight_effective: Option<f64> = "rl_weight_effective",
+        /// What the policy would have done.
+        pub rl_effect: Option<Cow<'static, str>> = "rl_effect",
+        /// What the AI sizer would trade, in USDT, notional.
+        pub ai_size_usd: Option<Decimal> = "ai_size_usd",
+        /// Its leverage.
+        pub ai_leverage: Option<f64> = "ai_leverage",
+        /// How it would harvest.
+        pub ai_harvest_policy: Option<JsonText<HarvestPolicy>> = "ai_harvest_policy",
+        /// State of the sizing table, where it sized.
+        pub sizing_state: Option<JsonText<SizeState>> = "sizing_state",
+        /// Number of the action that the table chose, 0 to 74.
+        pub sizing_action: Option<u32> = "sizing_action",
     }
 
     /// A request of the bot for a signal.

@@ -1,24 +1,31 @@
 //! Trading bot (MSE 6): every minute it asks the AI engine about each symbol, and writes an intent where
 //! the engine has decided. The one writer of opening intents. No signal means no trade.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
-    Body, CallId, Context, Envelope, Input, IsoTime, MarketData, MarketEvent, MarketWants, Nanos,
-    PriceTicks, Reply, Service, Symbol, TimerKey, Wiring,
+    Body, CallId, Context, Envelope, EpochSeconds, Input, IsoTime, MarketData, MarketEvent,
+    MarketWants, Nanos, PriceTicks, Reply, Service, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use strategies::{Outcomes, SizingInput, size};
+use strategies::entry::{
+    EngineAnswer, FallbackRule, FallbackSignal, FallbackWatch, fallback_signal,
+};
+use strategies::signal::sized;
+use strategies::universe::{SymbolSources, resolve_symbols};
+use strategies::{Action, SizingInput};
 
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    Balance, IntentAction, OrderSide, SignalAction, SignalReply, SignalRequest, TradeIntent,
-    contract_violations,
+    Balance, IntentAction, MetaRegimeState, OrderSide, Policy, SignalAction, SignalReply,
+    SignalRequest, TradeIntent, contract_violations,
 };
 use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
-use crate::streams::TRADE_INTENT;
+use crate::signal::ai_engine::sizing::outcomes;
+use crate::streams::{META_REGIME, TRADE_INTENT};
 use crate::switches;
 
 settings! {
@@ -34,7 +41,24 @@ settings! {
         pub max_leverage: f64 = 10.0 => LEVERAGE,
         /// Share of the equity that is used as margin.
         pub risk_per_trade: f64 = 0.02 => SHARE,
+        /// The symbols that it trades while no policy names any; empty means those of the run.
+        pub symbols: Vec<Symbol> = Vec::new(),
+        /// When momentum is traded in place of an answer; a refusal is an answer.
+        pub fallback: FallbackRule = FallbackRule::default(),
+        /// Whose size and leverage are traded.
+        pub sizing: BotSizing = BotSizing::default(),
     }
+}
+
+/// Whose size and leverage the bot trades.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BotSizing {
+    /// Its own, by the account and by what earlier trades brought.
+    #[default]
+    Own,
+    /// The engine's, which may be the sizing table's.
+    Engine,
 }
 
 const SOURCE: &str = "trading_bot";
@@ -43,6 +67,9 @@ const ENGINE: &str = "ai_engine";
 const STOP: f64 = 0.02;
 const TARGET: f64 = 0.02;
 const HOURS: usize = 24;
+/// The symbols are resolved again after so long, by the same order as at the start (incident I-36).
+const SYMBOLS_LIFE: Nanos = Nanos::from_secs(6 * 3_600);
+const ROUND: TimerKey = TimerKey(0);
 
 /// An hour of a symbol's prices.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -93,6 +120,11 @@ pub struct TradingBot {
     settings: TradingBotSettings,
     symbols: Vec<Symbol>,
     days: Vec<Day>,
+    /// Which of the symbols are traded, and since when that holds.
+    traded: Vec<bool>,
+    resolved: Option<Nanos>,
+    /// Cycles without an answer, by symbol.
+    silence: Vec<FallbackWatch>,
     asked: BTreeMap<CallId, usize>,
 }
 
@@ -103,7 +135,33 @@ impl TradingBot {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
             days: vec![Day::default(); symbols.len()],
+            traded: vec![false; symbols.len()],
+            resolved: None,
+            silence: vec![FallbackWatch::default(); symbols.len()],
             asked: BTreeMap::new(),
+        }
+    }
+
+    /// Policy, then settings, then the run's: at the start and at every refresh alike.
+    fn resolve(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        if self.resolved.is_some_and(|at| now - at < SYMBOLS_LIFE) {
+            return;
+        }
+        self.resolved = Some(now);
+        let policy = match ctx.record::<Policy>(keys::POLICY_CURRENT.name) {
+            Ok(Some(policy)) => policy.universe_symbols.0.to_vec(),
+            Ok(None) | Err(_) => Vec::new(),
+        };
+        let sources = SymbolSources {
+            policy: &policy,
+            configured: &self.settings.symbols,
+            by_volume: &[],
+            constants: &self.symbols,
+        };
+        let wanted = resolve_symbols(&sources);
+        for (symbol, traded) in self.symbols.iter().zip(&mut self.traded) {
+            *traded = wanted.contains(symbol);
         }
     }
 
@@ -125,8 +183,12 @@ impl TradingBot {
             ctx.count("engine_missing", 1);
             return;
         };
+        self.resolve(ctx);
         let time_out = Nanos::from_millis(self.settings.signal_time_out_ms);
         for place in 0..self.symbols.len() {
+            if !self.traded[place] {
+                continue;
+            }
             if self.days[place].last <= 0.0 {
                 ctx.count("symbols_without_market_data", 1);
                 continue;
@@ -145,9 +207,9 @@ impl TradingBot {
     fn reply(&mut self, reply: &Reply, ctx: &mut Context<'_>) {
         let Some(place) = self.asked.remove(&reply.id) else { return };
         let Some(body) = &reply.body else {
-            // The engine is away: that is no signal, and no reason to trade on something else.
+            // The engine is away: that is no signal, and by default no reason to trade on something else.
             ctx.count("signal_time_outs", 1);
-            return;
+            return self.unanswered(place, EngineAnswer::Unreachable, ctx);
         };
         let signal = match body.read::<SignalReply>() {
             Ok(signal) if signal.signal && signal.action != SignalAction::Hold => {
@@ -155,17 +217,56 @@ impl TradingBot {
             }
             Ok(_) => {
                 ctx.count("no_signal", 1);
-                return;
+                return self.unanswered(place, EngineAnswer::NoSignal, ctx);
             }
             Err(_) => {
                 ctx.count("signal_malformed", 1);
                 return;
             }
         };
+        self.silence[place].falls_back(EngineAnswer::Signal, self.settings.fallback, false);
         if signal.confidence < self.settings.min_confidence {
             ctx.count("below_min_confidence", 1);
             return;
         }
+        self.intend(place, &signal, ctx);
+    }
+
+    /// Without a signal: momentum where that is asked for, marked in the intent's model.
+    fn unanswered(&mut self, place: usize, answer: EngineAnswer, ctx: &mut Context<'_>) {
+        let rule = self.settings.fallback;
+        if rule == FallbackRule::Off {
+            return;
+        }
+        let stopped = switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx)
+            || switches::is_set(keys::SAFE_MODE.name, &["1", "true", "yes"], ctx);
+        if !self.silence[place].falls_back(answer, rule, stopped) {
+            return;
+        }
+        let Some((change, ..)) = self.days[place].ticker() else { return };
+        let Ok(fallback) = fallback_signal(change, self.days[place].last) else { return };
+        let action = match fallback.side {
+            Action::Buy => SignalAction::Buy,
+            Action::Sell => SignalAction::Sell,
+            Action::Hold => return,
+        };
+        ctx.count("fallback_signals", 1);
+        let correlation_id = ctx.correlation_id();
+        let signal = SignalReply {
+            symbol: self.symbols[place],
+            signal: true,
+            reason: "fallback".into(),
+            action,
+            confidence: fallback.confidence,
+            ensemble_confidence: fallback.confidence,
+            model: FallbackSignal::MODEL.into(),
+            strategy: "default".into(),
+            regime: FallbackSignal::REGIME.into(),
+            position_size_usd: grid::decimal(fallback.position_size_usd).unwrap_or_default(),
+            leverage: fallback.leverage as u32,
+            correlation_id,
+            timestamp: EpochSeconds(ctx.now()),
+        };
         self.intend(place, &signal, ctx);
     }
 
@@ -202,11 +303,20 @@ impl TradingBot {
             max_leverage: self.settings.max_leverage,
             risk_per_trade: self.settings.risk_per_trade,
         };
-        let sizing = size(&input, &Outcomes::BOOTSTRAP);
+        let outcomes = outcomes(ctx);
+        let Ok(mut sizing) = sized(&input, &outcomes) else {
+            ctx.count("intents_without_size", 1);
+            return;
+        };
+        if self.settings.sizing == BotSizing::Engine {
+            sizing.position_size_usd = grid::float(signal.position_size_usd);
+            sizing.leverage = f64::from(signal.leverage);
+        }
         let (action, side, sign) = match signal.action {
             SignalAction::Sell => (IntentAction::Sell, OrderSide::Sell, -1.0),
             _ => (IntentAction::Buy, OrderSide::Buy, 1.0),
         };
+        let regime = regime(signal, ctx);
         // The number of the sizing is traded as notional, as the reference system did.
         let notional = grid::decimal(sizing.position_size_usd);
         let leverage = grid::decimal(sizing.leverage).filter(|l| *l > Decimal::ZERO);
@@ -234,7 +344,7 @@ impl TradingBot {
             reason: Some("signal".into()),
             model: Some(signal.model.clone()),
             meta_strategy: Some(signal.strategy.clone()),
-            regime: Some(signal.regime.clone()),
+            regime: Some(regime),
             atr_value: Some(atr),
             volatility_factor: Some(volatility_factor),
             exchange_divergence: Some(0.0),
@@ -252,16 +362,37 @@ impl TradingBot {
     }
 }
 
+/// The newest regime of the whole market; momentum keeps its own.
+fn regime(signal: &SignalReply, ctx: &mut Context<'_>) -> Cow<'static, str> {
+    if signal.model == FallbackSignal::MODEL {
+        return signal.regime.clone();
+    }
+    let newest = ctx.newest(META_REGIME.name, 1).unwrap_or_default();
+    let body = newest.first().and_then(|entry| entry.body.as_ref());
+    match body.map(Body::read::<MetaRegimeState>) {
+        Some(Ok(state)) => state.regime.clone(),
+        Some(Err(_)) => {
+            ctx.count("regime_unreadable", 1);
+            "UNKNOWN".into()
+        }
+        None => "UNKNOWN".into(),
+    }
+}
+
 impl Configured for TradingBot {
     type Settings = TradingBotSettings;
     const COUNTERS: &'static [&'static str] = &[
         "balance_unknown",
         "below_min_confidence",
         "engine_missing",
+        "fallback_signals",
         "intents",
         "intents_stopped",
+        "intents_without_size",
         "no_signal",
         "not_in_policy",
+        "outcomes_unreadable",
+        "regime_unreadable",
         "signal_malformed",
         "signal_time_outs",
         "symbols_without_market_data",
@@ -278,10 +409,13 @@ impl Service for TradingBot {
         Wiring {
             market: MarketWants { bars: true, ..MarketWants::NONE },
             writes: vec![TRADE_INTENT.name],
+            looks: vec![META_REGIME.name],
             keys_read: keys::patterns(&[
                 keys::EMERGENCY_STOP,
                 keys::ACCOUNT_BALANCE,
                 keys::POLICY_CURRENT,
+                keys::RL_SIZING_OUTCOMES,
+                keys::SAFE_MODE,
             ]),
             calls: vec!["ai_engine"],
             ..Wiring::default()
@@ -291,10 +425,10 @@ impl Service for TradingBot {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         let interval = Nanos::from_secs(self.settings.check_interval_s);
         match input {
-            Input::Start => ctx.timer_after(interval, TimerKey(0)),
+            Input::Start => ctx.timer_after(interval, ROUND),
             Input::Timer(_) => {
                 self.ask_all(ctx);
-                ctx.timer_after(interval, TimerKey(0));
+                ctx.timer_after(interval, ROUND);
             }
             Input::Market(event) => self.market(event, ctx),
             Input::Reply(reply) => self.reply(reply, ctx),

@@ -45,6 +45,7 @@
 //! `intent_executor`.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
+mod ai_engine;
 mod allocation;
 mod bench;
 mod capital_efficiency;
@@ -57,6 +58,7 @@ mod exposure_balancer;
 mod governor;
 mod intent_bridge;
 mod intent_executor;
+mod learning;
 mod ledger_sync;
 mod malformed;
 mod market_state;
@@ -74,6 +76,7 @@ mod price_feed;
 mod reconcile_engine;
 mod round_trip;
 mod signals;
+mod strategy;
 mod trade_logger;
 mod universe_generator;
 mod venues;

@@ -49,8 +49,26 @@ fn bench(services: &[&str], step: f64, settings: &PipelineSettings) -> Bench {
     bench
 }
 
+/// The engine's governer agent rejects every trade of an account that nobody knows.
+fn with_equity(mut bench: Bench) -> Bench {
+    let equity = [("equity", "5000"), ("peak", "5000"), ("last_update_ts", "1770000000")];
+    bench.hset(keys::EQUITY_CURRENT.name, &equity);
+    bench
+}
+
+fn engine(step: f64, settings: &PipelineSettings) -> Bench {
+    with_equity(bench(&["market_publisher", ENGINE], step, settings))
+}
+
+/// A symbol is decided on at every tick.
+fn every_minute() -> PipelineSettings {
+    let mut settings = PipelineSettings::default();
+    settings.ai_engine.symbol_cooldown_s = 0;
+    settings
+}
+
 fn run(services: &[&str], step: f64) -> Bench {
-    let mut bench = bench(services, step, &PipelineSettings::default());
+    let mut bench = with_equity(bench(services, step, &every_minute()));
     bench.run_to_ms(MINUTES * MINUTE_MS + 100);
     bench
 }
@@ -69,16 +87,21 @@ fn a_decision_is_told_three_times_and_mirrored_by_side() {
     for (step, action, sign) in
         [(0.001, SignalAction::Buy, 1.0), (-0.001, SignalAction::Sell, -1.0)]
     {
-        let mut bench = run(&["market_publisher", ENGINE], step);
+        let mut bench = engine(step, &PipelineSettings::default());
+        bench.run_to_ms(MINUTES * MINUTE_MS + 100);
         let signals: Vec<SignalGenerated> = bench.records(streams::AI_SIGNAL_GENERATED);
         let sizes: Vec<SizingDecided> = bench.records(streams::SIZING_DECIDED);
         let decisions = decisions(&mut bench);
-        assert!(!decisions.is_empty(), "{action}");
-        assert_eq!((signals.len(), sizes.len()), (decisions.len(), decisions.len()), "{action}");
-        for ((signal, size), decision) in signals.iter().zip(&sizes).zip(&decisions) {
+        // Every tick is a signal; a symbol is decided on once in two minutes.
+        assert!(signals.len() > 20 && sizes.len() == signals.len(), "{action}");
+        assert!((10..=16).contains(&decisions.len()), "{action}: {}", decisions.len());
+        for decision in &decisions {
+            let at = signals.iter().position(|signal| signal.timestamp == decision.timestamp);
+            let at = at.expect("the signal that it is of");
+            let (signal, size) = (&signals[at], &sizes[at]);
             assert_eq!((signal.action, decision.side), (action, action));
-            assert_eq!(signal.confidence.to_bits(), decision.confidence.to_bits());
-            assert!((0.55..=0.95).contains(&decision.confidence));
+            assert_eq!(signal.ensemble_confidence.to_bits(), decision.confidence.to_bits());
+            assert!((0.75..=0.95).contains(&decision.confidence));
             assert_eq!(decision.quantity, decision.position_size_usd, "in USDT");
             assert_eq!(size.position_size_usd, decision.position_size_usd);
             assert_eq!(size.leverage, decision.leverage);
@@ -96,12 +119,14 @@ fn a_decision_is_told_three_times_and_mirrored_by_side() {
 /// MSE 4.3: fewer than 50 prices are too few for a model to vote, and nobody's vote is HOLD.
 #[test]
 fn there_is_no_signal_from_a_short_history_or_a_quiet_market() {
-    let mut short = bench(&["market_publisher", ENGINE], 0.001, &PipelineSettings::default());
+    let mut short = engine(0.001, &PipelineSettings::default());
     short.run_to_ms(49 * MINUTE_MS + 100);
     assert!(decisions(&mut short).is_empty());
     short.run_to_ms(50 * MINUTE_MS + 100);
     assert_eq!(decisions(&mut short).len(), 1);
-    assert!(decisions(&mut run(&["market_publisher", ENGINE], 0.0)).is_empty());
+    let mut quiet = engine(0.0, &PipelineSettings::default());
+    quiet.run_to_ms(MINUTES * MINUTE_MS);
+    assert!(decisions(&mut quiet).is_empty());
 }
 
 /// MSE 4.5 steps 0 and 7.
@@ -109,13 +134,13 @@ fn there_is_no_signal_from_a_short_history_or_a_quiet_market() {
 fn a_weak_or_a_stopped_signal_is_none() {
     let mut settings = PipelineSettings::default();
     settings.ai_engine.min_signal_confidence = 0.96;
-    let mut weak = bench(&["market_publisher", ENGINE], 0.001, &settings);
+    let mut weak = engine(0.001, &settings);
     weak.run_to_ms(MINUTES * MINUTE_MS);
     assert!(decisions(&mut weak).is_empty());
     assert!(weak.counter(ENGINE, "signals_below_min_confidence") > 20);
 
     for stop in [&b"1"[..], &[0xff]] {
-        let mut stopped = bench(&["market_publisher", ENGINE], 0.001, &PipelineSettings::default());
+        let mut stopped = engine(0.001, &PipelineSettings::default());
         stopped.run_to_ms(1);
         stopped.set_bytes(keys::EMERGENCY_STOP.name, stop);
         stopped.run_to_ms(MINUTES * MINUTE_MS);
@@ -134,7 +159,12 @@ fn the_bot_intends_what_the_engine_decided_mirrored_by_side() {
         let mut bench = run(&ALL, step);
         let decisions = decisions(&mut bench);
         let intents = intents(&mut bench);
-        assert!(intents.len() > 20, "{action}");
+        // I-02: one decision, one intent.
+        assert!((21..=decisions.len()).contains(&intents.len()), "{action}: {}", intents.len());
+        let mut ids: Vec<_> = intents.iter().map(|intent| intent.correlation_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), intents.len(), "{action}");
         for intent in &intents {
             assert!(contract_violations(intent).is_empty());
             assert_eq!((intent.action, intent.side), (Some(action), Some(side)));
@@ -175,7 +205,7 @@ fn no_signal_no_engine_no_policy_or_no_balance_is_no_trade() {
     assert!(quiet.counter(BOT, "no_signal") > 20);
 
     // The stop comes between the decision and the question for it.
-    let mut stopped = bench(&ALL, 0.001, &PipelineSettings::default());
+    let mut stopped = bench(&ALL, 0.001, &every_minute());
     stopped.run_to_ms(60 * MINUTE_MS - 200);
     let before = intents(&mut stopped).len();
     stopped.set(keys::EMERGENCY_STOP.name, "1");
@@ -184,7 +214,7 @@ fn no_signal_no_engine_no_policy_or_no_balance_is_no_trade() {
     assert_eq!(stopped.counter(BOT, "intents_stopped"), 1);
 
     // The engine answers no more: that is no signal either.
-    let mut dead = bench(&ALL, 0.001, &PipelineSettings::default());
+    let mut dead = bench(&ALL, 0.001, &every_minute());
     dead.run_to_ms(60 * MINUTE_MS - 1_000);
     let before = intents(&mut dead).len();
     assert!(before > 0);
@@ -194,16 +224,18 @@ fn no_signal_no_engine_no_policy_or_no_balance_is_no_trade() {
     assert!(dead.counter(BOT, "signal_time_outs") > 5);
 }
 
-/// A decision on a tick that is older than the setting is no answer, and is counted.
+/// A decision that is older than the setting is no answer, and is counted.
 #[test]
 fn a_decision_is_an_answer_for_two_minutes() {
-    let mut bench = bench(&ALL, 0.001, &PipelineSettings::default());
-    bench.run_to_ms(MINUTES * MINUTE_MS + 100);
-    // The market has ended: the last tick is 60.5 s old at the next question, 120.5 s at the one after it.
-    bench.run_for_ms(MINUTE_MS);
-    assert_eq!(bench.counter("ai_engine", "decisions_too_old"), 0);
-    let before = intents(&mut bench).len();
-    bench.run_for_ms(4 * MINUTE_MS);
-    assert_eq!(intents(&mut bench).len(), before);
-    assert_eq!(bench.counter("ai_engine", "decisions_too_old"), 4);
+    for (last_tick_min, too_old) in [(59, 0), (57, 1)] {
+        let mut settings = every_minute();
+        settings.trading_bot.check_interval_s = 600;
+        let mut bench = bench(&ALL, 0.001, &settings);
+        bench.run_to_ms(last_tick_min * MINUTE_MS + 1_000);
+        bench.crash("market_publisher", 86_400_000);
+        bench.run_to_ms(60 * MINUTE_MS + 1_000);
+        assert_eq!(bench.counter(ENGINE, "decisions_too_old"), too_old, "{last_tick_min}");
+        // The other is of the fiftieth minute, the first at which the models vote.
+        assert_eq!(intents(&mut bench).len() as u64, 2 - too_old, "{last_tick_min}");
+    }
 }

@@ -14,7 +14,7 @@ mod size_table;
 pub use experience::{EXPERIENCES_MAX, ExperienceBuffer};
 pub use outcomes::{OUTCOMES_MAX, OutcomeHistory};
 pub use promotion::{
-    ModelFacts, ModelKind, PromotionCriteria, RetrainReason, model_score, promotable,
+    ModelFacts, ModelKind, PromotionCriteria, RetrainReason, model_facts, model_score, promotable,
     retrain_reason,
 };
 pub use promotion_lock::{LockState, PromotionLock, PromotionPriority, promotion_order};

@@ -83,6 +83,52 @@ pub struct ModelFacts {
     pub trades: u64,
 }
 
+/// Seconds of a year.
+const YEAR_S: f64 = 365.0 * 86_400.0;
+/// A profit factor without any loss: the criteria and the score know no larger one.
+const PROFIT_FACTOR_MAX: f64 = 100.0;
+
+/// The facts of outcomes: time of each in seconds and PnL as a fraction, oldest first. The Sharpe ratio is that
+/// of a year at the rate at which they came. `None` with fewer than two, or where all came at once.
+///
+/// # Errors
+/// [`RefusedNumber`] for NaN and infinities.
+pub fn model_facts(outcomes: &[(f64, f64)]) -> Result<Option<ModelFacts>, RefusedNumber> {
+    for (time, pnl) in outcomes {
+        all_finite(&[("time", *time), ("pnl", *pnl)])?;
+    }
+    let (Some((first, _)), Some((last, _))) = (outcomes.first(), outcomes.last()) else {
+        return Ok(None);
+    };
+    let (count, span) = (outcomes.len() as f64, last - first);
+    if outcomes.len() < 2 || span <= 0.0 {
+        return Ok(None);
+    }
+    let pnl = || outcomes.iter().map(|(_, pnl)| *pnl);
+    let mean = pnl().sum::<f64>() / count;
+    let deviation = (pnl().map(|p| (p - mean) * (p - mean)).sum::<f64>() / count).sqrt();
+    let a_year = (count * YEAR_S / span).sqrt();
+    let sharpe = if deviation > 0.0 { mean / deviation * a_year } else { 0.0 };
+    let gains = pnl().filter(|p| *p > 0.0).sum::<f64>();
+    let losses = -pnl().filter(|p| *p < 0.0).sum::<f64>();
+    let profit_factor = if losses > 0.0 { gains / losses } else { PROFIT_FACTOR_MAX };
+    let (mut equity, mut peak, mut max_drawdown) = (1.0f64, 1.0f64, 0.0f64);
+    for p in pnl() {
+        equity *= 1.0 + p;
+        peak = peak.max(equity);
+        max_drawdown = max_drawdown.max((peak - equity) / peak);
+    }
+    let win_rate = pnl().filter(|p| *p > 0.0).count() as f64 / count;
+    all_finite(&[
+        ("sharpe", sharpe),
+        ("profit factor", profit_factor),
+        ("drawdown", max_drawdown),
+    ])?;
+    let profit_factor = profit_factor.min(PROFIT_FACTOR_MAX);
+    let trades = outcomes.len() as u64;
+    Ok(Some(ModelFacts { sharpe, win_rate, profit_factor, max_drawdown, trades }))
+}
+
 /// What a candidate has to reach.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PromotionCriteria {
@@ -170,5 +216,19 @@ mod tests {
         assert_eq!(of(24.0, None, DriftSeverity::None), Some(RetrainReason::Age));
         assert_eq!(of(24.0, Some(0.4), DriftSeverity::None), Some(RetrainReason::Performance));
         assert_eq!(of(0.0, Some(0.4), DriftSeverity::Severe), Some(RetrainReason::Drift));
+    }
+
+    #[test]
+    fn facts_of_outcomes() {
+        // Two trades a half-year apart: +2 % and -1 %.
+        let half = 0.5 * 365.0 * 86_400.0;
+        let facts = model_facts(&[(0.0, 0.02), (half, -0.01)]).expect("finite").expect("facts");
+        // Mean 0.005 over a deviation of 0.015, times the root of the four that a year would have.
+        assert!((facts.sharpe - 2.0 / 3.0).abs() < 1e-12, "{}", facts.sharpe);
+        assert_eq!((facts.win_rate, facts.profit_factor, facts.trades), (0.5, 2.0, 2));
+        assert!((facts.max_drawdown - 0.01).abs() < 1e-12);
+        assert_eq!(model_facts(&[(0.0, 0.02)]), Ok(None));
+        assert_eq!(model_facts(&[(0.0, 0.02), (0.0, 0.01)]), Ok(None));
+        assert!(model_facts(&[(0.0, f64::NAN), (1.0, 0.0)]).is_err());
     }
 }

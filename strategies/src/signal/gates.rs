@@ -94,6 +94,23 @@ impl SignalRates {
         now: Nanos,
         limits: &RateLimits,
     ) -> Result<(), SignalStop> {
+        while self.minute.front().is_some_and(|at| now - *at >= Nanos::from_secs(60)) {
+            self.minute.pop_front();
+        }
+        self.check(symbol, confidence, now, limits)?;
+        self.minute.push_back(now);
+        self.last.insert(symbol, now);
+        Ok(())
+    }
+
+    /// Whether a signal would be admitted now; it is not counted.
+    pub fn check(
+        &self,
+        symbol: Symbol,
+        confidence: f64,
+        now: Nanos,
+        limits: &RateLimits,
+    ) -> Result<(), SignalStop> {
         let enough = confidence >= limits.confidence_min;
         if !enough {
             return Err(SignalStop::LowConfidence);
@@ -101,14 +118,10 @@ impl SignalRates {
         if self.last.get(&symbol).is_some_and(|at| now - *at < limits.symbol_cooldown) {
             return Err(SignalStop::SymbolCooldown);
         }
-        while self.minute.front().is_some_and(|at| now - *at >= Nanos::from_secs(60)) {
-            self.minute.pop_front();
-        }
-        if self.minute.len() >= limits.per_minute_max {
+        let minute = Nanos::from_secs(60);
+        if self.minute.iter().filter(|at| now - **at < minute).count() >= limits.per_minute_max {
             return Err(SignalStop::RateLimited);
         }
-        self.minute.push_back(now);
-        self.last.insert(symbol, now);
         Ok(())
     }
 }

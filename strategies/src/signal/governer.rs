@@ -128,6 +128,12 @@ impl Governer {
         Ok((size, RISK_OF_SIZE * size))
     }
 
+    /// Goes on after a restart with what the bus kept: trades of the UTC day.
+    pub fn resume(&mut self, trades: u64, now: Nanos) {
+        self.trades = trades;
+        self.day = day(now);
+    }
+
     /// Counts a trade of the UTC day.
     pub fn traded(&mut self, now: Nanos) {
         self.trades = self.trades_on(now) + 1;
