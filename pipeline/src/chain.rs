@@ -134,6 +134,10 @@ services! {
     portfolio_state_publisher: books::portfolio_state_publisher::PortfolioStatePublisher = "MSE 14.2, EHR 3.12";
     /// Positions and round trips, from fills.
     position_monitor: books::position_monitor::PositionMonitor = "MSE 14.1";
+    /// Stop, target and trailing distance of each position, P1.5.
+    risk_proposal: exits::risk_proposal::RiskProposalPublisher = "EHR 3.2";
+    /// What to do with each position: harvest, close, or nothing, P2.5.
+    harvest_proposal: exits::harvest_proposal::HarvestProposalPublisher = "EHR 3.3, 3.4, 3.5";
     /// Watches stops and targets.
     exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
 }

@@ -9,8 +9,9 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, Equity, MarketState, OrderMark, Permit, Policy, PortfolioState,
-    PositionBook, PositionLedger, PositionSnapshot, PositionState, Stops, Universe, UniverseMeta,
+    ApplyPlan, Balance, Equity, HarvestProposal, MarketState, OrderMark, Permit, Policy,
+    PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, RiskProposal,
+    StopAsked, Stops, Universe, UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -140,6 +141,12 @@ keys! {
     POSITION_BOOK = "quantum:position:book:" S "" => hash::<PositionBook>(), STAYS;
     /// Stop and target that the exit monitor watches.
     STATE_STOPS = "quantum:state:stops:" S "" => hash::<Stops>(), STAYS;
+    /// Stop, target and trailing distance that P1.5 proposes for a position.
+    RISK_PROPOSAL = "quantum:risk:proposal:" S "" => hash::<RiskProposal>(), s(60);
+    /// What P2.5 proposes to do with a position.
+    HARVEST_PROPOSAL = "quantum:harvest:proposal:" S "" => hash::<HarvestProposal>(), s(60);
+    /// A tighter stop that an UPDATE_SL plan asks for.
+    STOP_ASKED = "quantum:stop:asked:" S "" => hash::<StopAsked>(), s(60);
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
 }

@@ -7,9 +7,9 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, Kline, MarketState,
-    PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileEvent,
-    SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, HarvestProposal, Kline,
+    MarketState, PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate,
+    ReconcileEvent, RiskProposal, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -79,6 +79,10 @@ streams! {
     POLICY_UPDATED = "policy.updated", 100 => Flat(PolicyUpdated);
     /// The same, for auditors.
     POLICY_AUDIT = "policy.audit", 1_000 => Flat(PolicyAudit);
+    /// What P1.5 proposes, as it changes; off by default.
+    RISK_PROPOSAL = "risk.proposal", 10_000 => Flat(RiskProposal);
+    /// What P2.5 proposes, as it changes.
+    HARVEST_PROPOSAL = "harvest.proposal", 10_000 => Flat(HarvestProposal);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
 }

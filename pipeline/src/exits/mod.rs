@@ -1,3 +1,7 @@
 //! The way out of a position: proposals, harvest, stops.
 
+mod asked;
 pub(crate) mod exit_monitor;
+pub(crate) mod harvest_proposal;
+pub(crate) mod held;
+pub(crate) mod risk_proposal;

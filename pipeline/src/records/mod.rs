@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod decision;
+pub mod harvest;
 pub mod intent;
 pub mod market;
 pub mod plan;
@@ -11,6 +12,7 @@ pub mod words;
 
 pub use account::*;
 pub use decision::*;
+pub use harvest::*;
 pub use intent::*;
 pub use market::*;
 pub use plan::*;

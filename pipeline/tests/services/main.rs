@@ -47,6 +47,8 @@
 
 mod bench;
 mod exit_monitor;
+mod harvest_proposal;
+mod held;
 mod intent_bridge;
 mod intent_executor;
 mod market_state;
@@ -54,5 +56,6 @@ mod money;
 mod plans;
 mod position_monitor;
 mod position_state_brain;
+mod risk_proposal;
 mod round_trip;
 mod signals;

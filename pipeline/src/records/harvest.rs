@@ -1,0 +1,131 @@
+//! Proposals of the kernels, and what the book's heat makes of them.
+
+use engine::{EpochSeconds, IsoTime, Symbol};
+use rust_decimal::Decimal;
+use std::borrow::Cow;
+
+use super::words::PositionSide;
+
+engine::record! {
+    /// quantum:risk:proposal:{S} and risk.proposal: stop, target and trailing distance of a position.
+    pub struct RiskProposal {
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// In USDT.
+        pub proposed_sl: f64 = "proposed_sl",
+        /// In USDT.
+        pub proposed_tp: f64 = "proposed_tp",
+        /// Fraction of the current price.
+        pub stop_dist_pct: f64 = "stop_dist_pct",
+        /// Fraction of the current price.
+        pub tp_dist_pct: f64 = "tp_dist_pct",
+        /// Fraction of the best price.
+        pub trail_gap_pct: f64 = "trail_gap_pct",
+        /// Comma list, in the order in which they arose.
+        pub reason_codes: Cow<'static, str> = "reason_codes",
+        /// Trend strength; not a time.
+        pub ts: f64 = "ts",
+        /// Volatility of a minute.
+        pub sigma: f64 = "sigma",
+        /// Probability of a trend.
+        pub p_trend: f64 = "p_trend",
+        /// Probability of reversion to the mean.
+        pub p_mr: f64 = "p_mr",
+        /// Probability of neither.
+        pub p_chop: f64 = "p_chop",
+        /// When these numbers were computed.
+        pub computed_at_utc: IsoTime = "computed_at_utc",
+        /// The same.
+        pub computed_epoch: EpochSeconds = "computed_epoch",
+        /// When the kernel last came to the same result.
+        pub last_update_epoch: EpochSeconds = "last_update_epoch",
+        /// Long or short.
+        pub position_side: PositionSide = "position_side",
+        /// In s.
+        pub position_age_sec: f64 = "position_age_sec",
+        /// In USDT.
+        pub position_current_price: f64 = "position_current_price",
+        /// In USDT.
+        pub position_entry_price: f64 = "position_entry_price",
+        /// The plan that opened it: a proposal is of one position, not of a symbol.
+        pub position_plan_id: String = "position_plan_id",
+    }
+
+    /// quantum:harvest:proposal:{S} and harvest.proposal.
+    pub struct HarvestProposal {
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// PARTIAL_25, PARTIAL_50, PARTIAL_75, FULL_CLOSE_PROPOSED or NONE.
+        pub harvest_action: Cow<'static, str> = "harvest_action",
+        /// A tighter stop, in USDT.
+        pub new_sl_proposed: Option<f64> = "new_sl_proposed",
+        /// Profit after cost, in multiples of the risk of one unit.
+        pub r_net: f64 = "R_net",
+        /// Risk of one unit, in USDT.
+        pub risk_unit: f64 = "risk_unit",
+        /// Cost of one unit, in USDT.
+        pub cost_est: f64 = "cost_est",
+        /// Urgency to leave, 0 to 1.
+        pub kill_score: f64 = "kill_score",
+        /// Comma list, in the order in which they arose.
+        pub reason_codes: Cow<'static, str> = "reason_codes",
+        /// Component of the kill score.
+        pub k_regime_flip: f64 = "k_regime_flip",
+        /// Component of the kill score.
+        pub k_sigma_spike: f64 = "k_sigma_spike",
+        /// Component of the kill score.
+        pub k_ts_drop: f64 = "k_ts_drop",
+        /// Component of the kill score.
+        pub k_age_penalty: f64 = "k_age_penalty",
+        /// Volatility of a minute.
+        pub sigma: f64 = "sigma",
+        /// Trend strength; not a time.
+        pub ts: f64 = "ts",
+        /// Probability of a trend.
+        pub p_trend: f64 = "p_trend",
+        /// Probability of reversion to the mean.
+        pub p_mr: f64 = "p_mr",
+        /// Probability of neither.
+        pub p_chop: f64 = "p_chop",
+        /// When these numbers were computed; the plan's id follows from it.
+        pub computed_at_utc: IsoTime = "computed_at_utc",
+        /// The same.
+        pub computed_epoch: EpochSeconds = "computed_epoch",
+        /// When the kernel last came to the same result.
+        pub last_update_epoch: EpochSeconds = "last_update_epoch",
+        /// Of the policy whose parameters were used; absent with the defaults.
+        pub policy_version: Option<String> = "policy_version",
+        /// Long or short.
+        pub position_side: PositionSide = "position_side",
+        /// In s.
+        pub position_age_sec: f64 = "position_age_sec",
+        /// In USDT.
+        pub position_current_price: f64 = "position_current_price",
+        /// In USDT.
+        pub position_entry_price: f64 = "position_entry_price",
+        /// Of the whole position, in USDT.
+        pub position_unrealized_pnl: f64 = "position_unrealized_pnl",
+        /// Of one unit, in USDT: what the kernel counts with.
+        pub position_pnl_per_unit: f64 = "position_pnl_per_unit",
+        /// The plan that opened it: a proposal is of one position, not of a symbol.
+        pub position_plan_id: String = "position_plan_id",
+    }
+
+    /// quantum:stop:asked:{S}: a tighter stop that an UPDATE_SL plan asks for.
+    pub struct StopAsked {
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// Long or short.
+        pub side: PositionSide = "side",
+        /// In USDT.
+        pub new_sl: Decimal = "new_sl",
+        /// Who decided.
+        pub source: Cow<'static, str> = "source",
+        /// With which plan.
+        pub plan_id: String = "plan_id",
+        /// The plan that opened the position.
+        pub position_plan_id: String = "position_plan_id",
+        /// When.
+        pub timestamp: EpochSeconds = "timestamp",
+    }
+}
