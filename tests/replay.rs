@@ -152,7 +152,7 @@ fn a_correlation_id_shows_the_way_from_decision_to_fill() {
     let id = closed.lines().find_map(correlation_of).expect("a trade with a correlation id");
     let chain = find(&id);
     let steps =
-        ["DecisionMade", "TradeIntent", "ApplyPlan", "Permit", "ExecutionResult", "TradeClosed"];
+        ["DecisionMade", "TradeIntent", "ApplyPlan", "P33Permit", "ExecutionResult", "TradeClosed"];
     let places = steps.map(|step| {
         let place = chain.lines().position(|line| line.contains(step));
         place.unwrap_or_else(|| panic!("no {step} with {id}:\n{chain}"))

@@ -3,7 +3,7 @@
 use engine::{Instrument, Member, Nanos, Symbol, ThinkingTime};
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Configured, Sensible as _, Settings as _, Setup};
+use crate::settings::{Component as _, Configured, Sensible as _, Settings as _, Setup};
 use crate::{books, entry, exits, market, policy, signal};
 
 /// Settings that make no pipeline.
@@ -26,14 +26,25 @@ pub struct Registered {
     pub described: &'static str,
 }
 
+/// A table of settings that no service owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedTable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+}
+
 macro_rules! services {
-    ($($(#[doc = $about:literal])+ $name:ident: $group:ident::$module:ident::$service:ident = $described:literal;)*) => {
+    (components { $($(#[doc = $what:literal])+ $component:ident: $table:ty;)* }
+     $($(#[doc = $about:literal])+ $name:ident: $group:ident::$module:ident::$service:ident = $described:literal;)*) => {
         /// Settings of the pipeline, with a table for each service.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct PipelineSettings {
             /// Time that a service thinks about each message, in µs.
             pub thinking_us: i64,
+            $($(#[doc = $what])+ pub $component: $table,)*
             $($(#[doc = $about])+ pub $name: <$group::$module::$service as Configured>::Settings,)*
         }
 
@@ -48,6 +59,12 @@ macro_rules! services {
 
         /// The names of all services that there are, in the order of a run.
         pub const SERVICES: &[&str] = &[$(stringify!($name)),*];
+
+        /// The tables of settings that no service owns.
+        pub const SHARED_TABLES: &[SharedTable] = &[$(SharedTable {
+            name: stringify!($component),
+            about: concat!($($what),+),
+        }),*];
 
         /// All services that there are, in the order of a run.
         pub const CATALOGUE: &[Registered] = &[$(Registered {
@@ -84,6 +101,10 @@ macro_rules! services {
             if let Some(problem) = (0..).problem("thinking_us", settings.thinking_us) {
                 return Err(BadSettings(format!("[pipeline] {problem}")));
             }
+            $(if let Some(problem) = settings.$component.problem() {
+                let table = stringify!($component);
+                return Err(BadSettings(format!("[pipeline.{table}] {problem}")));
+            })*
             let mut members = Vec::new();
             $(if settings.$name.is_enabled() {
                 let (name, own) = (stringify!($name), &settings.$name);
@@ -110,6 +131,10 @@ fn member<S: Configured + 'static>(
 }
 
 services! {
+    components {
+        /// The permits that each class of plans needs.
+        permits: entry::permits::PermitSettings;
+    }
     /// Trades and closed bars onto the bus.
     market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";
     /// Volatility, trend and regime of each symbol, P0.

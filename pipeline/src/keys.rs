@@ -9,9 +9,9 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, Equity, HarvestProposal, MarketState, OrderMark, Permit, Policy,
-    PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, RiskProposal,
-    StopAsked, Stops, Universe, UniverseMeta,
+    ApplyPlan, Balance, Equity, GovernorPermit, HarvestProposal, MarketState, OrderMark, P26Permit,
+    P33Permit, Policy, PortfolioState, PositionBook, PositionLedger, PositionSnapshot,
+    PositionState, RiskProposal, StopAsked, Stops, Universe, UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -116,11 +116,11 @@ keys! {
     /// A fill that a service has taken.
     FILL_SEEN = "quantum:fill:seen:" fill "" => Holds::Mark, s(86_400);
     /// P3.3's permit of a plan.
-    PERMIT_P33 = "quantum:permit:p33:" plan_id "" => json::<Permit>(), s(60);
+    PERMIT_P33 = "quantum:permit:p33:" plan_id "" => json::<P33Permit>(), s(60);
     /// The governor's permit of a plan.
-    PERMIT_GOVERNOR = "quantum:permit:" plan_id "" => json::<Permit>(), s(60);
+    PERMIT_GOVERNOR = "quantum:permit:" plan_id "" => json::<GovernorPermit>(), s(60);
     /// The portfolio gate's permit of a plan.
-    PERMIT_P26 = "quantum:permit:p26:" plan_id "" => json::<Permit>(), s(60);
+    PERMIT_P26 = "quantum:permit:p26:" plan_id "" => json::<P26Permit>(), s(60);
     /// A plan that the executor has touched.
     EXECUTOR_DONE = "quantum:intent_executor:done:" plan_id "" => json::<OrderMark>(), s(86_400);
     /// A plan that waits for its permit, or for the order that is in flight.

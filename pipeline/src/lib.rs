@@ -22,7 +22,10 @@ mod signal;
 pub mod streams;
 mod switches;
 
-pub use chain::{BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, chain};
+pub use chain::{
+    BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, SHARED_TABLES, SharedTable,
+    chain,
+};
 pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::Settings;
 

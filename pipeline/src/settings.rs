@@ -21,6 +21,12 @@ pub trait Settings: Clone + Default + Serialize + DeserializeOwned {
     fn problem(&self) -> Option<String>;
 }
 
+/// Settings of what several services use and is no service itself.
+pub trait Component: Clone + Default + Serialize + DeserializeOwned {
+    /// The first setting that makes no sense.
+    fn problem(&self) -> Option<String>;
+}
+
 /// What a service is built for.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup<'a> {

@@ -17,7 +17,7 @@ use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, Decision, Permit, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
+    ApplyPlan, Decision, P33Permit, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
     PositionState, ReconcileEvent, SnapshotSource,
 };
 use crate::settings::{Configured, Setup, settings};
@@ -321,7 +321,7 @@ impl PositionStateBrain {
     ) {
         let allow = verdict.is_ok();
         let reason = verdict.err().unwrap_or("sanity_checks_passed");
-        let permit = Permit {
+        let permit = P33Permit {
             allow,
             plan_id: plan.plan_id.clone(),
             correlation_id: plan.correlation_id,
@@ -331,6 +331,7 @@ impl PositionStateBrain {
             exchange_position_amt: exchange,
             ledger_amt: ledger,
             reason: Cow::Borrowed(reason),
+            context: None,
             created_at: EpochSeconds(ctx.now()),
         };
         let options = SetOptions { expire: keys::PERMIT_P33.life, ..SetOptions::default() };

@@ -1,4 +1,4 @@
-//! apply.plan, permits, and how a plan ended.
+//! apply.plan, and how a plan ended.
 
 use engine::{CorrelationId, EpochSeconds, Symbol};
 use rust_decimal::Decimal;
@@ -69,30 +69,6 @@ engine::record! {
         pub timestamp: EpochSeconds = "timestamp",
         /// When it is void.
         pub valid_until: EpochSeconds = "valid_until",
-    }
-
-    /// quantum:permit:p33:{plan_id}: a JSON string, as all permits.
-    pub struct Permit {
-        /// Granted. Absence and every spelling but true, 1 and yes mean no.
-        pub allow: bool = "allow",
-        /// Of which plan.
-        pub plan_id: String = "plan_id",
-        /// Of the decision.
-        pub correlation_id: CorrelationId = "correlation_id",
-        /// Whose.
-        pub symbol: Symbol = "symbol",
-        /// For what.
-        pub action: PlanAction = "action",
-        /// At most this base quantity; zero on an open: the plan's own.
-        pub safe_qty: Decimal = "safe_qty",
-        /// Signed.
-        pub exchange_position_amt: Option<Decimal> = "exchange_position_amt",
-        /// Signed.
-        pub ledger_amt: Option<Decimal> = "ledger_amt",
-        /// Why.
-        pub reason: Cow<'static, str> = "reason",
-        /// When.
-        pub created_at: EpochSeconds = "created_at",
     }
 
     /// apply.result: one entry a plan.

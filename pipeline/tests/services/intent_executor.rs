@@ -7,7 +7,9 @@
 //! | MSE 11 | raising a quantity to the minimum is audited behaviour: refused |
 
 use engine::{Instrument, Nanos, Outcome, QtyLots, Record, SetOptions, Side, Symbol, Ttl};
-use pipeline::records::{ApplyPlan, Decision, Executor, OrderSide, Permit, PlanAction, ReduceOnly};
+use pipeline::records::{
+    ApplyPlan, Decision, Executor, OrderSide, P33Permit, PlanAction, ReduceOnly,
+};
 use pipeline::{PipelineSettings, chain, keys, streams};
 
 use crate::bench::{Bench, instrument, refused};
@@ -368,7 +370,7 @@ fn a_permit_that_does_not_allow_stops_its_plan_and_stays() {
 #[test]
 fn a_permit_of_something_else_is_none() {
     let mismatch = (Decision::Blocked, "p33_permit_mismatch".to_owned());
-    let others: [fn(&mut Permit); 3] = [
+    let others: [fn(&mut P33Permit); 3] = [
         |permit| permit.symbol = Symbol::new("ETHUSDT").expect("a symbol"),
         |permit| permit.action = PlanAction::Sell,
         |permit| permit.plan_id = "fedcba9876543210".into(),

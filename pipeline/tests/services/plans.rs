@@ -2,7 +2,7 @@
 
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Record, Symbol};
 use pipeline::records::{
-    ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderSide, Permit, PlanAction,
+    ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderSide, P33Permit, PlanAction,
     PlanClass, ReduceOnly,
 };
 use pipeline::{keys, streams};
@@ -57,8 +57,8 @@ pub fn send(bench: &mut Bench, plan: &ApplyPlan) {
 }
 
 /// P3.3's permit of a plan.
-pub fn permit_of(plan: &ApplyPlan, safe_qty: &str) -> Permit {
-    Permit {
+pub fn permit_of(plan: &ApplyPlan, safe_qty: &str) -> P33Permit {
+    P33Permit {
         allow: true,
         plan_id: plan.plan_id.clone(),
         correlation_id: plan.correlation_id,
@@ -68,12 +68,13 @@ pub fn permit_of(plan: &ApplyPlan, safe_qty: &str) -> Permit {
         exchange_position_amt: None,
         ledger_amt: None,
         reason: "sanity_checks_passed".into(),
+        context: None,
         created_at: plan.timestamp,
     }
 }
 
 /// It lies under its key as JSON text, as a foreign writer leaves it.
-pub fn grant(bench: &mut Bench, permit: &Permit) {
+pub fn grant(bench: &mut Bench, permit: &P33Permit) {
     bench.set(&keys::PERMIT_P33.of(&permit.plan_id), &permit.to_json().to_string());
 }
 

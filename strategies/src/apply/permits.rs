@@ -23,6 +23,16 @@ impl PermitKind {
     /// All, in the order in which they are asked for.
     pub const ALL: [PermitKind; 3] = [PermitKind::Governor, PermitKind::P33, PermitKind::P26];
 
+    /// As it is written in reasons.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PermitKind::Governor => "governor",
+            PermitKind::P33 => "p33",
+            PermitKind::P26 => "p26",
+        }
+    }
+
     const fn missing(self) -> &'static str {
         match self {
             PermitKind::Governor => "missing_governor",
@@ -105,6 +115,8 @@ impl PermitTable {
 pub struct PermitOf {
     /// `granted` or `allow`.
     pub positive: bool,
+    /// Of which plan.
+    pub plan_id: String,
     /// Whose.
     pub symbol: String,
     /// For which action; a smaller close than the plan's is a limit, any other difference a mismatch.
@@ -120,6 +132,8 @@ pub struct PermitOf {
 /// The plan that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PermitPlan<'a> {
+    /// Its identity.
+    pub plan_id: &'a str,
     /// Whose.
     pub symbol: &'a str,
     /// What it does.
@@ -133,6 +147,8 @@ pub struct PermitPlan<'a> {
 pub struct PermitRefusal {
     /// For results: `missing_all`, `missing_governor`, `missing_p33`, `missing_p26`, ...
     pub reason: &'static str,
+    /// Whose permit it is; `None` where all are missing.
+    pub by: Option<PermitKind>,
     /// Waiting may help: a permit is missing, not refused.
     pub wait: bool,
 }
@@ -161,19 +177,19 @@ pub fn check_permits(
     let of = |kind: PermitKind| read[kind as usize].as_ref().filter(|p| p.expires_at > now);
     let needed = || PermitKind::ALL.into_iter().filter(|kind| required.contains(kind));
     if needed().count() > 0 && needed().all(|kind| of(kind).is_none()) {
-        return Err(PermitRefusal { reason: "missing_all", wait: true });
+        return Err(PermitRefusal { reason: "missing_all", by: None, wait: true });
     }
     if let Some(missing) = needed().find(|kind| of(*kind).is_none()) {
-        return Err(PermitRefusal { reason: missing.missing(), wait: true });
+        return Err(PermitRefusal { reason: missing.missing(), by: Some(missing), wait: true });
     }
     let mut permitted = Permitted::default();
     for kind in needed() {
         let Some(permit) = of(kind) else { continue };
         if !permit.positive {
-            return Err(PermitRefusal { reason: kind.denied(), wait: false });
+            return Err(PermitRefusal { reason: kind.denied(), by: Some(kind), wait: false });
         }
         if !matches(permit, plan) {
-            return Err(PermitRefusal { reason: kind.mismatched(), wait: false });
+            return Err(PermitRefusal { reason: kind.mismatched(), by: Some(kind), wait: false });
         }
         permitted.max_qty = least(permitted.max_qty, permit.max_qty);
         permitted.max_fraction = least(permitted.max_fraction, permit.max_fraction);
@@ -187,7 +203,8 @@ fn matches(permit: &PermitOf, plan: &PermitPlan<'_>) -> bool {
     // The gate permits a smaller close than was planned: its share is then the limit.
     let smaller =
         closes(permit.action.as_str()).zip(closes(plan.action)).is_some_and(|(a, b)| a < b);
-    permit.symbol == plan.symbol
+    permit.plan_id == plan.plan_id
+        && permit.symbol == plan.symbol
         && (permit.action == plan.action || smaller && permit.max_fraction.is_some())
 }
 

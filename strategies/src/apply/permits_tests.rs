@@ -2,11 +2,12 @@ use super::*;
 
 const NOW: Nanos = Nanos::from_secs(100);
 const PLAN: PermitPlan<'_> =
-    PermitPlan { symbol: "BTCUSDT", action: "FULL_CLOSE_PROPOSED", reduces: true };
+    PermitPlan { plan_id: "a", symbol: "BTCUSDT", action: "FULL_CLOSE_PROPOSED", reduces: true };
 
 fn permit(max_qty: Option<i64>, max_percent: Option<i64>) -> PermitOf {
     PermitOf {
         positive: true,
+        plan_id: "a".into(),
         symbol: "BTCUSDT".into(),
         action: "FULL_CLOSE_PROPOSED".into(),
         max_qty: max_qty.map(Decimal::from),
@@ -47,6 +48,8 @@ fn refused_expired_and_foreign_permits_do_not_do() {
     assert_eq!(with(expired), Err("missing_p33"));
     let foreign = PermitOf { symbol: "ETHUSDT".into(), ..good.clone() };
     assert_eq!(with(foreign), Err("p33_permit_mismatch"));
+    let stolen = PermitOf { plan_id: "b".into(), ..good.clone() };
+    assert_eq!(with(stolen), Err("p33_permit_mismatch"));
     let other = PermitOf { action: "BUY".into(), ..good.clone() };
     assert_eq!(with(other), Err("p33_permit_mismatch"));
     let smaller = PermitOf { action: "PARTIAL_25".into(), ..permit(None, Some(25)) };

@@ -21,7 +21,7 @@ use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, Decision, Executor, OrderMark, OrderProgress, Permit, PlanClass, PositionSnapshot,
+    ApplyPlan, Decision, Executor, OrderMark, OrderProgress, P33Permit, PlanClass, PositionSnapshot,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{APPLY_PLAN, APPLY_RESULT, EXECUTION_RESULT};
@@ -198,7 +198,7 @@ impl IntentExecutor {
             return Some(waiting);
         }
         let key = keys::PERMIT_P33.of(&plan.plan_id);
-        let permit = match ctx.json::<Permit>(&key) {
+        let permit = match ctx.json::<P33Permit>(&key) {
             Ok(Some(permit)) => permit.into_owned(),
             Ok(None) if now < waiting.until => return Some(waiting),
             Ok(None) => {
@@ -251,7 +251,7 @@ impl IntentExecutor {
         &self,
         place: usize,
         plan: &ApplyPlan,
-        permit: &Permit,
+        permit: &P33Permit,
         ctx: &mut Context<'_>,
     ) -> Result<i64, String> {
         let filters = &self.filters[place];
