@@ -157,6 +157,8 @@ services! {
     intent_executor: entry::intent_executor::IntentExecutor = "MSE 12, EHR 3.16";
     /// The whole book: equity, exposure, drawdown.
     portfolio_state_publisher: books::portfolio_state_publisher::PortfolioStatePublisher = "MSE 14.2, EHR 3.12";
+    /// Exchange against ledger: holds, repairs and signed closes.
+    reconcile_engine: books::reconcile_engine::ReconcileEngine = "EHR 3.21, MSE 14.6";
     /// Positions and round trips, from fills.
     position_monitor: books::position_monitor::PositionMonitor = "MSE 14.1";
     /// Stop, target and trailing distance of each position, P1.5.

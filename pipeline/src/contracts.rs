@@ -52,6 +52,8 @@ pub enum Holds {
     Number,
     /// A string: set with `1`, `true` or `yes`.
     Switch,
+    /// A string, with what it says.
+    Text(&'static str),
     /// A string that says by being there that something is so.
     Mark,
     /// A hash of counters.
@@ -94,6 +96,7 @@ impl Holds {
             Holds::List(members) => format!("list: {members}"),
             Holds::Number => "number".to_owned(),
             Holds::Switch => "switch: `1`, `true` or `yes`".to_owned(),
+            Holds::Text(what) => format!("text: {what}"),
             Holds::Mark => "mark: that it is there counts".to_owned(),
             Holds::Counters => "hash of counters".to_owned(),
         }

@@ -11,7 +11,7 @@ use crate::contracts::{Holds, hash, json};
 use crate::records::{
     ApplyPlan, Balance, Equity, GovernorPermit, HarvestProposal, MarketState, OrderMark, P26Permit,
     P33Permit, Policy, PortfolioState, PositionBook, PositionLedger, PositionSnapshot,
-    PositionState, RiskProposal, StopAsked, Stops, Universe, UniverseMeta,
+    PositionState, ReconcileState, RiskProposal, StopAsked, Stops, Universe, UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -149,6 +149,16 @@ keys! {
     STOP_ASKED = "quantum:stop:asked:" S "" => hash::<StopAsked>(), s(60);
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
+    /// Why.
+    RECONCILE_HOLD_REASON = "quantum:reconcile:hold_reason:" S "" => Holds::Text("the reason"), s(300);
+    /// The case of the close that is out.
+    RECONCILE_HOLD_SIG = "quantum:reconcile:hold_sig:" S "" => Holds::Text("the signature"), s(900);
+    /// Where a symbol stands.
+    RECONCILE_STATE = "quantum:reconcile:state:" S "" => hash::<ReconcileState>(), STAYS;
+    /// A case was closed in this time: `{symbol}:{signature}:{bucket of 120 s}`.
+    RECONCILE_CLOSE_COOLDOWN = "quantum:reconcile:close:cooldown:" case "" => Holds::Mark, s(120);
+    /// What is known of the symbol's position is not to be relied on: no opens.
+    POSITION_UNTRUSTED = "quantum:position:untrusted:" S "" => Holds::Text("the event"), STAYS;
 }
 
 /// The operator's two kill switches.

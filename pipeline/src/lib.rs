@@ -27,6 +27,6 @@ pub use chain::{
     chain,
 };
 pub use counters::{figures_of, is_counter, is_gauge};
-pub use settings::Settings;
+pub use settings::{Secret, Settings};
 
 use streams::publish;

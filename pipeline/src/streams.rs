@@ -9,7 +9,8 @@ use crate::contracts::{Form, Shape};
 use crate::records::{
     ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, HarvestProposal, Kline,
     MarketState, PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate,
-    ReconcileEvent, RiskProposal, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    ReconcileClose, ReconcileEvent, RiskProposal, SignalGenerated, SizingDecided, Tick,
+    TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -85,6 +86,8 @@ streams! {
     HARVEST_PROPOSAL = "harvest.proposal", 10_000 => Flat(HarvestProposal);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
+    /// Signed closes of what the exchange holds beyond the ledger.
+    RECONCILE_CLOSE = "reconcile.close", 1_000 => Flat(ReconcileClose);
 }
 
 /// Bus-style group name.

@@ -3,3 +3,4 @@
 pub(crate) mod balance_tracker;
 pub(crate) mod portfolio_state_publisher;
 pub(crate) mod position_monitor;
+pub(crate) mod reconcile_engine;

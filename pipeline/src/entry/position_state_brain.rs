@@ -18,7 +18,7 @@ use crate::grid;
 use crate::keys;
 use crate::records::{
     ApplyPlan, Decision, P33Permit, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
-    PositionState, ReconcileEvent, SnapshotSource,
+    PositionState, ReconcileEvent, ReconcileEventKind, SnapshotSource,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{APPLY_PLAN, POSITION_SNAPSHOT, RECONCILE_EVENTS};
@@ -294,11 +294,12 @@ impl PositionStateBrain {
         }
         let instrument = &ctx.instruments()[place];
         let event = ReconcileEvent {
-            event: "LEDGER_MISMATCH".into(),
+            event: ReconcileEventKind::LedgerMismatch,
             symbol: plan.symbol,
-            exchange_amt: grid::qty(instrument, engine::QtyLots(amount)),
-            ledger_amt: grid::qty(instrument, engine::QtyLots(ledger)),
+            exchange_amt: Some(grid::qty(instrument, engine::QtyLots(amount))),
+            ledger_amt: Some(grid::qty(instrument, engine::QtyLots(ledger))),
             plan_id: plan.plan_id.clone(),
+            details: None,
             ts: EpochSeconds(ctx.now()),
         };
         ctx.count("ledger_mismatches", 1);

@@ -9,6 +9,7 @@ pub mod permit;
 pub mod plan;
 pub mod policy;
 pub mod position;
+pub mod reconcile;
 pub mod words;
 
 pub use account::*;
@@ -20,4 +21,5 @@ pub use permit::*;
 pub use plan::*;
 pub use policy::*;
 pub use position::*;
+pub use reconcile::*;
 pub use words::*;

@@ -206,22 +206,6 @@ engine::record! {
         /// How often.
         pub exit_attempts: u32 = "exit_attempts",
     }
-
-    /// reconcile.events, as P3.3 raises them.
-    pub struct ReconcileEvent {
-        /// Which.
-        pub event: Cow<'static, str> = "event",
-        /// Whose.
-        pub symbol: Symbol = "symbol",
-        /// Signed.
-        pub exchange_amt: Decimal = "exchange_amt",
-        /// Signed.
-        pub ledger_amt: Decimal = "ledger_amt",
-        /// Of which plan.
-        pub plan_id: String = "plan_id",
-        /// When.
-        pub ts: EpochSeconds = "ts",
-    }
 }
 
 super::words::words! {

@@ -36,7 +36,7 @@
 //! | 25 to 28, 36 to 47 | clusters, budgets, Apply Layer, governor, RiskGuard: later |
 //! | 48 | audited |
 //! | 49 to 54 | `position_state_brain`; 49, 51, 53, 54 as settled |
-//! | 55 to 58 | reconcile engine: later |
+//! | 55 to 58 | `strategies::reconcile`, `reconcile_engine` |
 //! | 59 to 66 | exit brain: later |
 //! | 67 to 69 | `strategies::exit_rules`, `exit_monitor` |
 //! | 70 to 81 | harvest brain, exposure balancer, allocation, attribution, MetricPack: later |
@@ -56,6 +56,7 @@ mod money;
 mod plans;
 mod position_monitor;
 mod position_state_brain;
+mod reconcile_engine;
 mod risk_proposal;
 mod round_trip;
 mod signals;

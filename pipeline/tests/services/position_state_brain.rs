@@ -2,12 +2,14 @@
 //! the exchange holds, and a ledger that differs is a reconcile event. EHR 48 is audited behaviour.
 
 use engine::{Nanos, Record, Ttl};
-use pipeline::records::{ApplyPlan, Decision, OrderSide, PlanAction, PlanClass, ReconcileEvent};
+use pipeline::records::{
+    ApplyPlan, Decision, OrderSide, PlanAction, PlanClass, ReconcileEvent, ReconcileEventKind,
+};
 use pipeline::{PipelineSettings, keys, streams};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, instrument};
-use crate::plans::{self, PLAN};
+use crate::plans::{self, PLAN, decimal};
 
 const BRAIN: &str = "position_state_brain";
 
@@ -108,9 +110,9 @@ fn example_64_a_ledger_of_the_other_side_stops_no_close() {
     allowed(&mut bench, 2.5);
     let events = mismatches(&mut bench);
     assert_eq!(events.len(), 1);
-    assert_eq!(events[0].event, "LEDGER_MISMATCH");
-    assert_eq!(events[0].exchange_amt.to_string(), "-2.500");
-    assert_eq!(events[0].ledger_amt.to_string(), "2.500");
+    assert_eq!(events[0].event, ReconcileEventKind::LedgerMismatch);
+    assert_eq!(events[0].exchange_amt, Some(decimal("-2.5")));
+    assert_eq!(events[0].ledger_amt, Some(decimal("2.5")));
     assert_eq!(events[0].plan_id, PLAN);
 }
 

@@ -1,0 +1,79 @@
+//! The signed close: sealed first, then its cooldown and the lease of the hold, then published. In the other
+//! order a failure of the seal left a hold without a close.
+
+use engine::{Context, Envelope, Nanos, SetOptions};
+use rust_decimal::Decimal;
+use strategies::reconcile::{
+    CloseSecret, HOLD_LEASE_SEC, close_sizing, hmac_payload, reconcile_plan_id,
+};
+
+use super::{Look, ReconcileEngine};
+use crate::keys;
+use crate::records::{OrderSide, ReconcileClose};
+use crate::streams::RECONCILE_CLOSE;
+
+/// A case is closed once in so many seconds.
+const BUCKET_SEC: i64 = 120;
+
+impl ReconcileEngine {
+    /// Closes what the exchange holds beyond the ledger; what that cannot mend is an operator's.
+    pub(super) fn close(&mut self, place: usize, look: Look, ctx: &mut Context<'_>) {
+        let (Some(exchange), Some(ledger)) = (look.exchange_amt(), look.ledger) else { return };
+        let symbol = self.symbols[place];
+        let sizing = close_sizing(symbol.as_str(), exchange, ledger);
+        // Where the ledger holds more, a close would make the difference larger.
+        let beyond = !exchange.is_zero()
+            && (exchange - ledger).is_sign_positive() == exchange.is_sign_positive();
+        if !beyond || sizing.qty <= Decimal::ZERO {
+            self.tell_operator(place, look, &sizing.signature, "nothing_to_close", ctx);
+            return;
+        }
+        let secret = self.settings.close_secret.as_ref();
+        let Some(secret) = secret.and_then(|secret| CloseSecret::new(secret.text()).ok()) else {
+            self.tell_operator(place, look, &sizing.signature, "no_close_secret", ctx);
+            return;
+        };
+        let now_ms = ctx.now().millis();
+        let bucket = now_ms / 1_000 / BUCKET_SEC;
+        let case = format_args!("{symbol}:{}:{bucket}", sizing.signature);
+        let cooldown = keys::RECONCILE_CLOSE_COOLDOWN.of(case);
+        if ctx.exists(&cooldown) {
+            return;
+        }
+        let (qty, ts) = (sizing.qty.normalize().to_string(), now_ms.to_string());
+        let plan_id = reconcile_plan_id(symbol.as_str(), &sizing.signature, now_ms);
+        let payload = hmac_payload(&plan_id, symbol.as_str(), &qty, &ts, &sizing.signature);
+        let close = ReconcileClose {
+            hmac: secret.sign(&payload),
+            plan_id,
+            correlation_id: ctx.correlation_id(),
+            decision: "RECONCILE_CLOSE".into(),
+            symbol,
+            side: if exchange > Decimal::ZERO { OrderSide::Sell } else { OrderSide::Buy },
+            order_type: "MARKET".into(),
+            qty,
+            reduce_only: "true".into(),
+            reason: "reconcile_drift".into(),
+            source: "p3.4".into(),
+            signature: sizing.signature,
+            exchange_amt: exchange,
+            ledger_amt: ledger,
+            ts,
+        };
+        let expire = keys::RECONCILE_CLOSE_COOLDOWN.life;
+        let once = SetOptions { if_absent: true, expire, ..SetOptions::default() };
+        if ctx.set(&cooldown, "1", once) != Ok(true) {
+            ctx.count("close_not_published", 1);
+            return;
+        }
+        let reason = self.known[place].reason.clone();
+        self.set_hold(place, &reason, true, ctx);
+        let lease = Some(Nanos::from_secs(HOLD_LEASE_SEC));
+        let options = SetOptions { expire: lease, ..SetOptions::default() };
+        if ctx.set(&self.keys[place].signature, &close.signature, options).is_err() {
+            ctx.count("hold_not_saved", 1);
+        }
+        ctx.count("p34_reconcile_close_published_total", 1);
+        crate::publish(ctx, RECONCILE_CLOSE, Envelope::Flat, close);
+    }
+}

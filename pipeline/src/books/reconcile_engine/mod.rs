@@ -1,0 +1,579 @@
+//! Reconcile engine P3.4 (EHR 3.21): exchange against ledger, every second. It makes the ledger where there is
+//! none, repairs it where an execution explains the difference, and otherwise holds the symbol; with a secret
+//! it publishes the signed close of what the exchange holds beyond the ledger.
+//!
+//! Invariants: a hold is never made shorter; without a configured secret no close leaves; a snapshot that may
+//! be older than the ledger's last change is compared with nothing.
+
+mod close;
+
+use std::borrow::Cow;
+
+use engine::{
+    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, Nanos, Reader, Service,
+    SetOptions, Symbol, TimerKey, Ttl, Wiring,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use strategies::reconcile::{
+    CloseSecret, Drift, DriftKind, Executed, ReconcileInput, ReconcileStep, hold_ttl_sec,
+    reconcile_step,
+};
+
+use crate::grid;
+use crate::keys;
+use crate::records::{
+    ApplyResult, PositionLedger, PositionSide, PositionSnapshot, ReconcileEvent,
+    ReconcileEventKind, ReconcileState, ReconcileStatus,
+};
+use crate::settings::{Configured, Secret, Setup, settings};
+use crate::streams::{APPLY_RESULT, RECONCILE_CLOSE, RECONCILE_EVENTS};
+
+settings! {
+    /// Reconcile engine, P3.4.
+    pub struct ReconcileEngineSettings {
+        /// Between two looks, in ms.
+        pub interval_ms: i64 = 1_000 => 1..,
+        /// Seals the closes that the engine publishes, and checks them in the Apply Layer. Without one no
+        /// close is published: a symbol is held, and MANUAL_REQUIRED says so.
+        pub close_secret: Option<Secret> = None,
+    }
+}
+
+/// A snapshot has to be so much younger than the ledger's last change: the exchange answered it before it was
+/// written down.
+const SETTLES: Nanos = Nanos::from_secs(1);
+/// A ledger that changed longer ago is compared with any fresh snapshot, and so is one of the future.
+const CHANGED_LATELY: Nanos = Nanos::from_secs(30);
+/// An unchanged state is written again after so long.
+const STATE_REFRESH: Nanos = Nanos::from_secs(30);
+/// So many results of a symbol may explain a difference.
+const RESULTS_OF_SYMBOL: usize = 50;
+/// So many results of all symbols are looked through for them.
+const RESULTS_MAX: usize = 1_000;
+const AGREE: &str = "agree";
+
+/// Keys of one symbol, made once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Keys {
+    snapshot: String,
+    ledger: String,
+    inflight: String,
+    hold: String,
+    reason: String,
+    signature: String,
+    state: String,
+}
+
+/// What is known of a symbol.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Known {
+    /// Why it is held; `agree` when it is not, empty before the first look.
+    reason: Cow<'static, str>,
+    /// When its state was written, and with which amounts.
+    written: Option<(Nanos, Option<Decimal>, Option<Decimal>)>,
+    /// The snapshot that showed the drift first, with both amounts.
+    drifted: Option<(Nanos, Decimal, Decimal)>,
+    /// The case that an operator was told of.
+    told: String,
+}
+
+/// A look at a symbol.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    exchange: Option<(Decimal, EpochSeconds)>,
+    ledger: Option<Decimal>,
+}
+
+impl Look {
+    fn exchange_amt(&self) -> Option<Decimal> {
+        self.exchange.map(|(amount, _)| amount)
+    }
+}
+
+/// The service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReconcileEngine {
+    settings: ReconcileEngineSettings,
+    symbols: Vec<Symbol>,
+    keys: Vec<Keys>,
+    known: Vec<Known>,
+    fixed_at: Option<Nanos>,
+}
+
+impl ReconcileEngine {
+    /// For these symbols, in the order of the run.
+    fn new(symbols: &[Symbol], settings: &ReconcileEngineSettings) -> ReconcileEngine {
+        let keys = symbols.iter().map(|symbol| Keys {
+            snapshot: keys::POSITION_SNAPSHOT.of(symbol),
+            ledger: keys::POSITION_LEDGER.of(symbol),
+            inflight: keys::INFLIGHT.of(symbol),
+            hold: keys::RECONCILE_HOLD.of(symbol),
+            reason: keys::RECONCILE_HOLD_REASON.of(symbol),
+            signature: keys::RECONCILE_HOLD_SIG.of(symbol),
+            state: keys::RECONCILE_STATE.of(symbol),
+        });
+        ReconcileEngine {
+            settings: settings.clone(),
+            symbols: symbols.to_vec(),
+            keys: keys.collect(),
+            known: vec![Known::default(); symbols.len()],
+            fixed_at: None,
+        }
+    }
+
+    /// After a start: why symbols were held, so that a hold that goes on is not told again.
+    fn recover(&mut self, ctx: &mut Context<'_>) {
+        for (keys, known) in self.keys.iter().zip(&mut self.known) {
+            match ctx.record::<ReconcileState>(&keys.state) {
+                Ok(Some(state)) => known.reason = state.reason.clone(),
+                Ok(None) => {}
+                Err(_) => ctx.count("states_unreadable", 1),
+            }
+        }
+    }
+
+    fn look_at_all(&mut self, ctx: &mut Context<'_>) {
+        for place in 0..self.symbols.len() {
+            self.look(place, ctx);
+        }
+        if let Some(fixed_at) = self.fixed_at {
+            let age = (ctx.now() - fixed_at).as_secs_f64();
+            ctx.gauge("p34_reconcile_last_fix_age_sec", GaugeOf::All, age);
+        }
+    }
+
+    fn look(&mut self, place: usize, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let keys = &self.keys[place];
+        let exchange = match ctx.record::<PositionSnapshot>(&keys.snapshot) {
+            Ok(Some(seen)) => Some((seen.position_amt, seen.ts_epoch)),
+            Ok(None) => None,
+            Err(_) => {
+                ctx.count("snapshot_unreadable", 1);
+                None
+            }
+        };
+        let ledger = match ctx.record::<PositionLedger>(&keys.ledger) {
+            Ok(ledger) => ledger.map(|ledger| (ledger.position_amt, ledger.updated_at.0)),
+            Err(_) => {
+                ctx.count("ledger_unreadable", 1);
+                let look = Look { exchange, ledger: None };
+                self.hold(place, look, "ledger_unreadable", None, ctx);
+                self.tell_operator(place, look, "ledger_unreadable", "ledger_unreadable", ctx);
+                return;
+            }
+        };
+        if let (Some((_, taken)), Some((_, changed))) = (exchange, ledger) {
+            let lately = (Nanos::ZERO..=CHANGED_LATELY).contains(&(now - changed));
+            if lately && taken.0 - changed < SETTLES {
+                return;
+            }
+        }
+        let look = Look { exchange, ledger: ledger.map(|(amount, _)| amount) };
+        self.judge(place, look, ctx);
+    }
+
+    /// Decides; what it decides on is young enough.
+    fn judge(&mut self, place: usize, look: Look, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let age = |taken: EpochSeconds| (now - taken.0).as_secs_f64();
+        let exchange = look.exchange.map(|(amount, taken)| (amount, age(taken)));
+        let input = ReconcileInput { exchange, ledger_amt: look.ledger, executions: &[] };
+        let mut step = reconcile_step(&input);
+        let unsure = matches!(
+            step,
+            ReconcileStep::InitLedger { .. } | ReconcileStep::Hold { drift: Some(_), .. }
+        );
+        if unsure && ctx.exists(&self.keys[place].inflight) {
+            // Its fill is on the exchange and not yet in the ledger, or the other way round.
+            return;
+        }
+        let confirmed = self.confirmed(place, look, &step);
+        if let ReconcileStep::Hold {
+            drift: Some(Drift { kind: DriftKind::QtyMismatch, .. }), ..
+        } = step
+            && confirmed
+        {
+            let executions = self.executions(place, ctx);
+            step = reconcile_step(&ReconcileInput { executions: &executions, ..input });
+        }
+        match step {
+            ReconcileStep::Agree => self.agree(place, look, ctx),
+            ReconcileStep::InitLedger { amount } => {
+                let told = (ReconcileEventKind::LedgerInit, "p34_init");
+                if self.write_ledger(place, look, amount, told, ctx) {
+                    self.agree(place, Look { ledger: Some(amount), ..look }, ctx);
+                }
+            }
+            ReconcileStep::Repair { amount, drift } => self.repair(place, look, amount, drift, ctx),
+            ReconcileStep::Hold { reason, drift } => {
+                self.hold(place, look, reason, drift, ctx);
+                if confirmed {
+                    self.close(place, look, ctx);
+                }
+            }
+        }
+    }
+
+    /// Whether two snapshots have shown the same drift. One may have been taken while a fill was on its way.
+    fn confirmed(&mut self, place: usize, look: Look, step: &ReconcileStep) -> bool {
+        let known = &mut self.known[place];
+        let (ReconcileStep::Hold { drift: Some(_), .. }, Some((exchange, taken)), Some(ledger)) =
+            (step, look.exchange, look.ledger)
+        else {
+            known.drifted = None;
+            return false;
+        };
+        match known.drifted {
+            Some((first, was, book)) if was == exchange && book == ledger => first < taken.0,
+            _ => {
+                known.drifted = Some((taken.0, exchange, ledger));
+                false
+            }
+        }
+    }
+
+    /// The last executed results of the symbol.
+    fn executions(&self, place: usize, ctx: &mut Context<'_>) -> Vec<Executed> {
+        let now = ctx.now();
+        let Ok(newest) = ctx.newest(APPLY_RESULT.name, RESULTS_MAX) else {
+            ctx.count("results_unreadable", 1);
+            return Vec::new();
+        };
+        let read =
+            newest.iter().filter_map(|entry| entry.body.as_ref()?.read::<ApplyResult>().ok());
+        let own = read.filter(|result| result.symbol == self.symbols[place] && result.executed);
+        let executed = own.filter_map(|result| {
+            let age_sec = (now - result.timestamp.0).as_secs_f64();
+            Some(Executed { filled_qty: result.filled_qty?, age_sec })
+        });
+        executed.take(RESULTS_OF_SYMBOL).collect()
+    }
+
+    fn agree(&mut self, place: usize, look: Look, ctx: &mut Context<'_>) {
+        let held = self.release(place, ctx);
+        if held {
+            self.tell(place, look, ReconcileEventKind::HoldCleared, AGREE.into(), ctx);
+        }
+        self.known[place].told.clear();
+        self.stand(place, look, AGREE.into(), ReconcileStatus::Ok, None, ctx);
+    }
+
+    fn repair(
+        &mut self,
+        place: usize,
+        look: Look,
+        amount: Decimal,
+        drift: Drift,
+        ctx: &mut Context<'_>,
+    ) {
+        let told = (ReconcileEventKind::AutoRepair, "p34_auto");
+        if !self.write_ledger(place, look, amount, told, ctx) {
+            return;
+        }
+        ctx.count("p34_reconcile_auto_repair_total", 1);
+        self.fixed_at = Some(ctx.now());
+        self.known[place].drifted = None;
+        self.known[place].told.clear();
+        if self.release(place, ctx) {
+            self.tell(place, look, ReconcileEventKind::HoldCleared, "repaired".into(), ctx);
+        }
+        let repaired = Look { ledger: Some(amount), ..look };
+        let status = ReconcileStatus::Repaired;
+        self.stand(place, repaired, "evidence".into(), status, Some(drift), ctx);
+    }
+
+    /// The only case in which somebody but the executor writes the ledger.
+    fn write_ledger(
+        &self,
+        place: usize,
+        look: Look,
+        amount: Decimal,
+        (event, source): (ReconcileEventKind, &'static str),
+        ctx: &mut Context<'_>,
+    ) -> bool {
+        let keys = &self.keys[place];
+        let entry = match ctx.record::<PositionSnapshot>(&keys.snapshot) {
+            Ok(Some(seen)) => seen.entry_price,
+            Ok(None) | Err(_) => Decimal::ZERO,
+        };
+        let old = match ctx.record::<PositionLedger>(&keys.ledger) {
+            Ok(old) => old.map(Cow::into_owned),
+            Err(_) => None,
+        };
+        let side = PositionSide::of(amount.mantissa().signum() as i64);
+        let ledger = PositionLedger {
+            symbol: self.symbols[place],
+            position_amt: amount,
+            last_known_amt: amount,
+            side,
+            avg_entry_price: if side == PositionSide::None { Decimal::ZERO } else { entry },
+            leverage: old.as_ref().and_then(|old| old.leverage),
+            version: old.as_ref().map_or(1, |old| old.version + 1),
+            source: source.into(),
+            last_order_id: old.as_ref().and_then(|old| old.last_order_id),
+            last_result_plan_id: old.as_ref().and_then(|old| old.last_result_plan_id.clone()),
+            last_executed_qty: old.as_ref().and_then(|old| old.last_executed_qty),
+            last_side: old.as_ref().and_then(|old| old.last_side),
+            updated_at: EpochSeconds(ctx.now()),
+        };
+        if ctx.set_record(&keys.ledger, &ledger, keys::POSITION_LEDGER.life).is_err() {
+            ctx.count("ledger_not_saved", 1);
+            return false;
+        }
+        self.tell(place, look, event, source.into(), ctx);
+        true
+    }
+
+    /// Sets the hold, or lets the one that is set live on; never shorter than it would have.
+    fn hold(
+        &mut self,
+        place: usize,
+        look: Look,
+        reason: &'static str,
+        drift: Option<Drift>,
+        ctx: &mut Context<'_>,
+    ) {
+        let set = self.set_hold(place, reason, false, ctx);
+        if set || self.known[place].reason != reason {
+            if drift.is_some() {
+                ctx.count("p34_reconcile_drift_total", 1);
+            }
+            ctx.count(reason, 1);
+            self.tell(place, look, ReconcileEventKind::HoldSet, reason.into(), ctx);
+            ctx.gauge("p34_reconcile_hold_active", self.of(place), 1.0);
+        }
+        self.stand(place, look, reason.into(), ReconcileStatus::Hold, drift, ctx);
+    }
+
+    /// Whether there was none before.
+    fn set_hold(&self, place: usize, reason: &str, close_out: bool, ctx: &mut Context<'_>) -> bool {
+        let keys = &self.keys[place];
+        let left = match ctx.ttl(&keys.hold) {
+            Ttl::Absent => None,
+            // Somebody has set it for good.
+            Ttl::Persistent => return false,
+            Ttl::Left(left) => Some(left),
+        };
+        let left_sec = left.map(Nanos::secs);
+        let life_sec = hold_ttl_sec(left_sec, close_out);
+        let longer = left_sec.is_none_or(|left| life_sec > left);
+        let life = left.filter(|_| !longer).unwrap_or(Nanos::from_secs(life_sec));
+        let options = SetOptions { expire: Some(life), ..SetOptions::default() };
+        let says = ctx.get(&keys.reason).ok().flatten();
+        let also = if says.as_deref() != Some(reason) {
+            ctx.set(&keys.reason, reason, options)
+        } else {
+            Ok(longer && ctx.expire(&keys.reason, life))
+        };
+        let done = match left {
+            None => ctx.set(&keys.hold, "1", options),
+            Some(_) => Ok(longer && ctx.expire(&keys.hold, life)),
+        };
+        if done.is_err() || also.is_err() {
+            ctx.count("hold_not_saved", 1);
+        }
+        left.is_none()
+    }
+
+    /// Takes the hold away; whether there was one.
+    fn release(&self, place: usize, ctx: &mut Context<'_>) -> bool {
+        let keys = &self.keys[place];
+        if !ctx.exists(&keys.hold) {
+            return false;
+        }
+        ctx.del(&keys.hold);
+        ctx.del(&keys.reason);
+        ctx.del(&keys.signature);
+        ctx.gauge("p34_reconcile_hold_active", self.of(place), 0.0);
+        true
+    }
+
+    fn of(&self, place: usize) -> GaugeOf {
+        GaugeOf::Symbol(self.symbols[place])
+    }
+
+    /// Once a case.
+    fn tell_operator(
+        &mut self,
+        place: usize,
+        look: Look,
+        case: &str,
+        why: &'static str,
+        ctx: &mut Context<'_>,
+    ) {
+        if self.known[place].told == case {
+            return;
+        }
+        case.clone_into(&mut self.known[place].told);
+        ctx.count("manual_required", 1);
+        self.tell(place, look, ReconcileEventKind::ManualRequired, why.into(), ctx);
+    }
+
+    fn tell(
+        &self,
+        place: usize,
+        look: Look,
+        event: ReconcileEventKind,
+        why: Cow<'static, str>,
+        ctx: &mut Context<'_>,
+    ) {
+        let event = ReconcileEvent {
+            event,
+            symbol: self.symbols[place],
+            exchange_amt: look.exchange_amt(),
+            ledger_amt: look.ledger,
+            plan_id: String::new(),
+            details: Some(why),
+            ts: EpochSeconds(ctx.now()),
+        };
+        crate::publish(ctx, RECONCILE_EVENTS, Envelope::Flat, event);
+    }
+
+    /// Writes where the symbol stands when that has changed, or is long written.
+    fn stand(
+        &mut self,
+        place: usize,
+        look: Look,
+        reason: Cow<'static, str>,
+        status: ReconcileStatus,
+        drift: Option<Drift>,
+        ctx: &mut Context<'_>,
+    ) {
+        let now = ctx.now();
+        let known = &self.known[place];
+        let amounts = (look.exchange_amt(), look.ledger);
+        let same = known.reason == reason
+            && known.written.is_some_and(|(at, exchange, ledger)| {
+                (exchange, ledger) == amounts && now - at < STATE_REFRESH
+            });
+        if same {
+            return;
+        }
+        let (diff_amt, diff_pct) =
+            drift.map_or_else(Default::default, |drift| (drift.diff_amt, drift.diff_pct));
+        let state = ReconcileState {
+            status,
+            reason: reason.clone(),
+            exchange_amt: amounts.0,
+            ledger_amt: amounts.1,
+            diff_amt,
+            diff_pct: diff_pct.round_dp(8),
+            last_seen_ts: EpochSeconds(now),
+        };
+        if ctx.set_record(&self.keys[place].state, &state, keys::RECONCILE_STATE.life).is_err() {
+            ctx.count("state_not_saved", 1);
+        }
+        ctx.gauge("p34_reconcile_diff_amt", self.of(place), grid::float(diff_amt));
+        let known = &mut self.known[place];
+        known.reason = reason;
+        known.written = Some((now, amounts.0, amounts.1));
+    }
+
+    /// Somebody else found a mismatch: the symbol is held until a look finds that both agree.
+    fn heard(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        let Some(event) = ctx.read::<ReconcileEvent>(RECONCILE_EVENTS.name, delivery) else {
+            return;
+        };
+        if event.event != ReconcileEventKind::LedgerMismatch {
+            return;
+        }
+        let Some(place) = self.symbols.iter().position(|symbol| *symbol == event.symbol) else {
+            ctx.count("events_of_unknown_symbols", 1);
+            return;
+        };
+        if !ctx.exists(&self.keys[place].hold) {
+            let taken = EpochSeconds(ctx.now());
+            let exchange = event.exchange_amt.map(|amount| (amount, taken));
+            let look = Look { exchange, ledger: event.ledger_amt };
+            self.hold(place, look, "ledger_mismatch", None, ctx);
+        }
+    }
+}
+
+impl Configured for ReconcileEngine {
+    type Settings = ReconcileEngineSettings;
+    const COUNTERS: &'static [&'static str] = &[
+        "close_not_published",
+        "events_of_unknown_symbols",
+        "hold_not_saved",
+        "ledger_mismatch",
+        "ledger_not_saved",
+        "ledger_unreadable",
+        "manual_required",
+        "missing_exchange",
+        "p34_reconcile_auto_repair_total",
+        "p34_reconcile_close_published_total",
+        "p34_reconcile_drift_total",
+        "qty_mismatch_no_evidence",
+        "results_unreadable",
+        "side_mismatch",
+        "snapshot_unreadable",
+        "stale_exchange",
+        "state_not_saved",
+        "states_unreadable",
+    ];
+    const GAUGES: &'static [&'static str] =
+        &["p34_reconcile_diff_amt", "p34_reconcile_hold_active", "p34_reconcile_last_fix_age_sec"];
+
+    fn configured(
+        settings: &ReconcileEngineSettings,
+        setup: Setup<'_>,
+    ) -> Result<ReconcileEngine, String> {
+        if let Some(secret) = &settings.close_secret {
+            CloseSecret::new(secret.text()).map_err(|_| {
+                "close_secret is empty: give one, or none at all and no close is published"
+                    .to_owned()
+            })?;
+        }
+        Ok(ReconcileEngine::new(setup.symbols, settings))
+    }
+}
+
+impl Service for ReconcileEngine {
+    fn wiring(&self) -> Wiring {
+        Wiring {
+            readers: vec![Reader::group(
+                RECONCILE_EVENTS.name,
+                "reconcile_engine",
+                GroupStart::End,
+            )],
+            writes: vec![RECONCILE_EVENTS.name, RECONCILE_CLOSE.name],
+            looks: vec![APPLY_RESULT.name],
+            keys_read: keys::patterns(&[
+                keys::POSITION_SNAPSHOT,
+                keys::POSITION_LEDGER,
+                keys::INFLIGHT,
+                keys::RECONCILE_HOLD,
+                keys::RECONCILE_HOLD_REASON,
+                keys::RECONCILE_STATE,
+            ]),
+            keys_written: keys::patterns(&[
+                keys::POSITION_LEDGER,
+                keys::RECONCILE_HOLD,
+                keys::RECONCILE_HOLD_REASON,
+                keys::RECONCILE_HOLD_SIG,
+                keys::RECONCILE_STATE,
+                keys::RECONCILE_CLOSE_COOLDOWN,
+            ]),
+            ..Wiring::default()
+        }
+    }
+
+    fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
+        let interval = Nanos::from_millis(self.settings.interval_ms);
+        match input {
+            Input::Start => {
+                self.recover(ctx);
+                ctx.timer_after(interval, TimerKey(0));
+            }
+            Input::Timer(_) => {
+                self.look_at_all(ctx);
+                ctx.timer_after(interval, TimerKey(0));
+            }
+            Input::Delivery(delivery) => self.heard(delivery, ctx),
+            _ => {}
+        }
+    }
+}
