@@ -153,6 +153,10 @@ services! {
     intent_bridge: entry::intent_bridge::IntentBridge = "MSE 9";
     /// Snapshots of positions, and the permit of P3.3.
     position_state_brain: entry::position_state_brain::PositionStateBrain = "EHR 3.20, MSE 11";
+    /// Heat of the book, calibration of harvest closes, and the permit of P2.6: one decision.
+    portfolio_gate: entry::portfolio_gate::PortfolioGate = "EHR 3.6, 3.7, 3.8";
+    /// Heat decisions as keys, by plan and by symbol, P2.7.
+    heat_bridge: exits::heat_bridge::HeatBridge = "EHR 3.9";
     /// Runs plans that have their permits.
     intent_executor: entry::intent_executor::IntentExecutor = "MSE 12, EHR 3.16";
     /// The whole book: equity, exposure, drawdown.

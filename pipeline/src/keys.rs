@@ -9,9 +9,10 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, Equity, GovernorPermit, HarvestProposal, MarketState, OrderMark, P26Permit,
-    P33Permit, Policy, PortfolioState, PositionBook, PositionLedger, PositionSnapshot,
-    PositionState, ReconcileState, RiskProposal, StopAsked, Stops, Universe, UniverseMeta,
+    ApplyPlan, Balance, Equity, GovernorPermit, HarvestProposal, HeatDecision, MarketState,
+    OrderMark, P26Permit, P33Permit, Policy, PortfolioState, PositionBook, PositionLedger,
+    PositionSnapshot, PositionState, ReconcileState, RiskProposal, StopAsked, Stops, Universe,
+    UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -147,6 +148,16 @@ keys! {
     HARVEST_PROPOSAL = "quantum:harvest:proposal:" S "" => hash::<HarvestProposal>(), s(60);
     /// A tighter stop that an UPDATE_SL plan asks for.
     STOP_ASKED = "quantum:stop:asked:" S "" => hash::<StopAsked>(), s(60);
+    /// A close of the symbol was executed a moment ago: the portfolio gate allows one step less.
+    P26_COOLDOWN = "quantum:p26:cooldown:" S "" => Holds::Mark, s(60);
+    /// The heat decision of a plan.
+    HEAT_BY_PLAN = "quantum:harvest:heat:by_plan:" plan_id "" => hash::<HeatDecision>(), s(1_800);
+    /// The newest heat decision of a symbol; its plan_id is the last plan's.
+    HEAT_LATEST = "quantum:harvest:heat:latest:" S "" => hash::<HeatDecision>(), s(1_800);
+    /// The plan of it.
+    HEAT_LATEST_PLAN = "quantum:harvest:heat:latest_plan_id:" S "" => Holds::Text("the plan's id"), s(1_800);
+    /// A heat decision that the bridge has taken over.
+    DEDUPE_P27 = "quantum:dedupe:p27:" plan_id "" => Holds::Mark, s(120);
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
     /// Why.

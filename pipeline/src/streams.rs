@@ -7,10 +7,10 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, HarvestProposal, Kline,
-    MarketState, PolicyAudit, PolicyUpdated, PortfolioState, PositionSnapshot, PositionUpdate,
-    ReconcileClose, ReconcileEvent, RiskProposal, SignalGenerated, SizingDecided, Tick,
-    TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, HarvestCalibrated,
+    HarvestProposal, HeatDecision, Kline, MarketState, PolicyAudit, PolicyUpdated,
+    PortfolioGateEntry, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose,
+    ReconcileEvent, RiskProposal, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -84,6 +84,12 @@ streams! {
     RISK_PROPOSAL = "risk.proposal", 10_000 => Flat(RiskProposal);
     /// What P2.5 proposes, as it changes.
     HARVEST_PROPOSAL = "harvest.proposal", 10_000 => Flat(HarvestProposal);
+    /// What the heat of the book makes of a harvest close.
+    HARVEST_CALIBRATED = "harvest.calibrated", 10_000 => Flat(HarvestCalibrated);
+    /// The heat decision of a plan.
+    HARVEST_HEAT_DECISION = "harvest.heat.decision", 10_000 => Flat(HeatDecision);
+    /// What the portfolio gate decided about a plan.
+    PORTFOLIO_GATE = "portfolio.gate", 10_000 => Flat(PortfolioGateEntry);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
     /// Signed closes of what the exchange holds beyond the ledger.

@@ -5,4 +5,5 @@ pub(crate) mod intent_bridge;
 pub(crate) mod intent_executor;
 #[allow(dead_code, reason = "the executors take it up one by one")]
 pub(crate) mod permits;
+pub(crate) mod portfolio_gate;
 pub(crate) mod position_state_brain;

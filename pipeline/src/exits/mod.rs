@@ -3,5 +3,6 @@
 mod asked;
 pub(crate) mod exit_monitor;
 pub(crate) mod harvest_proposal;
+pub(crate) mod heat_bridge;
 pub(crate) mod held;
 pub(crate) mod risk_proposal;

@@ -1,10 +1,10 @@
 //! Proposals of the kernels, and what the book's heat makes of them.
 
-use engine::{EpochSeconds, IsoTime, Symbol};
+use engine::{CorrelationId, EpochSeconds, IsoTime, Symbol};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
 
-use super::words::PositionSide;
+use super::words::{PlanAction, PositionSide};
 
 engine::record! {
     /// quantum:risk:proposal:{S} and risk.proposal: stop, target and trailing distance of a position.
@@ -127,5 +127,95 @@ engine::record! {
         pub position_plan_id: String = "position_plan_id",
         /// When.
         pub timestamp: EpochSeconds = "timestamp",
+    }
+
+    /// harvest.calibrated: what the heat of the book makes of a close.
+    pub struct HarvestCalibrated {
+        /// Of the decision.
+        pub trace_id: CorrelationId = "trace_id",
+        /// Of which plan.
+        pub plan_id: String = "plan_id",
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// What was proposed.
+        pub original_action: PlanAction = "original_action",
+        /// What is left of it.
+        pub calibrated_action: PlanAction = "calibrated_action",
+        /// Daily risk of the book over its equity.
+        pub heat_value: f64 = "heat_value",
+        /// COLD, WARM or HOT.
+        pub heat_bucket: Cow<'static, str> = "heat_bucket",
+        /// shadow or enforce.
+        pub mode: Cow<'static, str> = "mode",
+        /// Always true.
+        pub calibrated: bool = "calibrated",
+        /// Why.
+        pub reason: Cow<'static, str> = "reason",
+        /// Of the plan.
+        pub kill_score: Option<f64> = "kill_score",
+        /// Of the plan.
+        pub r_net: Option<f64> = "R_net",
+        /// When the plan was made.
+        pub timestamp: EpochSeconds = "timestamp",
+        /// When it was calibrated.
+        pub calibrated_at_epoch: EpochSeconds = "calibrated_at_epoch",
+    }
+
+    /// harvest.heat.decision, quantum:harvest:heat:by_plan:{plan_id} and quantum:harvest:heat:latest:{S}.
+    pub struct HeatDecision {
+        /// When.
+        pub ts_epoch: EpochSeconds = "ts_epoch",
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// Of which plan.
+        pub plan_id: String = "plan_id",
+        /// What was proposed.
+        pub in_action: Cow<'static, str> = "in_action",
+        /// What is left of it.
+        pub out_action: Cow<'static, str> = "out_action",
+        /// The same.
+        pub action: Cow<'static, str> = "action",
+        /// cold, warm or hot; unknown where nobody could tell.
+        pub heat_level: Cow<'static, str> = "heat_level",
+        /// The heat, four decimals.
+        pub heat_score: f64 = "heat_score",
+        /// NONE, DOWNGRADE_FULL_TO_PARTIAL or HOLD_CLOSE.
+        pub heat_action: Cow<'static, str> = "heat_action",
+        /// Share of the position, where the action was changed to a partial one.
+        pub recommended_partial: Option<f64> = "recommended_partial",
+        /// ok, or what was missing.
+        pub reason: Cow<'static, str> = "reason",
+        /// Age of the portfolio state, in s.
+        pub inputs_age_sec: Option<f64> = "inputs_age_sec",
+        /// shadow or enforce.
+        pub mode: Cow<'static, str> = "mode",
+        /// Components and borders, at most 400 characters.
+        pub debug_json: Cow<'static, str> = "debug_json",
+    }
+
+    /// portfolio.gate.
+    pub struct PortfolioGateEntry {
+        /// Of which plan.
+        pub plan_id: String = "plan_id",
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// What was asked for.
+        pub action_proposed: PlanAction = "action_proposed",
+        /// What may be done.
+        pub final_action: PlanAction = "final_action",
+        /// Why.
+        pub gate_reason: Cow<'static, str> = "gate_reason",
+        /// Of the book, 0 to 1.
+        pub stress: f64 = "stress",
+        /// Of the book, 0 to 1: weighted sigma, scaled.
+        pub heat: f64 = "heat",
+        /// Net over gross.
+        pub concentration: f64 = "concentration",
+        /// Weight of the positions on the side of the net.
+        pub corr_proxy: f64 = "corr_proxy",
+        /// Of the plan.
+        pub kill_score: f64 = "kill_score",
+        /// When.
+        pub ts_epoch: EpochSeconds = "ts_epoch",
     }
 }

@@ -54,6 +54,7 @@ mod intent_executor;
 mod market_state;
 mod money;
 mod plans;
+mod portfolio_gate;
 mod position_monitor;
 mod position_state_brain;
 mod reconcile_engine;
