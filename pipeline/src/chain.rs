@@ -134,6 +134,8 @@ services! {
     components {
         /// The permits that each class of plans needs.
         permits: entry::permits::PermitSettings;
+        /// Who may close a position.
+        exits: entry::ownership::ExitSettings;
     }
     /// Trades and closed bars onto the bus.
     market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";
@@ -157,6 +159,8 @@ services! {
     portfolio_gate: entry::portfolio_gate::PortfolioGate = "EHR 3.6, 3.7, 3.8";
     /// Heat decisions as keys, by plan and by symbol, P2.7.
     heat_bridge: exits::heat_bridge::HeatBridge = "EHR 3.9";
+    /// Makes plans of harvest proposals and runs harvest, rotation and reconcile closes, P3; with the observer P2.8A.
+    apply_layer: entry::apply_layer::ApplyLayer = "EHR 3.11, 3.16, 3.17, 3.21";
     /// Runs plans that have their permits.
     intent_executor: entry::intent_executor::IntentExecutor = "MSE 12, EHR 3.16";
     /// The whole book: equity, exposure, drawdown.

@@ -9,10 +9,10 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, Balance, Equity, GovernorPermit, HarvestProposal, HeatDecision, MarketState,
-    OrderMark, P26Permit, P33Permit, Policy, PortfolioState, PositionBook, PositionLedger,
-    PositionSnapshot, PositionState, ReconcileState, RiskProposal, StopAsked, Stops, Universe,
-    UniverseMeta,
+    ApplyPlan, ApplyTranches, Balance, Equity, GovernorPermit, HarvestProposal, HeatDecision,
+    MarketState, OrderMark, P26Permit, P33Permit, Policy, PortfolioState, PositionBook,
+    PositionLedger, PositionSnapshot, PositionState, ReconcileState, RiskProposal, StopAsked,
+    Stops, Universe, UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -158,6 +158,18 @@ keys! {
     HEAT_LATEST_PLAN = "quantum:harvest:heat:latest_plan_id:" S "" => Holds::Text("the plan's id"), s(1_800);
     /// A heat decision that the bridge has taken over.
     DEDUPE_P27 = "quantum:dedupe:p27:" plan_id "" => Holds::Mark, s(120);
+    /// A plan that the Apply Layer has touched; one whose order's outcome is not known stays.
+    APPLY_DONE = "quantum:apply:done:" plan_id "" => json::<OrderMark>(), s(600);
+    /// A plan that the Apply Layer has decided to execute, with when.
+    APPLY_DEDUPE = "quantum:apply:dedupe:" plan_id "" => Holds::Number, s(21_600);
+    /// A plan of the Apply Layer that stands on apply.plan.
+    APPLY_PUBLISHED = "quantum:apply:stream_published:" plan_id "" => Holds::Mark, s(300);
+    /// A plan that waits for its permits, or for the order that is in flight.
+    APPLY_WAITING = "quantum:apply:waiting:" plan_id "" => json::<ApplyPlan>(), s(86_400);
+    /// What has fired in the symbol's position.
+    APPLY_TRANCHES = "quantum:apply:tranches:" S "" => hash::<ApplyTranches>(), STAYS;
+    /// A heat observation that was made: `{obs_point}:{plan_id}`.
+    DEDUPE_P28 = "quantum:dedupe:p28:" observation "" => Holds::Mark, s(600);
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
     /// Why.

@@ -8,7 +8,7 @@ use engine::{Body, Context, Envelope, Record, Trim};
 use crate::contracts::{Form, Shape};
 use crate::records::{
     ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, HarvestCalibrated,
-    HarvestProposal, HeatDecision, Kline, MarketState, PolicyAudit, PolicyUpdated,
+    HarvestProposal, HeatDecision, HeatObserved, Kline, MarketState, PolicyAudit, PolicyUpdated,
     PortfolioGateEntry, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose,
     ReconcileEvent, RiskProposal, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
 };
@@ -90,6 +90,8 @@ streams! {
     HARVEST_HEAT_DECISION = "harvest.heat.decision", 10_000 => Flat(HeatDecision);
     /// What the portfolio gate decided about a plan.
     PORTFOLIO_GATE = "portfolio.gate", 10_000 => Flat(PortfolioGateEntry);
+    /// Whether there was a heat decision for a plan.
+    APPLY_HEAT_OBSERVED = "apply.heat.observed", 10_000 => Flat(HeatObserved);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
     /// Signed closes of what the exchange holds beyond the ledger.

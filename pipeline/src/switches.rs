@@ -3,6 +3,8 @@
 
 use engine::Context;
 
+use crate::keys;
+
 /// Whether the switch holds one of these words, in any case.
 pub(crate) fn is_set(key: &str, words: &[&str], ctx: &mut Context<'_>) -> bool {
     match ctx.get(key) {
@@ -13,4 +15,9 @@ pub(crate) fn is_set(key: &str, words: &[&str], ctx: &mut Context<'_>) -> bool {
     }
     ctx.count("switches_unreadable", 1);
     true
+}
+
+/// Both of the operator's kill switches, by the one reader of them.
+pub(crate) fn killed(ctx: &mut Context<'_>) -> bool {
+    keys::KILL_SWITCHES.iter().any(|key| is_set(key.name, &["1", "true", "yes"], ctx))
 }

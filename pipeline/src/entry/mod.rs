@@ -1,8 +1,11 @@
 //! The way of an intent to the exchange: plans, permits, orders.
 
+pub(crate) mod apply_layer;
 pub(crate) mod gateway_guard;
 pub(crate) mod intent_bridge;
 pub(crate) mod intent_executor;
+pub(crate) mod orders;
+pub(crate) mod ownership;
 #[allow(dead_code, reason = "the executors take it up one by one")]
 pub(crate) mod permits;
 pub(crate) mod portfolio_gate;

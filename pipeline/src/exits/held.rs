@@ -46,6 +46,8 @@ pub(crate) struct Held {
     /// The plan that opened it. One that nobody knows of has a name of its side and entry, which a partial close
     /// leaves as they are.
     pub opening_plan: String,
+    /// Lots that were opened, where the position monitor knows.
+    pub opening_lots: Option<i64>,
 }
 
 /// What is known of a symbol's position.
@@ -95,9 +97,10 @@ impl HeldKeys {
         };
         // Without these a position is as old as P3.3's word for it, and has no stop.
         let book = ctx.record::<PositionBook>(&self.book).ok().flatten();
-        let opened = book
-            .filter(|book| PositionSide::of(book.amount) == side && !book.plan_id.is_empty())
-            .map(|book| (book.plan_id.clone(), book.opened_at));
+        let book =
+            book.filter(|book| PositionSide::of(book.amount) == side && !book.plan_id.is_empty());
+        let opening_lots = book.as_ref().map(|book| book.entry_amount);
+        let opened = book.map(|book| (book.plan_id.clone(), book.opened_at));
         let stops = ctx.record::<Stops>(&self.stops).ok().flatten().filter(|s| s.side == side);
         let level = |of: fn(&Stops) -> Decimal| stops.as_ref().map(|stops| grid::float(of(stops)));
         let (current_sl, current_tp) = (level(|s| s.stop_loss), level(|s| s.take_profit));
@@ -120,7 +123,10 @@ impl HeldKeys {
             current_tp,
         };
         match position.checked() {
-            Ok(()) => Seen::Held(Box::new(Held { position, qty: amount.abs(), opening_plan })),
+            Ok(()) => {
+                let qty = amount.abs();
+                Seen::Held(Box::new(Held { position, qty, opening_plan, opening_lots }))
+            }
             Err(_) => Seen::Unknown("position_not_sound"),
         }
     }

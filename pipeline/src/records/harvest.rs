@@ -1,8 +1,9 @@
 //! Proposals of the kernels, and what the book's heat makes of them.
 
-use engine::{CorrelationId, EpochSeconds, IsoTime, Symbol};
+use engine::{CorrelationId, EpochSeconds, IsoTime, JsonText, Symbol};
 use rust_decimal::Decimal;
 use std::borrow::Cow;
+use strategies::harvest::TrancheLedger;
 
 use super::words::{PlanAction, PositionSide};
 
@@ -217,5 +218,57 @@ engine::record! {
         pub kill_score: f64 = "kill_score",
         /// When.
         pub ts_epoch: EpochSeconds = "ts_epoch",
+    }
+
+    /// quantum:apply:tranches:{S}: what has fired in the symbol's position.
+    pub struct ApplyTranches {
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// Base quantity that was opened.
+        pub opening_qty: Decimal = "opening_qty",
+        /// The plan that opened it, and what has fired since.
+        pub ledger: JsonText<TrancheLedger> = "ledger",
+        /// The plan whose order is on its way.
+        pub pending_plan: Option<String> = "pending_plan",
+        /// What it proposed.
+        pub pending_proposed: Option<PlanAction> = "pending_proposed",
+        /// What it was allowed.
+        pub pending_allowed: Option<PlanAction> = "pending_allowed",
+        /// When.
+        pub updated_at: EpochSeconds = "updated_at",
+    }
+
+    /// apply.heat.observed: whether there was a heat decision for a plan.
+    pub struct HeatObserved {
+        /// When.
+        pub ts_epoch: EpochSeconds = "ts_epoch",
+        /// Which plan.
+        pub plan_id: String = "plan_id",
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// `apply`.
+        pub apply_component: Cow<'static, str> = "apply_component",
+        /// create_apply_plan, publish_plan_post or reconcile_close_consume.
+        pub obs_point: Cow<'static, str> = "obs_point",
+        /// 1 if there was one.
+        pub heat_found: u32 = "heat_found",
+        /// When it was made.
+        pub heat_ts_epoch: Option<EpochSeconds> = "heat_ts_epoch",
+        /// cold, warm, hot or unknown.
+        pub heat_level: Option<Cow<'static, str>> = "heat_level",
+        /// Of the decision.
+        pub heat_score: Option<f64> = "heat_score",
+        /// Of the decision.
+        pub heat_action: Option<Cow<'static, str>> = "heat_action",
+        /// Of the decision.
+        pub heat_out_action: Option<Cow<'static, str>> = "heat_out_action",
+        /// Of the decision.
+        pub heat_recommended_partial: Option<f64> = "heat_recommended_partial",
+        /// ok, missing, timeout or redis_error.
+        pub heat_reason: Cow<'static, str> = "heat_reason",
+        /// What was decided about the plan.
+        pub apply_decision: Cow<'static, str> = "apply_decision",
+        /// At most 400 characters.
+        pub debug_json: Cow<'static, str> = "debug_json",
     }
 }

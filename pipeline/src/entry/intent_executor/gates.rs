@@ -11,11 +11,6 @@ use crate::keys;
 use crate::records::{ApplyPlan, Decision, PlanClass, PositionSide, PositionState};
 use crate::switches;
 
-/// Both of the operator's kill switches, by one reader.
-fn killed(ctx: &mut Context<'_>) -> bool {
-    keys::KILL_SWITCHES.iter().any(|key| switches::is_set(key.name, &["1", "true", "yes"], ctx))
-}
-
 /// What stops a plan at any moment up to its order. A close is never too old.
 pub(super) fn may_run(
     plan: &ApplyPlan,
@@ -25,7 +20,7 @@ pub(super) fn may_run(
     if opens && plan.valid_until.0 < ctx.now() {
         return Err((Decision::Skip, "plan_expired"));
     }
-    if killed(ctx) {
+    if switches::killed(ctx) {
         return Err((Decision::Blocked, "kill_switch_active"));
     }
     if opens && switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {

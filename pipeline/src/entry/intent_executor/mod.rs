@@ -45,6 +45,8 @@ const RETRY_TIMER: TimerKey = TimerKey(2);
 const RETRY_AFTER: Nanos = Nanos::from_secs(5);
 /// Codes that refuse nothing: the exchange does not know itself whether it has done it.
 const STATUS_UNKNOWN: [i32; 2] = [-1006, -1007];
+/// How the client ids of its orders begin.
+const CLIENT_ID_PREFIX: &str = "q";
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
