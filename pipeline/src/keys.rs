@@ -9,10 +9,11 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    ApplyPlan, ApplyTranches, Balance, Equity, GovernorPermit, HarvestProposal, HeatDecision,
-    MarketState, OrderMark, P26Permit, P33Permit, Policy, PortfolioState, PositionBook,
-    PositionLedger, PositionSnapshot, PositionState, ReconcileState, RiskProposal, StopAsked,
-    Stops, Universe, UniverseMeta,
+    AllocationTarget, ApplyPlan, ApplyTranches, Balance, Disarm, Equity, GovernorBlock,
+    GovernorPermit, HarvestProposal, HeatDecision, MarketState, OrderMark, P26Permit, P33Permit,
+    Policy, PortfolioBudget, PortfolioState, PositionBook, PositionLedger, PositionSnapshot,
+    PositionState, ReconcileState, RiskProposal, RotationLock, StopAsked, Stops, SymbolEfficiency,
+    Universe, UniverseMeta,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -122,10 +123,36 @@ keys! {
     PERMIT_GOVERNOR = "quantum:permit:" plan_id "" => json::<GovernorPermit>(), s(60);
     /// The portfolio gate's permit of a plan.
     PERMIT_P26 = "quantum:permit:p26:" plan_id "" => json::<P26Permit>(), s(60);
+    /// Why the governor gave a plan no permit.
+    GOVERNOR_BLOCK = "quantum:governor:block:" plan_id "" => json::<GovernorBlock>(), s(3_600);
+    /// The symbol's last 100 executions, newest first.
+    GOVERNOR_EXEC = "quantum:governor:exec:" S "" => Holds::List("JSON of an ExecutionNote"), s(86_400);
+    /// Notional that the symbol has executed in a UTC day, in USDT: `{symbol}:{date}`.
+    GOVERNOR_DAILY = "quantum:governor:daily:" day "" => Holds::Number, s(86_400);
+    /// When the symbol was executed last, in s.
+    GOVERNOR_LAST_EXEC = "quantum:governor:last_exec:" S "" => Holds::Number, s(3_600);
+    /// The governor opens nothing more on this UTC day.
+    GOVERNOR_DISARM = "quantum:governor:disarm:" date "" => json::<Disarm>(), s(86_400);
+    /// An open waits for the close that makes room for it.
+    ROTATION_LOCK = "quantum:rotation:lock:" plan_id "" => json::<RotationLock>(), s(120);
+    /// A guard that is in force.
+    RISK_GUARD_ACTIVE = "quantum:risk:guard_active:" guard "" => Holds::Mark, s(86_400);
+    /// Realised profit of a UTC day, in USDT.
+    RISK_DAILY_PNL = "quantum:risk:daily_pnl:" date "" => Holds::Number, s(172_800);
+    /// Losses in a row.
+    RISK_CONSECUTIVE_LOSSES = "quantum:risk:consecutive_losses" => Holds::Number, STAYS;
+    /// What a symbol may hold, P2.8.
+    PORTFOLIO_BUDGET = "quantum:portfolio:budget:" S "" => hash::<PortfolioBudget>(), s(300);
+    /// What a symbol should hold, P2.9.
+    ALLOCATION_TARGET = "quantum:allocation:target:" S "" => hash::<AllocationTarget>(), s(300);
+    /// How well a symbol uses its capital, P3.1.
+    CAPITAL_EFFICIENCY = "quantum:capital:efficiency:" S "" => hash::<SymbolEfficiency>(), s(600);
     /// A plan that the executor has touched.
     EXECUTOR_DONE = "quantum:intent_executor:done:" plan_id "" => json::<OrderMark>(), s(86_400);
     /// A plan that waits for its permit, or for the order that is in flight.
     EXECUTOR_WAITING = "quantum:intent_executor:waiting:" plan_id "" => json::<ApplyPlan>(), s(86_400);
+    /// The operator's own lane is open; only with an end.
+    MANUAL_LANE = "quantum:manual_lane:enabled" => Holds::Switch, s(3_600);
     /// An order of the symbol is in flight.
     INFLIGHT = "quantum:inflight:" S "" => Holds::Mark, s(60);
     /// When the symbol traded last, in ms.

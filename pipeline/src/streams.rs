@@ -7,10 +7,11 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, ExecutionResult, HarvestCalibrated,
-    HarvestProposal, HeatDecision, HeatObserved, Kline, MarketState, PolicyAudit, PolicyUpdated,
-    PortfolioGateEntry, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose,
-    ReconcileEvent, RiskProposal, SignalGenerated, SizingDecided, Tick, TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation, DecisionMade, ExecutionResult,
+    GovernorEvent, HarvestCalibrated, HarvestProposal, HeatDecision, HeatObserved, Kline,
+    MarketState, PolicyAudit, PolicyUpdated, PortfolioGateEntry, PortfolioState, PositionSnapshot,
+    PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent, RiskProposal, SignalGenerated,
+    SizingDecided, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -62,8 +63,16 @@ streams! {
     TRADE_INTENT = "trade.intent", 20_000 => Contract(TradeIntent);
     /// What an executor shall do.
     APPLY_PLAN = "apply.plan", 20_000 => Flat(ApplyPlan);
+    /// The operator's own plans.
+    APPLY_PLAN_MANUAL = "apply.plan.manual", 1_000 => Flat(ApplyPlan);
     /// How a plan ended.
     APPLY_RESULT = "apply.result", 10_000 => Flat(ApplyResult);
+    /// Rotations and disarming.
+    GOVERNOR_EVENTS = "governor.events", 10_000 => Flat(GovernorEvent);
+    /// Guards that struck.
+    RISK_EVENTS = "risk.events", 1_000 => Flat(RiskEvent);
+    /// Positions over their budget.
+    BUDGET_VIOLATION = "budget.violation", 1_000 => Flat(BudgetViolation);
     /// One entry a fill; `trade.execution.res` is its old name.
     EXECUTION_RESULT = "execution.result", 10_000 => Flat(ExecutionResult);
     /// A round trip.
@@ -103,20 +112,22 @@ pub fn bus_group(service: &str, stream: Stream) -> String {
     format!("quantum:group:{service}:{}", stream.event)
 }
 
-/// Publishes a record on its stream; a refusal of the bus is counted.
+/// Publishes a record on its stream; `false` when the bus refuses it, which is counted.
 pub(crate) fn publish<R: Record>(
     ctx: &mut Context<'_>,
     stream: Stream,
     envelope: Envelope,
     record: R,
-) {
+) -> bool {
     let form = match envelope {
         Envelope::Bus { .. } => Form::Bus,
         Envelope::Contract { .. } => Form::Contract,
         Envelope::Flat => Form::Flat,
     };
     debug_assert_eq!((form, record.record_name()), (stream.form, stream.shape.record));
-    if ctx.publish(stream.name, stream.trim, Body::message(envelope, record)).is_err() {
+    let published = ctx.publish(stream.name, stream.trim, Body::message(envelope, record)).is_ok();
+    if !published {
         ctx.count("publish_failed", 1);
     }
+    published
 }

@@ -1,18 +1,20 @@
 //! Intent bridge (MSE 9): intents in, plans out. It grants nothing: permits are P3.3's.
 
 use engine::{
-    Context, Delivery, EntryId, Envelope, EpochSeconds, GroupStart, Input, Nanos, Reader, Service,
+    Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, Nanos, Reader, Service,
     SetOptions, Symbol, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use strategies::entry::plan_id;
+use strategies::harvest::{KillScore, Theta, kill_score};
+use strategies::position::MarketView;
 
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, Decision, Executor, IntentAction, OrderSide, PlanAction, PlanClass, PortfolioState,
-    PositionState, ReduceOnly, TradeIntent,
+    ApplyPlan, Decision, Executor, IntentAction, MarketState, OrderSide, PlanAction, PlanClass,
+    Policy, PortfolioState, PositionState, ReduceOnly, TradeIntent,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{APPLY_PLAN, TRADE_INTENT};
@@ -37,20 +39,7 @@ pub struct IntentBridge {
     settings: IntentBridgeSettings,
     symbols: Vec<Symbol>,
     position_keys: Vec<String>,
-}
-
-/// First 16 hex digits of SHA-256 over entry, symbol, side and quantity (MSE 9 step 5).
-pub(crate) fn plan_id(entry: EntryId, symbol: Symbol, side: OrderSide, qty: &str) -> String {
-    let digest = Sha256::digest(format!("{entry}|{symbol}|{side}|{qty}"));
-    let mut id = hex(&digest);
-    id.truncate(16);
-    id
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
+    market_keys: Vec<String>,
 }
 
 /// Base quantity of an intent: the first of quantity, qty, size/price, position_size_usd/entry_price.
@@ -64,6 +53,21 @@ fn quantity(intent: &TradeIntent) -> Option<Decimal> {
         .filter(|qty| *qty > Decimal::ZERO)
 }
 
+/// The parameters of the policy in force, or the defaults.
+fn theta(ctx: &mut Context<'_>) -> Theta {
+    let read = match ctx.record::<Policy>(keys::POLICY_CURRENT.name) {
+        Ok(Some(policy)) => {
+            let both = policy.harvest_params.0.iter().chain(&policy.kill_params.0);
+            Theta::of_policy(both.map(|(name, value)| (name.as_str(), *value)))
+        }
+        Ok(None) | Err(_) => return Theta::default(),
+    };
+    read.unwrap_or_else(|_| {
+        ctx.count("policy_params_refused", 1);
+        Theta::default()
+    })
+}
+
 /// An intent that leads to no plan, with the counter of its reason.
 type Dropped = &'static str;
 
@@ -74,24 +78,31 @@ impl IntentBridge {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
             position_keys: keys::STATE_POSITIONS.of_each(symbols),
+            market_keys: keys::MARKETSTATE.of_each(symbols),
         }
     }
 
     fn intent(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(intent) = ctx.read::<TradeIntent>(TRADE_INTENT.name, delivery) else { return };
         let seen = keys::BRIDGE_SEEN.of(delivery.entry.id);
-        let options =
-            SetOptions { if_absent: true, expire: keys::BRIDGE_SEEN.life, ..SetOptions::default() };
-        if ctx.set(&seen, "1", options) != Ok(true) {
+        if ctx.exists(&seen) {
             ctx.count("already_seen", 1);
             return;
         }
         match self.plan(&intent, delivery, ctx) {
             Ok(plan) => {
-                crate::publish(ctx, APPLY_PLAN, Envelope::Flat, plan);
+                if !crate::publish(ctx, APPLY_PLAN, Envelope::Flat, plan) {
+                    // Neither marked nor acknowledged: the intent comes again, and its plan has the same id.
+                    ctx.leave_pending();
+                    return;
+                }
                 ctx.count("plans", 1);
             }
             Err(dropped) => ctx.count(dropped, 1),
+        }
+        let options = SetOptions { expire: keys::BRIDGE_SEEN.life, ..SetOptions::default() };
+        if ctx.set(&seen, "1", options).is_err() {
+            ctx.count("seen_not_saved", 1);
         }
     }
 
@@ -133,15 +144,17 @@ impl IntentBridge {
             qty.ok_or("dropped_without_quantity")?;
             leverage = leverage.or(Some(1));
         }
-        // The shortest text of the nearest double, so that the id does not hang on how a quotient was rounded.
-        let text = grid::float(qty.unwrap_or_default()).to_string();
+        // Of the nearest double, so that the id does not hang on how a quotient was rounded.
+        let float = grid::float(qty.unwrap_or_default());
+        let entry = delivery.entry.id.to_string();
+        let kill = if closes { None } else { self.kill_score(place, ctx) };
         let action = match (closes, side) {
             (true, _) => PlanAction::FullClose,
             (false, OrderSide::Buy) => PlanAction::Buy,
             (false, OrderSide::Sell) => PlanAction::Sell,
         };
         Ok(ApplyPlan {
-            plan_id: plan_id(delivery.entry.id, symbol, side, &text),
+            plan_id: plan_id(&entry, symbol.as_str(), side.as_str(), float),
             correlation_id: intent.correlation_id.unwrap_or_default(),
             source: intent.source.clone().unwrap_or_default().into_owned(),
             executor: Executor::IntentExecutor,
@@ -155,7 +168,11 @@ impl IntentBridge {
             reduce_only: ReduceOnly(closes),
             decision: Decision::Execute,
             reason_codes: intent.reason.clone().unwrap_or_default(),
-            kill_score: None,
+            kill_score: kill.map(|kill| kill.score),
+            k_regime_flip: kill.map(|kill| kill.components.regime_flip),
+            k_sigma_spike: kill.map(|kill| kill.components.sigma_spike),
+            k_ts_drop: kill.map(|kill| kill.components.ts_drop),
+            k_age_penalty: kill.map(|kill| kill.components.age_penalty),
             confidence: Some(intent.confidence),
             leverage,
             stop_loss: intent.stop_loss,
@@ -167,6 +184,31 @@ impl IntentBridge {
             timestamp: EpochSeconds(now),
             valid_until: EpochSeconds(now + Nanos::from_secs(self.settings.plan_validity_s)),
         })
+    }
+
+    /// The kill score of the symbol's market for a position that does not exist yet (settled, "Opens and the kill
+    /// score"). Without a market state there is none, and the governor denies the plan.
+    fn kill_score(&self, place: usize, ctx: &mut Context<'_>) -> Option<KillScore> {
+        let theta = theta(ctx);
+        let market = match ctx.record::<MarketState>(&self.market_keys[place]) {
+            Ok(Some(of)) => MarketView {
+                sigma: of.sigma,
+                ts: of.ts,
+                p_trend: of.p_trend,
+                p_mr: of.p_mr,
+                p_chop: of.p_chop,
+            },
+            Ok(None) => return None,
+            Err(_) => {
+                ctx.count("market_state_refused", 1);
+                return None;
+            }
+        };
+        let score = kill_score(&market, 0.0, &theta).ok();
+        if score.is_none() {
+            ctx.count("market_state_refused", 1);
+        }
+        score
     }
 
     /// Sign of the position that the canonical record shows.
@@ -218,7 +260,10 @@ impl Configured for IntentBridge {
         "dropped_unknown_symbol",
         "dropped_without_action",
         "dropped_without_quantity",
+        "market_state_refused",
         "plans",
+        "policy_params_refused",
+        "seen_not_saved",
     ];
 
     fn configured(
@@ -239,7 +284,9 @@ impl Service for IntentBridge {
             )],
             writes: vec![APPLY_PLAN.name],
             keys_read: keys::patterns(&[
+                keys::BRIDGE_SEEN,
                 keys::STATE_POSITIONS,
+                keys::MARKETSTATE,
                 keys::EMERGENCY_STOP,
                 keys::PORTFOLIO,
                 keys::POLICY_CURRENT,
@@ -255,20 +302,5 @@ impl Service for IntentBridge {
         if let Input::Delivery(delivery) = input {
             self.intent(delivery, ctx);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn example_16() {
-        let symbol = Symbol::new("COMPUSDT").expect("a symbol");
-        let entry = "1769718915183-0".parse().expect("an id");
-        assert_eq!(
-            plan_id(entry, symbol, OrderSide::Sell, "8.865248226950355"),
-            "e132bc31226dd59a"
-        );
     }
 }

@@ -2,11 +2,11 @@
 
 pub(crate) mod apply_layer;
 pub(crate) mod gateway_guard;
+pub(crate) mod governor;
 pub(crate) mod intent_bridge;
 pub(crate) mod intent_executor;
 pub(crate) mod orders;
 pub(crate) mod ownership;
-#[allow(dead_code, reason = "the executors take it up one by one")]
 pub(crate) mod permits;
 pub(crate) mod portfolio_gate;
 pub(crate) mod position_state_brain;

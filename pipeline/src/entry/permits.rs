@@ -10,7 +10,7 @@ use strategies::apply::{
 };
 
 use crate::keys::{self, Key};
-use crate::records::{ApplyPlan, GovernorPermit, P26Permit, P33Permit, PlanClass};
+use crate::records::{ApplyPlan, Executor, GovernorPermit, P26Permit, P33Permit, PlanClass};
 use crate::settings::Component;
 
 /// `[pipeline.permits]`: the permits that each class of plans needs.
@@ -32,7 +32,7 @@ impl Component for PermitTable {
     }
 }
 
-/// Sources whose closes the portfolio gate judges (EHR 3.8).
+/// Sources whose closes through the apply layer the portfolio gate judges (EHR 3.8).
 const HARVEST: [&str; 2] = ["harvest_proposal", "harvest_brain"];
 
 /// What decides which permits a plan needs.
@@ -40,7 +40,11 @@ pub(crate) fn needs(plan: &ApplyPlan) -> Needs {
     match plan.class {
         PlanClass::Open => Needs::Open,
         PlanClass::ReconcileClose => Needs::ReconcileClose,
-        PlanClass::Close if HARVEST.contains(&plan.source.as_str()) => Needs::HarvestClose,
+        PlanClass::Close
+            if plan.executor == Executor::ApplyLayer && HARVEST.contains(&plan.source.as_str()) =>
+        {
+            Needs::HarvestClose
+        }
         PlanClass::Close => Needs::IntentClose,
     }
 }

@@ -85,6 +85,10 @@ fn plan(class: PlanClass, source: &str, action: PlanAction) -> ApplyPlan {
         decision: Decision::Execute,
         reason_codes: "".into(),
         kill_score: None,
+        k_regime_flip: None,
+        k_sigma_spike: None,
+        k_ts_drop: None,
+        k_age_penalty: None,
         confidence: None,
         leverage: None,
         stop_loss: None,
@@ -315,6 +319,11 @@ fn each_class_needs_its_permits() {
     assert_eq!(of(PlanClass::Close, "harvest_proposal"), PermitKind::ALL);
     assert_eq!(of(PlanClass::Close, "harvest_brain"), PermitKind::ALL);
     assert_eq!(of(PlanClass::ReconcileClose, "reconcile_engine"), []);
+    let intent = ApplyPlan {
+        executor: Executor::IntentExecutor,
+        ..plan(PlanClass::Close, "harvest_brain", PlanAction::FullClose)
+    };
+    assert_eq!(needs(&intent), Needs::IntentClose);
     let keys = key_patterns(&table, &[Needs::Open, Needs::IntentClose]);
     assert_eq!(keys, ["quantum:permit:{plan_id}", "quantum:permit:p33:{plan_id}"]);
     let twice = PermitTable { open: vec![PermitKind::P33; 2], ..table };

@@ -6,22 +6,27 @@
 use std::borrow::Cow;
 
 use engine::{
-    Answer, Context, Delivery, Envelope, EpochSeconds, ExchangeEvent, GroupStart, Input, Nanos,
-    Outcome, PositionRisk, Reader, Request, RequestId, Service, SetOptions, Symbol, SymbolInfo,
-    TimerKey, Wiring,
+    Answer, Context, Delivery, Envelope, EpochSeconds, ExchangeEvent, GroupStart, Input, JsonText,
+    Nanos, Outcome, PositionRisk, QtyLots, Reader, Request, RequestId, Service, SetOptions, Symbol,
+    SymbolInfo, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use strategies::position_state::{
+    Denial, DenialContext, Evaluation, PlanFacts, PositionFacts, PositionRules, Snapshot,
+    evaluate_plan,
+};
 
 use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, Decision, P33Permit, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
-    PositionState, ReconcileEvent, ReconcileEventKind, SnapshotSource,
+    ApplyPlan, Decision, OrderSide, P33Permit, PlanClass, PositionLedger, PositionSide,
+    PositionSnapshot, PositionState, ReconcileEvent, ReconcileEventKind, SnapshotSource, Universe,
+    UniverseMeta,
 };
 use crate::settings::{Configured, Setup, settings};
-use crate::streams::{APPLY_PLAN, POSITION_SNAPSHOT, RECONCILE_EVENTS};
+use crate::streams::{APPLY_PLAN, APPLY_PLAN_MANUAL, POSITION_SNAPSHOT, RECONCILE_EVENTS};
 
 settings! {
     /// Position state brain, P3.3.
@@ -32,11 +37,15 @@ settings! {
         pub stale_ms: i64 = 10_000 => 0..,
         /// A symbol that traded less than this ago is not opened again, in ms.
         pub last_exec_cooldown_ms: i64 = 15_000 => 0..,
+        /// Symbols that may be opened while no universe is known; without it those of the run.
+        pub allowlist: Option<Vec<Symbol>> = None,
     }
 }
 
 const POLL_TIMER: TimerKey = TimerKey(0);
 const INFO_TIMER: TimerKey = TimerKey(1);
+/// A universe that is older names nothing.
+const UNIVERSE_AGE_MAX: Nanos = Nanos::from_secs(300);
 const STATE_REFRESH: Nanos = Nanos::from_secs(300);
 /// The permit of a close that still waits is judged anew, from this age on, before it ends.
 const RENEW_AFTER: Nanos = Nanos::from_secs(50);
@@ -77,9 +86,6 @@ pub struct PositionStateBrain {
     closes: Vec<(ApplyPlan, Nanos)>,
 }
 
-/// Why a permit is denied.
-type Denial = &'static str;
-
 impl PositionStateBrain {
     /// For these symbols, in the order of the run.
     fn new(symbols: &[Symbol], settings: &PositionStateBrainSettings) -> PositionStateBrain {
@@ -104,6 +110,8 @@ impl PositionStateBrain {
 
     fn snapshots(&mut self, rows: &[PositionRisk], source: SnapshotSource, ctx: &mut Context<'_>) {
         let now = ctx.now();
+        // One call tells of all symbols, so all are candidates.
+        ctx.gauge("p33_snapshot_candidates", engine::GaugeOf::All, self.symbols.len() as f64);
         for row in rows {
             let place = usize::from(row.symbol.0);
             let (Some(keys), Some(known)) = (self.keys.get(place), self.known.get_mut(place))
@@ -169,14 +177,15 @@ impl PositionStateBrain {
             return;
         }
         let now = ctx.now();
-        let Some(place) = self.symbols.iter().position(|symbol| *symbol == plan.symbol) else {
-            self.write(plan, Err("not_in_allowlist"), None, None, ctx);
+        let Some(place) = self.place_for(plan, ctx) else {
+            self.deny(plan, "not_in_allowlist", ctx);
             return;
         };
         let stale = Nanos::from_millis(self.settings.stale_ms);
         let fresh = self.known[place].taken_at.is_some_and(|at| now - at <= stale);
         if !fresh {
             // Fetched on demand: a permit that is denied for want of a look would block exits.
+            ctx.count("p33_ondemand_snapshots_total", 1);
             self.waiting.push(plan.clone());
             self.poll(ctx);
             return;
@@ -184,32 +193,103 @@ impl PositionStateBrain {
         self.judge(place, plan, ctx);
     }
 
+    /// The symbol's place in the run; none for an open of a symbol that no list has. No list refuses a close.
+    fn place_for(&self, plan: &ApplyPlan, ctx: &mut Context<'_>) -> Option<usize> {
+        let place = self.symbols.iter().position(|symbol| *symbol == plan.symbol)?;
+        (plan.class != PlanClass::Open || self.listed(plan.symbol, ctx)).then_some(place)
+    }
+
+    /// Whether the symbol may be opened: by the universe that is in force, else by the last good one, else by
+    /// the list of the settings.
+    fn listed(&self, symbol: Symbol, ctx: &mut Context<'_>) -> bool {
+        let now = ctx.now();
+        let young = |asof: EpochSeconds| (Nanos::ZERO..=UNIVERSE_AGE_MAX).contains(&(now - asof.0));
+        let active = match ctx.record::<UniverseMeta>(keys::UNIVERSE_META.name) {
+            Ok(Some(meta)) => meta.stale == 0 && meta.count > 0 && young(meta.asof_epoch),
+            Ok(None) | Err(_) => false,
+        };
+        if active && let Ok(Some(of)) = ctx.json::<Universe>(keys::UNIVERSE_ACTIVE.name) {
+            return of.symbols.0.contains(&symbol);
+        }
+        match ctx.json::<Universe>(keys::UNIVERSE_LAST_OK.name) {
+            Ok(Some(of)) if young(of.asof_epoch) => of.symbols.0.contains(&symbol),
+            Ok(_) | Err(_) => {
+                ctx.count("allowlist_of_settings_used", 1);
+                self.settings.allowlist.as_ref().is_none_or(|list| list.contains(&symbol))
+            }
+        }
+    }
+
     fn judge(&mut self, place: usize, plan: &ApplyPlan, ctx: &mut Context<'_>) {
-        let instrument = ctx.instruments()[place].clone();
-        let ledger = match ctx.record::<PositionLedger>(&self.keys[place].ledger) {
-            Ok(Some(ledger)) => grid::lots(&instrument, ledger.position_amt),
+        let ledger_amt = match ctx.record::<PositionLedger>(&self.keys[place].ledger) {
+            Ok(Some(ledger)) => Some(ledger.position_amt),
             Ok(None) => None,
             Err(_) => {
                 ctx.count("ledgers_unreadable", 1);
                 if plan.class == PlanClass::Open {
-                    self.write(plan, Err("ledger_unreadable"), None, None, ctx);
+                    self.deny(plan, "ledger_unreadable", ctx);
                     return;
                 }
                 // A close runs on what the exchange holds.
                 None
             }
         };
-        if let Some(ledger) = ledger.filter(|_| plan.reduce_only.0) {
-            self.compare_with_ledger(place, plan, ledger, ctx);
+        let facts = self.facts(place, ledger_amt, ctx);
+        let asks = PlanFacts {
+            reconcile_close: plan.class == PlanClass::ReconcileClose,
+            action: plan.action.as_str(),
+            reduce_only: plan.reduce_only.0,
+            buys: Some(plan.side == OrderSide::Buy),
+        };
+        let rules = PositionRules {
+            stale_sec: self.settings.stale_ms as f64 / 1e3,
+            in_flight_sec: self.settings.last_exec_cooldown_ms as f64 / 1e3,
+            ..PositionRules::default()
+        };
+        let verdict = evaluate_plan(&asks, &facts, &rules);
+        let differs = match &verdict {
+            Ok(evaluation) => evaluation.mismatch.is_some(),
+            // What the ledger holds and the exchange does not is told, too.
+            Err(Denial { reason: "no_position", .. }) => {
+                ledger_amt.is_some_and(|amount| !amount.is_zero())
+            }
+            Err(denial) => matches!(denial.context, DenialContext::Sides { .. }),
+        };
+        if differs {
+            self.tell_mismatch(plan, &facts, ctx);
         }
-        let verdict = self.verdict(place, plan, ctx);
-        let amount = self.known[place].amount;
-        let safe = verdict.map(|lots| grid::qty(&instrument, engine::QtyLots(lots)));
-        let exchange = Some(grid::qty(&instrument, engine::QtyLots(amount)));
-        let ledger = ledger.map(|lots| grid::qty(&instrument, engine::QtyLots(lots)));
-        self.write(plan, safe, exchange, ledger, ctx);
+        self.write(plan, verdict, &facts, ctx);
         if plan.class != PlanClass::Open {
             self.closes.push((plan.clone(), ctx.now()));
+        }
+    }
+
+    fn facts(
+        &self,
+        place: usize,
+        ledger_amt: Option<Decimal>,
+        ctx: &mut Context<'_>,
+    ) -> PositionFacts {
+        let now = ctx.now();
+        let (known, keys) = (&self.known[place], &self.keys[place]);
+        let last = ctx.get(&keys.last_exec).ok().flatten().and_then(|ms| ms.parse::<i64>().ok());
+        let hold = ctx.exists(&keys.hold);
+        let instrument = &ctx.instruments()[place];
+        let position_amt = grid::qty(instrument, QtyLots(known.amount));
+        let step = grid::qty(instrument, QtyLots(known.step));
+        let of = engine::GaugeOf::Symbol(instrument.symbol);
+        let age_sec = known.taken_at.map(|at| (now - at).0 as f64 / 1e9);
+        ctx.gauge("p33_exchange_position_amt", of, grid::float(position_amt));
+        ctx.gauge("p33_ledger_position_amt", of, grid::float(ledger_amt.unwrap_or_default()));
+        if let Some(age_sec) = age_sec {
+            ctx.gauge("p33_snapshot_age_seconds", of, age_sec);
+        }
+        PositionFacts {
+            snapshot: age_sec.map(|age_sec| Snapshot { position_amt, age_sec }),
+            ledger_amt,
+            last_exec_age_sec: last.map(|ms| now.millis().saturating_sub(ms) as f64 / 1e3),
+            hold,
+            step,
         }
     }
 
@@ -239,65 +319,13 @@ impl PositionStateBrain {
         }
     }
 
-    /// Safe quantity in lots; zero on an open is the plan's own.
-    fn verdict(
-        &self,
-        place: usize,
-        plan: &ApplyPlan,
-        ctx: &mut Context<'_>,
-    ) -> Result<i64, Denial> {
-        let known = &self.known[place];
-        let keys = &self.keys[place];
-        let amount = known.amount;
-        if plan.class == PlanClass::ReconcileClose {
-            return Ok(amount.abs());
-        }
-        if !plan.reduce_only.0 {
-            if amount != 0 {
-                return Err("position_exists");
-            }
-            if self.traded_lately(&keys.last_exec, ctx) {
-                return Err("cooldown_in_flight");
-            }
-            if ctx.exists(&keys.hold) {
-                return Err("reconcile_hold_active");
-            }
-            return Ok(0);
-        }
-        if amount == 0 {
-            return Err("no_position");
-        }
-        if plan.side.sign() == amount.signum() {
-            return Err("wrong_side");
-        }
-        let percent = plan.action.close_percent().ok_or("unknown_action")?;
-        // Rounded down to the exchange's step, so that a close never asks for more than there is.
-        let lots = (i128::from(amount.abs()) * i128::from(percent) / 100) as i64;
-        let lots = lots - lots % known.step;
-        // The last step of a small position is closed whole.
-        let lots = if lots == 0 { amount.abs() } else { lots };
-        Ok(lots.min(amount.abs()))
-    }
-
-    /// A close runs on what the exchange holds; a ledger that says something else is told to P3.4.
-    fn compare_with_ledger(
-        &self,
-        place: usize,
-        plan: &ApplyPlan,
-        ledger: i64,
-        ctx: &mut Context<'_>,
-    ) {
-        let amount = self.known[place].amount;
-        // 1 % of the position is within the tolerance, as fills and snapshots are moments apart.
-        if (amount - ledger).abs() <= amount.abs() / 100 {
-            return;
-        }
-        let instrument = &ctx.instruments()[place];
+    /// What the ledger says differs from what the exchange holds: P3.4 is told.
+    fn tell_mismatch(&self, plan: &ApplyPlan, facts: &PositionFacts, ctx: &mut Context<'_>) {
         let event = ReconcileEvent {
             event: ReconcileEventKind::LedgerMismatch,
             symbol: plan.symbol,
-            exchange_amt: Some(grid::qty(instrument, engine::QtyLots(amount))),
-            ledger_amt: Some(grid::qty(instrument, engine::QtyLots(ledger))),
+            exchange_amt: facts.snapshot.map(|snapshot| snapshot.position_amt),
+            ledger_amt: facts.ledger_amt,
             plan_id: plan.plan_id.clone(),
             details: None,
             ts: EpochSeconds(ctx.now()),
@@ -306,33 +334,40 @@ impl PositionStateBrain {
         crate::publish(ctx, RECONCILE_EVENTS, Envelope::Flat, event);
     }
 
-    fn traded_lately(&self, key: &str, ctx: &mut Context<'_>) -> bool {
-        let now = ctx.now();
-        let last = ctx.get(key).ok().flatten().and_then(|ms| ms.parse::<i64>().ok());
-        last.is_some_and(|ms| now.millis() - ms < self.settings.last_exec_cooldown_ms)
+    /// Denies a plan that was not compared with anything.
+    fn deny(&self, plan: &ApplyPlan, reason: &'static str, ctx: &mut Context<'_>) {
+        let facts = PositionFacts {
+            snapshot: None,
+            ledger_amt: None,
+            last_exec_age_sec: None,
+            hold: false,
+            step: Decimal::ONE,
+        };
+        let denial = Denial { reason, context: DenialContext::Nothing };
+        self.write(plan, Err(denial), &facts, ctx);
     }
 
     fn write(
         &self,
         plan: &ApplyPlan,
-        verdict: Result<Decimal, Denial>,
-        exchange: Option<Decimal>,
-        ledger: Option<Decimal>,
+        verdict: Result<Evaluation, Denial>,
+        facts: &PositionFacts,
         ctx: &mut Context<'_>,
     ) {
         let allow = verdict.is_ok();
-        let reason = verdict.err().unwrap_or("sanity_checks_passed");
+        let reason = verdict.map_or_else(|denial| denial.reason, |granted| granted.reason);
+        let context = verdict.err().and_then(|denial| serde_json::to_value(denial.context).ok());
         let permit = P33Permit {
             allow,
             plan_id: plan.plan_id.clone(),
             correlation_id: plan.correlation_id,
             symbol: plan.symbol,
             action: plan.action,
-            safe_qty: verdict.unwrap_or_default(),
-            exchange_position_amt: exchange,
-            ledger_amt: ledger,
+            safe_qty: verdict.map(|granted| granted.safe_qty).unwrap_or_default(),
+            exchange_position_amt: facts.snapshot.map(|snapshot| snapshot.position_amt),
+            ledger_amt: facts.ledger_amt,
             reason: Cow::Borrowed(reason),
-            context: None,
+            context: context.filter(|context| !context.is_null()).map(JsonText),
             created_at: EpochSeconds(ctx.now()),
         };
         let options = SetOptions { expire: keys::PERMIT_P33.life, ..SetOptions::default() };
@@ -368,7 +403,7 @@ impl PositionStateBrain {
                 for plan in std::mem::take(&mut self.waiting) {
                     match self.symbols.iter().position(|symbol| *symbol == plan.symbol) {
                         Some(place) => self.judge(place, &plan, ctx),
-                        None => self.write(&plan, Err("not_in_allowlist"), None, None, ctx),
+                        None => self.deny(&plan, "not_in_allowlist", ctx),
                     }
                 }
                 self.renew(ctx);
@@ -376,14 +411,15 @@ impl PositionStateBrain {
             Outcome::Refused(_) | Outcome::Unknown | Outcome::Done(_) => {
                 ctx.count("snapshot_not_fetched", 1);
                 for plan in std::mem::take(&mut self.waiting) {
-                    self.write(&plan, Err("no_exchange_snapshot"), None, None, ctx);
+                    self.deny(&plan, "no_exchange_snapshot", ctx);
                 }
             }
         }
     }
 
     fn delivered(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
-        if let Some(plan) = ctx.read::<ApplyPlan>(APPLY_PLAN.name, delivery) {
+        let stream = if delivery.reader == 0 { APPLY_PLAN } else { APPLY_PLAN_MANUAL };
+        if let Some(plan) = ctx.read::<ApplyPlan>(stream.name, delivery) {
             self.plan(&plan, ctx);
         }
     }
@@ -392,6 +428,7 @@ impl PositionStateBrain {
 impl Configured for PositionStateBrain {
     type Settings = PositionStateBrainSettings;
     const COUNTERS: &'static [&'static str] = &[
+        "allowlist_of_settings_used",
         "cooldown_in_flight",
         "ledger_mismatches",
         "ledger_unreadable",
@@ -399,6 +436,7 @@ impl Configured for PositionStateBrain {
         "no_exchange_snapshot",
         "no_position",
         "not_in_allowlist",
+        "p33_ondemand_snapshots_total",
         "p33_permit_allow_total",
         "p33_permit_deny_total",
         "permit_not_written",
@@ -406,9 +444,18 @@ impl Configured for PositionStateBrain {
         "plans_unreadable",
         "position_exists",
         "reconcile_hold_active",
+        "reconcile_required_side_mismatch",
         "snapshot_not_fetched",
         "snapshot_not_saved",
+        "stale_exchange_state",
+        "unknown_action",
         "wrong_side",
+    ];
+    const GAUGES: &'static [&'static str] = &[
+        "p33_exchange_position_amt",
+        "p33_ledger_position_amt",
+        "p33_snapshot_age_seconds",
+        "p33_snapshot_candidates",
     ];
 
     fn configured(
@@ -422,13 +469,19 @@ impl Configured for PositionStateBrain {
 impl Service for PositionStateBrain {
     fn wiring(&self) -> Wiring {
         Wiring {
-            readers: vec![Reader::group(APPLY_PLAN.name, "p33", GroupStart::End)],
+            readers: vec![
+                Reader::group(APPLY_PLAN.name, "p33", GroupStart::End),
+                Reader::group(APPLY_PLAN_MANUAL.name, "p33", GroupStart::End),
+            ],
             writes: vec![POSITION_SNAPSHOT.name, RECONCILE_EVENTS.name],
             keys_read: keys::patterns(&[
                 keys::POSITION_LEDGER,
                 keys::EXECUTOR_WAITING,
                 keys::RECONCILE_HOLD,
                 keys::COOLDOWN_LAST_EXEC,
+                keys::UNIVERSE_META,
+                keys::UNIVERSE_ACTIVE,
+                keys::UNIVERSE_LAST_OK,
             ]),
             keys_written: keys::patterns(&[
                 keys::POSITION_SNAPSHOT,

@@ -33,16 +33,21 @@ pub struct PolicyStore {
     version: u64,
 }
 
+/// Whether the policy in force names the symbol; `None` where there is none, it cannot be read, or it is over.
+pub(crate) fn names(ctx: &mut Context<'_>, symbol: Symbol) -> Option<bool> {
+    let now = ctx.now();
+    match ctx.record::<Policy>(keys::POLICY_CURRENT.name) {
+        Ok(Some(policy)) if policy.valid_until_epoch.0 > now => {
+            Some(policy.universe_symbols.0.contains(&symbol))
+        }
+        Ok(_) | Err(_) => None,
+    }
+}
+
 /// Whether the policy in force names the symbol. No policy, one that cannot be read and one that is over
 /// all mean no.
 pub(crate) fn allows(ctx: &mut Context<'_>, symbol: Symbol) -> bool {
-    let now = ctx.now();
-    match ctx.record::<Policy>(keys::POLICY_CURRENT.name) {
-        Ok(Some(policy)) => {
-            policy.valid_until_epoch.0 > now && policy.universe_symbols.0.contains(&symbol)
-        }
-        Ok(None) | Err(_) => false,
-    }
+    names(ctx, symbol) == Some(true)
 }
 
 impl PolicyStore {
@@ -103,7 +108,13 @@ fn hash_of(policy: &Policy) -> String {
     for (_, line) in places {
         hasher.update(&lines[line]);
     }
-    crate::entry::intent_bridge::hex(&hasher.finalize())
+    hex(&hasher.finalize())
+}
+
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
 }
 
 impl Configured for PolicyStore {

@@ -1,7 +1,9 @@
 //! Records of the bus: one typed definition for writer and reader, one file for each stream family.
 
 pub mod account;
+pub mod capital;
 pub mod decision;
+pub mod governor;
 pub mod harvest;
 pub mod intent;
 pub mod market;
@@ -13,7 +15,9 @@ pub mod reconcile;
 pub mod words;
 
 pub use account::*;
+pub use capital::*;
 pub use decision::*;
+pub use governor::*;
 pub use harvest::*;
 pub use intent::*;
 pub use market::*;

@@ -47,8 +47,16 @@ engine::record! {
         pub decision: Decision = "decision",
         /// Why.
         pub reason_codes: Cow<'static, str> = "reason_codes",
-        /// Kill score.
+        /// Kill score; of an open that of the symbol's market, with age 0 and no position.
         pub kill_score: Option<f64> = "kill_score",
+        /// Component of it: 1 when the regime has flipped.
+        pub k_regime_flip: Option<f64> = "k_regime_flip",
+        /// Component of it.
+        pub k_sigma_spike: Option<f64> = "k_sigma_spike",
+        /// Component of it.
+        pub k_ts_drop: Option<f64> = "k_ts_drop",
+        /// Component of it.
+        pub k_age_penalty: Option<f64> = "k_age_penalty",
         /// Of the decision.
         pub confidence: Option<f64> = "confidence",
         /// Of an open.

@@ -372,3 +372,62 @@ fn the_emergency_stop_drops_opens_also_when_it_cannot_be_read() {
     drops("dropped_emergency_stop", |bench| bench.set(keys::EMERGENCY_STOP.name, "1"));
     drops("dropped_emergency_stop", |bench| bench.set_bytes(keys::EMERGENCY_STOP.name, &[0xff]));
 }
+
+/// Settled, "Opens and the kill score": of the symbol's market, with age 0 and no position; the governor denies
+/// what has none.
+#[test]
+fn an_open_carries_the_kill_score_of_its_market() {
+    let mut bare = bench();
+    intend(&mut bare, &OPEN);
+    assert_eq!(the_plan(&mut bare).kill_score, None, "no market state");
+
+    let mut bench = bench();
+    crate::plans::calm_market(&mut bench, instrument().symbol);
+    // Half of the spike's cap, and no trend left.
+    let flipped = [("sigma", "0.02"), ("ts", "0.1"), ("p_trend", "0.2"), ("p_chop", "0.6")];
+    bench.hset(&keys::MARKETSTATE.of(instrument().symbol), &flipped);
+    intend(&mut bench, &OPEN);
+    let plan = the_plan(&mut bench);
+    let components = [plan.k_regime_flip, plan.k_sigma_spike, plan.k_ts_drop, plan.k_age_penalty];
+    let near =
+        |value: Option<f64>, wanted: f64| value.is_some_and(|value| (value - wanted).abs() < 1e-12);
+    for (component, wanted) in components.into_iter().zip([1.0, 1.0, 0.2, 0.0]) {
+        assert!(near(component, wanted), "{components:?}");
+    }
+    let z = 1.0 + 0.5 + 0.1;
+    assert!(near(plan.kill_score, 1.0 / (1.0 + libm::exp(-z))), "{:?}", plan.kill_score);
+
+    // The policy's parameters count; those that it may not set do not.
+    for (params, wanted) in [(r#"{"k_regime_flip":0}"#, 0.6), (r#"{"k_regime_flop":0}"#, 1.6)] {
+        let mut bench = crate::intent_bridge::bench();
+        bench.hset(keys::POLICY_CURRENT.name, &[("kill_params", params)]);
+        crate::plans::calm_market(&mut bench, instrument().symbol);
+        bench.hset(&keys::MARKETSTATE.of(instrument().symbol), &flipped);
+        intend(&mut bench, &OPEN);
+        let score = the_plan(&mut bench).kill_score;
+        assert!(near(score, 1.0 / (1.0 + libm::exp(-wanted))), "{params}: {score:?}");
+        let refused = u64::from(wanted > 1.0);
+        assert_eq!(bench.counter(BRIDGE, "policy_params_refused"), refused, "{params}");
+    }
+    let mut close = crate::intent_bridge::bench();
+    crate::plans::calm_market(&mut close, instrument().symbol);
+    intend(&mut close, &CLOSE);
+    assert_eq!(the_plan(&mut close).kill_score, None, "no score decides over a close");
+}
+
+/// MSE 9: a failed publish is neither marked nor acknowledged, and comes again.
+#[test]
+fn an_intent_whose_plan_was_not_published_is_not_lost() {
+    let mut bench = bench();
+    // XADD to something that is no stream is refused.
+    bench.set(streams::APPLY_PLAN.name, "not a stream");
+    intend(&mut bench, &OPEN);
+    assert_eq!(bench.counter(BRIDGE, "publish_failed"), 1);
+    let now = bench.kernel.now();
+    bench.kernel.bus_mut().del(now, streams::APPLY_PLAN.name);
+    bench.run_for_ms(130_000);
+    let plan = the_plan(&mut bench);
+    assert_eq!(plan.symbol, instrument().symbol);
+    assert_eq!(bench.counter(BRIDGE, "plans"), 1);
+    assert_eq!(bench.counter(BRIDGE, "already_seen"), 0);
+}

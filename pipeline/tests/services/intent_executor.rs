@@ -13,7 +13,10 @@ use pipeline::records::{
 use pipeline::{PipelineSettings, chain, keys, streams};
 
 use crate::bench::{Bench, instrument, refused};
-use crate::plans::{PLAN, decimal, flat_at, grant, permit_of, plan, result, results, send};
+use crate::plans::{
+    PLAN, decimal, flat_at, govern, governor_permit_of, grant, permit_of, plan, result, results,
+    send,
+};
 
 const EXECUTOR: &str = "intent_executor";
 const BUY: OrderSide = OrderSide::Buy;
@@ -353,6 +356,7 @@ fn a_permit_that_does_not_allow_stops_its_plan_and_stays() {
             "symbol": "BTCUSDT", "action": "BUY", "safe_qty": "0", "reason": "no_position",
             "created_at": 1_770_000_000,
         });
+        govern(&mut bench, &governor_permit_of(&plan));
         bench.set(&keys::PERMIT_P33.of(PLAN), &text.to_string());
         send(&mut bench, &plan);
         bench.run_for_ms(10);
@@ -380,6 +384,7 @@ fn a_permit_of_something_else_is_none() {
         let plan = open(&bench);
         let mut permit = permit_of(&plan, "0");
         other(&mut permit);
+        govern(&mut bench, &governor_permit_of(&plan));
         bench.set(&keys::PERMIT_P33.of(PLAN), &permit.to_json().to_string());
         send(&mut bench, &plan);
         bench.run_for_ms(10);
@@ -682,13 +687,14 @@ fn a_close_behind_an_order_of_unknown_outcome_runs_when_that_is_known() {
     assert!(results(&mut bench).iter().all(|result| result.executed));
 }
 
-/// A permit lives 60 s; P3.3 judges a close anew while it waits.
+/// A permit lives 60 s; governor and P3.3 judge a close anew while it waits.
 #[test]
 fn a_close_waits_longer_than_a_permit_lives() {
-    let services = ["position_state_brain", EXECUTOR];
+    let services = ["governor", "position_state_brain", EXECUTOR];
     let mut bench = Bench::new(&services, &PipelineSettings::default(), Vec::new());
     bench.run_to_ms(100);
     let first = open(&bench);
+    govern(&mut bench, &governor_permit_of(&first));
     bench.kernel.exchange_mut().instead.extend(vec![Outcome::Unknown; 30]);
     send(&mut bench, &first);
     bench.run_for_ms(6_000);

@@ -47,6 +47,7 @@
 
 mod bench;
 mod exit_monitor;
+mod governor;
 mod harvest_proposal;
 mod held;
 mod intent_bridge;

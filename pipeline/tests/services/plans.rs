@@ -2,8 +2,8 @@
 
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Record, Symbol};
 use pipeline::records::{
-    ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, OrderSide, P33Permit, PlanAction,
-    PlanClass, ReduceOnly,
+    ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, GovernorPermit, OrderSide,
+    P33Permit, PlanAction, PlanClass, ReduceOnly,
 };
 use pipeline::{keys, streams};
 use rust_decimal::Decimal;
@@ -38,6 +38,10 @@ pub fn plan(bench: &Bench, action: PlanAction, side: OrderSide) -> ApplyPlan {
         decision: Decision::Execute,
         reason_codes: "".into(),
         kill_score: None,
+        k_regime_flip: None,
+        k_sigma_spike: None,
+        k_ts_drop: None,
+        k_age_penalty: None,
         confidence: None,
         leverage: None,
         stop_loss: None,
@@ -73,8 +77,47 @@ pub fn permit_of(plan: &ApplyPlan, safe_qty: &str) -> P33Permit {
     }
 }
 
-/// It lies under its key as JSON text, as a foreign writer leaves it.
+/// The governor's permit of a plan, without a limit.
+pub fn governor_permit_of(plan: &ApplyPlan) -> GovernorPermit {
+    GovernorPermit {
+        granted: true,
+        plan_id: plan.plan_id.clone(),
+        correlation_id: plan.correlation_id,
+        symbol: plan.symbol,
+        action: plan.action,
+        decision: Decision::Execute,
+        computed_qty: None,
+        computed_notional: None,
+        reason: "ok".into(),
+        consumed: false,
+        eff_score: None,
+        eff_confidence: None,
+        eff_stale: None,
+        eff_factor: None,
+        eff_action: None,
+        eff_reason: None,
+        downsize_factor: None,
+        extra_cooldown_sec: None,
+        created_at: plan.timestamp,
+    }
+}
+
+/// The governor's permit of the plan lies under its key.
+pub fn govern(bench: &mut Bench, permit: &GovernorPermit) {
+    bench.set(&keys::PERMIT_GOVERNOR.of(&permit.plan_id), &permit.to_json().to_string());
+}
+
+/// Both permits of an order lie under their keys as JSON text, as a foreign writer leaves them; the governor's
+/// sets no limit.
 pub fn grant(bench: &mut Bench, permit: &P33Permit) {
+    let of = ApplyPlan {
+        plan_id: permit.plan_id.clone(),
+        correlation_id: permit.correlation_id,
+        symbol: permit.symbol,
+        timestamp: permit.created_at,
+        ..plan(bench, permit.action, OrderSide::Buy)
+    };
+    govern(bench, &governor_permit_of(&of));
     bench.set(&keys::PERMIT_P33.of(&permit.plan_id), &permit.to_json().to_string());
 }
 
@@ -93,6 +136,28 @@ pub fn flat_at(bench: &mut Bench, symbol: Symbol, mark: &str) {
         ("source", "p33_poll"),
     ];
     bench.hset(&keys::POSITION_SNAPSHOT.of(symbol), &fields);
+}
+
+/// The state of a calm market: its kill score is 0.5, which stops and scales nothing.
+pub fn calm_market(bench: &mut Bench, symbol: Symbol) {
+    let now = bench.kernel.now().secs().to_string();
+    let fields = [
+        ("symbol", symbol.as_str()),
+        ("sigma", "0.001"),
+        ("mu", "0"),
+        ("ts", "0.5"),
+        ("p_trend", "0.6"),
+        ("p_mr", "0.2"),
+        ("p_chop", "0.2"),
+        ("dp", "0.5"),
+        ("vr", "1"),
+        ("spike_proxy", "1"),
+        ("buffer_size", "300"),
+        ("regime", "TREND"),
+        ("ts_timestamp", &now),
+        ("timestamp", &now),
+    ];
+    bench.hset(&keys::MARKETSTATE.of(symbol), &fields);
 }
 
 /// How plans ended.

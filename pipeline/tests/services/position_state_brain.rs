@@ -101,17 +101,19 @@ fn example_63_three_quarters_of_a_short_within_the_tolerance() {
     assert!(mismatches(&mut bench).is_empty());
 }
 
-/// Settled: the close runs on the exchange's amount; the difference is told.
+/// Which of the two is right decides what a close would close: neither runs, and P3.4 is told.
 #[test]
-fn example_64_a_ledger_of_the_other_side_stops_no_close() {
+fn example_64_a_ledger_of_the_other_side_stops_the_close() {
     let mut bench = bench(-2_500, 1);
     ledger(&mut bench, "2.5");
     plan(&mut bench, PlanAction::FullClose, BUY);
-    allowed(&mut bench, 2.5);
+    denied(&mut bench, "reconcile_required_side_mismatch");
+    let context = &permit(&mut bench)["context"];
+    assert_eq!(*context, json!({ "exchange_side": "SHORT", "ledger_side": "LONG" }));
     let events = mismatches(&mut bench);
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].event, ReconcileEventKind::LedgerMismatch);
-    assert_eq!(events[0].exchange_amt, Some(decimal("-2.5")));
+    assert_eq!(events[0].exchange_amt, Some(decimal("-2.500")));
     assert_eq!(events[0].ledger_amt, Some(decimal("2.5")));
     assert_eq!(events[0].plan_id, PLAN);
 }
@@ -135,14 +137,13 @@ fn example_66_a_quantity_beyond_the_tolerance_is_told_and_half_is_closed() {
     assert_eq!(bench.counter(BRAIN, "ledger_mismatches"), 1);
 }
 
-/// Settled: the ledger of 49 and 51 and the hold of 54 stop no close. 53 is
+/// Settled: the ledger of 49 and the hold of 54 stop no close; the ledger of 51 does. 53 is
 /// `a_stale_snapshot_is_fetched_again_before_the_verdict`.
 #[test]
 fn exit_side_examples_49_to_54() {
     for (example, held, known, action, side, hold, safe, told) in [
         (49, -2_500, "-2.53", PlanAction::FullClose, BUY, false, 2.5, 1),
         (50, -2_500, "-2.52", PlanAction::Partial50, BUY, false, 1.25, 0),
-        (51, 1_000, "-1", PlanAction::Partial50, SELL, false, 0.5, 1),
         (52, 0, "", PlanAction::Buy, BUY, false, 0.0, 0),
         (54, 1_000, "1", PlanAction::Partial50, SELL, true, 0.5, 0),
     ] {
@@ -157,6 +158,10 @@ fn exit_side_examples_49_to_54() {
         allowed(&mut bench, safe);
         assert_eq!(mismatches(&mut bench).len(), told, "example {example}");
     }
+    let mut other_side = bench(1_000, 1);
+    ledger(&mut other_side, "-1");
+    plan(&mut other_side, PlanAction::Partial50, SELL);
+    denied(&mut other_side, "reconcile_required_side_mismatch");
 }
 
 /// Settled: what closes is not refused for what the pipeline's own book looks like.
@@ -249,7 +254,12 @@ fn a_reconcile_close_is_granted_for_all_that_is_held() {
     ledger(&mut bench, "1");
     let half = plans::plan(&bench, PlanAction::Partial50, BUY);
     judged(&mut bench, &ApplyPlan { class: PlanClass::ReconcileClose, ..half });
-    allowed(&mut bench, 2.5);
+    let permit = permit(&mut bench);
+    assert_eq!(
+        (&permit["allow"], &permit["reason"]),
+        (&json!(true), &json!("reconcile_close_bypass"))
+    );
+    assert_eq!(number(&permit["safe_qty"]).to_bits(), 2.5f64.to_bits());
 }
 
 #[test]
@@ -258,6 +268,51 @@ fn a_plan_that_is_not_to_run_has_no_permit() {
     let close = plans::plan(&bench, PlanAction::FullClose, SELL);
     judged(&mut bench, &ApplyPlan { decision: Decision::Skip, ..close });
     assert_eq!(bench.get(&keys::PERMIT_P33.of(PLAN)), None);
+}
+
+/// EHR 3.20: the universe in force, else the last good one, else the list of the settings; no list refuses a
+/// close.
+#[test]
+fn an_open_has_to_stand_in_the_first_list_that_is_fresh() {
+    let universe = |bench: &mut Bench, key: &str, age_s: i64, symbol: &str| {
+        let asof = bench.kernel.now().secs() - age_s;
+        let text =
+            json!({ "asof_epoch": asof, "source": "test", "mode": "testnet", "symbols": [symbol] });
+        bench.set(key, &text.to_string());
+        asof.to_string()
+    };
+    let meta = |bench: &mut Bench, asof: &str, stale: &str| {
+        let fields = [("asof_epoch", asof), ("count", "1"), ("stale", stale), ("error", "")];
+        bench.hset(keys::UNIVERSE_META.name, &fields);
+    };
+    let (active, last_ok) = (keys::UNIVERSE_ACTIVE.name, keys::UNIVERSE_LAST_OK.name);
+    // Age and staleness of the active universe and its symbol, the same of the last good one, the verdict.
+    for (age_s, stale, named, last_age_s, last_named, allows) in [
+        (10, "0", "BTCUSDT", 10, "ETHUSDT", true),
+        (10, "0", "ETHUSDT", 10, "BTCUSDT", false),
+        (10, "1", "ETHUSDT", 10, "BTCUSDT", true),
+        (301, "0", "BTCUSDT", 10, "ETHUSDT", false),
+        (301, "0", "ETHUSDT", 301, "ETHUSDT", true),
+    ] {
+        let mut bench = bench(0, 1);
+        let asof = universe(&mut bench, active, age_s, named);
+        meta(&mut bench, &asof, stale);
+        universe(&mut bench, last_ok, last_age_s, last_named);
+        plan(&mut bench, PlanAction::Buy, BUY);
+        match allows {
+            true => allowed(&mut bench, 0.0),
+            false => denied(&mut bench, "not_in_allowlist"),
+        }
+    }
+    let mut settings = PipelineSettings::default();
+    settings.position_state_brain.allowlist = Some(Vec::new());
+    let mut none = bench_with(0, 1, &settings);
+    plan(&mut none, PlanAction::Buy, BUY);
+    denied(&mut none, "not_in_allowlist");
+    assert_eq!(none.counter(BRAIN, "allowlist_of_settings_used"), 1);
+    let mut close = bench_with(2_500, 1, &settings);
+    plan(&mut close, PlanAction::FullClose, SELL);
+    allowed(&mut close, 2.5);
 }
 
 #[test]

@@ -7,11 +7,12 @@ use pipeline::{PipelineSettings, keys, streams};
 use crate::bench::{Bench, START, instrument};
 use crate::plans;
 
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "policy_store",
     "universe_service",
     "balance_tracker",
     "intent_bridge",
+    "governor",
     "position_state_brain",
     "intent_executor",
     "portfolio_state_publisher",
@@ -19,8 +20,9 @@ const SERVICES: [&str; 9] = [
     "exit_monitor",
 ];
 /// Those through whose hands an order goes.
-const ON_THE_WAY: [&str; 5] = [
+const ON_THE_WAY: [&str; 6] = [
     "intent_bridge",
+    "governor",
     "position_state_brain",
     "intent_executor",
     "position_monitor",
@@ -48,6 +50,7 @@ fn run_with(settings: &PipelineSettings, crash: Option<(&str, Nanos)>) -> Bench 
         bench.kernel.at(at + Nanos::from_millis(40), Action::Restart(service));
     }
     bench.run_to_ms(OPENS_AT_MS);
+    plans::calm_market(&mut bench, instrument().symbol);
     let mut time = String::new();
     IsoTime(bench.kernel.now()).write_text(&mut time);
     let intent = [

@@ -7,8 +7,10 @@ use engine::{
     SetOptions,
 };
 use rust_decimal::Decimal;
+use strategies::apply::PermitKind;
 
 use super::{IntentExecutor, Sent};
+use crate::entry::permits::{self, Missing};
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -37,6 +39,10 @@ pub(super) fn plan_of(mark: &OrderMark, now: Nanos) -> ApplyPlan {
         decision: Decision::Execute,
         reason_codes: mark.reason.clone(),
         kill_score: None,
+        k_regime_flip: None,
+        k_sigma_spike: None,
+        k_ts_drop: None,
+        k_age_penalty: None,
         confidence: mark.confidence,
         leverage: mark.leverage,
         stop_loss: mark.stop_loss,
@@ -100,7 +106,7 @@ fn result(plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
 
 /// The counter of an error: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
-    const KNOWN: [&str; 22] = [
+    const KNOWN: [&str; 33] = [
         "plan_expired",
         "symbol_not_in_allowlist",
         "unknown_symbol",
@@ -111,9 +117,20 @@ fn counter(error: &str) -> &'static str {
         "SKIP_OPEN_DUPLICATE",
         "SKIP_OPEN_OPPOSITE",
         "SKIP_OPEN_COOLDOWN",
+        "governor_permit_missing_or_denied",
+        "governor_permit_denied",
+        "governor_permit_mismatch",
+        "governor_permit_unreadable",
         "p33_permit_missing_or_denied",
         "p33_permit_denied",
         "p33_permit_mismatch",
+        "p33_permit_unreadable",
+        "p26_permit_missing_or_denied",
+        "p26_permit_denied",
+        "p26_permit_mismatch",
+        "p26_permit_unreadable",
+        "manual_lane_disabled",
+        "position_unknown",
         "order_in_flight",
         "exchange_filters_unknown",
         "missing_required_fields",
@@ -137,14 +154,40 @@ impl IntentExecutor {
         error: String,
         ctx: &mut Context<'_>,
     ) {
+        self.refuse_at(plan, decision, error, "[]".into(), ctx);
+    }
+
+    fn refuse_at(
+        &self,
+        plan: &ApplyPlan,
+        decision: Decision,
+        error: String,
+        steps_results: Cow<'static, str>,
+        ctx: &mut Context<'_>,
+    ) {
         let now = ctx.now();
         ctx.count("executed_false", 1);
         ctx.count(counter(&error), 1);
         if !self.save_mark(&mark_of(plan, now), ctx) {
             ctx.count("mark_not_saved", 1);
         }
-        let result = ApplyResult { error: Some(Cow::Owned(error)), ..result(plan, decision, now) };
+        let result = ApplyResult {
+            error: Some(Cow::Owned(error)),
+            steps_results,
+            ..result(plan, decision, now)
+        };
         crate::publish(ctx, APPLY_RESULT, Envelope::Flat, result);
+    }
+
+    /// Ends a plan that has waited too long for its permits.
+    pub(super) fn refuse_waited(&self, plan: &ApplyPlan, missing: Missing, ctx: &mut Context<'_>) {
+        let by = missing.by.unwrap_or(PermitKind::P33).as_str();
+        let (reason, lives) = (missing.reason, permits::lives(plan, &self.permits, ctx));
+        let step = format!(
+            r#"[{{"step":"PERMIT_WAIT","status":"timeout","reason":"{reason}","lives":"{lives}"}}]"#
+        );
+        let error = format!("{by}_permit_missing_or_denied");
+        self.refuse_at(plan, Decision::Blocked, error, step.into(), ctx);
     }
 
     /// Ends a plan whose order was refused or never arrived.

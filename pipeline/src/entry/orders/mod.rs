@@ -14,7 +14,7 @@ use engine::{
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use strategies::harvest::brain_plan_id;
 
 use crate::entry::gateway_guard;
 use crate::keys::{self, Key};
@@ -209,7 +209,8 @@ impl OrderDesk {
         if plan_id.len() <= PLAN_ID_MAX {
             return format!("{prefix}{plan_id}-{attempt}");
         }
-        let short = crate::entry::intent_bridge::hex(&Sha256::digest(plan_id)[..8]);
+        // One that is longer, as a reconcile close's, is known by its digest.
+        let short = brain_plan_id(plan_id);
         format!("{prefix}{short}-{attempt}")
     }
 
