@@ -45,6 +45,7 @@
 //! `intent_executor`.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
+mod apply_layer;
 mod bench;
 mod exit_monitor;
 mod governor;

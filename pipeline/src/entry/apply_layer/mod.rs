@@ -275,6 +275,7 @@ impl Service for ApplyLayer {
             keys::KILL_SWITCH,
             keys::KILL,
             keys::HARVEST_PROPOSAL,
+            keys::APPLY_DEDUPE,
             keys::APPLY_DONE,
             keys::APPLY_WAITING,
             keys::APPLY_TRANCHES,

@@ -121,13 +121,18 @@ impl ApplyLayer {
     /// Marks the plan; `false` if it was marked before.
     fn is_new(&self, verdict: &ApplyVerdict, ctx: &mut Context<'_>) -> bool {
         let absent = |expire| SetOptions { expire, if_absent: true, ..SetOptions::default() };
+        let dedupe = keys::APPLY_DEDUPE.of(&verdict.plan_id);
         if verdict.decision != ApplyDecision::Execute {
+            // What was executed before it grew old keeps its one result.
+            if ctx.exists(&dedupe) {
+                return false;
+            }
             let key = keys::APPLY_PUBLISHED.of(&verdict.plan_id);
             return ctx.set(&key, "1", absent(keys::APPLY_PUBLISHED.life)) == Ok(true);
         }
         let life = Nanos::from_secs(self.settings.dedupe_ttl_s);
         let now = ctx.now().secs().to_string();
-        ctx.set(&keys::APPLY_DEDUPE.of(&verdict.plan_id), &now, absent(Some(life))) == Ok(true)
+        ctx.set(&dedupe, &now, absent(Some(life))) == Ok(true)
     }
 
     fn publish(

@@ -98,6 +98,8 @@ enum SentKind {
 pub struct IntentExecutor {
     settings: IntentExecutorSettings,
     permits: PermitSettings,
+    /// Who may close.
+    owners: Vec<String>,
     symbols: Vec<Symbol>,
     keys: Vec<Keys>,
     filters: Vec<Filters>,
@@ -118,6 +120,7 @@ impl IntentExecutor {
         symbols: &[Symbol],
         settings: &IntentExecutorSettings,
         permits: &PermitSettings,
+        owners: &[String],
     ) -> IntentExecutor {
         let keys = symbols.iter().map(|symbol| Keys {
             state: keys::STATE_POSITIONS.of(symbol),
@@ -130,6 +133,7 @@ impl IntentExecutor {
         IntentExecutor {
             settings: settings.clone(),
             permits: permits.clone(),
+            owners: owners.to_vec(),
             symbols: symbols.to_vec(),
             keys: keys.collect(),
             filters: vec![Filters::default(); symbols.len()],
@@ -294,7 +298,8 @@ impl Configured for IntentExecutor {
                 "permit_wait_ms is {wait}: it has to be below {PERMIT_LIFE_MS}, the life of a permit"
             ));
         }
-        Ok(IntentExecutor::new(setup.symbols, settings, &setup.pipeline.permits))
+        let shared = (&setup.pipeline.permits, setup.pipeline.exits.owners.as_slice());
+        Ok(IntentExecutor::new(setup.symbols, settings, shared.0, shared.1))
     }
 }
 
