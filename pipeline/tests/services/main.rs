@@ -49,6 +49,7 @@ mod apply_layer;
 mod bench;
 mod exit_monitor;
 mod governor;
+mod harvest_path;
 mod harvest_proposal;
 mod held;
 mod intent_bridge;
