@@ -189,6 +189,8 @@ services! {
         permits: entry::permits::PermitSettings;
         /// Streams that a service finds under another name.
         streams: crate::rewiring::Rewiring;
+        /// Who may close a position.
+        exits: entry::ownership::ExitSettings;
     }
     /// Trades and closed bars onto the bus.
     market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";
@@ -240,6 +242,12 @@ services! {
     governor: entry::governor::Governor = "EHR 3.18, 3.19";
     /// Snapshots of positions, and the permit of P3.3.
     position_state_brain: entry::position_state_brain::PositionStateBrain = "EHR 3.20, MSE 11";
+    /// Heat of the book, calibration of harvest closes, and the permit of P2.6: one decision.
+    portfolio_gate: entry::portfolio_gate::PortfolioGate = "EHR 3.6, 3.7, 3.8";
+    /// Heat decisions as keys, by plan and by symbol, P2.7.
+    heat_bridge: exits::heat_bridge::HeatBridge = "EHR 3.9";
+    /// Makes plans of harvest proposals and runs harvest, rotation and reconcile closes, P3; with the observer P2.8A.
+    apply_layer: entry::apply_layer::ApplyLayer = "EHR 3.11, 3.16, 3.17, 3.21";
     /// Runs plans that have their permits.
     intent_executor: entry::intent_executor::IntentExecutor = "MSE 12, EHR 3.16";
     /// The whole book: equity, exposure, drawdown.
@@ -256,6 +264,10 @@ services! {
     exit_intelligence: books::exit_intelligence::ExitIntelligence = "EHR 3.29";
     /// Trades rebuilt from results, and what they came to.
     metric_pack: books::metric_pack::MetricPack = "EHR 3.30";
+    /// Stop, target and trailing distance of each position, P1.5.
+    risk_proposal: exits::risk_proposal::RiskProposalPublisher = "EHR 3.2";
+    /// What to do with each position: harvest, close, or nothing, P2.5.
+    harvest_proposal: exits::harvest_proposal::HarvestProposalPublisher = "EHR 3.3, 3.4, 3.5";
     /// Watches stops and targets.
     exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
     /// Advice on margin and diversification.

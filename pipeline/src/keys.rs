@@ -9,15 +9,15 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    AiState, AllocationTarget, AlphaAttribution, ApplyPlan, Balance, ClusterState, DerivedPosition,
-    Disarm, Equity, EssMode, ExitMetrics, FundMode, Funding, GovernanceDecision, GovernanceParams,
-    GovernanceRegimeStats, GovernorBlock, GovernorPermit, MarketPrice, MarketState,
-    MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, P26Permit, P33Permit, Policy,
-    PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
-    PositionLedger, PositionSnapshot, PositionState, ReconcileState, RegisteredModel, RlPolicy,
-    RlReward, RotationLock, SizingOutcomes, Stops, SupervisorWeights, SymbolEfficiency,
-    SymbolMarketState, SymbolPerformance, TargetProposal, Ticker, TradeLedger, Universe,
-    UniverseMeta, VenueSpread, VenueTicker, WinRate,
+    AiState, AllocationTarget, AlphaAttribution, ApplyPlan, ApplyTranches, Balance, ClusterState,
+    DerivedPosition, Disarm, Equity, EssMode, ExitMetrics, FundMode, Funding, GovernanceDecision,
+    GovernanceParams, GovernanceRegimeStats, GovernorBlock, GovernorPermit, HarvestProposal,
+    HeatDecision, MarketPrice, MarketState, MetaRegimeState, ModelCandidate, OneClusterState,
+    OrderMark, P26Permit, P33Permit, Policy, PolicyAdjustment, PortfolioBudget, PortfolioClusters,
+    PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, ReconcileState,
+    RegisteredModel, RiskProposal, RlPolicy, RlReward, RotationLock, SizingOutcomes, StopAsked,
+    Stops, SupervisorWeights, SymbolEfficiency, SymbolMarketState, SymbolPerformance,
+    TargetProposal, Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread, VenueTicker, WinRate,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -215,6 +215,34 @@ keys! {
     POSITION_BOOK = "quantum:position:book:" S "" => hash::<PositionBook>(), STAYS;
     /// Stop and target that the exit monitor watches.
     STATE_STOPS = "quantum:state:stops:" S "" => hash::<Stops>(), STAYS;
+    /// Stop, target and trailing distance that P1.5 proposes for a position.
+    RISK_PROPOSAL = "quantum:risk:proposal:" S "" => hash::<RiskProposal>(), s(60);
+    /// What P2.5 proposes to do with a position.
+    HARVEST_PROPOSAL = "quantum:harvest:proposal:" S "" => hash::<HarvestProposal>(), s(60);
+    /// A tighter stop that an UPDATE_SL plan asks for.
+    STOP_ASKED = "quantum:stop:asked:" S "" => hash::<StopAsked>(), s(60);
+    /// A close of the symbol was executed a moment ago: the portfolio gate allows one step less.
+    P26_COOLDOWN = "quantum:p26:cooldown:" S "" => Holds::Mark, s(60);
+    /// The heat decision of a plan.
+    HEAT_BY_PLAN = "quantum:harvest:heat:by_plan:" plan_id "" => hash::<HeatDecision>(), s(1_800);
+    /// The newest heat decision of a symbol; its plan_id is the last plan's.
+    HEAT_LATEST = "quantum:harvest:heat:latest:" S "" => hash::<HeatDecision>(), s(1_800);
+    /// The plan of it.
+    HEAT_LATEST_PLAN = "quantum:harvest:heat:latest_plan_id:" S "" => Holds::Text("the plan's id"), s(1_800);
+    /// A heat decision that the bridge has taken over.
+    DEDUPE_P27 = "quantum:dedupe:p27:" plan_id "" => Holds::Mark, s(120);
+    /// A plan that the Apply Layer has touched; one whose order's outcome is not known stays.
+    APPLY_DONE = "quantum:apply:done:" plan_id "" => json::<OrderMark>(), s(600);
+    /// A plan that the Apply Layer has decided to execute, with when.
+    APPLY_DEDUPE = "quantum:apply:dedupe:" plan_id "" => Holds::Number, s(21_600);
+    /// A plan of the Apply Layer that stands on apply.plan.
+    APPLY_PUBLISHED = "quantum:apply:stream_published:" plan_id "" => Holds::Mark, s(300);
+    /// A plan that waits for its permits, or for the order that is in flight.
+    APPLY_WAITING = "quantum:apply:waiting:" plan_id "" => json::<ApplyPlan>(), s(86_400);
+    /// What has fired in the symbol's position.
+    APPLY_TRANCHES = "quantum:apply:tranches:" S "" => hash::<ApplyTranches>(), STAYS;
+    /// A heat observation that was made: `{obs_point}:{plan_id}`.
+    DEDUPE_P28 = "quantum:dedupe:p28:" observation "" => Holds::Mark, s(600);
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
     /// Why.

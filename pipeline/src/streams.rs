@@ -10,9 +10,10 @@ use crate::records::{
     AllocationDecision, AlphaAttribution, ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation,
     ClusterStateEntry, DecisionMade, EfficiencyDecision, EssEvent, ExchangeNormalized, ExchangeRaw,
     ExecutionResult, Experience, ExposureAlert, ExposureCommand, GovernanceEvent, GovernorEvent,
-    Kline, MarketAlert, MarketState, MemoryEntry, MetaRegimeState, PolicyAudit, PolicyUpdated,
+    HarvestCalibrated, HarvestProposal, HeatDecision, HeatObserved, Kline, MarketAlert,
+    MarketState, MemoryEntry, MetaRegimeState, PolicyAudit, PolicyUpdated, PortfolioGateEntry,
     PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent,
-    SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed, TradeIntent,
+    RiskProposal, SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed, TradeIntent,
     TrainingCompleted, TrainingStarted,
 };
 
@@ -105,6 +106,18 @@ streams! {
     POLICY_UPDATED = "policy.updated", 100 => Flat(PolicyUpdated);
     /// The same, for auditors.
     POLICY_AUDIT = "policy.audit", 1_000 => Flat(PolicyAudit);
+    /// What P1.5 proposes, as it changes; off by default.
+    RISK_PROPOSAL = "risk.proposal", 10_000 => Flat(RiskProposal);
+    /// What P2.5 proposes, as it changes.
+    HARVEST_PROPOSAL = "harvest.proposal", 10_000 => Flat(HarvestProposal);
+    /// What the heat of the book makes of a harvest close.
+    HARVEST_CALIBRATED = "harvest.calibrated", 10_000 => Flat(HarvestCalibrated);
+    /// The heat decision of a plan.
+    HARVEST_HEAT_DECISION = "harvest.heat.decision", 10_000 => Flat(HeatDecision);
+    /// What the portfolio gate decided about a plan.
+    PORTFOLIO_GATE = "portfolio.gate", 10_000 => Flat(PortfolioGateEntry);
+    /// Whether there was a heat decision for a plan.
+    APPLY_HEAT_OBSERVED = "apply.heat.observed", 10_000 => Flat(HeatObserved);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
     /// Signed closes of what the exchange holds beyond the ledger.

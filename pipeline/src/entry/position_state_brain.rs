@@ -331,10 +331,8 @@ impl PositionStateBrain {
         let event = ReconcileEvent {
             event: ReconcileEventKind::LedgerMismatch,
             symbol: plan.symbol,
-            exchange_amt: Some(
-                facts.snapshot.map_or(Decimal::ZERO, |snapshot| snapshot.position_amt),
-            ),
-            ledger_amt: Some(facts.ledger_amt.unwrap_or_default()),
+            exchange_amt: facts.snapshot.map(|snapshot| snapshot.position_amt),
+            ledger_amt: facts.ledger_amt,
             plan_id: plan.plan_id.clone(),
             details: None,
             ts: EpochSeconds(ctx.now()),

@@ -1,6 +1,10 @@
 //! Exit monitor (EHR 3.25, settled): watches stop, target and trailing stop of every position and asks for
 //! the close. What it watches lies in `quantum:state:stops:{S}`; it forgets a position only when its
 //! close is filled.
+//!
+//! It is the one writer of that key. Who wants a tighter stop says so elsewhere: risk and harvest proposals in their
+//! own keys, the Apply Layer for an UPDATE_SL plan in `quantum:stop:asked:{S}`. At each look the monitor takes what is
+//! fresh, of this very position and closer; a stop never goes back.
 
 use engine::{
     Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, IsoTime, Nanos, Reader, Service,
@@ -10,6 +14,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::ExitWatch;
 
+use super::asked;
 use crate::fills;
 use crate::grid;
 use crate::keys;
@@ -26,6 +31,10 @@ settings! {
         pub check_interval_s: i64 = 5 => 1..,
         /// An exit that has not led to a fill is asked for again after so long, in s.
         pub retry_s: i64 = 15 => 1..,
+        /// Whether risk proposals tighten stops.
+        pub tightened_by_risk: bool = true,
+        /// Whether harvest proposals do.
+        pub tightened_by_harvest: bool = true,
     }
 }
 
@@ -38,6 +47,9 @@ pub struct ExitMonitor {
     symbols: Vec<Symbol>,
     stop_keys: Vec<String>,
     snapshot_keys: Vec<String>,
+    risk_keys: Vec<String>,
+    harvest_keys: Vec<String>,
+    asked_keys: Vec<String>,
     watched: Vec<Option<Watched>>,
 }
 
@@ -67,6 +79,9 @@ impl ExitMonitor {
             symbols: symbols.to_vec(),
             stop_keys: keys::STATE_STOPS.of_each(symbols),
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
+            risk_keys: keys::RISK_PROPOSAL.of_each(symbols),
+            harvest_keys: keys::HARVEST_PROPOSAL.of_each(symbols),
+            asked_keys: keys::STOP_ASKED.of_each(symbols),
             watched: vec![None; symbols.len()],
         }
     }
@@ -177,8 +192,38 @@ impl ExitMonitor {
     fn check_all(&mut self, ctx: &mut Context<'_>) {
         for place in 0..self.symbols.len() {
             if self.watched[place].is_some() {
+                self.tighten(place, ctx);
                 self.check(place, ctx);
             }
+        }
+    }
+
+    /// Takes the closest of the stops that others ask for.
+    fn tighten(&mut self, place: usize, ctx: &mut Context<'_>) {
+        let Some(Watched { stops, watch, quiet_at }) = &mut self.watched[place] else { return };
+        if stops.exit_reason.is_some() {
+            return;
+        }
+        let asked = asked::stops(
+            stops,
+            [
+                self.settings.tightened_by_risk.then_some(self.risk_keys[place].as_str()),
+                self.settings.tightened_by_harvest.then_some(self.harvest_keys[place].as_str()),
+            ],
+            &self.asked_keys[place],
+            ctx,
+        );
+        let mut moved = false;
+        for (stop, source) in asked.into_iter().flatten() {
+            let exact = grid::decimal(stop).filter(|stop| *stop > Decimal::ZERO);
+            let Some(exact) = exact.filter(|_| watch.tighten(stop)) else { continue };
+            (stops.stop_loss, stops.source, moved) = (exact, source.into(), true);
+        }
+        if moved {
+            *quiet_at = None;
+            ctx.count("stops_tightened", 1);
+            let stops = stops.clone();
+            self.save(place, &stops, ctx);
         }
     }
 
@@ -298,7 +343,9 @@ impl Configured for ExitMonitor {
         "reducing_fills_of_unwatched_positions",
         "sl_hits",
         "stops_not_finite",
+        "stops_asked_unreadable",
         "stops_not_saved",
+        "stops_tightened",
         "stops_unreadable",
         "tp_hits",
         "trailing_hits",
@@ -321,6 +368,9 @@ impl Service for ExitMonitor {
             keys_read: keys::patterns(&[
                 keys::STATE_STOPS,
                 keys::POSITION_SNAPSHOT,
+                keys::RISK_PROPOSAL,
+                keys::HARVEST_PROPOSAL,
+                keys::STOP_ASKED,
                 keys::FILL_SEEN,
             ]),
             keys_written: keys::patterns(&[keys::STATE_STOPS, keys::FILL_SEEN]),

@@ -1,5 +1,10 @@
 //! The way out of a position: proposals, harvest, stops.
 
+mod asked;
 pub(crate) mod emergency_stop;
 pub(crate) mod exit_monitor;
 pub(crate) mod exposure_balancer;
+pub(crate) mod harvest_proposal;
+pub(crate) mod heat_bridge;
+pub(crate) mod held;
+pub(crate) mod risk_proposal;

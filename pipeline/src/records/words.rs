@@ -5,6 +5,7 @@ use std::sync::Arc;
 use engine::{FieldValue, Side, Symbol};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use strategies::close_action::CloseAction;
 
 /// Defines an enumeration that is written as one of a few words and read in any case.
 macro_rules! words {
@@ -190,7 +191,29 @@ impl PositionSide {
     }
 }
 
+impl From<CloseAction> for PlanAction {
+    fn from(close: CloseAction) -> PlanAction {
+        match close {
+            CloseAction::FullClose => PlanAction::FullClose,
+            CloseAction::Partial75 => PlanAction::Partial75,
+            CloseAction::Partial50 => PlanAction::Partial50,
+            CloseAction::Partial25 => PlanAction::Partial25,
+        }
+    }
+}
+
 impl PlanAction {
+    /// As the decisions know it, if it is a close.
+    pub const fn close(self) -> Option<CloseAction> {
+        match self {
+            PlanAction::FullClose => Some(CloseAction::FullClose),
+            PlanAction::Partial75 => Some(CloseAction::Partial75),
+            PlanAction::Partial50 => Some(CloseAction::Partial50),
+            PlanAction::Partial25 => Some(CloseAction::Partial25),
+            _ => None,
+        }
+    }
+
     /// The share of the position that a close closes, in percent.
     pub const fn close_percent(self) -> Option<i64> {
         match self {

@@ -23,6 +23,8 @@ pub struct Table {
     pub held: Vec<i64>,
     /// Mark prices.
     pub marks: Vec<i64>,
+    /// Entry prices, in ticks: the mark price of the order that opened.
+    pub entries: Vec<i64>,
     /// LOT_SIZE stepSize of all symbols.
     pub step: i64,
     /// MIN_NOTIONAL of all symbols.
@@ -47,6 +49,7 @@ pub struct Table {
     /// How often exchangeInfo was asked for.
     pub info_asked: u32,
     symbols: Vec<Symbol>,
+    price_decimals: Vec<u32>,
     quote_decimals: Vec<u32>,
     answers: VecDeque<(Nanos, ExchangeEvent)>,
 }
@@ -61,6 +64,7 @@ impl Table {
         Table {
             held: vec![0; instruments.len()],
             marks: vec![10_000; instruments.len()],
+            entries: vec![0; instruments.len()],
             step: 1,
             min_notional: 5,
             max_qty: 1_000_000,
@@ -73,6 +77,7 @@ impl Table {
             asked: 0,
             info_asked: 0,
             symbols: instruments.iter().map(|i| i.symbol).collect(),
+            price_decimals: instruments.iter().map(|i| i.price_decimals).collect(),
             quote_decimals: instruments.iter().map(|i| i.price_decimals + i.qty_decimals).collect(),
             answers: VecDeque::new(),
         }
@@ -87,10 +92,13 @@ impl Table {
                     symbol: SymbolIndex(place as u16),
                     position_side: PositionSide::Both,
                     position_amt: QtyLots(self.held[place]),
-                    entry_price: Decimal::ZERO,
+                    entry_price: Decimal::new(self.entries[place], self.price_decimals[place]),
                     break_even_price: Decimal::ZERO,
                     mark_price: PriceTicks(self.marks[place]),
-                    unrealized_profit: Decimal::ZERO,
+                    unrealized_profit: Decimal::new(
+                        self.held[place] * (self.marks[place] - self.entries[place]),
+                        self.quote_decimals[place],
+                    ),
                     liquidation_price: Decimal::ZERO,
                     leverage: 10,
                     margin_type: MarginType::Crossed,
@@ -141,7 +149,11 @@ impl Table {
                 let outcome = self.instead.pop_front().unwrap_or_else(|| self.filled(now, order));
                 if !matches!(outcome, Outcome::Refused(_)) {
                     let lots = order.quantity.map_or(0, |quantity| quantity.0);
-                    self.held[usize::from(order.symbol.0)] += order.side.sign() * lots;
+                    let place = usize::from(order.symbol.0);
+                    if self.held[place] == 0 {
+                        self.entries[place] = self.marks[place];
+                    }
+                    self.held[place] += order.side.sign() * lots;
                 }
                 outcome
             }

@@ -113,7 +113,7 @@ fn example_64_a_ledger_of_the_other_side_stops_the_close() {
     let events = mismatches(&mut bench);
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].event, ReconcileEventKind::LedgerMismatch);
-    assert_eq!(events[0].exchange_amt, Some(decimal("-2.5")));
+    assert_eq!(events[0].exchange_amt, Some(decimal("-2.500")));
     assert_eq!(events[0].ledger_amt, Some(decimal("2.5")));
     assert_eq!(events[0].plan_id, PLAN);
 }

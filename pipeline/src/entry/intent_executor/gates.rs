@@ -4,7 +4,7 @@
 //! holds or slots.
 
 use engine::Context;
-use strategies::apply::{EXIT_OWNERS, owns_exits};
+use strategies::apply::owns_exits;
 
 use super::IntentExecutor;
 use crate::keys;
@@ -53,7 +53,7 @@ impl IntentExecutor {
             });
         };
         if plan.class != PlanClass::Open {
-            if owns_exits(Some(&plan.source), &EXIT_OWNERS).is_err() {
+            if owns_exits(Some(&plan.source), &self.owners).is_err() {
                 return Err((Decision::Denied, format!("NOT_EXIT_OWNER:source={}", plan.source)));
             }
             // What is meant to close never leaves as an order that could open.

@@ -46,6 +46,8 @@ const RETRY_TIMER: TimerKey = TimerKey(2);
 const RETRY_AFTER: Nanos = Nanos::from_secs(5);
 /// Codes that refuse nothing: the exchange does not know itself whether it has done it.
 const STATUS_UNKNOWN: [i32; 2] = [-1006, -1007];
+/// How the client ids of its orders begin.
+const CLIENT_ID_PREFIX: &str = "q";
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,6 +98,8 @@ enum SentKind {
 pub struct IntentExecutor {
     settings: IntentExecutorSettings,
     permits: PermitSettings,
+    /// Who may close.
+    owners: Vec<String>,
     symbols: Vec<Symbol>,
     keys: Vec<Keys>,
     filters: Vec<Filters>,
@@ -116,6 +120,7 @@ impl IntentExecutor {
         symbols: &[Symbol],
         settings: &IntentExecutorSettings,
         permits: &PermitSettings,
+        owners: &[String],
     ) -> IntentExecutor {
         let keys = symbols.iter().map(|symbol| Keys {
             state: keys::STATE_POSITIONS.of(symbol),
@@ -128,6 +133,7 @@ impl IntentExecutor {
         IntentExecutor {
             settings: settings.clone(),
             permits: permits.clone(),
+            owners: owners.to_vec(),
             symbols: symbols.to_vec(),
             keys: keys.collect(),
             filters: vec![Filters::default(); symbols.len()],
@@ -292,7 +298,8 @@ impl Configured for IntentExecutor {
                 "permit_wait_ms is {wait}: it has to be below {PERMIT_LIFE_MS}, the life of a permit"
             ));
         }
-        Ok(IntentExecutor::new(setup.symbols, settings, &setup.pipeline.permits))
+        let shared = (&setup.pipeline.permits, setup.pipeline.exits.owners.as_slice());
+        Ok(IntentExecutor::new(setup.symbols, settings, shared.0, shared.1))
     }
 }
 

@@ -384,6 +384,10 @@ impl IntentExecutor {
         ctx: &mut Context<'_>,
     ) {
         let Some(fill) = fill else { return };
+        // The Apply Layer's orders are told to it, too.
+        if !liquidation && !order.client_order_id.0.starts_with(super::CLIENT_ID_PREFIX) {
+            return;
+        }
         if !liquidation {
             self.fills.push((order.client_order_id.clone(), fill.clone()));
             return;
