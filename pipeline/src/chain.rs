@@ -35,6 +35,46 @@ pub struct SharedTable {
     pub about: &'static str,
 }
 
+/// What executes intents: exactly one of two wirings (MSE 13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionPath {
+    /// Intent bridge, permits and intent executor.
+    #[default]
+    Bridge,
+    /// The execution service.
+    ExecutionService,
+    /// Both, for maps and contracts of all that there is. No file can ask for it.
+    #[serde(skip)]
+    Every,
+}
+
+impl ExecutionPath {
+    /// Whether a service runs that is enabled, or not, by its own table.
+    fn runs(self, name: &str, enabled: bool) -> bool {
+        match (self, name) {
+            (ExecutionPath::Bridge, "execution_service")
+            | (ExecutionPath::ExecutionService, "intent_bridge" | "intent_executor") => false,
+            // The path asks for it.
+            (ExecutionPath::ExecutionService, "execution_service") => true,
+            _ => enabled,
+        }
+    }
+}
+
+impl PipelineSettings {
+    /// Two paths that would execute each intent twice.
+    fn paths_problem(&self) -> Option<String> {
+        let both = self.execution_path == ExecutionPath::Bridge && self.execution_service.enabled;
+        both.then(|| {
+            "execution_path is \"bridge\" and execution_service is enabled: intent_bridge with \
+             intent_executor and execution_service would each execute every intent; give \
+             execution_path = \"execution_service\", or take execution_service.enabled away"
+                .to_owned()
+        })
+    }
+}
+
 macro_rules! services {
     (components { $($(#[doc = $what:literal])+ $component:ident: $table:ty;)* }
      $($(#[doc = $about:literal])+ $name:ident: $group:ident::$module:ident::$service:ident = $described:literal;)*) => {
@@ -44,6 +84,8 @@ macro_rules! services {
         pub struct PipelineSettings {
             /// Time that a service thinks about each message, in µs.
             pub thinking_us: i64,
+            /// What executes intents.
+            pub execution_path: ExecutionPath,
             $($(#[doc = $what])+ pub $component: $table,)*
             $($(#[doc = $about])+ pub $name: <$group::$module::$service as Configured>::Settings,)*
         }
@@ -52,6 +94,7 @@ macro_rules! services {
             /// The defaults with every service that there is.
             pub fn all_enabled() -> PipelineSettings {
                 let mut settings = PipelineSettings::default();
+                settings.execution_path = ExecutionPath::Every;
                 $(settings.$name.enabled = true;)*
                 settings
             }
@@ -105,8 +148,11 @@ macro_rules! services {
                 let table = stringify!($component);
                 return Err(BadSettings(format!("[pipeline.{table}] {problem}")));
             })*
+            if let Some(problem) = settings.paths_problem() {
+                return Err(BadSettings(format!("[pipeline] {problem}")));
+            }
             let mut members = Vec::new();
-            $(if settings.$name.is_enabled() {
+            $(if settings.execution_path.runs(stringify!($name), settings.$name.is_enabled()) {
                 let (name, own) = (stringify!($name), &settings.$name);
                 members.push(member::<$group::$module::$service>(name, own, setup)?);
             })*
@@ -134,6 +180,8 @@ services! {
     components {
         /// The permits that each class of plans needs.
         permits: entry::permits::PermitSettings;
+        /// Safe mode and rates of intents, wherever they are published.
+        safety_kernel: entry::safety_kernel::SafetyKernelSettings;
     }
     /// Trades and closed bars onto the bus.
     market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";
@@ -157,6 +205,8 @@ services! {
     position_state_brain: entry::position_state_brain::PositionStateBrain = "EHR 3.20, MSE 11";
     /// Runs plans that have their permits.
     intent_executor: entry::intent_executor::IntentExecutor = "MSE 12, EHR 3.16";
+    /// Runs intents without plans and permits: the other wiring.
+    execution_service: entry::execution_service::ExecutionService = "MSE 13";
     /// The whole book: equity, exposure, drawdown.
     portfolio_state_publisher: books::portfolio_state_publisher::PortfolioStatePublisher = "MSE 14.2, EHR 3.12";
     /// Positions and round trips, from fills.

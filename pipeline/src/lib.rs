@@ -23,8 +23,8 @@ pub mod streams;
 mod switches;
 
 pub use chain::{
-    BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, SHARED_TABLES, SharedTable,
-    chain,
+    BadSettings, CATALOGUE, ExecutionPath, PipelineSettings, Registered, SERVICES, SHARED_TABLES,
+    SharedTable, chain,
 };
 pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::Settings;

@@ -9,8 +9,8 @@ use crate::contracts::{Form, Shape};
 use crate::records::{
     ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation, DecisionMade, ExecutionResult,
     GovernorEvent, Kline, MarketState, PolicyAudit, PolicyUpdated, PortfolioState,
-    PositionSnapshot, PositionUpdate, ReconcileEvent, RiskEvent, SignalGenerated, SizingDecided,
-    Tick, TradeClosed, TradeIntent,
+    PositionSnapshot, PositionUpdate, ReconcileEvent, RiskEvent, SafetyFault, SignalGenerated,
+    SizingDecided, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -70,6 +70,8 @@ streams! {
     GOVERNOR_EVENTS = "governor.events", 10_000 => Flat(GovernorEvent);
     /// Guards that struck.
     RISK_EVENTS = "risk.events", 1_000 => Flat(RiskEvent);
+    /// Intents came too fast: safe mode is on.
+    SAFETY_FAULT = "safety.fault", 1_000 => Flat(SafetyFault);
     /// Positions over their budget.
     BUDGET_VIOLATION = "budget.violation", 1_000 => Flat(BudgetViolation);
     /// One entry a fill; `trade.execution.res` is its old name.

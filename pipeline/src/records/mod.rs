@@ -10,6 +10,7 @@ pub mod permit;
 pub mod plan;
 pub mod policy;
 pub mod position;
+pub mod safety;
 pub mod words;
 
 pub use account::*;
@@ -22,4 +23,5 @@ pub use permit::*;
 pub use plan::*;
 pub use policy::*;
 pub use position::*;
+pub use safety::*;
 pub use words::*;

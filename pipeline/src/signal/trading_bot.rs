@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::{Outcomes, SizingInput, size};
 
+use crate::entry::safety_kernel::{self, SafetyKernelSettings};
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -18,7 +19,6 @@ use crate::records::{
     contract_violations,
 };
 use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
-use crate::streams::TRADE_INTENT;
 use crate::switches;
 
 settings! {
@@ -91,6 +91,7 @@ impl Day {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TradingBot {
     settings: TradingBotSettings,
+    safety: SafetyKernelSettings,
     symbols: Vec<Symbol>,
     days: Vec<Day>,
     asked: BTreeMap<CallId, usize>,
@@ -98,9 +99,14 @@ pub struct TradingBot {
 
 impl TradingBot {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &TradingBotSettings) -> TradingBot {
+    fn new(
+        symbols: &[Symbol],
+        settings: &TradingBotSettings,
+        safety: &SafetyKernelSettings,
+    ) -> TradingBot {
         TradingBot {
             settings: settings.clone(),
+            safety: safety.clone(),
             symbols: symbols.to_vec(),
             days: vec![Day::default(); symbols.len()],
             asked: BTreeMap::new(),
@@ -245,10 +251,9 @@ impl TradingBot {
             ctx.count("trade_intent_validation_failures", 1);
             return;
         }
-        let time = ctx.now();
-        let envelope = Envelope::Contract { event_type: TRADE_INTENT.event, source: SOURCE, time };
-        crate::publish(ctx, TRADE_INTENT, envelope, intent);
-        ctx.count("intents", 1);
+        if safety_kernel::publish(&self.safety, SOURCE, intent, ctx) {
+            ctx.count("intents", 1);
+        }
     }
 }
 
@@ -269,15 +274,14 @@ impl Configured for TradingBot {
     ];
 
     fn configured(settings: &TradingBotSettings, setup: Setup<'_>) -> Result<TradingBot, String> {
-        Ok(TradingBot::new(setup.symbols, settings))
+        Ok(TradingBot::new(setup.symbols, settings, &setup.pipeline.safety_kernel))
     }
 }
 
 impl Service for TradingBot {
     fn wiring(&self) -> Wiring {
-        Wiring {
+        safety_kernel::wired(Wiring {
             market: MarketWants { bars: true, ..MarketWants::NONE },
-            writes: vec![TRADE_INTENT.name],
             keys_read: keys::patterns(&[
                 keys::EMERGENCY_STOP,
                 keys::ACCOUNT_BALANCE,
@@ -285,7 +289,7 @@ impl Service for TradingBot {
             ]),
             calls: vec!["ai_engine"],
             ..Wiring::default()
-        }
+        })
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {

@@ -8,6 +8,7 @@ mod orders;
 mod results;
 mod waiting;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use engine::{
@@ -94,6 +95,8 @@ enum SentKind {
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IntentExecutor {
+    /// Who runs the orders.
+    source: Cow<'static, str>,
     settings: IntentExecutorSettings,
     permits: PermitSettings,
     symbols: Vec<Symbol>,
@@ -111,8 +114,9 @@ pub struct IntentExecutor {
 }
 
 impl IntentExecutor {
-    /// For these symbols, in the order of the run.
-    fn new(
+    /// Under this name in results, for these symbols, in the order of the run.
+    pub(in crate::entry) fn of(
+        source: &'static str,
         symbols: &[Symbol],
         settings: &IntentExecutorSettings,
         permits: &PermitSettings,
@@ -126,6 +130,7 @@ impl IntentExecutor {
             last_exec: keys::COOLDOWN_LAST_EXEC.of(symbol),
         });
         IntentExecutor {
+            source: Cow::Borrowed(source),
             settings: settings.clone(),
             permits: permits.clone(),
             symbols: symbols.to_vec(),
@@ -138,6 +143,17 @@ impl IntentExecutor {
             unresolved: Vec::new(),
             fills: Vec::new(),
         }
+    }
+
+    /// Whether exchangeInfo has told the filters of the symbol.
+    pub(in crate::entry) fn filters_known(&self, place: usize) -> bool {
+        self.filters[place].step != 0
+    }
+
+    /// Whether the plan's order is on its way or its outcome unknown.
+    pub(in crate::entry) fn is_busy(&self, plan_id: &str) -> bool {
+        let of = |sent: &Sent| sent.mark.plan_id == plan_id;
+        self.sent.values().any(of) || self.unresolved.iter().any(of)
     }
 
     fn place_of(&self, symbol: Symbol) -> Option<usize> {
@@ -265,6 +281,7 @@ impl Configured for IntentExecutor {
         "order_in_flight",
         "orders_closed",
         "orders_opened",
+        "other_refusals",
         "outcome_queries",
         "outcome_still_unknown",
         "p26_permit_denied",
@@ -292,7 +309,7 @@ impl Configured for IntentExecutor {
                 "permit_wait_ms is {wait}: it has to be below {PERMIT_LIFE_MS}, the life of a permit"
             ));
         }
-        Ok(IntentExecutor::new(setup.symbols, settings, &setup.pipeline.permits))
+        Ok(IntentExecutor::of("intent_executor", setup.symbols, settings, &setup.pipeline.permits))
     }
 }
 

@@ -81,29 +81,6 @@ fn mark_of(plan: &ApplyPlan, now: Nanos) -> OrderMark {
     }
 }
 
-fn result(plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
-    ApplyResult {
-        plan_id: plan.plan_id.clone(),
-        correlation_id: plan.correlation_id,
-        symbol: plan.symbol,
-        decision,
-        action: plan.action,
-        executed: false,
-        would_execute: false,
-        reduce_only: plan.reduce_only,
-        side: plan.side,
-        requested_qty: plan.qty,
-        filled_qty: None,
-        avg_price: None,
-        order_id: None,
-        status: "none".into(),
-        error: None,
-        source: SOURCE.into(),
-        timestamp: EpochSeconds(now),
-        steps_results: "[]".into(),
-    }
-}
-
 /// The counter of an error: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
     const KNOWN: [&str; 33] = [
@@ -146,8 +123,31 @@ fn counter(error: &str) -> &'static str {
 }
 
 impl IntentExecutor {
+    fn result(&self, plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
+        ApplyResult {
+            plan_id: plan.plan_id.clone(),
+            correlation_id: plan.correlation_id,
+            symbol: plan.symbol,
+            decision,
+            action: plan.action,
+            executed: false,
+            would_execute: false,
+            reduce_only: plan.reduce_only,
+            side: plan.side,
+            requested_qty: plan.qty,
+            filled_qty: None,
+            avg_price: None,
+            order_id: None,
+            status: "none".into(),
+            error: None,
+            source: self.source.clone(),
+            timestamp: EpochSeconds(now),
+            steps_results: "[]".into(),
+        }
+    }
+
     /// Ends a plan without an order.
-    pub(super) fn refuse(
+    pub(in crate::entry) fn refuse(
         &self,
         plan: &ApplyPlan,
         decision: Decision,
@@ -174,7 +174,7 @@ impl IntentExecutor {
         let result = ApplyResult {
             error: Some(Cow::Owned(error)),
             steps_results,
-            ..result(plan, decision, now)
+            ..self.result(plan, decision, now)
         };
         crate::publish(ctx, APPLY_RESULT, Envelope::Flat, result);
     }
@@ -252,7 +252,7 @@ impl IntentExecutor {
             avg_price: order.cum_quote.checked_div(filled),
             order_id: Some(order.order_id.0),
             status: order.status.as_str().into(),
-            ..result(&plan, Decision::Execute, now)
+            ..self.result(&plan, Decision::Execute, now)
         };
         crate::publish(ctx, APPLY_RESULT, Envelope::Flat, outcome);
     }
@@ -289,7 +289,7 @@ impl IntentExecutor {
             reason: mark.reason.clone(),
             stop_loss: mark.stop_loss,
             take_profit: mark.take_profit,
-            source: SOURCE.into(),
+            source: self.source.clone(),
             timestamp: EpochSeconds(time),
         };
         crate::publish(ctx, EXECUTION_RESULT, Envelope::Flat, entry);
@@ -362,7 +362,7 @@ impl IntentExecutor {
             avg_entry_price: entry,
             leverage: of.and_then(|(mark, _)| mark.leverage),
             version: old.map_or(1, |ledger| ledger.version + 1),
-            source: SOURCE.into(),
+            source: self.source.clone(),
             last_order_id: of.map(|(_, order)| order.order_id.0),
             last_result_plan_id: of.map(|(mark, _)| mark.plan_id.clone()),
             last_executed_qty: Some(signed.abs()),
