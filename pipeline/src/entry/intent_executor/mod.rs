@@ -166,6 +166,7 @@ impl IntentExecutor {
         let Some(plan) = ctx.read::<ApplyPlan>(stream.name, delivery) else { return };
         if manual {
             ctx.count("manual_consumed", 1);
+            self.metrics(["manual_consumed"], ctx);
         }
         if plan.executor != Executor::IntentExecutor {
             return;
@@ -177,11 +178,13 @@ impl IntentExecutor {
         }
         if manual && !manual_lane(ctx) {
             ctx.count("manual_blocked_disabled", 1);
+            self.metrics(["manual_blocked_disabled"], ctx);
             self.refuse(&plan, Decision::Blocked, "manual_lane_disabled".to_owned(), ctx);
             return;
         }
         if manual {
             ctx.count("manual_processed", 1);
+            self.metrics(["manual_processed"], ctx);
         }
         if !self.take_plan(plan.into_owned(), ctx) {
             // What is not on the bus would be lost in a crash: the entry itself stays there.
@@ -274,6 +277,7 @@ impl Configured for IntentExecutor {
         "mark_not_saved",
         "mark_price_unavailable",
         "marks_unreadable",
+        "metrics_not_saved",
         "min_notional_check_failed",
         "min_qty_check_failed",
         "missing_required_fields",
@@ -348,6 +352,7 @@ impl Service for IntentExecutor {
                 keys::COOLDOWN_LAST_EXEC,
                 keys::COOLDOWN_OPEN,
                 keys::POSITION_LEDGER,
+                keys::EXECUTOR_METRICS,
             ])
             .into_iter()
             .chain(permits)

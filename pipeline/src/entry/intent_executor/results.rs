@@ -166,8 +166,11 @@ impl IntentExecutor {
         ctx: &mut Context<'_>,
     ) {
         let now = ctx.now();
+        let of = counter(&error);
         ctx.count("executed_false", 1);
-        ctx.count(counter(&error), 1);
+        ctx.count(of, 1);
+        let alien = (of == "NOT_EXIT_OWNER").then_some("blocked_source");
+        self.metrics(["processed", "executed_false"].into_iter().chain(alien), ctx);
         if !self.save_mark(&mark_of(plan, now), ctx) {
             ctx.count("mark_not_saved", 1);
         }
@@ -177,6 +180,22 @@ impl IntentExecutor {
             ..self.result(plan, decision, now)
         };
         crate::publish(ctx, APPLY_RESULT, Envelope::Flat, result);
+    }
+
+    /// Counts in the hash that exporters read; the intent executor's own only.
+    pub(super) fn metrics(
+        &self,
+        names: impl IntoIterator<Item = &'static str>,
+        ctx: &mut Context<'_>,
+    ) {
+        if self.source != SOURCE {
+            return;
+        }
+        for name in names {
+            if ctx.hincr_by(keys::EXECUTOR_METRICS.name, name, 1).is_err() {
+                ctx.count("metrics_not_saved", 1);
+            }
+        }
     }
 
     /// Ends a plan that has waited too long for its permits.
@@ -232,9 +251,11 @@ impl IntentExecutor {
             }
             self.book(place, &mark, order, &instrument, ctx);
             ctx.count("executed_true", 1);
+            self.metrics(["processed", "executed_true"], ctx);
             ctx.count(if mark.reduce_only.0 { "orders_closed" } else { "orders_opened" }, 1);
         } else {
             ctx.count("executed_false", 1);
+            self.metrics(["processed", "executed_false"], ctx);
         }
         mark.state = OrderProgress::Completed;
         mark.booked = executed;
