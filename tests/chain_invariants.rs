@@ -14,6 +14,9 @@ use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
 
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
 
+/// Nothing is opened before a market state is known, which takes four hours of prices.
+const MINUTES: i64 = 720;
+
 type Run<X = SimExchange> = Kernel<X, SyntheticFeed>;
 
 fn kernel() -> (Run, Vec<Instrument>, Nanos) {
@@ -23,7 +26,7 @@ fn kernel() -> (Run, Vec<Instrument>, Nanos) {
 fn kernel_behind<X: Exchange>(
     wrap: impl FnOnce(SimExchange) -> X,
 ) -> (Run<X>, Vec<Instrument>, Nanos) {
-    let market = SyntheticConfig { minutes: 300, ..SyntheticConfig::default() };
+    let market = SyntheticConfig { minutes: MINUTES as u32, ..SyntheticConfig::default() };
     let instruments = market.instruments();
     let start = Nanos::from_millis(market.start_ms);
     let latency =
@@ -117,7 +120,7 @@ fn books_agree(kernel: &mut Run<impl Exchange>, instruments: &[Instrument]) {
 #[test]
 fn a_crash_of_the_executor_around_an_order_doubles_and_loses_nothing() {
     let (mut baseline, instruments, start) = kernel();
-    baseline.run_until(start + Nanos::from_secs(300 * 60)).expect("a run");
+    baseline.run_until(start + Nanos::from_secs(60 * MINUTES)).expect("a run");
     let fills = entries::<ExecutionResult>(&mut baseline, "quantum:stream:execution.result");
     let plans = entries::<ApplyPlan>(&mut baseline, "quantum:stream:apply.plan");
     let first_open = plans
@@ -136,7 +139,7 @@ fn a_crash_of_the_executor_around_an_order_doubles_and_loses_nothing() {
             let crash = around + Nanos::from_millis(offset_ms);
             kernel.at(crash, Action::Crash(executor));
             kernel.at(crash + Nanos::from_millis(40), Action::Restart(executor));
-            kernel.run_until(start + Nanos::from_secs(300 * 60)).expect("a run");
+            kernel.run_until(start + Nanos::from_secs(60 * MINUTES)).expect("a run");
             let what =
                 format!("crash {offset_ms} ms after the {}", if closes { "close" } else { "open" });
 
@@ -164,7 +167,7 @@ fn a_crash_of_the_executor_around_an_order_doubles_and_loses_nothing() {
 #[test]
 fn safe_mode_stops_opens_and_never_exits() {
     let (mut kernel, instruments, start) = kernel();
-    let end = start + Nanos::from_secs(300 * 60);
+    let end = start + Nanos::from_secs(60 * MINUTES);
     // Until the first position is open; then safe mode, for the rest of the run.
     let mut at = start;
     while entries_if_any(&mut kernel) == 0 {
@@ -181,9 +184,12 @@ fn safe_mode_stops_opens_and_never_exits() {
     let opened = later.clone().filter(|(_, r)| r.executed && !r.reduce_only.0).count();
     let closed = later.clone().filter(|(_, r)| r.executed && r.reduce_only.0).count();
     let blocked = later.filter(|(_, r)| r.error.as_deref() == Some("SAFE_MODE_ACTIVE"));
+    let bot = kernel.services().iter().position(|name| name == "trading_bot").expect("it runs");
+    let counters = kernel.counters(ServiceId(bot as u16)).expect("counters");
+    let held_back = counters.get("safety_safe_mode_enabled").copied().unwrap_or_default();
     assert_eq!(opened, 0, "an open passed safe mode");
     assert!(closed >= 1, "safe mode held an exit back");
-    assert!(blocked.clone().count() >= 1, "no open was there to be stopped");
+    assert!(held_back >= 1, "no open was there to be stopped");
     assert!(blocked.clone().all(|(_, r)| !r.reduce_only.0));
     books_agree(&mut kernel, &instruments);
 }
@@ -196,14 +202,17 @@ fn entries_if_any(kernel: &mut Run) -> usize {
 #[test]
 fn a_malformed_intent_is_a_dead_letter_and_a_repeated_one_no_second_order() {
     let (mut baseline, _, start) = kernel();
-    baseline.run_until(start + Nanos::from_secs(300 * 60)).expect("a run");
+    baseline.run_until(start + Nanos::from_secs(60 * MINUTES)).expect("a run");
     let intents =
         entries::<pipeline::records::TradeIntent>(&mut baseline, "quantum:stream:trade.intent");
     let fills = entries::<ExecutionResult>(&mut baseline, "quantum:stream:execution.result");
-    let is_filled = |symbol| fills.iter().any(|(_, f)| f.symbol == symbol && !f.reduce_only.0);
+    let is_filled = |intent: &pipeline::records::TradeIntent| {
+        let decision = intent.correlation_id.expect("a decision");
+        fills.iter().any(|(_, f)| f.correlation_id == decision && !f.reduce_only.0)
+    };
     let (time, intent) = intents
         .iter()
-        .find(|(_, i)| is_filled(i.symbol) && i.reduce_only == Some(false))
+        .find(|(_, i)| i.reduce_only == Some(false) && is_filled(i))
         .expect("an intent");
 
     let (mut kernel, instruments, _) = kernel();
@@ -345,7 +354,7 @@ fn an_unknown_outcome_is_asked_for_before_anything_is_sent_again() {
                 dropped: Vec::new(),
                 time_outs: 0,
             });
-            kernel.run_until(start + Nanos::from_secs(300 * 60)).expect("a run");
+            kernel.run_until(start + Nanos::from_secs(60 * MINUTES)).expect("a run");
             let line = kernel.exchange();
             assert!(line.time_outs > queries_lost, "{what}: the line was not that bad");
             let filled = line.inner.report().symbols.iter().map(|(_, c)| c.fills).sum::<u64>();

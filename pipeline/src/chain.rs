@@ -3,6 +3,7 @@
 use engine::{Instrument, Member, Nanos, Symbol, ThinkingTime};
 use serde::{Deserialize, Serialize};
 
+use crate::alternatives::{self, ExecutionPath, IntentWriter};
 use crate::settings::{Component as _, Configured, Sensible as _, Settings as _, Setup};
 use crate::{books, entry, exits, market, policy, signal};
 
@@ -51,6 +52,8 @@ macro_rules! services {
         pub struct PipelineSettings {
             /// Time that a service thinks about each message, in µs.
             pub thinking_us: i64,
+            /// What executes intents.
+            pub execution_path: ExecutionPath,
             $($(#[doc = $what])+ pub $component: $table,)*
             /// Who turns decisions into opening intents: one service.
             pub intent_writer: IntentWriter,
@@ -62,6 +65,7 @@ macro_rules! services {
             pub fn all_enabled() -> PipelineSettings {
                 let mut settings = PipelineSettings {
                     intent_writer: IntentWriter::Each,
+                    execution_path: ExecutionPath::Every,
                     ..PipelineSettings::default()
                 };
                 $(settings.$name.enabled = true;)*
@@ -117,53 +121,17 @@ macro_rules! services {
                 let table = stringify!($component);
                 return Err(BadSettings(format!("[pipeline.{table}] {problem}")));
             })*
-            one_intent_writer(settings)?;
+            if let Some(problem) = alternatives::problem(settings) {
+                return Err(BadSettings(format!("[pipeline] {problem}")));
+            }
             let mut members = Vec::new();
-            $(if settings.intent_writer.lets_run(stringify!($name), settings.$name.is_enabled()) {
+            $(if alternatives::runs(settings, stringify!($name), settings.$name.is_enabled()) {
                 let (name, own) = (stringify!($name), &settings.$name);
                 members.push(member::<$group::$module::$service>(name, own, setup)?);
             })*
             Ok(members)
         }
     };
-}
-
-/// Who turns decisions into opening intents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IntentWriter {
-    /// The trading bot, which asks the AI engine every minute.
-    #[default]
-    TradingBot,
-    /// The strategy router, which reads the engine's decisions.
-    StrategyRouter,
-    /// Each that is enabled: for maps and tests of single services. No file can ask for it.
-    #[serde(skip)]
-    Each,
-}
-
-impl IntentWriter {
-    fn lets_run(self, name: &str, enabled: bool) -> bool {
-        match (self, name) {
-            (IntentWriter::TradingBot, "strategy_router")
-            | (IntentWriter::StrategyRouter, "trading_bot") => false,
-            (IntentWriter::StrategyRouter, "strategy_router") => true,
-            _ => enabled,
-        }
-    }
-}
-
-/// Two writers of intents made several orders of one decision (incident I-02).
-fn one_intent_writer(settings: &PipelineSettings) -> Result<(), BadSettings> {
-    let both = settings.strategy_router.enabled && settings.trading_bot.enabled;
-    if both && settings.intent_writer == IntentWriter::TradingBot {
-        return Err(BadSettings(
-            "[pipeline.strategy_router] enabled: the trading bot writes the intents, and two writers would \
-             make two orders of one decision: set intent_writer = \"strategy_router\" in [pipeline] instead"
-                .to_owned(),
-        ));
-    }
-    Ok(())
 }
 
 fn member<S: Configured + 'static>(
@@ -191,6 +159,8 @@ services! {
         streams: crate::rewiring::Rewiring;
         /// Who may close a position.
         exits: entry::ownership::ExitSettings;
+        /// Safe mode and rates of intents, wherever they are published.
+        safety_kernel: entry::safety_kernel::SafetyKernelSettings;
     }
     /// Trades and closed bars onto the bus.
     market_publisher: market::market_publisher::MarketPublisher = "MSE 3.3";
@@ -250,6 +220,8 @@ services! {
     apply_layer: entry::apply_layer::ApplyLayer = "EHR 3.11, 3.16, 3.17, 3.21";
     /// Runs plans that have their permits.
     intent_executor: entry::intent_executor::IntentExecutor = "MSE 12, EHR 3.16";
+    /// Runs intents without plans and permits: the other wiring.
+    execution_service: entry::execution_service::ExecutionService = "MSE 13";
     /// The whole book: equity, exposure, drawdown.
     portfolio_state_publisher: books::portfolio_state_publisher::PortfolioStatePublisher = "MSE 14.2, EHR 3.12";
     /// Exchange against ledger: holds, repairs and signed closes.

@@ -13,6 +13,10 @@ pub const SHARED: &[&str] = &[
     "gauges_not_finite",
     "publish_failed",
     "replies_too_late",
+    "safety_global_rate_exceeded",
+    "safety_safe_mode_enabled",
+    "safety_state_unknown",
+    "safety_symbol_rate_exceeded",
     "switches_unreadable",
 ];
 

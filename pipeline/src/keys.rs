@@ -15,9 +15,10 @@ use crate::records::{
     HeatDecision, MarketPrice, MarketState, MetaRegimeState, ModelCandidate, OneClusterState,
     OrderMark, P26Permit, P33Permit, Policy, PolicyAdjustment, PortfolioBudget, PortfolioClusters,
     PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, ReconcileState,
-    RegisteredModel, RiskProposal, RlPolicy, RlReward, RotationLock, SizingOutcomes, StopAsked,
-    Stops, SupervisorWeights, SymbolEfficiency, SymbolMarketState, SymbolPerformance,
-    TargetProposal, Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread, VenueTicker, WinRate,
+    RegisteredModel, RiskProposal, RlPolicy, RlReward, RotationLock, SafeModeReason,
+    SizingOutcomes, StopAsked, Stops, SupervisorWeights, SymbolEfficiency, SymbolMarketState,
+    SymbolPerformance, TargetProposal, Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread,
+    VenueTicker, WinRate,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -113,6 +114,20 @@ keys! {
     EMERGENCY_STOP = "trading:emergency_stop" => Holds::Switch, STAYS;
     /// No new positions for a while.
     SAFE_MODE = "quantum:safety:safe_mode" => Holds::Switch, s(300);
+    /// Why safe mode is on, who has set it, since when and until when.
+    SAFE_MODE_REASON = "quantum:safety:safe_mode:reason" => json::<SafeModeReason>(), s(900);
+    /// Intents of a window of 10 s: its number.
+    SAFETY_RATE_GLOBAL = "quantum:safety:rate:global:" bucket "" => Holds::Number, s(12);
+    /// Intents of a symbol in a window of 10 s: `{symbol}:{number}`.
+    SAFETY_RATE_SYMBOL = "quantum:safety:rate:symbol:" window "" => Holds::Number, s(12);
+    /// An order of the symbol and side is in flight; its holder's plan.
+    EXEC_LOCK = "quantum:exec:lock:" slot "" => Holds::Mark, s(120);
+    /// An intent that the execution service has admitted.
+    EXEC_PROCESSED = "quantum:exec:processed:" intent "" => Holds::Mark, s(86_400);
+    /// One of the symbol and side was admitted: `{symbol}:{side}`.
+    EXEC_RATE_SYMBOL = "quantum:exec:rate:symbol:" slot "" => Holds::Mark, s(30);
+    /// Opens for which the margin did not do, in five minutes.
+    EXEC_MARGIN_FAILS = "quantum:exec:margin_fails" => Holds::Number, s(300);
     /// Counters of the executor.
     EXECUTOR_METRICS = "quantum:metrics:intent_executor" => Holds::Counters, STAYS;
     /// Last 300 closed 1-minute bars of a symbol, newest first.

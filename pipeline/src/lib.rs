@@ -3,6 +3,7 @@
 //! Invariants: a service sees no socket, clock or exchange but through its context; an intent leads to
 //! at most one live order, whatever the bus does; nothing is dropped without a count or an entry.
 
+mod alternatives;
 mod books;
 pub mod catalogue;
 mod chain;
@@ -25,9 +26,10 @@ mod signal;
 pub mod streams;
 mod switches;
 
+pub use alternatives::{ExecutionPath, IntentWriter};
 pub use chain::{
-    BadSettings, CATALOGUE, IntentWriter, PipelineSettings, Registered, SERVICES, SHARED_TABLES,
-    SharedTable, chain,
+    BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, SHARED_TABLES, SharedTable,
+    chain,
 };
 pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::{Secret, Settings};

@@ -78,6 +78,34 @@ pub trait Configured: Service + Sized {
 /// make sense. Names carry their units. Every service has the keys `enabled` and `thinking_us` besides; one
 /// that is marked `off` runs only where it is asked for.
 macro_rules! settings {
+    ($(#[$meta:meta])* pub component $name:ident {
+        $($(#[$field_meta:meta])* pub $field:ident : $kind:ty = $default:expr $(=> $sensible:expr)?),* $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: $kind,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { $($field: $default),* }
+            }
+        }
+
+        impl $crate::settings::Component for $name {
+            fn problem(&self) -> Option<String> {
+                use $crate::settings::Sensible as _;
+                $($(
+                    if let Some(problem) = ($sensible).problem(stringify!($field), self.$field) {
+                        return Some(problem);
+                    }
+                )?)*
+                None
+            }
+        }
+    };
     ($(#[$meta:meta])* pub struct $name:ident $(: $off:ident)? {
         $($(#[$field_meta:meta])* pub $field:ident : $kind:ty = $default:expr $(=> $sensible:expr)?),* $(,)?
     }) => {

@@ -13,8 +13,8 @@ use crate::records::{
     HarvestCalibrated, HarvestProposal, HeatDecision, HeatObserved, Kline, MarketAlert,
     MarketState, MemoryEntry, MetaRegimeState, PolicyAudit, PolicyUpdated, PortfolioGateEntry,
     PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent,
-    RiskProposal, SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed, TradeIntent,
-    TrainingCompleted, TrainingStarted,
+    RiskProposal, SafetyFault, SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed,
+    TradeIntent, TrainingCompleted, TrainingStarted,
 };
 
 /// A stream.
@@ -88,6 +88,8 @@ streams! {
     GOVERNOR_EVENTS = "governor.events", 10_000 => Flat(GovernorEvent);
     /// Guards that struck.
     RISK_EVENTS = "risk.events", 1_000 => Flat(RiskEvent);
+    /// Intents came too fast: safe mode is on.
+    SAFETY_FAULT = "safety.fault", 1_000 => Flat(SafetyFault);
     /// Positions over their budget.
     BUDGET_VIOLATION = "budget.violation", 1_000 => Flat(BudgetViolation);
     /// One entry a fill; `trade.execution.res` is its old name.

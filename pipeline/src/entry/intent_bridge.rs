@@ -1,21 +1,18 @@
 //! Intent bridge (MSE 9): intents in, plans out. It grants nothing: permits are P3.3's.
 
 use engine::{
-    Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, Nanos, Reader, Service,
-    SetOptions, Symbol, Wiring,
+    Context, Delivery, Envelope, GroupStart, Input, Nanos, Reader, Service, SetOptions, Symbol,
+    Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use strategies::entry::plan_id;
 use strategies::harvest::{KillScore, Theta, kill_score};
 use strategies::position::MarketView;
 
+use crate::entry::intent_plan::{asked, plan_of};
 use crate::grid;
 use crate::keys;
-use crate::records::{
-    ApplyPlan, Decision, Executor, IntentAction, MarketState, OrderSide, PlanAction, PlanClass,
-    Policy, PortfolioState, PositionState, ReduceOnly, TradeIntent,
-};
+use crate::records::{ApplyPlan, MarketState, Policy, PortfolioState, PositionState, TradeIntent};
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{APPLY_PLAN, TRADE_INTENT};
 use crate::switches;
@@ -40,17 +37,6 @@ pub struct IntentBridge {
     symbols: Vec<Symbol>,
     position_keys: Vec<String>,
     market_keys: Vec<String>,
-}
-
-/// Base quantity of an intent: the first of quantity, qty, size/price, position_size_usd/entry_price.
-fn quantity(intent: &TradeIntent) -> Option<Decimal> {
-    let ratio = |usd: Option<Decimal>, price: Option<Decimal>| usd?.checked_div(price?);
-    intent
-        .quantity
-        .or(intent.qty)
-        .or_else(|| ratio(intent.size, intent.price))
-        .or_else(|| ratio(intent.position_size_usd, intent.entry_price))
-        .filter(|qty| *qty > Decimal::ZERO)
 }
 
 /// The parameters of the policy in force, or the defaults.
@@ -117,72 +103,24 @@ impl IntentBridge {
         let place =
             self.symbols.iter().position(|s| *s == symbol).ok_or("dropped_unknown_symbol")?;
         let held = self.held(place, ctx);
-        let closes = intent.action == Some(IntentAction::Close) || intent.reduce_only == Some(true);
-        let side = match (intent.action, intent.side) {
-            (Some(IntentAction::Buy), _) => OrderSide::Buy,
-            (Some(IntentAction::Sell), _) => OrderSide::Sell,
-            // The side of a close is that which the position needs.
-            (Some(IntentAction::Close), _) if held != 0 => {
-                if held > 0 {
-                    OrderSide::Sell
-                } else {
-                    OrderSide::Buy
-                }
-            }
-            (Some(IntentAction::Close) | None, Some(side)) => side,
-            (Some(IntentAction::Close) | None, None) => return Err("dropped_without_action"),
-        };
-        let qty = quantity(intent);
-        let mut leverage =
-            intent.leverage.map(|leverage| leverage.round_ties_even().clamp(1.0, 125.0) as u32);
-        if !closes {
+        let asked = asked(intent, held)?;
+        if !asked.closes {
             // A close is never too old: what it closes is what the exchange holds now.
             if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
                 return Err("dropped_too_old");
             }
             self.may_open(symbol, ctx)?;
-            qty.ok_or("dropped_without_quantity")?;
-            leverage = leverage.or(Some(1));
+            asked.qty.ok_or("dropped_without_quantity")?;
         }
-        // Of the nearest double, so that the id does not hang on how a quotient was rounded.
-        let float = grid::float(qty.unwrap_or_default());
-        let entry = delivery.entry.id.to_string();
-        let kill = if closes { None } else { self.kill_score(place, ctx) };
-        let action = match (closes, side) {
-            (true, _) => PlanAction::FullClose,
-            (false, OrderSide::Buy) => PlanAction::Buy,
-            (false, OrderSide::Sell) => PlanAction::Sell,
-        };
+        let kill = if asked.closes { None } else { self.kill_score(place, ctx) };
+        let until = now + Nanos::from_secs(self.settings.plan_validity_s);
         Ok(ApplyPlan {
-            plan_id: plan_id(&entry, symbol.as_str(), side.as_str(), float),
-            correlation_id: intent.correlation_id.unwrap_or_default(),
-            source: intent.source.clone().unwrap_or_default().into_owned(),
-            executor: Executor::IntentExecutor,
-            class: if closes { PlanClass::Close } else { PlanClass::Open },
-            symbol,
-            action,
-            side,
-            order_type: "MARKET".into(),
-            qty: if closes { None } else { qty },
-            fraction: closes.then_some(Decimal::ONE),
-            reduce_only: ReduceOnly(closes),
-            decision: Decision::Execute,
-            reason_codes: intent.reason.clone().unwrap_or_default(),
             kill_score: kill.map(|kill| kill.score),
             k_regime_flip: kill.map(|kill| kill.components.regime_flip),
             k_sigma_spike: kill.map(|kill| kill.components.sigma_spike),
             k_ts_drop: kill.map(|kill| kill.components.ts_drop),
             k_age_penalty: kill.map(|kill| kill.components.age_penalty),
-            confidence: Some(intent.confidence),
-            leverage,
-            stop_loss: intent.stop_loss,
-            take_profit: intent.take_profit,
-            new_sl_proposed: None,
-            r_net: None,
-            price: intent.entry_price,
-            model: intent.model.clone(),
-            timestamp: EpochSeconds(now),
-            valid_until: EpochSeconds(now + Nanos::from_secs(self.settings.plan_validity_s)),
+            ..plan_of(intent, &asked, delivery.entry.id, now, until)
         })
     }
 

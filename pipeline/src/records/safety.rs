@@ -1,81 +1,50 @@
-//! Advice on exposure, and the emergency stop.
+//! Safe mode: why it is on, and what tripped it.
 
-use engine::{EpochSeconds, Symbol};
-use rust_decimal::Decimal;
+use engine::{CorrelationId, EpochSeconds, Symbol};
 use std::borrow::Cow;
 
-use super::words::words;
-
-words! {
-    /// What the emergency stop did.
-    pub enum EssEventKind {
-        /// Trading stops.
-        Activated = "ess_activated",
-        /// It may go on.
-        Released = "ess_released",
-        /// An operator released it, and the account does not allow it.
-        ReleaseRefused = "ess_release_refused",
-        /// How much may be opened has changed.
-        ModeChanged = "ess_mode_changed",
-    }
-}
+use super::words::OrderSide;
 
 engine::record! {
-    /// executor.commands: advice; no executor reads it.
-    pub struct ExposureCommand {
-        /// When.
-        pub timestamp: EpochSeconds = "timestamp",
-        /// reduce_margin, reduce, expand, hedge or rebalance.
-        pub action: Cow<'static, str> = "action",
-        /// Why.
+    /// quantum:safety:safe_mode:reason.
+    pub struct SafeModeReason {
+        /// Such as SYMBOL_RATE_EXCEEDED or MARGIN_FAILURES.
         pub reason: Cow<'static, str> = "reason",
-        /// 1 is the most urgent.
-        pub priority: u32 = "priority",
-        /// Whose; absent for the whole book.
-        pub symbol: Option<Symbol> = "symbol",
-        /// Margin that the symbol should have, in USDT.
-        pub target_size: Option<f64> = "target_size",
-    }
-
-    /// exposure.alerts.
-    pub struct ExposureAlert {
+        /// The service that has set it.
+        pub setter: Cow<'static, str> = "setter",
         /// When.
-        pub timestamp: EpochSeconds = "timestamp",
-        /// margin_overload or high_divergence.
-        pub alert: Cow<'static, str> = "alert",
-        /// What was measured, as a fraction.
-        pub value: f64 = "value",
-        /// What is allowed, as a fraction.
-        pub limit: f64 = "limit",
-    }
-
-    /// event.ess.
-    pub struct EssEvent {
-        /// Which.
-        pub event: EssEventKind = "event",
-        /// Why.
-        pub reason: Cow<'static, str> = "reason",
-        /// NORMAL, CAUTIOUS, PROTECTIVE or EMERGENCY.
-        pub mode: Cow<'static, str> = "mode",
-        /// Below the peak, as a fraction above zero.
-        pub drawdown: f64 = "drawdown",
-        /// Profit of the day over equity; below zero is a loss.
-        pub daily_pnl: f64 = "daily_pnl",
-        /// When.
-        pub timestamp: EpochSeconds = "timestamp",
-    }
-
-    /// quantum:ess:mode: limits of an open; absent ones allow none.
-    pub struct EssMode {
-        /// NORMAL, CAUTIOUS, PROTECTIVE or EMERGENCY.
-        pub mode: Cow<'static, str> = "mode",
-        /// In USDT.
-        pub position_max_usd: Option<Decimal> = "position_max_usd",
-        /// Leverage.
-        pub leverage_max: Option<Decimal> = "leverage_max",
-        /// Of the signal.
-        pub confidence_min: Option<f64> = "confidence_min",
-        /// When it began.
         pub since: EpochSeconds = "since",
+        /// When it ends by itself.
+        pub until: EpochSeconds = "until",
+    }
+
+    /// safety.fault.
+    pub struct SafetyFault {
+        /// When.
+        pub timestamp: EpochSeconds = "timestamp",
+        /// GLOBAL_RATE_EXCEEDED or SYMBOL_RATE_EXCEEDED.
+        pub reason: Cow<'static, str> = "reason",
+        /// Of the intent that was one too many.
+        pub symbol: Symbol = "symbol",
+        /// Of the intent that was one too many.
+        pub side: Option<OrderSide> = "side",
+        /// Intents of the window.
+        pub global_count: u32 = "global_count",
+        /// Of the symbol.
+        pub symbol_count: u32 = "symbol_count",
+        /// Most of them.
+        pub global_max: u32 = "global_max",
+        /// Most of them.
+        pub symbol_max: u32 = "symbol_max",
+        /// Length of the window, in s.
+        pub window_sec: i64 = "window_sec",
+        /// How long safe mode lasts, in s.
+        pub cooldown_sec: i64 = "cooldown_sec",
+        /// Who published: the service, as there are no processes.
+        pub router_pid: Cow<'static, str> = "router_pid",
+        /// Of the decision.
+        pub correlation_id: Option<CorrelationId> = "correlation_id",
+        /// Of the envelope; intents have none.
+        pub trace_id: Option<Cow<'static, str>> = "trace_id",
     }
 }

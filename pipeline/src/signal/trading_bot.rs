@@ -17,6 +17,7 @@ use strategies::signal::sized;
 use strategies::universe::{SymbolSources, resolve_symbols};
 use strategies::{Action, SizingInput};
 
+use crate::entry::safety_kernel::{self, SafetyKernelSettings};
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -25,7 +26,7 @@ use crate::records::{
 };
 use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
 use crate::signal::ai_engine::sizing::outcomes;
-use crate::streams::{META_REGIME, TRADE_INTENT};
+use crate::streams::META_REGIME;
 use crate::switches;
 
 settings! {
@@ -118,6 +119,7 @@ impl Day {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TradingBot {
     settings: TradingBotSettings,
+    safety: SafetyKernelSettings,
     symbols: Vec<Symbol>,
     days: Vec<Day>,
     /// Which of the symbols are traded, and since when that holds.
@@ -130,9 +132,14 @@ pub struct TradingBot {
 
 impl TradingBot {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &TradingBotSettings) -> TradingBot {
+    fn new(
+        symbols: &[Symbol],
+        settings: &TradingBotSettings,
+        safety: &SafetyKernelSettings,
+    ) -> TradingBot {
         TradingBot {
             settings: settings.clone(),
+            safety: safety.clone(),
             symbols: symbols.to_vec(),
             days: vec![Day::default(); symbols.len()],
             traded: vec![false; symbols.len()],
@@ -355,10 +362,9 @@ impl TradingBot {
             ctx.count("trade_intent_validation_failures", 1);
             return;
         }
-        let time = ctx.now();
-        let envelope = Envelope::Contract { event_type: TRADE_INTENT.event, source: SOURCE, time };
-        crate::publish(ctx, TRADE_INTENT, envelope, intent);
-        ctx.count("intents", 1);
+        if safety_kernel::publish(&self.safety, SOURCE, intent, ctx) {
+            ctx.count("intents", 1);
+        }
     }
 }
 
@@ -400,15 +406,14 @@ impl Configured for TradingBot {
     ];
 
     fn configured(settings: &TradingBotSettings, setup: Setup<'_>) -> Result<TradingBot, String> {
-        Ok(TradingBot::new(setup.symbols, settings))
+        Ok(TradingBot::new(setup.symbols, settings, &setup.pipeline.safety_kernel))
     }
 }
 
 impl Service for TradingBot {
     fn wiring(&self) -> Wiring {
-        Wiring {
+        safety_kernel::wired(Wiring {
             market: MarketWants { bars: true, ..MarketWants::NONE },
-            writes: vec![TRADE_INTENT.name],
             looks: vec![META_REGIME.name],
             keys_read: keys::patterns(&[
                 keys::EMERGENCY_STOP,
@@ -419,7 +424,7 @@ impl Service for TradingBot {
             ]),
             calls: vec!["ai_engine"],
             ..Wiring::default()
-        }
+        })
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {

@@ -257,10 +257,10 @@ fn limits_of_the_testnet_stop_opens() {
     let third = ApplyPlan { plan_id: "3".into(), ..second };
     assert_eq!(says(&mut bench, &third), granted("0.5"), "what was not executed is none");
 
-    // 2.5 % of the equity is more than 200 USDT.
+    // 5 % of the equity is more than 200 USDT.
     let sized = |qty: &str| in_world_with(|_| {}, |plan| plan.qty = Some(decimal(qty)));
-    assert_eq!(sized("2.5"), granted("2.5"));
-    assert_eq!(sized("2.51"), denied("notional_per_trade_exceeded"));
+    assert_eq!(sized("5"), granted("5"));
+    assert_eq!(sized("5.01"), denied("notional_per_trade_exceeded"));
     let absolute = |qty: &str| {
         in_world_with(
             |s| s.governor.max_notional_per_trade_pct = 0.0,

@@ -8,7 +8,8 @@
 
 use engine::{Instrument, Nanos, Outcome, QtyLots, Record, SetOptions, Side, Symbol, Ttl};
 use pipeline::records::{
-    ApplyPlan, Decision, Executor, OrderSide, P33Permit, PlanAction, ReduceOnly,
+    ApplyPlan, Decision, Executor, GovernorPermit, OrderSide, P26Permit, P33Permit, PlanAction,
+    ReduceOnly,
 };
 use pipeline::{PipelineSettings, chain, keys, streams};
 
@@ -761,4 +762,158 @@ fn an_unknown_outcome_is_looked_for_and_never_sent_again() {
         let id = &bench.kernel.exchange().orders[0].client_order_id.0;
         assert_eq!(&**id, format!("q{PLAN}-1"), "a repeat would be the same order");
     }
+}
+
+/// EHR 3.17: each of the two permits can be missing, refused or too small; the smallest limit counts.
+#[test]
+fn an_order_needs_both_permits_and_keeps_to_the_smaller() {
+    let with = |governor: fn(&mut GovernorPermit), safe: &str| {
+        let mut bench = bench();
+        let plan = open(&bench);
+        grant(&mut bench, &permit_of(&plan, safe));
+        let mut permit = governor_permit_of(&plan);
+        governor(&mut permit);
+        govern(&mut bench, &permit);
+        send(&mut bench, &plan);
+        bench.run_for_ms(10);
+        match sent(&bench).as_slice() {
+            [] => Err(result(&mut bench).1),
+            lots => Ok(lots.to_vec()),
+        }
+    };
+    assert_eq!(with(|p| p.computed_qty = Some(decimal("0.2")), "0.3"), Ok(vec![200]));
+    assert_eq!(with(|p| p.computed_qty = Some(decimal("0.4")), "0.3"), Ok(vec![300]));
+    assert_eq!(with(|p| p.computed_qty = Some(decimal("0.4")), "0"), Ok(vec![400]));
+    let denied = with(
+        |p| {
+            p.granted = false;
+            p.reason = "max_positions_reached".into();
+        },
+        "0",
+    );
+    assert_eq!(denied, Err("governor_permit_denied:max_positions_reached".to_owned()));
+    let other = with(|p| p.action = PlanAction::Sell, "0");
+    assert_eq!(other, Err("governor_permit_mismatch".to_owned()));
+
+    for (kind, missing) in [(keys::PERMIT_GOVERNOR, "governor"), (keys::PERMIT_P33, "p33")] {
+        let mut bench = bench();
+        let plan = close(&bench);
+        grant(&mut bench, &permit_of(&plan, "0.5"));
+        let now = bench.kernel.now();
+        bench.kernel.bus_mut().del(now, &kind.of(PLAN));
+        send(&mut bench, &plan);
+        bench.run_for_ms(9_000);
+        let ended = results(&mut bench).remove(0);
+        assert_eq!(ended.error.as_deref(), Some(&*format!("{missing}_permit_missing_or_denied")));
+        let steps = ended.steps_results;
+        assert!(steps.contains(&format!("missing_{missing}")), "{steps}");
+        assert!(steps.contains("PERMIT_WAIT") && steps.contains("p26_ttl=-2"), "{steps}");
+        let left = [keys::PERMIT_GOVERNOR, keys::PERMIT_P33].map(|key| bench.get(&key.of(PLAN)));
+        assert_eq!(left.iter().flatten().count(), 1, "what is not used is not consumed");
+    }
+}
+
+/// A share is one of what the exchange holds: with P2.6 among the permits of a close, the smaller one counts.
+#[test]
+fn a_share_limits_a_close() {
+    let mut settings = PipelineSettings::default();
+    settings.permits.intent_close = strategies::apply::PermitKind::ALL.to_vec();
+    let mut bench = Bench::new(&[EXECUTOR], &settings, Vec::new());
+    bench.run_to_ms(100);
+    flat_at(&mut bench, instrument().symbol, "100");
+    let held = [("position_amt", "0.8"), ("side", "LONG")];
+    bench.hset(&keys::POSITION_SNAPSHOT.of(instrument().symbol), &held);
+    let plan = close(&bench);
+    grant(&mut bench, &permit_of(&plan, "0.8"));
+    let gate = P26Permit {
+        allow: true,
+        plan_id: plan.plan_id.clone(),
+        correlation_id: plan.correlation_id,
+        symbol: plan.symbol,
+        action: plan.action,
+        final_action: PlanAction::Partial25,
+        max_fraction: decimal("0.25"),
+        reason: "cooldown_downgrade".into(),
+        stress: None,
+        heat: None,
+        created_at: plan.timestamp,
+    };
+    bench.set(&keys::PERMIT_P26.of(PLAN), &gate.to_json().to_string());
+    send(&mut bench, &plan);
+    bench.run_for_ms(10);
+    assert_eq!(sent(&bench), [200]);
+    assert!(bench.get(&keys::PERMIT_P26.of(PLAN)).is_none(), "used with the others");
+}
+
+/// The governor makes room for an open for longer than the executor waits for permits.
+#[test]
+fn an_open_waits_while_a_rotation_makes_room_for_it() {
+    let mut bench = bench();
+    let plan = open(&bench);
+    bench.set(&keys::ROTATION_LOCK.of(PLAN), "{}");
+    send(&mut bench, &plan);
+    bench.run_for_ms(20_000);
+    assert!(results(&mut bench).is_empty());
+    let late = ApplyPlan { timestamp: engine::EpochSeconds(bench.kernel.now()), ..plan };
+    flat_at(&mut bench, instrument().symbol, "100");
+    grant(&mut bench, &permit_of(&late, "0"));
+    bench.run_for_ms(500);
+    assert_eq!(sent(&bench), [500]);
+
+    let mut never = crate::intent_executor::bench();
+    let plan = open(&never);
+    never.set(&keys::ROTATION_LOCK.of(PLAN), "{}");
+    send(&mut never, &plan);
+    never.run_for_ms(61_000);
+    assert_eq!(result(&mut never).1, "p33_permit_missing_or_denied", "until the plan is void");
+}
+
+/// MSE 12: the operator's lane is open only with an end; its plans need the same permits.
+#[test]
+fn the_manual_lane_has_to_have_an_end() {
+    let lane = |value: Option<(&str, Option<i64>)>| {
+        let mut bench = bench();
+        let plan = ApplyPlan { source: "manual_close".into(), ..close(&bench) };
+        if let Some((word, seconds)) = value {
+            let expire = seconds.map(Nanos::from_secs);
+            let options = SetOptions { expire, ..SetOptions::default() };
+            let now = bench.kernel.now();
+            let (bus, key) = (bench.kernel.bus_mut(), keys::MANUAL_LANE.name);
+            bus.set(now, key, word.as_bytes(), options).expect("a key");
+        }
+        grant(&mut bench, &permit_of(&plan, "0.5"));
+        let body = engine::Body::message(engine::Envelope::Flat, plan);
+        bench.publish(streams::APPLY_PLAN_MANUAL, body);
+        bench.run_for_ms(10);
+        assert_eq!(bench.counter(EXECUTOR, "manual_consumed"), 1);
+        let metrics = bench.hash(keys::EXECUTOR_METRICS.name);
+        assert_eq!(
+            (metrics["manual_consumed"].as_str(), metrics["processed"].as_str()),
+            ("1", "1")
+        );
+        result(&mut bench)
+    };
+    assert_eq!(lane(Some(("1", Some(60)))), done());
+    let disabled = (Decision::Blocked, "manual_lane_disabled".to_owned());
+    for closed in [None, Some(("1", None)), Some(("0", Some(60))), Some(("true", Some(60)))] {
+        assert_eq!(lane(closed), disabled, "{closed:?}");
+    }
+}
+
+/// Governor and P3.3 read the operator's lane, too: without their permits nothing of it would run.
+#[test]
+fn a_manual_close_runs_with_permits_of_its_issuers() {
+    let services = ["governor", "position_state_brain", EXECUTOR];
+    let mut bench = Bench::new(&services, &PipelineSettings::default(), Vec::new());
+    bench.kernel.exchange_mut().held[0] = 500;
+    bench.run_to_ms(100);
+    let options = SetOptions { expire: Some(Nanos::from_secs(60)), ..SetOptions::default() };
+    let now = bench.kernel.now();
+    bench.kernel.bus_mut().set(now, keys::MANUAL_LANE.name, b"1", options).expect("a key");
+    let plan = ApplyPlan { source: "manual_close".into(), ..close(&bench) };
+    let body = engine::Body::message(engine::Envelope::Flat, plan);
+    bench.publish(streams::APPLY_PLAN_MANUAL, body);
+    bench.run_for_ms(300);
+    assert_eq!(sent(&bench), [500]);
+    assert_eq!(result(&mut bench), done());
 }

@@ -10,7 +10,7 @@
 //! | 8 to 12 | `intent_executor`; 10 and 11 as settled |
 //! | 13 to 15 | audited: the Execution Service |
 //! | 16 to 18, 67 | `intent_bridge`; 67 as far as a typed intent can break the contract |
-//! | 19 to 21 | the Execution Service's risk governor: no service of ours |
+//! | 19 to 21 | `execution_service` |
 //! | 22, 23 | the governer agent: later |
 //! | 24 to 27 | `strategies::ensemble` |
 //! | 28 to 31 | leverage and levels of the exit brain: later |
@@ -33,7 +33,8 @@
 //! | 1 to 12 | harvest and risk kernels: later |
 //! | 13, 14 | `strategies::market_state` |
 //! | 15 to 24, 29 to 35 | audited; heat, portfolio gate and Apply Layer: later |
-//! | 25 to 28, 36 to 47 | clusters, budgets, Apply Layer, governor, RiskGuard: later |
+//! | 25 to 28, 36 | clusters, budgets, Apply Layer: later |
+//! | 37 to 47 | `strategies::governor`, `governor` |
 //! | 48 | audited |
 //! | 49 to 54 | `position_state_brain`; 49, 51, 53, 54 as settled |
 //! | 55 to 58 | `strategies::reconcile`, `reconcile_engine` |
@@ -41,8 +42,7 @@
 //! | 67 to 69 | `strategies::exit_rules`, `exit_monitor` |
 //! | 70 to 81 | `strategies`; 74, 75 and 81 besides in `exposure_balancer` and `metric_pack`, as settled |
 //!
-//! The permit script of EHR 6 wants three permits at once; there is P3.3's alone yet, whose protocol runs in
-//! `intent_executor`.
+//! The permit script of EHR 6 runs in `entry/permits_tests.rs`, its protocol in `intent_executor`.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 mod ai_engine;
@@ -53,6 +53,7 @@ mod capital_efficiency;
 mod cross_exchange_aggregator;
 mod emergency_stop;
 mod exchange_stream_bridge;
+mod execution_service;
 mod exit_intelligence;
 mod exit_monitor;
 mod exposure_balancer;

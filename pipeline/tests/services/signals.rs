@@ -239,3 +239,56 @@ fn a_decision_is_an_answer_for_two_minutes() {
         assert_eq!(intents(&mut bench).len() as u64, 2 - too_old, "{last_tick_min}");
     }
 }
+
+/// MSE 5.4: one intent too many in a window switches safe mode on, with its reason; what that holds back is not
+/// counted and does not renew it.
+#[test]
+fn too_many_intents_trip_the_safety_kernel() {
+    let mut settings = PipelineSettings::default();
+    settings.safety_kernel.window_s = 86_400;
+    settings.safety_kernel.max_intents_symbol = 5;
+    settings.safety_kernel.fault_cooldown_s = 600;
+    let mut bench = bench(&ALL, 0.001, &settings);
+    let mut minute = 0;
+    while bench.get(keys::SAFE_MODE.name).is_none() {
+        minute += 1;
+        bench.run_to_ms(minute * MINUTE_MS + 100);
+        assert!(minute < MINUTES, "nothing tripped");
+    }
+    assert_eq!(intents(&mut bench).len(), 5);
+    assert_eq!(bench.counter(BOT, "safety_symbol_rate_exceeded"), 1);
+    let faults: Vec<pipeline::records::SafetyFault> = bench.records(streams::SAFETY_FAULT);
+    assert_eq!(faults.len(), 1);
+    assert_eq!((faults[0].reason.as_ref(), faults[0].symbol_count), ("SYMBOL_RATE_EXCEEDED", 6));
+    assert_eq!((faults[0].router_pid.as_ref(), faults[0].symbol_max), (BOT, 5));
+    let why = bench.get(keys::SAFE_MODE_REASON.name).expect("a reason");
+    let why: serde_json::Value = serde_json::from_str(&why).expect("JSON");
+    assert_eq!((&why["reason"], &why["setter"]), (&"SYMBOL_RATE_EXCEEDED".into(), &BOT.into()));
+    bench.run_for_ms(9 * MINUTE_MS);
+    assert_eq!(intents(&mut bench).len(), 5);
+    assert!(bench.counter(BOT, "safety_safe_mode_enabled") >= 5);
+    let engine::Ttl::Left(left) = bench.ttl(keys::SAFE_MODE.name) else { panic!("no life") };
+    assert!(left <= Nanos::from_secs(60), "what it holds back renewed it: {left:?}");
+    assert_eq!((faults[0].window_sec, faults[0].cooldown_sec), (86_400, 600));
+}
+
+/// MSE 17: closed for opens where the state of safe mode or the counts cannot be read.
+#[test]
+fn the_safety_kernel_opens_nothing_that_it_cannot_judge() {
+    for broken in [keys::SAFE_MODE.name.to_owned(), keys::SAFETY_RATE_GLOBAL.of(0)] {
+        let mut settings = PipelineSettings::default();
+        // One window for all times, so that its key is known.
+        settings.safety_kernel.window_s = 31_000_000;
+        let bucket = START.secs() / 31_000_000;
+        let mut bench = bench(&ALL, 0.001, &settings);
+        bench.run_to_ms(1);
+        let key = match broken.ends_with(":0") {
+            true => keys::SAFETY_RATE_GLOBAL.of(bucket),
+            false => broken,
+        };
+        bench.set_bytes(&key, &[0xff]);
+        bench.run_to_ms(MINUTES * MINUTE_MS + 100);
+        assert!(intents(&mut bench).is_empty(), "{key}");
+        assert!(bench.counter(BOT, "safety_state_unknown") > 20, "{key}");
+    }
+}

@@ -50,6 +50,24 @@ impl Default for GateTimes {
 }
 
 impl GateTimes {
+    /// How long a lock lives.
+    #[must_use]
+    pub const fn inflight(&self) -> Nanos {
+        self.inflight
+    }
+
+    /// How long one like it is a repeat.
+    #[must_use]
+    pub const fn window(&self) -> Nanos {
+        self.window
+    }
+
+    /// How long an identity is remembered.
+    #[must_use]
+    pub const fn identity(&self) -> Nanos {
+        self.identity
+    }
+
     /// Checked times of lock and window; identities are remembered for a day.
     ///
     /// # Errors
@@ -97,6 +115,37 @@ pub enum GateRefusal {
     IdempotencySkip,
 }
 
+/// What is remembered of earlier requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateFacts {
+    /// This identity was admitted before.
+    pub identity_seen: bool,
+    /// An order of the symbol and side is on its way.
+    pub in_flight: bool,
+    /// One of the symbol and side was admitted within the window.
+    pub repeats: bool,
+}
+
+/// Admits a request, or says which gate refuses it. No rate and no safe mode applies to what reduces risk.
+///
+/// # Errors
+/// [`GateRefusal`].
+pub fn execution_gate(request: &GateRequest<'_>, facts: GateFacts) -> Result<(), GateRefusal> {
+    if request.safe_mode && !request.reduces {
+        return Err(GateRefusal::SafeModeActive);
+    }
+    if facts.identity_seen {
+        return Err(GateRefusal::IdempotencySkip);
+    }
+    if facts.in_flight {
+        return Err(GateRefusal::InFlight);
+    }
+    if facts.repeats && !request.reduces {
+        return Err(GateRefusal::IdempotencySkip);
+    }
+    Ok(())
+}
+
 /// Names the holder of a lock, so that nobody releases another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -128,28 +177,22 @@ impl ExecutionGates {
         rule: GateRule,
     ) -> Result<LockToken, GateRefusal> {
         self.forget(now, times.identity);
-        if request.safe_mode && !request.reduces {
-            return Err(GateRefusal::SafeModeActive);
-        }
         let side = place(request.side);
         let by_identity = rule == GateRule::IdentityAndWindow;
-        if by_identity && self.identities.contains_key(request.identity) {
-            return Err(GateRefusal::IdempotencySkip);
-        }
         let held = self.locks.get(&request.symbol).and_then(|locks| locks[side]);
-        if held.is_some_and(|(_, until)| now < until) {
-            return Err(GateRefusal::InFlight);
-        }
         let before = self.admitted.get(&request.symbol).and_then(|admitted| admitted[side]);
         let bucket = |at: Nanos| at.0.div_euclid(times.window.0.max(1));
-        let repeats = match rule {
-            // Rates never apply to what reduces risk.
-            GateRule::IdentityAndWindow => {
-                !request.reduces && before.is_some_and(|at| now - at < times.window)
-            }
-            GateRule::AuditedBuckets => before.is_some_and(|at| bucket(at) == bucket(now)),
+        let facts = GateFacts {
+            identity_seen: by_identity && self.identities.contains_key(request.identity),
+            in_flight: held.is_some_and(|(_, until)| now < until),
+            repeats: match rule {
+                GateRule::IdentityAndWindow => before.is_some_and(|at| now - at < times.window),
+                GateRule::AuditedBuckets => before.is_some_and(|at| bucket(at) == bucket(now)),
+            },
         };
-        if repeats {
+        execution_gate(request, facts)?;
+        // The audited rule skipped exits, too.
+        if rule == GateRule::AuditedBuckets && facts.repeats {
             return Err(GateRefusal::IdempotencySkip);
         }
         let token = LockToken(self.next);

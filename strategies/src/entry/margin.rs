@@ -13,7 +13,7 @@ const LEVERAGE_MISSING: f64 = 10.0;
 /// Failures that switch safe mode on.
 const FAILURES_MAX: u32 = 5;
 /// They are forgotten this long after the last.
-const FAILURES_LIFE: Nanos = Nanos::from_secs(300);
+pub const FAILURES_LIFE: Nanos = Nanos::from_secs(300);
 /// Safe mode lasts.
 const SAFE_MODE: Nanos = Nanos::from_secs(900);
 
@@ -79,6 +79,14 @@ pub enum MarginRenewal {
     AuditedEachFailure,
 }
 
+/// Whether so many failures within five minutes switch safe mode on, and for how long; `on` is whether it is
+/// on already.
+#[must_use]
+pub fn margin_safe_mode(failures: u32, on: bool, renewal: MarginRenewal) -> Option<Nanos> {
+    let renews = renewal == MarginRenewal::AuditedEachFailure;
+    (failures >= FAILURES_MAX && (!on || renews)).then_some(SAFE_MODE)
+}
+
 /// Counts the failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarginFailures {
@@ -96,11 +104,7 @@ impl MarginFailures {
         self.count = self.count.saturating_add(1);
         self.last = Some(now);
         let on = self.safe_until.is_some_and(|until| now < until);
-        let renews = renewal == MarginRenewal::AuditedEachFailure;
-        if self.count < FAILURES_MAX || on && !renews {
-            return None;
-        }
-        self.safe_until = Some(now + SAFE_MODE);
+        self.safe_until = Some(now + margin_safe_mode(self.count, on, renewal)?);
         self.safe_until
     }
 }

@@ -35,14 +35,18 @@ pub use contract::{
     normalised_intent, validate_trade_intent,
 };
 pub use execution_gates::{
-    ExecutionGates, GateRefusal, GateRequest, GateRule, GateTimes, GateTimesFault, LockToken,
+    ExecutionGates, GateFacts, GateRefusal, GateRequest, GateRule, GateTimes, GateTimesFault,
+    LockToken, execution_gate,
 };
 pub use executor_checks::{
     ExecutorFacts, ExecutorPlan, ExecutorRefusal, PlanDecision, executor_check,
 };
 pub use fallback::{EngineAnswer, FallbackRule, FallbackSignal, FallbackWatch, fallback_signal};
 pub use fill_poll::{FILL_POLL_DELAYS, OrderWord, PollOutcome, poll_outcome};
-pub use margin::{MarginFailures, MarginRenewal, MarginVerdict, margin_check, required_margin_usd};
+pub use margin::{
+    FAILURES_LIFE, MarginFailures, MarginRenewal, MarginVerdict, margin_check, margin_safe_mode,
+    required_margin_usd,
+};
 pub use open_gates::{
     INTENT_AGE_MAX, OPEN_COOLDOWN, OpenFacts, OpenRefusal, entry_risk_usdt, open_allowlist,
     open_gate,
@@ -60,7 +64,7 @@ pub use router::{
 };
 pub use router_dedup::{RouterDedup, router_dedup_id};
 pub use safety_kernel::{
-    KernelLimits, KernelVerdict, SafetyFault, SafetyFaultReason, SafetyKernel,
+    KernelLimits, KernelVerdict, SafetyFault, SafetyFaultReason, SafetyKernel, kernel_verdict,
 };
 pub use strategy_brain::{Asker, strategy_approves};
 pub use wire::{is_true, plan_reduce_only};

@@ -39,6 +39,17 @@ pub enum SafetyFaultReason {
     SymbolRateExceeded,
 }
 
+impl SafetyFaultReason {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SafetyFaultReason::GlobalRateExceeded => "GLOBAL_RATE_EXCEEDED",
+            SafetyFaultReason::SymbolRateExceeded => "SYMBOL_RATE_EXCEEDED",
+        }
+    }
+}
+
 /// What is told on safety.fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SafetyFault {
@@ -66,6 +77,36 @@ pub enum KernelVerdict {
     Unknown,
 }
 
+/// Judges an intent by what the bus says: safe mode, and the intents of the window, of all symbols and of this
+/// one, with this one; `None` where it does not answer. Exits pass always.
+#[must_use]
+pub fn kernel_verdict(
+    reduces: bool,
+    safe_mode: Option<bool>,
+    counts: Option<(u32, u32)>,
+    now: Nanos,
+    limits: &KernelLimits,
+) -> KernelVerdict {
+    if reduces {
+        return KernelVerdict::Pass;
+    }
+    match safe_mode {
+        None => return KernelVerdict::Unknown,
+        Some(true) => return KernelVerdict::SafeModeEnabled,
+        Some(false) => {}
+    }
+    let Some((global_count, symbol_count)) = counts else { return KernelVerdict::Unknown };
+    let reason = if global_count > limits.global_max {
+        SafetyFaultReason::GlobalRateExceeded
+    } else if symbol_count > limits.symbol_max {
+        SafetyFaultReason::SymbolRateExceeded
+    } else {
+        return KernelVerdict::Pass;
+    };
+    let safe_until = now + limits.cooldown;
+    KernelVerdict::Tripped(SafetyFault { reason, global_count, symbol_count, safe_until })
+}
+
 /// Its state, on given time. What the bus holds (safe mode set by others) comes in as an argument.
 ///
 /// Invariant: exits pass always and count nowhere; an intent that is held back renews nothing.
@@ -87,12 +128,9 @@ impl SafetyKernel {
         now: Nanos,
         limits: &KernelLimits,
     ) -> KernelVerdict {
-        if reduces {
-            return KernelVerdict::Pass;
-        }
-        let Some(safe_mode) = safe_mode else { return KernelVerdict::Unknown };
-        if safe_mode || self.safe_until.is_some_and(|until| now < until) {
-            return KernelVerdict::SafeModeEnabled;
+        let safe_mode = safe_mode.map(|on| on || self.safe_until.is_some_and(|until| now < until));
+        if reduces || safe_mode != Some(false) {
+            return kernel_verdict(reduces, safe_mode, None, now, limits);
         }
         let bucket = now.0.div_euclid(limits.window.0.max(1));
         if bucket != self.bucket {
@@ -101,17 +139,12 @@ impl SafetyKernel {
         self.global = self.global.saturating_add(1);
         let count = self.symbols.entry(symbol).or_insert(0);
         *count = count.saturating_add(1);
-        let (global_count, symbol_count) = (self.global, *count);
-        let reason = if global_count > limits.global_max {
-            SafetyFaultReason::GlobalRateExceeded
-        } else if symbol_count > limits.symbol_max {
-            SafetyFaultReason::SymbolRateExceeded
-        } else {
-            return KernelVerdict::Pass;
-        };
-        let safe_until = now + limits.cooldown;
-        self.safe_until = Some(safe_until);
-        KernelVerdict::Tripped(SafetyFault { reason, global_count, symbol_count, safe_until })
+        let counts = Some((self.global, *count));
+        let verdict = kernel_verdict(reduces, safe_mode, counts, now, limits);
+        if let KernelVerdict::Tripped(fault) = verdict {
+            self.safe_until = Some(fault.safe_until);
+        }
+        verdict
     }
 }
 

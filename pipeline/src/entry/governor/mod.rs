@@ -46,9 +46,9 @@ settings! {
         /// Testnet: of the book, in USDT.
         pub max_total_notional_usd: f64 = 2_000.0 => 0.0..=1e12,
         /// Testnet: of one open, in percent of the equity, where that is more than the limit in USDT. The
-        /// bot trades 2 %, which lies on that limit with 10,000 USDT and beyond it with more; 0 leaves the
-        /// limit in USDT alone.
-        pub max_notional_per_trade_pct: f64 = 2.5 => 0.0..=12_500.0,
+        /// bot trades up to 4 %, which is beyond that limit from 5,000 USDT on; 0 leaves the limit in USDT
+        /// alone.
+        pub max_notional_per_trade_pct: f64 = 5.0 => 0.0..=12_500.0,
         /// Testnet: the same of the book.
         pub max_total_notional_pct: f64 = 25.0 => 0.0..=12_500.0,
         /// Testnet: budgets and allocations that are enforced bind here, too, and not in production alone.
@@ -333,7 +333,6 @@ impl Service for Governor {
                 keys::RISK_DAILY_PNL,
                 keys::RISK_CONSECUTIVE_LOSSES,
                 keys::POLICY_CURRENT,
-                keys::CANDLES_1M,
                 keys::POSITION_SNAPSHOT,
                 keys::STATE_POSITIONS,
                 keys::PORTFOLIO_BUDGET,

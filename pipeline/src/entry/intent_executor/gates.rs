@@ -33,7 +33,7 @@ pub(super) fn may_run(
 }
 
 impl IntentExecutor {
-    pub(super) fn gates(
+    pub(in crate::entry) fn gates(
         &self,
         plan: &ApplyPlan,
         ctx: &mut Context<'_>,

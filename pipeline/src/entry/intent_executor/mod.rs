@@ -8,6 +8,7 @@ mod orders;
 mod results;
 mod waiting;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use engine::{
@@ -96,6 +97,8 @@ enum SentKind {
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IntentExecutor {
+    /// Who runs the orders.
+    source: Cow<'static, str>,
     settings: IntentExecutorSettings,
     permits: PermitSettings,
     /// Who may close.
@@ -115,8 +118,9 @@ pub struct IntentExecutor {
 }
 
 impl IntentExecutor {
-    /// For these symbols, in the order of the run.
-    fn new(
+    /// Under this name in results, for these symbols, in the order of the run.
+    pub(in crate::entry) fn of(
+        source: &'static str,
         symbols: &[Symbol],
         settings: &IntentExecutorSettings,
         permits: &PermitSettings,
@@ -131,6 +135,7 @@ impl IntentExecutor {
             last_exec: keys::COOLDOWN_LAST_EXEC.of(symbol),
         });
         IntentExecutor {
+            source: Cow::Borrowed(source),
             settings: settings.clone(),
             permits: permits.clone(),
             owners: owners.to_vec(),
@@ -146,6 +151,17 @@ impl IntentExecutor {
         }
     }
 
+    /// Whether exchangeInfo has told the filters of the symbol.
+    pub(in crate::entry) fn filters_known(&self, place: usize) -> bool {
+        self.filters[place].step != 0
+    }
+
+    /// Whether the plan's order is on its way or its outcome unknown.
+    pub(in crate::entry) fn is_busy(&self, plan_id: &str) -> bool {
+        let of = |sent: &Sent| sent.mark.plan_id == plan_id;
+        self.sent.values().any(of) || self.unresolved.iter().any(of)
+    }
+
     fn place_of(&self, symbol: Symbol) -> Option<usize> {
         self.symbols.iter().position(|other| *other == symbol)
     }
@@ -156,6 +172,7 @@ impl IntentExecutor {
         let Some(plan) = ctx.read::<ApplyPlan>(stream.name, delivery) else { return };
         if manual {
             ctx.count("manual_consumed", 1);
+            self.metrics(["manual_consumed"], ctx);
         }
         if plan.executor != Executor::IntentExecutor {
             return;
@@ -167,11 +184,13 @@ impl IntentExecutor {
         }
         if manual && !manual_lane(ctx) {
             ctx.count("manual_blocked_disabled", 1);
+            self.metrics(["manual_blocked_disabled"], ctx);
             self.refuse(&plan, Decision::Blocked, "manual_lane_disabled".to_owned(), ctx);
             return;
         }
         if manual {
             ctx.count("manual_processed", 1);
+            self.metrics(["manual_processed"], ctx);
         }
         if !self.take_plan(plan.into_owned(), ctx) {
             // What is not on the bus would be lost in a crash: the entry itself stays there.
@@ -264,6 +283,7 @@ impl Configured for IntentExecutor {
         "mark_not_saved",
         "mark_price_unavailable",
         "marks_unreadable",
+        "metrics_not_saved",
         "min_notional_check_failed",
         "min_qty_check_failed",
         "missing_required_fields",
@@ -271,6 +291,7 @@ impl Configured for IntentExecutor {
         "order_in_flight",
         "orders_closed",
         "orders_opened",
+        "other_refusals",
         "outcome_queries",
         "outcome_still_unknown",
         "p26_permit_denied",
@@ -298,8 +319,9 @@ impl Configured for IntentExecutor {
                 "permit_wait_ms is {wait}: it has to be below {PERMIT_LIFE_MS}, the life of a permit"
             ));
         }
-        let shared = (&setup.pipeline.permits, setup.pipeline.exits.owners.as_slice());
-        Ok(IntentExecutor::new(setup.symbols, settings, shared.0, shared.1))
+        let owners = &setup.pipeline.exits.owners;
+        let permits = &setup.pipeline.permits;
+        Ok(IntentExecutor::of("intent_executor", setup.symbols, settings, permits, owners))
     }
 }
 
@@ -338,6 +360,7 @@ impl Service for IntentExecutor {
                 keys::COOLDOWN_LAST_EXEC,
                 keys::COOLDOWN_OPEN,
                 keys::POSITION_LEDGER,
+                keys::EXECUTOR_METRICS,
             ])
             .into_iter()
             .chain(permits)

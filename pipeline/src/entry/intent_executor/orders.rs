@@ -12,7 +12,7 @@ use crate::keys;
 use crate::records::{ApplyPlan, Decision, OrderMark, OrderProgress, PlanClass};
 
 impl IntentExecutor {
-    pub(super) fn send(
+    pub(in crate::entry) fn send(
         &mut self,
         place: usize,
         plan: &ApplyPlan,

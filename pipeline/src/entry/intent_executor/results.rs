@@ -81,29 +81,6 @@ fn mark_of(plan: &ApplyPlan, now: Nanos) -> OrderMark {
     }
 }
 
-fn result(plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
-    ApplyResult {
-        plan_id: plan.plan_id.clone(),
-        correlation_id: plan.correlation_id,
-        symbol: plan.symbol,
-        decision,
-        action: plan.action,
-        executed: false,
-        would_execute: false,
-        reduce_only: plan.reduce_only,
-        side: plan.side,
-        requested_qty: plan.qty,
-        filled_qty: None,
-        avg_price: None,
-        order_id: None,
-        status: "none".into(),
-        error: None,
-        source: SOURCE.into(),
-        timestamp: EpochSeconds(now),
-        steps_results: "[]".into(),
-    }
-}
-
 /// The counter of an error: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
     const KNOWN: [&str; 33] = [
@@ -146,8 +123,31 @@ fn counter(error: &str) -> &'static str {
 }
 
 impl IntentExecutor {
+    fn result(&self, plan: &ApplyPlan, decision: Decision, now: Nanos) -> ApplyResult {
+        ApplyResult {
+            plan_id: plan.plan_id.clone(),
+            correlation_id: plan.correlation_id,
+            symbol: plan.symbol,
+            decision,
+            action: plan.action,
+            executed: false,
+            would_execute: false,
+            reduce_only: plan.reduce_only,
+            side: plan.side,
+            requested_qty: plan.qty,
+            filled_qty: None,
+            avg_price: None,
+            order_id: None,
+            status: "none".into(),
+            error: None,
+            source: self.source.clone(),
+            timestamp: EpochSeconds(now),
+            steps_results: "[]".into(),
+        }
+    }
+
     /// Ends a plan without an order.
-    pub(super) fn refuse(
+    pub(in crate::entry) fn refuse(
         &self,
         plan: &ApplyPlan,
         decision: Decision,
@@ -166,17 +166,36 @@ impl IntentExecutor {
         ctx: &mut Context<'_>,
     ) {
         let now = ctx.now();
+        let of = counter(&error);
         ctx.count("executed_false", 1);
-        ctx.count(counter(&error), 1);
+        ctx.count(of, 1);
+        let alien = (of == "NOT_EXIT_OWNER").then_some("blocked_source");
+        self.metrics(["processed", "executed_false"].into_iter().chain(alien), ctx);
         if !self.save_mark(&mark_of(plan, now), ctx) {
             ctx.count("mark_not_saved", 1);
         }
         let result = ApplyResult {
             error: Some(Cow::Owned(error)),
             steps_results,
-            ..result(plan, decision, now)
+            ..self.result(plan, decision, now)
         };
         crate::publish(ctx, APPLY_RESULT, Envelope::Flat, result);
+    }
+
+    /// Counts in the hash that exporters read; the intent executor's own only.
+    pub(super) fn metrics(
+        &self,
+        names: impl IntoIterator<Item = &'static str>,
+        ctx: &mut Context<'_>,
+    ) {
+        if self.source != SOURCE {
+            return;
+        }
+        for name in names {
+            if ctx.hincr_by(keys::EXECUTOR_METRICS.name, name, 1).is_err() {
+                ctx.count("metrics_not_saved", 1);
+            }
+        }
     }
 
     /// Ends a plan that has waited too long for its permits.
@@ -232,9 +251,11 @@ impl IntentExecutor {
             }
             self.book(place, &mark, order, &instrument, ctx);
             ctx.count("executed_true", 1);
+            self.metrics(["processed", "executed_true"], ctx);
             ctx.count(if mark.reduce_only.0 { "orders_closed" } else { "orders_opened" }, 1);
         } else {
             ctx.count("executed_false", 1);
+            self.metrics(["processed", "executed_false"], ctx);
         }
         mark.state = OrderProgress::Completed;
         mark.booked = executed;
@@ -252,7 +273,7 @@ impl IntentExecutor {
             avg_price: order.cum_quote.checked_div(filled),
             order_id: Some(order.order_id.0),
             status: order.status.as_str().into(),
-            ..result(&plan, Decision::Execute, now)
+            ..self.result(&plan, Decision::Execute, now)
         };
         crate::publish(ctx, APPLY_RESULT, Envelope::Flat, outcome);
     }
@@ -289,7 +310,7 @@ impl IntentExecutor {
             reason: mark.reason.clone(),
             stop_loss: mark.stop_loss,
             take_profit: mark.take_profit,
-            source: SOURCE.into(),
+            source: self.source.clone(),
             timestamp: EpochSeconds(time),
         };
         crate::publish(ctx, EXECUTION_RESULT, Envelope::Flat, entry);
@@ -362,7 +383,7 @@ impl IntentExecutor {
             avg_entry_price: entry,
             leverage: of.and_then(|(mark, _)| mark.leverage),
             version: old.map_or(1, |ledger| ledger.version + 1),
-            source: SOURCE.into(),
+            source: self.source.clone(),
             last_order_id: of.map(|(_, order)| order.order_id.0),
             last_result_plan_id: of.map(|(mark, _)| mark.plan_id.clone()),
             last_executed_qty: Some(signed.abs()),

@@ -97,7 +97,7 @@ impl IntentExecutor {
     }
 
     /// Lots of the order: whole steps, never above the permit; a close has no smallest notional.
-    fn lots(
+    pub(in crate::entry) fn lots(
         &self,
         place: usize,
         plan: &ApplyPlan,

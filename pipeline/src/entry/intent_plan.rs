@@ -1,0 +1,98 @@
+//! From an intent to the plan that both wirings execute.
+
+use engine::{EntryId, EpochSeconds, Nanos};
+use rust_decimal::Decimal;
+use strategies::entry::plan_id;
+
+use crate::grid;
+use crate::records::{
+    ApplyPlan, Decision, Executor, IntentAction, OrderSide, PlanAction, PlanClass, ReduceOnly,
+    TradeIntent,
+};
+
+/// What an intent asks for.
+pub(crate) struct Asked {
+    /// It makes a position smaller.
+    pub closes: bool,
+    pub side: OrderSide,
+    /// Base quantity.
+    pub qty: Option<Decimal>,
+    pub leverage: Option<u32>,
+}
+
+/// Base quantity of an intent: the first of quantity, qty, size/price, position_size_usd/entry_price.
+fn quantity(intent: &TradeIntent) -> Option<Decimal> {
+    let ratio = |usd: Option<Decimal>, price: Option<Decimal>| usd?.checked_div(price?);
+    intent
+        .quantity
+        .or(intent.qty)
+        .or_else(|| ratio(intent.size, intent.price))
+        .or_else(|| ratio(intent.position_size_usd, intent.entry_price))
+        .filter(|qty| *qty > Decimal::ZERO)
+}
+
+/// Reads an intent; `held` is the sign of the position that it meets. The counter of its reason where it asks
+/// for nothing.
+pub(crate) fn asked(intent: &TradeIntent, held: i64) -> Result<Asked, &'static str> {
+    let closes = intent.action == Some(IntentAction::Close) || intent.reduce_only == Some(true);
+    let side = match (intent.action, intent.side) {
+        (Some(IntentAction::Buy), _) => OrderSide::Buy,
+        (Some(IntentAction::Sell), _) => OrderSide::Sell,
+        // The side of a close is that which the position needs.
+        (Some(IntentAction::Close), _) if held > 0 => OrderSide::Sell,
+        (Some(IntentAction::Close), _) if held < 0 => OrderSide::Buy,
+        (Some(IntentAction::Close) | None, Some(side)) => side,
+        (Some(IntentAction::Close) | None, None) => return Err("dropped_without_action"),
+    };
+    let leverage =
+        intent.leverage.map(|leverage| leverage.round_ties_even().clamp(1.0, 125.0) as u32);
+    Ok(Asked { closes, side, qty: quantity(intent), leverage: leverage.or((!closes).then_some(1)) })
+}
+
+/// The plan of an intent, without a kill score.
+pub(crate) fn plan_of(
+    intent: &TradeIntent,
+    asked: &Asked,
+    entry: EntryId,
+    now: Nanos,
+    until: Nanos,
+) -> ApplyPlan {
+    let (closes, side, symbol) = (asked.closes, asked.side, intent.symbol);
+    // Of the nearest double, so that the id does not hang on how a quotient was rounded.
+    let float = grid::float(asked.qty.unwrap_or_default());
+    ApplyPlan {
+        plan_id: plan_id(&entry.to_string(), symbol.as_str(), side.as_str(), float),
+        correlation_id: intent.correlation_id.unwrap_or_default(),
+        source: intent.source.clone().unwrap_or_default().into_owned(),
+        executor: Executor::IntentExecutor,
+        class: if closes { PlanClass::Close } else { PlanClass::Open },
+        symbol,
+        action: match (closes, side) {
+            (true, _) => PlanAction::FullClose,
+            (false, OrderSide::Buy) => PlanAction::Buy,
+            (false, OrderSide::Sell) => PlanAction::Sell,
+        },
+        side,
+        order_type: "MARKET".into(),
+        qty: asked.qty.filter(|_| !closes),
+        fraction: closes.then_some(Decimal::ONE),
+        reduce_only: ReduceOnly(closes),
+        decision: Decision::Execute,
+        reason_codes: intent.reason.clone().unwrap_or_default(),
+        kill_score: None,
+        k_regime_flip: None,
+        k_sigma_spike: None,
+        k_ts_drop: None,
+        k_age_penalty: None,
+        confidence: Some(intent.confidence),
+        leverage: asked.leverage,
+        stop_loss: intent.stop_loss,
+        take_profit: intent.take_profit,
+        new_sl_proposed: None,
+        r_net: None,
+        price: intent.entry_price,
+        model: intent.model.clone(),
+        timestamp: EpochSeconds(now),
+        valid_until: EpochSeconds(until),
+    }
+}
