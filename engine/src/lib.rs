@@ -5,6 +5,7 @@
 
 extern crate self as engine;
 
+mod activity;
 mod bus;
 mod context;
 pub mod decimal_serde;
@@ -24,6 +25,7 @@ mod service;
 mod symbol;
 mod time;
 
+pub use activity::Activity;
 pub use bus::*;
 pub use context::{CallId, Context, GaugeOf, Gauges, Touch};
 pub use exchange::*;

@@ -150,4 +150,10 @@ services! {
     exposure_balancer: exits::exposure_balancer::ExposureBalancer = "EHR 3.31";
     /// Stops opens and closes everything when the account or the market is out of bounds.
     emergency_stop: exits::emergency_stop::EmergencyStop = "EHR 3.28";
+    /// Gauges of safety, lags, losses, heartbeats, and their alarms.
+    safety_telemetry: books::safety_telemetry::SafetyTelemetry = "MSE 16, 1.7; EHR 4";
+    /// Every stream and key against its contract, daily.
+    contract_check: books::contract_check::ContractCheck = "MSE 16";
+    /// The document that the dashboard shows.
+    dashboard: books::dashboard::DashboardModel = "MSE 16";
 }

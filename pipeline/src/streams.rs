@@ -7,10 +7,10 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, DecisionMade, EssEvent, ExecutionResult, ExposureAlert,
-    ExposureCommand, Kline, MarketState, PolicyAudit, PolicyUpdated, PortfolioState,
-    PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, SignalGenerated,
-    SizingDecided, Tick, TradeClosed, TradeIntent,
+    ApplyPlan, ApplyResult, BalanceEntry, ContractFinding, DecisionMade, EssEvent, ExecutionResult,
+    ExposureAlert, ExposureCommand, Heartbeat, Kline, MarketState, PolicyAudit, PolicyUpdated,
+    PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent,
+    SignalGenerated, SizingDecided, TelemetryAlarm, Tick, TradeClosed, TradeIntent,
 };
 
 /// A stream.
@@ -88,6 +88,12 @@ streams! {
     EXECUTOR_COMMANDS = "executor.commands", 500 => Flat(ExposureCommand);
     /// Too much margin in use, or venues too far apart.
     EXPOSURE_ALERTS = "exposure.alerts", 500 => Flat(ExposureAlert);
+    /// What each service does, every minute.
+    HEARTBEAT = "heartbeat", 1_000 => Flat(Heartbeat);
+    /// Alarms that begin and end.
+    TELEMETRY_ALARMS = "telemetry.alarms", 1_000 => Flat(TelemetryAlarm);
+    /// What does not keep its contract.
+    CONTRACT_FINDINGS = "contract.findings", 1_000 => Flat(ContractFinding);
     /// What the emergency stop did.
     EVENT_ESS = "event.ess", 1_000 => Flat(EssEvent);
 }

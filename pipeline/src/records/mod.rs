@@ -11,6 +11,7 @@ pub mod policy;
 pub mod position;
 pub mod reconcile;
 pub mod safety;
+pub mod telemetry;
 pub mod words;
 
 pub use account::*;
@@ -24,4 +25,5 @@ pub use policy::*;
 pub use position::*;
 pub use reconcile::*;
 pub use safety::*;
+pub use telemetry::*;
 pub use words::*;

@@ -46,6 +46,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // A test fails by panicking.
 
 mod bench;
+mod contract_check;
+mod dashboard;
 mod emergency_stop;
 mod exit_intelligence;
 mod exit_monitor;
@@ -61,5 +63,6 @@ mod position_monitor;
 mod position_state_brain;
 mod reconcile_engine;
 mod round_trip;
+mod safety_telemetry;
 mod signals;
 mod trade_logger;
