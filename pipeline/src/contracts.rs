@@ -23,11 +23,14 @@ pub struct Shape {
     pub reads: Reads,
 }
 
+/// Looks a field up by its name.
+type Lookup<'l, 't> = dyn Fn(&str) -> Option<&'t str> + 'l;
+
 /// How a record is tried, where its type is not at hand.
 #[derive(Clone, Copy)]
 pub struct Reads {
     /// As the fields of a hash.
-    pub fields: for<'t> fn(&dyn Fn(&str) -> Option<&'t str>) -> Result<(), Malformed>,
+    pub fields: for<'l, 't> fn(&Lookup<'l, 't>) -> Result<(), Malformed>,
     /// As a JSON object.
     pub json: fn(&serde_json::Value) -> Result<(), Malformed>,
     /// As the body of an entry.

@@ -24,7 +24,7 @@ settings! {
         /// Between two documents, in s.
         pub interval_s: i64 = 60 => 1..,
         /// Entries of a feed.
-        pub entries: u32 = 20 => 1..=1_000,
+        pub entries: u32 = 10 => 1..=1_000,
     }
 }
 
