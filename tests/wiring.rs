@@ -52,6 +52,14 @@ fn services_touch_what_their_wiring_names() {
     assert_eq!(map.undeclared(&names, &touches), BTreeSet::new());
     // What a quiet day does not ask for. Anything else that nobody touches is a wrong declaration.
     let quiet: BTreeSet<String> = [
+        "contract_check writes the stream quantum:stream:contract.findings",
+        "emergency_stop writes the key quantum:ess:active",
+        "emergency_stop writes the key quantum:ess:latch",
+        "emergency_stop writes the key quantum:ess:mode",
+        "emergency_stop writes the key trading:emergency_stop",
+        "emergency_stop writes the stream quantum:stream:apply.plan",
+        "emergency_stop writes the stream quantum:stream:event.ess",
+        "exposure_balancer writes the stream quantum:stream:exposure.alerts",
         "governor reads the key quantum:state:positions:{S}",
         "governor writes the key quantum:governor:disarm:{date}",
         "governor writes the key quantum:risk:guard_active:{guard}",
@@ -63,6 +71,12 @@ fn services_touch_what_their_wiring_names() {
         "intent_executor reads the key quantum:rotation:lock:{plan_id}",
         "position_state_brain reads the key quantum:cfg:universe:last_ok",
         "position_state_brain writes the stream quantum:stream:reconcile.events",
+        "reconcile_engine reads the key quantum:reconcile:hold_reason:{S}",
+        "reconcile_engine writes the key quantum:reconcile:close:cooldown:{case}",
+        "reconcile_engine writes the key quantum:reconcile:hold:{S}",
+        "reconcile_engine writes the key quantum:reconcile:hold_reason:{S}",
+        "reconcile_engine writes the key quantum:reconcile:hold_sig:{S}",
+        "reconcile_engine writes the stream quantum:stream:reconcile.close",
         "trading_bot writes the key quantum:safety:safe_mode",
         "trading_bot writes the key quantum:safety:safe_mode:reason",
         "trading_bot writes the stream quantum:stream:safety.fault",

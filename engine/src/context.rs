@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::journal::kind;
 use crate::schedule::{Class, Due};
 use crate::{
-    AccountId, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange, GroupInfo,
-    HashFields, Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, Record,
-    RecordedNumbers, Request, RequestId, Sender, ServiceId, SetOptions, Symbol, TimerKey, Trim,
-    Ttl, TypedRecord,
+    AccountId, Activity, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange,
+    GroupInfo, HashFields, Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos,
+    Record, RecordedNumbers, Request, RequestId, Sender, ServiceId, SetOptions, Symbol, TimerKey,
+    Trim, Ttl, TypedRecord,
 };
 
 use crate::schedule::Schedule;
@@ -129,6 +129,8 @@ pub(crate) struct Core {
     /// Streams that each service finds under another name.
     pub(crate) streams: Vec<BTreeMap<&'static str, &'static str>>,
     pub(crate) published: u64,
+    /// What each service has handled and written; who asks gets the rest added.
+    pub(crate) activity: Vec<Activity>,
     /// What each service touched, where somebody wants to know.
     pub(crate) touches: Option<BTreeSet<Touch>>,
     /// In a replay: numbers that were recorded as inputs.
@@ -215,6 +217,7 @@ impl Context<'_> {
     pub fn publish(&mut self, stream: &str, trim: Trim, body: Body) -> Result<EntryId, BusError> {
         let stream = self.name_of(stream);
         self.touch(stream, Touch::Published);
+        self.wrote();
         self.core.publish(stream, trim, body)
     }
 
@@ -293,6 +296,7 @@ impl Context<'_> {
         if let Some(touches) = &mut self.core.touches {
             touches.insert(Touch::Exchange(self.me));
         }
+        self.wrote();
         self.core.next_request += 1;
         let id = RequestId(self.core.next_request);
         self.core.journal.submit(self.core.now, self.me, id, &request);
@@ -306,6 +310,7 @@ impl Context<'_> {
         if let Some(touches) = &mut self.core.touches {
             touches.insert(Touch::Called(self.me, to));
         }
+        self.wrote();
         let core = &mut *self.core;
         core.next_call += 1;
         let id = CallId(core.next_call);
@@ -321,6 +326,7 @@ impl Context<'_> {
 
     /// Answers a call. An answer that nobody waits for any longer is counted and dropped.
     pub fn reply(&mut self, id: CallId, body: Body) {
+        self.wrote();
         let core = &mut *self.core;
         core.journal.reply_out(core.now, id, &body);
         let Some(open) = core.calls.get_mut(&id) else {
@@ -357,6 +363,37 @@ impl Context<'_> {
         self.core.gauges[self.me.0 as usize].insert((metric, of), value);
     }
 
+    /// The services of the run, in their order.
+    pub fn services(&self) -> &[String] {
+        &self.core.names
+    }
+
+    /// What each service of the run does, in their order.
+    pub fn activities(&self) -> Vec<Activity> {
+        let mut activities = self.core.activity.clone();
+        for (activity, life) in activities.iter_mut().zip(&self.core.lives) {
+            // A start and a crash both begin a new number.
+            activity.alive = life % 2 == 1;
+        }
+        for reader in &self.core.readers {
+            if let Some(activity) = activities.get_mut(usize::from(reader.service.0)) {
+                activity.waiting += reader.arrivals.len() as u64;
+            }
+        }
+        activities
+    }
+
+    /// The groups by which services of this run read a stream.
+    pub fn groups_wanted(&self, stream: &str) -> Vec<&str> {
+        let own = self.core.readers.iter().filter(|reader| reader.stream == stream);
+        own.filter_map(|reader| reader.group.as_deref()).collect()
+    }
+
+    #[inline]
+    fn wrote(&mut self) {
+        self.core.activity[self.me.0 as usize].outputs += 1;
+    }
+
     #[inline]
     fn touch(&mut self, name: &str, what: fn(ServiceId, String) -> Touch) {
         if let Some(touches) = &mut self.core.touches {
@@ -374,6 +411,7 @@ impl Context<'_> {
     /// SET; `false` when its condition did not hold.
     pub fn set(&mut self, key: &str, value: &str, options: SetOptions) -> Result<bool, BusError> {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         let done = self.core.bus.set(self.core.now, key, value.as_bytes(), options)?;
         if done {
             self.core.journal.set(self.core.now, key, value.as_bytes(), options.expire);
@@ -384,6 +422,7 @@ impl Context<'_> {
     /// INCRBY.
     pub fn incr_by(&mut self, key: &str, by: i64) -> Result<i64, BusError> {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         let value = self.core.bus.incr_by(self.core.now, key, by)?;
         self.core.journal.set(self.core.now, key, value.to_string().as_bytes(), None);
         Ok(value)
@@ -398,6 +437,7 @@ impl Context<'_> {
     /// DEL; `false` when there was no such key.
     pub fn del(&mut self, key: &str) -> bool {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         let done = self.core.bus.del(self.core.now, key);
         if done {
             self.core.journal.del(self.core.now, key);
@@ -408,6 +448,7 @@ impl Context<'_> {
     /// Deletes all of these keys if all are there, else none.
     pub fn del_together(&mut self, keys: &[&str]) -> bool {
         keys.iter().for_each(|key| self.touch(key, Touch::KeyWritten));
+        self.wrote();
         let done = self.core.bus.del_together(self.core.now, keys);
         if done {
             keys.iter().for_each(|key| self.core.journal.del(self.core.now, key));
@@ -418,6 +459,7 @@ impl Context<'_> {
     /// PEXPIRE; `false` when there is no such key.
     pub fn expire(&mut self, key: &str, life: Nanos) -> bool {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         let done = self.core.bus.expire(self.core.now, key, life);
         if done {
             self.core.journal.expire(self.core.now, key, life);
@@ -445,6 +487,7 @@ impl Context<'_> {
         life: Option<Nanos>,
     ) -> Result<(), BusError> {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         self.core.bus.set_record(self.core.now, key, record, life)?;
         self.core.journal.set_record(self.core.now, false, key, record, life);
         Ok(())
@@ -478,6 +521,7 @@ impl Context<'_> {
         options: SetOptions,
     ) -> Result<bool, BusError> {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         let done = self.core.bus.set_json(self.core.now, key, record, options)?;
         if done {
             self.core.journal.set_record(self.core.now, true, key, record, options.expire);
@@ -512,6 +556,7 @@ impl Context<'_> {
     /// HSET of one field.
     pub fn hset(&mut self, key: &str, field: &str, value: &str) -> Result<(), BusError> {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         self.core.bus.hset(self.core.now, key, field, value.as_bytes())?;
         self.core.journal.member(self.core.now, kind::HASH_SET, key, field, value.as_bytes());
         Ok(())
@@ -520,6 +565,7 @@ impl Context<'_> {
     /// HINCRBY.
     pub fn hincr_by(&mut self, key: &str, field: &str, by: i64) -> Result<i64, BusError> {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         let value = self.core.bus.hincr_by(self.core.now, key, field, by)?;
         let text = value.to_string();
         self.core.journal.member(self.core.now, kind::HASH_SET, key, field, text.as_bytes());
@@ -529,6 +575,7 @@ impl Context<'_> {
     /// SADD; `true` when the member is new.
     pub fn sadd(&mut self, key: &str, member: &str) -> Result<bool, BusError> {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         let new = self.core.bus.sadd(self.core.now, key, member.as_bytes())?;
         if new {
             self.core.journal.member(self.core.now, kind::SET_ADD, key, "", member.as_bytes());
@@ -544,6 +591,7 @@ impl Context<'_> {
         keep: usize,
     ) -> Result<(), BusError> {
         self.touch(key, Touch::KeyWritten);
+        self.wrote();
         let value = value.as_ref();
         self.core.bus.lpush_keep(self.core.now, key, value, keep)?;
         self.core.journal.member(self.core.now, kind::LIST_PUSH, key, "", value);

@@ -5,6 +5,7 @@
 
 extern crate self as engine;
 
+mod activity;
 mod bus;
 mod context;
 pub mod decimal_serde;
@@ -25,6 +26,7 @@ mod service;
 mod symbol;
 mod time;
 
+pub use activity::Activity;
 pub use bus::*;
 pub use context::{CallId, Context, GaugeOf, Gauges, Touch};
 pub use exchange::*;

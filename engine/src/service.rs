@@ -72,6 +72,8 @@ pub struct Wiring {
     pub calls: Vec<&'static str>,
     /// Whether it sends requests to the exchange.
     pub exchange: bool,
+    /// It watches all streams and keys; that makes it the reader of none.
+    pub watches: bool,
 }
 
 /// Which timer fired; the number is the service's own.

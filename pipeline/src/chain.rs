@@ -262,4 +262,10 @@ services! {
     allocation_target: policy::allocation_target::AllocationTargetProposer = "EHR 3.14, MSE 15.5";
     /// Which symbols deserve more capital, P3.1.
     capital_efficiency: policy::capital_efficiency::CapitalEfficiencyBrain = "MSE 15.4";
+    /// Gauges of safety, lags, losses, heartbeats, and their alarms.
+    safety_telemetry: books::safety_telemetry::SafetyTelemetry = "MSE 16, 1.7; EHR 4";
+    /// Every stream and key against its contract, daily.
+    contract_check: books::contract_check::ContractCheck = "MSE 16";
+    /// The document that the dashboard shows.
+    dashboard: books::dashboard::DashboardModel = "MSE 16";
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use engine::{Nanos, Trim, TypedRecord};
+use engine::{Body, Malformed, Nanos, Trim, TypedRecord};
 
 use crate::PipelineSettings;
 use crate::keys::KEYS;
@@ -19,12 +19,54 @@ pub struct Shape {
     pub fields: &'static [&'static str],
     /// Their types; `Option<…>` may be absent.
     pub kinds: &'static [&'static str],
+    /// Tries whether something is such a record.
+    pub reads: Reads,
 }
+
+/// Looks a field up by its name.
+type Lookup<'l, 't> = dyn Fn(&str) -> Option<&'t str> + 'l;
+
+/// How a record is tried, where its type is not at hand.
+#[derive(Clone, Copy)]
+pub struct Reads {
+    /// As the fields of a hash.
+    pub fields: for<'l, 't> fn(&Lookup<'l, 't>) -> Result<(), Malformed>,
+    /// As a JSON object.
+    pub json: fn(&serde_json::Value) -> Result<(), Malformed>,
+    /// As the body of an entry.
+    pub body: fn(&Body) -> Result<(), Malformed>,
+}
+
+impl Reads {
+    const fn of<R: TypedRecord>() -> Reads {
+        Reads {
+            fields: |get| R::from_fields(get).map(drop),
+            json: |json| R::from_json(json).map(drop),
+            body: |body| body.read::<R>().map(drop),
+        }
+    }
+}
+
+impl std::fmt::Debug for Reads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reads")
+    }
+}
+
+/// Records of one name are read in one way.
+impl PartialEq for Reads {
+    fn eq(&self, _: &Reads) -> bool {
+        true
+    }
+}
+
+impl Eq for Reads {}
 
 impl Shape {
     /// Of a record.
     pub const fn of<R: TypedRecord>() -> Shape {
-        Shape { record: R::NAME, fields: R::FIELDS, kinds: R::KINDS }
+        let reads = Reads::of::<R>();
+        Shape { record: R::NAME, fields: R::FIELDS, kinds: R::KINDS, reads }
     }
 }
 

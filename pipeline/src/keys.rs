@@ -10,15 +10,15 @@ use engine::{Nanos, Symbol};
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
     AiState, AllocationTarget, AlphaAttribution, ApplyPlan, ApplyTranches, Balance, ClusterState,
-    DerivedPosition, Disarm, Equity, EssMode, ExitMetrics, FundMode, Funding, GovernanceDecision,
-    GovernanceParams, GovernanceRegimeStats, GovernorBlock, GovernorPermit, HarvestProposal,
-    HeatDecision, MarketPrice, MarketState, MetaRegimeState, ModelCandidate, OneClusterState,
-    OrderMark, P26Permit, P33Permit, Policy, PolicyAdjustment, PortfolioBudget, PortfolioClusters,
-    PortfolioState, PositionBook, PositionLedger, PositionSnapshot, PositionState, ReconcileState,
-    RegisteredModel, RiskProposal, RlPolicy, RlReward, RotationLock, SafeModeReason,
-    SizingOutcomes, StopAsked, Stops, SupervisorWeights, SymbolEfficiency, SymbolMarketState,
-    SymbolPerformance, TargetProposal, Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread,
-    VenueTicker, WinRate,
+    ContractCheckResult, Dashboard, DerivedPosition, Disarm, Equity, EssMode, ExitMetrics,
+    FundMode, Funding, GovernanceDecision, GovernanceParams, GovernanceRegimeStats, GovernorBlock,
+    GovernorPermit, GroupLag, HarvestProposal, Heartbeat, HeatDecision, MarketPrice, MarketState,
+    MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, P26Permit, P33Permit, Policy,
+    PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
+    PositionLedger, PositionSnapshot, PositionState, ReconcileState, RegisteredModel, RiskProposal,
+    RlPolicy, RlReward, RotationLock, SafeModeReason, SizingOutcomes, StopAsked, Stops,
+    SupervisorWeights, SymbolEfficiency, SymbolMarketState, SymbolPerformance, TargetProposal,
+    Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread, VenueTicker, WinRate,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -286,6 +286,14 @@ keys! {
     ESS_LATCH = "quantum:ess:latch" => Holds::Text("when it fell"), STAYS;
     /// How much may be opened while the account recovers.
     ESS_MODE = "quantum:ess:mode" => hash::<EssMode>(), STAYS;
+    /// What a service does, every minute.
+    HEARTBEAT = "quantum:heartbeat:" service "" => hash::<Heartbeat>(), s(180);
+    /// How far a group of a stream is behind: `{stream}/{group}`.
+    TELEMETRY_GROUP = "quantum:telemetry:group:" group "" => hash::<GroupLag>(), s(180);
+    /// The last check of all contracts.
+    CONTRACT_LAST = "quantum:contract:last" => hash::<ContractCheckResult>(), STAYS;
+    /// All that the dashboard shows.
+    DASHBOARD = "quantum:dashboard" => json::<Dashboard>(), s(180);
     /// How many positions are open: what is left of the capacity.
     OPEN_ORDERS = "quantum:state:open_orders" => Holds::Number, s(30);
     /// What is known of the symbol's position is not to be relied on: no opens.

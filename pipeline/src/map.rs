@@ -62,6 +62,16 @@ impl PipelineMap {
         let mut streams: BTreeMap<String, Place> = BTreeMap::new();
         let mut keys: BTreeMap<String, Place> = BTreeMap::new();
         for MappedService { name, wiring } in &services {
+            if wiring.watches {
+                // Who watches everything is the reader of nothing: the marks would hide what nobody uses.
+                for stream in &wiring.writes {
+                    streams.entry((*stream).to_owned()).or_default().writers.push(name.clone());
+                }
+                for key in &wiring.keys_written {
+                    keys.entry(key.clone()).or_default().writers.push(name.clone());
+                }
+                continue;
+            }
             for reader in &wiring.readers {
                 let how = match &reader.mode {
                     ReadMode::Group { group, .. } => format!("{name} (group {group})"),
@@ -104,6 +114,7 @@ impl PipelineMap {
             line("gets", wiring.keys_read.iter().map(String::as_str).collect());
             line("sets", wiring.keys_written.iter().map(String::as_str).collect());
             line("calls", wiring.calls.clone());
+            line("watches", if wiring.watches { vec!["all streams and keys"] } else { Vec::new() });
             let exchange = [(wiring.exchange, "requests"), (wiring.user_stream, "user stream")];
             line("venue", exchange.iter().filter(|(is, _)| *is).map(|(_, what)| *what).collect());
         }
@@ -185,7 +196,8 @@ impl PipelineMap {
         let undeclared = |touch: &Touch| -> Option<String> {
             let (id, is_declared, what) = match touch {
                 Touch::KeyRead(id, key) => {
-                    (id, fit(key, &wiring(id).keys_read), format!("reads the key {key}"))
+                    let known = wiring(id).watches || fit(key, &wiring(id).keys_read);
+                    (id, known, format!("reads the key {key}"))
                 }
                 Touch::KeyWritten(id, key) => {
                     (id, fit(key, &wiring(id).keys_written), format!("writes the key {key}"))
@@ -195,7 +207,7 @@ impl PipelineMap {
                     (id, known, format!("writes the stream {stream}"))
                 }
                 Touch::Looked(id, stream) => {
-                    let known = wiring(id).looks.contains(&stream.as_str());
+                    let known = wiring(id).watches || wiring(id).looks.contains(&stream.as_str());
                     (id, known, format!("looks at the stream {stream}"))
                 }
                 Touch::Called(id, called) => {

@@ -8,13 +8,14 @@ use engine::{Body, Context, Envelope, Record, Trim};
 use crate::contracts::{Form, Shape};
 use crate::records::{
     AllocationDecision, AlphaAttribution, ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation,
-    ClusterStateEntry, DecisionMade, EfficiencyDecision, EssEvent, ExchangeNormalized, ExchangeRaw,
-    ExecutionResult, Experience, ExposureAlert, ExposureCommand, GovernanceEvent, GovernorEvent,
-    HarvestCalibrated, HarvestProposal, HeatDecision, HeatObserved, Kline, MarketAlert,
-    MarketState, MemoryEntry, MetaRegimeState, PolicyAudit, PolicyUpdated, PortfolioGateEntry,
-    PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent,
-    RiskProposal, SafetyFault, SignalGenerated, SizingDecided, TargetProposal, Tick, TradeClosed,
-    TradeIntent, TrainingCompleted, TrainingStarted,
+    ClusterStateEntry, ContractFinding, DecisionMade, EfficiencyDecision, EssEvent,
+    ExchangeNormalized, ExchangeRaw, ExecutionResult, Experience, ExposureAlert, ExposureCommand,
+    GovernanceEvent, GovernorEvent, HarvestCalibrated, HarvestProposal, Heartbeat, HeatDecision,
+    HeatObserved, Kline, MarketAlert, MarketState, MemoryEntry, MetaRegimeState, PolicyAudit,
+    PolicyUpdated, PortfolioGateEntry, PortfolioState, PositionSnapshot, PositionUpdate,
+    ReconcileClose, ReconcileEvent, RiskEvent, RiskProposal, SafetyFault, SignalGenerated,
+    SizingDecided, TargetProposal, TelemetryAlarm, Tick, TradeClosed, TradeIntent,
+    TrainingCompleted, TrainingStarted,
 };
 
 /// A stream.
@@ -128,6 +129,12 @@ streams! {
     EXECUTOR_COMMANDS = "executor.commands", 500 => Flat(ExposureCommand);
     /// Too much margin in use, or venues too far apart.
     EXPOSURE_ALERTS = "exposure.alerts", 500 => Flat(ExposureAlert);
+    /// What each service does, every minute.
+    HEARTBEAT = "heartbeat", 1_000 => Flat(Heartbeat);
+    /// Alarms that begin and end.
+    TELEMETRY_ALARMS = "telemetry.alarms", 1_000 => Flat(TelemetryAlarm);
+    /// What does not keep its contract.
+    CONTRACT_FINDINGS = "contract.findings", 1_000 => Flat(ContractFinding);
     /// What the emergency stop did.
     EVENT_ESS = "event.ess", 1_000 => Flat(EssEvent);
     /// The regime of the market.

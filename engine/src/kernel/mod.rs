@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::context::{Core, Gauges, ReaderMode, ReaderState};
 use crate::schedule::{Class, Due, Schedule};
 use crate::{
-    AccountId, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent, Feed,
-    FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink,
-    Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, ReadMode, RecordedNumbers, Service,
-    ServiceId, ThinkingTime, Touch, Wiring,
+    AccountId, Activity, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent,
+    Feed, FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter,
+    JournalSink, Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, ReadMode,
+    RecordedNumbers, Service, ServiceId, ThinkingTime, Touch, Wiring,
 };
 
 /// How often readers look after what was left pending.
@@ -215,6 +215,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             accounts: members.iter().map(|m| m.account).collect(),
             streams: members.iter().map(|m| m.streams.clone()).collect(),
             published: 0,
+            activity: vec![Activity::default(); members.len()],
             touches: None,
             recorded: None,
         };
@@ -437,6 +438,10 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     #[inline]
     fn handle(&mut self, service: ServiceId, input: Input<'_>) -> bool {
         self.counts.handled += 1;
+        let activity = &mut self.core.activity[service.0 as usize];
+        activity.seen_at = self.core.now;
+        activity.inputs +=
+            u64::from(!matches!(input, Input::Start | Input::Timer(_) | Input::Stop));
         let mut ctx = Context {
             core: &mut self.core,
             exchange: &mut self.exchange,

@@ -15,8 +15,8 @@ use crate::fills;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ExecutionResult, PositionBook, PositionSide, PositionSnapshot, PositionUpdate, ReconcileEvent,
-    ReconcileEventKind, TradeClosed,
+    ExecutionResult, OrderSide, PositionBook, PositionSide, PositionSnapshot, PositionUpdate,
+    ReconcileEvent, ReconcileEventKind, ReduceOnly, TradeClosed,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{EXECUTION_RESULT, POSITION_UPDATE, RECONCILE_EVENTS, TRADE_CLOSED};
@@ -215,30 +215,34 @@ impl PositionMonitor {
         }
     }
 
-    /// A position of the exchange of which no fill has told enters an empty book.
+    /// The book becomes the exchange's where P3.4 has made the ledger so: what no fill has told of is closed at
+    /// the mark price, or enters at the price that the exchange has for it.
     fn adopt(&self, place: usize, event: &ReconcileEvent, ctx: &mut Context<'_>) {
         let instrument = ctx.instruments()[place].clone();
         let held = event.exchange_amt.and_then(|amount| grid::lots(&instrument, amount));
-        let Some(held) = held.filter(|lots| *lots != 0) else { return };
         let key = &self.book_keys[place];
-        let own = match ctx.record::<PositionBook>(key) {
-            Ok(book) => book.map_or(0, |book| book.amount),
+        let book = match ctx.record::<PositionBook>(key) {
+            Ok(book) => book.map_or_else(|| empty(event.symbol), |book| book.into_owned()),
             Err(_) => return ctx.count("book_unreadable", 1),
         };
-        let price = match ctx.record::<PositionSnapshot>(&self.snapshot_keys[place]) {
-            Ok(Some(seen)) if own == 0 => seen.entry_price,
-            // What a book already tells of is its own: it has the better price.
-            _ => return,
+        let Some(held) = held.filter(|held| *held != book.amount) else { return };
+        let prices = match ctx.record::<PositionSnapshot>(&self.snapshot_keys[place]) {
+            Ok(Some(seen)) => Some((seen.mark_price, seen.entry_price)),
+            Ok(None) | Err(_) => None,
         };
-        let qty = grid::qty(&instrument, QtyLots(held.abs()));
-        let book = PositionBook {
-            amount: held,
-            entry_quote: price * qty,
-            entry_amount: held.abs(),
-            avg_entry: price,
-            opened_at: event.ts,
-            ..empty(event.symbol)
-        };
+        let Some((mark, entry)) = prices else { return ctx.count("positions_not_adopted", 1) };
+        let told = |lots: i64, price: Decimal| unheard(event, lots, price, &instrument);
+        let keeps = if held.signum() == book.amount.signum() { held.abs() } else { 0 };
+        let mut book = book;
+        let gone = (book.amount.abs() - keeps).max(0);
+        if gone > 0 {
+            let fill = told(-book.amount.signum() * gone, mark);
+            book = self.close(book, &fill, gone, &instrument, false, ctx);
+        }
+        let more = held - book.amount;
+        if more != 0 {
+            open(&mut book, &told(more, entry), more.abs(), &instrument);
+        }
         if ctx.set_record(key, &book, None).is_err() {
             ctx.count("book_not_saved", 1);
         }
@@ -279,6 +283,38 @@ impl PositionMonitor {
             };
             crate::publish(ctx, POSITION_UPDATE, envelope, update);
         }
+    }
+}
+
+/// A fill that nobody told of, as far as it can be known.
+fn unheard(
+    event: &ReconcileEvent,
+    lots: i64,
+    price: Decimal,
+    instrument: &Instrument,
+) -> ExecutionResult {
+    ExecutionResult {
+        plan_id: String::new(),
+        correlation_id: CorrelationId::default(),
+        symbol: event.symbol,
+        order_id: 0,
+        client_order_id: String::new(),
+        trade_id: None,
+        side: if lots > 0 { OrderSide::Buy } else { OrderSide::Sell },
+        status: "filled".into(),
+        filled_qty: grid::qty(instrument, QtyLots(lots.abs())),
+        avg_price: price,
+        commission: None,
+        realized_pnl: None,
+        reduce_only: ReduceOnly(false),
+        leverage: None,
+        confidence: None,
+        model: None,
+        reason: "reconciled".into(),
+        stop_loss: None,
+        take_profit: None,
+        source: "position_monitor".into(),
+        timestamp: event.ts,
     }
 }
 
@@ -345,6 +381,7 @@ impl Configured for PositionMonitor {
         "fills_of_unknown_symbols",
         "opening_fills",
         "positions_adopted",
+        "positions_not_adopted",
         "reconcile_closing_fills",
         "reducing_fills_beyond_the_book",
         "trades_closed",

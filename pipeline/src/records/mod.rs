@@ -20,6 +20,7 @@ pub mod policy;
 pub mod position;
 pub mod reconcile;
 pub mod safety;
+pub mod telemetry;
 pub mod words;
 
 pub use account::*;
@@ -42,4 +43,5 @@ pub use policy::*;
 pub use position::*;
 pub use reconcile::*;
 pub use safety::*;
+pub use telemetry::*;
 pub use words::*;

@@ -1,11 +1,11 @@
 //! Emergency stop: EHR 3.28, as required.
 
-use engine::{Body, CorrelationId, Envelope, EpochSeconds, GaugeOf, Ttl};
-use pipeline::records::{ApplyPlan, EssEvent, OrderSide, PlanAction, PlanClass, Tick};
+use engine::{GaugeOf, Ttl};
+use pipeline::records::{ApplyPlan, EssEvent, OrderSide, PlanAction, PlanClass};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, instrument};
-use crate::plans::{self, decimal};
+use crate::bench::Bench;
+use crate::plans;
 
 const ESS: &str = "emergency_stop";
 const BRAIN: &str = "position_state_brain";
@@ -14,7 +14,7 @@ fn bench() -> Bench {
     let mut bench = Bench::new(&[ESS, BRAIN], &PipelineSettings::default(), Vec::new());
     bench.run_to_ms(1);
     equity(&mut bench, "1000", "1000");
-    tick(&mut bench, "100");
+    plans::tell_tick(&mut bench, "100");
     bench
 }
 
@@ -22,24 +22,6 @@ fn equity(bench: &mut Bench, equity: &str, peak: &str) {
     let now = bench.kernel.now().secs().to_string();
     let fields = [("equity", equity), ("peak", peak), ("last_update_ts", now.as_str())];
     bench.hset(keys::EQUITY_CURRENT.name, &fields);
-}
-
-fn tick(bench: &mut Bench, price: &str) {
-    let now = bench.kernel.now();
-    let tick = Tick {
-        symbol: instrument().symbol,
-        price: decimal(price),
-        qty: None,
-        is_buyer_maker: false,
-        timestamp: EpochSeconds(now),
-    };
-    let envelope = Envelope::Bus {
-        event_type: "market.tick",
-        source: "market-publisher",
-        correlation_id: CorrelationId::default(),
-        time: now,
-    };
-    bench.publish(streams::MARKET_TICK, Body::message(envelope, tick));
 }
 
 fn events(bench: &mut Bench) -> Vec<String> {
@@ -101,7 +83,7 @@ fn each_evaluator_strikes() {
         reason(&|b| equity(b, "800", "1000"), 6_000),
         Some("ess_mode_changed drawdown PROTECTIVE".into())
     );
-    assert_eq!(reason(&|b| tick(b, "0"), 6_000), activated("feed_unusable"));
+    assert_eq!(reason(&|b| plans::tell_tick(b, "0"), 6_000), activated("feed_unusable"));
     assert_eq!(reason(&|b| b.set(keys::ESS_LATCH.name, "stop"), 6_000), activated("manual"));
     assert_eq!(reason(&|b| daily_pnl(b, "much"), 6_000), activated("health_critical"));
     assert_eq!(reason(&|b| equity(b, "0", "1000"), 6_000), activated("drawdown"));
@@ -130,7 +112,7 @@ fn an_old_feed_and_an_old_account_strike() {
 
     let mut account = bench();
     account.run_to_ms(200_000);
-    tick(&mut account, "100");
+    plans::tell_tick(&mut account, "100");
     account.run_to_ms(306_000);
     assert_eq!(events(&mut account), ["ess_activated health_critical EMERGENCY"]);
 }

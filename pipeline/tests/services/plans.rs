@@ -3,7 +3,7 @@
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Record, Symbol};
 use pipeline::records::{
     ApplyPlan, ApplyResult, Decision, ExecutionResult, Executor, GovernorPermit, OrderSide,
-    P33Permit, PlanAction, PlanClass, PositionSide, ReduceOnly, TradeClosed,
+    P33Permit, PlanAction, PlanClass, PositionSide, ReduceOnly, Tick, TradeClosed,
 };
 use pipeline::{keys, streams};
 use rust_decimal::Decimal;
@@ -274,4 +274,23 @@ pub fn executed(
 /// The result appears on its stream.
 pub fn tell_result(bench: &mut Bench, result: &ApplyResult) {
     bench.publish(streams::APPLY_RESULT, Body::message(Envelope::Flat, result.clone()));
+}
+
+/// A tick of BTCUSDT appears on its stream.
+pub fn tell_tick(bench: &mut Bench, price: &str) {
+    let now = bench.kernel.now();
+    let tick = Tick {
+        symbol: instrument().symbol,
+        price: decimal(price),
+        qty: None,
+        is_buyer_maker: false,
+        timestamp: EpochSeconds(now),
+    };
+    let envelope = Envelope::Bus {
+        event_type: "market.tick",
+        source: "market-publisher",
+        correlation_id: CorrelationId::default(),
+        time: now,
+    };
+    bench.publish(streams::MARKET_TICK, Body::message(envelope, tick));
 }

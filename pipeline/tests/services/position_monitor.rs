@@ -191,3 +191,22 @@ fn a_position_that_was_there_before_enters_an_empty_book() {
     let closed = closed(&mut bench);
     assert_eq!((closed.len(), closed[0].pnl_usd), (1, decimal("3")));
 }
+
+/// Somebody closed half of it, then all of it, at the venue itself; P3.4 made the ledger anew both times.
+#[test]
+fn what_ended_without_a_fill_ends_in_the_book_too() {
+    use ReconcileEventKind::{AutoRepair, LedgerInit};
+    let names = ["position_monitor", "position_state_brain"];
+    let mut bench = Bench::new(&names, &PipelineSettings::default(), Vec::new());
+    bench.run_to_ms(100);
+    fill(&mut bench, BUY, "2", "90", false);
+    event(&mut bench, AutoRepair, "2");
+    assert_eq!(bench.counter("position_monitor", "positions_adopted"), 0, "it knew");
+    event(&mut bench, AutoRepair, "1");
+    assert!(closed(&mut bench).is_empty());
+    event(&mut bench, LedgerInit, "0");
+    let closed = closed(&mut bench);
+    assert_eq!((closed.len(), closed[0].pnl_usd), (1, decimal("20")), "at the mark price, 100");
+    assert_eq!(closed[0].reason, "reconciled");
+    assert_eq!(bench.hash(&keys::POSITION_BOOK.of(instrument().symbol))["amount"], "0");
+}

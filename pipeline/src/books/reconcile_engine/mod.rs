@@ -46,6 +46,8 @@ settings! {
 const SETTLES: Nanos = Nanos::from_secs(1);
 /// A ledger that changed longer ago is compared with any fresh snapshot, and so is one of the future.
 const CHANGED_LATELY: Nanos = Nanos::from_secs(30);
+/// An older snapshot is stale.
+const FRESH: Nanos = Nanos::from_secs(10);
 /// An unchanged state is written again after so long.
 const STATE_REFRESH: Nanos = Nanos::from_secs(30);
 /// So many results of a symbol may explain a difference.
@@ -77,6 +79,8 @@ struct Known {
     drifted: Option<(Nanos, Decimal, Decimal)>,
     /// The case that an operator was told of.
     told: String,
+    /// The snapshot and the version of the ledger that agreed: looking at them again finds nothing else.
+    agreed: Option<(EpochSeconds, u64)>,
 }
 
 /// A look at a symbol.
@@ -156,7 +160,9 @@ impl ReconcileEngine {
             }
         };
         let ledger = match ctx.record::<PositionLedger>(&keys.ledger) {
-            Ok(ledger) => ledger.map(|ledger| (ledger.position_amt, ledger.updated_at.0)),
+            Ok(ledger) => {
+                ledger.map(|ledger| (ledger.position_amt, ledger.updated_at.0, ledger.version))
+            }
             Err(_) => {
                 ctx.count("ledger_unreadable", 1);
                 let look = Look { exchange, ledger: None };
@@ -165,18 +171,25 @@ impl ReconcileEngine {
                 return;
             }
         };
-        if let (Some((_, taken)), Some((_, changed))) = (exchange, ledger) {
+        if let (Some((_, taken)), Some((_, changed, version))) = (exchange, ledger) {
+            if self.known[place].agreed == Some((taken, version)) && now - taken.0 <= FRESH {
+                return;
+            }
             let lately = (Nanos::ZERO..=CHANGED_LATELY).contains(&(now - changed));
             if lately && taken.0 - changed < SETTLES {
                 return;
             }
         }
-        let look = Look { exchange, ledger: ledger.map(|(amount, _)| amount) };
-        self.judge(place, look, ctx);
+        let look = Look { exchange, ledger: ledger.map(|(amount, ..)| amount) };
+        let agree = self.judge(place, look, ctx);
+        self.known[place].agreed = match (exchange, ledger) {
+            (Some((_, taken)), Some((.., version))) if agree => Some((taken, version)),
+            _ => None,
+        };
     }
 
-    /// Decides; what it decides on is young enough.
-    fn judge(&mut self, place: usize, look: Look, ctx: &mut Context<'_>) {
+    /// Decides; what it decides on is young enough. Whether exchange and ledger agree.
+    fn judge(&mut self, place: usize, look: Look, ctx: &mut Context<'_>) -> bool {
         let now = ctx.now();
         let age = |taken: EpochSeconds| (now - taken.0).as_secs_f64();
         let exchange = look.exchange.map(|(amount, taken)| (amount, age(taken)));
@@ -188,7 +201,7 @@ impl ReconcileEngine {
         );
         if unsure && ctx.exists(&self.keys[place].inflight) {
             // Its fill is on the exchange and not yet in the ledger, or the other way round.
-            return;
+            return false;
         }
         let confirmed = self.confirmed(place, look, &step);
         if let ReconcileStep::Hold {
@@ -199,6 +212,7 @@ impl ReconcileEngine {
             let executions = self.executions(place, ctx);
             step = reconcile_step(&ReconcileInput { executions: &executions, ..input });
         }
+        let agree = matches!(step, ReconcileStep::Agree);
         match step {
             ReconcileStep::Agree => self.agree(place, look, ctx),
             ReconcileStep::InitLedger { amount } => {
@@ -215,6 +229,7 @@ impl ReconcileEngine {
                 }
             }
         }
+        agree
     }
 
     /// Whether two snapshots have shown the same drift. One may have been taken while a fill was on its way.
@@ -341,6 +356,7 @@ impl ReconcileEngine {
             let taken = EpochSeconds(ctx.now());
             let exchange = event.exchange_amt.map(|amount| (amount, taken));
             let look = Look { exchange, ledger: event.ledger_amt };
+            self.known[place].agreed = None;
             self.hold(place, look, "ledger_mismatch", None, ctx);
         }
     }
