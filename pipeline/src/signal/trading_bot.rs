@@ -406,7 +406,7 @@ impl Configured for TradingBot {
 
 impl Service for TradingBot {
     fn wiring(&self) -> Wiring {
-        Wiring {
+        let mut wiring = Wiring {
             market: MarketWants { bars: true, ..MarketWants::NONE },
             writes: vec![TRADE_INTENT.name],
             looks: vec![META_REGIME.name],
@@ -415,11 +415,14 @@ impl Service for TradingBot {
                 keys::ACCOUNT_BALANCE,
                 keys::POLICY_CURRENT,
                 keys::RL_SIZING_OUTCOMES,
-                keys::SAFE_MODE,
             ]),
             calls: vec!["ai_engine"],
             ..Wiring::default()
+        };
+        if self.settings.fallback != FallbackRule::Off {
+            wiring.keys_read.extend(keys::patterns(&[keys::SAFE_MODE]));
         }
+        wiring
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
