@@ -80,6 +80,12 @@ fn services_touch_what_their_wiring_names() {
         "trading_bot writes the key quantum:safety:safe_mode",
         "trading_bot writes the key quantum:safety:safe_mode:reason",
         "trading_bot writes the stream quantum:stream:safety.fault",
+        // A model is trained after a day at the soonest.
+        "clm writes the key quantum:clm:candidate:{model}",
+        "position_state_brain writes the stream quantum:stream:reconcile.events",
+        "trainer writes the key quantum:clm:model:{model}",
+        "trainer writes the stream quantum:stream:model.training_completed",
+        "trainer writes the stream quantum:stream:model.training_started",
     ]
     .map(str::to_owned)
     .into();

@@ -82,3 +82,44 @@ impl Publication {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Decoded, FileSink};
+
+    const ME: ServiceId = ServiceId(3);
+
+    #[test]
+    fn numbers_come_back_as_they_were() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.journal");
+        let sink = FileSink::create(&path, &serde_json::json!({})).expect("a file");
+        let mut journal = Journal::new(Box::new(sink));
+        let odd = f64::from_bits(0x7ff8_0000_dead_beef);
+        journal.outside(Nanos(5), ME, &[0.25, odd]);
+        journal.action(Nanos(6), "between");
+        journal.outside(Nanos(7), ME, &[0.5]);
+        journal.finish(Nanos(8)).expect("written");
+
+        let mut file = JournalFile::open(&path).expect("a journal");
+        let (_, block) = file.next_block().expect("readable").expect("a block");
+        let names = vec![String::new(); 4];
+        let mut decoder = Decoder::new(&block, &names);
+        let Ok(Some(Decoded { text, .. })) = decoder.next_entry() else {
+            panic!("an entry");
+        };
+        assert!(text.contains("numbers from outside") && text.contains("0.25"), "{text}");
+
+        let mut numbers = NumbersOf::new(JournalFile::open(&path).expect("a journal"));
+        let mut two = [0.0; 2];
+        assert!(!numbers.next(ServiceId(4), &mut two), "they belong to another service");
+        assert!(!numbers.next(ME, &mut [0.0]), "they are two");
+        assert!(numbers.next(ME, &mut two));
+        assert_eq!(two.map(f64::to_bits), [0.25f64.to_bits(), odd.to_bits()]);
+        let mut one = [0.0];
+        assert!(numbers.next(ME, &mut one));
+        assert_eq!(one, [0.5]);
+        assert!(!numbers.next(ME, &mut one), "there are no more");
+    }
+}

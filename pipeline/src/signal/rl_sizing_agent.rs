@@ -10,6 +10,7 @@ use strategies::learning::{
     OUTCOMES_MAX, OutcomeHistory, SizeAction, SizeState, SizeTable, SizingTrade, sizing_reward,
 };
 
+use super::ai_engine::SizingMode;
 use crate::records::{DecisionMade, SizingOutcomes, TradeClosed};
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{AI_DECISION_MADE, TRADE_CLOSED};
@@ -42,6 +43,8 @@ pub struct RlSizingAgent {
     open: Vec<Executed>,
     /// The newest closed trade that the history had at the start.
     recovered: EntryId,
+    /// The engine sizes by the table, so that there is something to learn for it.
+    has_table: bool,
 }
 
 impl RlSizingAgent {
@@ -145,8 +148,9 @@ impl Configured for RlSizingAgent {
     ];
     const GAUGES: &'static [&'static str] = &["win_rate"];
 
-    fn configured(_: &RlSizingAgentSettings, _: Setup<'_>) -> Result<RlSizingAgent, String> {
-        Ok(RlSizingAgent::default())
+    fn configured(_: &RlSizingAgentSettings, setup: Setup<'_>) -> Result<RlSizingAgent, String> {
+        let has_table = setup.pipeline.ai_engine.sizing_mode == SizingMode::Table;
+        Ok(RlSizingAgent { has_table, ..RlSizingAgent::default() })
     }
 }
 
@@ -159,7 +163,11 @@ impl Service for RlSizingAgent {
             readers: vec![reader(TRADE_CLOSED), reader(AI_DECISION_MADE)],
             looks: vec![TRADE_CLOSED.name, AI_DECISION_MADE.name],
             keys_read: keys::patterns(&[keys::RL_SIZING_TABLE]),
-            keys_written: keys::patterns(&[keys::RL_SIZING_TABLE, keys::RL_SIZING_OUTCOMES]),
+            keys_written: if self.has_table {
+                keys::patterns(&[keys::RL_SIZING_TABLE, keys::RL_SIZING_OUTCOMES])
+            } else {
+                keys::patterns(&[keys::RL_SIZING_OUTCOMES])
+            },
             ..Wiring::default()
         }
     }

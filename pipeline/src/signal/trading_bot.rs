@@ -412,7 +412,7 @@ impl Configured for TradingBot {
 
 impl Service for TradingBot {
     fn wiring(&self) -> Wiring {
-        safety_kernel::wired(Wiring {
+        let mut wiring = safety_kernel::wired(Wiring {
             market: MarketWants { bars: true, ..MarketWants::NONE },
             looks: vec![META_REGIME.name],
             keys_read: keys::patterns(&[
@@ -420,11 +420,14 @@ impl Service for TradingBot {
                 keys::ACCOUNT_BALANCE,
                 keys::POLICY_CURRENT,
                 keys::RL_SIZING_OUTCOMES,
-                keys::SAFE_MODE,
             ]),
             calls: vec!["ai_engine"],
             ..Wiring::default()
-        })
+        });
+        if self.settings.fallback != FallbackRule::Off {
+            wiring.keys_read.extend(keys::patterns(&[keys::SAFE_MODE]));
+        }
+        wiring
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {

@@ -151,9 +151,15 @@ fn the_audited_drift_blocks_every_trend() {
     settings.ai_engine.drift_measure = strategies::signal::DriftMeasure::AuditedRsiDistance;
     assert_eq!(decisions(&mut climbed(&settings)).len(), 1);
     settings.ai_engine.mode = mainnet();
-    let mut bench = climbed(&settings);
-    assert!(decisions(&mut bench).is_empty());
-    assert!(bench.counter(ENGINE, "drift_blocked") > 50);
+    settings.ai_engine.symbol_cooldown_s = 10;
+    let mut bench = engine(&settings);
+    // A report holds for 300 s: the first is of a market that had no RSI yet.
+    climb(&mut bench, 0, 310);
+    let before = decisions(&mut bench).len();
+    assert!(before > 0);
+    climb(&mut bench, 310, 400);
+    assert_eq!(decisions(&mut bench).len(), before);
+    assert!(bench.counter(ENGINE, "drift_blocked") > 80);
     assert_eq!(bench.get(&keys::AI_DRIFT.of(symbol())).as_deref(), Some("SEVERE"));
 }
 

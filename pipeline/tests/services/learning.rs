@@ -118,7 +118,9 @@ fn the_sizing_agent_knows_what_trades_brought() {
 /// I-26: what is learned is the action that was executed.
 #[test]
 fn the_table_learns_the_executed_action() {
-    let mut bench = Bench::new(&["rl_sizing_agent"], &PipelineSettings::default(), Vec::new());
+    let mut settings = PipelineSettings::default();
+    settings.ai_engine.sizing_mode = pipeline::SizingMode::Table;
+    let mut bench = Bench::new(&["rl_sizing_agent"], &settings, Vec::new());
     bench.run_to_ms(1);
     let view = SizeView {
         atr_pct: 0.02,

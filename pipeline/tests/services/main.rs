@@ -11,7 +11,7 @@
 //! | 13 to 15 | audited: the Execution Service |
 //! | 16 to 18, 67 | `intent_bridge`; 67 as far as a typed intent can break the contract |
 //! | 19 to 21 | `execution_service` |
-//! | 22, 23 | the governer agent: later |
+//! | 22, 23 | `strategies::signal::governer`, `ai_engine` |
 //! | 24 to 27 | `strategies::ensemble` |
 //! | 28 to 31 | leverage and levels of the exit brain: later |
 //! | 32 to 36 | `strategies::regime`, `meta_regime` |
@@ -19,12 +19,12 @@
 //! | 38, 39 | `strategies::portfolio`; the service: `portfolio_governance` |
 //! | 40, 41 | `cross_exchange_aggregator`, `strategies::market` |
 //! | 42 | `strategies::features` |
-//! | 43 to 47 | confidence calibration: later |
-//! | 48, 49 | AI sizer: later |
-//! | 50, 51 | strategy router: later |
-//! | 52 to 57 | reinforcement learning: later |
+//! | 43 to 47 | `strategies::calibration`, `ai_engine` |
+//! | 48, 49 | `strategies::signal::ai_sizer`, `ai_engine` |
+//! | 50, 51 | `strategies::entry::router`, `strategy` |
+//! | 52 to 57 | `strategies::learning`, `learning` |
 //! | 58, 59 | `strategies::portfolio`, `capital_efficiency` |
-//! | 60, 61 | drift: later |
+//! | 60, 61 | `strategies::signal::drift`, `ai_engine` |
 //! | 62 | `strategies::market_state`, `market_state` |
 //! | 63 to 66 | `position_state_brain`; 64 and 66 as settled |
 //!

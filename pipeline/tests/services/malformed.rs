@@ -46,6 +46,7 @@ fn sample(kind: &str) -> &'static str {
             r#"{"market":"ranging","confidence":"high","exposure":"low","results":"even"}"#
         }
         "SnapshotSource" => "poll",
+        "VenueName" => "binance",
         "JsonText<Votes>" => r#"{"BUY":1.0,"SELL":0.0,"HOLD":0.0}"#,
         "SymbolList" => "[]",
         other if other.contains("JsonText<BTreeMap") => "{}",

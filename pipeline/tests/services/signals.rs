@@ -10,6 +10,7 @@ use pipeline::records::{
 };
 use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
+use strategies::entry::FallbackRule;
 
 use crate::bench::{Bench, START};
 
@@ -240,15 +241,93 @@ fn a_decision_is_an_answer_for_two_minutes() {
     }
 }
 
+/// MSE 6, required: momentum only where it is asked for, after cycles without any answer, marked in the model, and
+/// never while trading is stopped. A refusal is an answer.
+#[test]
+fn momentum_is_traded_after_silence_alone() {
+    let mut settings = every_minute();
+    settings.trading_bot.fallback = FallbackRule::AfterUnreachable { cycles: 3 };
+    let silent = |prepare: &dyn Fn(&mut Bench)| {
+        // 0.1 % a minute: after ten minutes the day's change is beyond 1 %.
+        let mut bench = bench(&ALL, 0.001, &settings);
+        bench.run_to_ms(15 * MINUTE_MS + 1_000);
+        bench.crash(ENGINE, 86_400_000);
+        prepare(&mut bench);
+        bench.run_for_ms(2 * MINUTE_MS + 6_000);
+        let early = intents(&mut bench).len();
+        bench.run_for_ms(5 * MINUTE_MS);
+        (early, intents(&mut bench))
+    };
+    let (early, made) = silent(&|_| {});
+    assert_eq!(early, 0, "two cycles are too few");
+    assert!((4..=6).contains(&made.len()), "{}", made.len());
+    for intent in &made {
+        assert_eq!(intent.model.as_deref(), Some("fallback-trend-following"));
+        assert_eq!(intent.action, Some(IntentAction::Buy));
+    }
+    let stopped = |bench: &mut Bench| bench.set(keys::EMERGENCY_STOP.name, "1");
+    assert!(silent(&stopped).1.is_empty());
+    let safe = |bench: &mut Bench| bench.set(keys::SAFE_MODE.name, "1");
+    assert!(silent(&safe).1.is_empty());
+    // I-01: an engine that answers "no signal" is no silence.
+    let mut refusing = bench(&ALL, 0.001, &settings);
+    refusing.run_to_ms(40 * MINUTE_MS);
+    assert!(intents(&mut refusing).is_empty());
+    assert!(refusing.counter(BOT, "no_signal") > 20);
+}
+
+/// I-36: one order of sources at the start and at every refresh. The policy wins over the settings.
+#[test]
+fn symbols_come_from_one_resolver() {
+    let mut settings = every_minute();
+    settings.trading_bot.symbols = vec![engine::Symbol::new("ETHUSDT").expect("a symbol")];
+    let asked = |services: &[&str]| {
+        let mut bench = with_equity(bench(services, 0.001, &settings));
+        bench.run_to_ms(10 * MINUTE_MS);
+        bench.counter(BOT, "no_signal")
+    };
+    assert!(asked(&ALL) > 5, "the policy names BTCUSDT");
+    let without: Vec<&str> = ALL.into_iter().filter(|name| *name != "policy_store").collect();
+    assert_eq!(asked(&without), 0, "the settings name another symbol");
+}
+
+/// MSE 6: the regime is the newest of the whole market; the engine's size is traded where that is asked for.
+#[test]
+fn regime_and_size_come_from_where_the_settings_say() {
+    let mut settings = every_minute();
+    settings.trading_bot.sizing = pipeline::BotSizing::Engine;
+    let mut bench = with_equity(bench(&ALL, 0.001, &settings));
+    bench.run_to_ms(MINUTE_MS);
+    let fields = [
+        ("regime", "BULL"),
+        ("volatility", "0.001"),
+        ("trend", "0.001"),
+        ("confidence", "0.8"),
+        ("price", "100"),
+        ("samples", "50"),
+        ("iteration", "1"),
+        ("timestamp", "1770000000"),
+    ];
+    bench.publish(streams::META_REGIME, engine::Body::fields(&fields));
+    bench.run_to_ms(MINUTES * MINUTE_MS + 100);
+    let (decisions, intents) = (decisions(&mut bench), intents(&mut bench));
+    assert!(!intents.is_empty());
+    for intent in intents {
+        assert_eq!(intent.regime.as_deref(), Some("BULL"));
+        let of = decisions.iter().find(|d| Some(d.correlation_id) == intent.correlation_id);
+        assert_eq!(intent.position_size_usd, of.map(|decision| decision.position_size_usd));
+    }
+}
+
 /// MSE 5.4: one intent too many in a window switches safe mode on, with its reason; what that holds back is not
 /// counted and does not renew it.
 #[test]
 fn too_many_intents_trip_the_safety_kernel() {
-    let mut settings = PipelineSettings::default();
+    let mut settings = every_minute();
     settings.safety_kernel.window_s = 86_400;
     settings.safety_kernel.max_intents_symbol = 5;
     settings.safety_kernel.fault_cooldown_s = 600;
-    let mut bench = bench(&ALL, 0.001, &settings);
+    let mut bench = with_equity(bench(&ALL, 0.001, &settings));
     let mut minute = 0;
     while bench.get(keys::SAFE_MODE.name).is_none() {
         minute += 1;
@@ -276,11 +355,11 @@ fn too_many_intents_trip_the_safety_kernel() {
 #[test]
 fn the_safety_kernel_opens_nothing_that_it_cannot_judge() {
     for broken in [keys::SAFE_MODE.name.to_owned(), keys::SAFETY_RATE_GLOBAL.of(0)] {
-        let mut settings = PipelineSettings::default();
+        let mut settings = every_minute();
         // One window for all times, so that its key is known.
         settings.safety_kernel.window_s = 31_000_000;
         let bucket = START.secs() / 31_000_000;
-        let mut bench = bench(&ALL, 0.001, &settings);
+        let mut bench = with_equity(bench(&ALL, 0.001, &settings));
         bench.run_to_ms(1);
         let key = match broken.ends_with(":0") {
             true => keys::SAFETY_RATE_GLOBAL.of(bucket),

@@ -9,17 +9,17 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::calibration::{WinRateRecord, calibrate_by_accuracy, calibrate_by_win_rate};
-use strategies::learning::{ShadowEffect, ShadowGate, ShadowInput, ShadowVerdict, shadow_gate};
+use strategies::learning::{ShadowGate, ShadowInput, ShadowVerdict, shadow_gate};
 use strategies::signal::{
-    AiSizing, AiSizingMode, DriftSeverity, EnsembleWord, LevelRule, MarketMood, NoSignal,
-    SignalInput, SignalStop, TradedSize, ai_sizing, decide_signal, entry_levels, risk_mode,
-    risk_mode_score,
+    AiSizing, AiSizingMode, EnsembleWord, LevelRule, MarketMood, NoSignal, SignalInput, TradedSize,
+    ai_sizing, decide_signal, entry_levels, risk_mode, risk_mode_score,
 };
 use strategies::{Action, Consensus};
 
 use super::ensemble::Ballot;
 use super::markets::Decided;
 use super::sizing::Sized;
+use super::words::{consensus, effect, gate, severity, stopped};
 use super::{AiEngine, EQUITY_ASSUMED, EngineMode, SOURCE};
 use crate::records::{
     DecisionMade, EvaluateReply, EvaluateRequest, Funding, RlPolicy, SignalAction, SignalGenerated,
@@ -465,53 +465,4 @@ fn bus(event_type: &'static str, correlation_id: CorrelationId, time: Nanos) -> 
 
 fn model(draft: &Draft) -> &'static str {
     if draft.fell_back { "fallback" } else { "ensemble" }
-}
-
-fn stopped(stop: SignalStop) -> &'static str {
-    match stop {
-        SignalStop::LowConfidence => "rate_limited_low_confidence",
-        SignalStop::SymbolCooldown => "rate_limited_symbol_cooldown",
-        SignalStop::RateLimited => "rate_limited_minute",
-    }
-}
-
-pub(super) fn consensus(consensus: Consensus) -> &'static str {
-    match consensus {
-        Consensus::Unanimous => "unanimous",
-        Consensus::Strong => "strong",
-        Consensus::Split => "split",
-        Consensus::Weak => "weak",
-        Consensus::NoValidModels => "no_valid_models",
-    }
-}
-
-fn severity(drift: DriftSeverity) -> &'static str {
-    match drift {
-        DriftSeverity::None => "NONE",
-        DriftSeverity::Minor => "MINOR",
-        DriftSeverity::Moderate => "MODERATE",
-        DriftSeverity::Severe => "SEVERE",
-        DriftSeverity::Critical => "CRITICAL",
-    }
-}
-
-fn gate(gate: ShadowGate) -> &'static str {
-    match gate {
-        ShadowGate::KillSwitchActive => "kill_switch_active",
-        ShadowGate::RlDisabled => "rl_disabled",
-        ShadowGate::NoRlData => "no_rl_data",
-        ShadowGate::PolicyStale => "policy_stale",
-        ShadowGate::RlConfLow => "rl_conf_low",
-        ShadowGate::EnsembleConfLow => "ensemble_conf_low",
-        ShadowGate::CooldownActive => "cooldown_active",
-        ShadowGate::Pass => "pass",
-    }
-}
-
-fn effect(effect: ShadowEffect) -> &'static str {
-    match effect {
-        ShadowEffect::None => "none",
-        ShadowEffect::Reinforce => "reinforce",
-        ShadowEffect::WouldFlip => "would_flip",
-    }
 }

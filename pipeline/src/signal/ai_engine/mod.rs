@@ -10,6 +10,7 @@ mod markets;
 mod results;
 mod seats;
 pub(crate) mod sizing;
+mod words;
 
 use engine::{
     Body, Call, Context, CorrelationId, Delivery, EntryId, Envelope, EpochSeconds, GaugeOf,
@@ -409,6 +410,23 @@ impl Service for AiEngine {
             let name = bus_group(purpose, TRADE_CLOSED);
             Reader::group(TRADE_CLOSED.name, &name, GroupStart::Beginning)
         };
+        let table = match self.settings.sizing_mode {
+            SizingMode::Math => Vec::new(),
+            SizingMode::Table => keys::patterns(&[keys::RL_SIZING_TABLE]),
+        };
+        let read = keys::patterns(&[
+            keys::EMERGENCY_STOP,
+            keys::KILL_SWITCH,
+            keys::KILL,
+            keys::EQUITY_CURRENT,
+            keys::PORTFOLIO,
+            keys::FUNDING,
+            keys::RL_CALIBRATION,
+            keys::RL_POLICY,
+            keys::RL_SIZING_OUTCOMES,
+            keys::GOVERNER_DAILY_TRADES,
+            keys::SUPERVISOR_WEIGHTS,
+        ]);
         Wiring {
             readers: vec![
                 beginning(MARKET_TICK),
@@ -426,20 +444,7 @@ impl Service for AiEngine {
                 RL_EXPERIENCE.name,
             ],
             looks: vec![AI_DECISION_MADE.name, TRADE_CLOSED.name],
-            keys_read: keys::patterns(&[
-                keys::EMERGENCY_STOP,
-                keys::KILL_SWITCH,
-                keys::KILL,
-                keys::EQUITY_CURRENT,
-                keys::PORTFOLIO,
-                keys::FUNDING,
-                keys::RL_CALIBRATION,
-                keys::RL_POLICY,
-                keys::RL_SIZING_OUTCOMES,
-                keys::RL_SIZING_TABLE,
-                keys::GOVERNER_DAILY_TRADES,
-                keys::SUPERVISOR_WEIGHTS,
-            ]),
+            keys_read: [read, table].concat(),
             keys_written: keys::patterns(&[
                 keys::RL_CALIBRATION,
                 keys::GOVERNER_DAILY_TRADES,

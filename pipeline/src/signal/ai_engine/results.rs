@@ -10,7 +10,7 @@ use strategies::signal::{DriftThresholds, JudgedTrade, PerformanceDrop, performa
 use strategies::{Consensus, ConsensusWeights, updated_weight};
 
 use super::AiEngine;
-use super::decide::consensus;
+use super::words::consensus;
 use crate::records::{DecisionMade, Experience, PositionSide, SignalAction, TradeClosed, WinRate};
 use crate::streams::{AI_DECISION_MADE, RL_EXPERIENCE, TRADE_CLOSED};
 use crate::{grid, keys};
