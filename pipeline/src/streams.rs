@@ -7,11 +7,12 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation, DecisionMade, ExecutionResult,
-    GovernorEvent, HarvestCalibrated, HarvestProposal, HeatDecision, HeatObserved, Kline,
-    MarketState, PolicyAudit, PolicyUpdated, PortfolioGateEntry, PortfolioState, PositionSnapshot,
-    PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent, RiskProposal, SignalGenerated,
-    SizingDecided, Tick, TradeClosed, TradeIntent,
+    AdaptiveLevelsTold, ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation, DecisionMade,
+    ExecutionResult, ExitBrainPnl, GovernorEvent, HarvestCalibrated, HarvestProposal,
+    HarvestSuggestion, HeatDecision, HeatObserved, Kline, MarketState, PolicyAudit, PolicyUpdated,
+    PortfolioGateEntry, PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose,
+    ReconcileEvent, RiskEvent, RiskProposal, SignalGenerated, SizingDecided, Tick, TradeClosed,
+    TradeIntent,
 };
 
 /// A stream.
@@ -101,6 +102,12 @@ streams! {
     PORTFOLIO_GATE = "portfolio.gate", 10_000 => Flat(PortfolioGateEntry);
     /// Whether there was a heat decision for a plan.
     APPLY_HEAT_OBSERVED = "apply.heat.observed", 10_000 => Flat(HeatObserved);
+    /// What the harvest brain would do, in shadow.
+    HARVEST_SUGGESTIONS = "harvest.suggestions", 1_000 => Flat(HarvestSuggestion);
+    /// Exit plans of open positions.
+    EXITBRAIN_PNL = "exitbrain.pnl", 1_000 => Flat(ExitBrainPnl);
+    /// Their targets and stops.
+    ADAPTIVE_LEVELS = "adaptive_levels", 1_000 => Flat(AdaptiveLevelsTold);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
     /// Signed closes of what the exchange holds beyond the ledger.

@@ -1,7 +1,9 @@
 //! The way out of a position: proposals, harvest, stops.
 
 mod asked;
+pub(crate) mod exit_brain;
 pub(crate) mod exit_monitor;
+pub(crate) mod harvest_brain;
 pub(crate) mod harvest_proposal;
 pub(crate) mod heat_bridge;
 pub(crate) mod held;

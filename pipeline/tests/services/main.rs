@@ -47,8 +47,10 @@
 
 mod apply_layer;
 mod bench;
+mod exit_brain;
 mod exit_monitor;
 mod governor;
+mod harvest_brain;
 mod harvest_path;
 mod harvest_proposal;
 mod held;
