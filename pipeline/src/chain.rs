@@ -240,6 +240,10 @@ services! {
     risk_proposal: exits::risk_proposal::RiskProposalPublisher = "EHR 3.2";
     /// What to do with each position: harvest, close, or nothing, P2.5.
     harvest_proposal: exits::harvest_proposal::HarvestProposalPublisher = "EHR 3.3, 3.4, 3.5";
+    /// Harvests on its own scan of the positions; in shadow it only suggests.
+    harvest_brain: exits::harvest_brain::HarvestBrain = "EHR 3.27";
+    /// Exit plans of open positions, and for the symbols of its rollout their closes, v3.5.
+    exit_brain: exits::exit_brain::ExitBrain = "EHR 3.22, 3.23";
     /// Watches stops and targets.
     exit_monitor: exits::exit_monitor::ExitMonitor = "EHR 3.25";
     /// Advice on margin and diversification.

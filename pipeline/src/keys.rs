@@ -258,6 +258,10 @@ keys! {
     APPLY_TRANCHES = "quantum:apply:tranches:" S "" => hash::<ApplyTranches>(), STAYS;
     /// A heat observation that was made: `{obs_point}:{plan_id}`.
     DEDUPE_P28 = "quantum:dedupe:p28:" observation "" => Holds::Mark, s(600);
+    /// The harvest brain has asked for a rung of a position: `{symbol}:{rung}:{opening plan}`.
+    HARVEST_BRAIN_ASKED = "quantum:dedup:harvest:" rung "" => Holds::Mark, s(900);
+    /// How the exit brain's control layer stood at each start, newest first.
+    EXITBRAIN_CONTROL = "quantum:ops:exitbrain:control" => Holds::List("JSON of the control layer"), STAYS;
     /// The symbol is not to be opened until exchange and ledger agree.
     RECONCILE_HOLD = "quantum:reconcile:hold:" S "" => Holds::Switch, s(300);
     /// Why.

@@ -7,15 +7,15 @@ use engine::{Body, Context, Envelope, Record, Trim};
 
 use crate::contracts::{Form, Shape};
 use crate::records::{
-    AllocationDecision, AlphaAttribution, ApplyPlan, ApplyResult, BalanceEntry, BudgetViolation,
-    ClusterStateEntry, ContractFinding, DecisionMade, EfficiencyDecision, EssEvent,
-    ExchangeNormalized, ExchangeRaw, ExecutionResult, Experience, ExposureAlert, ExposureCommand,
-    GovernanceEvent, GovernorEvent, HarvestCalibrated, HarvestProposal, Heartbeat, HeatDecision,
-    HeatObserved, Kline, MarketAlert, MarketState, MemoryEntry, MetaRegimeState, PolicyAudit,
-    PolicyUpdated, PortfolioGateEntry, PortfolioState, PositionSnapshot, PositionUpdate,
-    ReconcileClose, ReconcileEvent, RiskEvent, RiskProposal, SafetyFault, SignalGenerated,
-    SizingDecided, TargetProposal, TelemetryAlarm, Tick, TradeClosed, TradeIntent,
-    TrainingCompleted, TrainingStarted,
+    AdaptiveLevelsTold, AllocationDecision, AlphaAttribution, ApplyPlan, ApplyResult, BalanceEntry,
+    BudgetViolation, ClusterStateEntry, ContractFinding, DecisionMade, EfficiencyDecision,
+    EssEvent, ExchangeNormalized, ExchangeRaw, ExecutionResult, ExitBrainPnl, Experience,
+    ExposureAlert, ExposureCommand, GovernanceEvent, GovernorEvent, HarvestCalibrated,
+    HarvestProposal, HarvestSuggestion, Heartbeat, HeatDecision, HeatObserved, Kline, MarketAlert,
+    MarketState, MemoryEntry, MetaRegimeState, PolicyAudit, PolicyUpdated, PortfolioGateEntry,
+    PortfolioState, PositionSnapshot, PositionUpdate, ReconcileClose, ReconcileEvent, RiskEvent,
+    RiskProposal, SafetyFault, SignalGenerated, SizingDecided, TargetProposal, TelemetryAlarm,
+    Tick, TradeClosed, TradeIntent, TrainingCompleted, TrainingStarted,
 };
 
 /// A stream.
@@ -121,6 +121,12 @@ streams! {
     PORTFOLIO_GATE = "portfolio.gate", 10_000 => Flat(PortfolioGateEntry);
     /// Whether there was a heat decision for a plan.
     APPLY_HEAT_OBSERVED = "apply.heat.observed", 10_000 => Flat(HeatObserved);
+    /// What the harvest brain would do, in shadow.
+    HARVEST_SUGGESTIONS = "harvest.suggestions", 1_000 => Flat(HarvestSuggestion);
+    /// Exit plans of open positions.
+    EXITBRAIN_PNL = "exitbrain.pnl", 1_000 => Flat(ExitBrainPnl);
+    /// Their targets and stops.
+    ADAPTIVE_LEVELS = "adaptive_levels", 1_000 => Flat(AdaptiveLevelsTold);
     /// Exchange and ledger differ.
     RECONCILE_EVENTS = "reconcile.events", 10_000 => Flat(ReconcileEvent);
     /// Signed closes of what the exchange holds beyond the ledger.

@@ -270,14 +270,21 @@ impl ExitMonitor {
         self.save(place, &stops, ctx);
         ctx.count("exits_triggered", 1);
         ctx.count(hit_counter(reason), 1);
-        let intent = close_intent(&stops, price, reason, now);
+        let intent = close_intent(&stops, price, reason, SOURCE, now);
         let envelope =
             Envelope::Contract { event_type: TRADE_INTENT.event, source: SOURCE, time: now };
         crate::publish(ctx, TRADE_INTENT, envelope, intent);
     }
 }
 
-fn close_intent(stops: &Stops, price: Decimal, reason: ExitReason, now: Nanos) -> TradeIntent {
+/// The intent of an exit owner to close this position.
+pub(super) fn close_intent(
+    stops: &Stops,
+    price: Decimal,
+    reason: ExitReason,
+    source: &'static str,
+    now: Nanos,
+) -> TradeIntent {
     TradeIntent {
         symbol: stops.symbol,
         action: Some(IntentAction::Close),
@@ -296,9 +303,9 @@ fn close_intent(stops: &Stops, price: Decimal, reason: ExitReason, now: Nanos) -
         stop_loss: None,
         take_profit: None,
         reduce_only: Some(true),
-        source: Some(SOURCE.into()),
+        source: Some(source.into()),
         reason: Some(reason.as_str().into()),
-        model: Some(SOURCE.into()),
+        model: Some(source.into()),
         meta_strategy: Some("EXIT".into()),
         regime: None,
         atr_value: None,

@@ -2,8 +2,10 @@
 
 mod asked;
 pub(crate) mod emergency_stop;
+pub(crate) mod exit_brain;
 pub(crate) mod exit_monitor;
 pub(crate) mod exposure_balancer;
+pub(crate) mod harvest_brain;
 pub(crate) mod harvest_proposal;
 pub(crate) mod heat_bridge;
 pub(crate) mod held;

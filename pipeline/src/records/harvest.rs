@@ -271,4 +271,66 @@ engine::record! {
         /// At most 400 characters.
         pub debug_json: Cow<'static, str> = "debug_json",
     }
+
+    /// harvest.suggestions: what the harvest brain would do, as JSON.
+    pub struct HarvestSuggestion {
+        /// The plan that it would make.
+        pub payload: JsonText<serde_json::Value> = "payload",
+        /// When.
+        pub timestamp: EpochSeconds = "timestamp",
+    }
+
+    /// exitbrain.pnl: the exit plan of an open position.
+    pub struct ExitBrainPnl {
+        /// When.
+        pub timestamp: EpochSeconds = "timestamp",
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// Long or short.
+        pub side: PositionSide = "side",
+        /// Of the opening decision, 0 to 1.
+        pub confidence: f64 = "confidence",
+        /// Intelligent leverage, 5 to 80.
+        pub dynamic_leverage: f64 = "dynamic_leverage",
+        /// Fraction of the entry.
+        pub take_profit_pct: f64 = "take_profit_pct",
+        /// Fraction of the entry.
+        pub stop_loss_pct: f64 = "stop_loss_pct",
+        /// Volatility index that the plan was made with.
+        pub volatility: f64 = "volatility",
+        /// Of the venues, 0 to 1.
+        pub exch_divergence: f64 = "exch_divergence",
+        /// A period.
+        pub funding_rate: f64 = "funding_rate",
+        /// -1 to 1.
+        pub pnl_trend: f64 = "pnl_trend",
+        /// 0 to 1.
+        pub margin_util: f64 = "margin_util",
+    }
+
+    /// adaptive_levels: targets and stop of a position before adjustments and bounds.
+    pub struct AdaptiveLevelsTold {
+        /// When.
+        pub timestamp: EpochSeconds = "timestamp",
+        /// Whose.
+        pub symbol: Symbol = "symbol",
+        /// Intelligent leverage.
+        pub leverage: f64 = "leverage",
+        /// Leverage scaling factor.
+        pub lsf: f64 = "lsf",
+        /// Fraction of the price.
+        pub tp1_pct: f64 = "tp1_pct",
+        /// Fraction of the price.
+        pub tp2_pct: f64 = "tp2_pct",
+        /// Fraction of the price.
+        pub tp3_pct: f64 = "tp3_pct",
+        /// Fraction of the price.
+        pub sl_pct: f64 = "sl_pct",
+        /// How much leaves at each target.
+        pub harvest_scheme: JsonText<serde_json::Value> = "harvest_scheme",
+        /// The stop hit a bound.
+        pub sl_clamped: bool = "sl_clamped",
+        /// A target was lifted to its floor.
+        pub tp_minimum_enforced: bool = "tp_minimum_enforced",
+    }
 }
