@@ -86,6 +86,8 @@ fn services_touch_what_their_wiring_names() {
         "trainer writes the key quantum:clm:model:{model}",
         "trainer writes the stream quantum:stream:model.training_completed",
         "trainer writes the stream quantum:stream:model.training_started",
+        "portfolio_risk_governor writes the stream quantum:stream:budget.violation",
+        "position_state_brain writes the stream quantum:stream:reconcile.events",
     ]
     .map(str::to_owned)
     .into();
