@@ -13,11 +13,11 @@ use strategies::portfolio::{BudgetInput, BudgetSettings, budget, over_budget, vo
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    BindingMode, BudgetViolation, ClusterState, PortfolioBudget, PortfolioState, PositionSnapshot,
-    SymbolMarketState,
+    BindingMode, BudgetViolation, ClusterState, HeatDecision, PortfolioBudget, PortfolioState,
+    PositionSnapshot, SymbolMarketState,
 };
 use crate::settings::{Configured, SHARE, Setup, settings};
-use crate::streams::BUDGET_VIOLATION;
+use crate::streams::{BUDGET_VIOLATION, HARVEST_HEAT_DECISION};
 
 settings! {
     /// Portfolio risk governor P2.8.
@@ -41,19 +41,6 @@ const LAST_GOOD: Nanos = Nanos::from_secs(900);
 const CLUSTER_MAX_AGE: Nanos = Nanos::from_secs(120);
 /// A heat that is older is not known.
 const HEAT_MAX_AGE: Nanos = Nanos::from_secs(600);
-/// Where the portfolio gate tells the heat.
-const HEAT_STREAM: &str = "quantum:stream:harvest.heat.decision";
-
-engine::record! {
-    /// Of a heat decision, what a budget takes.
-    pub struct HeatReading {
-        /// 0 to 1.
-        pub heat_score: f64 = "heat_score",
-        /// When.
-        pub ts_epoch: EpochSeconds = "ts_epoch",
-    }
-}
-
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PortfolioRiskGovernor {
@@ -99,9 +86,9 @@ impl PortfolioRiskGovernor {
     }
 
     fn heat(&self, ctx: &mut Context<'_>) -> f64 {
-        let newest = ctx.newest(HEAT_STREAM, 1).unwrap_or_default();
+        let newest = ctx.newest(HARVEST_HEAT_DECISION.name, 1).unwrap_or_default();
         let body = newest.first().and_then(|entry| entry.body.as_ref());
-        let told = body.and_then(|body| body.read::<HeatReading>().ok());
+        let told = body.and_then(|body| body.read::<HeatDecision>().ok());
         match told.filter(|heat| ctx.now() - heat.ts_epoch.0 <= HEAT_MAX_AGE) {
             Some(heat) => heat.heat_score,
             None => {
@@ -251,7 +238,7 @@ impl Service for PortfolioRiskGovernor {
     fn wiring(&self) -> Wiring {
         Wiring {
             writes: vec![BUDGET_VIOLATION.name],
-            looks: vec![HEAT_STREAM],
+            looks: vec![HARVEST_HEAT_DECISION.name],
             keys_read: keys::patterns(&[
                 keys::PORTFOLIO,
                 keys::POSITION_SNAPSHOT,

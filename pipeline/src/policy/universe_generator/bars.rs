@@ -10,38 +10,14 @@ use strategies::universe::{
     policy_leverage, trend_pct, volatility_pct,
 };
 
-use crate::contracts::hash;
-use crate::keys::{self, Key};
+use crate::keys;
+use crate::records::SymbolPerformance;
 
 const QUARTER: Nanos = Nanos::from_secs(900);
 /// Bars kept: fifty hours, and the one that the first of them began in.
 const BARS: usize = 204;
 /// Bars of 24 hours, and of the correlation of two symbols.
 pub(super) const DAY: usize = 96;
-
-engine::record! {
-    /// Of a symbol's performance, what a score takes.
-    pub struct PerformanceReading {
-        /// How many.
-        pub total_trades: u64 = "total_trades",
-        /// 0 to 1.
-        pub win_rate: f64 = "win_rate",
-        /// Mean, in percent.
-        pub avg_pnl_pct: f64 = "avg_pnl_pct",
-        /// Mean over deviation.
-        pub sharpe_ratio: f64 = "sharpe_ratio",
-    }
-}
-
-/// How a symbol's trades went, as the performance tracker writes it.
-pub(super) const PERFORMANCE: Key = Key {
-    name: "quantum:symbol:performance:",
-    part: "S",
-    after: "",
-    holds: hash::<PerformanceReading>(),
-    life: None,
-    about: " How a symbol's trades went.",
-};
 
 /// A bar of 15 minutes, in USDT.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,7 +62,7 @@ impl OneSymbol {
         OneSymbol {
             symbol,
             bars_key: keys::UNIVERSE_BARS.of(symbol),
-            performance_key: PERFORMANCE.of(symbol),
+            performance_key: keys::SYMBOL_PERFORMANCE.of(symbol),
             bars: VecDeque::new(),
             growing: None,
             has_bars: false,
@@ -170,7 +146,7 @@ impl OneSymbol {
     }
 
     fn performance(&self, ctx: &mut Context<'_>) -> f64 {
-        let told = match ctx.record::<PerformanceReading>(&self.performance_key) {
+        let told = match ctx.record::<SymbolPerformance>(&self.performance_key) {
             Ok(told) => told.map(|told| Performance {
                 trades: told.total_trades,
                 win_rate: told.win_rate,

@@ -26,7 +26,7 @@ use crate::exchange_info::ExchangeInfo;
 use crate::keys;
 use crate::records::{Policy, PolicyAnswer, PolicyProposal, SymbolList};
 use crate::settings::{Configured, Setup, settings};
-use bars::{DAY, OneSymbol, PERFORMANCE};
+use bars::{DAY, OneSymbol};
 
 settings! {
     /// Universe generator.
@@ -300,7 +300,11 @@ impl Service for UniverseGenerator {
     fn wiring(&self) -> Wiring {
         Wiring {
             market: MarketWants { trades: true, bars: true, depth: true, ..MarketWants::NONE },
-            keys_read: keys::patterns(&[keys::UNIVERSE_BARS, PERFORMANCE, keys::POLICY_CURRENT]),
+            keys_read: keys::patterns(&[
+                keys::UNIVERSE_BARS,
+                keys::SYMBOL_PERFORMANCE,
+                keys::POLICY_CURRENT,
+            ]),
             keys_written: keys::patterns(&[keys::UNIVERSE_BARS]),
             calls: vec![STORE],
             exchange: true,
