@@ -253,6 +253,16 @@ mod tests {
     }
 
     #[test]
+    fn tables_of_no_service_are_checked_as_well() {
+        let windowless = problem(|s| s.safety_kernel.window_s = 0);
+        assert_eq!(windowless, "[pipeline.safety_kernel] window_s is 0: it has to be at least 1");
+        let twice = problem(|s| s.permits.open.extend_from_within(..));
+        assert!(twice.starts_with("[pipeline.permits] open names"), "{twice}");
+        let both = problem(|s| s.execution_service.enabled = true);
+        assert!(both.starts_with("[pipeline] execution_path is"), "{both}");
+    }
+
+    #[test]
     fn a_model_votes_once() {
         assert!(problem(|s| s.ai_engine.predictors.clear()).contains("is empty"));
         let twice = |s: &mut PipelineSettings| {

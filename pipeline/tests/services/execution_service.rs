@@ -12,8 +12,10 @@ use crate::plans::flat_at;
 const EXECUTION: &str = "execution_service";
 
 fn settings() -> PipelineSettings {
-    let mut settings = PipelineSettings::default();
-    settings.execution_path = ExecutionPath::ExecutionService;
+    let mut settings = PipelineSettings {
+        execution_path: ExecutionPath::ExecutionService,
+        ..PipelineSettings::default()
+    };
     settings.execution_service.open_cooldown_s = 0;
     settings
 }
