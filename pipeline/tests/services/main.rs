@@ -30,16 +30,17 @@
 //!
 //! | EHR | |
 //! |---|---|
-//! | 1 to 12 | harvest and risk kernels: later |
+//! | 1 to 12 | `strategies`; 1, 3 in `harvest_proposal`, 10, 11 (as required) in `risk_proposal` |
 //! | 13, 14 | `strategies::market_state` |
-//! | 15 to 24, 29 to 35 | audited; heat, portfolio gate and Apply Layer: later |
+//! | 15 to 24 | audited: `strategies`, and under their settings `portfolio_gate` |
+//! | 29 to 35 | audited: `strategies`; 29, 31 and 33 under their settings `apply_layer` |
 //! | 25 to 28, 36 to 47 | clusters, budgets, Apply Layer, governor, RiskGuard: later |
 //! | 48 | audited |
 //! | 49 to 54 | `position_state_brain`; 49, 51, 53, 54 as settled |
 //! | 55 to 58 | `strategies::reconcile`, `reconcile_engine` |
-//! | 59 to 66 | exit brain: later |
+//! | 59 to 66 | `strategies`; `exit_brain` tells what they compute |
 //! | 67 to 69 | `strategies::exit_rules`, `exit_monitor` |
-//! | 70 to 81 | harvest brain, exposure balancer, allocation, attribution, MetricPack: later |
+//! | 70 to 81 | `strategies`; `harvest_brain`; exposure balancer, allocation, attribution, MetricPack: later |
 //!
 //! The permit script of EHR 6 wants three permits at once; there is P3.3's alone yet, whose protocol runs in
 //! `intent_executor`.
