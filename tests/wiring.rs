@@ -61,6 +61,7 @@ fn services_touch_what_their_wiring_names() {
         "emergency_stop writes the stream quantum:stream:event.ess",
         "exposure_balancer writes the stream quantum:stream:exposure.alerts",
         "position_state_brain writes the stream quantum:stream:reconcile.events",
+        "reconcile_engine reads the key quantum:reconcile:close:cooldown:{case}",
         "reconcile_engine reads the key quantum:reconcile:hold_reason:{S}",
         "reconcile_engine writes the key quantum:reconcile:close:cooldown:{case}",
         "reconcile_engine writes the key quantum:reconcile:hold:{S}",
