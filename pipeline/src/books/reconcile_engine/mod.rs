@@ -418,6 +418,7 @@ impl Service for ReconcileEngine {
                 keys::RECONCILE_HOLD,
                 keys::RECONCILE_HOLD_REASON,
                 keys::RECONCILE_STATE,
+                keys::RECONCILE_CLOSE_COOLDOWN,
             ]),
             keys_written: keys::patterns(&[
                 keys::POSITION_LEDGER,
