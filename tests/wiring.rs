@@ -83,6 +83,7 @@ fn services_touch_what_their_wiring_names() {
         "trading_bot writes the stream quantum:stream:safety.fault",
         // A model is trained after a day at the soonest.
         "clm writes the key quantum:clm:candidate:{model}",
+        "portfolio_risk_governor writes the stream quantum:stream:budget.violation",
         "position_state_brain writes the stream quantum:stream:reconcile.events",
         "trainer writes the key quantum:clm:model:{model}",
         "trainer writes the stream quantum:stream:model.training_completed",

@@ -65,12 +65,15 @@ impl AiEngine {
         let (voted, confidence) = self.layers(place, &ballot, ctx);
         // Most ticks end here: the rules stand in for an undecided HOLD alone.
         let undecided = (0.50..=0.65).contains(&confidence);
+        // HOLD takes no decision back: the bot asks every minute, and a vote of every second flickers. What is
+        // refused, or contradicted, is no answer any more, and what is old.
         if voted == Action::Hold && !undecided {
-            self.state.markets[place].decision = None;
             return;
         }
         let Some((signal, funding_rate)) = self.signal(place, voted, confidence, ctx) else {
-            self.state.markets[place].decision = None;
+            if voted != Action::Hold {
+                self.state.markets[place].decision = None;
+            }
             return;
         };
         let action = match signal.action {
