@@ -77,9 +77,8 @@ fn a_crash_is_put_into_a_market() {
     let (old, new) = (closes(&events, 1), closes(&spliced, 1));
     let factor = |minute: usize| new[minute] / old[minute];
     assert!((factor(104) - 0.8).abs() < 1e-3, "the bottom: {}", factor(104));
-    let half_back = 0.8f64.sqrt();
-    assert!((factor(124) - half_back).abs() < 1e-3, "half is won back: {}", factor(124));
-    assert!((factor(299) - half_back).abs() < 1e-3, "and stays");
+    assert!((factor(124) - 0.9).abs() < 1e-3, "half of the loss is won back: {}", factor(124));
+    assert!((factor(299) - 0.9).abs() < 1e-3, "and stays");
 
     // Bars are those of the points inside them, in price; and prices are on the tick.
     let mut points: Vec<i64> = Vec::new();

@@ -24,7 +24,7 @@ pub struct SyntheticSymbol {
     pub tick_units: i64,
     /// Decimals of one quantity unit of the grid.
     pub qty_decimals: u32,
-    /// Mean volume of a minute, in the base asset.
+    /// Mean volume of a minute, in the base asset, before what befalls the market.
     pub volume_per_minute: f64,
     /// Standard deviation of a minute's log return: 0.0007 is 0.07 %.
     pub volatility_per_minute: f64,
@@ -42,7 +42,7 @@ pub struct FlashCrash {
     pub fall_minutes: u32,
     /// Minutes of the recovery, at least 1.
     pub recovery_minutes: u32,
-    /// Share of the (logarithmic) loss that is won back, 0 to 1.
+    /// Share of the loss that is won back, 0 to 1.
     pub recovered_share: f64,
     /// Factor on the volume during fall and recovery.
     pub volume_factor: f64,

@@ -34,7 +34,7 @@ pub enum Shock {
         fall_minutes: u32,
         /// Minutes of the recovery, at least 1.
         recovery_minutes: u32,
-        /// Share of the (logarithmic) loss that is won back, 0 to 1.
+        /// Share of the loss that is won back, 0 to 1: 0.5 of a fall from 100 to 80 ends at 90.
         recovered_share: f64,
         /// Factor on the volume during the fall; it calms down with the recovery.
         volume_factor: f64,
@@ -47,7 +47,7 @@ pub enum Shock {
         rise_minutes: u32,
         /// Minutes in which it falls back, at least 1.
         recovery_minutes: u32,
-        /// Share of the (logarithmic) gain that is lost again, 0 to 1.
+        /// Share of the gain that is lost again, 0 to 1: 0.5 of a rise from 100 to 120 ends at 110.
         recovered_share: f64,
         /// Factor on the volume during the rise; it calms down afterwards.
         volume_factor: f64,
@@ -106,7 +106,8 @@ struct Excursion {
 impl Excursion {
     /// `after` is 1 at the end of its first minute.
     fn at(&self, after: u32) -> Laid {
-        let last = self.far * (1.0 - self.recovered);
+        // A share of the price's way, not of its logarithm's.
+        let last = libm::log1p(libm::expm1(self.far) * (1.0 - self.recovered));
         if after <= self.out {
             let share = f64::from(after) / f64::from(self.out);
             let share = if self.accelerates { share * share } else { share };
