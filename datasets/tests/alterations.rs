@@ -246,6 +246,12 @@ fn what_makes_no_sense_is_refused() {
     let (events, instruments, ticks, range) = market();
     for (settings, reason) in [
         (Perturbation { late: 0.1, ..Perturbation::default() }, "late needs late_max_ms"),
+        (Perturbation { missing_minutes: 1.0, ..Perturbation::default() }, "leaves no market"),
+        (Perturbation { shift_s: 18_000, ..Perturbation::default() }, "18000 s: nothing would"),
+        (
+            Perturbation { bootstrap_minutes: 300, ..Perturbation::default() },
+            "300 minutes: a block must be shorter",
+        ),
         (Perturbation { missing_minutes: 1.5, ..Perturbation::default() }, "a share from 0 to 1"),
     ] {
         let refused = settings.apply(feed(&events), &instruments, &ticks, range, 1);

@@ -336,6 +336,19 @@ fn events_that_cannot_be_are_refused_with_the_remedy() {
         ),
         &["at_minute is 4000000000"],
     );
+    let crash = |name: &str, out: &str, depth: &str| {
+        json!({ "event": name, "at_minute": 280, depth: 0.1, out: 21, "recovery_minutes": 5,
+                "recovered_share": 0.5 })
+    };
+    refused(
+        with(crash("flash_crash", "fall_minutes", "depth")),
+        &["at_minute is 280 and fall_minutes 21", "300 minutes", "lower one"],
+    );
+    refused(with(crash("squeeze", "rise_minutes", "height")), &["rise_minutes 21"]);
+    let mut late = of("trends", &[]);
+    late["crash"] = json!({ "at_minute": 290, "depth": 0.1, "fall_minutes": 20, "recovery_minutes": 5,
+                            "recovered_share": 0.5, "volume_factor": 1.0 });
+    refused(late, &["crash: at_minute is 290 and fall_minutes 20"]);
     let spike = json!({ "event": "funding_spike", "at_minute": 10, "minutes": 60, "rate_e8": 1 });
     refused(with(spike.clone()), &["no funding settles between", "every 8 hours"]);
     let mut unfunded = with(spike);

@@ -127,18 +127,40 @@ impl Excursion {
 
 impl LaidEvent {
     /// Whether it befalls `symbol`.
-    pub(crate) fn concerns(&self, symbol: Symbol) -> bool {
+    pub fn concerns(&self, symbol: Symbol) -> bool {
         self.symbol.is_none_or(|own| own == symbol)
     }
 
     /// Its first instant, and the first after `minutes` of it, in a market that starts at `start`.
-    pub(crate) fn span(&self, start: Nanos, minutes: u32) -> (Nanos, Nanos) {
+    pub fn span(&self, start: Nanos, minutes: u32) -> (Nanos, Nanos) {
         let after = |minutes: u64| {
             let nanos = MINUTE.0.saturating_mul(i64::try_from(minutes).unwrap_or(i64::MAX));
             start.saturating_add(Nanos(nanos))
         };
         let from = u64::from(self.at_minute);
         (after(from), after(from + u64::from(minutes)))
+    }
+
+    /// Why a market of `length` has no room for it: its first minute, and of a crash or a squeeze the way to its end.
+    /// What comes after that, the market's end may cut.
+    pub fn room_problem(&self, length: Nanos) -> Option<String> {
+        let minutes = length.0 / MINUTE.0;
+        let at = self.at_minute;
+        if i64::from(at).saturating_mul(MINUTE.0) >= length.0 {
+            return Some(format!(
+                "at_minute is {at}, and the market has {minutes} minutes: change one of them"
+            ));
+        }
+        let (key, out) = match self.what {
+            Shock::FlashCrash { fall_minutes, .. } => ("fall_minutes", fall_minutes),
+            Shock::Squeeze { rise_minutes, .. } => ("rise_minutes", rise_minutes),
+            Shock::Gap { .. } | Shock::ThinBook { .. } | Shock::FundingSpike { .. } => return None,
+        };
+        (i64::from(at) + i64::from(out) > minutes).then(|| {
+            format!(
+                "at_minute is {at} and {key} {out}, and the market has {minutes} minutes, so that it would not get to its end: lower one of them"
+            )
+        })
     }
 
     /// What it makes of the bar that opens `minute` minutes after the start.
@@ -277,11 +299,9 @@ pub(super) fn events_problem(
     funding: Option<ConstantFunding>,
 ) -> Option<String> {
     let of = |event: &LaidEvent| {
-        if event.at_minute >= minutes {
-            return Some(format!(
-                "at_minute is {}, and the market has {minutes} minutes: change one of them",
-                event.at_minute
-            ));
+        let problem = event.room_problem(Nanos(MINUTE.0 * i64::from(minutes)));
+        if problem.is_some() {
+            return problem;
         }
         if let Some(symbol) = event.symbol.filter(|symbol| !symbols.contains(symbol)) {
             return Some(format!(
