@@ -112,6 +112,36 @@ fn a_crash_is_put_into_a_market() {
     assert!((times - 8.0).abs() < 0.01, "{times}");
 }
 
+/// Into a market of fine ticks and one whose tick is 1 % of the price.
+#[test]
+fn a_crash_and_a_squeeze_reach_their_end_whatever_the_tick() {
+    let (events, instruments, _, (start, _)) = market();
+    let old = closes(&events, 1);
+    let squeeze = Shock::Squeeze {
+        height: 0.3,
+        rise_minutes: 5,
+        recovery_minutes: 20,
+        recovered_share: 0.5,
+        volume_factor: 1.0,
+    };
+    let squeeze = LaidEvent { what: squeeze, ..crash(None) };
+    for tick in [1, 3_000] {
+        for (event, end, after) in [(crash(None), 0.8, 0.9), (squeeze.clone(), 1.3, 1.15)] {
+            let ticks = [tick; 3];
+            let feed = Spliced::new(feed(&events), start, &instruments, &ticks, &[event]);
+            let new = closes(&drain(&mut feed.expect("a market")), 1);
+            for (minute, share) in [(104, end), (124, after)] {
+                let off = (new[minute] - old[minute] * share).abs();
+                // The last price of a minute stands a little before its end.
+                assert!(
+                    off <= tick as f64 + 3.0,
+                    "tick {tick}, minute {minute}: {off} off {share}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn events_that_cannot_be_are_refused() {
     let (events, instruments, ticks, (start, _)) = market();
