@@ -197,6 +197,11 @@ fn keys_that_contradict_each_other_or_do_nothing_are_refused() {
 
     let perturbed = |keys: &str| format!("[market.perturbation]\n{keys}");
     refused("", &perturbed("bootstrap_minutes = 0"), &["changes nothing", "remove the table"]);
+    let all = ["missing_minutes = 1", "leaves no market"];
+    refused("", &perturbed("missing_minutes = 1.0"), &all);
+    let late = ["[market.perturbation]", "lasts 10800 s: nothing would be left"];
+    refused("", &perturbed("shift_s = 4294967295"), &late);
+    refused("", &perturbed("bootstrap_minutes = 180"), &["a block must be shorter"]);
     refused("", &perturbed("late_max_ms = 5"), &["late_max_ms", "needs late"]);
     refused("", &perturbed("noise_ticks = 4000000000"), &["noise_ticks", "0 to 100,000"]);
     for gaps in ["error", "halt"] {
@@ -223,12 +228,31 @@ fn an_event_that_befalls_nobody_is_refused() {
             "event = \"thin_book\"\nat_minute = 5\nminutes = 60\nvolume_factor = 0.1\nwick_factor = 3",
             "wick_factor",
         ),
+        (
+            "event = \"flash_crash\"\nat_minute = 178\ndepth = 0.2\nfall_minutes = 50\n\
+             recovery_minutes = 60\nrecovered_share = 0.5",
+            "at_minute is 178 and fall_minutes 50, and the market has 180",
+        ),
     ] {
         scenario(&folder, "", &format!("{FREE_FUNDING}\n[[market.recorded.events]]\n{keys}"));
         let stderr = folder.qsim(&RUN).expect_code(2).stderr;
         for part in ["scenario.toml: ", "[[market.recorded.events]] number 1", part] {
             assert!(stderr.contains(part), "{keys}: no {part:?} in {stderr}");
         }
+    }
+    let rate = "calc_time,funding_interval_hours,last_funding_rate\n1769904000000,8,0.0001\n";
+    folder.file("rates/fundingRate/BTCUSDT-fundingRate-2026-02.csv", rate);
+    folder.qsim(&["data", "import", "rates", "--into", "set"]).expect_code(0);
+    let spike = |at_minute: u32| {
+        let spike = "event = \"funding_spike\"\nminutes = 60\nrate = \"0.003\"";
+        let spike = format!("[[market.recorded.events]]\n{spike}\nat_minute = {at_minute}");
+        scenario(&folder, "funding = true", &spike);
+        folder.qsim(&RUN)
+    };
+    spike(0).expect_code(0);
+    let stderr = spike(5).expect_code(2).stderr;
+    for part in ["number 1 (funding_spike)", "no funding settles between", "change at_minute"] {
+        assert!(stderr.contains(part), "no {part:?} in {stderr}");
     }
     let last = "[[market.recorded.events]]\nevent = \"gap\"\nat_minute = 179\nshare = 0.1";
     scenario(&folder, "", &format!("{FREE_FUNDING}\n{last}"));

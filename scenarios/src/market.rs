@@ -208,6 +208,7 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         instruments.push(instrument);
     }
     let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range).map_err(refused)?;
+    crate::alterations::refuse_idle_spikes(recorded, &catalogue, &instruments)?;
     warnings.extend(feed.warnings());
     if recorded.gaps == OnGap::Error
         && let Some(warning) = feed.warnings().first()
