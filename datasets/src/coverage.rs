@@ -62,7 +62,7 @@ pub struct MissingRows {
     pub missing: Option<u64>,
     /// Its first instant; between trades that of the one before, because the next is unknown.
     pub from: Nanos,
-    /// The first instant after it.
+    /// The first instant after it; between trades that of the next one.
     pub until: Nanos,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct Coverage {
 
 impl Coverage {
     fn lacks(&mut self, missing: Option<u64>, from: Nanos, until: Nanos) {
-        if missing == Some(0) || from >= until {
+        if missing == Some(0) || from > until {
             return;
         }
         self.missing += missing.unwrap_or(0);

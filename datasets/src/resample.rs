@@ -1,10 +1,10 @@
 //! Bars of any length, made of the trades or of the shorter bars of a series.
 //!
 //! Bars open at whole multiples of their length since 1970, whole weeks at midnight of Monday, as
-//! Binance's do. A bar that the range cuts, or an end of what is recorded, is left out, because it would
-//! pass for a whole one. An interval in which nobody traded is a flat bar at the last close without volume,
-//! as on Binance; so is one of a few that nobody recorded. A longer hole gives no bars, and [`LeftOut`]
-//! tells of it. Whether trades are missing, their ids say.
+//! Binance's do. A bar that the range cuts, an end of what is recorded or a hole in it, is left out, because
+//! it would pass for a whole one, and so is one that nobody recorded; [`LeftOut`] tells of them. Whether
+//! trades are missing, their ids say: an interval in which nobody traded is a flat bar at the last close
+//! without volume, as on Binance.
 
 mod left_out;
 
