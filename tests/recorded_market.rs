@@ -12,6 +12,10 @@ const START_MS: i64 = 1_769_904_000_000;
 
 /// Three hours of minutes without those from 1:00 to 1:29.
 fn bars(kind: &str, folder: &Folder) {
+    bars_of("BTCUSDT", kind, folder);
+}
+
+fn bars_of(symbol: &str, kind: &str, folder: &Folder) {
     let mut csv = "open_time,open,high,low,close,volume\n".to_owned();
     if kind != "klines" {
         csv = "open_time,open,high,low,close\n".to_owned();
@@ -22,7 +26,7 @@ fn bars(kind: &str, folder: &Folder) {
         csv += &format!("{open},{price},{},{},{price}", price + 5, price - 5);
         csv += if kind == "klines" { ",12.5\n" } else { "\n" };
     }
-    folder.file(&format!("raw/{kind}/BTCUSDT/1m/BTCUSDT-1m-2026-02.csv"), csv);
+    folder.file(&format!("raw/{kind}/{symbol}/1m/{symbol}-1m-2026-02.csv"), csv);
 }
 
 fn data_set() -> Folder {
@@ -94,6 +98,38 @@ fn halts_reach_to_both_ends_and_touching_ones_are_one() {
         let halt = format!("Event at {at}: BTCUSDT is halted until {until}");
         assert!(line.contains(&halt), "no {halt:?} in {line}");
     }
+}
+
+/// A symbol that no table knows is replayed with the rules that its scenario states; so is its journal, which
+/// needs nothing else.
+#[test]
+fn a_symbol_of_which_qsim_knows_nothing_runs_with_rules_of_its_own() {
+    let folder = Folder::new();
+    bars_of("NEWCOINUSDC", "klines", &folder);
+    let import = folder.qsim(&["data", "import", "raw", "--into", "set"]).expect_code(0);
+    let hint = "note: qsim knows no filters and brackets of NEWCOINUSDC; a scenario states them";
+    assert!(import.stderr.contains(hint), "{}", import.stderr);
+    let run = |rules: &str| {
+        scenario(&folder, "", &format!("{FREE_FUNDING}\n{rules}"));
+        let text = std::fs::read_to_string(folder.path("scenario.toml")).expect("a file");
+        folder.file("scenario.toml", text.replace("BTCUSDT", "NEWCOINUSDC"));
+        folder.qsim(&[&RUN[..], &["--verbose", "--journal", "."]].concat())
+    };
+    let refused = run("").expect_code(2);
+    for part in ["NEWCOINUSDC has no filters", "[exchange] filters = [{ symbol = \"NEWCOINUSDC\", "]
+    {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    let filters = "[[exchange.filters]]\nsymbol = \"NEWCOINUSDC\"\ntick_size = \"0.1\"\n\
+                   step_size = \"0.001\"\nmin_notional = \"5\"\n";
+    let refused = run(filters).expect_code(2);
+    assert!(refused.stderr.contains("NEWCOINUSDC has no brackets"), "{}", refused.stderr);
+    let brackets = "[[exchange.brackets]]\nsymbol = \"NEWCOINUSDC\"\ntiers = [{ cap = \"50000\", \
+                    mmr = \"0.01\", leverage = 50 }, { cap = \"1000000\", mmr = \"0.05\", leverage = 10 }]\n";
+    let ran = run(&format!("{filters}{brackets}")).expect_code(0);
+    assert!(ran.stderr.contains("filters as the scenario states them"), "{}", ran.stderr);
+    let replay = ["replay", "scenario-1.journal", "--data", "set"];
+    folder.qsim(&replay).expect_code(0);
 }
 
 #[test]

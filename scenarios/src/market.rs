@@ -6,7 +6,7 @@ use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
 use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, SeriesId};
-use engine::{Feed, Instrument, Nanos};
+use engine::{Feed, Instrument, Nanos, Symbol};
 use serde_json::{Value as Json, json};
 use sim_exchange::depth::QueueKind;
 use sim_exchange::{MarketDepth, RuleBook, VenueEvent};
@@ -40,6 +40,14 @@ impl Scenario {
             (Some(synthetic), _) => Ok(synthetic.range()),
             (None, Some(recorded)) => recorded.range(),
             (None, None) => Err("[market] needs one of `synthetic` and `recorded`".into()),
+        }
+    }
+
+    /// The symbols of the market.
+    pub(crate) fn symbols(&self) -> Vec<Symbol> {
+        match (&self.market.synthetic, &self.market.recorded) {
+            (Some(synthetic), _) => synthetic.symbols(),
+            (None, recorded) => recorded.iter().flat_map(|r| r.symbols.clone()).collect(),
         }
     }
 

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use sim_exchange::{RuleBook, SimExchange};
+use sim_exchange::SimExchange;
 
 use crate::{Failure, Figures, Scenario, ScenarioError, market};
 
@@ -100,9 +100,9 @@ impl Prepared {
     fn new(scenario: &Scenario, data: Option<&Path>) -> Result<Prepared, ScenarioError> {
         let build =
             |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
-        let rules = RuleBook::embedded().map_err(|error| build(error.to_string()))?;
+        let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
         let market = market::open(scenario, &rules, data)?;
-        let exchange = crate::venue::build(scenario, &market).map_err(build)?;
+        let exchange = crate::venue::build(scenario, &market, &rules).map_err(build)?;
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
             .map_err(|error| build(error.to_string()))?;
         Ok(Prepared { scenario: scenario.clone(), market, exchange, members })
