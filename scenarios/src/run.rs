@@ -176,6 +176,7 @@ pub fn run(
         assumptions: [
             kernel.exchange().assumptions(),
             scenario.gap_sentences(),
+            scenario.halt_sentence().into_iter().collect(),
             scenario.alteration_sentences(),
             scenario.links.feed_sentence().into_iter().collect(),
         ]

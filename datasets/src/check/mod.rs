@@ -66,7 +66,7 @@ impl Check {
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Counts a finding; `detail` is told of the first only.
+    /// Counts a finding; `detail` is told of the first only, or of the first that is no mere note.
     fn add(
         &mut self,
         what: &'static str,
@@ -78,6 +78,10 @@ impl Findings {
         if let Some(finding) = self.0.iter_mut().find(|f| f.what == what) {
             finding.count += count;
             finding.places += 1;
+            if finding.note && !note {
+                (finding.first, finding.detail) = (iso(at_us).to_string(), detail());
+                finding.note = false;
+            }
             return;
         }
         let (first, detail) = (iso(at_us).to_string(), detail());

@@ -5,7 +5,7 @@ use super::entries::{decimals_of, factors};
 use super::{Check, Findings, decimals, shown};
 use crate::DataError;
 use crate::catalogue::Damage;
-use crate::coverage::{funding_hours, hour_of};
+use crate::coverage::{QUIET_US, funding_hours, hour_of, silence_max_us};
 use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::import::iso;
 use crate::interval::Interval;
@@ -16,8 +16,6 @@ use crate::store::FileInfo;
 
 /// A price this far from both its neighbours is an odd print: 5 %, as one part of so many.
 const LEAP_PART: i128 = 20;
-/// Mark prices come once a second, or once in three.
-const MARK_GAP_US: i64 = 10_000_000;
 /// `metrics` come every five minutes, `bookDepth` every half minute, neither to the second.
 const METRICS_US: i64 = 300_000_000;
 const BOOK_DEPTH_US: i64 = 30_000_000;
@@ -222,7 +220,10 @@ impl Walk {
                     self.found("gap", missing, now, detail);
                 }
             }
-            Kind::Depth => self.message_step(previous, row),
+            Kind::Depth => {
+                self.silence(before, now);
+                self.message_step(previous, row);
+            }
             Kind::FundingRate => {
                 let stated = funding_hours(row);
                 let hours = hour_of(now) - hour_of(before);
@@ -231,16 +232,21 @@ impl Walk {
                     self.found("gap", missing, now, || format!("{hours} h after {}", iso(before)));
                 }
             }
-            Kind::MarkPrice if now - before > MARK_GAP_US => {
-                let detail = || {
-                    format!("nothing for {} s after {}", (now - before) / 1_000_000, iso(before))
-                };
-                self.noted("gap", 1, now, detail);
-            }
+            Kind::MarkPrice | Kind::BookTicker => self.silence(before, now),
             Kind::Metrics => self.sample_step(before, now, METRICS_US),
             Kind::BookDepth => self.sample_step(before, now, BOOK_DEPTH_US),
             _ => {}
         }
+    }
+
+    /// A short silence may be one of the market, a long one is none.
+    fn silence(&mut self, before: i64, now: i64) {
+        let silence = now - before;
+        if silence_max_us(self.id.kind).is_none_or(|most| silence <= most) {
+            return;
+        }
+        let detail = || format!("nothing for {} s after {}", silence / 1_000_000, iso(before));
+        self.findings.add("gap", 1, now, silence <= QUIET_US, detail);
     }
 
     fn bar_step(&mut self, before: i64, now: i64, interval: i64) {
