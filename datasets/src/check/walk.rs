@@ -213,6 +213,12 @@ impl Walk {
             return self.bar_step(before, now, i64::from(interval.ms()) * 1_000);
         }
         match kind {
+            Kind::AggTrades | Kind::Trades if row[1] < previous[1] => {
+                let detail = || {
+                    format!("trade id {} comes after id {} of {}", row[1], previous[1], iso(before))
+                };
+                self.found("disorder", 1, now, detail);
+            }
             Kind::AggTrades | Kind::Trades => {
                 let missing = u64::try_from(row[1] - previous[1] - 1).unwrap_or(0);
                 if missing > 0 {
