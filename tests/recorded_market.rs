@@ -186,6 +186,73 @@ fn late_market_events_change_the_run_and_not_its_repetition() {
     }
 }
 
+/// What was replayed is named wherever a run is shown.
+#[test]
+fn a_run_names_its_data() {
+    let folder = data_set();
+    scenario(&folder, "", FREE_FUNDING);
+    let ran = folder.qsim(&[&RUN[..], &["--verbose", "--journal", "."]].concat()).expect_code(0);
+    let line = ran.json();
+    let digest = text(&line["market"], "digest").to_owned();
+    let series = &line["market"]["series"][0];
+    assert_eq!((text(series, "series"), &series["rows"]), ("klines/BTCUSDT/1m", &150.into()));
+    assert!(line["figures"]["entries"].is_string(), "{line}");
+    let own = "market: klines/BTCUSDT/1m from 2026-02-01T00:00:00Z to 2026-02-01T03:00:00Z: 150 rows, digest ";
+    let all = format!("market: recorded data, digest {digest}");
+    let journal = folder.qsim(&["journal", "scenario-1.journal"]).expect_code(0);
+    for told in [&ran.stderr, &journal.stderr] {
+        assert!(told.contains(own) && told.contains(&all), "{told}");
+    }
+    assert!(journal.stderr.starts_with("scenario scenario, seed 1\n"), "{}", journal.stderr);
+    assert!(!journal.stdout.contains("market: "), "entries only");
+    let short = folder.qsim(&RUN).expect_code(0).json();
+    assert_eq!((&short["market"], short.get("figures")), (&line["market"], None));
+}
+
+/// Delays as recorded, of data in which nobody recorded any, or of a recorder whose clock was wrong.
+#[test]
+fn recorded_delays_have_to_be_recorded() {
+    let run = |local_ms: Option<i64>, links: &str| {
+        let folder = Folder::new();
+        let (mut trades, mut quotes) = (String::new(), String::new());
+        for second in 0..180 {
+            let ms = START_MS + second * 1_000;
+            if let Some(local_ms) = local_ms {
+                trades += &format!("{} ", (ms + local_ms) * 1_000);
+            }
+            trades += &format!(
+                "{{\"e\":\"aggTrade\",\"E\":{ms},\"s\":\"BTCUSDT\",\"a\":{second},\"p\":\"90000\",\"q\":\"1\",\
+                 \"f\":{second},\"l\":{second},\"T\":{ms},\"m\":true}}\n"
+            );
+            quotes += &format!("{second},89999.9,1,90000.1,1,{ms},{ms}\n");
+        }
+        folder.file("raw/btcusdt.jsonl", trades);
+        folder.file("raw/bookTicker/BTCUSDT/BTCUSDT-bookTicker-2026-02-01.csv", quotes);
+        folder.qsim(&["data", "import", "raw", "--into", "set"]).expect_code(0);
+        folder.file(
+            "scenario.toml",
+            format!(
+                "[market.recorded]\nsymbols = [\"BTCUSDT\"]\nquotes = true\nfrom = \"2026-02-01T00:00:00Z\"\n\
+                 to = \"2026-02-01T00:03:00Z\"\n{FREE_FUNDING}\n[links]\nfeed_latency_recorded = true\n{links}\n"
+            ),
+        );
+        folder.qsim(&RUN)
+    };
+    let none = run(None, "").expect_code(2).stderr;
+    for part in
+        ["no delay is recorded: ", "aggTrades/BTCUSDT has no local times", "feed_latency_us"]
+    {
+        assert!(none.contains(part), "{none}");
+    }
+    let early = run(Some(-50), "").expect_code(2).stderr;
+    let wrong = "the local times of aggTrades/BTCUSDT all lie before the exchange's";
+    assert!(early.contains(wrong), "{early}");
+    let some = run(Some(50), "").expect_code(0).stderr;
+    assert!(some.contains("bookTicker/BTCUSDT has no local times: its events reach"), "{some}");
+    let all = run(Some(50), "feed_latency_us = 20000").expect_code(0).stderr;
+    assert!(!all.contains("local times"), "{all}");
+}
+
 #[test]
 fn a_recorded_market_is_altered_as_asked() {
     let folder = data_set();

@@ -73,6 +73,8 @@ pub struct ScenarioReport {
     pub warnings: Vec<String>,
     /// What was assumed.
     pub assumptions: Vec<String>,
+    /// What identifies the market, as the journal's header has it: series, their rows and digests.
+    pub market: Json,
     /// The journal, if one was written.
     pub journal: Option<PathBuf>,
 }
@@ -157,6 +159,7 @@ pub fn run(
         None => Box::new(DigestOnly),
     };
     let warnings = prepared.market.warnings.clone();
+    let market = prepared.market.identity.clone();
     let (mut kernel, range) = prepared.start(sink);
     let run_error = |source| ScenarioError::Run { origin: scenario.origin.clone(), source };
     let footer = drive(&mut kernel, range, progress).map_err(run_error)?;
@@ -181,6 +184,7 @@ pub fn run(
             scenario.links.feed_sentence().into_iter().collect(),
         ]
         .concat(),
+        market,
         journal,
     })
 }
@@ -212,6 +216,25 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
         Err(source) => return Err(ScenarioError::Run { origin: scenario.origin, source }),
     };
     Ok(Replayed { digest, entries, difference })
+}
+
+/// The market of a journal's header or of a report, a line each: its digest, and its series if it is recorded.
+pub fn market_lines(market: &Json) -> Vec<String> {
+    let text = |of: &Json, key: &str| of.get(key).and_then(Json::as_str).map(str::to_owned);
+    let of_series = |one: &Json| {
+        let span = text(one, "from").zip(text(one, "to"));
+        let span = span.map_or(String::new(), |(from, to)| format!(" from {from} to {to}"));
+        let rows = one.get("rows").and_then(Json::as_u64)?;
+        Some(format!(
+            "{}{span}: {rows} rows, digest {}",
+            text(one, "series")?,
+            text(one, "digest")?
+        ))
+    };
+    let made = text(market, "synthetic").map(|digest| format!("a made market, digest {digest}"));
+    let all = text(market, "digest").map(|digest| format!("recorded data, digest {digest}"));
+    let series = market.get("series").and_then(Json::as_array).into_iter().flatten();
+    made.into_iter().chain(all).chain(series.filter_map(of_series)).collect()
 }
 
 /// Names of the services, from a journal's header.
