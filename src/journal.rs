@@ -55,7 +55,9 @@ fn tell_header(header: &Json) {
 fn print(arguments: &JournalArguments) -> Result<(), String> {
     let mut file = JournalFile::open(&arguments.file).map_err(|error| error.to_string())?;
     let services = scenarios::services_of(file.header());
-    tell_header(file.header());
+    if arguments.find.is_none() {
+        tell_header(file.header());
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     while let Some((first, block)) = file.next_block().map_err(|error| error.to_string())? {
         let mut decoder = Decoder::new(&block, &services);

@@ -6,6 +6,7 @@ use engine::Nanos;
 use crate::DataError;
 use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::import::iso;
+use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId, Shape};
 use crate::replay::Range;
 use crate::rows::{Decimals, Row, RowDigest};
@@ -57,9 +58,10 @@ impl Span {
     pub fn new(id: &SeriesId, range: Range) -> Span {
         let up = |ns: i64| ns.div_euclid(1_000) + i64::from(ns.rem_euclid(1_000) > 0);
         // A bar belongs to it if it has closed by its end.
-        let length = id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000_000);
-        let last_open = range.to.0.saturating_sub(length).div_euclid(1_000);
-        let until_us = if length > 0 { last_open + 1 } else { up(range.to.0) };
+        let until_us = match id.interval {
+            Some(interval) => interval.last_closed(range.to.0.div_euclid(1_000)).saturating_add(1),
+            None => up(range.to.0),
+        };
         Span { from_us: up(range.from.0), until_us, range }
     }
 
@@ -182,7 +184,7 @@ pub(crate) fn survey(
     let span = Span::new(id, range);
     let mut walk = Walk {
         span,
-        interval_us: id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000),
+        interval: id.interval,
         coverage: Coverage {
             rows: 0,
             digest: RowDigest::default(),
@@ -207,7 +209,8 @@ pub(crate) fn survey(
 
 struct Walk {
     span: Span,
-    interval_us: i64,
+    /// Of bars.
+    interval: Option<Interval>,
     coverage: Coverage,
     first_us: Option<i64>,
     last: Option<Row>,
@@ -267,7 +270,7 @@ impl Walk {
         let ([first_us, first_id], [last_us, last_id]) = (group.first, group.last);
         let steps = group.rows as i64 - 1;
         match self.coverage.gaps.series.kind.shape() {
-            Shape::Bars => last_us - first_us == steps * self.interval_us,
+            Shape::Bars => self.interval.is_some_and(|i| i.later(first_us, steps) == last_us),
             Shape::Trades => last_id - first_id == steps,
             Shape::Rates => false,
             // Nothing tells how many rows there were.
@@ -287,8 +290,8 @@ impl Walk {
         let (before, now) = (last[0], row[0]);
         match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
-                let missing = (now - before) / self.interval_us - 1;
-                self.bars_missing(missing, before + self.interval_us);
+                let Some(interval) = self.interval else { return };
+                self.bars_missing(interval.count(before, now) - 1, interval.closes(before));
             }
             Shape::Trades => {
                 let missing = u64::try_from(row[1] - last[1] - 1).unwrap_or(0);
@@ -316,8 +319,9 @@ impl Walk {
         let (from_us, now) = (self.span.from_us, row[0]);
         match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
-                let missing = (now - from_us) / self.interval_us;
-                self.bars_missing(missing, now - missing * self.interval_us);
+                let Some(interval) = self.interval else { return };
+                let missing = interval.count(from_us, now);
+                self.bars_missing(missing, interval.later(now, -missing));
             }
             Shape::Rates => {
                 let stated = funding_hours(row);
@@ -339,8 +343,8 @@ impl Walk {
         let (last_us, final_us) = (last[0], self.span.until_us - 1);
         match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
-                let missing = (final_us - last_us) / self.interval_us;
-                self.bars_missing(missing, last_us + self.interval_us);
+                let Some(interval) = self.interval else { return };
+                self.bars_missing(interval.count(last_us, final_us), interval.closes(last_us));
             }
             Shape::Rates => {
                 let stated = funding_hours(&last);
@@ -355,7 +359,7 @@ impl Walk {
     }
 
     fn bars_missing(&mut self, missing: i64, first_us: i64) {
-        let until_us = first_us + missing * self.interval_us;
+        let until_us = self.interval.map_or(first_us, |i| i.later(first_us, missing));
         let missing = u64::try_from(missing).unwrap_or(0);
         self.coverage.lacks(Some(missing), iso(first_us), iso(until_us));
     }

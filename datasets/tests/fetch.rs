@@ -582,3 +582,16 @@ fn a_server_without_encryption_is_no_https() {
     expect_parts(reason(&report), &["no trusted connection", "check --base"]);
     assert_eq!((world.server.asked(), world.waits()), (vec![], vec![]));
 }
+
+/// The API's name asks for them, the archive's name is in their paths; there are none of single days.
+#[test]
+fn bars_of_months_are_fetched_in_months() {
+    let path = format!("{UM}/monthly/klines/BTCUSDT/1mo/BTCUSDT-1mo-2026-02.zip");
+    let world = World::with(&[&path]);
+    let owned = |text: &str| vec![text.to_owned()];
+    let mut request = world.request(&["klines"], "2026-02-01", "2026-02-10");
+    request.series = series(&owned("BTCUSDT"), &owned("klines"), &owned("1M")).expect("series");
+    let report = world.run(&request);
+    world.expect_whole(&[&path]);
+    expect_parts(&report.notes.concat(), &["klines/BTCUSDT/1mo is published in months: 2026-02"]);
+}

@@ -134,7 +134,7 @@ fn bars_off_their_grid() {
 #[test]
 fn bars_of_another_interval() {
     let text = rows(&[kline(0, "1,2,1,2,5").replace("059999", "119999")]);
-    refused(CSV, &text, &["line 2", "column 'close_time'", "not the end of a bar of 60000 ms"]);
+    refused(CSV, &text, &["line 2", "column 'close_time'", "not the end of a bar of 1m"]);
 }
 
 #[test]

@@ -210,7 +210,7 @@ impl Walk {
             return self.found("disorder", 1, now, || format!("after {}", iso(before)));
         }
         if let Some(interval) = self.id.interval {
-            return self.bar_step(before, now, i64::from(interval.ms()) * 1_000);
+            return self.bar_step(before, now, interval);
         }
         match kind {
             Kind::AggTrades | Kind::Trades if row[1] < previous[1] => {
@@ -255,14 +255,15 @@ impl Walk {
         self.findings.add("gap", 1, now, silence <= QUIET_US, detail);
     }
 
-    fn bar_step(&mut self, before: i64, now: i64, interval: i64) {
-        let step = now - before;
-        if step % interval != 0 {
+    fn bar_step(&mut self, before: i64, now: i64, interval: Interval) {
+        let steps = interval.count(before, now);
+        if interval.later(before, steps) != now {
+            let step = now - before;
             self.found("off_interval", 1, now, || format!("{step} us after the bar before"));
-        } else if step > interval {
-            let missing = (step / interval - 1) as u64;
+        } else if steps > 1 {
+            let missing = (steps - 1) as u64;
             let detail = || format!("{missing} bars missing after {}", iso(before));
-            self.found("gap", missing, before + interval, detail);
+            self.found("gap", missing, interval.closes(before), detail);
         }
     }
 

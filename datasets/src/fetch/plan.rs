@@ -8,11 +8,11 @@ use engine::Symbol;
 use super::range::{DayRange, Month};
 use crate::{DataError, Interval, Kind, SeriesId};
 
-/// Bar lengths that the archive has, of those with a fixed length.
-const INTERVALS: [&str; 14] =
-    ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w"];
+/// Bar lengths that the archive has.
+const INTERVALS: [&str; 15] =
+    ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1mo"];
 /// Of these, those that come in months only.
-const MONTHLY_INTERVALS: [&str; 2] = ["3d", "1w"];
+const MONTHLY_INTERVALS: [&str; 3] = ["3d", "1w", "1mo"];
 /// Bars of this length, unless another is asked for.
 const USUAL_INTERVAL: &str = "1m";
 /// More files than this are no wish but an error: forty series of all days since 2019 are fewer.
@@ -60,7 +60,7 @@ pub fn series(
         })
     };
     let length = |name: &str| {
-        let named = Interval::named(name).filter(|_| INTERVALS.contains(&name));
+        let named = Interval::named(name).filter(|named| INTERVALS.contains(&named.name()));
         named.ok_or_else(|| {
             let all = INTERVALS.join(", ");
             misuse(format!("--interval {name:?} is none that can be fetched: these are {all}"))

@@ -293,7 +293,7 @@ impl Parser<'_> {
             };
         }
         if let (Some(at), Some(interval)) = (layout.close_time, self.series.interval) {
-            self.check_close_time(&fields[at], row[0], i64::from(interval.ms()) * 1_000)?;
+            self.check_close_time(&fields[at], row[0], interval)?;
         }
         if let (Some(at), Some(interval)) = (layout.fields[0], self.series.interval) {
             self.check_open_time(&fields[at], row[0], interval)?;
@@ -378,10 +378,10 @@ impl Parser<'_> {
         Err(self.at_column(name, text, &reason))
     }
 
-    /// Binance's bars open at whole multiples of their length; those of days and more at midnight.
+    /// Binance's bars open at whole multiples of their length; those of days and more at midnight, those of
+    /// months on the first.
     fn check_open_time(&self, text: &[u8], open_us: i64, interval: Interval) -> Result<(), Stop> {
-        const DAY_US: i64 = 86_400_000_000;
-        if open_us % (i64::from(interval.ms()) * 1_000).min(DAY_US) == 0 {
+        if interval.may_open(open_us) {
             return Ok(());
         }
         let reason = format!(
@@ -440,17 +440,16 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    fn check_close_time(&self, text: &[u8], open_us: i64, interval_us: i64) -> Result<(), Stop> {
+    fn check_close_time(&self, text: &[u8], open_us: i64, interval: Interval) -> Result<(), Stop> {
         let (close_us, _) = self.time("close_time", text)?;
         // The last unit before the next bar: 999 ms or 999,999 us.
-        let short_us = open_us + interval_us - close_us;
+        let short_us = interval.closes(open_us) - close_us;
         if short_us == 1_000 || short_us == 1 {
             return Ok(());
         }
         let reason = format!(
-            "is not the end of a bar of {} ms that opened at {}; the line is cut, or the interval \
+            "is not the end of a bar of {interval} that opened at {}; the line is cut, or the interval \
              of the file's name is wrong",
-            interval_us / 1_000,
             iso(open_us)
         );
         Err(self.at_column("close_time", text, &reason))

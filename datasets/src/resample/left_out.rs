@@ -60,7 +60,6 @@ impl Holes {
                 gaps.count, range.from, range.to
             ))
         })?;
-        let own_us = id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000);
         // Trades come when they come; at the ends nothing tells whether there were more.
         let quiet_us = if id.kind.shape() == Shape::Bars { 0 } else { QUIET_US };
         let us = |time: Nanos| time.0.div_euclid(1_000);
@@ -72,7 +71,8 @@ impl Holes {
             .filter(|&(from, until)| first_us <= from && until <= last_us)
             .map(|hole| (hole, 0));
         let begin = ((length.opens(first_us), first_us), quiet_us);
-        let finish = (last_us + own_us, length.opens(last_us).saturating_add(length.us()));
+        let told_to_us = id.interval.map_or(last_us, |interval| interval.closes(last_us));
+        let finish = (told_to_us, length.closes(length.opens(last_us)));
         let mut all = Vec::new();
         let mut done_us = from_us;
         for (hole, slack_us) in std::iter::once(begin).chain(between).chain([(finish, quiet_us)]) {
@@ -93,11 +93,11 @@ impl BarLength {
     /// and the first that is whole again.
     fn lost(self, (from_us, until_us): (i64, i64), slack_us: i64) -> (i64, i64) {
         let first = self.opens(from_us);
-        let next = first.saturating_add(self.us());
+        let next = self.closes(first);
         let last = self.opens(until_us);
         let opens = if next - from_us <= slack_us { next } else { first };
         let is_whole = until_us - last <= slack_us;
-        (opens, if is_whole { last } else { last.saturating_add(self.us()) })
+        (opens, if is_whole { last } else { self.closes(last) })
     }
 }
 
@@ -123,10 +123,9 @@ impl LeftOut {
         check_source(id, length)?;
         let (from_us, to_us) = length.whole(range)?;
         let Holes { all, ends } = Holes::find(catalogue, id, (from_us, to_us), length)?;
-        let count =
-            |(opens, until): (i64, i64)| u64::try_from((until - opens) / length.us()).unwrap_or(0);
+        let count = |bars: (i64, i64)| u64::try_from(length.count(bars)).unwrap_or(0);
         let first = ends.0.max(from_us);
-        let last = ends.1.saturating_add(length.us()).min(to_us);
+        let last = length.closes(ends.1).min(to_us);
         Ok((!all.is_empty()).then(|| LeftOut {
             bars: all.iter().map(|hole| count(hole.bars)).sum(),
             of: count((first, last)),
