@@ -307,6 +307,13 @@ impl Parser<'_> {
             );
             return Err(self.at_column("first_trade_id", first, &reason));
         }
+        // With more decimals to come the row is read again.
+        let unread = if self.needed == self.decimals { &layout.unread[..] } else { &[] };
+        for &(at, name, unread) in unread {
+            if let Some(problem) = unread.problem(&fields[at], row[5], self.decimals) {
+                return Err(self.at_column(name, &fields[at], problem));
+            }
+        }
         if let Some(at) = layout.symbol
             && &fields[at] != self.series.symbol.as_str().as_bytes()
         {

@@ -24,6 +24,7 @@ mod streams;
 mod tapes;
 mod text_lines;
 mod text_time;
+mod unread;
 
 use std::path::{Path, PathBuf};
 
