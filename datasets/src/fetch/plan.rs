@@ -21,6 +21,12 @@ const FILES_MAX: usize = 100_000;
 /// The first and the last month in which the archive had quotes.
 const QUOTES: [(i32, u32); 2] = [(2023, 5), (2024, 3)];
 
+/// The days of quotes, the last one exclusive.
+fn quote_days() -> Option<DayRange> {
+    let day = NaiveDate::from_ymd_opt;
+    Some(DayRange { from: day(2023, 5, 16)?, to: day(2024, 3, 31)? })
+}
+
 /// What the archive publishes of a series.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Published {
@@ -211,6 +217,11 @@ impl Plan {
     }
 
     fn days(&mut self, series: &SeriesId, days: DayRange) {
+        let days = match series.kind {
+            Kind::BookTicker => quote_days().and_then(|published| days.within(published)),
+            _ => Some(days),
+        };
+        let Some(days) = days else { return };
         let of = |day| ArchiveFile { series: *series, period: Period::Day(day) };
         self.files.extend(days.days().map(of));
     }
