@@ -359,13 +359,19 @@ fn junk_in_columns_that_are_not_stored() {
         rows(&[text])
     };
     for (rest, reasons) in [
-        ("abc,7,1,1,0", ["line 2: column 'quote_volume': \"abc\"", "is not a plain decimal number"]),
+        (
+            "abc,7,1,1,0",
+            ["line 2: column 'quote_volume': \"abc\"", "is not a plain decimal number"],
+        ),
         ("-1,7,1,1,0", ["column 'quote_volume'", "from 0 on"]),
         ("1,xx,1,1,0", ["column 'count': \"xx\"", "is not a whole number"]),
         ("1,-7,1,1,0", ["column 'count': \"-7\"", "is not a whole number"]),
         ("1,7.5,1,1,0", ["column 'count': \"7.5\"", "is not a whole number"]),
         ("1,7,5.01,1,0", ["column 'taker_buy_volume': \"5.01\"", "is above the volume of its bar"]),
-        ("1,7,1,1e3,0", ["column 'taker_buy_quote_volume': \"1e3\"", "is not a plain decimal number"]),
+        (
+            "1,7,1,1e3,0",
+            ["column 'taker_buy_quote_volume': \"1e3\"", "is not a plain decimal number"],
+        ),
     ] {
         refused(CSV, &bar(rest), &reasons);
     }
@@ -388,7 +394,26 @@ fn bars_in_the_folder_of_another_kind() {
     };
     for kind in ["markPriceKlines", "indexPriceKlines", "premiumIndexKlines"] {
         let place = format!("{kind}/BTCUSDT/1m/BTCUSDT-1m-2026-02.csv");
-        refused(&place, &bar(5, 3), &["line 2: column 'volume': \"5\"", "these are bars of trades"]);
+        refused(
+            &place,
+            &bar(5, 3),
+            &["line 2: column 'volume': \"5\"", "these are bars of trades"],
+        );
     }
-    refused(CSV, &bar(0, 60), &["line 2: column 'count': \"60\"", "bars of mark, index and premium"]);
+    refused(
+        CSV,
+        &bar(0, 60),
+        &["line 2: column 'count': \"60\"", "bars of mark, index and premium"],
+    );
+}
+
+#[test]
+fn figures_below_zero() {
+    let place = "metrics/BTCUSDT/BTCUSDT-metrics-2026-02-01.csv";
+    let text = "2026-02-01 00:05:00,BTCUSDT,-7.5,1,1,1,1,1\n";
+    refused(
+        place,
+        text.as_bytes(),
+        &["line 1: column 'sum_open_interest': \"-7.5\" is below zero"],
+    );
 }

@@ -23,7 +23,8 @@ use crate::kind::Kind;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// `gap`, `duplicate`, `disorder`, `overlap`, `contradiction`, `zero_volume`, `ohlc`, `damaged`, `digest`,
-    /// `off_interval`, `decimals`, `broken_chain`, `crossed`, `snapshot`, `leap` or `far`.
+    /// `off_interval`, `decimals`, `broken_chain`, `crossed`, `snapshot`, `leap`,
+    /// `spike`, `rate`, `local_time` or `far`.
     pub what: &'static str,
     /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
     pub count: u64,

@@ -443,6 +443,11 @@ impl Parser<'_> {
             let reason = format!("is not a plain decimal number; {REMEDY}");
             return Err(self.at_column(name, text, &reason));
         };
+        // `bookDepth` tells the side by the sign of its percentage.
+        if value < 0 && name != "percentage" {
+            let reason = "is below zero; the file is damaged, download it again";
+            return Err(self.at_column(name, text, reason));
+        }
         self.rounded += u64::from(is_rounded);
         Ok(value)
     }
