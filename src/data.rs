@@ -130,8 +130,9 @@ fn run_import(paths: &[PathBuf], into: &Path, format: Format) -> Result<u8, Data
     match format {
         Format::Json => print_report(&report)?,
         Format::Table => print(&format!(
-            "{} files, {} rows into {}; {} duplicates; {} skipped, {} refused; data set {}",
+            "{} {}, {} rows into {}; {} duplicates; {} skipped, {} refused; data set {}",
             report.files,
+            if report.files == 1 { "file" } else { "files" },
             report.rows,
             into.display(),
             report.duplicates,

@@ -186,6 +186,17 @@ fn late_market_events_change_the_run_and_not_its_repetition() {
     }
 }
 
+#[test]
+fn bars_are_replayed_where_the_scenario_says_so() {
+    let folder = data_set();
+    scenario(&folder, "", FREE_FUNDING);
+    let text = std::fs::read_to_string(folder.path("scenario.toml")).expect("a file");
+    folder.file("scenario.toml", text.replace("bars = \"1m\"\n", ""));
+    let refused = folder.qsim(&RUN).expect_code(2).stderr;
+    let told = "there are no aggTrades of BTCUSDT, but bars: say bars = \"1m\" to replay those";
+    assert!(refused.contains(told), "{refused}");
+}
+
 /// What was replayed is named wherever a run is shown.
 #[test]
 fn a_run_names_its_data() {

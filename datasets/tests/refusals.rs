@@ -417,3 +417,9 @@ fn figures_below_zero() {
         &["line 1: column 'sum_open_interest': \"-7.5\" is below zero"],
     );
 }
+
+#[test]
+fn an_index_column_without_a_name() {
+    let text = format!(",{}0,{}", header(), kline(0, "1,2,1,2,5"));
+    refused(CSV, text.as_bytes(), &["line 1: the first column has no name", "index=False"]);
+}

@@ -150,6 +150,19 @@ fn refused(error: DataError) -> String {
     format!("[market.recorded] {error}")
 }
 
+/// The same of trades that are not there where bars are, which a scenario has to ask for.
+fn refused_tape(error: DataError, catalogue: &Catalogue, series: &SeriesId) -> String {
+    let bars = catalogue.ids().find(|id| id.kind == Kind::Klines && id.symbol == series.symbol);
+    let is_tape = matches!(series.kind, Kind::AggTrades | Kind::Trades);
+    match (&error, bars.and_then(|id| id.interval)) {
+        (DataError::NoSeries { .. }, Some(interval)) if is_tape => format!(
+            "[market.recorded] there are no {} of {}, but bars: say bars = \"{interval}\" to replay those, or import the trades",
+            series.kind, series.symbol
+        ),
+        _ => refused(error),
+    }
+}
+
 /// Refuses recorded delays that no series tells, and warns of those series that do not: their events come as if
 /// there were no way to go.
 fn missing_delays(
@@ -246,7 +259,9 @@ fn open_recorded(
         for series in series {
             // Market data may be finer than the order tick: the grid is as fine as the finest of the range.
             if series.kind != Kind::FundingRate {
-                let found = catalogue.decimals_in(&series, range).map_err(refused)?;
+                let found = catalogue
+                    .decimals_in(&series, range)
+                    .map_err(|error| refused_tape(error, &catalogue, &series))?;
                 instrument.price_decimals = instrument.price_decimals.max(found.price);
                 instrument.qty_decimals = instrument.qty_decimals.max(found.qty);
             }

@@ -115,13 +115,15 @@ pub(crate) fn read(
     let (expected, found) = (outcome.first_line + outcome.rows, last_line + 1);
     if found > expected {
         let empty = found - expected;
-        outcome.notes.push(format!("{empty} empty lines between its rows were passed over"));
+        let [lines, were] = if empty == 1 { ["line", "was"] } else { ["lines", "were"] };
+        outcome.notes.push(format!("{empty} empty {lines} between its rows {were} passed over"));
     }
     if found != expected || moved > 0 {
         outcome.first_line = 0;
     }
     if moved > 0 {
-        outcome.notes.push(format!("{moved} rows were out of order and sorted by time"));
+        let were = if moved == 1 { "row was" } else { "rows were" };
+        outcome.notes.push(format!("{moved} {were} out of order and sorted by time"));
     }
     if parser.rounded > 0 {
         outcome.notes.push(format!(
@@ -233,7 +235,13 @@ impl Parser<'_> {
         if fields.len() == 1 && fields[0].contains(&b';') {
             return Err(self.at("has semicolons between its columns; write commas"));
         }
-        let is_header = fields[0].first().is_some_and(u8::is_ascii_alphabetic);
+        let is_name = |field: &[u8]| field.first().is_some_and(u8::is_ascii_alphabetic);
+        let is_header = is_name(&fields[0]);
+        if fields[0].is_empty() && fields.get(1).is_some_and(is_name) {
+            return Err(self.at(
+                "the first column has no name: a table's index was written with it (pandas); write the file with index=False",
+            ));
+        }
         if is_header {
             let names: Vec<String> =
                 fields.iter().map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect();
