@@ -9,12 +9,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::Table;
-use datasets::DataError;
 use datasets::catalogue::{Catalogue, Damage};
 use datasets::import::{ImportReport, Refusal, Skip, import};
+use datasets::{DataError, Kind};
 use engine::{FieldValue, IsoTime, Nanos};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use sim_exchange::RuleBook;
 
 use crate::{print, show};
 
@@ -123,11 +124,15 @@ fn run_import(paths: &[PathBuf], into: &Path, format: Format) -> Result<u8, Data
     })?;
     bar.finish_and_clear();
     explain(&report);
+    if report.files > 0 {
+        tell_without_rules(into)?;
+    }
     match format {
         Format::Json => print_report(&report)?,
         Format::Table => print(&format!(
-            "{} files, {} rows into {}; {} duplicates; {} skipped, {} refused; data set {}",
+            "{} {}, {} rows into {}; {} duplicates; {} skipped, {} refused; data set {}",
             report.files,
+            if report.files == 1 { "file" } else { "files" },
             report.rows,
             into.display(),
             report.duplicates,
@@ -138,6 +143,25 @@ fn run_import(paths: &[PathBuf], into: &Path, format: Format) -> Result<u8, Data
     }
     let brought = report.files > 0 || report.skipped.iter().any(|skip| skip.already_there);
     Ok(if report.refused.is_empty() && brought { 0 } else { REFUSED })
+}
+
+/// Symbols whose prices came in and that a run can only trade with rules of the scenario's own: better said
+/// now than after an hour of imports.
+fn tell_without_rules(set: &Path) -> Result<(), DataError> {
+    let rules = RuleBook::embedded().map_err(|e| DataError::Misuse(e.to_string()))?.symbols();
+    let Ok(catalogue) = Catalogue::open_readable(set) else { return Ok(()) };
+    let traded = |kind| matches!(kind, Kind::Klines | Kind::AggTrades | Kind::Trades);
+    let list = catalogue.list();
+    let unknown = list.iter().filter(|s| traded(s.kind) && !rules.contains(&s.symbol));
+    let unknown: BTreeSet<String> = unknown.map(|s| s.symbol.to_string()).collect();
+    if !unknown.is_empty() {
+        let unknown: Vec<String> = unknown.into_iter().collect();
+        eprintln!(
+            "note: qsim knows no filters and brackets of {}; a scenario states them, as [[exchange.filters]] and [[exchange.brackets]]",
+            unknown.join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// Files of one folder that share a note are told as one, so that the note on a single file is seen.

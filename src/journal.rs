@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use engine::{Decoder, JournalFile};
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::{Format, misuse};
 
@@ -39,9 +40,24 @@ pub fn run(arguments: &JournalArguments) -> ExitCode {
     }
 }
 
+/// Which run it is and what it replayed; not among the entries, which scripts read.
+fn tell_header(header: &Json) {
+    let scenario = header.get("scenario");
+    let of =
+        |key: &str| scenario.and_then(|scenario| scenario.get(key)).cloned().unwrap_or_default();
+    let name = of("name");
+    eprintln!("scenario {}, seed {}", name.as_str().unwrap_or("?"), of("seed"));
+    for line in scenarios::market_lines(header.get("market").unwrap_or(&Json::Null)) {
+        eprintln!("market: {line}");
+    }
+}
+
 fn print(arguments: &JournalArguments) -> Result<(), String> {
     let mut file = JournalFile::open(&arguments.file).map_err(|error| error.to_string())?;
     let services = scenarios::services_of(file.header());
+    if arguments.find.is_none() {
+        tell_header(file.header());
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     while let Some((first, block)) = file.next_block().map_err(|error| error.to_string())? {
         let mut decoder = Decoder::new(&block, &services);

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use scenarios::{Expected, Progress, RunOptions, Scenario, ScenarioError, ScenarioReport, Verdict};
+use scenarios::{
+    Expected, Figures, Progress, RunOptions, Scenario, ScenarioError, ScenarioReport, Verdict,
+    market_lines,
+};
 use serde::Serialize;
 
 use crate::{Format, data_folder, misuse, print};
@@ -33,7 +36,7 @@ pub struct RunArguments {
     /// How results are printed
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
-    /// Also print assumptions and all figures
+    /// Also print the market's digests, assumptions and all figures; json gets market and figures
     #[arg(short, long)]
     verbose: bool,
 }
@@ -51,6 +54,12 @@ struct Line<'a> {
     virtual_seconds: f64,
     wall_seconds: f64,
     failed: Vec<&'a str>,
+    /// What recorded data were replayed; with `--verbose` what made market, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    market: Option<&'a serde_json::Value>,
+    /// With `--verbose`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures: Option<&'a Figures>,
     /// Why there is no result, where the verdict is `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -100,7 +109,7 @@ pub fn run(arguments: &RunArguments) -> ExitCode {
     let progress = SharedProgress { bar: bar(total), events: AtomicU64::new(0), started: now() };
     let options = RunOptions { data, journals: arguments.journal.clone() };
     if arguments.format == Format::Json {
-        unreadable.iter().for_each(print_line);
+        unreadable.iter().for_each(|one| print_line(one, arguments.verbose));
     }
     // Results are printed as they complete, so that an interrupted sweep loses nothing.
     let run: Vec<Ended> = scenarios
@@ -116,7 +125,7 @@ pub fn run(arguments: &RunArguments) -> ExitCode {
                 result,
             };
             if arguments.format == Format::Json {
-                progress.bar.suspend(|| print_line(&ended));
+                progress.bar.suspend(|| print_line(&ended, arguments.verbose));
             }
             ended
         })
@@ -225,7 +234,7 @@ fn bar(total: u64) -> ProgressBar {
     bar
 }
 
-fn print_line(ended: &Ended) {
+fn print_line(ended: &Ended, verbose: bool) {
     let (verdict, digest, events, virtual_seconds, failed) = match &ended.result {
         Ok(report) => (
             report.verdict,
@@ -236,6 +245,7 @@ fn print_line(ended: &Ended) {
         ),
         Err(_) => (Verdict::Error, "", 0, 0.0, Vec::new()),
     };
+    let report = ended.result.as_ref().ok();
     let line = Line {
         scenario: &ended.name,
         variant: "default",
@@ -247,6 +257,10 @@ fn print_line(ended: &Ended) {
         virtual_seconds,
         wall_seconds: ended.wall.as_secs_f64(),
         failed,
+        market: report
+            .map(|report| &report.market)
+            .filter(|m| verbose || m.get("series").is_some()),
+        figures: report.map(|report| &report.figures).filter(|_| verbose),
         error: ended.result.as_ref().err().map(ToString::to_string),
     };
     match serde_json::to_string(&line) {
@@ -343,6 +357,9 @@ fn explain(ended: &Ended, verbose: bool) {
         eprintln!("{}: journal {}", ended.name, journal.display());
     }
     if verbose {
+        for line in market_lines(&report.market) {
+            eprintln!("{}: market: {line}", ended.name);
+        }
         for assumption in &report.assumptions {
             eprintln!("{}: assumes: {assumption}", ended.name);
         }

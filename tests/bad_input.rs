@@ -93,7 +93,16 @@ fn a_symbol_without_filters_is_refused() {
     let scenario = "[market.synthetic]\nminutes = 120\n[[market.synthetic.symbols]]\n\
                     symbol = \"XYZUSDT\"\nstart_price = 10.0\nprice_decimals = 2\ntick_units = 1\n\
                     qty_decimals = 3\nvolume_per_minute = 100.0\nvolatility_per_minute = 0.001\n";
-    scenario_refused(scenario, &["XYZUSDT has no filters in ", "add a `[[filters]]` block"]);
+    let example =
+        "state them in the scenario, such as [exchange] filters = [{ symbol = \"XYZUSDT\", tick";
+    scenario_refused(scenario, &["XYZUSDT has no filters in ", example]);
+    let stray = "[[exchange.filters]]\nsymbol = \"ETHUSDT\"\ntick_size = \"1\"\nstep_size = \"1\"\n\
+                 min_notional = \"5\"\n";
+    let stray = format!("{scenario}{stray}");
+    scenario_refused(
+        &stray,
+        &["[[exchange.filters]] ETHUSDT is not in the market: name one of XYZ"],
+    );
 }
 
 #[test]

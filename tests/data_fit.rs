@@ -59,14 +59,16 @@ fn a_fit_runs_as_a_scenario() {
     assert_eq!(folder.qsim(&fit).stdout, folder.qsim(&fit).stdout, "it repeats");
 }
 
-/// A recording of BTCUSDT: a book of which a level comes or goes every 100 ms, and trades.
-fn recording(folder: &Folder) {
+/// A recording of BTCUSDT: a book of which a level comes or goes every 100 ms, for ten minutes, and trades every two
+/// seconds, of which `trades` were recorded. Of the second recording all ids are later.
+fn recording(folder: &Folder, number: i64, trades: i64) {
+    let (start, ids) = (START_MS + (number - 1) * 86_400_000, number * 100_000);
     let mut lines = format!(
-        r#"{{"lastUpdateId":1,"E":{START_MS},"T":{START_MS},"bids":[["99.9","9"],["99.8","9"]],"asks":[["100.1","9"],["100.2","9"]]}}"#
+        r#"{{"lastUpdateId":{ids},"E":{start},"T":{start},"bids":[["99.9","9"],["99.8","9"]],"asks":[["100.1","9"],["100.2","9"]]}}"#
     );
     lines.push('\n');
     for step in 1..6_000i64 {
-        let ms = START_MS + step * 100;
+        let (ms, id) = (start + step * 100, ids + step);
         let qty = 1 + step * 7 % 5;
         let (side, price) = match step % 4 {
             0 => ("b", "99.9"),
@@ -76,45 +78,78 @@ fn recording(folder: &Folder) {
         };
         let other = if side == "b" { "a" } else { "b" };
         lines += &format!(
-            r#"{{"e":"depthUpdate","E":{ms},"T":{ms},"s":"BTCUSDT","U":{0},"u":{0},"pu":{1},"{side}":[["{price}","{qty}"]],"{other}":[]}}"#,
-            step + 1,
-            step
+            r#"{{"e":"depthUpdate","E":{ms},"T":{ms},"s":"BTCUSDT","U":{id},"u":{id},"pu":{0},"{side}":[["{price}","{qty}"]],"{other}":[]}}"#,
+            id - 1
         );
         lines.push('\n');
-        if step % 20 == 0 {
+        if step % 20 == 0 && step <= 20 * trades {
+            let id = ids + step / 20;
             lines += &format!(
-                r#"{{"e":"trade","E":{ms},"T":{ms},"s":"BTCUSDT","t":{step},"p":"99.9","q":"0.125","X":"MARKET","m":true}}"#
+                r#"{{"e":"trade","E":{ms},"T":{ms},"s":"BTCUSDT","t":{id},"p":"99.9","q":"0.125","X":"MARKET","m":true}}"#
             );
             lines.push('\n');
         }
     }
-    folder.file("rec/btcusdt.jsonl", lines);
-    folder.qsim(&["data", "import", "rec", "--into", "book"]).expect_code(0);
+    folder.file(&format!("rec{number}/btcusdt.jsonl"), lines);
+    let rec = format!("rec{number}");
+    folder.qsim(&["data", "import", &rec, "--into", "book"]).expect_code(0);
 }
+
+const FLOW: [&str; 8] =
+    ["data", "fit", "--data", "book", "--symbol", "BTCUSDT", "--model", "order_flow"];
 
 #[test]
 fn a_fitted_order_flow_runs_as_a_scenario() {
     let folder = Folder::new();
-    recording(&folder);
-    let fit = ["data", "fit", "--data", "book", "--symbol", "BTCUSDT", "--model", "order_flow"];
-    let fragment = folder.qsim(&fit).expect_code(0).stdout;
+    recording(&folder, 1, 299);
+    let fragment = folder.qsim(&FLOW).expect_code(0).stdout;
     for part in [
-        "6003 rows of the book and 299 trades of BTCUSDT, from 2026-02-01T00:00:00Z",
-        "market_orders_per_second = 0.498",
+        "5961 rows of the book and 299 trades of BTCUSDT, from 2026-02-01T00:00:02Z",
+        "The volatility is that of 9 minutes",
+        "market_orders_per_second = 0.501",
         "volume_per_minute = 3.7",
+        "volatility_per_minute = 0.0\n",
         "tick_units = 1\n",
         "start_price = 99.9\n",
         "levels = 3\n",
     ] {
         assert!(fragment.contains(part), "no {part} in\n{fragment}");
     }
-    assert_eq!(folder.qsim(&fit).stdout, fragment, "it repeats");
+    assert!(!fragment.contains("separate") && !fragment.contains("Left out"), "{fragment}");
+    assert_eq!(folder.qsim(&FLOW).stdout, fragment, "it repeats");
     let short = fragment.replace("minutes = 1440", "minutes = 30");
     folder.file("a.toml", format!("seed = 1\n\n{short}"));
     let line = folder.qsim(&["run", "a.toml", "--format", "json"]).expect_code(0).json();
     assert_eq!(text(&line, "verdict"), "pass");
-    let one = folder.qsim(&[&fit[..], &["--levels", "1"]].concat()).expect_code(2).stderr;
+    let one = folder.qsim(&[&FLOW[..], &["--levels", "1"]].concat()).expect_code(2).stderr;
     assert!(one.contains("0 limit orders") && one.contains("longer recording"), "{one}");
+}
+
+/// A book without trades would halve the rate of market orders; two recordings go into one set of rates, which is said.
+#[test]
+fn only_what_book_and_trades_have_in_common_is_fitted() {
+    let folder = Folder::new();
+    recording(&folder, 1, 210);
+    let fragment = folder.qsim(&FLOW).expect_code(0).stdout;
+    for part in [
+        "210 trades of BTCUSDT, from 2026-02-01T00:00:02Z to 2026-02-01T00:07:00Z",
+        "Left out: 181 s of the book without trades, 0 s of trades without a book.",
+        "market_orders_per_second = 0.502",
+        "volume_per_minute = 3.7",
+    ] {
+        assert!(fragment.contains(part), "no {part} in\n{fragment}");
+    }
+    recording(&folder, 2, 299);
+    let fragment = folder.qsim(&FLOW).expect_code(0).stdout;
+    for part in [
+        "509 trades of BTCUSDT, from 2026-02-01T00:00:02Z to 2026-02-02T00:09:58Z",
+        "2 separate recordings went into one set of rates: 2026-02-01T00:00:02Z to 2026-02-01T00:07:00Z, 2026-02-02T00:00:02Z to",
+        "--from and --to choose",
+        "market_orders_per_second = 0.50",
+        "volume_per_minute = 3.7",
+    ] {
+        assert!(fragment.contains(part), "no {part} in\n{fragment}");
+    }
 }
 
 #[test]

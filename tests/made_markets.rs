@@ -152,6 +152,17 @@ fn factors_that_an_order_flow_ignores_are_refused() {
 }
 
 #[test]
+fn trades_of_bars_without_any_are_not_disturbed() {
+    for keys in ["duplicated = 0.1", "late = 0.1\nlate_max_ms = 50"] {
+        let whole = "[market.synthetic]\nminutes = 60\nbars = \"whole\"\n[market.perturbation]\n";
+        refused(
+            &format!("{whole}{keys}\n"),
+            &["duplicated and late", "tells none", "leave them out"],
+        );
+    }
+}
+
+#[test]
 fn prices_below_their_tick_are_refused() {
     let symbol = |price: &str| {
         format!(

@@ -12,6 +12,10 @@ const START_MS: i64 = 1_769_904_000_000;
 
 /// Three hours of minutes without those from 1:00 to 1:29.
 fn bars(kind: &str, folder: &Folder) {
+    bars_of("BTCUSDT", kind, folder);
+}
+
+fn bars_of(symbol: &str, kind: &str, folder: &Folder) {
     let mut csv = "open_time,open,high,low,close,volume\n".to_owned();
     if kind != "klines" {
         csv = "open_time,open,high,low,close\n".to_owned();
@@ -22,7 +26,7 @@ fn bars(kind: &str, folder: &Folder) {
         csv += &format!("{open},{price},{},{},{price}", price + 5, price - 5);
         csv += if kind == "klines" { ",12.5\n" } else { "\n" };
     }
-    folder.file(&format!("raw/{kind}/BTCUSDT/1m/BTCUSDT-1m-2026-02.csv"), csv);
+    folder.file(&format!("raw/{kind}/{symbol}/1m/{symbol}-1m-2026-02.csv"), csv);
 }
 
 fn data_set() -> Folder {
@@ -64,8 +68,12 @@ fn a_gap_is_a_warning_an_error_or_a_halt() {
     scenario(&folder, "gaps = \"halt\"", FREE_FUNDING);
     let halted = folder.qsim(&[&RUN[..], &["--verbose"]].concat()).expect_code(0);
     assert!(halted.stderr.contains(missing), "{}", halted.stderr);
-    let halt = "BTCUSDT is halted until 2026-02-01T01:30:00Z";
-    assert!(halted.stderr.contains(halt), "{}", halted.stderr);
+    for part in [
+        "BTCUSDT is halted until 2026-02-01T01:30:00Z",
+        "missing quotes, books, marks, index prices and funding rates halt nothing",
+    ] {
+        assert!(halted.stderr.contains(part), "{}", halted.stderr);
+    }
 }
 
 /// A range that begins before its data and ends after them, and a halt of the file's own around the beginning
@@ -94,6 +102,38 @@ fn halts_reach_to_both_ends_and_touching_ones_are_one() {
         let halt = format!("Event at {at}: BTCUSDT is halted until {until}");
         assert!(line.contains(&halt), "no {halt:?} in {line}");
     }
+}
+
+/// A symbol that no table knows is replayed with the rules that its scenario states; so is its journal, which
+/// needs nothing else.
+#[test]
+fn a_symbol_of_which_qsim_knows_nothing_runs_with_rules_of_its_own() {
+    let folder = Folder::new();
+    bars_of("NEWCOINUSDC", "klines", &folder);
+    let import = folder.qsim(&["data", "import", "raw", "--into", "set"]).expect_code(0);
+    let hint = "note: qsim knows no filters and brackets of NEWCOINUSDC; a scenario states them";
+    assert!(import.stderr.contains(hint), "{}", import.stderr);
+    let run = |rules: &str| {
+        scenario(&folder, "", &format!("{FREE_FUNDING}\n{rules}"));
+        let text = std::fs::read_to_string(folder.path("scenario.toml")).expect("a file");
+        folder.file("scenario.toml", text.replace("BTCUSDT", "NEWCOINUSDC"));
+        folder.qsim(&[&RUN[..], &["--verbose", "--journal", "."]].concat())
+    };
+    let refused = run("").expect_code(2);
+    for part in ["NEWCOINUSDC has no filters", "[exchange] filters = [{ symbol = \"NEWCOINUSDC\", "]
+    {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    let filters = "[[exchange.filters]]\nsymbol = \"NEWCOINUSDC\"\ntick_size = \"0.1\"\n\
+                   step_size = \"0.001\"\nmin_notional = \"5\"\n";
+    let refused = run(filters).expect_code(2);
+    assert!(refused.stderr.contains("NEWCOINUSDC has no brackets"), "{}", refused.stderr);
+    let brackets = "[[exchange.brackets]]\nsymbol = \"NEWCOINUSDC\"\ntiers = [{ cap = \"50000\", \
+                    mmr = \"0.01\", leverage = 50 }, { cap = \"1000000\", mmr = \"0.05\", leverage = 10 }]\n";
+    let ran = run(&format!("{filters}{brackets}")).expect_code(0);
+    assert!(ran.stderr.contains("filters as the scenario states them"), "{}", ran.stderr);
+    let replay = ["replay", "scenario-1.journal", "--data", "set"];
+    folder.qsim(&replay).expect_code(0);
 }
 
 #[test]
@@ -147,6 +187,84 @@ fn late_market_events_change_the_run_and_not_its_repetition() {
 }
 
 #[test]
+fn bars_are_replayed_where_the_scenario_says_so() {
+    let folder = data_set();
+    scenario(&folder, "", FREE_FUNDING);
+    let text = std::fs::read_to_string(folder.path("scenario.toml")).expect("a file");
+    folder.file("scenario.toml", text.replace("bars = \"1m\"\n", ""));
+    let refused = folder.qsim(&RUN).expect_code(2).stderr;
+    let told = "there are no aggTrades of BTCUSDT, but bars: say bars = \"1m\" to replay those";
+    assert!(refused.contains(told), "{refused}");
+}
+
+/// What was replayed is named wherever a run is shown.
+#[test]
+fn a_run_names_its_data() {
+    let folder = data_set();
+    scenario(&folder, "", FREE_FUNDING);
+    let ran = folder.qsim(&[&RUN[..], &["--verbose", "--journal", "."]].concat()).expect_code(0);
+    let line = ran.json();
+    let digest = text(&line["market"], "digest").to_owned();
+    let series = &line["market"]["series"][0];
+    assert_eq!((text(series, "series"), &series["rows"]), ("klines/BTCUSDT/1m", &150.into()));
+    assert!(line["figures"]["entries"].is_string(), "{line}");
+    let own = "market: klines/BTCUSDT/1m from 2026-02-01T00:00:00Z to 2026-02-01T03:00:00Z: 150 rows, digest ";
+    let all = format!("market: recorded data, digest {digest}");
+    let journal = folder.qsim(&["journal", "scenario-1.journal"]).expect_code(0);
+    for told in [&ran.stderr, &journal.stderr] {
+        assert!(told.contains(own) && told.contains(&all), "{told}");
+    }
+    assert!(journal.stderr.starts_with("scenario scenario, seed 1\n"), "{}", journal.stderr);
+    assert!(!journal.stdout.contains("market: "), "entries only");
+    let short = folder.qsim(&RUN).expect_code(0).json();
+    assert_eq!((&short["market"], short.get("figures")), (&line["market"], None));
+}
+
+/// Delays as recorded, of data in which nobody recorded any, or of a recorder whose clock was wrong.
+#[test]
+fn recorded_delays_have_to_be_recorded() {
+    let run = |local_ms: Option<i64>, links: &str| {
+        let folder = Folder::new();
+        let (mut trades, mut quotes) = (String::new(), String::new());
+        for second in 0..180 {
+            let ms = START_MS + second * 1_000;
+            if let Some(local_ms) = local_ms {
+                trades += &format!("{} ", (ms + local_ms) * 1_000);
+            }
+            trades += &format!(
+                "{{\"e\":\"aggTrade\",\"E\":{ms},\"s\":\"BTCUSDT\",\"a\":{second},\"p\":\"90000\",\"q\":\"1\",\
+                 \"f\":{second},\"l\":{second},\"T\":{ms},\"m\":true}}\n"
+            );
+            quotes += &format!("{second},89999.9,1,90000.1,1,{ms},{ms}\n");
+        }
+        folder.file("raw/btcusdt.jsonl", trades);
+        folder.file("raw/bookTicker/BTCUSDT/BTCUSDT-bookTicker-2026-02-01.csv", quotes);
+        folder.qsim(&["data", "import", "raw", "--into", "set"]).expect_code(0);
+        folder.file(
+            "scenario.toml",
+            format!(
+                "[market.recorded]\nsymbols = [\"BTCUSDT\"]\nquotes = true\nfrom = \"2026-02-01T00:00:00Z\"\n\
+                 to = \"2026-02-01T00:03:00Z\"\n{FREE_FUNDING}\n[links]\nfeed_latency_recorded = true\n{links}\n"
+            ),
+        );
+        folder.qsim(&RUN)
+    };
+    let none = run(None, "").expect_code(2).stderr;
+    for part in
+        ["no delay is recorded: ", "aggTrades/BTCUSDT has no local times", "feed_latency_us"]
+    {
+        assert!(none.contains(part), "{none}");
+    }
+    let early = run(Some(-50), "").expect_code(2).stderr;
+    let wrong = "the local times of aggTrades/BTCUSDT all lie before the exchange's";
+    assert!(early.contains(wrong), "{early}");
+    let some = run(Some(50), "").expect_code(0).stderr;
+    assert!(some.contains("bookTicker/BTCUSDT has no local times: its events reach"), "{some}");
+    let all = run(Some(50), "feed_latency_us = 20000").expect_code(0).stderr;
+    assert!(!all.contains("local times"), "{all}");
+}
+
+#[test]
 fn a_recorded_market_is_altered_as_asked() {
     let folder = data_set();
     let run = |recorded: &str, more: &str| {
@@ -197,6 +315,11 @@ fn keys_that_contradict_each_other_or_do_nothing_are_refused() {
 
     let perturbed = |keys: &str| format!("[market.perturbation]\n{keys}");
     refused("", &perturbed("bootstrap_minutes = 0"), &["changes nothing", "remove the table"]);
+    let all = ["missing_minutes = 1", "leaves no market"];
+    refused("", &perturbed("missing_minutes = 1.0"), &all);
+    let late = ["[market.perturbation]", "lasts 10800 s: nothing would be left"];
+    refused("", &perturbed("shift_s = 4294967295"), &late);
+    refused("", &perturbed("bootstrap_minutes = 180"), &["a block must be shorter"]);
     refused("", &perturbed("late_max_ms = 5"), &["late_max_ms", "needs late"]);
     refused("", &perturbed("noise_ticks = 4000000000"), &["noise_ticks", "0 to 100,000"]);
     for gaps in ["error", "halt"] {
@@ -223,12 +346,31 @@ fn an_event_that_befalls_nobody_is_refused() {
             "event = \"thin_book\"\nat_minute = 5\nminutes = 60\nvolume_factor = 0.1\nwick_factor = 3",
             "wick_factor",
         ),
+        (
+            "event = \"flash_crash\"\nat_minute = 178\ndepth = 0.2\nfall_minutes = 50\n\
+             recovery_minutes = 60\nrecovered_share = 0.5",
+            "at_minute is 178 and fall_minutes 50, and the market has 180",
+        ),
     ] {
         scenario(&folder, "", &format!("{FREE_FUNDING}\n[[market.recorded.events]]\n{keys}"));
         let stderr = folder.qsim(&RUN).expect_code(2).stderr;
         for part in ["scenario.toml: ", "[[market.recorded.events]] number 1", part] {
             assert!(stderr.contains(part), "{keys}: no {part:?} in {stderr}");
         }
+    }
+    let rate = "calc_time,funding_interval_hours,last_funding_rate\n1769904000000,8,0.0001\n";
+    folder.file("rates/fundingRate/BTCUSDT-fundingRate-2026-02.csv", rate);
+    folder.qsim(&["data", "import", "rates", "--into", "set"]).expect_code(0);
+    let spike = |at_minute: u32| {
+        let spike = "event = \"funding_spike\"\nminutes = 60\nrate = \"0.003\"";
+        let spike = format!("[[market.recorded.events]]\n{spike}\nat_minute = {at_minute}");
+        scenario(&folder, "funding = true", &spike);
+        folder.qsim(&RUN)
+    };
+    spike(0).expect_code(0);
+    let stderr = spike(5).expect_code(2).stderr;
+    for part in ["number 1 (funding_spike)", "no funding settles between", "change at_minute"] {
+        assert!(stderr.contains(part), "no {part:?} in {stderr}");
     }
     let last = "[[market.recorded.events]]\nevent = \"gap\"\nat_minute = 179\nshare = 0.1";
     scenario(&folder, "", &format!("{FREE_FUNDING}\n{last}"));

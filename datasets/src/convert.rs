@@ -7,6 +7,7 @@ use engine::{
 
 use crate::bars::{BarMode, GridBar, expand, expand_marks};
 use crate::import::iso;
+use crate::interval::Interval;
 use crate::kind::Kind;
 use crate::replay::Range;
 use crate::rows::{SELL, SNAPSHOT};
@@ -35,7 +36,8 @@ pub(crate) fn wanted(kind: Kind) -> &'static [usize] {
 pub(crate) struct Rows {
     pub kind: Kind,
     pub symbol: SymbolIndex,
-    pub interval_ms: u32,
+    /// Of bars.
+    pub interval: Option<Interval>,
     pub bars: BarMode,
     pub scale: Scale,
     pub range: Range,
@@ -195,10 +197,10 @@ impl Rows {
     }
 
     fn bars(&self, time: &[i64], rest: &[Vec<i64>], batch: &mut Vec<MarketEvent>) -> Option<()> {
-        let span = Nanos::from_millis(i64::from(self.interval_ms));
         for (at, &us) in time.iter().enumerate() {
             let open_time = iso(us);
-            if open_time < self.range.from || open_time.saturating_add(span) > self.range.to {
+            let closes_us = self.interval.map_or(us, |interval| interval.closes(us));
+            if open_time < self.range.from || iso(closes_us) > self.range.to {
                 continue;
             }
             let price = |column: usize| rest.get(column)?.get(at)?.checked_mul(self.scale.price);
@@ -210,7 +212,7 @@ impl Rows {
                 close: price(3)?,
                 volume: 0,
             };
-            let (symbol, ms) = (self.symbol, self.interval_ms);
+            let (symbol, ms) = (self.symbol, u32::try_from((closes_us - us) / 1_000).ok()?);
             match self.kind {
                 Kind::MarkPriceKlines => {
                     expand_marks(&bar, symbol, ms, MarketData::MarkPrice, batch)

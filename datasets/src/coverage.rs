@@ -6,7 +6,8 @@ use engine::Nanos;
 use crate::DataError;
 use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::import::iso;
-use crate::kind::{SeriesId, Shape};
+use crate::interval::Interval;
+use crate::kind::{Kind, SeriesId, Shape};
 use crate::replay::Range;
 use crate::rows::{Decimals, Row, RowDigest};
 use crate::store::{FileInfo, GroupInfo};
@@ -18,6 +19,10 @@ const GAPS_KEPT: usize = if cfg!(test) { 8 } else { 200_000 };
 /// A range may begin and end with so much time without a trade before it is said to lack some: between
 /// trades their ids tell, at its ends nothing does.
 pub(crate) const QUIET_US: i64 = 10 * 60 * 1_000_000;
+/// The same between two rows of what comes all the time: marks once a second, or once in three; quotes and
+/// changes of a book whenever somebody moves.
+const MARK_SILENCE_US: i64 = 10_000_000;
+const QUOTE_SILENCE_US: i64 = 60_000_000;
 pub(crate) const HOUR_US: i64 = 3_600_000_000;
 /// Binance's hours between two settlements where a row does not state them.
 const FUNDING_HOURS: i64 = 8;
@@ -32,6 +37,15 @@ pub(crate) fn funding_hours(row: &Row) -> i64 {
     if row[2] > 0 { row[2] } else { FUNDING_HOURS }
 }
 
+/// After how much time without a row rows are missing, of kinds of which nothing else tells; in µs.
+pub(crate) fn silence_max_us(kind: Kind) -> Option<i64> {
+    match kind.shape() {
+        Shape::Marks => Some(MARK_SILENCE_US),
+        Shape::Quotes | Shape::Book => Some(QUOTE_SILENCE_US),
+        Shape::Bars | Shape::Trades | Shape::Rates | Shape::Samples => None,
+    }
+}
+
 /// The rows that belong to a range: from `from_us` to before `until_us`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
@@ -44,9 +58,10 @@ impl Span {
     pub fn new(id: &SeriesId, range: Range) -> Span {
         let up = |ns: i64| ns.div_euclid(1_000) + i64::from(ns.rem_euclid(1_000) > 0);
         // A bar belongs to it if it has closed by its end.
-        let length = id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000_000);
-        let last_open = range.to.0.saturating_sub(length).div_euclid(1_000);
-        let until_us = if length > 0 { last_open + 1 } else { up(range.to.0) };
+        let until_us = match id.interval {
+            Some(interval) => interval.last_closed(range.to.0.div_euclid(1_000)).saturating_add(1),
+            None => up(range.to.0),
+        };
         Span { from_us: up(range.from.0), until_us, range }
     }
 
@@ -58,11 +73,11 @@ impl Span {
 /// A time of which rows are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingRows {
-    /// How many; `None` if that cannot be known.
+    /// How many; `None` if that cannot be known: at an end of the range, or of quotes, marks and books.
     pub missing: Option<u64>,
     /// Its first instant; between trades that of the one before, because the next is unknown.
     pub from: Nanos,
-    /// The first instant after it.
+    /// The first instant after it; between trades that of the next one.
     pub until: Nanos,
 }
 
@@ -97,7 +112,7 @@ pub(crate) struct Coverage {
 
 impl Coverage {
     fn lacks(&mut self, missing: Option<u64>, from: Nanos, until: Nanos) {
-        if missing == Some(0) || from >= until {
+        if missing == Some(0) || from > until {
             return;
         }
         self.missing += missing.unwrap_or(0);
@@ -169,7 +184,7 @@ pub(crate) fn survey(
     let span = Span::new(id, range);
     let mut walk = Walk {
         span,
-        interval_us: id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000),
+        interval: id.interval,
         coverage: Coverage {
             rows: 0,
             digest: RowDigest::default(),
@@ -194,7 +209,8 @@ pub(crate) fn survey(
 
 struct Walk {
     span: Span,
-    interval_us: i64,
+    /// Of bars.
+    interval: Option<Interval>,
     coverage: Coverage,
     first_us: Option<i64>,
     last: Option<Row>,
@@ -228,7 +244,10 @@ impl Walk {
             }
         }
         let kind = file.series.kind;
-        let mut cursor = FileCursor::open_group(&file.path, all_columns(kind), number)?;
+        // Of quotes, marks and books only the times matter where the whole group counts.
+        let times = is_whole && silence_max_us(kind).is_some();
+        let wanted: &[usize] = if times { &[0] } else { all_columns(kind) };
+        let mut cursor = FileCursor::open_group(&file.path, wanted, number)?;
         while cursor.read(BATCH_ROWS)? {
             for at in 0..cursor.len() {
                 let row = cursor.row(at);
@@ -251,11 +270,14 @@ impl Walk {
         let ([first_us, first_id], [last_us, last_id]) = (group.first, group.last);
         let steps = group.rows as i64 - 1;
         match self.coverage.gaps.series.kind.shape() {
-            Shape::Bars => last_us - first_us == steps * self.interval_us,
+            Shape::Bars => self.interval.is_some_and(|i| i.later(first_us, steps) == last_us),
             Shape::Trades => last_id - first_id == steps,
             Shape::Rates => false,
             // Nothing tells how many rows there were.
-            Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => true,
+            Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => {
+                let silence_max = silence_max_us(self.coverage.gaps.series.kind);
+                silence_max.is_none_or(|most| group.silence_us.is_some_and(|us| us <= most))
+            }
         }
     }
 
@@ -268,8 +290,8 @@ impl Walk {
         let (before, now) = (last[0], row[0]);
         match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
-                let missing = (now - before) / self.interval_us - 1;
-                self.bars_missing(missing, before + self.interval_us);
+                let Some(interval) = self.interval else { return };
+                self.bars_missing(interval.count(before, now) - 1, interval.closes(before));
             }
             Shape::Trades => {
                 let missing = u64::try_from(row[1] - last[1] - 1).unwrap_or(0);
@@ -280,7 +302,13 @@ impl Walk {
                 let missing = (hour_of(now) - hour_of(before) - 1) / stated;
                 self.rates_missing(missing, hour_of(now) - missing * stated, stated);
             }
-            Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => {}
+            Shape::Quotes | Shape::Book | Shape::Marks | Shape::Samples => {
+                if silence_max_us(self.coverage.gaps.series.kind)
+                    .is_some_and(|us| now - before > us)
+                {
+                    self.coverage.lacks(None, iso(before), iso(now));
+                }
+            }
         }
     }
 
@@ -291,8 +319,9 @@ impl Walk {
         let (from_us, now) = (self.span.from_us, row[0]);
         match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
-                let missing = (now - from_us) / self.interval_us;
-                self.bars_missing(missing, now - missing * self.interval_us);
+                let Some(interval) = self.interval else { return };
+                let missing = interval.count(from_us, now);
+                self.bars_missing(missing, interval.later(now, -missing));
             }
             Shape::Rates => {
                 let stated = funding_hours(row);
@@ -314,8 +343,8 @@ impl Walk {
         let (last_us, final_us) = (last[0], self.span.until_us - 1);
         match self.coverage.gaps.series.kind.shape() {
             Shape::Bars => {
-                let missing = (final_us - last_us) / self.interval_us;
-                self.bars_missing(missing, last_us + self.interval_us);
+                let Some(interval) = self.interval else { return };
+                self.bars_missing(interval.count(last_us, final_us), interval.closes(last_us));
             }
             Shape::Rates => {
                 let stated = funding_hours(&last);
@@ -330,7 +359,7 @@ impl Walk {
     }
 
     fn bars_missing(&mut self, missing: i64, first_us: i64) {
-        let until_us = first_us + missing * self.interval_us;
+        let until_us = self.interval.map_or(first_us, |i| i.later(first_us, missing));
         let missing = u64::try_from(missing).unwrap_or(0);
         self.coverage.lacks(Some(missing), iso(first_us), iso(until_us));
     }
@@ -430,6 +459,38 @@ mod tests {
             let needed = decimals_in(&file.series, std::slice::from_ref(&file), range);
             assert_eq!(needed.expect("readable"), Some(decimals), "{from}..{to}");
         }
+    }
+
+    /// A file that was written before the longest silence was noted in it is read for it.
+    #[test]
+    fn silence_is_found_with_a_note_of_it_and_without() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let series = SeriesId {
+            kind: Kind::BookTicker,
+            symbol: "BTCUSDT".parse().expect("a symbol"),
+            interval: None,
+        };
+        let path = folder.path().join("a.parquet");
+        std::fs::File::create_new(&path).expect("a file");
+        let mut writer =
+            FileWriter::new(path.clone(), series, Decimals::default()).expect("a writer");
+        // One a second over three row groups; a silence in the second, and one between it and the third.
+        let group = GROUP_ROWS as i64;
+        for n in 0..3 * group {
+            let late = 100 * i64::from(n >= group + 10) + 200 * i64::from(n >= 2 * group);
+            writer.push(&[(n + late) * 1_000_000, n, 1, 1, 2, 1, 0, 0]).expect("written");
+        }
+        writer.finish(Origin::default()).expect("written");
+        let mut file = crate::store::info(&path).expect("readable");
+        let noted: Vec<Option<i64>> = file.groups.iter().map(|group| group.silence_us).collect();
+        assert_eq!(noted, [Some(1_000_000), Some(101_000_000), Some(1_000_000)]);
+        let gaps = |file: &FileInfo| {
+            let found = survey(&series, &[(file, i64::MIN)], Range::ALL).expect("readable");
+            found.gaps.first.iter().map(|gap| (gap.until - gap.from).secs()).collect::<Vec<_>>()
+        };
+        assert_eq!(gaps(&file), [101, 201]);
+        file.groups.iter_mut().for_each(|group| group.silence_us = None);
+        assert_eq!(gaps(&file), [101, 201]);
     }
 
     /// Whoever must know all gaps is not given some of them.

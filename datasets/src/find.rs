@@ -104,7 +104,8 @@ impl Catalogue {
                 "{kind} have no interval; leave --interval out, and to see bars of {text} made of trades give --resample {text}"
             )),
             Some(text) => {
-                let found = ids.iter().find(|id| id.interval.map(Interval::name) == Some(text));
+                let asked = Interval::named(text);
+                let found = ids.iter().find(|id| asked.is_some() && id.interval == asked);
                 found.copied().ok_or_else(|| {
                     let there = there.join(", ");
                     format!("{kind} of {symbol} are not here in {text}, but in {there}; longer bars are made of shorter ones with --resample {text}")

@@ -1,10 +1,10 @@
 //! Bars of any length, made of the trades or of the shorter bars of a series.
 //!
 //! Bars open at whole multiples of their length since 1970, whole weeks at midnight of Monday, as
-//! Binance's do. A bar that the range cuts, or an end of what is recorded, is left out, because it would
-//! pass for a whole one. An interval in which nobody traded is a flat bar at the last close without volume,
-//! as on Binance; so is one of a few that nobody recorded. A longer hole gives no bars, and [`LeftOut`]
-//! tells of it. Whether trades are missing, their ids say.
+//! Binance's do, months on the first. A bar that the range cuts, an end of what is recorded or a hole in it, is left out, because
+//! it would pass for a whole one, and so is one that nobody recorded; [`LeftOut`] tells of them. Whether
+//! trades are missing, their ids say: an interval in which nobody traded is a flat bar at the last close
+//! without volume, as on Binance.
 
 mod left_out;
 
@@ -17,7 +17,7 @@ use engine::{Nanos, PriceTicks, QtyLots};
 
 use crate::DataError;
 use crate::catalogue::{Catalogue, GridDecimals};
-use crate::interval::Interval;
+use crate::interval::{Interval, month_of, month_opens};
 use crate::kind::{Kind, SeriesId, Shape};
 use crate::replay::Range;
 use crate::rows::{Row, SELL};
@@ -38,14 +38,16 @@ const FIRST_MONDAY_US: i64 = 4 * 86_400_000_000;
 /// Longer bars are a slip of the keyboard.
 const LENGTH_MS_MAX: i64 = 366 * 86_400_000;
 
-/// The length of a bar: whole milliseconds.
+/// The length of a bar: whole milliseconds, or a month of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BarLength {
+    /// Of a month those of the longest one.
     ms: i64,
+    is_month: bool,
 }
 
 impl BarLength {
-    /// Its milliseconds.
+    /// Its milliseconds; of a month those of the longest one.
     pub fn ms(self) -> i64 {
         self.ms
     }
@@ -56,14 +58,42 @@ impl BarLength {
 
     /// When the bar opens that holds `us`.
     fn opens(self, us: i64) -> i64 {
+        if self.is_month {
+            return month_opens(month_of(us));
+        }
         let shift = if self.us() % WEEK_US == 0 { FIRST_MONDAY_US } else { 0 };
         (us - shift).div_euclid(self.us()) * self.us() + shift
+    }
+
+    /// When the bar closes that opens at `open_us`.
+    fn closes(self, open_us: i64) -> i64 {
+        match self.is_month {
+            true => month_opens(month_of(open_us) + 1),
+            false => open_us.saturating_add(self.us()),
+        }
+    }
+
+    /// The bars between two openings.
+    fn count(self, (from_us, until_us): (i64, i64)) -> i64 {
+        match self.is_month {
+            true => month_of(until_us) - month_of(from_us),
+            false => (until_us - from_us) / self.us(),
+        }
     }
 
     /// When the first bar opens that begins at `us` or later.
     fn opens_from(self, us: i64) -> i64 {
         let opens = self.opens(us);
-        if opens == us { opens } else { opens.saturating_add(self.us()) }
+        if opens == us { opens } else { self.closes(opens) }
+    }
+
+    /// Whether bars of `own` fill one of it.
+    fn is_made_of(self, own: Interval) -> bool {
+        match (self.is_month, own.is_month()) {
+            (true, _) => Interval::named("1mo").is_some_and(|month| own.divides(month)),
+            (false, true) => false,
+            (false, false) => self.ms % i64::from(own.ms()) == 0,
+        }
     }
 
     /// When the first bar opens that `range` does not cut, and the range's end, both in µs.
@@ -71,7 +101,7 @@ impl BarLength {
         let us = |time: Nanos| time.0.div_euclid(1_000);
         let from_us = self.opens_from(us(range.from));
         let to_us = us(range.to);
-        let end_us = from_us.saturating_add(self.us());
+        let end_us = self.closes(from_us);
         if end_us <= to_us {
             return Ok((from_us, to_us));
         }
@@ -88,28 +118,37 @@ impl BarLength {
 
 impl From<Interval> for BarLength {
     fn from(interval: Interval) -> BarLength {
-        BarLength { ms: i64::from(interval.ms()) }
+        BarLength { ms: i64::from(interval.ms()), is_month: interval.is_month() }
     }
 }
 
 impl FromStr for BarLength {
     type Err = String;
 
-    /// Reads a count and a unit, such as `90s`, `1m`, `4h` or `1w`.
+    /// Reads a count and a unit, such as `90s`, `1m`, `4h` or `1w`, or `1mo`.
     fn from_str(text: &str) -> Result<BarLength, String> {
+        if let Some(month) = Interval::named(text).filter(|interval| interval.is_month()) {
+            return Ok(BarLength::from(month));
+        }
         let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (count, unit) = text.split_at(at);
         let unit = UNITS.iter().find(|(name, _)| *name == unit);
         let ms = unit.zip(count.parse::<i64>().ok()).and_then(|((_, ms), n)| n.checked_mul(*ms));
         match ms {
-            Some(ms @ 1..=LENGTH_MS_MAX) => Ok(BarLength { ms }),
-            _ => Err("give a length such as 1s, 90s, 5m, 1h, 1d or 1w, up to 366d".to_owned()),
+            Some(ms @ 1..=LENGTH_MS_MAX) => Ok(BarLength { ms, is_month: false }),
+            _ => Err(
+                "give a length such as 1s, 90s, 5m, 1h, 1d or 1w, up to 366d, or 1mo for months"
+                    .to_owned(),
+            ),
         }
     }
 }
 
 impl fmt::Display for BarLength {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_month {
+            return f.write_str("1mo");
+        }
         let fits = |(_, ms): &&(&str, i64)| self.ms % ms == 0;
         let (name, ms) = UNITS.iter().find(fits).copied().unwrap_or(("ms", 1));
         write!(f, "{}{name}", self.ms / ms)
@@ -285,7 +324,7 @@ impl Resampled {
                 Some(bar) if bar.open_us < opens => {
                     let done = *bar;
                     self.waiting = Some(row);
-                    let next_us = done.open_us + self.length.us();
+                    let next_us = self.length.closes(done.open_us);
                     self.growing = Some(Growing::flat(next_us, done.prices[3]));
                     return Ok(Some(done));
                 }
@@ -307,7 +346,7 @@ impl Resampled {
         }
         while let Some(row) = self.rows.next()? {
             if row[0] >= self.from_us {
-                let end = self.length.opens(row[0]).saturating_add(self.length.us());
+                let end = self.length.closes(self.length.opens(row[0]));
                 return Ok((end <= self.to_us).then_some(row));
             }
         }
@@ -326,7 +365,7 @@ impl Resampled {
 fn check_source(id: &SeriesId, length: BarLength) -> Result<(), DataError> {
     match (id.kind.shape(), id.interval) {
         (Shape::Trades, _) => Ok(()),
-        (Shape::Bars, Some(own)) if length.ms % i64::from(own.ms()) == 0 => Ok(()),
+        (Shape::Bars, Some(own)) if length.is_made_of(own) => Ok(()),
         (Shape::Bars, _) => Err(DataError::Misuse(format!(
             "{id} cannot become bars of {length}, which is no multiple of its own length; take a multiple, or make them of trades"
         ))),
@@ -348,11 +387,13 @@ mod tests {
             ("60m", 3_600_000, "1h"),
             ("7d", 604_800_000, "1w"),
             ("250ms", 250, "250ms"),
+            ("1mo", 2_678_400_000, "1mo"),
+            ("1M", 2_678_400_000, "1mo"),
         ] {
             let length: BarLength = text.parse().expect("a length");
             assert_eq!((length.ms(), length.to_string().as_str()), (ms, written));
         }
-        for text in ["", "5", "m", "0s", "-1m", "1.5m", "1M", "367d", "99999999999999999999s"] {
+        for text in ["", "5", "m", "0s", "-1m", "1.5m", "2mo", "367d", "99999999999999999999s"] {
             assert!(text.parse::<BarLength>().is_err(), "{text}");
         }
     }

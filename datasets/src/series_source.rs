@@ -10,6 +10,7 @@ use crate::bars::BarMode;
 use crate::book_lead::{self, BookLead};
 use crate::convert::{Rows, wanted};
 use crate::file_cursor::{BATCH_ROWS, FileCursor};
+use crate::interval::Interval;
 use crate::kind::Kind;
 use crate::merge::Source;
 use crate::replay::{Range, Request, grid_of};
@@ -34,7 +35,7 @@ struct Part {
 pub(crate) struct SeriesSource {
     kind: Kind,
     symbol: SymbolIndex,
-    interval_ms: u32,
+    interval: Option<Interval>,
     bars: BarMode,
     range: Range,
     /// A book that is told by its changes before the range begins.
@@ -70,19 +71,19 @@ impl SeriesSource {
                 skip_to_us,
             });
         }
-        let interval_ms = request.series.interval.map_or(0, |i| i.ms());
-        let close_us = i64::from(interval_ms) * 1_000;
+        let interval = request.series.interval;
+        let closes = |us| interval.map_or(us, |interval| interval.closes(us));
         Ok(SeriesSource {
             kind: request.series.kind,
             symbol: SymbolIndex(index),
-            interval_ms,
+            interval,
             bars: request.bars,
             range,
             lead: (shown_from > range.from).then(|| BookLead::new(SymbolIndex(index), shown_from)),
             files,
             is_new_book: false,
             open: None,
-            last_us: in_range.iter().map(|(file, _)| file.last_us + close_us).max(),
+            last_us: in_range.iter().map(|(file, _)| closes(file.last_us)).max(),
         })
     }
 
@@ -119,7 +120,7 @@ impl SeriesSource {
         let rows = Rows {
             kind: self.kind,
             symbol: self.symbol,
-            interval_ms: self.interval_ms,
+            interval: self.interval,
             bars: self.bars,
             scale: part.scale,
             range: Range { from: self.range.from.max(told), to: self.range.to },

@@ -12,6 +12,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
+use crate::coverage::silence_max_us;
 use crate::import::iso;
 use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId};
@@ -85,6 +86,9 @@ pub(crate) struct GroupInfo {
     pub snapshot_us: Option<i64>,
     /// Of a book: messages that do not follow the one before.
     pub breaks: u64,
+    /// Of quotes, marks and books: the longest time without a row between two of it, in µs; nothing if the
+    /// file was written before it was noted.
+    pub silence_us: Option<i64>,
 }
 
 impl GroupInfo {
@@ -98,27 +102,33 @@ impl GroupInfo {
             digest: RowDigest::default(),
             snapshot_us: None,
             breaks: 0,
+            silence_us: None,
         }
     }
 
     /// As `rows,first time,first id,last time,last id,price decimals,quantity decimals,digest,snapshot,
-    /// breaks`; the snapshot's time is empty if there is none.
+    /// breaks`, and where it is noted `,silence`; the snapshot's time is empty if there is none.
     fn write(&self) -> String {
         let ([first, first_id], [last, last_id]) = (self.first, self.last);
         let Decimals { price, qty } = self.decimals;
         let digest = self.digest.hex();
         let snapshot = self.snapshot_us.map(|us| us.to_string()).unwrap_or_default();
         let (rows, breaks) = (self.rows, self.breaks);
+        let silence = self.silence_us.map(|us| format!(",{us}")).unwrap_or_default();
         format!(
-            "{rows},{first},{first_id},{last},{last_id},{price},{qty},{digest},{snapshot},{breaks}"
+            "{rows},{first},{first_id},{last},{last_id},{price},{qty},{digest},{snapshot},{breaks}{silence}"
         )
     }
 
     /// Reads what [`GroupInfo::write`] wrote.
     fn read(text: &str) -> Option<GroupInfo> {
         let parts: Vec<&str> = text.split(',').collect();
-        let [rows, first, first_id, last, last_id, price, qty, digest, snapshot, breaks] =
-            parts[..]
+        let (parts, silence) = match parts.split_at_checked(10)? {
+            (parts, []) => (parts, None),
+            (parts, [silence]) => (parts, Some(silence.parse().ok()?)),
+            _ => return None,
+        };
+        let [rows, first, first_id, last, last_id, price, qty, digest, snapshot, breaks] = parts
         else {
             return None;
         };
@@ -128,11 +138,12 @@ impl GroupInfo {
             last: [last.parse().ok()?, last_id.parse().ok()?],
             decimals: Decimals { price: price.parse().ok()?, qty: qty.parse().ok()? },
             digest: RowDigest::from_hex(digest)?,
-            snapshot_us: match snapshot {
+            snapshot_us: match *snapshot {
                 "" => None,
                 us => Some(us.parse().ok()?),
             },
             breaks: breaks.parse().ok()?,
+            silence_us: silence,
         })
     }
 }
@@ -195,6 +206,10 @@ impl FileWriter {
         }
         if let Some(group) = self.groups.last_mut() {
             group.rows += 1;
+            if silence_max_us(self.series.kind).is_some() {
+                let silence = row[0] - group.last[0];
+                group.silence_us = group.silence_us.max(Some(silence));
+            }
             group.last = [row[0], row[1]];
             group.decimals.cover(self.series.kind, row, self.decimals);
             group.digest.add(self.series.kind, row, self.decimals);

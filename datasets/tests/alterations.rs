@@ -77,9 +77,8 @@ fn a_crash_is_put_into_a_market() {
     let (old, new) = (closes(&events, 1), closes(&spliced, 1));
     let factor = |minute: usize| new[minute] / old[minute];
     assert!((factor(104) - 0.8).abs() < 1e-3, "the bottom: {}", factor(104));
-    let half_back = 0.8f64.sqrt();
-    assert!((factor(124) - half_back).abs() < 1e-3, "half is won back: {}", factor(124));
-    assert!((factor(299) - half_back).abs() < 1e-3, "and stays");
+    assert!((factor(124) - 0.9).abs() < 1e-3, "half of the loss is won back: {}", factor(124));
+    assert!((factor(299) - 0.9).abs() < 1e-3, "and stays");
 
     // Bars are those of the points inside them, in price; and prices are on the tick.
     let mut points: Vec<i64> = Vec::new();
@@ -111,6 +110,36 @@ fn a_crash_is_put_into_a_market() {
     };
     let times = volume(&spliced) as f64 / volume(&events) as f64;
     assert!((times - 8.0).abs() < 0.01, "{times}");
+}
+
+/// Into a market of fine ticks and one whose tick is 1 % of the price.
+#[test]
+fn a_crash_and_a_squeeze_reach_their_end_whatever_the_tick() {
+    let (events, instruments, _, (start, _)) = market();
+    let old = closes(&events, 1);
+    let squeeze = Shock::Squeeze {
+        height: 0.3,
+        rise_minutes: 5,
+        recovery_minutes: 20,
+        recovered_share: 0.5,
+        volume_factor: 1.0,
+    };
+    let squeeze = LaidEvent { what: squeeze, ..crash(None) };
+    for tick in [1, 3_000] {
+        for (event, end, after) in [(crash(None), 0.8, 0.9), (squeeze.clone(), 1.3, 1.15)] {
+            let ticks = [tick; 3];
+            let feed = Spliced::new(feed(&events), start, &instruments, &ticks, &[event]);
+            let new = closes(&drain(&mut feed.expect("a market")), 1);
+            for (minute, share) in [(104, end), (124, after)] {
+                let off = (new[minute] - old[minute] * share).abs();
+                // The last price of a minute stands a little before its end.
+                assert!(
+                    off <= tick as f64 + 3.0,
+                    "tick {tick}, minute {minute}: {off} off {share}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -247,6 +276,12 @@ fn what_makes_no_sense_is_refused() {
     let (events, instruments, ticks, range) = market();
     for (settings, reason) in [
         (Perturbation { late: 0.1, ..Perturbation::default() }, "late needs late_max_ms"),
+        (Perturbation { missing_minutes: 1.0, ..Perturbation::default() }, "leaves no market"),
+        (Perturbation { shift_s: 18_000, ..Perturbation::default() }, "18000 s: nothing would"),
+        (
+            Perturbation { bootstrap_minutes: 300, ..Perturbation::default() },
+            "300 minutes: a block must be shorter",
+        ),
         (Perturbation { missing_minutes: 1.5, ..Perturbation::default() }, "a share from 0 to 1"),
     ] {
         let refused = settings.apply(feed(&events), &instruments, &ticks, range, 1);

@@ -1,4 +1,5 @@
-//! A fitted order flow against the recorded book that it was fitted to: spread, shape of the depth and rates
+//! A fitted order flow against the recorded book that it was fitted to: spread, shape of the depth, rates, volume
+//! and the deviation of a minute's return
 //! (J.-P. Bouchaud, M. Mézard, M. Potters 2002, "Statistical properties of stock order books", Quantitative
 //! Finance 2).
 
@@ -76,13 +77,18 @@ struct Shape {
     spread: f64,
     /// Lots at each distance from the own best, in ticks, both sides.
     profile: Vec<f64>,
+    /// Of returns of the mid price over a minute, one from each second on.
+    deviation: f64,
+    /// Lots that traded in a minute.
+    volume: f64,
 }
 
 const DEPTH: usize = 5;
 
 fn shape(events: &[MarketEvent], tick: i64) -> Shape {
     let mut halves = [BTreeMap::<i64, i64>::new(), BTreeMap::new()];
-    let mut shape = Shape { spread: 0.0, profile: vec![0.0; DEPTH] };
+    let mut shape = Shape { spread: 0.0, profile: vec![0.0; DEPTH], deviation: 0.0, volume: 0.0 };
+    let mut mids: Vec<f64> = Vec::new();
     let (start, mut looks) = (events[0].time, 0i64);
     for event in events {
         while (event.time - start).secs() > looks {
@@ -93,6 +99,7 @@ fn shape(events: &[MarketEvent], tick: i64) -> Shape {
                 continue;
             };
             shape.spread += (-ask - bid) as f64 / tick as f64;
+            mids.push((bid - ask) as f64 / 2.0);
             for half in &halves {
                 let best = half.last_key_value().map_or(0, |(key, _)| *key);
                 for (key, lots) in half.range(best - (DEPTH as i64 - 1) * tick..) {
@@ -102,6 +109,7 @@ fn shape(events: &[MarketEvent], tick: i64) -> Shape {
         }
         match event.data {
             MarketData::DepthClear => halves.iter_mut().for_each(BTreeMap::clear),
+            MarketData::Trade(trade) => shape.volume += trade.qty.0 as f64,
             MarketData::Depth(row) => {
                 let (half, key) = match row.side {
                     Side::Buy => (0, row.price.0),
@@ -116,6 +124,9 @@ fn shape(events: &[MarketEvent], tick: i64) -> Shape {
         }
     }
     shape.spread /= looks as f64;
+    shape.volume *= 60.0 / looks as f64;
+    let returns = mids.iter().zip(&mids[60..]).map(|(before, after)| libm::log(after / before));
+    shape.deviation = (returns.map(|r| r * r).sum::<f64>() / (mids.len() - 60) as f64).sqrt();
     shape.profile.iter_mut().for_each(|lots| *lots /= 2.0 * looks as f64);
     shape
 }
@@ -129,12 +140,21 @@ impl Shape {
         [self.profile[0], self.profile[1], self.profile[2..5].iter().sum::<f64>() / 3.0]
     }
 
-    /// What is unlike: the spread by half, or the lots of a level by three times.
+    /// What is unlike: the spread by half, the lots of a level by three times, the deviation of a minute by a
+    /// fifth, or the volume by a tenth.
     fn unlike(&self, other: &Shape) -> Vec<String> {
         let apart = |a: f64, b: f64| (a / b).max(b / a);
         let mut found = Vec::new();
         if apart(self.spread, other.spread) > 1.5 {
             found.push(format!("spread {} and {}", self.spread, other.spread));
+        }
+        for (what, a, b, most) in [
+            ("deviation", self.deviation, other.deviation, 1.2),
+            ("volume", self.volume, other.volume, 1.1),
+        ] {
+            if apart(a, b) > most {
+                found.push(format!("{what} {a} and {b}"));
+            }
         }
         for (place, (a, b)) in self.near().into_iter().zip(other.near()).enumerate() {
             if apart(a, b) > 3.0 {
@@ -152,7 +172,7 @@ const TAPES: [(&str, f64, i64, &str); 2] = [
 ];
 
 #[test]
-fn a_fitted_flow_has_the_spread_and_the_depth_near_the_touch_of_the_real_book() {
+fn a_fitted_flow_has_the_spread_the_depth_the_volatility_and_the_volume_of_the_real_book() {
     let shared = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     if !shared.is_dir() {
         eprintln!("skipped: {} is absent", shared.display());
@@ -176,9 +196,10 @@ fn a_fitted_flow_has_the_spread_and_the_depth_near_the_touch_of_the_real_book() 
         assert!((0.1..0.9).contains(&hawkes.branching), "{symbol}: {hawkes:?}");
         let made = |flow: Json, seed: u64| {
             let market: SyntheticMarket = serde_json::from_value(json!({
-                "model": "order_flow", "minutes": 30, "funding": null, "order_flow": flow,
+                "model": "order_flow", "minutes": 240, "funding": null, "order_flow": flow,
                 "symbols": [{ "symbol": symbol, "start_price": price, "price_decimals": 2,
                               "tick_units": tick, "qty_decimals": 3,
+                              "volatility_per_minute": fit.volatility_per_minute,
                               "volume_per_minute": fit.lots_per_minute / 1_000.0 }] }))
             .expect("a market");
             shape(&drain(&mut SyntheticFeed::of(&market, seed).expect("valid")), tick)

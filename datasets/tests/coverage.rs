@@ -139,6 +139,42 @@ fn missing_trades_are_told_by_their_ids() {
     assert!(early[0].contains("from 2026-01-31T00:00:00Z until 2026-02-01T00:00:00Z"), "{early:?}");
 }
 
+/// Of quotes nothing counts the rows: a time without any is what shows that some are missing.
+#[test]
+fn silence_of_quotes_is_a_gap() {
+    let raw = Raw::new();
+    let quotes = |name: &str, seconds: &[i64]| {
+        let line = |s: &i64| format!("{s},1.5,2,1.6,2,{0},{0}\n", START_MS + s * 1_000);
+        let text: String = seconds.iter().map(line).collect();
+        raw.file(&format!("bookTicker/BTCUSDT/BTCUSDT-bookTicker-{name}.csv"), text.as_bytes());
+    };
+    quotes("a", &[0, 60, 100, 201, 230]);
+    let all = range(0, 300);
+    assert_eq!(
+        warnings(&raw, Kind::BookTicker, all),
+        [
+            "bookTicker/BTCUSDT lacks rows of the range: all from 2026-02-01T00:01:40Z until 2026-02-01T00:03:21Z"
+        ]
+    );
+    assert_eq!(warnings(&raw, Kind::BookTicker, range(0, 150)), [] as [&str; 0]);
+    let gap = |raw: &Raw| {
+        let check = catalogue(raw).check().expect("readable").swap_remove(0);
+        let findings = check.findings.into_iter().map(|f| (f.what, f.count, f.note, f.detail));
+        findings.collect::<Vec<_>>()
+    };
+    let detail = "nothing for 101 s after 2026-02-01T00:01:40Z".to_owned();
+    assert_eq!(gap(&raw), [("gap", 1, true, detail)], "it may have been quiet");
+    // The next file begins too late to be quiet.
+    quotes("b", &[4_000, 4_001]);
+    let detail = "first of 2: nothing for 3770 s after 2026-02-01T00:03:50Z".to_owned();
+    assert_eq!(gap(&raw), [("gap", 2, false, detail)]);
+    let told = warnings(&raw, Kind::BookTicker, range(210, 4_002));
+    assert!(
+        told[0].contains("all from 2026-02-01T00:03:50Z until 2026-02-01T01:06:40Z"),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn a_range_without_a_row_is_an_error() {
     let raw = Raw::new();

@@ -166,20 +166,23 @@ fn each_kind_comes_as_the_archive_publishes_it() {
     let paths = [
         format!("{UM}/monthly/fundingRate/BTCUSDT/BTCUSDT-fundingRate-2024-03.zip"),
         format!("{UM}/monthly/fundingRate/BTCUSDT/BTCUSDT-fundingRate-2024-04.zip"),
+        format!("{UM}/daily/metrics/BTCUSDT/BTCUSDT-metrics-2024-03-30.zip"),
         format!("{UM}/daily/metrics/BTCUSDT/BTCUSDT-metrics-2024-03-31.zip"),
         format!("{UM}/daily/metrics/BTCUSDT/BTCUSDT-metrics-2024-04-01.zip"),
+        format!("{UM}/daily/bookDepth/BTCUSDT/BTCUSDT-bookDepth-2024-03-30.zip"),
         format!("{UM}/daily/bookDepth/BTCUSDT/BTCUSDT-bookDepth-2024-03-31.zip"),
         format!("{UM}/daily/bookDepth/BTCUSDT/BTCUSDT-bookDepth-2024-04-01.zip"),
-        format!("{UM}/daily/bookTicker/BTCUSDT/BTCUSDT-bookTicker-2024-03-31.zip"),
+        format!("{UM}/daily/bookTicker/BTCUSDT/BTCUSDT-bookTicker-2024-03-30.zip"),
+        format!("{UM}/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-03-30.zip"),
         format!("{UM}/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-03-31.zip"),
         format!("{UM}/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-04-01.zip"),
     ];
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let world = World::with(&paths);
     let kinds = ["fundingRate", "metrics", "bookDepth", "bookTicker", "aggTrades"];
-    let report = world.run(&world.request(&kinds, "2024-03-31", "2024-04-02"));
-    assert_eq!(world.server.paths(), sorted(&paths));
-    assert_eq!((report.fetched, report.missing.len()), (9, 0));
+    let report = world.run(&world.request(&kinds, "2024-03-30", "2024-04-02"));
+    assert_eq!(world.server.paths(), sorted(&paths), "no quotes of the 31st");
+    assert_eq!((report.fetched, report.missing.len()), (12, 0));
     let notes = report.notes.join("\n");
     expect_parts(&notes, &["fundingRate/BTCUSDT is published in months", "2024-03 and 2024-04"]);
     expect_parts(&notes, &["bookTicker/BTCUSDT", "2024-03-30 only; the rest was not asked for"]);
@@ -581,4 +584,37 @@ fn a_server_without_encryption_is_no_https() {
     let report = world.run(&request);
     expect_parts(reason(&report), &["no trusted connection", "check --base"]);
     assert_eq!((world.server.asked(), world.waits()), (vec![], vec![]));
+}
+
+/// The API's name asks for them, the archive's name is in their paths; there are none of single days.
+#[test]
+fn bars_of_months_are_fetched_in_months() {
+    let path = format!("{UM}/monthly/klines/BTCUSDT/1mo/BTCUSDT-1mo-2026-02.zip");
+    let world = World::with(&[&path]);
+    let owned = |text: &str| vec![text.to_owned()];
+    let mut request = world.request(&["klines"], "2026-02-01", "2026-02-10");
+    request.series = series(&owned("BTCUSDT"), &owned("klines"), &owned("1M")).expect("series");
+    let report = world.run(&request);
+    world.expect_whole(&[&path]);
+    expect_parts(&report.notes.concat(), &["klines/BTCUSDT/1mo is published in months: 2026-02"]);
+}
+
+#[test]
+fn an_empty_file_is_said_to_be_empty() {
+    let world = World::new();
+    world.server.file(DAY, &[]);
+    let report = world.day();
+    expect_parts(reason(&report), &["answers with an empty file", "give another --base"]);
+    assert!(world.files().is_empty(), "{:?}", world.files().keys());
+}
+
+/// The import would refuse the pair.
+#[test]
+fn a_checksum_that_names_another_file_is_not_kept() {
+    let world = World::with(&[DAY]);
+    let sum = checksum(DAY, &bytes(DAY)).replace("BTCUSDT-1m-2026-03-01", "ETHUSDT-1m-2026-03-01");
+    world.server.only(&format!("{DAY}.CHECKSUM"), sum.as_bytes());
+    let report = world.day();
+    expect_parts(reason(&report), &["its .CHECKSUM is that of ETHUSDT-1m-2026-03-01.zip"]);
+    assert!(world.files().is_empty(), "{:?}", world.files().keys());
 }

@@ -67,7 +67,7 @@ fn best_quotes_that_interleave() {
                 3761512880119,42313.90,5.201,42314.00,1.530,1704067200007,1704067200012\n\
                 3761512880140,42313.90,5.204,42314.00,1.529,1704067200011,1704067200015\n";
     let (raw, report) = imported("daily/bookTicker/BTCUSDT/BTCUSDT-bookTicker-2024-01-01", text);
-    assert_eq!(notes(&report), ["1 rows were out of order and sorted by time"]);
+    assert_eq!(notes(&report), ["1 row was out of order and sorted by time"]);
     let events = replayed(&raw, series(Kind::BookTicker, None));
     let times: Vec<i64> = events.iter().map(|e| e.time.millis() - 1_704_067_200_000).collect();
     assert_eq!(times, [7, 10, 11]);
@@ -110,7 +110,7 @@ fn metrics_unsorted_with_blanks() {
     assert_eq!(
         notes(&report),
         [
-            "1 rows were out of order and sorted by time",
+            "1 row was out of order and sorted by time",
             "1 values had more than 8 decimals and were rounded half to even"
         ]
     );

@@ -190,6 +190,10 @@ fn arrays_that_are_none_are_refused() {
     bad((TRADE | BOTH | BUY, late, late, 1.0, 0.0), &["row 14:", "a trade of nothing"]);
     bad((TRADE | BOTH, late, late, 1.0, 1.0), &["row 14:", "'ev'", "neither a buy nor a sell"]);
     bad((DEPTH | BOTH | BUY, -T + 1, late, 1.0, 1.0), &["row 14:", "'exch_ts'", "no time"]);
+    let no_time = ["row 14:", "'exch_ts': 0 is no time", "leave the file out"];
+    bad((SNAPSHOT | BOTH | BUY, -T, -T, 1.0, 1.0), &no_time);
+    let huge = ["row 14:", "'px': 1e300 is not a price above zero"];
+    bad((DEPTH | BOTH | BUY, late, late, 1e300, 1.0), &huge);
     bad((DEPTH | BOTH | BUY, late, -T - 1, 1.0, 1.0), &["row 14:", "'local_ts': -1 is no time"]);
     bad((DEPTH | BOTH | BUY, 1, late, 1.0, 1.0), &["row 14: depth/BTCUSDT", "out of order"]);
     bad((CLEAR | BOTH | BUY, late, late, 1.0, 0.0), &["row 15:", "clears one side"]);
@@ -228,4 +232,24 @@ fn two_days_of_one_symbol() {
     }
     let pair = checks.iter().find(|check| check.against.is_some()).expect("bars and trades");
     assert_eq!(pair.findings[0].detail, "1 of 1 bars differ; the first: volume 9 and 0.25");
+}
+
+/// hftbacktest writes the prices of its snapshots as ticks times their size.
+#[test]
+fn a_price_that_is_a_product_of_floats_is_its_decimal() {
+    let digest = |price: f64| {
+        let raw = Raw::new();
+        let rows = [(DEPTH | BOTH | BUY, 0, 1, price, 1.0), (DEPTH | BOTH | BUY, 9, 10, 99.7, 1.0)];
+        raw.file("btcusdt_20260201.npz", &stored(&rows));
+        let report = datasets::import::import(&[raw.path("raw")], &raw.path("set"), &|_| {})
+            .expect("a folder");
+        assert_eq!(report.refused, []);
+        let noted =
+            report.notes.iter().any(|note| note.text.contains("1 prices were products of floats"));
+        (report.digest, noted)
+    };
+    let (product, plain) = (998.0 * 0.1, 99.8);
+    assert_ne!(product, plain, "by a last bit");
+    assert_eq!((digest(product), digest(plain).0), ((digest(plain).0, true), digest(plain).0));
+    assert!(!digest(plain).1);
 }

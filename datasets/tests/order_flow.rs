@@ -18,6 +18,20 @@ fn keys(minutes: u32, flow: Json, events: Json) -> Json {
                           "qty_decimals": 2, "volume_per_minute": 1_000.0 }] })
 }
 
+/// Ticks of 0.001 %, 0.01 % and 0.1 % of the price.
+const TICKS: [(&str, f64, u32); 3] =
+    [("BTCUSDT", 90_000.0, 1), ("SOLUSDT", 100.0, 3), ("DOGEUSDT", 0.1, 5)];
+
+/// One symbol of another price and grid, whose price has this volatility.
+fn of(symbol: (&str, f64, u32), volatility: f64, mut keys: Json) -> Vec<MarketEvent> {
+    let (name, price, decimals) = symbol;
+    keys["symbols"] = json!([{ "symbol": name, "start_price": price, "price_decimals": decimals, "tick_units": 10,
+                               "qty_decimals": 2, "volume_per_minute": 1_000.0,
+                               "volatility_per_minute": volatility }]);
+    let market = market(keys);
+    drain(&mut SyntheticFeed::of(&market, 3).expect("valid"))
+}
+
 fn market(keys: Json) -> SyntheticMarket {
     serde_json::from_value(keys).expect("a market")
 }
@@ -209,6 +223,76 @@ fn a_crash_and_a_squeeze_follow_their_path_through_the_book() {
     assert!((0.08..0.11).contains(&change(24)), "{}", change(24));
 }
 
+/// A tenth of a thousandth of the price is a tick of one symbol, and two hundred ticks of another.
+#[test]
+fn a_crash_and_a_squeeze_reach_their_end_whatever_the_tick() {
+    for symbol in TICKS {
+        for volatility in [0.0, 0.0006] {
+            let crash = json!({ "event": "flash_crash", "depth": 0.4, "fall_minutes": 5 });
+            let squeeze = json!({ "event": "squeeze", "height": 0.6, "rise_minutes": 5 });
+            for (mut event, end, after) in [(crash, 0.6, 0.8), (squeeze, 1.6, 1.3)] {
+                event["at_minute"] = json!(30);
+                event["recovery_minutes"] = json!(10);
+                event["recovered_share"] = json!(0.5);
+                let all = of(symbol, volatility, keys(60, json!({}), json!([event])));
+                let mut book = Book::default();
+                all.iter().for_each(|event| book.see(event));
+                let ends = minutes(&all);
+                let price = |minute: usize| ends[minute].0 / ends[29].0;
+                let case = format!("{symbol:?} {volatility} {event}");
+                // Six deviations of the minutes between, two ticks, and what a look leaves open.
+                let off = 6.0 * volatility * 15f64.sqrt() + 2.0 / ends[29].0 + 2e-3;
+                assert!((price(34) - end).abs() < off, "{case}: {}", price(34));
+                assert!((price(44) - after).abs() < off, "{case}: {}", price(44));
+                let volume = |from: i64, to: i64| -> i64 {
+                    let within =
+                        |time: Nanos| (from..to).contains(&((time - all[0].time).secs() / 60));
+                    let of = trades(&all).into_iter().filter(|(time, _)| within(*time));
+                    of.map(|(_, trade)| trade.qty.0).sum::<i64>() / (to - from)
+                };
+                let busy = volume(30, 35) as f64 / volume(0, 30) as f64;
+                assert!((1.5..60.0).contains(&busy), "{case}: {busy} times the volume");
+            }
+        }
+    }
+}
+
+/// The price goes where the volatility says, whatever the tick; minutes have no memory; the volume is the stated one.
+#[test]
+fn volatility_and_volume_are_the_stated_ones() {
+    let hawkes = json!({ "branching": 0.6, "decay_per_second": 0.5, "cross_share": 0.2 });
+    let busy = json!({ "limit_orders_per_second": 20.0, "market_orders_per_second": 12.0, "hawkes": hawkes,
+                       "cancels_per_second": 1.0, "levels": 3, "limit_size_ratio": 0.8 });
+    for symbol in TICKS {
+        for (flow, volatility) in
+            [(json!({}), 0.0007), (busy.clone(), 0.0007), (json!({ "hawkes": hawkes }), 0.002)]
+        {
+            let all = of(symbol, volatility, keys(240, flow.clone(), json!([])));
+            let mut book = Book::default();
+            all.iter().for_each(|event| book.see(event));
+            let ends = minutes(&all);
+            let returns: Vec<f64> = ends.windows(2).map(|w| libm::log(w[1].0 / w[0].0)).collect();
+            let count = returns.len() as f64;
+            let variance = returns.iter().map(|r| r * r).sum::<f64>() / count;
+            // A coarse tick adds its own: the mid price may be off by some.
+            let tick = 2.2 / ends[0].0;
+            let most = (1.2 * volatility).hypot(tick);
+            let case = format!("{symbol:?} {volatility} {flow}");
+            assert!(
+                (0.8 * volatility..most).contains(&variance.sqrt()),
+                "{case}: {}",
+                variance.sqrt()
+            );
+            let memory = returns.windows(2).map(|w| w[0] * w[1]).sum::<f64>() / count / variance;
+            // A price that stands on a few ticks bounces between them.
+            assert!(memory.abs() < 0.25 || tick > volatility, "{case}: {memory}");
+            let volume =
+                trades(&all).iter().map(|(_, t)| t.qty.0).sum::<i64>() as f64 / 100.0 / 240.0;
+            assert!((volume / 1_000.0 - 1.0).abs() < 0.08, "{case}: {volume} a minute");
+        }
+    }
+}
+
 #[test]
 fn a_gap_is_a_new_book() {
     let gap = json!([{ "event": "gap", "at_minute": 10, "share": -0.2 }]);
@@ -261,6 +345,10 @@ fn rates_that_make_no_book_are_refused_with_the_remedy() {
     small["symbols"][0]["volume_per_minute"] = json!(0.5);
     let small = market(small).validate().expect_err("orders of less than a lot").to_string();
     assert!(small.contains("change volume_per_minute"), "{small}");
+    let mut still = keys(10, json!({ "market_orders_per_second": 0.0 }), json!([]));
+    still["symbols"][0]["volatility_per_minute"] = json!(0.001);
+    let still = market(still).validate().expect_err("nothing moves it").to_string();
+    assert!(still.contains("market_orders_per_second is 0: raise it"), "{still}");
     let mut bars = keys(10, json!({}), json!([]));
     bars["bars"] = json!("whole");
     let bars = serde_json::from_value::<SyntheticMarket>(bars).expect_err("no bars").to_string();

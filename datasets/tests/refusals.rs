@@ -134,7 +134,7 @@ fn bars_off_their_grid() {
 #[test]
 fn bars_of_another_interval() {
     let text = rows(&[kline(0, "1,2,1,2,5").replace("059999", "119999")]);
-    refused(CSV, &text, &["line 2", "column 'close_time'", "not the end of a bar of 60000 ms"]);
+    refused(CSV, &text, &["line 2", "column 'close_time'", "not the end of a bar of 1m"]);
 }
 
 #[test]
@@ -349,4 +349,77 @@ fn a_contradiction_names_the_other_source() {
     ] {
         assert!(reason.contains(part), "no {part:?} in {reason:?}");
     }
+}
+
+/// Columns that are not stored show damage all the same, and whose bars they are.
+#[test]
+fn junk_in_columns_that_are_not_stored() {
+    let bar = |rest: &str| {
+        let text = format!("{START_MS},1,2,1,2,5,{},{rest}\n", START_MS + 59_999);
+        rows(&[text])
+    };
+    for (rest, reasons) in [
+        (
+            "abc,7,1,1,0",
+            ["line 2: column 'quote_volume': \"abc\"", "is not a plain decimal number"],
+        ),
+        ("-1,7,1,1,0", ["column 'quote_volume'", "from 0 on"]),
+        ("1,xx,1,1,0", ["column 'count': \"xx\"", "is not a whole number"]),
+        ("1,-7,1,1,0", ["column 'count': \"-7\"", "is not a whole number"]),
+        ("1,7.5,1,1,0", ["column 'count': \"7.5\"", "is not a whole number"]),
+        ("1,7,5.01,1,0", ["column 'taker_buy_volume': \"5.01\"", "is above the volume of its bar"]),
+        (
+            "1,7,1,1e3,0",
+            ["column 'taker_buy_quote_volume': \"1e3\"", "is not a plain decimal number"],
+        ),
+    ] {
+        refused(CSV, &bar(rest), &reasons);
+    }
+    let trades = format!("1,2,3,six,{START_MS},true\n");
+    let place = "trades/BTCUSDT/BTCUSDT-trades-2026-02-01.csv";
+    refused(place, trades.as_bytes(), &["line 1: column 'quote_qty': \"six\""]);
+    let aggregates = format!("1,2,3,x,9,{START_MS},true\n");
+    let place = "aggTrades/BTCUSDT/BTCUSDT-aggTrades-2026-02-01.csv";
+    refused(place, aggregates.as_bytes(), &["line 1: column 'first_trade_id': \"x\""]);
+    let quotes = format!("1,2,3,4,5,{START_MS},soon\n");
+    let place = "bookTicker/BTCUSDT/BTCUSDT-bookTicker-2024-02-01.csv";
+    refused(place, quotes.as_bytes(), &["line 1: column 'event_time': \"soon\""]);
+}
+
+#[test]
+fn bars_in_the_folder_of_another_kind() {
+    let bar = |volume: i64, count: i64| {
+        let close = START_MS + 59_999;
+        rows(&[format!("{START_MS},1,2,1,2,{volume},{close},{volume},{count},0,0,0\n")])
+    };
+    for kind in ["markPriceKlines", "indexPriceKlines", "premiumIndexKlines"] {
+        let place = format!("{kind}/BTCUSDT/1m/BTCUSDT-1m-2026-02.csv");
+        refused(
+            &place,
+            &bar(5, 3),
+            &["line 2: column 'volume': \"5\"", "these are bars of trades"],
+        );
+    }
+    refused(
+        CSV,
+        &bar(0, 60),
+        &["line 2: column 'count': \"60\"", "bars of mark, index and premium"],
+    );
+}
+
+#[test]
+fn figures_below_zero() {
+    let place = "metrics/BTCUSDT/BTCUSDT-metrics-2026-02-01.csv";
+    let text = "2026-02-01 00:05:00,BTCUSDT,-7.5,1,1,1,1,1\n";
+    refused(
+        place,
+        text.as_bytes(),
+        &["line 1: column 'sum_open_interest': \"-7.5\" is below zero"],
+    );
+}
+
+#[test]
+fn an_index_column_without_a_name() {
+    let text = format!(",{}0,{}", header(), kline(0, "1,2,1,2,5"));
+    refused(CSV, text.as_bytes(), &["line 1: the first column has no name", "index=False"]);
 }

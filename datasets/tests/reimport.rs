@@ -243,3 +243,49 @@ fn a_data_set_that_is_a_file_is_refused_with_a_remedy() {
         "{text}"
     );
 }
+
+/// Trades with these ids, one a second from `second` on.
+fn trades(second: i64, ids: std::ops::Range<i64>) -> String {
+    let line = |(id, n)| format!("{id},1.5,2,1,{},true\n", START_MS + (second + n) * 1_000);
+    ids.zip(0..).map(line).collect()
+}
+
+/// Ids that restart, that go back or that two days have both, and files that touch in one instant.
+#[test]
+fn trade_ids_rise_from_file_to_file() {
+    let place = |name: &str| format!("trades/BTCUSDT/BTCUSDT-trades-{name}.csv");
+    for (second, ids, refused) in [
+        (100, 1..11, Some("id 1 of 2026-02-01T00:01:40Z")),
+        (100, 1_005..1_015, Some("id 1005 of 2026-02-01T00:01:40Z")),
+        (9, 1_009..1_011, Some("id 1009 of 2026-02-01T00:00:09Z")),
+        (100, 1_010..1_020, None),
+        (100, 2_000..2_010, None),
+        (9, 1_010..1_012, None),
+        (-100, 980..990, None),
+    ] {
+        let raw = Raw::new();
+        raw.file(&place("a"), trades(0, 1_000..1_010).as_bytes());
+        raw.file(&place("b"), trades(second, ids.clone()).as_bytes());
+        let report = run(&raw);
+        let Some(refused) = refused else {
+            assert_eq!(report.refused, [], "{second} {ids:?}");
+            continue;
+        };
+        let reason = &report.refused[0].reason;
+        for part in [refused, "-b.csv comes after id 1009 of 2026-02-01T00:00:09Z", "only rise"] {
+            assert!(reason.contains(part), "{reason}");
+        }
+        // A data set of before finds them in a check.
+        let other = Raw::new();
+        other.file(&place("b"), trades(second, ids).as_bytes());
+        run(&other);
+        let folder = |raw: &Raw| raw.path("set").join("trades/BTCUSDT");
+        for entry in std::fs::read_dir(folder(&other)).expect("a folder").flatten() {
+            std::fs::copy(entry.path(), folder(&raw).join(entry.file_name())).expect("copied");
+        }
+        let checks = Catalogue::open(&raw.path("set")).expect("a set").check().expect("readable");
+        let found = &checks[0].findings[0];
+        let expected = if second == 9 { "duplicate" } else { "disorder" };
+        assert_eq!((found.what, found.note), (expected, false), "{found:?}");
+    }
+}

@@ -131,9 +131,11 @@ fn milliseconds_and_microseconds_are_the_same() {
 
 fn four_kinds() -> Raw {
     let raw = Raw::new();
-    let bars = kline(0, "10,12,9,11,8") + &kline(1, "11,13,10,12,8");
+    let bars = |volume: i64| {
+        kline(0, &format!("10,12,9,11,{volume}")) + &kline(1, &format!("11,13,10,12,{volume}"))
+    };
     for symbol in ["BTCUSDT", "ETHUSDT"] {
-        for kind in ["klines", "markPriceKlines"] {
+        for (kind, bars) in [("klines", bars(8)), ("markPriceKlines", bars(0))] {
             raw.file(&format!("{kind}/{symbol}/1m/{symbol}-1m-a.csv"), bars.as_bytes());
         }
         let funding = format!("{},8,-0.00010000\n", START_MS + 60_000);

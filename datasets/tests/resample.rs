@@ -110,8 +110,14 @@ fn trades_become_bars_of_any_length() {
 #[test]
 fn bars_become_longer_bars() {
     let raw = Raw::new();
-    let minutes =
-        [(0, "10,12,9,11,1.5"), (1, "11,15,11,14,2"), (2, "14,14,8,9,1"), (5, "9,9.5,7,8,4")];
+    let minutes = [
+        (0, "10,12,9,11,1.5"),
+        (1, "11,15,11,14,2"),
+        (2, "14,14,8,9,1"),
+        (3, "9,9,9,9,0"),
+        (4, "9,9,9,9,0"),
+        (5, "9,9.5,7,8,4"),
+    ];
     let lines: String = minutes.iter().map(|(minute, values)| kline(*minute, values)).collect();
     raw.file("klines/BTCUSDT/1m/BTCUSDT-1m-a.csv", (header() + &lines).as_bytes());
     import(&[raw.path("raw")], &raw.path("set"), &|_| {}).expect("a folder");
@@ -166,16 +172,24 @@ fn a_time_that_nobody_recorded_has_no_bars() {
     assert_eq!(left_out(&catalogue, &id, range, "5m"), "", "all of it is recorded");
 }
 
+/// However short a hole is beside the bars: what stands for no record, or for a part of one, is none.
 #[test]
-fn a_short_hole_is_flat() {
+fn a_short_hole_cuts_bars_too() {
     let raw = Raw::new();
-    let catalogue = minutes(&raw, (0..5).chain(55..60));
+    let catalogue = minutes(&raw, (0..17).chain(18..30).chain(40..60));
     let id = id(Kind::Klines, "BTCUSDT", Some("1m"));
-    let five = bars(&catalogue, &id, Range::ALL, "5m").expect("bars");
-    assert_eq!(five.len(), 12);
-    assert!(five[1..11].iter().all(|bar| bar.volume.expect("a volume").0 == 0), "{five:?}");
-    assert_eq!(left_out(&catalogue, &id, Range::ALL, "5m"), "");
-    assert!(left_out(&catalogue, &id, Range::ALL, "1m").starts_with("50 bars of 60 left out"));
+    let opened = |length: &str| -> Vec<i64> {
+        let bars = bars(&catalogue, &id, Range::ALL, length).expect("bars");
+        bars.iter().map(|bar| (bar.open_time.secs() - START_MS / 1_000) / 60).collect()
+    };
+    assert_eq!(opened("5m"), [0, 5, 10, 20, 25, 40, 45, 50, 55]);
+    assert!(opened("30m").is_empty());
+    assert_eq!(opened("1m").len(), 49);
+    assert_eq!(
+        left_out(&catalogue, &id, Range::ALL, "5m"),
+        "3 bars of 12 left out: not recorded from 2026-02-01T00:17:00Z to 2026-02-01T00:18:00Z, \
+         from 2026-02-01T00:30:00Z to 2026-02-01T00:40:00Z"
+    );
 }
 
 #[test]
@@ -184,8 +198,8 @@ fn a_quiet_time_is_none_that_nobody_recorded() {
     let mut text =
         "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
             .to_owned();
-    // Nobody trades for an hour; then trades are missing for another.
-    for (id, minute) in [(1, 0), (2, 60), (9, 120), (10, 124)] {
+    // Nobody trades for an hour; then trades are missing for another, and one of an instant.
+    for (id, minute) in [(1, 0), (2, 60), (9, 120), (10, 124), (12, 124), (13, 125), (14, 126)] {
         let time = START_MS + minute * 60_000;
         text += &format!("{id},100,1,{id},{id},{time},true\n");
     }
@@ -194,9 +208,17 @@ fn a_quiet_time_is_none_that_nobody_recorded() {
     let catalogue = Catalogue::open(&raw.path("set")).expect("a data set");
     let id = id(Kind::AggTrades, "BTCUSDT", None);
     let made = bars(&catalogue, &id, Range::ALL, "1m").expect("bars");
-    assert_eq!(made.len(), 61 + 5);
-    assert_eq!(made[61].open_time, at(120 * 60));
-    assert!(left_out(&catalogue, &id, Range::ALL, "1m").starts_with("59 bars of 125 left out"));
+    let opened: Vec<i64> = made.iter().map(|b| (b.open_time - at(0)).0 / 60_000_000_000).collect();
+    let whole: Vec<i64> = (0..60).chain(120..124).chain(125..127).collect();
+    assert_eq!(opened, whole, "the minute of trade 9 begins with it");
+    assert_eq!(
+        left_out(&catalogue, &id, Range::ALL, "1m"),
+        "61 bars of 127 left out: not recorded from 2026-02-01T01:00:00Z to 2026-02-01T02:00:00Z, \
+         from 2026-02-01T02:04:00Z to 2026-02-01T02:04:00.000001Z"
+    );
+    // A hole of a part of an hour takes the hours it lies in.
+    let hours = bars(&catalogue, &id, Range::ALL, "1h").expect("bars");
+    assert_eq!(shown(&hours), ["+0 100 100 100 100 1 1 0"]);
 }
 
 fn shared() -> Option<PathBuf> {

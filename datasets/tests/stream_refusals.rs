@@ -267,3 +267,18 @@ fn lists_of_liquidations() {
     let tape = "1737897220002, BTCUSDT, 2541757614, 104943.5, 0.15, 1737897219873, False\n";
     refused_bytes("largeAggTrades/b.csv", tape.as_bytes(), &["only trades above some size"]);
 }
+
+/// A recording of one symbol's stream with a message of another's.
+#[test]
+fn a_message_of_another_symbol_than_its_stream() {
+    let trade = r#"{"e":"aggTrade","E":1769904000000,"s":"BTCUSDT","a":1,"p":"9","q":"1","f":1,"l":1,"T":1769904000000,"m":true}"#;
+    let by = |stream: &str| format!(r#"{{"stream":"{stream}","data":{trade}}}"#);
+    let parts = ["line 2: aggTrade: field 's': \"BTCUSDT\" came by the stream of \"ethusdt\""];
+    refused(NAME, &[by("ethusdt@aggTrade")], &parts);
+    for stream in ["btcusdt@aggTrade", "!forceOrder@arr", "all"] {
+        let raw = Raw::new();
+        raw.file(NAME, by(stream).as_bytes());
+        let report = run(&raw);
+        assert_eq!((report.rows, report.refused), (1, vec![]), "{stream}");
+    }
+}

@@ -1,18 +1,18 @@
 //! What a scenario does to its market: invented events over recorded prices, price gaps, perturbations.
 
-use datasets::PriceGaps;
+use datasets::catalogue::Catalogue;
 use datasets::perturbation::Perturbation;
+use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::splice::Spliced;
-use datasets::synthetic::{LaidEvent, Shock};
-use engine::{Instrument, Nanos};
+use datasets::synthetic::{LaidEvent, Shock, SyntheticMarket};
+use datasets::{BarMode, DataError, Kind, PriceGaps, SeriesId};
+use engine::{Feed, Instrument, Nanos};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sim_exchange::{MarketDepth, RuleBook};
 
 use crate::market::OpenMarket;
 use crate::{OnGap, Recorded, Scenario};
-
-const MINUTE: Nanos = Nanos::from_secs(60);
 
 /// The market with all of it, in this order.
 pub(crate) fn alter(
@@ -63,6 +63,12 @@ pub(crate) fn problem(scenario: &Scenario) -> Option<String> {
                 "[market.perturbation] changes nothing: give one of its keys a value above 0, or remove the table".into(),
             );
         }
+        let tells_trades = asked.synthetic.as_ref().is_none_or(SyntheticMarket::tells_trades);
+        if !tells_trades && (perturbation.duplicated > 0.0 || perturbation.late > 0.0) {
+            return Some(
+                "[market.perturbation] duplicated and late are of trades, and bars = \"whole\" tells none: leave them out, or say bars = \"points\"".into(),
+            );
+        }
         let problem = perturbation.problem().or_else(|| {
             let gaps = match recorded.map(|recorded| recorded.gaps) {
                 Some(OnGap::Error) => "error",
@@ -82,13 +88,9 @@ pub(crate) fn problem(scenario: &Scenario) -> Option<String> {
 /// Why an event over recorded prices would befall nobody.
 fn event_problem(recorded: &Recorded, event: &LaidEvent) -> Option<String> {
     let (from, to) = recorded.range().ok()?;
-    let span = to - from;
-    if i64::from(event.at_minute) * MINUTE.0 >= span.0 {
-        return Some(format!(
-            "at_minute is {}, and the market has {} minutes: change one of them",
-            event.at_minute,
-            span.0 / MINUTE.0
-        ));
+    let problem = event.room_problem(to - from);
+    if problem.is_some() {
+        return problem;
     }
     if let Some(symbol) = event.symbol.filter(|symbol| !recorded.symbols.contains(symbol)) {
         return Some(format!("{symbol} is not in the market: name one of its symbols, or none"));
@@ -102,6 +104,42 @@ fn event_problem(recorded: &Recorded, event: &LaidEvent) -> Option<String> {
         ),
         _ => None,
     }
+}
+
+/// Refuses a spike of funding within which no symbol that it concerns settles, and that would so befall nobody.
+pub(crate) fn refuse_idle_spikes(
+    recorded: &Recorded,
+    catalogue: &Catalogue,
+    instruments: &[Instrument],
+) -> Result<(), String> {
+    let (start, end) = recorded.range()?;
+    for (number, event) in recorded.events.iter().enumerate() {
+        let Shock::FundingSpike { minutes, .. } = event.what else { continue };
+        let (from, to) = event.span(start, minutes);
+        let range = Range { from, to: to.min(end) };
+        let mut settles = false;
+        for instrument in instruments.iter().filter(|of| event.concerns(of.symbol)) {
+            let series =
+                SeriesId { kind: Kind::FundingRate, symbol: instrument.symbol, interval: None };
+            let request = Request { series, bars: BarMode::Points };
+            let grid = std::slice::from_ref(instrument);
+            let mut batch = Vec::new();
+            match ReplayFeed::open(catalogue, grid, &[request], range) {
+                Ok(mut feed) => feed.next_batch(&mut batch).map_err(|error| error.to_string())?,
+                Err(DataError::NothingInRange { .. }) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+            settles |= !batch.is_empty();
+        }
+        if !settles {
+            return Err(format!(
+                "[[market.recorded.events]] number {} (funding_spike): no funding settles between {from} and {}: change at_minute or minutes",
+                number + 1,
+                range.to
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A book is told by its changes: what was shown before would stay where it was.

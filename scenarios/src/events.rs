@@ -221,10 +221,7 @@ pub(crate) fn problem(scenario: &Scenario) -> Option<String> {
         Err(problem) => return Some(problem),
     };
     let market = &scenario.market;
-    let symbols: Vec<Symbol> = match (&market.synthetic, &market.recorded) {
-        (Some(synthetic), _) => synthetic.symbols(),
-        (None, recorded) => recorded.iter().flat_map(|r| r.symbols.clone()).collect(),
-    };
+    let symbols = scenario.symbols();
     let unknown = |symbol: Option<Symbol>| {
         let symbol = symbol.filter(|symbol| !symbols.contains(symbol))?;
         let known: Vec<String> = symbols.iter().map(ToString::to_string).collect();

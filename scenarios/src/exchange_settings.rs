@@ -11,7 +11,7 @@ use sim_exchange::adl::AdlFormula;
 use sim_exchange::depth::QueueKind;
 use sim_exchange::{
     Collateral, CollateralPrice, Latency, LatencyRow, LimitsConfig, LiquidationSize, Profile,
-    Quantiles, VolumeLimit,
+    Quantiles, RuleBook, StatedBrackets, StatedFilters, VolumeLimit,
 };
 
 use crate::Event;
@@ -154,6 +154,12 @@ pub struct Venue {
     /// Funding of every symbol per eight hours, as a fraction; absent: from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub funding_rate: Option<Decimal>,
+    /// Filters of symbols, in place of those that are known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<StatedFilters>,
+    /// Leverage brackets of symbols, in place of those that are known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub brackets: Vec<StatedBrackets>,
     /// What befalls it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
@@ -178,8 +184,27 @@ impl Default for Venue {
             liquidation_size: LiquidationSize::default(),
             adl_formula: AdlFormula::default(),
             funding_rate: None,
+            filters: Vec::new(),
+            brackets: Vec::new(),
             events: Vec::new(),
         }
+    }
+}
+
+impl Venue {
+    /// The rules that are known, with those that the scenario states for symbols of its market.
+    pub(crate) fn rules(&self, symbols: &[Symbol]) -> Result<RuleBook, String> {
+        let filters = self.filters.iter().map(|stated| ("filters", stated.symbol));
+        let brackets = self.brackets.iter().map(|stated| ("brackets", stated.symbol));
+        if let Some((what, stray)) = filters.chain(brackets).find(|(_, s)| !symbols.contains(s)) {
+            let known: Vec<String> = symbols.iter().map(ToString::to_string).collect();
+            return Err(format!(
+                "[[exchange.{what}]] {stray} is not in the market: name one of {}",
+                known.join(", ")
+            ));
+        }
+        let known = RuleBook::embedded().map_err(|error| error.to_string())?;
+        known.with_stated(&self.filters, &self.brackets)
     }
 }
 

@@ -7,6 +7,8 @@ use datasets::{Kind, MissingRows, SeriesGaps};
 use engine::{Nanos, Symbol};
 use sim_exchange::{VenueChange, VenueEvent};
 
+use crate::{OnGap, Scenario};
+
 /// The resolution of stored times: no trade comes between an instant and this much later.
 const NEXT: Nanos = Nanos::from_micros(1);
 
@@ -31,6 +33,16 @@ pub(crate) fn of_gaps(gaps: &[SeriesGaps], start: Nanos) -> Result<Vec<VenueEven
         }));
     }
     Ok(halts)
+}
+
+impl Scenario {
+    /// What halts and what does not, for the assumptions of the run; nothing if gaps do not halt.
+    pub(crate) fn halt_sentence(&self) -> Option<String> {
+        let recorded = self.market.recorded.as_ref()?;
+        (recorded.gaps == OnGap::Halt).then(|| {
+            "Gaps: a symbol's trading halts while its bars or trades are missing; missing quotes, books, marks, index prices and funding rates halt nothing, and are warned of.".to_owned()
+        })
+    }
 }
 
 /// A halt comes before the trades of its instant, and a gap of trades begins with one that is there.

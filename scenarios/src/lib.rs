@@ -19,7 +19,8 @@ pub use exchange_settings::{Account, LatencyTable, Venue};
 pub use expect::{Expectation, Failure, Figures};
 pub use file::{Expected, Links, Market, OnGap, Recorded, Scenario, Tape, find};
 pub use run::{
-    NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, replay, run, services_of,
+    NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, replay, run,
+    services_of,
 };
 
 /// The scenario that comes with the program: a synthetic market with a flash crash.

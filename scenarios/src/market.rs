@@ -5,13 +5,13 @@ use std::path::Path;
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
-use datasets::{BarMode, DataError, Interval, Kind, MinuteBars, SeriesId};
-use engine::{Feed, Instrument, Nanos};
+use datasets::{BarMode, DataError, Interval, Kind, LocalTimes, MinuteBars, SeriesId};
+use engine::{Feed, Instrument, Nanos, Symbol};
 use serde_json::{Value as Json, json};
 use sim_exchange::depth::QueueKind;
 use sim_exchange::{MarketDepth, RuleBook, VenueEvent};
 
-use crate::{OnGap, Recorded, Scenario, ScenarioError, Tape, halts};
+use crate::{Links, OnGap, Recorded, Scenario, ScenarioError, Tape, halts};
 
 /// A market that is ready to be replayed.
 pub(crate) struct OpenMarket {
@@ -40,6 +40,14 @@ impl Scenario {
             (Some(synthetic), _) => Ok(synthetic.range()),
             (None, Some(recorded)) => recorded.range(),
             (None, None) => Err("[market] needs one of `synthetic` and `recorded`".into()),
+        }
+    }
+
+    /// The symbols of the market.
+    pub(crate) fn symbols(&self) -> Vec<Symbol> {
+        match (&self.market.synthetic, &self.market.recorded) {
+            (Some(synthetic), _) => synthetic.symbols(),
+            (None, recorded) => recorded.iter().flat_map(|r| r.symbols.clone()).collect(),
         }
     }
 
@@ -99,7 +107,7 @@ fn open_unaltered(
         let Some(data) = data else {
             return Err(ScenarioError::NoData { origin: origin.clone() });
         };
-        return open_recorded(recorded, rules, data).map_err(build);
+        return open_recorded(recorded, &scenario.links, rules, data).map_err(build);
     }
     let Some(synthetic) = &scenario.market.synthetic else {
         return Err(build("[market] needs one of `synthetic` and `recorded`".into()));
@@ -142,7 +150,59 @@ fn refused(error: DataError) -> String {
     format!("[market.recorded] {error}")
 }
 
-fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<OpenMarket, String> {
+/// The same of trades that are not there where bars are, which a scenario has to ask for.
+fn refused_tape(error: DataError, catalogue: &Catalogue, series: &SeriesId) -> String {
+    let bars = catalogue.ids().find(|id| id.kind == Kind::Klines && id.symbol == series.symbol);
+    let is_tape = matches!(series.kind, Kind::AggTrades | Kind::Trades);
+    match (&error, bars.and_then(|id| id.interval)) {
+        (DataError::NoSeries { .. }, Some(interval)) if is_tape => format!(
+            "[market.recorded] there are no {} of {}, but bars: say bars = \"{interval}\" to replay those, or import the trades",
+            series.kind, series.symbol
+        ),
+        _ => refused(error),
+    }
+}
+
+/// Refuses recorded delays that no series tells, and warns of those series that do not: their events come as if
+/// there were no way to go.
+fn missing_delays(
+    links: &Links,
+    catalogue: &Catalogue,
+    requests: &[Request],
+    range: Range,
+) -> Result<Option<String>, String> {
+    if !links.feed_latency_recorded {
+        return Ok(None);
+    }
+    let (mut told, mut lacking) = (false, Vec::new());
+    for Request { series, .. } in requests {
+        match catalogue.local_times(series, range).map_err(refused)? {
+            LocalTimes::TellDelays => told = true,
+            LocalTimes::NotOfItsKind => {}
+            LocalTimes::None => lacking.push(format!("{series} has no local times")),
+            LocalTimes::NoneLate => lacking.push(format!(
+                "the local times of {series} all lie before the exchange's, a clock was wrong"
+            )),
+        }
+    }
+    let why = lacking.join("; ");
+    if !told {
+        return Err(format!(
+            "links.feed_latency_recorded: no delay is recorded: {why}; give links.feed_latency_us or links.feed_latency"
+        ));
+    }
+    let without = links.feed_latency_us == 0 && !lacking.is_empty();
+    Ok(without.then(|| {
+        format!("links.feed_latency_recorded: {why}: its events reach the services at once; links.feed_latency_us gives them a delay")
+    }))
+}
+
+fn open_recorded(
+    recorded: &Recorded,
+    links: &Links,
+    rules: &RuleBook,
+    data: &Path,
+) -> Result<OpenMarket, String> {
     let (from, to) = recorded.range()?;
     let range = Range { from, to };
     let catalogue = Catalogue::open(data).map_err(|error| error.to_string())?;
@@ -199,7 +259,9 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         for series in series {
             // Market data may be finer than the order tick: the grid is as fine as the finest of the range.
             if series.kind != Kind::FundingRate {
-                let found = catalogue.decimals_in(&series, range).map_err(refused)?;
+                let found = catalogue
+                    .decimals_in(&series, range)
+                    .map_err(|error| refused_tape(error, &catalogue, &series))?;
                 instrument.price_decimals = instrument.price_decimals.max(found.price);
                 instrument.qty_decimals = instrument.qty_decimals.max(found.qty);
             }
@@ -208,7 +270,9 @@ fn open_recorded(recorded: &Recorded, rules: &RuleBook, data: &Path) -> Result<O
         instruments.push(instrument);
     }
     let feed = ReplayFeed::open(&catalogue, &instruments, &requests, range).map_err(refused)?;
+    crate::alterations::refuse_idle_spikes(recorded, &catalogue, &instruments)?;
     warnings.extend(feed.warnings());
+    warnings.extend(missing_delays(links, &catalogue, &requests, range)?);
     if recorded.gaps == OnGap::Error
         && let Some(warning) = feed.warnings().first()
     {

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use sim_exchange::{RuleBook, SimExchange};
+use sim_exchange::SimExchange;
 
 use crate::{Failure, Figures, Scenario, ScenarioError, market};
 
@@ -73,6 +73,8 @@ pub struct ScenarioReport {
     pub warnings: Vec<String>,
     /// What was assumed.
     pub assumptions: Vec<String>,
+    /// What identifies the market, as the journal's header has it: series, their rows and digests.
+    pub market: Json,
     /// The journal, if one was written.
     pub journal: Option<PathBuf>,
 }
@@ -100,9 +102,9 @@ impl Prepared {
     fn new(scenario: &Scenario, data: Option<&Path>) -> Result<Prepared, ScenarioError> {
         let build =
             |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
-        let rules = RuleBook::embedded().map_err(|error| build(error.to_string()))?;
+        let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
         let market = market::open(scenario, &rules, data)?;
-        let exchange = crate::venue::build(scenario, &market).map_err(build)?;
+        let exchange = crate::venue::build(scenario, &market, &rules).map_err(build)?;
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
             .map_err(|error| build(error.to_string()))?;
         Ok(Prepared { scenario: scenario.clone(), market, exchange, members })
@@ -157,6 +159,7 @@ pub fn run(
         None => Box::new(DigestOnly),
     };
     let warnings = prepared.market.warnings.clone();
+    let market = prepared.market.identity.clone();
     let (mut kernel, range) = prepared.start(sink);
     let run_error = |source| ScenarioError::Run { origin: scenario.origin.clone(), source };
     let footer = drive(&mut kernel, range, progress).map_err(run_error)?;
@@ -176,10 +179,12 @@ pub fn run(
         assumptions: [
             kernel.exchange().assumptions(),
             scenario.gap_sentences(),
+            scenario.halt_sentence().into_iter().collect(),
             scenario.alteration_sentences(),
             scenario.links.feed_sentence().into_iter().collect(),
         ]
         .concat(),
+        market,
         journal,
     })
 }
@@ -212,6 +217,25 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
         Err(source) => return Err(ScenarioError::Run { origin: scenario.origin, source }),
     };
     Ok(Replayed { digest, entries, difference })
+}
+
+/// The market of a journal's header or of a report, a line each: its digest, and its series if it is recorded.
+pub fn market_lines(market: &Json) -> Vec<String> {
+    let text = |of: &Json, key: &str| of.get(key).and_then(Json::as_str).map(str::to_owned);
+    let of_series = |one: &Json| {
+        let span = text(one, "from").zip(text(one, "to"));
+        let span = span.map_or(String::new(), |(from, to)| format!(" from {from} to {to}"));
+        let rows = one.get("rows").and_then(Json::as_u64)?;
+        Some(format!(
+            "{}{span}: {rows} rows, digest {}",
+            text(one, "series")?,
+            text(one, "digest")?
+        ))
+    };
+    let made = text(market, "synthetic").map(|digest| format!("a made market, digest {digest}"));
+    let all = text(market, "digest").map(|digest| format!("recorded data, digest {digest}"));
+    let series = market.get("series").and_then(Json::as_array).into_iter().flatten();
+    made.into_iter().chain(all).chain(series.filter_map(of_series)).collect()
 }
 
 /// Names of the services, from a journal's header.

@@ -3,14 +3,18 @@
 use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use sim_exchange::commission_tiers::{CommissionBook, VipLevel};
-use sim_exchange::{ExchangeConfig, FillModel, Funding, MarketDepth, SimExchange};
+use sim_exchange::{ExchangeConfig, FillModel, Funding, MarketDepth, RuleBook, SimExchange};
 
 use crate::halts;
 use crate::market::OpenMarket;
 use crate::{Account, Figures, Scenario, Venue};
 
 /// The exchange with the scenario's account.
-pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExchange, String> {
+pub(crate) fn build(
+    scenario: &Scenario,
+    market: &OpenMarket,
+    rules: &RuleBook,
+) -> Result<SimExchange, String> {
     let symbols = || market.instruments.iter().map(|instrument| instrument.symbol);
     let venue = &scenario.exchange;
     let funding = match (venue.funding_rate, market.tells_funding) {
@@ -54,7 +58,7 @@ pub(crate) fn build(scenario: &Scenario, market: &OpenMarket) -> Result<SimExcha
     config.adl_formula = venue.adl_formula;
     let stated = scenario.venue_events(market.range)?;
     config.events = halts::join(stated.into_iter().chain(market.halts.clone()).collect());
-    SimExchange::new(config).map_err(|error| error.to_string())
+    SimExchange::with_rules(config, rules).map_err(|error| error.to_string())
 }
 
 /// The profile's model of fills, with what the scenario states otherwise.

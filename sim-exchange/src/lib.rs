@@ -51,6 +51,7 @@ mod requests;
 mod rule_changes;
 mod settings;
 mod standstill;
+mod stated_rules;
 mod symbol_rules;
 mod testnet_reset;
 mod triggering;
@@ -71,6 +72,7 @@ pub use limits::{LimitCounts, LimitsConfig, UsedLimits};
 pub use margin::PoolSums;
 pub use report::{ExchangeReport, SymbolCounts};
 pub use rule_changes::{FilterChange, Tier};
+pub use stated_rules::{StatedBrackets, StatedFilters, StatedTier};
 pub use symbol_rules::{Bracket, RuleBook, RulesError, SymbolRules};
 pub use venue_events::{VenueChange, VenueEvent};
 

@@ -112,7 +112,7 @@ impl FilterChange {
 }
 
 /// No filter of Binance's is larger.
-const PLAIN_MAX: i64 = 1_000_000_000_000;
+pub(crate) const PLAIN_MAX: i64 = 1_000_000_000_000;
 
 /// What is wrong with stated tiers.
 pub(crate) fn tiers_problem(tiers: &[Tier]) -> Option<String> {

@@ -8,6 +8,7 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
 use crate::dated::{Dated, instant, pick};
+use crate::stated_rules::remedy;
 
 /// Why the rules of a symbol cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +22,7 @@ pub enum RulesError {
         problem: String,
     },
     /// The table lacks a symbol.
-    #[error("{symbol} has no {what} in {file}: add a `[[{what}]]` block with valid_from for it")]
+    #[error("{symbol} has no {what} in {file}: {}", remedy(symbol, what))]
     Missing {
         /// Whose.
         symbol: Symbol,
@@ -46,57 +47,57 @@ pub enum RulesError {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FiltersRow {
-    symbol: Symbol,
-    valid_from: toml::value::Datetime,
-    price_precision: u32,
-    quantity_precision: u32,
-    tick_size: Decimal,
-    step_size: Decimal,
-    min_price: Decimal,
-    max_price: Decimal,
-    min_qty: Decimal,
-    max_qty: Decimal,
-    market_max_qty: Decimal,
-    min_notional: Decimal,
-    multiplier_up: Decimal,
-    multiplier_down: Decimal,
-    liquidation_fee: Decimal,
-    market_take_bound: Decimal,
-    max_num_orders: usize,
+pub(crate) struct FiltersRow {
+    pub(crate) symbol: Symbol,
+    pub(crate) valid_from: toml::value::Datetime,
+    pub(crate) price_precision: u32,
+    pub(crate) quantity_precision: u32,
+    pub(crate) tick_size: Decimal,
+    pub(crate) step_size: Decimal,
+    pub(crate) min_price: Decimal,
+    pub(crate) max_price: Decimal,
+    pub(crate) min_qty: Decimal,
+    pub(crate) max_qty: Decimal,
+    pub(crate) market_max_qty: Decimal,
+    pub(crate) min_notional: Decimal,
+    pub(crate) multiplier_up: Decimal,
+    pub(crate) multiplier_down: Decimal,
+    pub(crate) liquidation_fee: Decimal,
+    pub(crate) market_take_bound: Decimal,
+    pub(crate) max_num_orders: usize,
     #[serde(default = "max_num_algo_orders")]
-    max_num_algo_orders: usize,
+    pub(crate) max_num_algo_orders: usize,
     #[serde(default = "trigger_protect")]
-    trigger_protect: Decimal,
-    note: Option<String>,
+    pub(crate) trigger_protect: Decimal,
+    pub(crate) note: Option<String>,
 }
 
 /// MAX_NUM_ALGO_ORDERS of all rows that show it.
-fn max_num_algo_orders() -> usize {
+pub(crate) fn max_num_algo_orders() -> usize {
     10
 }
 
 /// triggerProtect of most rows.
-fn trigger_protect() -> Decimal {
+pub(crate) fn trigger_protect() -> Decimal {
     Decimal::new(5, 2)
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TierRow {
-    cap: Decimal,
-    mmr: Decimal,
-    leverage: u32,
-    cum: Decimal,
+pub(crate) struct TierRow {
+    pub(crate) cap: Decimal,
+    pub(crate) mmr: Decimal,
+    pub(crate) leverage: u32,
+    pub(crate) cum: Decimal,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BracketsRow {
-    symbol: Symbol,
-    valid_from: toml::value::Datetime,
-    note: Option<String>,
-    tiers: Vec<TierRow>,
+pub(crate) struct BracketsRow {
+    pub(crate) symbol: Symbol,
+    pub(crate) valid_from: toml::value::Datetime,
+    pub(crate) note: Option<String>,
+    pub(crate) tiers: Vec<TierRow>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -172,8 +173,8 @@ pub struct SymbolRules {
 
 /// All rules that are known, with their dates.
 pub struct RuleBook {
-    filters: Vec<Dated<FiltersRow>>,
-    brackets: Vec<Dated<BracketsRow>>,
+    pub(crate) filters: Vec<Dated<FiltersRow>>,
+    pub(crate) brackets: Vec<Dated<BracketsRow>>,
     filters_file: String,
     brackets_file: String,
 }
@@ -290,7 +291,7 @@ impl RuleBook {
     }
 }
 
-fn check_filters(row: &FiltersRow) -> Result<(), String> {
+pub(crate) fn check_filters(row: &FiltersRow) -> Result<(), String> {
     let positive = [
         ("tick_size", row.tick_size),
         ("step_size", row.step_size),
@@ -319,7 +320,7 @@ pub(crate) fn next_cum(
 }
 
 /// Caps and rates rise, leverage falls, and `cum` makes the maintenance margin continuous.
-fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
+pub(crate) fn check_tiers(tiers: &[TierRow]) -> Result<(), String> {
     let first = tiers.first().ok_or("at least one tier is needed")?;
     if !first.cum.is_zero() || first.cap <= Decimal::ZERO || first.mmr <= Decimal::ZERO {
         return Err("tier 1 needs cum 0 and a cap and mmr above zero".to_owned());

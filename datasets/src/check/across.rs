@@ -68,8 +68,8 @@ fn relation(first: &SeriesId, second: &SeriesId) -> Option<Relation> {
             (first.interval == second.interval).then_some(Relation::Mark)
         }
         (one, other) if one == other && one.is_bars() => {
-            let (short, long) = (length_us(first.interval), length_us(second.interval));
-            (short < long && long % short == 0).then_some(Relation::Longer)
+            let (short, long) = (first.interval?, second.interval?);
+            (short < long && short.divides(long)).then_some(Relation::Longer)
         }
         _ => None,
     }
@@ -92,6 +92,7 @@ pub(crate) fn across(pair: &Pair, series: &Whole<'_>) -> Result<Option<Check>, D
     let rows = |files| Entries::new(files, decimals, from_us);
     let has_volume = |id: &SeriesId| id.kind == Kind::Klines;
     let grid = |id: &SeriesId, files: &[&FileInfo]| Grid {
+        month: id.interval.filter(|interval| interval.is_month()),
         length_us: length_us(id.interval),
         origin_us: files.first().filter(|_| id.kind.is_bars()).map_or(0, |file| file.first_us),
     };
@@ -116,7 +117,7 @@ pub(crate) fn across(pair: &Pair, series: &Whole<'_>) -> Result<Option<Check>, D
         }
         Relation::Aggregates => {
             let by_minute = |files| {
-                let grid = Grid { length_us: MINUTE_US, origin_us: 0 };
+                let grid = Grid { month: None, length_us: MINUTE_US, origin_us: 0 };
                 Intervals::Trades(Box::new(Trades::new(rows(files), grid)))
             };
             (by_minute(first), by_minute(second))

@@ -3,6 +3,7 @@
 
 use super::entries::{Entries, Entry};
 use crate::DataError;
+use crate::interval::{Interval, month_of, month_opens};
 
 /// One interval.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ impl Bar {
 /// Where intervals begin, and how long they are.
 #[derive(Clone, Copy)]
 pub(super) struct Grid {
+    /// Of months, whose length is their own.
+    pub month: Option<Interval>,
     pub length_us: i64,
     /// The beginning of any of them: those of a week begin on Mondays.
     pub origin_us: i64,
@@ -38,7 +41,15 @@ pub(super) struct Grid {
 
 impl Grid {
     fn begin(&self, us: i64) -> i64 {
+        if self.month.is_some() {
+            return month_opens(month_of(us));
+        }
         us - (us - self.origin_us).rem_euclid(self.length_us)
+    }
+
+    /// When the interval ends that begins at `us`.
+    fn end(&self, us: i64) -> i64 {
+        self.month.map_or(us + self.length_us, |interval| interval.closes(us))
     }
 }
 
@@ -80,12 +91,12 @@ pub(super) struct Shorter<'a> {
 
 impl Shorter<'_> {
     fn next(&mut self) -> Result<Option<Bar>, DataError> {
-        let parts = self.grid.length_us / self.step_us;
-        let (mut bar, mut count) = (Bar::empty(i64::MIN), 0);
+        let (mut bar, mut count, mut parts) = (Bar::empty(i64::MIN), 0, 0);
         while let Some(entry) = self.rows.next()? {
             let begin = self.grid.begin(entry.us);
             if begin != bar.open_us {
                 (bar, count) = (Bar::empty(begin), 0);
+                parts = (self.grid.end(begin) - begin) / self.step_us;
             }
             count += 1;
             if !self.has_volume || entry.qty != 0 {
@@ -131,7 +142,7 @@ impl<'a> Trades<'a> {
             if begin > self.bar.open_us && self.last_id.is_some_and(|id| id + 1 == entry.id) {
                 let (bar, is_whole) = (self.bar, self.is_whole);
                 // The next interval, be it that of this trade or one without any.
-                self.bar = Bar::empty(bar.open_us + self.grid.length_us);
+                self.bar = Bar::empty(self.grid.end(bar.open_us));
                 self.is_whole = true;
                 self.ahead = Some(entry);
                 if is_whole {

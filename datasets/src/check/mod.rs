@@ -23,7 +23,8 @@ use crate::kind::Kind;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// `gap`, `duplicate`, `disorder`, `overlap`, `contradiction`, `zero_volume`, `ohlc`, `damaged`, `digest`,
-    /// `off_interval`, `decimals`, `broken_chain`, `crossed`, `snapshot`, `leap` or `far`.
+    /// `off_interval`, `decimals`, `broken_chain`, `crossed`, `snapshot`, `leap`,
+    /// `spike`, `rate`, `local_time` or `far`.
     pub what: &'static str,
     /// How often. For gaps of bars: the number of missing bars; of trades: of missing ids.
     pub count: u64,
@@ -66,7 +67,7 @@ impl Check {
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Counts a finding; `detail` is told of the first only.
+    /// Counts a finding; `detail` is told of the first only, or of the first that is no mere note.
     fn add(
         &mut self,
         what: &'static str,
@@ -78,6 +79,10 @@ impl Findings {
         if let Some(finding) = self.0.iter_mut().find(|f| f.what == what) {
             finding.count += count;
             finding.places += 1;
+            if finding.note && !note {
+                (finding.first, finding.detail) = (iso(at_us).to_string(), detail());
+                finding.note = false;
+            }
             return;
         }
         let (first, detail) = (iso(at_us).to_string(), detail());

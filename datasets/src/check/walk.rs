@@ -5,19 +5,27 @@ use super::entries::{decimals_of, factors};
 use super::{Check, Findings, decimals, shown};
 use crate::DataError;
 use crate::catalogue::Damage;
-use crate::coverage::{funding_hours, hour_of};
+use crate::coverage::{QUIET_US, funding_hours, hour_of, silence_max_us};
+use crate::decimal::pow10;
 use crate::file_cursor::{BATCH_ROWS, FileCursor, all_columns};
 use crate::import::iso;
 use crate::interval::Interval;
 use crate::kind::{Kind, SeriesId, Shape};
 use crate::overlap::{Told, common_time, compare};
-use crate::rows::{Decimals, Row, RowDigest, follows, repeats};
+use crate::rows::{Decimals, Row, RowDigest, follows, local_time, repeats};
 use crate::store::FileInfo;
 
 /// A price this far from both its neighbours is an odd print: 5 %, as one part of so many.
 const LEAP_PART: i128 = 20;
-/// Mark prices come once a second, or once in three.
-const MARK_GAP_US: i64 = 10_000_000;
+/// What no price does within a bar shorter than a day, or from one bar to the next: more than so many times as
+/// high. Longer bars may.
+const SPIKE_FACTOR: i128 = 2;
+const LONG_SPIKE_FACTOR: i128 = 10;
+const DAY_MS: i64 = 86_400_000;
+/// The exchange's caps of funding rates are 3 % at most: 5 % is none of its rates, as one part of so many.
+const RATE_PART: i128 = 20;
+/// No message is on its way for so long, and no clock of a recorder that is set at all is so wrong.
+const LOCAL_TIME_US: i64 = 3_600_000_000;
 /// `metrics` come every five minutes, `bookDepth` every half minute, neither to the second.
 const METRICS_US: i64 = 300_000_000;
 const BOOK_DEPTH_US: i64 = 30_000_000;
@@ -32,6 +40,8 @@ struct Walk {
     /// Prices of the last two trades, the later one last, and the time of that.
     prints: [Option<i128>; 2],
     print_us: i64,
+    /// Of the last bar: when it opened, and its close.
+    last_close: Option<(i64, i128)>,
     book: BookWalk,
     findings: Findings,
 }
@@ -49,6 +59,7 @@ pub(crate) fn check<'a>(
         factors: [1; 2],
         prints: [None; 2],
         print_us: 0,
+        last_close: None,
         book: BookWalk::default(),
         findings: Findings::default(),
     };
@@ -151,6 +162,7 @@ impl Walk {
     fn forget(&mut self) {
         self.previous = None;
         self.prints = [None; 2];
+        self.last_close = None;
         self.book.forget(self.decimals, &mut self.findings);
     }
 
@@ -160,6 +172,13 @@ impl Walk {
         }
         self.previous = Some(*row);
         let now = row[0];
+        if let Some(local) = local_time(self.id.kind).map(|at| row[at])
+            && local != 0
+            && (local - now).abs() > LOCAL_TIME_US
+        {
+            let detail = || format!("recorded at {}, by the clock of the recorder", iso(local));
+            self.found("local_time", 1, now, detail);
+        }
         match self.id.kind.shape() {
             Shape::Bars => self.bar(row),
             Shape::Trades => self.print(row),
@@ -167,7 +186,50 @@ impl Walk {
             Shape::Quotes if row[2] >= row[4] && row[3] > 0 && row[5] > 0 => {
                 self.found("crossed", 1, now, || "the bid is not below the ask".into());
             }
-            Shape::Quotes | Shape::Rates | Shape::Marks | Shape::Samples => {}
+            Shape::Rates => {
+                let (rate, one) = (i128::from(row[1]) * self.factors[0], self.one());
+                if rate.abs() * RATE_PART > one {
+                    let rate = shown(rate, self.decimals.price);
+                    self.found("rate", 1, now, || {
+                        format!("a funding rate of {rate}, more than 5 %")
+                    });
+                }
+            }
+            Shape::Quotes | Shape::Marks | Shape::Samples => {}
+        }
+    }
+
+    /// What 1 is in prices.
+    fn one(&self) -> i128 {
+        i128::from(pow10(self.decimals.price).unwrap_or(i64::MAX))
+    }
+
+    /// A high or a low that is far from both ends of its bar.
+    fn spike(&mut self, row: &Row) {
+        let [now, open, high, low, close, ..] = *row;
+        let is_long = self.id.interval.is_some_and(|interval| i64::from(interval.ms()) >= DAY_MS);
+        let factor = if is_long { LONG_SPIKE_FACTOR } else { SPIKE_FACTOR };
+        let [open, high, low, close] =
+            [open, high, low, close].map(|price| i128::from(price) * self.factors[0]);
+        let is_high = high > factor * open.max(close);
+        if low > 0 && (is_high || low * factor < open.min(close)) {
+            let decimals = self.decimals.price;
+            let (name, far) = if is_high { ("high", high) } else { ("low", low) };
+            let [far, open, close] = [far, open, close].map(|price| shown(price, decimals));
+            let detail = || format!("a {name} of {far} in a bar from {open} to {close}");
+            self.found("spike", 1, now, detail);
+        }
+        self.last_close = Some((now, close));
+    }
+
+    /// A bar that opens far from where the one right before it closed.
+    fn jump(&mut self, row: &Row, before: i64) {
+        let open = i128::from(row[1]) * self.factors[0];
+        let Some((_, close)) = self.last_close.filter(|(at, _)| *at == before) else { return };
+        if open > SPIKE_FACTOR * close || open * SPIKE_FACTOR < close {
+            let [open, close] = [open, close].map(|price| shown(price, self.decimals.price));
+            let detail = || format!("opens at {open}, and the bar before closed at {close}");
+            self.found("spike", 1, row[0], detail);
         }
     }
 
@@ -176,6 +238,9 @@ impl Walk {
         let below_zero = low <= 0 && self.id.kind != Kind::PremiumIndexKlines;
         if high < open.max(close) || low > open.min(close) || below_zero {
             self.found("ohlc", 1, now, || "the prices contradict each other".into());
+        }
+        if self.id.kind != Kind::PremiumIndexKlines {
+            self.spike(row);
         }
         if self.id.kind == Kind::Klines && volume == 0 {
             self.noted("zero_volume", 1, now, || "a bar without trades".into());
@@ -212,9 +277,18 @@ impl Walk {
             return self.found("disorder", 1, now, || format!("after {}", iso(before)));
         }
         if let Some(interval) = self.id.interval {
-            return self.bar_step(before, now, i64::from(interval.ms()) * 1_000);
+            if self.id.kind != Kind::PremiumIndexKlines && now == interval.closes(before) {
+                self.jump(row, before);
+            }
+            return self.bar_step(before, now, interval);
         }
         match kind {
+            Kind::AggTrades | Kind::Trades if row[1] < previous[1] => {
+                let detail = || {
+                    format!("trade id {} comes after id {} of {}", row[1], previous[1], iso(before))
+                };
+                self.found("disorder", 1, now, detail);
+            }
             Kind::AggTrades | Kind::Trades => {
                 let missing = u64::try_from(row[1] - previous[1] - 1).unwrap_or(0);
                 if missing > 0 {
@@ -222,35 +296,48 @@ impl Walk {
                     self.found("gap", missing, now, detail);
                 }
             }
-            Kind::Depth => self.message_step(previous, row),
+            Kind::Depth => {
+                self.silence(before, now);
+                self.message_step(previous, row);
+            }
             Kind::FundingRate => {
                 let stated = funding_hours(row);
                 let hours = hour_of(now) - hour_of(before);
+                if hours == 0 {
+                    let detail = || format!("a second rate of the hour of {}", iso(before));
+                    self.found("duplicate", 1, now, detail);
+                }
                 if hours > stated {
                     let missing = ((hours - 1) / stated) as u64;
                     self.found("gap", missing, now, || format!("{hours} h after {}", iso(before)));
                 }
             }
-            Kind::MarkPrice if now - before > MARK_GAP_US => {
-                let detail = || {
-                    format!("nothing for {} s after {}", (now - before) / 1_000_000, iso(before))
-                };
-                self.noted("gap", 1, now, detail);
-            }
+            Kind::MarkPrice | Kind::BookTicker => self.silence(before, now),
             Kind::Metrics => self.sample_step(before, now, METRICS_US),
             Kind::BookDepth => self.sample_step(before, now, BOOK_DEPTH_US),
             _ => {}
         }
     }
 
-    fn bar_step(&mut self, before: i64, now: i64, interval: i64) {
-        let step = now - before;
-        if step % interval != 0 {
+    /// A short silence may be one of the market, a long one is none.
+    fn silence(&mut self, before: i64, now: i64) {
+        let silence = now - before;
+        if silence_max_us(self.id.kind).is_none_or(|most| silence <= most) {
+            return;
+        }
+        let detail = || format!("nothing for {} s after {}", silence / 1_000_000, iso(before));
+        self.findings.add("gap", 1, now, silence <= QUIET_US, detail);
+    }
+
+    fn bar_step(&mut self, before: i64, now: i64, interval: Interval) {
+        let steps = interval.count(before, now);
+        if interval.later(before, steps) != now {
+            let step = now - before;
             self.found("off_interval", 1, now, || format!("{step} us after the bar before"));
-        } else if step > interval {
-            let missing = (step / interval - 1) as u64;
+        } else if steps > 1 {
+            let missing = (steps - 1) as u64;
             let detail = || format!("{missing} bars missing after {}", iso(before));
-            self.found("gap", missing, before + interval, detail);
+            self.found("gap", missing, interval.closes(before), detail);
         }
     }
 

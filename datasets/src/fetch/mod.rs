@@ -139,9 +139,10 @@ pub fn fetch(
     if let Some(today) = client.day() {
         let to_come = missing.iter().filter(|begins| **begins >= today).count();
         if to_come > 0 {
+            let are = if to_come == 1 { "is of a day that is" } else { "are of days that are" };
             report.notes.push(format!(
-                "{to_come} of the files that are not in the archive are of days that are not over: \
-                 there it is {today}; give an earlier --to"
+                "{to_come} of the files that are not in the archive {are} not over: there it is {today}; give \
+                 an earlier --to"
             ));
         }
     }

@@ -8,11 +8,11 @@ use engine::Symbol;
 use super::range::{DayRange, Month};
 use crate::{DataError, Interval, Kind, SeriesId};
 
-/// Bar lengths that the archive has, of those with a fixed length.
-const INTERVALS: [&str; 14] =
-    ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w"];
+/// Bar lengths that the archive has.
+const INTERVALS: [&str; 15] =
+    ["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1mo"];
 /// Of these, those that come in months only.
-const MONTHLY_INTERVALS: [&str; 2] = ["3d", "1w"];
+const MONTHLY_INTERVALS: [&str; 3] = ["3d", "1w", "1mo"];
 /// Bars of this length, unless another is asked for.
 const USUAL_INTERVAL: &str = "1m";
 /// More files than this are no wish but an error: forty series of all days since 2019 are fewer.
@@ -20,6 +20,12 @@ const FILES_MAX: usize = 100_000;
 
 /// The first and the last month in which the archive had quotes.
 const QUOTES: [(i32, u32); 2] = [(2023, 5), (2024, 3)];
+
+/// The days of quotes, the last one exclusive.
+fn quote_days() -> Option<DayRange> {
+    let day = NaiveDate::from_ymd_opt;
+    Some(DayRange { from: day(2023, 5, 16)?, to: day(2024, 3, 31)? })
+}
 
 /// What the archive publishes of a series.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,7 +66,7 @@ pub fn series(
         })
     };
     let length = |name: &str| {
-        let named = Interval::named(name).filter(|_| INTERVALS.contains(&name));
+        let named = Interval::named(name).filter(|named| INTERVALS.contains(&named.name()));
         named.ok_or_else(|| {
             let all = INTERVALS.join(", ");
             misuse(format!("--interval {name:?} is none that can be fetched: these are {all}"))
@@ -211,6 +217,11 @@ impl Plan {
     }
 
     fn days(&mut self, series: &SeriesId, days: DayRange) {
+        let days = match series.kind {
+            Kind::BookTicker => quote_days().and_then(|published| days.within(published)),
+            _ => Some(days),
+        };
+        let Some(days) = days else { return };
         let of = |day| ArchiveFile { series: *series, period: Period::Day(day) };
         self.files.extend(days.days().map(of));
     }

@@ -64,6 +64,12 @@ fn stated_in(text: &str) -> Option<String> {
     is_sum.then_some(word)
 }
 
+/// The file that the text of a `.CHECKSUM` names, if it is another one than that at `place`.
+fn other_named_in<'a>(text: &'a str, place: &Path) -> Option<&'a str> {
+    let name = text.split_whitespace().nth(1)?.trim_start_matches('*');
+    (Path::new(name).file_name() != place.file_name()).then_some(name)
+}
+
 /// Says where the file system refused, and what can be done.
 fn refused(path: &Path) -> impl Fn(std::io::Error) -> String + '_ {
     move |e| format!("{} cannot be written: {e}; {}", path.display(), io_remedy(&e))
@@ -104,11 +110,15 @@ impl Transfer<'_> {
         let Ok(found) = sha256_of(place) else { return Ok(false) };
         let sums = beside(place, ".CHECKSUM");
         let here = std::fs::read_to_string(&sums).ok();
-        if here.as_deref().and_then(stated_in).as_ref() == Some(&found) {
+        let is_its = |text: Option<&str>| {
+            let stated = text.and_then(stated_in).as_ref() == Some(&found);
+            stated && text.is_some_and(|text| other_named_in(text, place).is_none())
+        };
+        if is_its(here.as_deref()) {
             return Ok(true);
         }
         let text = self.checksum(path)?;
-        if text.as_deref().and_then(stated_in).as_ref() != Some(&found) {
+        if !is_its(text.as_deref()) {
             return Ok(false);
         }
         self.keep_checksum(place, &text.unwrap_or_default())?;
@@ -135,6 +145,10 @@ impl Transfer<'_> {
             let stated = stated.unwrap_or_else(|| "nothing of the kind".to_owned());
             let why = format!("SHA-256 is {found}, its .CHECKSUM says {stated}");
             return Ok(Whole::Wrong(why));
+        }
+        if let Some(other) = other_named_in(&text, place) {
+            std::fs::remove_file(partial).map_err(refused(partial))?;
+            return Ok(Whole::Wrong(format!("its .CHECKSUM is that of {other}")));
         }
         // The sum first: a file without one would be taken as not verified.
         self.keep_checksum(place, &text)?;
@@ -200,8 +214,15 @@ impl Transfer<'_> {
             Ok(true)
         });
         // A name for nothing helps nobody.
-        if file.metadata().is_ok_and(|about| about.len() == 0) {
+        let is_empty = file.metadata().is_ok_and(|about| about.len() == 0);
+        if is_empty {
             let _ = std::fs::remove_file(partial);
+        }
+        if is_empty && matches!(arrived, Ok(true)) {
+            return Err(
+                "the server answers with an empty file, which is no archive: run the same command later, or give another --base"
+                    .to_owned(),
+            );
         }
         Ok(arrived?.then_some(went_on_from.get()))
     }

@@ -115,13 +115,15 @@ pub(crate) fn read(
     let (expected, found) = (outcome.first_line + outcome.rows, last_line + 1);
     if found > expected {
         let empty = found - expected;
-        outcome.notes.push(format!("{empty} empty lines between its rows were passed over"));
+        let [lines, were] = if empty == 1 { ["line", "was"] } else { ["lines", "were"] };
+        outcome.notes.push(format!("{empty} empty {lines} between its rows {were} passed over"));
     }
     if found != expected || moved > 0 {
         outcome.first_line = 0;
     }
     if moved > 0 {
-        outcome.notes.push(format!("{moved} rows were out of order and sorted by time"));
+        let were = if moved == 1 { "row was" } else { "rows were" };
+        outcome.notes.push(format!("{moved} {were} out of order and sorted by time"));
     }
     if parser.rounded > 0 {
         outcome.notes.push(format!(
@@ -233,7 +235,13 @@ impl Parser<'_> {
         if fields.len() == 1 && fields[0].contains(&b';') {
             return Err(self.at("has semicolons between its columns; write commas"));
         }
-        let is_header = fields[0].first().is_some_and(u8::is_ascii_alphabetic);
+        let is_name = |field: &[u8]| field.first().is_some_and(u8::is_ascii_alphabetic);
+        let is_header = is_name(&fields[0]);
+        if fields[0].is_empty() && fields.get(1).is_some_and(is_name) {
+            return Err(self.at(
+                "the first column has no name: a table's index was written with it (pandas); write the file with index=False",
+            ));
+        }
         if is_header {
             let names: Vec<String> =
                 fields.iter().map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect();
@@ -293,7 +301,7 @@ impl Parser<'_> {
             };
         }
         if let (Some(at), Some(interval)) = (layout.close_time, self.series.interval) {
-            self.check_close_time(&fields[at], row[0], i64::from(interval.ms()) * 1_000)?;
+            self.check_close_time(&fields[at], row[0], interval)?;
         }
         if let (Some(at), Some(interval)) = (layout.fields[0], self.series.interval) {
             self.check_open_time(&fields[at], row[0], interval)?;
@@ -306,6 +314,13 @@ impl Parser<'_> {
                 String::from_utf8_lossy(last)
             );
             return Err(self.at_column("first_trade_id", first, &reason));
+        }
+        // With more decimals to come the row is read again.
+        let unread = if self.needed == self.decimals { &layout.unread[..] } else { &[] };
+        for &(at, name, unread) in unread {
+            if let Some(problem) = unread.problem(&fields[at], row[5], self.decimals) {
+                return Err(self.at_column(name, &fields[at], problem));
+            }
         }
         if let Some(at) = layout.symbol
             && &fields[at] != self.series.symbol.as_str().as_bytes()
@@ -378,10 +393,10 @@ impl Parser<'_> {
         Err(self.at_column(name, text, &reason))
     }
 
-    /// Binance's bars open at whole multiples of their length; those of days and more at midnight.
+    /// Binance's bars open at whole multiples of their length; those of days and more at midnight, those of
+    /// months on the first.
     fn check_open_time(&self, text: &[u8], open_us: i64, interval: Interval) -> Result<(), Stop> {
-        const DAY_US: i64 = 86_400_000_000;
-        if open_us % (i64::from(interval.ms()) * 1_000).min(DAY_US) == 0 {
+        if interval.may_open(open_us) {
             return Ok(());
         }
         let reason = format!(
@@ -436,21 +451,25 @@ impl Parser<'_> {
             let reason = format!("is not a plain decimal number; {REMEDY}");
             return Err(self.at_column(name, text, &reason));
         };
+        // `bookDepth` tells the side by the sign of its percentage.
+        if value < 0 && name != "percentage" {
+            let reason = "is below zero; the file is damaged, download it again";
+            return Err(self.at_column(name, text, reason));
+        }
         self.rounded += u64::from(is_rounded);
         Ok(value)
     }
 
-    fn check_close_time(&self, text: &[u8], open_us: i64, interval_us: i64) -> Result<(), Stop> {
+    fn check_close_time(&self, text: &[u8], open_us: i64, interval: Interval) -> Result<(), Stop> {
         let (close_us, _) = self.time("close_time", text)?;
         // The last unit before the next bar: 999 ms or 999,999 us.
-        let short_us = open_us + interval_us - close_us;
+        let short_us = interval.closes(open_us) - close_us;
         if short_us == 1_000 || short_us == 1 {
             return Ok(());
         }
         let reason = format!(
-            "is not the end of a bar of {} ms that opened at {}; the line is cut, or the interval \
+            "is not the end of a bar of {interval} that opened at {}; the line is cut, or the interval \
              of the file's name is wrong",
-            interval_us / 1_000,
             iso(open_us)
         );
         Err(self.at_column("close_time", text, &reason))

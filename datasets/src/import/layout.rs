@@ -1,5 +1,6 @@
 //! Which field of a csv line is which column.
 
+use super::unread::{self, Unread};
 use crate::Kind;
 use crate::rows::{LOCAL_TIME, WIDTH_MAX, columns};
 
@@ -17,6 +18,14 @@ fn aliases(name: &str) -> &'static [&'static str] {
         _ => &[],
     }
 }
+
+/// The API's names of columns that the archive names otherwise, and that are not stored.
+const OTHER_NAMES: [&str; 4] = [
+    "quote_asset_volume",
+    "number_of_trades",
+    "taker_buy_base_asset_volume",
+    "taker_buy_quote_asset_volume",
+];
 
 /// Columns that a file may lack.
 fn may_lack(name: &str) -> bool {
@@ -91,6 +100,8 @@ pub(super) struct Layout {
     pub symbol: Option<usize>,
     /// The first and the last single trade of an aggregate.
     pub ids: Option<[usize; 2]>,
+    /// Columns that are not stored, and what they have to be.
+    pub unread: Vec<(usize, &'static str, Unread)>,
     /// Whether a cut would have shown in the last column: a close time, or a word of two.
     pub ends_with_a_check: bool,
 }
@@ -122,6 +133,11 @@ impl Layout {
             close_time: at("close_time").filter(|_| kind.is_bars()),
             symbol: at("symbol"),
             ids: at("first_trade_id").zip(at("last_trade_id")).map(|(first, last)| [first, last]),
+            unread: standard(kind)
+                .iter()
+                .chain(&OTHER_NAMES)
+                .filter_map(|name| Some((at(name)?, *name, unread::of_column(kind, name)?)))
+                .collect(),
             ends_with_a_check: match names.last() {
                 Some(&"close_time") => kind.is_bars(),
                 last => last == Some(&"is_buyer_maker"),

@@ -24,6 +24,7 @@ mod streams;
 mod tapes;
 mod text_lines;
 mod text_time;
+mod unread;
 
 use std::path::{Path, PathBuf};
 
@@ -264,7 +265,7 @@ fn stage(
 ) -> Result<Staged, String> {
     source::verify_checksum(path, notes)?;
     let text = |e: std::io::Error| tapes::cannot_write(into, &e);
-    let parquet = |e: parquet::errors::ParquetError| format!("cannot be written as Parquet: {e}");
+    let parquet = |e: parquet::errors::ParquetError| tapes::not_written(&e);
 
     let mut decimals = Decimals::default();
     loop {

@@ -59,6 +59,7 @@ pub(super) fn read(
         block: None,
         clears: 0,
         copies: 0,
+        noisy: 0,
         times: LocalTimes::default(),
         left_out: LeftOut::default(),
     };
@@ -123,6 +124,8 @@ struct Events<'r, 't> {
     /// Snapshots that clear a part of the book.
     clears: u64,
     copies: u64,
+    /// Floats beside the decimals that they stand for.
+    noisy: u64,
     times: LocalTimes,
     left_out: LeftOut,
 }
@@ -165,6 +168,12 @@ impl Events<'_, '_> {
 
     /// Both times in microseconds.
     fn times(&mut self, event: &Event) -> Result<(i64, i64), Stop> {
+        if event.exchange_ns == 0 {
+            return Err(self.at(
+                "column 'exch_ts': 0 is no time: a snapshot of hftbacktest's own making (of the end of a day) \
+                 tells none; leave the file out, a recording's own snapshots say when they were",
+            ));
+        }
         let exchange_us = self.time("exch_ts", event.exchange_ns)?;
         // Zero where nobody recorded it.
         if event.local_ns == 0 {
@@ -185,14 +194,17 @@ impl Events<'_, '_> {
 
     fn numbers(&mut self, event: &Event) -> Result<[Number; 2], Stop> {
         let wrong = |name: &str, value: f64, wanted: &str| {
+            // A float may have three hundred digits before its point.
+            let value = if value.abs() < 1e18 { value.to_string() } else { format!("{value:e}") };
             self.at(format!("column '{name}': {value} is not {wanted}; the array is damaged"))
         };
-        let price = exact(event.price, self.price_decimals)
+        let price = exact_price(event.price, self.price_decimals)
             .filter(|(value, _)| *value > 0)
             .ok_or_else(|| wrong("px", event.price, "a price above zero"))?;
         let qty = exact(event.qty, self.qty_decimals)
             .filter(|(value, _)| *value >= 0)
             .ok_or_else(|| wrong("qty", event.qty, "a quantity from zero up"))?;
+        self.noisy += u64::from(is_noisy(event.price, price));
         self.price_decimals = self.price_decimals.max(price.1);
         self.qty_decimals = self.qty_decimals.max(qty.1);
         Ok([price, qty])
@@ -298,6 +310,10 @@ impl Events<'_, '_> {
         let said = |count: u64, text: &str| (count > 0).then(|| format!("{count} {text}"));
         let trades = self.trades.unsigned_abs();
         let notes = [
+            said(
+                self.noisy,
+                "prices were products of floats, a last bit beside a decimal (99.80000000000001), and count as that decimal",
+            ),
             said(trades, "trades have no ids in such an array: they were numbered from 1"),
             said(
                 self.copies,
@@ -335,9 +351,41 @@ fn exact(value: f64, hint: u32) -> Option<Number> {
     decimal::parse(value.to_string().as_bytes())
 }
 
+/// A price, which may be the product of ticks and their size as floats: hftbacktest makes its snapshots so.
+fn exact_price(value: f64, hint: u32) -> Option<Number> {
+    let (mantissa, decimals) = exact(value, hint)?;
+    if decimals <= decimal::PUBLISHED_MAX {
+        return Some((mantissa, decimals));
+    }
+    // Such a product misses its decimal by a last bit or two.
+    let nearest = (0..=decimal::PUBLISHED_MAX).find_map(|decimals| {
+        let unit = pow10(decimals)? as f64;
+        let wide = (value * unit).round();
+        let beside = (wide / unit - value).abs() <= FLOAT_BITS * f64::EPSILON * value.abs();
+        (beside && wide < 1e15).then_some((wide as i64, decimals))
+    });
+    Some(nearest.unwrap_or((mantissa, decimals)))
+}
+
+/// So many last bits of a float a product may be wrong by.
+const FLOAT_BITS: f64 = 2.0;
+
+/// Whether a float is not the decimal that it was read as.
+fn is_noisy(value: f64, (mantissa, decimals): Number) -> bool {
+    pow10(decimals).is_some_and(|unit| mantissa as f64 / unit as f64 != value)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::exact;
+    use super::{exact, exact_price};
+
+    #[test]
+    fn a_price_may_be_a_product_of_floats() {
+        assert_eq!(exact_price(998.0 * 0.1, 1), Some((998, 1)));
+        assert_eq!(exact_price(0.1 + 0.2, 8), Some((3, 1)));
+        assert_eq!(exact_price(0.300_000_001, 2), Some((300_000_001, 9)));
+        assert_eq!(exact_price(f64::NAN, 2), None);
+    }
 
     #[test]
     fn floats_are_the_decimals_they_came_from() {

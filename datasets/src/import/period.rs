@@ -26,8 +26,7 @@ pub(super) fn note(path: &Path, info: &FileInfo) -> Option<String> {
             iso(info.last_us)
         ));
     }
-    let length_us = info.series.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000);
-    let close_us = info.last_us + length_us;
+    let close_us = info.series.interval.map_or(info.last_us, |i| i.closes(info.last_us));
     let ends_in_last_day = close_us > until_us - DAY_US && close_us < until_us;
     (is_bars && words.contains('_') && ends_in_last_day).then(|| {
         "ends in the middle of the last day of its name: its last bar may not have closed when it was fetched; \

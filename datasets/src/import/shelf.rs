@@ -8,7 +8,7 @@ use tempfile::TempPath;
 
 use super::iso;
 use crate::catalogue::parquet_files;
-use crate::kind::SeriesId;
+use crate::kind::{SeriesId, Shape};
 use crate::overlap::{Difference, Told, common_time, compare};
 use crate::store::{self, FileInfo};
 
@@ -167,6 +167,7 @@ impl<'a> Shelf<'a> {
         let (mut duplicates, mut sources, mut told_to_us) = (0, Vec::new(), i64::MIN);
         for old in kept.iter().map(|old| &old.info) {
             let Some((from_us, to_us)) = common_time(old, new) else {
+                ids_against_time(old, new).map_or(Ok(()), Err)?;
                 continue;
             };
             match compare(old, new, from_us, to_us, told_to_us).map_err(|e| e.to_string())? {
@@ -178,6 +179,32 @@ impl<'a> Shelf<'a> {
         }
         Ok((duplicates, sources))
     }
+}
+
+/// The refusal of `new`, if of two files of trades that follow each other the later one has not the higher ids.
+fn ids_against_time(old: &FileInfo, new: &FileInfo) -> Option<String> {
+    if new.series.kind.shape() != Shape::Trades
+        || [old, new].iter().any(|file| file.source.has_own_ids())
+    {
+        return None;
+    }
+    // By time, and of one instant by the lower id.
+    let end = |file: &FileInfo| file.groups.last().map_or([0; 2], |group| group.last);
+    let begin = |file: &FileInfo| file.groups.first().map_or([0; 2], |group| group.first);
+    let (before, after) =
+        if (begin(old), end(old)) <= (begin(new), end(new)) { (old, new) } else { (new, old) };
+    let ([ends_us, last_id], [begins_us, first_id]) = (end(before), begin(after));
+    (first_id <= last_id).then(|| {
+        format!(
+            "trade ids contradict the time: id {first_id} of {} in {} comes after id {last_id} of {} in {}; ids \
+             of a symbol only rise: leave out the file that is wrong, or, if the exchange began to count anew, \
+             import it into a data set of its own",
+            iso(begins_us),
+            after.source.path,
+            iso(ends_us),
+            before.source.path
+        )
+    })
 }
 
 /// The refusal of `new`: both places and what they say.

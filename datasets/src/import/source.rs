@@ -201,6 +201,12 @@ pub(super) fn with_bytes<T>(
         return read(&mut input);
     }
     let corrupt = |e: zip::result::ZipError| {
+        if matches!(&e, zip::result::ZipError::UnsupportedArchive(why) if *why == zip::result::ZipError::PASSWORD_REQUIRED)
+        {
+            return Stop::Refused(
+                "is encrypted: unpack it with its password, and import the csv".to_owned(),
+            );
+        }
         Stop::Refused(format!("not a readable zip ({e}); download it again"))
     };
     let mut archive = zip::ZipArchive::new(input).map_err(corrupt)?;

@@ -76,6 +76,8 @@ struct Around<'a> {
     local_us: i64,
     symbol: Option<&'a str>,
     ts_local: Option<&'a RawValue>,
+    /// Whose stream it came by, if it is that of one symbol.
+    of_stream: Option<&'a str>,
 }
 
 impl Recording<'_, '_> {
@@ -108,7 +110,10 @@ impl Recording<'_, '_> {
         let Some(data) = envelope.data.map(RawValue::get) else {
             return self.message(json, None, around);
         };
-        let around = Around { symbol: envelope.symbol, ts_local: envelope.ts_local, ..around };
+        let of_stream = envelope.stream.and_then(|stream| stream.split_once('@'));
+        let of_stream = of_stream.map(|(symbol, _)| symbol).filter(|name| !name.starts_with('!'));
+        let (symbol, ts_local) = (envelope.symbol, envelope.ts_local);
+        let around = Around { symbol, ts_local, of_stream, ..around };
         if let Some(stream) = envelope.stream {
             let name = stream.split('@').nth(1).unwrap_or(stream);
             if OTHER_BOOKS.contains(&name) {
@@ -174,9 +179,25 @@ impl Recording<'_, '_> {
     }
 
     /// Nothing if the message is to be left out.
-    fn symbol(&mut self, what: &str, text: &str) -> Result<Option<Symbol>, Stop> {
+    fn symbol(
+        &mut self,
+        what: &str,
+        around: Around<'_>,
+        text: &str,
+    ) -> Result<Option<Symbol>, Stop> {
         let symbol = self.left_out.symbol(text);
-        symbol.map_err(|error| self.at(what, format!("field 's': {error}; correct it")))
+        let symbol =
+            symbol.map_err(|error| self.at(what, format!("field 's': {error}; correct it")))?;
+        if let Some(stream) = around.of_stream
+            && symbol.is_some()
+            && !stream.eq_ignore_ascii_case(text)
+        {
+            let reason = format!(
+                "field 's': {text:?} came by the stream of {stream:?}; two recordings were mixed, or the line is damaged: take it out"
+            );
+            return Err(self.at(what, reason));
+        }
+        Ok(symbol)
     }
 
     fn time(&self, what: &str, name: &str, time: i64) -> Result<i64, Stop> {
@@ -230,7 +251,7 @@ impl Recording<'_, '_> {
         const WHAT: &str = "depthUpdate";
         let read = message::read(json, message::DEPTH_UPDATE);
         let update: message::DepthUpdate<'_> = read.map_err(|reason| self.at(WHAT, reason))?;
-        let Some(symbol) = self.symbol(WHAT, update.symbol)? else { return Ok(()) };
+        let Some(symbol) = self.symbol(WHAT, around, update.symbol)? else { return Ok(()) };
         let message::DepthUpdate { first_id, last_id, previous_id, .. } = update;
         let follow = 0 < previous_id && previous_id < first_id && first_id <= last_id;
         if !follow {
@@ -261,7 +282,7 @@ impl Recording<'_, '_> {
         let read = message::read(json, message::SNAPSHOT);
         let snapshot: message::Snapshot<'_> = read.map_err(|reason| self.at(WHAT, reason))?;
         let symbol = match (around.symbol, self.named) {
-            (Some(symbol), _) => match self.symbol(WHAT, symbol)? {
+            (Some(symbol), _) => match self.symbol(WHAT, around, symbol)? {
                 Some(symbol) => symbol,
                 None => return Ok(()),
             },
@@ -310,7 +331,7 @@ impl Recording<'_, '_> {
         const WHAT: &str = "bookTicker";
         let read = message::read(json, message::BOOK_TICKER);
         let quotes: message::BookTicker<'_> = read.map_err(|reason| self.at(WHAT, reason))?;
-        let Some(symbol) = self.symbol(WHAT, quotes.symbol)? else { return Ok(()) };
+        let Some(symbol) = self.symbol(WHAT, around, quotes.symbol)? else { return Ok(()) };
         let draft = [
             (self.times(WHAT, "T", quotes.time, around.local_us)?, 0),
             (quotes.id, 0),
@@ -335,7 +356,7 @@ impl Recording<'_, '_> {
             self.left_out.trade(from);
             return Ok(());
         }
-        let Some(symbol) = self.symbol(what, trade.symbol)? else { return Ok(()) };
+        let Some(symbol) = self.symbol(what, around, trade.symbol)? else { return Ok(()) };
         let number = if kind == Kind::AggTrades { trade.aggregate } else { trade.id };
         let number = number.ok_or_else(|| self.at(what, message::missing(id)))?;
         let draft = [
@@ -355,7 +376,7 @@ impl Recording<'_, '_> {
         const WHAT: &str = "markPriceUpdate";
         let read = message::read(json, message::MARK_PRICE);
         let mark: message::MarkPrice<'_> = read.map_err(|reason| self.at(WHAT, reason))?;
-        let Some(symbol) = self.symbol(WHAT, mark.symbol)? else { return Ok(()) };
+        let Some(symbol) = self.symbol(WHAT, around, mark.symbol)? else { return Ok(()) };
         let rate = match mark.rate {
             "" => BLANK,
             text => {
@@ -389,7 +410,7 @@ impl Recording<'_, '_> {
         const WHAT: &str = "forceOrder";
         let read = message::read(json, message::FORCE_ORDER);
         let message::ForceOrder { order } = read.map_err(|reason| self.at(WHAT, reason))?;
-        let Some(symbol) = self.symbol(WHAT, order.symbol)? else { return Ok(()) };
+        let Some(symbol) = self.symbol(WHAT, around, order.symbol)? else { return Ok(()) };
         let side = match order.side {
             "BUY" => 0,
             "SELL" => SELL,

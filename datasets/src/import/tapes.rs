@@ -115,7 +115,18 @@ impl<'a> Tapes<'a> {
 }
 
 fn parquet(e: parquet::errors::ParquetError) -> Stop {
-    Stop::Refused(format!("cannot be written as Parquet: {e}"))
+    Stop::Refused(not_written(&e))
+}
+
+/// Why rows could not be written, and what to do where the file system was the reason.
+pub(super) fn not_written(e: &parquet::errors::ParquetError) -> String {
+    let parquet::errors::ParquetError::External(inner) = e else {
+        return format!("cannot be written as Parquet: {e}");
+    };
+    match inner.downcast_ref::<std::io::Error>() {
+        Some(io) => format!("cannot be written into the data set: {io}; {}", io_remedy(io)),
+        None => format!("cannot be written as Parquet: {inner}"),
+    }
 }
 
 impl Tape<'_> {

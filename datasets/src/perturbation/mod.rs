@@ -26,7 +26,7 @@ pub struct Perturbation {
     pub shift_s: u32,
     /// Each price of a trade or bar is up to so many ticks higher or lower, uniformly.
     pub noise_ticks: u32,
-    /// Share of the minutes of which a symbol's data are missing, 0 to 1.
+    /// Share of the minutes of which a symbol's data are missing, 0 to below 1.
     pub missing_minutes: f64,
     /// Share of the trades that come twice, 0 to 1.
     pub duplicated: f64,
@@ -47,6 +47,9 @@ impl Perturbation {
         if let Some((name, share)) = shares.iter().find(|(_, s)| !(0.0..=1.0).contains(s)) {
             return Some(format!("{name} = {share} must be a share from 0 to 1"));
         }
+        if self.missing_minutes >= 1.0 {
+            return Some("missing_minutes = 1 leaves no market: it must be below 1".to_owned());
+        }
         if self.late > 0.0 && self.late_max_ms == 0 {
             return Some("late needs late_max_ms, the longest delay: give it".to_owned());
         }
@@ -57,6 +60,24 @@ impl Perturbation {
             return Some(format!("noise_ticks is {}, and must be 0 to 100,000", self.noise_ticks));
         }
         None
+    }
+
+    /// What is wrong with it in a market of `length`: nothing would be left, or it would stay what it is.
+    fn length_problem(&self, length: Nanos) -> Option<String> {
+        let (seconds, minutes) = (length.secs(), length.secs() / 60);
+        if i64::from(self.shift_s) >= seconds.max(1) {
+            return Some(format!(
+                "shift_s is {}, and the market lasts {seconds} s: nothing would be left of it; lower it",
+                self.shift_s
+            ));
+        }
+        // One block of the whole market is the market.
+        (i64::from(self.bootstrap_minutes) >= minutes.max(1)).then(|| {
+            format!(
+                "bootstrap_minutes is {}, and the market has {minutes} minutes: a block must be shorter than the market; lower it",
+                self.bootstrap_minutes
+            )
+        })
     }
 
     /// What it does, in sentences.
@@ -100,7 +121,8 @@ impl Perturbation {
         range: (Nanos, Nanos),
         seed: u64,
     ) -> Result<Box<dyn Feed + Send>, DataError> {
-        if let Some(problem) = self.problem() {
+        let problem = self.problem().or_else(|| self.length_problem(range.1 - range.0));
+        if let Some(problem) = problem {
             return Err(DataError::Misuse(format!("perturbation: {problem}")));
         }
         let mut feed = feed;

@@ -1,5 +1,5 @@
-//! The bars that are not made, because nobody recorded their time: those in long holes, and those of which
-//! a hole, or an end of what is recorded, takes a part.
+//! The bars that are not made, because nobody recorded their time: those in holes, and those of which a
+//! hole, or an end of what is recorded, takes a part.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use crate::import::iso;
 use crate::kind::{SeriesId, Shape};
 use crate::replay::{Range, files_in};
 
-/// A hole of so many whole bars or fewer is filled with flat bars; more would be a market of our own making.
-const HOLE_BARS_MAX: i64 = 10;
+/// So far around the range a hole that reaches over an end of it is looked for, at least.
+const DAY_US: i64 = 86_400_000_000;
 /// Holes that a sentence names.
 const HOLES_NAMED: usize = 2;
 
@@ -43,7 +43,7 @@ impl Holes {
         length: BarLength,
     ) -> Result<Holes, DataError> {
         // A hole that reaches over an end of the range is as long as it is.
-        let margin = (HOLE_BARS_MAX + 1) * length.us();
+        let margin = length.us().max(DAY_US);
         let range = Range {
             from: Nanos::from_micros(from_us.saturating_sub(margin)),
             to: Nanos::from_micros(to_us.saturating_add(margin)),
@@ -53,23 +53,30 @@ impl Holes {
         else {
             return Ok(Holes { all: Vec::new(), ends: (from_us, from_us) });
         };
-        let own_us = id.interval.map_or(0, |interval| i64::from(interval.ms()) * 1_000);
-        let grid =
-            Grid { length, slack_us: if id.kind.shape() == Shape::Bars { 0 } else { QUIET_US } };
+        // Bars of which nobody knows whether they are whole would pass for whole ones.
+        let gaps = gaps.all().ok_or_else(|| {
+            DataError::Misuse(format!(
+                "{id} has {} gaps between {} and {}, too many to leave out the bars that they cut; ask for a shorter range",
+                gaps.count, range.from, range.to
+            ))
+        })?;
+        // Trades come when they come; at the ends nothing tells whether there were more.
+        let quiet_us = if id.kind.shape() == Shape::Bars { 0 } else { QUIET_US };
         let us = |time: Nanos| time.0.div_euclid(1_000);
         let between = gaps
-            .first
             .iter()
-            .map(|gap| (us(gap.from), us(gap.until)))
+            // Trades may be missing between two of one instant.
+            .map(|gap| (us(gap.from), us(gap.until).max(us(gap.from) + 1)))
             // What lies before the first row and after the last one has no bars anyway.
             .filter(|&(from, until)| first_us <= from && until <= last_us)
-            .filter(|&(from, until)| grid.whole_bars(from, until) > HOLE_BARS_MAX);
-        let begin = (length.opens(first_us), first_us);
-        let finish = (last_us + own_us, length.opens(last_us).saturating_add(length.us()));
+            .map(|hole| (hole, 0));
+        let begin = ((length.opens(first_us), first_us), quiet_us);
+        let told_to_us = id.interval.map_or(last_us, |interval| interval.closes(last_us));
+        let finish = (told_to_us, length.closes(length.opens(last_us)));
         let mut all = Vec::new();
         let mut done_us = from_us;
-        for hole in std::iter::once(begin).chain(between).chain([finish]) {
-            let (opens, until) = grid.lost(hole);
+        for (hole, slack_us) in std::iter::once(begin).chain(between).chain([(finish, quiet_us)]) {
+            let (opens, until) = length.lost(hole, slack_us);
             // A short record between two holes may lie in one bar of both.
             let bars = (opens.max(done_us), until.min(to_us));
             if bars.0 < bars.1 {
@@ -81,25 +88,16 @@ impl Holes {
     }
 }
 
-struct Grid {
-    length: BarLength,
-    /// So much time may pass without a row before a bar counts as cut: trades come when they come.
-    slack_us: i64,
-}
-
-impl Grid {
-    fn whole_bars(&self, from_us: i64, until_us: i64) -> i64 {
-        (self.length.opens(until_us) - self.length.opens_from(from_us)) / self.length.us()
-    }
-
-    /// The bars that lose too much by a hole: when the first opens, and the first that is whole again.
-    fn lost(&self, (from_us, until_us): (i64, i64)) -> (i64, i64) {
-        let first = self.length.opens(from_us);
-        let next = first.saturating_add(self.length.us());
-        let last = self.length.opens(until_us);
-        let opens = if next - from_us <= self.slack_us { next } else { first };
-        let is_whole = until_us - last <= self.slack_us;
-        (opens, if is_whole { last } else { last.saturating_add(self.length.us()) })
+impl BarLength {
+    /// The bars that lose something by a hole, or more than `slack_us` of their time: when the first opens,
+    /// and the first that is whole again.
+    fn lost(self, (from_us, until_us): (i64, i64), slack_us: i64) -> (i64, i64) {
+        let first = self.opens(from_us);
+        let next = self.closes(first);
+        let last = self.opens(until_us);
+        let opens = if next - from_us <= slack_us { next } else { first };
+        let is_whole = until_us - last <= slack_us;
+        (opens, if is_whole { last } else { self.closes(last) })
     }
 }
 
@@ -125,10 +123,9 @@ impl LeftOut {
         check_source(id, length)?;
         let (from_us, to_us) = length.whole(range)?;
         let Holes { all, ends } = Holes::find(catalogue, id, (from_us, to_us), length)?;
-        let count =
-            |(opens, until): (i64, i64)| u64::try_from((until - opens) / length.us()).unwrap_or(0);
+        let count = |bars: (i64, i64)| u64::try_from(length.count(bars)).unwrap_or(0);
         let first = ends.0.max(from_us);
-        let last = ends.1.saturating_add(length.us()).min(to_us);
+        let last = length.closes(ends.1).min(to_us);
         Ok((!all.is_empty()).then(|| LeftOut {
             bars: all.iter().map(|hole| count(hole.bars)).sum(),
             of: count((first, last)),

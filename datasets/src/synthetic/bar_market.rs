@@ -8,7 +8,7 @@ use super::config::{
 use super::correlation::{Shocks, cholesky};
 use super::events::{LaidEvent, Overlay, events_problem};
 use super::garch::{Garch, GarchProcess};
-use super::grid::Grid;
+use super::grid::{Grid, busy};
 use super::jump_diffusion::{JumpDiffusion, JumpProcess};
 use super::regimes::{self, Regime, RegimeProcess};
 use super::{BARS, MINUTE, MINUTE_MS};
@@ -62,6 +62,19 @@ impl PriceModel {
             PriceModel::Regimes(regimes) => regimes::problem(regimes),
         }
     }
+
+    fn heat_mean(&self) -> f64 {
+        match self {
+            PriceModel::JumpDiffusion(_) => 1.0,
+            PriceModel::Garch(p) => p.heat_mean(),
+            PriceModel::Regimes(regimes) => regimes::heat_mean(regimes),
+        }
+    }
+}
+
+/// Volume grows with the square root of a minute's deviation by the usual one.
+pub(super) fn heat(of_usual: f64) -> f64 {
+    libm::sqrt(of_usual)
 }
 
 impl BarMarket {
@@ -77,27 +90,32 @@ impl BarMarket {
             .or_else(|| symbols.iter().find_map(|symbol| symbol.scale_problem()))
             .or_else(|| self.symbols.iter().find_map(of_model))
             .or_else(|| self.factor().err())
-            .or_else(|| self.tails_problem())
+            .or_else(|| self.shared_problem())
             .or_else(|| funding_problem(self.funding))
             .or_else(|| {
                 events_problem(&self.events, &names, (self.start_ms, self.minutes), self.funding)
             })
     }
 
-    /// Correlated heavy tails are drawn from one chi-square, which has one number of degrees.
-    fn tails_problem(&self) -> Option<String> {
+    /// What correlated symbols share has one number for all: the degrees of the chi-square of which their heavy
+    /// tails are drawn, and how often they jump together.
+    fn shared_problem(&self) -> Option<String> {
         self.correlation.as_ref()?;
-        let degrees = |s: &BarSymbol| match s.model {
-            PriceModel::Garch(garch) => Some((s.symbol.symbol, garch.degrees_of_freedom)),
-            PriceModel::JumpDiffusion(_) | PriceModel::Regimes(_) => None,
+        let shared = |s: &BarSymbol| match s.model {
+            PriceModel::Garch(p) => Some(("degrees_of_freedom", p.degrees_of_freedom)),
+            PriceModel::JumpDiffusion(p) => Some(("jumps_per_day", p.jumps_per_day)),
+            PriceModel::Regimes(_) => None,
         };
-        let all: Vec<(Symbol, f64)> = self.symbols.iter().filter_map(degrees).collect();
-        let (first, rest) = all.split_first()?;
-        let (symbol, other) =
-            rest.iter().find(|(_, degrees)| degrees.to_bits() != first.1.to_bits())?;
+        let of = |s: &BarSymbol| shared(s).map(|(key, value)| (s.symbol.symbol, key, value));
+        let all: Vec<(Symbol, &str, f64)> = self.symbols.iter().filter_map(of).collect();
+        let (&(first, key, value), rest) = all.split_first()?;
+        let (symbol, _, other) = rest.iter().find(|(_, _, v)| v.to_bits() != value.to_bits())?;
+        let why = match key {
+            "jumps_per_day" => "jump together, by sizes that correlate",
+            _ => "share their heavy tails (multivariate t)",
+        };
         Some(format!(
-            "correlation: {} has {} degrees_of_freedom and {symbol} has {other}; correlated symbols share their heavy tails (multivariate t): give them the same number, or remove the correlation",
-            first.0, first.1
+            "correlation: {first} has {value} {key} and {symbol} has {other}; correlated symbols {why}: give them the same number, or remove the correlation"
         ))
     }
 
@@ -137,6 +155,8 @@ pub(super) struct ModelBars {
     shocks: Shocks,
     /// For extremes and volumes.
     own: NamedRng,
+    /// Mean of the model's heat.
+    heat_mean: f64,
     minute: u32,
     /// Logarithm of the price without events.
     level: f64,
@@ -152,7 +172,15 @@ impl ModelBars {
         let sigma = symbol.volatility_per_minute;
         let process = match &of.model {
             PriceModel::JumpDiffusion(p) => {
-                Process::Jumps(JumpProcess::new(*p, sigma, named("jumps")))
+                // Correlated symbols jump together, or else their correlation would be less.
+                let (times, sizes) = match market.correlation {
+                    Some(_) => {
+                        let sizes = Shocks::new(seed, "market:jump factor", row);
+                        (NamedRng::new(seed, "market:jumps"), Some(sizes))
+                    }
+                    None => (named("jumps"), None),
+                };
+                Process::Jumps(JumpProcess::new(*p, sigma, times, sizes))
             }
             PriceModel::Garch(p) => {
                 // Correlated symbols share the chi-square, or else their correlation would be less.
@@ -176,8 +204,9 @@ impl ModelBars {
             minutes: market.minutes,
             mode: market.bars.alone(),
             process,
-            shocks: Shocks::new(seed, row),
+            shocks: Shocks::new(seed, "market:factor", row),
             own: named("bars"),
+            heat_mean: of.model.heat_mean(),
             minute: 0,
             level,
             last: grid.on_tick(level),
@@ -198,9 +227,9 @@ impl ModelBars {
         let laid = self.overlay.at(self.minute);
         let normals = (self.own.normal(), self.own.normal());
         let prices = self.grid.bar(self.last, self.level + laid.log, sigma, normals, &laid);
-        // Much is traded where much moves: volume grows with the square root of the minute's heat.
-        let heat = if usual > 0.0 { libm::sqrt(sigma / usual) } else { 1.0 };
-        let busy = libm::exp(0.5 * self.own.normal() - 0.125) * heat * (1.0 + shock.abs());
+        // Much is traded where much moves.
+        let heat = if usual > 0.0 { heat(sigma / usual) } else { self.heat_mean };
+        let busy = busy(self.own.normal(), shock) * heat / self.heat_mean;
         let volume = self.symbol.volume_per_minute * busy * laid.volume;
         let bar = GridBar {
             open_time: Nanos::from_millis(self.start_ms) + Nanos(MINUTE.0 * i64::from(self.minute)),

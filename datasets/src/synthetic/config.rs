@@ -1,11 +1,11 @@
 //! The parameters of the default market, [`super::walk`], and what all markets of bars have in common.
 
-use engine::{Instrument, Symbol};
+use engine::{Instrument, Nanos, Symbol};
 use serde::{Deserialize, Serialize};
 
-use super::MINUTE_MS;
 use super::events::{LaidEvent, Shock, events_problem};
 use super::rate::{self, Rate};
+use super::{MINUTE, MINUTE_MS};
 use crate::DataError;
 use crate::bars::BarMode;
 use crate::decimal;
@@ -24,7 +24,7 @@ pub struct SyntheticSymbol {
     pub tick_units: i64,
     /// Decimals of one quantity unit of the grid.
     pub qty_decimals: u32,
-    /// Mean volume of a minute, in the base asset.
+    /// Mean volume of a minute, in the base asset, before what befalls the market.
     pub volume_per_minute: f64,
     /// Standard deviation of a minute's log return: 0.0007 is 0.07 %.
     pub volatility_per_minute: f64,
@@ -42,7 +42,7 @@ pub struct FlashCrash {
     pub fall_minutes: u32,
     /// Minutes of the recovery, at least 1.
     pub recovery_minutes: u32,
-    /// Share of the (logarithmic) loss that is won back, 0 to 1.
+    /// Share of the loss that is won back, 0 to 1.
     pub recovered_share: f64,
     /// Factor on the volume during fall and recovery.
     pub volume_factor: f64,
@@ -197,9 +197,17 @@ impl SyntheticConfig {
             return Some(format!("{name} is {value}, and must be 0 to {max}"));
         }
         let names: Vec<Symbol> = self.symbols.iter().map(|s| s.symbol).collect();
-        let crash = self.crash.as_ref().map(FlashCrash::event);
-        crash
-            .and_then(|crash| crash.what.problem())
+        // The usual crash comes without being asked for: a short market is one without it.
+        let usual = SyntheticConfig::default().crash;
+        let length = Nanos(MINUTE.0 * i64::from(self.minutes));
+        let of_crash = |crash: &FlashCrash| {
+            let event = crash.event();
+            let room = || (Some(*crash) != usual).then(|| event.room_problem(length)).flatten();
+            event.what.problem().or_else(room)
+        };
+        self.crash
+            .as_ref()
+            .and_then(of_crash)
             .map(|problem| format!("crash: {problem}"))
             .or_else(|| funding_problem(self.funding))
             .or_else(|| {

@@ -60,10 +60,10 @@ pub(super) struct Shocks {
 }
 
 impl Shocks {
-    /// `row` is the symbol's row of the Cholesky factor.
-    pub fn new(seed: u64, row: &[f64]) -> Shocks {
+    /// `row` is the symbol's row of the Cholesky factor, `name` that of the generators.
+    pub fn new(seed: u64, name: &str, row: &[f64]) -> Shocks {
         let named = |(place, &weight): (usize, &f64)| {
-            (weight, NamedRng::new(seed, &format!("market:factor:{place}")))
+            (weight, NamedRng::new(seed, &format!("{name}:{place}")))
         };
         let used = row.iter().enumerate().filter(|(_, weight)| weight.abs() > 0.0);
         Shocks { factors: used.map(named).collect() }
@@ -111,7 +111,7 @@ mod tests {
     fn shocks_of_two_symbols_correlate_as_stated() {
         let matrix = vec![vec![1.0, -0.6], vec![-0.6, 1.0]];
         let factor = cholesky(&matrix, 2).expect("positive definite");
-        let (mut a, mut b) = (Shocks::new(1, &factor[0]), Shocks::new(1, &factor[1]));
+        let (mut a, mut b) = (Shocks::new(1, "a", &factor[0]), Shocks::new(1, "a", &factor[1]));
         let draws = 100_000;
         let (mut ab, mut bb) = (0.0, 0.0);
         for _ in 0..draws {

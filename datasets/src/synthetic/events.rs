@@ -34,7 +34,7 @@ pub enum Shock {
         fall_minutes: u32,
         /// Minutes of the recovery, at least 1.
         recovery_minutes: u32,
-        /// Share of the (logarithmic) loss that is won back, 0 to 1.
+        /// Share of the loss that is won back, 0 to 1: 0.5 of a fall from 100 to 80 ends at 90.
         recovered_share: f64,
         /// Factor on the volume during the fall; it calms down with the recovery.
         volume_factor: f64,
@@ -47,7 +47,7 @@ pub enum Shock {
         rise_minutes: u32,
         /// Minutes in which it falls back, at least 1.
         recovery_minutes: u32,
-        /// Share of the (logarithmic) gain that is lost again, 0 to 1.
+        /// Share of the gain that is lost again, 0 to 1: 0.5 of a rise from 100 to 120 ends at 110.
         recovered_share: f64,
         /// Factor on the volume during the rise; it calms down afterwards.
         volume_factor: f64,
@@ -106,7 +106,8 @@ struct Excursion {
 impl Excursion {
     /// `after` is 1 at the end of its first minute.
     fn at(&self, after: u32) -> Laid {
-        let last = self.far * (1.0 - self.recovered);
+        // A share of the price's way, not of its logarithm's.
+        let last = libm::log1p(libm::expm1(self.far) * (1.0 - self.recovered));
         if after <= self.out {
             let share = f64::from(after) / f64::from(self.out);
             let share = if self.accelerates { share * share } else { share };
@@ -126,18 +127,40 @@ impl Excursion {
 
 impl LaidEvent {
     /// Whether it befalls `symbol`.
-    pub(crate) fn concerns(&self, symbol: Symbol) -> bool {
+    pub fn concerns(&self, symbol: Symbol) -> bool {
         self.symbol.is_none_or(|own| own == symbol)
     }
 
     /// Its first instant, and the first after `minutes` of it, in a market that starts at `start`.
-    pub(crate) fn span(&self, start: Nanos, minutes: u32) -> (Nanos, Nanos) {
+    pub fn span(&self, start: Nanos, minutes: u32) -> (Nanos, Nanos) {
         let after = |minutes: u64| {
             let nanos = MINUTE.0.saturating_mul(i64::try_from(minutes).unwrap_or(i64::MAX));
             start.saturating_add(Nanos(nanos))
         };
         let from = u64::from(self.at_minute);
         (after(from), after(from + u64::from(minutes)))
+    }
+
+    /// Why a market of `length` has no room for it: its first minute, and of a crash or a squeeze the way to its end.
+    /// What comes after that, the market's end may cut.
+    pub fn room_problem(&self, length: Nanos) -> Option<String> {
+        let minutes = length.0 / MINUTE.0;
+        let at = self.at_minute;
+        if i64::from(at).saturating_mul(MINUTE.0) >= length.0 {
+            return Some(format!(
+                "at_minute is {at}, and the market has {minutes} minutes: change one of them"
+            ));
+        }
+        let (key, out) = match self.what {
+            Shock::FlashCrash { fall_minutes, .. } => ("fall_minutes", fall_minutes),
+            Shock::Squeeze { rise_minutes, .. } => ("rise_minutes", rise_minutes),
+            Shock::Gap { .. } | Shock::ThinBook { .. } | Shock::FundingSpike { .. } => return None,
+        };
+        (i64::from(at) + i64::from(out) > minutes).then(|| {
+            format!(
+                "at_minute is {at} and {key} {out}, and the market has {minutes} minutes, so that it would not get to its end: lower one of them"
+            )
+        })
     }
 
     /// What it makes of the bar that opens `minute` minutes after the start.
@@ -276,11 +299,9 @@ pub(super) fn events_problem(
     funding: Option<ConstantFunding>,
 ) -> Option<String> {
     let of = |event: &LaidEvent| {
-        if event.at_minute >= minutes {
-            return Some(format!(
-                "at_minute is {}, and the market has {minutes} minutes: change one of them",
-                event.at_minute
-            ));
+        let problem = event.room_problem(Nanos(MINUTE.0 * i64::from(minutes)));
+        if problem.is_some() {
+            return problem;
         }
         if let Some(symbol) = event.symbol.filter(|symbol| !symbols.contains(symbol)) {
             return Some(format!(

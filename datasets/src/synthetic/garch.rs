@@ -9,6 +9,7 @@
 use engine::NamedRng;
 use serde::{Deserialize, Serialize};
 
+use super::bar_market::heat;
 use super::draws::t_scale;
 
 /// Variance of a minute beyond which no price is left to speak of.
@@ -63,6 +64,22 @@ impl Garch {
             ));
         }
         None
+    }
+}
+
+/// Minutes of which the mean heat is taken, which has no closed form.
+const HEAT_MINUTES: u32 = 20_000;
+/// Any deviation well below the bound of the variance.
+const HEAT_SIGMA: f64 = 1e-3;
+
+impl Garch {
+    /// Mean of the volume's growth with a minute's deviation, of a path that is always the same.
+    pub(super) fn heat_mean(&self) -> f64 {
+        let named = |part: &str| NamedRng::new(0, &format!("garch: mean heat: {part}"));
+        let mut process = GarchProcess::new(*self, HEAT_SIGMA, named("tails"));
+        let mut shocks = named("shocks");
+        let heats = (0..HEAT_MINUTES).map(|_| heat(process.step(shocks.normal()).1 / HEAT_SIGMA));
+        heats.sum::<f64>() / f64::from(HEAT_MINUTES)
     }
 }
 

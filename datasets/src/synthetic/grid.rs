@@ -26,6 +26,13 @@ pub(super) struct Prices {
     pub close: i64,
 }
 
+/// What a minute trades by the mean, from two standard normals: more where much moves, and by chance. Its own mean
+/// is 1, because that of a normal's size is `sqrt(2 / π)` and that of the lognormal factor 1.
+pub(super) fn busy(own: f64, shock: f64) -> f64 {
+    const MEAN: f64 = 1.0 + 0.797_884_560_802_865_4;
+    libm::exp(0.5 * own - 0.125) * (1.0 + shock.abs()) / MEAN
+}
+
 impl Grid {
     pub fn new(symbol: &SyntheticSymbol) -> Grid {
         Grid {

@@ -5,10 +5,15 @@
 //! `log Y` is normal `(m, s²)`, and `k = E[Y] - 1 = exp(m + s²/2) - 1`, so that the price grows by μ on
 //! average whatever the jumps. The log return of a minute is
 //! `μ - σ²/2 - λk + σ z + Σ log Y`, with all rates per minute.
+//!
+//! Symbols whose correlation is given jump at the same times, and their `(log Y - m) / s` have that correlation, too.
+//! The correlation of returns is then the given one where m is zero and s by σ is the same for all, and else a little
+//! less.
 
 use engine::NamedRng;
 use serde::{Deserialize, Serialize};
 
+use super::correlation::Shocks;
 use super::draws::poisson;
 
 const MINUTES_PER_DAY: f64 = 1_440.0;
@@ -59,12 +64,20 @@ impl JumpDiffusion {
 pub(super) struct JumpProcess {
     parameters: JumpDiffusion,
     sigma: f64,
+    /// Times, and sizes where no others are given.
     jumps: NamedRng,
+    sizes: Option<Shocks>,
 }
 
 impl JumpProcess {
-    pub fn new(parameters: JumpDiffusion, sigma: f64, jumps: NamedRng) -> JumpProcess {
-        JumpProcess { parameters, sigma, jumps }
+    /// With `sizes` the normals of its jumps are theirs.
+    pub fn new(
+        parameters: JumpDiffusion,
+        sigma: f64,
+        jumps: NamedRng,
+        sizes: Option<Shocks>,
+    ) -> JumpProcess {
+        JumpProcess { parameters, sigma, jumps, sizes }
     }
 
     /// The log return of the next minute from a standard normal.
@@ -74,7 +87,11 @@ impl JumpProcess {
         let k = libm::expm1(p.jump_mean + p.jump_deviation * p.jump_deviation / 2.0);
         let drift = p.drift_per_day / MINUTES_PER_DAY - self.sigma * self.sigma / 2.0 - rate * k;
         let jumps = poisson(&mut self.jumps, rate);
-        let size = |_| p.jump_mean + p.jump_deviation * self.jumps.normal();
+        let mut normal = || match &mut self.sizes {
+            Some(shared) => shared.next(),
+            None => self.jumps.normal(),
+        };
+        let size = |_| p.jump_mean + p.jump_deviation * normal();
         drift + self.sigma * shock + (0..jumps).map(size).sum::<f64>()
     }
 }
@@ -93,7 +110,7 @@ mod tests {
             jump_deviation: 0.005,
         };
         let sigma = 0.001;
-        let mut process = JumpProcess::new(p, sigma, NamedRng::new(1, "jumps"));
+        let mut process = JumpProcess::new(p, sigma, NamedRng::new(1, "jumps"), None);
         let mut rng = NamedRng::new(1, "shocks");
         let minutes = 400_000;
         let (mut growth, mut squares, mut cubes) = (0.0, 0.0, 0.0);

@@ -8,6 +8,7 @@ use super::config::{ConstantFunding, SyntheticConfig, refusal};
 use super::market_keys::Keys;
 use super::order_flow::FlowMarket;
 use crate::DataError;
+use crate::bars::BarMode;
 
 /// A made market.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,16 @@ impl SyntheticMarket {
     /// Whether it tells a book of levels, and not only what was paid.
     pub fn tells_levels(&self) -> bool {
         matches!(self, SyntheticMarket::OrderFlow(_))
+    }
+
+    /// Whether it tells trades: not so if bars come without their path.
+    pub fn tells_trades(&self) -> bool {
+        let bars = match self {
+            SyntheticMarket::Trends(config) => config.bars,
+            SyntheticMarket::Bars(market) => market.bars,
+            SyntheticMarket::OrderFlow(_) => return true,
+        };
+        bars != BarMode::Whole
     }
 
     fn start_and_minutes(&self) -> (i64, u32) {

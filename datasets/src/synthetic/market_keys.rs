@@ -117,7 +117,7 @@ impl Keys {
         const OF_BARS: &[Model] =
             &[Model::Trends, Model::JumpDiffusion, Model::Garch, Model::Regimes];
         let any = |has: fn(&SymbolKeys) -> bool| self.symbols.iter().flatten().any(has);
-        let keys: [(&str, bool, &[Model]); 13] = [
+        let keys: [(&str, bool, &[Model]); 12] = [
             ("common_share", self.common_share.is_some(), TRENDS),
             ("trend_share", self.trend_share.is_some(), TRENDS),
             ("trend_persistence", self.trend_persistence.is_some(), TRENDS),
@@ -138,12 +138,11 @@ impl Keys {
                 &[Model::OrderFlow],
             ),
             ("bars", self.bars.is_some(), OF_BARS),
-            ("volatility_per_minute", any(|s| s.volatility_per_minute.is_some()), OF_BARS),
         ];
         let stray = keys.iter().find(|(_, given, of)| *given && !of.contains(&model));
         stray.map_or(Ok(()), |(key, _, of)| {
             let remedy = match *key {
-                "bars" | "volatility_per_minute" => "; of order flow both follow from its rates",
+                "bars" => "; an order flow tells trades, of which bars are made",
                 "crash" => ", or say [[market.synthetic.events]] with event = \"flash_crash\"",
                 _ => "",
             };
@@ -162,6 +161,7 @@ impl SymbolKeys {
         value.ok_or_else(|| format!("symbol {} needs `{key}`: add it", self.symbol))
     }
 
+    /// The symbol; `volatility_per_minute` is zero where an order flow leaves its price to its rates.
     fn with_volatility(&self, volatility_per_minute: f64) -> Result<SyntheticSymbol, String> {
         Ok(SyntheticSymbol {
             symbol: self.symbol,
@@ -270,7 +270,8 @@ fn order_flow(keys: Keys) -> Result<FlowMarket, String> {
     let given = keys.symbols.unwrap_or_else(|| usual.symbols.iter().map(SymbolKeys::of).collect());
     let one = |of: &SymbolKeys| {
         let flow = of.order_flow.or(keys.order_flow).unwrap_or_default();
-        Ok::<_, String>(FlowSymbol { symbol: of.with_volatility(0.0)?, flow })
+        let volatility = of.volatility_per_minute.unwrap_or(0.0);
+        Ok::<_, String>(FlowSymbol { symbol: of.with_volatility(volatility)?, flow })
     };
     Ok(FlowMarket {
         symbols: given.iter().map(one).collect::<Result<_, _>>()?,
@@ -335,11 +336,8 @@ fn bar_keys(market: BarMarket) -> Keys {
 }
 
 fn flow_keys(market: FlowMarket) -> Keys {
-    let one = |of: FlowSymbol| SymbolKeys {
-        volatility_per_minute: None,
-        order_flow: Some(of.flow),
-        ..SymbolKeys::of(&of.symbol)
-    };
+    let one =
+        |of: FlowSymbol| SymbolKeys { order_flow: Some(of.flow), ..SymbolKeys::of(&of.symbol) };
     Keys {
         model: Some(Model::OrderFlow),
         symbols: Some(market.symbols.into_iter().map(one).collect()),

@@ -8,6 +8,8 @@
 use engine::NamedRng;
 use serde::{Deserialize, Serialize};
 
+use super::bar_market::heat;
+
 const MINUTES_PER_DAY: f64 = 1_440.0;
 
 /// One state of the market.
@@ -82,6 +84,35 @@ fn weights(regimes: &[Regime], state: usize) -> Vec<f64> {
         (false, false) => given.get(next).copied().unwrap_or(f64::NAN),
     };
     (0..regimes.len()).map(weight).collect()
+}
+
+/// Rounds in which the shares of states settle.
+const ROUNDS: u32 = 1_000;
+
+/// Mean of the volume's growth with a state's deviation, over the time that each state has in the long run.
+pub(super) fn heat_mean(regimes: &[Regime]) -> f64 {
+    let chances: Vec<Vec<f64>> = (0..regimes.len())
+        .map(|state| {
+            let weights = weights(regimes, state);
+            let sum: f64 = weights.iter().sum();
+            weights.iter().map(|weight| weight / sum).collect()
+        })
+        .collect();
+    let mut visits = vec![1.0 / regimes.len() as f64; regimes.len()];
+    for _ in 0..ROUNDS {
+        // Half stays, so that states that only alternate settle, too.
+        let mut next: Vec<f64> = visits.iter().map(|share| 0.5 * share).collect();
+        for (share, chances) in visits.iter().zip(&chances) {
+            next.iter_mut().zip(chances).for_each(|(n, chance)| *n += 0.5 * share * chance);
+        }
+        visits = next;
+    }
+    let time = |(share, regime): (&f64, &Regime)| share * regime.mean_minutes;
+    let all: f64 = visits.iter().zip(regimes).map(time).sum();
+    let each = visits.iter().zip(regimes);
+    let mean = each.map(|of| time(of) * heat(of.1.volatility_factor)).sum::<f64>() / all;
+    // Nothing moves and nothing is traded, in whatever state.
+    if mean > 0.0 { mean } else { 1.0 }
 }
 
 /// The process of one symbol.

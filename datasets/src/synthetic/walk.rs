@@ -5,7 +5,7 @@ use engine::{FeedError, MarketEvent, NamedRng, Nanos, SymbolIndex};
 
 use super::config::{SyntheticConfig, SyntheticSymbol};
 use super::events::Overlay;
-use super::grid::Grid;
+use super::grid::{Grid, busy};
 use super::{BARS, MINUTE, MINUTE_MS};
 use crate::bars::{GridBar, expand};
 use crate::merge::Source;
@@ -84,8 +84,10 @@ impl Walk {
         let close_log = self.level + laid.log;
         let prices = self.grid.bar(open, close_log, sigma, (own[2], own[3]), &laid);
 
-        let busy = libm::exp(0.5 * own[4] - 0.125 + self.heat) * (1.0 + noise.abs());
-        let volume = self.symbol.volume_per_minute * busy * laid.volume;
+        // Half a variance keeps the mean of a lognormal at 1.
+        let calmed = 0.5 * c.volatility_of_volatility * c.volatility_of_volatility;
+        let heat = libm::exp(self.heat - calmed);
+        let volume = self.symbol.volume_per_minute * busy(own[4], noise) * heat * laid.volume;
         let bar = GridBar {
             open_time: Nanos::from_millis(c.start_ms) + Nanos(MINUTE.0 * i64::from(self.minute)),
             open: prices.open,

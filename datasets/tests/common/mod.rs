@@ -53,7 +53,7 @@ pub fn header() -> String {
 /// A full line for minute `minute` with the given "open,high,low,close,volume".
 pub fn kline(minute: i64, values: &str) -> String {
     let open = START_MS + minute * 60_000;
-    format!("{open},{values},{},1,1,1,1,0\n", open + 59_999)
+    format!("{open},{values},{},1,0,0,0,0\n", open + 59_999)
 }
 
 pub fn zip(name: &str, content: &[u8]) -> Vec<u8> {

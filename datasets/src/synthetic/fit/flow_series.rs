@@ -2,6 +2,7 @@
 
 use engine::{Feed, Instrument, MarketData, MarketEvent, Nanos, PriceTicks, Symbol};
 
+use super::common_time::CommonTime;
 use super::fragment::{Fragment, six_digits};
 use super::order_flow::{FlowFit, FlowObserver};
 use super::series::gcd;
@@ -12,6 +13,9 @@ use crate::{BarMode, DataError, Kind, SeriesId};
 
 /// Ticks from the opposite best within which orders count, where nobody says otherwise.
 pub const FLOW_LEVELS: u32 = 5;
+
+/// Minutes below which a volatility is said to be that of a few.
+const MINUTES_FEW: i64 = 240;
 
 /// What was fitted to the book and the trades of one symbol.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,12 +32,12 @@ pub struct FlowSeries {
     pub rows: u64,
     /// Number of trades.
     pub trades: u64,
-    /// The first and the last instant.
-    pub span: (Nanos, Nanos),
+    /// When there were both.
+    pub common: CommonTime,
 }
 
 impl FlowSeries {
-    /// Fits to `depth` and to `trades`, or to `aggTrades` where there are no single ones, of `symbol` in a
+    /// Fits to `depth` and to `trades` or `aggTrades` of `symbol`, whichever share more time with the book, in a
     /// range of a data set. Of `levels` see [`FlowObserver::new`].
     pub fn read(
         catalogue: &Catalogue,
@@ -42,31 +46,45 @@ impl FlowSeries {
         levels: u32,
     ) -> Result<FlowSeries, DataError> {
         let id = |kind| SeriesId { kind, symbol, interval: None };
-        let tapes = [Kind::Trades, Kind::AggTrades].map(id);
-        let tape = tapes.into_iter().find(|tape| catalogue.ids().any(|id| id == *tape));
-        let is_book = catalogue.ids().any(|there| there == id(Kind::Depth));
-        let (Some(tape), true) = (tape, is_book) else {
-            let lacking = if is_book { "trades" } else { "depth" };
+        let is_there = |id: &SeriesId| catalogue.ids().any(|there| there == *id);
+        let (book, tapes) = (id(Kind::Depth), [Kind::Trades, Kind::AggTrades].map(id));
+        let tapes: Vec<SeriesId> = tapes.into_iter().filter(is_there).collect();
+        if tapes.is_empty() || !is_there(&book) {
+            let lacking = if is_there(&book) { "trades" } else { "depth" };
             return Err(DataError::Misuse(format!(
                 "fit: there is no {lacking} of {symbol} in {}, and an order flow is fitted to a book and its trades: import a recording of both",
                 catalogue.folder().display()
             )));
-        };
-        let series = [id(Kind::Depth), tape];
-        let mut instrument = Instrument { symbol, price_decimals: 0, qty_decimals: 0 };
-        for id in &series {
-            let decimals = catalogue.decimals_in(id, range)?;
-            instrument.price_decimals = instrument.price_decimals.max(decimals.price);
-            instrument.qty_decimals = instrument.qty_decimals.max(decimals.qty);
         }
-        let open = || {
-            let requests = series.map(|series| Request { series, bars: BarMode::Whole });
-            ReplayFeed::open(catalogue, std::slice::from_ref(&instrument), &requests, range)
+        let with = |tape: SeriesId| {
+            let instrument = grid(catalogue, symbol, &[book, tape], range)?;
+            let common = CommonTime::read(catalogue, &instrument, book, tape, range)?;
+            Ok((common.length(), tape, instrument, common))
         };
-        let tick_units = tick(open()?)?;
+        let mut found: Option<(Nanos, SeriesId, Instrument, CommonTime)> = None;
+        let mut refused = None;
+        for tape in tapes {
+            match with(tape) {
+                Ok(new) if found.as_ref().is_none_or(|(length, ..)| new.0 > *length) => {
+                    found = Some(new);
+                }
+                Ok(_) => {}
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        let Some((_, tape, instrument, common)) = found else {
+            return Err(refused.unwrap_or_else(|| DataError::Misuse("fit: no trades".into())));
+        };
+        let series = [book, tape];
+        let tick_units = tick(open(catalogue, &instrument, &series, range)?)?;
         let mut observer = FlowObserver::new(tick_units, levels);
-        let (mut rows, mut trades, mut last_price, mut span) = (0, 0, PriceTicks(0), None);
-        each(open()?, |event| {
+        let (mut rows, mut trades, mut last_price) = (0, 0, PriceTicks(0));
+        let mut times = common.times.iter().peekable();
+        each(open(catalogue, &instrument, &series, range)?, |event| {
+            while times.next_if(|(_, to)| *to < event.time).is_some() {}
+            if times.peek().is_none_or(|(from, _)| event.time < *from) {
+                return observer.pass(event);
+            }
             observer.observe(event);
             match event.data {
                 MarketData::Depth(_) => rows += 1,
@@ -76,8 +94,6 @@ impl FlowSeries {
                 }
                 _ => {}
             }
-            let (first, _) = span.unwrap_or((event.time, event.time));
-            span = Some((first, event.time));
         })?;
         Ok(FlowSeries {
             tick_units,
@@ -85,7 +101,7 @@ impl FlowSeries {
             fit: observer.finish()?,
             rows,
             trades,
-            span: span.unwrap_or((Nanos::ZERO, Nanos::ZERO)),
+            common,
             instrument,
         })
     }
@@ -111,26 +127,64 @@ impl FlowSeries {
                 six_digits(hawkes.cross_share),
             );
         }
-        let silences = match self.fit.silences {
-            0 => String::new(),
-            1 => ", without the one time that is not recorded,".to_owned(),
-            count => format!(", without {count} times that are not recorded,"),
+        let keys = match self.fit.volatility_per_minute {
+            Some(volatility) => format!("volatility_per_minute = {}\n", six_digits(volatility)),
+            None => String::new(),
         };
+        let mut comments = self.common.comments();
+        let minutes = self.common.length().secs() / 60;
+        if minutes < MINUTES_FEW {
+            comments += &format!("# The volatility is that of {minutes} minutes.\n");
+        }
+        let first = self.common.times.first().map_or(Nanos::ZERO, |(from, _)| *from);
+        let last = self.common.times.last().map_or(Nanos::ZERO, |(_, to)| *to);
         let head = Fragment {
-            of: format!("{} rows of the book and {} trades{silences}", self.rows, self.trades),
-            span: self.span,
+            of: format!("{} rows of the book and {} trades", self.rows, self.trades),
+            span: (first, last),
+            comments,
             model: "order_flow",
             instrument: &self.instrument,
             tick_units: self.tick_units,
             start_price: self.last_price,
             volume_per_minute: self.fit.lots_per_minute / pow10_f64(self.instrument.qty_decimals),
         };
-        head.text("", &tables)
+        head.text(&keys, &tables)
     }
 }
 
+/// As fine as both need it.
+fn grid(
+    catalogue: &Catalogue,
+    symbol: Symbol,
+    series: &[SeriesId],
+    range: Range,
+) -> Result<Instrument, DataError> {
+    let mut instrument = Instrument { symbol, price_decimals: 0, qty_decimals: 0 };
+    for id in series {
+        let decimals = catalogue.decimals_in(id, range)?;
+        instrument.price_decimals = instrument.price_decimals.max(decimals.price);
+        instrument.qty_decimals = instrument.qty_decimals.max(decimals.qty);
+    }
+    Ok(instrument)
+}
+
+/// A feed of some series of one symbol.
+pub(super) fn open(
+    catalogue: &Catalogue,
+    instrument: &Instrument,
+    series: &[SeriesId],
+    range: Range,
+) -> Result<ReplayFeed, DataError> {
+    let request = |series: &SeriesId| Request { series: *series, bars: BarMode::Whole };
+    let requests: Vec<Request> = series.iter().map(request).collect();
+    ReplayFeed::open(catalogue, std::slice::from_ref(instrument), &requests, range)
+}
+
 /// Shows every event of a feed.
-fn each(mut feed: ReplayFeed, mut see: impl FnMut(&MarketEvent)) -> Result<(), DataError> {
+pub(super) fn each(
+    mut feed: ReplayFeed,
+    mut see: impl FnMut(&MarketEvent),
+) -> Result<(), DataError> {
     let mut batch = Vec::new();
     loop {
         feed.next_batch(&mut batch).map_err(|error| DataError::Misuse(error.to_string()))?;

@@ -8,6 +8,8 @@ pub(super) struct Fragment<'a> {
     pub of: String,
     /// When that began and ended.
     pub span: (Nanos, Nanos),
+    /// Further lines on that, each with its `#`.
+    pub comments: String,
     pub model: &'static str,
     pub instrument: &'a Instrument,
     pub tick_units: i64,
@@ -20,10 +22,10 @@ pub(super) struct Fragment<'a> {
 impl Fragment<'_> {
     /// The text: further `keys` of the symbol, and the `tables` behind it.
     pub fn text(&self, keys: &str, tables: &str) -> String {
-        let Fragment { of, span: (from, to), model, instrument, .. } = self;
+        let Fragment { of, span: (from, to), comments, model, instrument, .. } = self;
         let Instrument { symbol, price_decimals, qty_decimals } = instrument;
         format!(
-            "# Fitted to {of} of {symbol}, from {from} to {to}.\n\
+            "# Fitted to {of} of {symbol}, from {from} to {to}.\n{comments}\
              [market.synthetic]\nmodel = \"{model}\"\nminutes = 1440\n\n\
              [[market.synthetic.symbols]]\nsymbol = \"{symbol}\"\nstart_price = {:?}\n\
              price_decimals = {price_decimals}\ntick_units = {}\nqty_decimals = {qty_decimals}\n\

@@ -3,6 +3,7 @@
 //!
 //! Invariant: a fit draws nothing and starts where it always starts: the same data give the same numbers.
 
+mod common_time;
 mod flow_series;
 mod fragment;
 mod garch;
@@ -10,9 +11,11 @@ mod jumps;
 mod order_flow;
 mod series;
 mod simplex;
+mod volatility;
 
 use crate::DataError;
 
+pub use common_time::CommonTime;
 pub use flow_series::{FLOW_LEVELS, FlowSeries};
 pub use garch::{GarchFit, fit_garch};
 pub use jumps::{JumpFit, fit_jump_diffusion};

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use engine::{DepthRow, MarketData, MarketEvent, Nanos, Side};
 
+use super::common_time::SILENCE;
 use super::simplex::minimize;
+use super::volatility::Mids;
 use crate::DataError;
 use crate::synthetic::{Hawkes, OrderFlow};
 
@@ -15,8 +17,6 @@ use crate::synthetic::{Hawkes, OrderFlow};
 const WITHIN_LEVELS: f64 = 0.995;
 /// Between two looks at what rests.
 const LOOK: Nanos = Nanos::from_millis(50);
-/// Where neither the book nor the tape says anything for longer, nobody recorded: that time does not count.
-const SILENCE: Nanos = Nanos::from_secs(60);
 /// Fewer of each kind say nothing.
 const ORDERS_MIN: usize = 200;
 /// Market orders whose likelihood is searched: more make no difference.
@@ -33,6 +33,8 @@ pub struct FlowFit {
     pub market_lots: f64,
     /// Lots that traded in a minute.
     pub lots_per_minute: f64,
+    /// Deviation of a minute's return of the mid price; nothing if less than a minute was seen.
+    pub volatility_per_minute: Option<f64>,
     /// Times of more than a minute without any event, which were left out.
     pub silences: u32,
 }
@@ -62,6 +64,10 @@ pub struct FlowObserver {
     looked: Nanos,
     /// Lots times seconds.
     rested: f64,
+    mids: Mids,
+    /// When the last event was, by its own time, and whether it did not count.
+    seen: Nanos,
+    is_passing: bool,
 }
 
 impl FlowObserver {
@@ -86,22 +92,54 @@ impl FlowObserver {
             silences: 0,
             looked: Nanos::ZERO,
             rested: 0.0,
+            mids: Mids::default(),
+            seen: Nanos::ZERO,
+            is_passing: false,
+        }
+    }
+
+    /// Whether nobody recorded since the event before: what rests by now is not known before the next snapshot.
+    fn is_after_silence(&mut self, event: &MarketEvent) -> bool {
+        let is_first = self.seen == Nanos::ZERO;
+        let is_silent = !is_first && event.time - self.seen > SILENCE;
+        self.seen = event.time;
+        if is_silent {
+            self.forget();
+        }
+        is_silent
+    }
+
+    /// Sees the next event of a time that does not count, for the sake of what rests afterwards.
+    pub fn pass(&mut self, event: &MarketEvent) {
+        self.is_after_silence(event);
+        self.is_passing = true;
+        match event.data {
+            MarketData::DepthClear => self.forget(),
+            MarketData::Depth(row) => drop(self.set(&row)),
+            _ => {}
         }
     }
 
     /// Sees the next event.
     pub fn observe(&mut self, event: &MarketEvent) {
+        let is_silent = self.is_after_silence(event);
         let mut time = event.time - self.silent;
         if self.since.is_none() {
             (self.since, self.looked, self.now) = (Some(time), time, time);
+            self.mids.begin(time);
         }
-        if time - self.now > SILENCE {
-            // What rests by now is not known before the next snapshot.
-            self.forget();
+        if is_silent || self.is_passing {
             self.silent += time - self.now;
-            self.silences += 1;
+            self.silences += u32::from(is_silent && !self.is_passing);
+            self.is_passing = false;
+            self.mids.pause();
             time = self.now;
         }
+        let halves = &self.halves;
+        self.mids.until(time, || {
+            let [bid, ask] = [0, 1].map(|half: usize| halves[half].last_key_value());
+            Some((bid?.0 - ask?.0) as f64 / 2.0)
+        });
         if time - self.looked >= LOOK {
             self.rested += self.resting() * (time - self.looked).as_secs_f64();
             self.looked = time;
@@ -140,7 +178,8 @@ impl FlowObserver {
         [0, 1].into_iter().filter_map(within).sum()
     }
 
-    fn row(&mut self, row: &DepthRow) {
+    /// Sets a level, and answers its half, its key and by how much it changed.
+    fn set(&mut self, row: &DepthRow) -> (usize, i64, i64) {
         let (half, key) = match row.side {
             Side::Buy => (0, row.price.0),
             Side::Sell => (1, -row.price.0),
@@ -150,7 +189,11 @@ impl FlowObserver {
             0 => levels.remove(&key),
             qty => levels.insert(key, qty),
         };
-        let change = row.qty.0 - before.unwrap_or(0);
+        (half, key, row.qty.0 - before.unwrap_or(0))
+    }
+
+    fn row(&mut self, row: &DepthRow) {
+        let (half, key, change) = self.set(row);
         let traded = self.traded.remove(&row.price.0).unwrap_or(0);
         // Rows of a snapshot are no orders that came now.
         if self.cleared == Some(self.now) {
@@ -207,6 +250,7 @@ impl FlowObserver {
             flow,
             market_lots,
             lots_per_minute: 60.0 * self.market_lots / seconds,
+            volatility_per_minute: self.mids.per_minute(),
             silences: self.silences,
         })
     }

@@ -141,6 +141,7 @@ impl BarSeries {
         let head = Fragment {
             of: format!("{} bars", self.bars),
             span: self.span,
+            comments: String::new(),
             model,
             instrument: &self.instrument,
             tick_units: self.tick_units,

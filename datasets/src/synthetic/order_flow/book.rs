@@ -6,6 +6,8 @@
 //!
 //! Invariant: every level lies in the ring's width below the best.
 
+use std::ops::RangeInclusive;
+
 /// One side.
 pub(super) struct Half {
     /// Sums: the root at 1, the leaves from `slots` on.
@@ -44,10 +46,29 @@ impl Half {
         self.tree[self.leaf(self.best)]
     }
 
-    /// Moves the best, without levels, to `best`.
-    pub fn reset(&mut self, best: i64) {
-        self.tree.fill(0);
-        self.best = best;
+    /// Moves all levels by `by` keys and answers where the best was; `before` gets what they held, from the best
+    /// on. Levels that would leave `valid` are withdrawn, and the best must not.
+    pub fn shift(&mut self, by: i64, valid: &RangeInclusive<i64>, before: &mut Vec<i64>) -> i64 {
+        let old = self.best;
+        before.clear();
+        before.extend((0..self.slots as i64).map(|behind| self.tree[self.leaf(old - behind)]));
+        self.best = old + by;
+        for (lots, key) in before.iter().zip((0..).map(|behind| old + by - behind)) {
+            let leaf = self.leaf(key);
+            self.tree[leaf] = if valid.contains(&key) { *lots } else { 0 };
+        }
+        for node in (1..self.slots).rev() {
+            self.tree[node] = self.tree[2 * node] + self.tree[2 * node + 1];
+        }
+        debug_assert!(self.total() == 0 || self.at_best() > 0, "the best has lots");
+        old
+    }
+
+    /// Lots of a level.
+    #[inline]
+    pub fn at(&self, key: i64) -> i64 {
+        let within = (0..self.slots as i64).contains(&(self.best - key));
+        if within { self.tree[self.leaf(key)] } else { 0 }
     }
 
     #[inline]
@@ -129,6 +150,22 @@ mod tests {
     use engine::NamedRng;
 
     use super::*;
+
+    #[test]
+    fn levels_move_together_and_those_beyond_the_grid_go() {
+        let mut half = Half::new(8, 20);
+        let (mut before, valid) = (Vec::new(), 1..=100);
+        for (key, lots) in [(20, 5), (18, 7), (14, 9)] {
+            half.add(key, lots, |_| {});
+        }
+        assert_eq!(half.shift(-15, &valid, &mut before), 20);
+        assert_eq!(before, [5, 0, 7, 0, 0, 0, 9, 0]);
+        assert_eq!(half.levels().collect::<Vec<_>>(), [(5, 5), (3, 7)]);
+        assert_eq!((half.total(), half.at(3), half.at(-1), half.at(9)), (12, 7, 0, 0));
+        assert_eq!((half.find(6), half.find(7)), ((3, 7), (5, 5)), "sums are made anew");
+        half.shift(95, &valid, &mut before);
+        assert_eq!(half.levels().collect::<Vec<_>>(), [(100, 5), (98, 7)]);
+    }
 
     /// Random steps against an ordered map.
     #[test]

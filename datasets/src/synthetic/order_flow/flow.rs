@@ -1,4 +1,6 @@
 //! The flow of one symbol: waits, draws what comes, and tells rows and trades.
+//!
+//! Invariant: no side stays empty. Where the last order of one is taken or cancelled, another one comes to its place.
 
 use engine::{
     DepthRow, FeedError, MarketData, MarketEvent, NamedRng, Nanos, PriceTicks, QtyLots, Side,
@@ -12,16 +14,18 @@ use super::super::{GRID_MAX, MINUTE};
 use super::alias::Alias;
 use super::book::Half;
 use super::hawkes::Intensity;
+use super::reference::Reference;
 use super::{FlowMarket, FlowSymbol};
 use crate::merge::Source;
 
 /// Events made at a time.
 const BATCH: usize = 4_096;
-const BUYS: usize = 0;
-const SELLS: usize = 1;
-/// How often an event that leads the price looks at it.
-const LOOK: Nanos = Nanos::from_millis(100);
+pub(super) const BUYS: usize = 0;
+pub(super) const SELLS: usize = 1;
 const SECONDS_PER_NANO: f64 = 1e-9;
+/// The book follows its value when it is off by this share of a minute's deviation: some sixty times a minute, so
+/// that a fine tick does not make rows of every level with every order. Variance is not lost: the next move has it.
+const SLACK: f64 = 0.125;
 
 /// Geometric sizes of at least one lot: their scale, so that the mean is the given one.
 fn size_scale(mean: f64) -> f64 {
@@ -33,26 +37,35 @@ pub(in super::super) struct Flow {
     symbol: SymbolIndex,
     rng: NamedRng,
     /// Bids and asks.
-    halves: [Half; 2],
+    pub(super) halves: [Half; 2],
     intensity: Intensity,
     distance: Alias,
     limit_rate: f64,
     /// Cancellations per second of one resting lot.
     cancel_rate: f64,
+    pub(super) market_lots: f64,
     market_scale: f64,
     limit_scale: f64,
     tick: i64,
-    most: i64,
-    now: Nanos,
-    start: Nanos,
+    pub(super) most: i64,
+    pub(super) now: Nanos,
+    pub(super) start: Nanos,
     end: Nanos,
     /// Until when all rates hold.
-    until: Nanos,
-    thin: f64,
-    events: Vec<LaidEvent>,
-    /// What leads the price, and the logarithm of the mid price when it began.
-    lead: Overlay,
-    led_from: Option<f64>,
+    pub(super) until: Nanos,
+    pub(super) thin: f64,
+    pub(super) events: Vec<LaidEvent>,
+    /// What the price follows, if it has a volatility of its own, and by what share the book may be off.
+    pub(super) reference: Option<Reference>,
+    pub(super) slack: f64,
+    /// What leads the price, the logarithm that it adds to it by now, and whether it is at it.
+    pub(super) lead: Overlay,
+    pub(super) lead_log: f64,
+    pub(super) is_led: bool,
+    /// Without a volatility: the logarithm of the mid price when the lead began.
+    pub(super) led_from: f64,
+    /// For moves of the book: what its levels held.
+    pub(super) held: [Vec<i64>; 2],
     started: bool,
 }
 
@@ -83,6 +96,7 @@ impl Flow {
             distance: Alias::new(&weights),
             limit_rate: flow.limit_orders_per_second,
             cancel_rate: flow.cancels_per_second / limit_lots,
+            market_lots,
             market_scale: size_scale(market_lots),
             limit_scale: size_scale(limit_lots),
             tick,
@@ -93,11 +107,22 @@ impl Flow {
             until: start,
             thin: 1.0,
             events,
+            reference: None,
+            slack: SLACK * symbol.volatility_per_minute,
             lead: Overlay::new(&leaders, symbol.symbol),
-            led_from: None,
+            lead_log: 0.0,
+            is_led: false,
+            led_from: 0.0,
+            held: [(); 2].map(|()| Vec::with_capacity(slots)),
             started: false,
         };
         made.first_book(&weights, flow.cancels_per_second, limit_lots);
+        if symbol.volatility_per_minute > 0.0 {
+            let rng = NamedRng::new(seed, &format!("market:reference:{}", symbol.symbol));
+            let (log, orders) = (libm::log(made.mid()), 60.0 * flow.market_orders_per_second);
+            let reference = Reference::new(rng, log, symbol.volatility_per_minute, orders);
+            made.reference = Some(reference);
+        }
         made
     }
 
@@ -107,7 +132,9 @@ impl Flow {
         let touches = [-self.halves[SELLS].best(), -self.halves[BUYS].best()];
         for (half, touch) in self.halves.iter_mut().zip(touches) {
             for (weight, distance) in weights.iter().zip(1i64..) {
-                let (key, lots) = (touch - distance, libm::round(unit * weight) as i64);
+                let lots = libm::round(unit * weight) as i64;
+                // However few orders come, each side has one.
+                let (key, lots) = (touch - distance, lots.max(i64::from(distance == 1)));
                 if lots > 0 && (1..=self.most).contains(&key.abs()) && (key > 0) == (touch > 0) {
                     half.add(key, lots, |_| {});
                 }
@@ -121,14 +148,14 @@ impl Flow {
     }
 
     #[inline]
-    fn row(&self, out: &mut Vec<MarketEvent>, half: usize, key: i64, lots: i64) {
+    pub(super) fn row(&self, out: &mut Vec<MarketEvent>, half: usize, key: i64, lots: i64) {
         let side = if half == BUYS { Side::Buy } else { Side::Sell };
         let price = PriceTicks(key.abs() * self.tick);
         self.tell(out, MarketData::Depth(DepthRow { side, price, qty: QtyLots(lots) }));
     }
 
     /// The whole book, anew.
-    fn snapshot(&self, out: &mut Vec<MarketEvent>) {
+    pub(super) fn snapshot(&self, out: &mut Vec<MarketEvent>) {
         self.tell(out, MarketData::DepthClear);
         for (half, levels) in self.halves.iter().enumerate() {
             levels.levels().for_each(|(key, lots)| self.row(out, half, key, lots));
@@ -175,11 +202,23 @@ impl Flow {
         let lots = self.size(self.limit_scale).min(held);
         let left = self.halves[half].take(key, lots);
         self.row(out, half, key, left);
+        if self.halves[half].total() == 0 {
+            self.answer(out, half);
+        }
     }
 
-    /// A market order takes the best levels; what finds nothing is gone.
+    /// Of a side without orders: one where the last best was.
+    fn answer(&mut self, out: &mut Vec<MarketEvent>, half: usize) {
+        let key = self.halves[half].best();
+        let lots = self.size(self.limit_scale);
+        if let Some(held) = self.halves[half].add(key, lots, |_| {}) {
+            self.row(out, half, key, held);
+        }
+    }
+
+    /// A market order takes the best levels.
     #[inline]
-    fn market(&mut self, out: &mut Vec<MarketEvent>, side: usize, mut lots: i64) {
+    pub(super) fn market(&mut self, out: &mut Vec<MarketEvent>, side: usize, mut lots: i64) {
         let half = 1 - side;
         while lots > 0 && self.halves[half].total() > 0 {
             let (key, held) = (self.halves[half].best(), self.halves[half].at_best());
@@ -189,6 +228,9 @@ impl Flow {
             let (buyer_is_maker, origin) = (half == BUYS, TradeOrigin::Tape);
             self.tell(out, MarketData::Trade(Trade { price, qty, buyer_is_maker, origin }));
             self.row(out, half, key, left);
+            if self.halves[half].total() == 0 {
+                self.answer(out, half);
+            }
             lots -= taken;
         }
     }
@@ -225,85 +267,17 @@ impl Flow {
             if drawn < of_side {
                 let lots = self.size(self.market_scale);
                 self.market(out, side, lots);
+                if let Some(reference) = &mut self.reference {
+                    let buying = self.intensity.of(BUYS);
+                    let expected = buying / (buying + self.intensity.of(SELLS));
+                    reference.order(side == BUYS, expected);
+                    let log = reference.log + self.lead_log;
+                    self.follow(log, self.slack, out);
+                }
                 return self.intensity.excite(side);
             }
             drawn -= of_side;
         }
-    }
-
-    fn mid(&self) -> f64 {
-        (self.halves[BUYS].best() - self.halves[SELLS].best()) as f64 / 2.0
-    }
-
-    /// Looks at what befalls the market, and until when that holds.
-    fn look(&mut self, out: &mut Vec<MarketEvent>) {
-        let since = self.now - self.start;
-        let minute = u32::try_from(since.0 / MINUTE.0).unwrap_or(u32::MAX);
-        self.until = self.start + Nanos(MINUTE.0 * (i64::from(minute) + 1));
-        self.thin = 1.0;
-        if self.events.is_empty() {
-            return;
-        }
-        for event in self.events.clone() {
-            match event.what {
-                Shock::ThinBook { minutes, volume_factor, .. } => {
-                    let (from, to) = event.span(self.start, minutes);
-                    if (from..to).contains(&self.now) {
-                        self.thin *= volume_factor;
-                    }
-                }
-                Shock::Gap { share } if event.span(self.start, 0).0 == self.now => {
-                    self.gap(share, out);
-                }
-                _ => {}
-            }
-        }
-        self.lead(minute, (since.0 % MINUTE.0) as f64 / MINUTE.0 as f64, out);
-    }
-
-    /// All levels move by a share of the price, and with them what leads it.
-    fn gap(&mut self, share: f64, out: &mut Vec<MarketEvent>) {
-        let lowest =
-            self.halves[BUYS].levels().last().map_or(self.halves[BUYS].best(), |(key, _)| key);
-        let highest =
-            self.halves[SELLS].levels().last().map_or(-self.halves[SELLS].best(), |(key, _)| -key);
-        let moved = libm::round(self.mid() * share) as i64;
-        let by = moved.clamp((1 - lowest).min(0), (self.most - highest).max(0));
-        for (half, shift) in self.halves.iter_mut().zip([by, -by]) {
-            let levels: Vec<(i64, i64)> = half.levels().collect();
-            half.reset(half.best() + shift);
-            for (key, lots) in levels {
-                half.add(key + shift, lots, |_| {});
-            }
-        }
-        if let Some(log) = &mut self.led_from {
-            *log += libm::log(1.0 + share);
-        }
-        self.snapshot(out);
-    }
-
-    /// A crash or a squeeze is somebody who sells or buys through the book until its best price is where the
-    /// path of the event is, ten times a second.
-    fn lead(&mut self, minute: u32, into: f64, out: &mut Vec<MarketEvent>) {
-        let before = minute.checked_sub(1).map_or(0.0, |minute| self.lead.at(minute).log);
-        let after = self.lead.at(minute).log;
-        let slope = after - before;
-        if slope.abs() < f64::MIN_POSITIVE {
-            self.led_from = None;
-            return;
-        }
-        let mid = libm::log(self.mid());
-        let from = *self.led_from.get_or_insert(mid - before);
-        let target = libm::exp(from + before + slope * into);
-        let side = if slope > 0.0 { BUYS } else { SELLS };
-        let half = 1 - side;
-        let beyond =
-            |key: i64| if side == BUYS { -key as f64 > target } else { (key as f64) < target };
-        while self.halves[half].total() > 0 && !beyond(self.halves[half].best()) {
-            let lots = self.halves[half].at_best();
-            self.market(out, side, lots);
-        }
-        self.until = self.until.min(self.now + LOOK);
     }
 }
 

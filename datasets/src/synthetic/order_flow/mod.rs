@@ -11,7 +11,10 @@
 //! - Each resting order is cancelled at the rate θ, so that a level loses orders in proportion to its queue.
 //! - Market orders arrive at a rate of their own and take the best levels. With `hawkes` each makes more of
 //!   them likely for a while, on its own side and, by a share, on the other.
-//! - Sizes are geometric. Price, spread, depth and volatility follow from these; no price is drawn.
+//! - Sizes are geometric. Spread and depth follow from these.
+//! - With a `volatility_per_minute` the book is quoted about a value that market orders move ([`reference`]): where
+//!   it goes all levels go. Without one the price, too, follows from the rates alone, and moves as little as they
+//!   make it.
 //!
 //! Orders that the market has left behind by four times `levels` are withdrawn, so that memory is bounded.
 
@@ -19,6 +22,8 @@ mod alias;
 mod book;
 mod flow;
 mod hawkes;
+mod lead;
+mod reference;
 
 use engine::Symbol;
 use serde::{Deserialize, Serialize};
@@ -66,7 +71,7 @@ pub struct Hawkes {
 }
 
 impl Default for OrderFlow {
-    /// A liquid book: a spread of one or two ticks, and some 0.05 % a minute at 13,000 ticks a coin.
+    /// A liquid book: a spread of one or two ticks.
     fn default() -> OrderFlow {
         OrderFlow {
             limit_orders_per_second: 24.0,
@@ -136,8 +141,8 @@ impl Hawkes {
 /// One symbol and its flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowSymbol {
-    /// Grid, first price and volume: the mean size of a market order is the volume of a minute by the
-    /// market orders of a minute. The volatility is the model's, and zero here.
+    /// Grid, first price, volume and volatility: the mean size of a market order is the volume of a minute by
+    /// the market orders of a minute; a volatility of zero leaves the price to the rates.
     pub symbol: SyntheticSymbol,
     /// Its rates.
     pub flow: OrderFlow,
@@ -155,6 +160,11 @@ impl FlowSymbol {
         let name = self.symbol.symbol;
         if let Some(problem) = self.flow.problem() {
             return Some(format!("{name}: {problem}"));
+        }
+        if self.symbol.volatility_per_minute > 0.0 && self.flow.market_orders_per_second <= 0.0 {
+            return Some(format!(
+                "{name}: volatility_per_minute moves the price with market orders, and market_orders_per_second is 0: raise it, or leave the volatility out"
+            ));
         }
         let (market, limit) = (self.market_lots(), self.market_lots() * self.flow.limit_size_ratio);
         let range = 1.0..=1e9;
@@ -175,8 +185,9 @@ pub struct FlowMarket {
     pub start_ms: i64,
     /// Length of the market, in minutes.
     pub minutes: u32,
-    /// What befalls it. A crash and a squeeze are somebody who trades through the book along their path, so
-    /// that their volume is what that takes and their factors mean nothing; a thin book is fewer limit orders.
+    /// What befalls it. A crash and a squeeze are somebody who trades through the book along their path, while
+    /// makers withdraw from it, so that their volume is what that takes and their factors mean nothing; a thin
+    /// book is fewer limit orders.
     pub events: Vec<LaidEvent>,
     /// Funding, if it is told by the market.
     pub funding: Option<ConstantFunding>,
