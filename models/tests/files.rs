@@ -66,7 +66,7 @@ fn libm_exp(x: f64) -> f64 {
 #[test]
 fn a_model_that_goes_wrong_does_not_vote() {
     let files = Files::new();
-    let nan = onnx(&rsi_weights(&[f32::NAN]), "Sigmoid");
+    let nan = onnx(&rsi_weights(&[-0.02]), "Sqrt");
     let nan = open(Kind::Onnx, &files.write("nan.onnx", &nan)).expect("it runs");
     let said = nan.predict(&at_rsi(50.0), 60, &mut Unrecorded);
     assert_eq!(said, Err(PredictorFault::NoProbability));

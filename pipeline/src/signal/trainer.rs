@@ -110,10 +110,11 @@ impl Trainer {
 
     fn end(&mut self, ctx: &mut Context<'_>) {
         let now = ctx.now();
-        let (done, running) =
-            std::mem::take(&mut self.jobs).into_iter().partition(|j| j.ends <= now);
+        let jobs = std::mem::take(&mut self.jobs);
+        let (done, running): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| job.ends <= now);
         self.jobs = running;
-        for job in Vec::<Job>::from(done) {
+        for job in done {
             self.finish(&job, now, ctx);
         }
     }
