@@ -212,6 +212,9 @@ impl ExitIntelligence {
         let Some(fill) = ctx.read::<ExecutionResult>(EXECUTION_RESULT.name, delivery) else {
             return;
         };
+        let Some(place) = self.symbols.iter().position(|symbol| *symbol == fill.symbol) else {
+            return ctx.count("results_of_unknown_symbols", 1);
+        };
         let fee = fill.commission.map_or(0.0, grid::float);
         if !fill.plan_id.is_empty() {
             if self.fees.len() == FEES_MAX {
@@ -220,9 +223,6 @@ impl ExitIntelligence {
             self.fees.push_back((fill.plan_id.clone(), fee));
             return;
         }
-        let Some(place) = self.symbols.iter().position(|symbol| *symbol == fill.symbol) else {
-            return ctx.count("results_of_unknown_symbols", 1);
-        };
         let leg = Leg {
             side: fill.side,
             qty: grid::float(fill.filled_qty),

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use engine::{
     Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, JsonText, Nanos, Reader,
-    Record, Service, SetOptions, TimerKey, Wiring,
+    Record, Service, SetOptions, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,7 @@ const MEMORY: usize = 500;
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PortfolioGovernance {
+    symbols: Vec<Symbol>,
     regime_max_age: Nanos,
     memory: VecDeque<(MetaRegime, MemoryEvent)>,
     policy: Policy,
@@ -96,6 +97,9 @@ impl PortfolioGovernance {
 
     fn closed(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(trade) = ctx.read::<TradeClosed>(TRADE_CLOSED.name, delivery) else { return };
+        if !self.symbols.contains(&trade.symbol) {
+            return ctx.count("trades_of_unknown_symbols", 1);
+        }
         if delivery.redelivered && self.is_remembered(&trade, ctx) {
             return ctx.count("trades_already_remembered", 1);
         }
@@ -244,16 +248,18 @@ impl Configured for PortfolioGovernance {
         "policy_unreadable",
         "regime_stale",
         "trades_already_remembered",
+        "trades_of_unknown_symbols",
     ];
     const GAUGES: &'static [&'static str] = &["governance_samples", "governance_score"];
 
     fn configured(
         settings: &PortfolioGovernanceSettings,
-        _: Setup<'_>,
+        setup: Setup<'_>,
     ) -> Result<PortfolioGovernance, String> {
+        let symbols = setup.symbols.to_vec();
         let regime_max_age = Nanos::from_secs(settings.regime_max_age_s);
         let (memory, policy) = (VecDeque::new(), Policy::Balanced);
-        Ok(PortfolioGovernance { regime_max_age, memory, policy })
+        Ok(PortfolioGovernance { symbols, regime_max_age, memory, policy })
     }
 }
 

@@ -73,7 +73,20 @@ fn heat_clusters_and_volatility_shrink_it() {
     portfolio(&mut bench, "100000", 0);
     held(&mut bench, "0");
     let ts = START.secs().to_string();
-    let heat = [("ts_epoch", ts.as_str()), ("heat_score", "0.5"), ("heat_level", "warm")];
+    let heat = [
+        ("ts_epoch", ts.as_str()),
+        ("symbol", "BTCUSDT"),
+        ("plan_id", "p"),
+        ("in_action", "FULL_CLOSE_PROPOSED"),
+        ("out_action", "PARTIAL_75"),
+        ("action", "PARTIAL_75"),
+        ("heat_level", "warm"),
+        ("heat_score", "0.5"),
+        ("heat_action", "DOWNGRADE_FULL_TO_PARTIAL"),
+        ("reason", "ok"),
+        ("mode", "enforce"),
+        ("debug_json", "{}"),
+    ];
     let now = bench.kernel.now();
     bench
         .kernel

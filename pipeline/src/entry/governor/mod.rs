@@ -203,8 +203,9 @@ impl Governor {
     }
 
     fn result(&mut self, result: &ApplyResult, ctx: &mut Context<'_>) {
-        if let Some(place) = self.place_of(result.symbol) {
-            self.note(place, result, ctx);
+        match self.place_of(result.symbol) {
+            Some(place) => self.note(place, result, ctx),
+            None => ctx.count("results_of_unknown_symbols", 1),
         }
         self.rotated(result, ctx);
     }
@@ -291,6 +292,7 @@ impl Configured for Governor {
         "quantum_govern_allow_total",
         "quantum_govern_block_total",
         "quantum_govern_disarm_total",
+        "results_of_unknown_symbols",
         "risk_guard_blocks",
         "risk_guard_emergency_flatten",
         "rotations_completed",

@@ -349,12 +349,12 @@ impl PortfolioGate {
     /// A harvest close was executed: the next one of the symbol may do one step less for a while.
     fn result(&self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(result) = ctx.read::<ApplyResult>(APPLY_RESULT.name, delivery) else { return };
+        let Some(place) = self.symbols.iter().position(|symbol| *symbol == result.symbol) else {
+            return ctx.count("results_of_unknown_symbols", 1);
+        };
         if !result.executed || !result.reduce_only.0 || result.source != "apply_layer" {
             return;
         }
-        let Some(place) = self.symbols.iter().position(|symbol| *symbol == result.symbol) else {
-            return;
-        };
         let left = result.timestamp.0 + keys::P26_COOLDOWN.life.unwrap_or(Nanos::ZERO) - ctx.now();
         if left <= Nanos::ZERO {
             return;
@@ -398,6 +398,7 @@ impl Configured for PortfolioGate {
         "sigma_missing",
         "snapshot_stale",
         "snapshot_unreadable",
+        "results_of_unknown_symbols",
     ];
     const GAUGES: &'static [&'static str] = &[
         "p26_bucket",

@@ -128,9 +128,11 @@ impl EmergencyStop {
     }
 
     fn closed(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
-        if let Some(trade) = ctx.read::<TradeClosed>(TRADE_CLOSED.name, delivery) {
-            self.stop(&trade, ctx.now());
+        let Some(trade) = ctx.read::<TradeClosed>(TRADE_CLOSED.name, delivery) else { return };
+        if !self.symbols.contains(&trade.symbol) {
+            return ctx.count("trades_of_unknown_symbols", 1);
         }
+        self.stop(&trade, ctx.now());
     }
 
     fn look(&mut self, ctx: &mut Context<'_>) {
@@ -332,6 +334,7 @@ impl Configured for EmergencyStop {
         "snapshot_unreadable",
         "stop_loss_burst",
         "stop_not_saved",
+        "trades_of_unknown_symbols",
     ];
     const GAUGES: &'static [&'static str] = &[
         "daily_pnl",
