@@ -241,7 +241,8 @@ fn a_malformed_intent_is_a_dead_letter_and_a_repeated_one_no_second_order() {
     assert!(reason.contains("confidence") && reason.contains("not a finite number"), "{reason}");
 
     let fills = entries::<ExecutionResult>(&mut kernel, "quantum:stream:execution.result");
-    let own = fills.iter().filter(|(at, f)| f.symbol == intent.symbol && *at >= *time).count();
+    let opens = |f: &ExecutionResult| f.symbol == intent.symbol && !f.reduce_only.0;
+    let own = fills.iter().filter(|(at, f)| opens(f) && *at >= *time).count();
     assert_eq!(own, 1, "one decision, one order");
     books_agree(&mut kernel, &instruments);
 }

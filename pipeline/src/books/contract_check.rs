@@ -170,7 +170,7 @@ fn check_pattern(key: &Key, round: &mut Round, ctx: &mut Context<'_>) {
     };
     let longer = |name: &str| {
         KEYS.iter().any(|other| {
-            other.name.len() > key.name.len()
+            other.name.len() + other.after.len() > key.name.len() + key.after.len()
                 && name.starts_with(other.name)
                 && name.ends_with(other.after)
         })

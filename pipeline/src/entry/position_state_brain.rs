@@ -184,7 +184,14 @@ impl PositionStateBrain {
             return;
         };
         let stale = Nanos::from_millis(self.settings.stale_ms);
-        let fresh = self.known[place].taken_at.is_some_and(|at| now - at <= stale);
+        // What was seen before the last fill shows a position that is gone.
+        let booked = match ctx.record::<PositionLedger>(&self.keys[place].ledger) {
+            Ok(ledger) => ledger.map(|ledger| ledger.updated_at.0),
+            Err(_) => None,
+        };
+        let fresh = self.known[place]
+            .taken_at
+            .is_some_and(|at| now - at <= stale && booked.is_none_or(|booked| booked < at));
         if !fresh {
             // Fetched on demand: a permit that is denied for want of a look would block exits.
             ctx.count("p33_ondemand_snapshots_total", 1);
