@@ -262,6 +262,8 @@ impl RuleBook {
 /// What to write into a scenario whose symbol has no filters, or no brackets.
 pub(crate) fn remedy(symbol: &Symbol, what: &str) -> String {
     let example = match what {
+        // What no scenario states belongs into our own table.
+        "commission" => return "add a `[[commission]]` block with valid_from for it".to_owned(),
         "filters" => "tick_size = \"0.01\", step_size = \"0.001\", min_notional = \"5\"",
         _ => {
             "tiers = [{ cap = \"5000\", mmr = \"0.01\", leverage = 50 }, { cap = \"1000000\", mmr = \"0.05\", leverage = 10 }]"
