@@ -302,8 +302,8 @@ fn figures(kernel: &Run) -> Figures {
     };
     let reasons = figures.keys().filter(|name| name.starts_with("exit_monitor.filled_")).count();
     let derived = [
-        of("intent_executor.orders_opened"),
-        of("intent_executor.orders_closed"),
+        ending(".orders_opened"),
+        ending(".orders_closed"),
         Decimal::from(reasons as u64),
         ending(".dead_letters"),
     ];
