@@ -296,7 +296,6 @@ fn figures(kernel: &Run) -> Figures {
             figures.insert(format!("{name}.{gauge}{of}"), value);
         }
     }
-    let of = |name: &str| figures.get(name).copied().unwrap_or_default();
     let ending = |end: &str| -> Decimal {
         figures.iter().filter(|(name, _)| name.ends_with(end)).map(|(_, value)| *value).sum()
     };

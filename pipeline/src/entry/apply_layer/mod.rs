@@ -158,6 +158,7 @@ impl Configured for ApplyLayer {
         "entry_not_ours",
         "executed_false",
         "executed_true",
+        "orders_closed",
         "governor_block_total",
         "guardrail_decision",
         "guardrail_hmac",

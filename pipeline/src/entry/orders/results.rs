@@ -173,6 +173,7 @@ impl OrderDesk {
             }
             self.book(place, &plan, &mark, order, &instrument, ctx);
             ctx.count("executed_true", 1);
+            ctx.count("orders_closed", 1);
         } else {
             ctx.count("executed_false", 1);
         }
