@@ -3,6 +3,7 @@
 
 mod data;
 mod journal;
+#[cfg(feature = "models")]
 mod learn;
 mod pipeline;
 mod replay;

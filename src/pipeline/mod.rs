@@ -34,7 +34,14 @@ enum PipelineCommand {
     /// Print the catalogue of all services, as Markdown.
     Catalogue,
     /// Train trees on the outcomes of journals, and compare them with a constant.
+    #[cfg(feature = "models")]
     Learn(crate::learn::LearnArgs),
+    /// Train trees on the outcomes of journals (this build cannot: it lacks `--features models`).
+    #[cfg(not(feature = "models"))]
+    Learn {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<String>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,7 +65,14 @@ pub fn run(arguments: &PipelineArgs) -> ExitCode {
             print(catalogue::markdown().trim_end());
             return ExitCode::SUCCESS;
         }
+        #[cfg(feature = "models")]
         PipelineCommand::Learn(arguments) => return crate::learn::run(arguments),
+        #[cfg(not(feature = "models"))]
+        PipelineCommand::Learn { .. } => {
+            return misuse(
+                "this build trains no models: `cargo build --release --features models` makes one that does",
+            );
+        }
         PipelineCommand::Show { scenario, format } => (scenario, format),
     };
     let settings = match scenario.as_deref().map(Scenario::read).transpose() {

@@ -21,6 +21,11 @@ const CHECKS: &[Step] = &[
         program: "cargo",
         arguments: &["test", "--workspace", "--locked", "--no-fail-fast"],
     },
+    Step {
+        name: "tests of model files",
+        program: "cargo",
+        arguments: &["test", "--features", "models", "--test", "models", "--locked"],
+    },
     // Last, because polars compiles for minutes and hardly anything else needs it.
     Step {
         name: "tests of frames",

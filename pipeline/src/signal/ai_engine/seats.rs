@@ -162,7 +162,7 @@ fn open(file: &ModelSetting, seated: &mut Seated) -> Result<(), String> {
 #[cfg(not(feature = "models"))]
 fn open(file: &ModelSetting, _: &mut Seated) -> Result<(), String> {
     Err(format!(
-        "models: {}: this build reads no model files: build `pipeline` with the feature `models`, as `qsim` does",
+        "models: {}: this build reads no model files: build it with `--features models`",
         file.name
     ))
 }
