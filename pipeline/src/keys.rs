@@ -200,8 +200,8 @@ keys! {
     RISK_GUARD_ACTIVE = "quantum:risk:guard_active:" guard "" => Holds::Mark, s(86_400);
     /// Realised profit of a UTC day, in USDT.
     RISK_DAILY_PNL = "quantum:risk:daily_pnl:" date "" => Holds::Number, s(172_800);
-    /// Losses in a row.
-    RISK_CONSECUTIVE_LOSSES = "quantum:risk:consecutive_losses" => Holds::Number, STAYS;
+    /// Losses in a row, each within an hour of the one before: it would bar opens for ever if a pause did not end it.
+    RISK_CONSECUTIVE_LOSSES = "quantum:risk:consecutive_losses" => Holds::Number, s(3_600);
     /// What a symbol may hold, P2.8.
     PORTFOLIO_BUDGET = "quantum:portfolio:budget:" S "" => hash::<PortfolioBudget>(), s(300);
     /// What a symbol should hold, P2.9.

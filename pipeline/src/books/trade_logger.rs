@@ -84,7 +84,8 @@ impl TradeLogger {
             number(keys::RISK_CONSECUTIVE_LOSSES.name, ctx).map(|before| before + Decimal::ONE)
         };
         let Some(losses) = losses else { return };
-        let options = SetOptions::default();
+        let expire = keys::RISK_CONSECUTIVE_LOSSES.life;
+        let options = SetOptions { expire, ..SetOptions::default() };
         if ctx.set(keys::RISK_CONSECUTIVE_LOSSES.name, &losses.to_string(), options).is_err() {
             ctx.count("risk_not_saved", 1);
         }

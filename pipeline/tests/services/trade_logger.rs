@@ -74,6 +74,19 @@ fn losses_in_a_row_end_with_a_gain() {
     }
 }
 
+/// A guard that pauses opens after three losses would never let anybody win again, if the streak did not end.
+#[test]
+fn a_streak_of_losses_ends_an_hour_after_the_last() {
+    let mut bench = bench();
+    trade(&mut bench, 1, "-1");
+    trade(&mut bench, 2, "-1");
+    assert_eq!(bench.get(LOSSES).as_deref(), Some("2"));
+    bench.run_for_ms(3_600_000);
+    assert_eq!(bench.get(LOSSES), None);
+    trade(&mut bench, 3, "-1");
+    assert_eq!(bench.get(LOSSES).as_deref(), Some("1"));
+}
+
 #[test]
 fn what_cannot_be_read_is_counted_and_not_written_over() {
     let mut bench = bench();
