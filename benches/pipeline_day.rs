@@ -45,7 +45,7 @@ impl Seconds {
         let rng = |symbol: &&str| NamedRng::new(SEED, symbol);
         Seconds {
             rngs: SYMBOLS.iter().map(rng).collect(),
-            prices: vec![1_000_000.0; SYMBOLS.len()],
+            prices: vec![10_000_000.0; SYMBOLS.len()],
             minute: 0,
             minutes: days * DAY_S / 60,
         }
@@ -156,7 +156,7 @@ fn settings() -> PipelineSettings {
 
 fn instruments() -> Vec<Instrument> {
     let symbol = |name: &&str| name.parse().expect("a symbol");
-    let instrument = |name| Instrument { symbol: symbol(name), price_decimals: 2, qty_decimals: 3 };
+    let instrument = |name| Instrument { symbol: symbol(name), price_decimals: 5, qty_decimals: 3 };
     SYMBOLS.iter().map(instrument).collect()
 }
 
