@@ -31,7 +31,7 @@ pub enum Kind {
 
 #[derive(Debug)]
 enum Engine {
-    Tree(tree::TreeModel),
+    Tree(Box<tree::TreeModel>),
     Onnx(onnx::OnnxModel),
 }
 
@@ -78,7 +78,7 @@ impl ModelFile {
                 let model = tree::TreeModel::read(&bytes, inputs)
                     .map_err(|problem| ModelError::Tree { path: path.to_owned(), problem })?;
                 let outputs = model.outputs();
-                (Engine::Tree(model), outputs)
+                (Engine::Tree(Box::new(model)), outputs)
             }
             Kind::Onnx => {
                 let (model, outputs) = onnx::OnnxModel::read(&bytes, inputs)
