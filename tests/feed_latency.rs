@@ -9,8 +9,8 @@ use support::{FLASH_CRASH, Folder, text};
 #[test]
 fn a_late_market_is_traded_like_a_prompt_one() {
     let folder = Folder::new();
-    // 24 without latency.
-    let many = "[[expect]]\nname = \"it trades\"\nfigure = \"entries\"\nat_least = 15\n";
+    // 15 without latency.
+    let many = "[[expect]]\nname = \"it trades\"\nfigure = \"entries\"\nat_least = 12\n";
     for (name, links) in [
         ("constant.toml", "feed_latency_us = 5000"),
         ("second.toml", "feed_latency_us = 1500000"),
