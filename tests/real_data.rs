@@ -44,7 +44,9 @@ fn two_days() -> String {
     assert!(month.iter().all(|time| SCENARIO.contains(time)), "the scenario has another range");
     let cut = SCENARIO.replace(month[0], days[0]).replace(month[1], days[1]);
     assert!(cut.contains("at_least = 20"), "the scenario expects something else");
-    cut.replace("at_least = 20", "at_least = 5")
+    // Harvested positions, and those whose stops follow closely, seldom live until funding is paid.
+    let held = "\n[pipeline.harvest_proposal]\nenabled = false\n\n[pipeline.risk_proposal]\nenabled = false\n";
+    cut.replace("at_least = 20", "at_least = 5") + held
 }
 
 #[test]
@@ -115,10 +117,10 @@ fn a_day_of_trades_is_traded() {
     assert!(line["events"].as_u64().is_some_and(|events| events > 46_782), "{line}");
 }
 
-/// Seven minutes of two recorded books: the exchange takes from their levels, and the services hear of them as
-/// late as the recorder did.
+/// Seven minutes of two recorded books: the exchange takes from their levels. Their recorder's clock was behind the
+/// exchange's, so that nobody can hear of them as late as it did, and that is said.
 #[test]
-fn a_recorded_book_is_traded_on() {
+fn a_recorded_book_is_replayed_the_same_way_twice() {
     let Some(data) = recorded() else { return };
     let folder = Folder::new();
     let mut arguments = vec!["data".into(), "import".into()];
@@ -127,12 +129,17 @@ fn a_recorded_book_is_traded_on() {
         .extend(books.map(|name| data.join("recorded/hftbacktest").join(name).into_os_string()));
     arguments.extend(["--into", "set"].map(Into::into));
     folder.qsim(&arguments).expect_code(0);
-    folder.file(
-        "books.toml",
-        "seed = 1\n[market.recorded]\nsymbols = [\"BTCUSDT\", \"ETHUSDT\"]\ntape = \"trades\"\n\
+    let books = |links: &str| {
+        format!(
+            "seed = 1\n[market.recorded]\nsymbols = [\"BTCUSDT\", \"ETHUSDT\"]\ntape = \"trades\"\n\
          depth = true\nquotes = true\nfrom = \"2024-08-08T23:55:00Z\"\nto = \"2024-08-09T00:00:00Z\"\n\
-         [links]\nfeed_latency_recorded = true\n[exchange]\nfunding_rate = \"0.0001\"\n",
-    );
+         [links]\n{links}\n[exchange]\nfunding_rate = \"0.0001\"\n"
+        )
+    };
+    folder.file("books.toml", books("feed_latency_recorded = true"));
+    let refused = folder.qsim(&["run", "books.toml", "--data", "set"]).expect_code(2).stderr;
+    assert!(refused.contains("a clock was wrong; give links.feed_latency"), "{refused}");
+    folder.file("books.toml", books("feed_latency_us = 3000"));
     let run = || {
         let run = ["run", "books.toml", "--data", "set", "--format", "json", "--verbose"];
         folder.qsim(&run).expect_code(0)
@@ -145,7 +152,6 @@ fn a_recorded_book_is_traded_on() {
     assert!(first.stderr.contains(said), "{}", first.stderr);
     // The range begins in the middle of the book, which is there all the same.
     assert!(!first.stderr.contains("no snapshot before the range"), "{}", first.stderr);
-    for line in ["books: fills = 1", "books: orders = 1"] {
-        assert!(first.stderr.lines().any(|l| l == line), "{line}: {}", first.stderr);
-    }
+    // Five minutes are too few for a market state, without which nothing is opened.
+    assert!(first.stderr.lines().any(|line| line == "books: orders = 0"), "{}", first.stderr);
 }
