@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::audited::AUDITED;
 use crate::chain::{CATALOGUE, PipelineSettings};
 use crate::map::PipelineMap;
 
@@ -26,6 +27,16 @@ simulation and live. They talk over streams, keys and calls alone. `strategies/`
 
 MSE and EHR are the two specifications: market, signal, entry; exit, harvest, risk. Streams are without
 `quantum:stream:`, and keys in `code`. A service in *italics* runs only where it is asked for.
+";
+
+const AUDITED_HEAD: &str = "
+## Audited behaviour
+
+What the system did before it was mended, by name: `[pipeline] audited = [\"name\"]` brings it back, so that a scenario
+can show an incident return. Nothing of it holds unless it is named.
+
+| name | services | what it does then | belongs to |
+| --- | --- | --- | --- |
 ";
 
 /// What the groups are about, in their order.
@@ -90,6 +101,12 @@ pub fn markdown() -> String {
                 list(writes, &wiring.keys_written),
             );
         }
+    }
+    out.push_str(AUDITED_HEAD);
+    for behaviour in AUDITED {
+        let services = behaviour.services.join(", ");
+        let (name, about, belongs_to) = (behaviour.name, behaviour.about, behaviour.belongs_to);
+        let _ = writeln!(out, "| `{name}` | {services} |{about} | {belongs_to} |");
     }
     out
 }

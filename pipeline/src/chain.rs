@@ -153,6 +153,8 @@ fn member<S: Configured + 'static>(
 
 services! {
     components {
+        /// Behaviour of the audits that this run brings back, by name.
+        audited: crate::audited::AuditedNames;
         /// The permits that each class of plans needs.
         permits: entry::permits::PermitSettings;
         /// Streams that a service finds under another name.

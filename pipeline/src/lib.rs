@@ -4,6 +4,7 @@
 //! at most one live order, whatever the bus does; nothing is dropped without a count or an entry.
 
 mod alternatives;
+pub mod audited;
 mod books;
 pub mod catalogue;
 mod chain;

@@ -5,6 +5,7 @@ mod picture;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ::pipeline::audited::AUDITED;
 use ::pipeline::map::PipelineMap;
 use ::pipeline::{PipelineSettings, catalogue, contracts};
 use clap::{Args, Subcommand, ValueEnum};
@@ -33,6 +34,8 @@ enum PipelineCommand {
     Contracts,
     /// Print the catalogue of all services, as Markdown.
     Catalogue,
+    /// Print the behaviours of the audits that a scenario can bring back, and their incidents.
+    Audited,
     /// Train trees on the outcomes of journals, and compare them with a constant.
     #[cfg(feature = "models")]
     Learn(crate::learn::LearnArgs),
@@ -63,6 +66,14 @@ pub fn run(arguments: &PipelineArgs) -> ExitCode {
         }
         PipelineCommand::Catalogue => {
             print(catalogue::markdown().trim_end());
+            return ExitCode::SUCCESS;
+        }
+        PipelineCommand::Audited => {
+            for behaviour in AUDITED {
+                let services = behaviour.services.join(", ");
+                let (name, about) = (behaviour.name, behaviour.about.trim());
+                print(&format!("{name}\n  {about}\n  {services}; {}", behaviour.belongs_to));
+            }
             return ExitCode::SUCCESS;
         }
         #[cfg(feature = "models")]

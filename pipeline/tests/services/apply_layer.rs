@@ -7,7 +7,7 @@ use pipeline::records::{
 };
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, instrument, refused};
+use crate::bench::{Bench, START, audited, instrument, refused};
 use crate::held::{self, Position};
 use crate::plans::{self, decimal};
 use crate::portfolio_gate::close;
@@ -28,14 +28,6 @@ fn bench_with(settings: &PipelineSettings) -> Bench {
 
 fn bench() -> Bench {
     bench_with(&PipelineSettings::default())
-}
-
-fn audited(words: serde_json::Value) -> PipelineSettings {
-    let mut settings = PipelineSettings::default();
-    let mut apply = serde_json::to_value(&settings.apply_layer).expect("JSON");
-    apply["audited"] = words;
-    settings.apply_layer = serde_json::from_value(apply).expect("settings");
-    settings
 }
 
 /// P2.5's proposal for the position, computed when `at` says, and confirmed now.
@@ -158,8 +150,18 @@ fn examples_29_and_31_on_the_bus() {
         assert_eq!((&*plan.source, &*plan.reason_codes), ("harvest_proposal", "kernel_said_so"));
         assert_eq!(plan.fraction, Some(decimal("1")));
     }
-    let mut february =
-        bench_with(&audited(serde_json::json!(["kill_score_february", "no_partial25"])));
+    for (kill_score, decision, reason) in [
+        ("0.79", Decision::Execute, "kill_score_warning_close_ok"),
+        ("0.80", Decision::Blocked, "kill_score_critical"),
+    ] {
+        let mut january = bench_with(&audited(&["kill_score_january"]));
+        propose(&mut january, "FULL_CLOSE_PROPOSED", kill_score, "100.2", at);
+        january.run_for_ms(5_000);
+        let plan = &plans_of(&mut january)[0];
+        assert_eq!(plan.decision, decision);
+        assert!(plan.reason_codes.contains(reason), "{}", plan.reason_codes);
+    }
+    let mut february = bench_with(&audited(&["kill_score_february", "no_partial_25"]));
     propose(&mut february, "FULL_CLOSE_PROPOSED", "0.758285465877316", "100.2", at);
     february.run_for_ms(5_000);
     let plan = &plans_of(&mut february)[0];

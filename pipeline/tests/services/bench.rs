@@ -54,6 +54,11 @@ pub struct Table {
     answers: VecDeque<(Nanos, ExchangeEvent)>,
 }
 
+/// The defaults with these behaviours of the audits.
+pub fn audited(names: &[&str]) -> PipelineSettings {
+    serde_json::from_value(serde_json::json!({ "audited": names })).expect("audited names")
+}
+
 /// A refusal with this code.
 pub fn refused(code: i32) -> Outcome {
     Outcome::Refused(ExchangeError { code, msg: "refused by the test".into() })

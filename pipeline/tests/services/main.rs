@@ -7,6 +7,7 @@
 mod ai_engine;
 mod allocation;
 mod apply_layer;
+mod audited;
 mod bench;
 mod capital_efficiency;
 mod contract_check;

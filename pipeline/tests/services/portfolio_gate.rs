@@ -8,7 +8,7 @@ use pipeline::records::{
 };
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 use crate::held::{self, Position};
 use crate::plans;
 
@@ -280,16 +280,16 @@ fn hysteresis_keeps_the_bucket() {
 /// EHR 15 to 17 (heat of the minute's sigma) and 21 to 24 (stress of sigma 1) under their named settings.
 #[test]
 fn audited_settings_bring_the_audited_gate_back() {
-    let minute = set(|gate| gate["audited"] = serde_json::json!(["sigma_per_minute"]));
+    let minute = audited(&["sigma_per_minute"]);
     let mut bench = bench_with(&minute, "100");
     is(asked(&mut bench, "a", FULL), PlanAction::Partial25, "0.25", "portfolio_heat_cold");
 
-    let february = set(|gate| {
-        gate["audited"] = serde_json::json!(["unit_sigma"]);
+    let mut february = set(|gate| {
         gate["matrix"] = "none".into();
         gate["stress_rule"] = true.into();
         gate["promotion"] = true.into();
     });
+    february.audited = audited(&["unit_sigma"]).audited;
     // One position alone: heat, concentration and correlation are 1, and so is the stress (as EHR 22).
     let mut bench = bench_with(&february, "100");
     is(

@@ -24,6 +24,7 @@ use self::lane::Waiting;
 use self::observer::Observer;
 use super::orders::{Desk, Ended, OrderDesk};
 use super::permits::{self, PermitSettings};
+use crate::audited::Audited;
 use crate::exchange_info::ExchangeInfo;
 use crate::exits::held::{HELD_KEYS, HeldKeys};
 use crate::keys;
@@ -47,8 +48,6 @@ settings! {
         pub dedupe_ttl_s: i64 = 21_600 => 1..,
         /// No new position of a symbol for so long after a close, in s.
         pub open_cooldown_s: i64 = 180 => 0..,
-        /// Behaviour of the audits, for their incidents and worked examples.
-        pub audited: Vec<Audited> = Vec::new(),
     }
 }
 
@@ -60,18 +59,6 @@ pub enum ApplyMode {
     DryRun,
     /// Orders are sent.
     Testnet,
-}
-
-/// Behaviour of the audits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Audited {
-    /// Closes pass up to the critical kill score only (29 January).
-    KillScoreJanuary,
-    /// Closes stop at their own threshold (2 February; EHR 29 to 35).
-    KillScoreFebruary,
-    /// A quarter is an unknown word (EHR 33).
-    NoPartial25,
 }
 
 pub(super) const POLL_TIMER: TimerKey = TimerKey(0);
@@ -229,14 +216,14 @@ impl Configured for ApplyLayer {
                 "permit_wait_ms is {wait}: it has to be below {PERMIT_LIFE_MS}, the life of a permit"
             ));
         }
-        let audited = |what| settings.audited.contains(&what);
-        let kill_score =
-            match (audited(Audited::KillScoreJanuary), audited(Audited::KillScoreFebruary)) {
-                (true, true) => return Err("audited names two kill score rules: one holds".into()),
-                (true, false) => KillScoreRule::audited_january(),
-                (false, true) => KillScoreRule::audited_february(),
-                (false, false) => KillScoreRule::NeverBlocks,
-            };
+        let audited = &setup.pipeline.audited;
+        let kill_score = if audited.has(Audited::KillScoreJanuary) {
+            KillScoreRule::audited_january()
+        } else if audited.has(Audited::KillScoreFebruary) {
+            KillScoreRule::audited_february()
+        } else {
+            KillScoreRule::NeverBlocks
+        };
         let symbols = setup.symbols;
         let cooldown = Nanos::from_secs(settings.open_cooldown_s);
         let keys = symbols.iter().map(|symbol| Keys {
@@ -248,7 +235,10 @@ impl Configured for ApplyLayer {
             held: HeldKeys::of(*symbol),
         });
         Ok(ApplyLayer {
-            rules: ApplyRules { kill_score, audited_no_partial_25: audited(Audited::NoPartial25) },
+            rules: ApplyRules {
+                kill_score,
+                audited_no_partial_25: audited.has(Audited::NoPartial25),
+            },
             permits: setup.pipeline.permits.clone(),
             owners: setup.pipeline.exits.owners.clone(),
             secret: setup.pipeline.reconcile_engine.close_secret.clone(),

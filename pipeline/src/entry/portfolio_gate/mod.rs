@@ -28,6 +28,7 @@ use strategies::portfolio::{GateInput, GateRules, GateSigma, GateVerdict, gate};
 
 use self::book::Book;
 use super::permits::needs;
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::{
     ApplyPlan, ApplyResult, Decision, HarvestCalibrated, HeatDecision, P26Permit, PlanAction,
@@ -61,8 +62,6 @@ settings! {
         pub moderator: Moderator = Moderator::Off,
         /// What heat decisions say when the moderator's inputs are missing.
         pub moderator_fails: FailMode = FailMode::Closed,
-        /// Behaviour of the audits, for their incidents and worked examples.
-        pub audited: Vec<Audited> = Vec::new(),
     }
 }
 
@@ -88,16 +87,6 @@ pub enum Moderator {
     AuditedHotClosesLeast,
 }
 
-/// Behaviour of the audits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Audited {
-    /// Sigma is 1 in the stress (EHR 21 to 24).
-    UnitSigma,
-    /// The heat is made of the sigma of a minute (EHR 15 to 17).
-    SigmaPerMinute,
-}
-
 impl GateMode {
     const fn as_str(self) -> &'static str {
         match self {
@@ -113,6 +102,8 @@ pub struct PortfolioGate {
     settings: PortfolioGateSettings,
     matrix: CalibrationMatrix,
     rules: GateRules,
+    sigma: HeatSigma,
+    gate_sigma: GateSigma,
     symbols: Vec<Symbol>,
     books: Vec<book::Keys>,
     cooldowns: Vec<String>,
@@ -127,16 +118,7 @@ impl PortfolioGate {
             return;
         }
         ctx.count("p26_plans_seen_total", 1);
-        let audited = |what| self.settings.audited.contains(&what);
-        let sigma = match audited(Audited::SigmaPerMinute) {
-            true => HeatSigma::AuditedPerMinute,
-            false => HeatSigma::Daily,
-        };
-        let gate_sigma = match audited(Audited::UnitSigma) {
-            true => GateSigma::AuditedUnit,
-            false => GateSigma::Daily,
-        };
-        let book = book::look(&self.books, sigma, gate_sigma, ctx);
+        let book = book::look(&self.books, self.sigma, self.gate_sigma, ctx);
         let heat = book.heat.unwrap_or_else(|| {
             ctx.count("heat_missing", 1);
             0.0
@@ -439,6 +421,7 @@ impl Configured for PortfolioGate {
         if let Some(matrix) = &calibration {
             matrix.checked().map_err(|problem| problem.to_string())?;
         }
+        let audited = &setup.pipeline.audited;
         Ok(PortfolioGate {
             matrix: calibration.clone().unwrap_or_default(),
             rules: GateRules {
@@ -446,6 +429,14 @@ impl Configured for PortfolioGate {
                 stress_rule: settings.stress_rule,
                 promotion: settings.promotion,
                 audited_permit_any_word: false,
+            },
+            sigma: match audited.has(Audited::SigmaPerMinute) {
+                true => HeatSigma::AuditedPerMinute,
+                false => HeatSigma::Daily,
+            },
+            gate_sigma: match audited.has(Audited::UnitSigma) {
+                true => GateSigma::AuditedUnit,
+                false => GateSigma::Daily,
             },
             symbols: setup.symbols.to_vec(),
             books: setup.symbols.iter().map(|symbol| book::Keys::of(*symbol)).collect(),
