@@ -232,9 +232,9 @@ impl Orchestrator {
             risk_call: None,
             risk: None,
         };
-        if self.mode == OperatingMode::Expansion
-            && let Some(brain) = ctx.service("strategy_brain")
-        {
+        if self.mode != OperatingMode::Expansion {
+            // It has a say only where the fund expands.
+        } else if let Some(brain) = ctx.service("strategy_brain") {
             let question = StrategyRequest {
                 symbol: request.symbol,
                 direction: request.action,
@@ -244,11 +244,15 @@ impl Orchestrator {
             };
             judged.strategy =
                 Some(ctx.call(brain, Body::message(Envelope::Flat, question), time_out));
+        } else {
+            ctx.count("strategy_brain_missing", 1);
         }
         if let Some(brain) = ctx.service("risk_brain") {
             let question = RiskRequest { symbol: request.symbol, size_usd: request.size_usd };
             judged.risk_call =
                 Some(ctx.call(brain, Body::message(Envelope::Flat, question), time_out));
+        } else {
+            ctx.count("risk_brain_missing", 1);
         }
         if self.judged.len() == JUDGED_MAX {
             self.judged.remove(0);
@@ -346,8 +350,10 @@ impl Configured for Orchestrator {
         "portfolio_unreadable",
         "replies_malformed",
         "requests_malformed",
+        "risk_brain_missing",
         "risk_brain_time_outs",
         "skipped",
+        "strategy_brain_missing",
         "strategy_brain_time_outs",
         "trades_seen",
     ];

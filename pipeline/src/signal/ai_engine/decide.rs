@@ -254,6 +254,7 @@ impl AiEngine {
             return;
         }
         let Some(orchestrator) = ctx.service("orchestrator") else {
+            ctx.count("orchestrator_missing", 1);
             return self.finish(place, draft, ctx);
         };
         let request = EvaluateRequest {

@@ -321,6 +321,7 @@ impl Configured for AiEngine {
         "models_without_a_probability",
         "no_signal",
         "orchestrator_malformed",
+        "orchestrator_missing",
         "orchestrator_skips",
         "orchestrator_still_asked",
         "orchestrator_time_outs",
