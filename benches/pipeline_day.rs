@@ -15,8 +15,10 @@ use std::time::Instant;
 use engine::{
     Bar, Context, DigestOnly, Feed, FeedError, FeedLatency, Input, Instrument, Kernel,
     KernelConfig, Link, MarketData, MarketEvent, Member, MemoryBus, NamedRng, Nanos, PriceTicks,
-    QtyLots, Service, ServiceState, StateError, SymbolIndex, Trade, TradeOrigin, Wiring,
+    QtyLots, Service, ServiceId, ServiceState, StateError, SymbolIndex, Trade, TradeOrigin, Wiring,
 };
+use pipeline::keys::KEYS;
+use pipeline::streams::STREAMS;
 use pipeline::{CATALOGUE, PipelineSettings, chain};
 use rust_decimal::Decimal;
 use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
@@ -188,7 +190,7 @@ fn run(kernel: &mut Run, days: i64) -> f64 {
 
 fn opened(kernel: &Run) -> u64 {
     let executor = kernel.services().iter().position(|name| name == "intent_executor");
-    let counters = executor.and_then(|at| kernel.counters(engine::ServiceId(at as u16)));
+    let counters = executor.and_then(|at| kernel.counters(ServiceId(at as u16)));
     counters.and_then(|all| all.get("orders_opened").copied()).unwrap_or_default()
 }
 
@@ -211,6 +213,42 @@ fn whole(days: i64) {
             None => "peak of memory unknown".to_owned(),
         }
     );
+}
+
+/// What lies on the bus and in the services after so many days, largest first: where memory goes.
+fn held(days: i64) {
+    let members = chain(&settings(), &instruments()).expect("a chain");
+    let mut kernel = kernel(days, members);
+    run(&mut kernel, days);
+    let now = kernel.now();
+    let mut rows: Vec<(u64, String)> = Vec::new();
+    for (place, name) in kernel.services().iter().enumerate() {
+        let state = kernel.state(ServiceId(place as u16)).expect("a service").save();
+        let bytes = state.map_or(0, |state| state.to_string().len() as u64);
+        rows.push((bytes, format!("bytes of the state of {name}")));
+    }
+    let bus = kernel.bus_mut();
+    for stream in STREAMS {
+        let length = bus.xlen(now, stream.name).expect("a stream");
+        rows.push((length, format!("entries of {} ({:?})", stream.event, stream.trim)));
+    }
+    let mut names = bus.scan(now, "*");
+    names.sort();
+    for key in KEYS {
+        let of_it = |name: &String| {
+            let rest = name.strip_prefix(key.name);
+            rest.is_some_and(|rest| {
+                rest.ends_with(key.after) && key.part.is_empty() == rest.is_empty()
+            })
+        };
+        let count = names.iter().filter(|name| of_it(name)).count() as u64;
+        rows.push((count, format!("keys {} (life {:?})", key.pattern(), key.life)));
+    }
+    rows.sort_by(|a, b| b.cmp(a));
+    println!("\nafter {days} days");
+    for (count, what) in rows.iter().take(40) {
+        println!("{count:>9} {what}");
+    }
 }
 
 /// One day, and what each service took of it. The stop-watch itself costs about 50 ns an input.
@@ -261,10 +299,16 @@ impl Service for Nobody {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, days] = &arguments[..]
+    if let [word, days, ..] = &arguments[..]
         && word == "days"
     {
         whole(days.parse().expect("a number of days"));
+        return ExitCode::SUCCESS;
+    }
+    if let [word, days, ..] = &arguments[..]
+        && word == "held"
+    {
+        held(days.parse().expect("a number of days"));
         return ExitCode::SUCCESS;
     }
     // The peak of a process's memory never falls: each length is a process of its own.

@@ -141,7 +141,9 @@ impl ContractCheck {
 fn check_entry(stream: &Stream, entry: &Entry, sources: &mut Vec<String>, round: &mut Round) {
     let Some(body) = &entry.body else { return };
     let fields = body.to_fields();
-    let form = match (fields.get("payload"), fields.get("trace_id")) {
+    // A flat entry may have a field of that name, too.
+    let payload = fields.get("payload").filter(|_| fields.get("event_type").is_some());
+    let form = match (payload, fields.get("trace_id")) {
         (Some(_), Some(_)) => Form::Bus,
         (Some(_), None) => Form::Contract,
         (None, _) => Form::Flat,

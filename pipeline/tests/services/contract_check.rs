@@ -48,10 +48,13 @@ fn what_does_not_keep_its_contract_is_found() {
     bench.publish(streams::MARKET_TICK, Body::fields(&[("symbol", "BTCUSDT"), ("price", "high")]));
     for _ in 0..1_200 {
         let now = bench.kernel.now();
-        let body = Body::fields(&[("payload", "{}")]);
+        let body = Body::fields(&[("event_type", "alert"), ("payload", "{}")]);
         let name = streams::EXPOSURE_ALERTS.name;
         bench.kernel.bus_mut().xadd(now, name, body, engine::Trim::Keep).expect("an id");
     }
+    // A flat entry whose own field has the name of an envelope's.
+    let suggestion = Body::fields(&[("payload", "{}"), ("timestamp", "1770000000")]);
+    bench.publish(streams::HARVEST_SUGGESTIONS, suggestion);
     let symbol = instrument().symbol;
     bench.set(&keys::POSITION_SNAPSHOT.of(symbol), "a string");
     bench.hset(&keys::POSITION_LEDGER.of(symbol), &[("position_amt", "much")]);
@@ -62,6 +65,7 @@ fn what_does_not_keep_its_contract_is_found() {
     let has = |kind: FindingKind, subject: &str| found.contains(&(kind, subject.to_owned()));
     assert!(has(Envelope, streams::MARKET_TICK.name) && has(Fields, streams::MARKET_TICK.name));
     assert!(has(Envelope, streams::EXPOSURE_ALERTS.name));
+    assert!(!has(Envelope, streams::HARVEST_SUGGESTIONS.name));
     assert!(has(Length, streams::EXPOSURE_ALERTS.name));
     assert!(has(Type, &keys::POSITION_SNAPSHOT.of(symbol)));
     assert!(has(Fields, &keys::POSITION_LEDGER.of(symbol)));

@@ -87,17 +87,22 @@ fn each_evaluator_strikes() {
     assert_eq!(reason(&|b| b.set(keys::ESS_LATCH.name, "stop"), 6_000), activated("manual"));
     assert_eq!(reason(&|b| daily_pnl(b, "much"), 6_000), activated("health_critical"));
     assert_eq!(reason(&|b| equity(b, "0", "1000"), 6_000), activated("drawdown"));
-    let stops = |count: u64| {
+    let stops = |count: u64, pnl: &'static str| {
         move |bench: &mut Bench| {
             for order in 0..count {
-                let trade = plans::round_trip(bench, order, "-1", "0");
+                let trade = plans::round_trip(bench, order, pnl, "0");
                 plans::tell_trade(bench, &trade);
                 plans::tell_trade(bench, &trade);
             }
         }
     };
-    assert_eq!(reason(&stops(10), 6_000), None, "ten are allowed, however often they are told");
-    assert_eq!(reason(&stops(11), 6_000), activated("stop_loss_burst"));
+    assert_eq!(
+        reason(&stops(10, "-1"), 6_000),
+        None,
+        "ten are allowed, however often they are told"
+    );
+    assert_eq!(reason(&stops(11, "-1"), 6_000), activated("stop_loss_burst"));
+    assert_eq!(reason(&stops(11, "1"), 6_000), None, "stops that kept a gain");
 }
 
 #[test]

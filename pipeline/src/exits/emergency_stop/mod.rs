@@ -118,11 +118,14 @@ impl EmergencyStop {
         }
     }
 
-    /// Remembers a round trip that ended at its stop.
+    /// Remembers a round trip that its stop ended at a loss. A stop that had followed the price and kept a gain is
+    /// no sign of trouble: eleven of those in a quarter of an hour are a good sell-off.
     fn stop(&mut self, trade: &TradeClosed, now: Nanos) {
         let hit = (trade.closed_at.0, trade.symbol, trade.order_id);
         let is_stop = trade.reason.to_ascii_uppercase().contains("STOP_LOSS");
-        if is_stop && now - trade.closed_at.0 <= STOPS_WITHIN && !self.stops.contains(&hit) {
+        let lost = trade.pnl_usd < Decimal::ZERO;
+        if is_stop && lost && now - trade.closed_at.0 <= STOPS_WITHIN && !self.stops.contains(&hit)
+        {
             self.stops.push(hit);
         }
     }
