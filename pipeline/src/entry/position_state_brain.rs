@@ -17,6 +17,7 @@ use strategies::position_state::{
     evaluate_plan,
 };
 
+use crate::audited::{Audited, AuditedNames};
 use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::keys;
@@ -75,6 +76,8 @@ struct Known {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PositionStateBrain {
     settings: PositionStateBrainSettings,
+    rules: PositionRules,
+    audited: AuditedNames,
     symbols: Vec<Symbol>,
     keys: Vec<Keys>,
     known: Vec<Known>,
@@ -89,7 +92,11 @@ pub struct PositionStateBrain {
 
 impl PositionStateBrain {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &PositionStateBrainSettings) -> PositionStateBrain {
+    fn new(
+        symbols: &[Symbol],
+        settings: &PositionStateBrainSettings,
+        audited: &AuditedNames,
+    ) -> PositionStateBrain {
         let keys = symbols.iter().map(|symbol| Keys {
             snapshot: keys::POSITION_SNAPSHOT.of(symbol),
             state: keys::STATE_POSITIONS.of(symbol),
@@ -100,6 +107,14 @@ impl PositionStateBrain {
         });
         PositionStateBrain {
             settings: settings.clone(),
+            rules: PositionRules {
+                stale_sec: settings.stale_ms as f64 / 1e3,
+                in_flight_sec: settings.last_exec_cooldown_ms as f64 / 1e3,
+                adds_allowed: false,
+                audited_closes_refused: audited.has(Audited::P33RefusesCloses),
+                audited_quantity: audited.has(Audited::QuarterClosesAll),
+            },
+            audited: audited.clone(),
             symbols: symbols.to_vec(),
             keys: keys.collect(),
             known: vec![Known { step: 1, ..Known::default() }; symbols.len()],
@@ -186,8 +201,10 @@ impl PositionStateBrain {
         let stale = Nanos::from_millis(self.settings.stale_ms);
         // What was seen before the last fill shows a position that is gone.
         let booked = match ctx.record::<PositionLedger>(&self.keys[place].ledger) {
-            Ok(ledger) => ledger.map(|ledger| ledger.updated_at.0),
-            Err(_) => None,
+            Ok(ledger) if !self.audited.has(Audited::SnapshotBeforeFill) => {
+                ledger.map(|ledger| ledger.updated_at.0)
+            }
+            Ok(_) | Err(_) => None,
         };
         let fresh = self.known[place]
             .taken_at
@@ -250,11 +267,12 @@ impl PositionStateBrain {
             reduce_only: plan.reduce_only.0,
             buys: Some(plan.side == OrderSide::Buy),
         };
-        let rules = PositionRules {
-            stale_sec: self.settings.stale_ms as f64 / 1e3,
-            in_flight_sec: self.settings.last_exec_cooldown_ms as f64 / 1e3,
-            ..PositionRules::default()
+        let adds = if plan.side.opens() == PositionSide::of(self.known[place].amount) {
+            Audited::SameSideOpens
+        } else {
+            Audited::OppositeSideOpens
         };
+        let rules = PositionRules { adds_allowed: self.audited.has(adds), ..self.rules };
         let verdict = match evaluate_plan(&asks, &facts, &rules) {
             Ok(_) if plan.class == PlanClass::Open && ctx.exists(&self.keys[place].untrusted) => {
                 Err(Denial { reason: "symbol_untrusted", context: DenialContext::Nothing })
@@ -458,6 +476,7 @@ impl Configured for PositionStateBrain {
         "plans_unreadable",
         "position_exists",
         "reconcile_hold_active",
+        "reconcile_required_qty_mismatch",
         "reconcile_required_side_mismatch",
         "snapshot_not_fetched",
         "snapshot_not_saved",
@@ -477,7 +496,7 @@ impl Configured for PositionStateBrain {
         settings: &PositionStateBrainSettings,
         setup: Setup<'_>,
     ) -> Result<PositionStateBrain, String> {
-        Ok(PositionStateBrain::new(setup.symbols, settings))
+        Ok(PositionStateBrain::new(setup.symbols, settings, &setup.pipeline.audited))
     }
 }
 

@@ -6,6 +6,8 @@
 //! | MSE 10 | rounded down to 2 before the notional is looked at; refused all the same |
 //! | MSE 11 | raising a quantity to the minimum is audited behaviour: refused |
 
+mod audits;
+
 use engine::{Instrument, Nanos, Outcome, QtyLots, Record, SetOptions, Side, Symbol, Ttl};
 use pipeline::records::{
     ApplyPlan, Decision, Executor, GovernorPermit, OrderSide, P26Permit, P33Permit, PlanAction,

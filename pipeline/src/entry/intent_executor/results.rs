@@ -253,6 +253,9 @@ impl IntentExecutor {
             ctx.count("executed_true", 1);
             self.metrics(["processed", "executed_true"], ctx);
             ctx.count(if mark.reduce_only.0 { "orders_closed" } else { "orders_opened" }, 1);
+            if self.rules.tpsl_shield && !mark.reduce_only.0 {
+                self.shield(place, &mark, ctx);
+            }
         } else {
             ctx.count("executed_false", 1);
             self.metrics(["processed", "executed_false"], ctx);

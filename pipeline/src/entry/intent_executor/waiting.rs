@@ -56,7 +56,7 @@ impl IntentExecutor {
         {
             return Some(waiting);
         }
-        let found = permits::look(plan, &self.permits, ctx);
+        let found = permits::look(plan, &self.permits, self.reading, ctx);
         let grant = match &found {
             Permits::Granted(grant) => grant,
             Permits::Missing(_) if now < waiting.until || self.makes_room(plan, ctx) => {
@@ -82,7 +82,8 @@ impl IntentExecutor {
             return None;
         }
         // What stops it may have come while it waited.
-        if let Err((decision, error)) = gates::may_run(plan, ctx) {
+        if let Err((decision, error)) = gates::may_run(plan, self.rules.safe_mode_blocks_exits, ctx)
+        {
             self.refuse(plan, decision, error.to_owned(), ctx);
             return None;
         }

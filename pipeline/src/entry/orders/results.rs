@@ -173,7 +173,7 @@ impl OrderDesk {
             }
             self.book(place, &plan, &mark, order, &instrument, ctx);
             ctx.count("executed_true", 1);
-            ctx.count("orders_closed", 1);
+            ctx.count(if mark.reduce_only.0 { "orders_closed" } else { "orders_opened" }, 1);
         } else {
             ctx.count("executed_false", 1);
         }
@@ -285,7 +285,8 @@ impl OrderDesk {
         };
         let before = old.as_ref().map_or(Decimal::ZERO, |ledger| ledger.position_amt);
         // A book that was lost knows nothing to take away from: a close leaves it flat, not short.
-        let after = if old.is_some() { before + signed } else { Decimal::ZERO };
+        let known = old.is_some() || !mark.reduce_only.0;
+        let after = if known { before + signed } else { Decimal::ZERO };
         let side = match after.cmp(&Decimal::ZERO) {
             Ordering::Greater => PositionSide::Long,
             Ordering::Less => PositionSide::Short,
