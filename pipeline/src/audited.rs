@@ -79,6 +79,23 @@ audited! {
     UnwrittenLedger "unwritten_ledger": intent_bridge = "I-10";
     /// The intent bridge asks for exchangeInfo with every intent, and again with every check of the exposure.
     ExchangeInfoPerIntent "exchange_info_per_intent": intent_bridge = "I-11";
+    /// A permit of the governor counts as an execution, whether or not an order follows.
+    PermitsCountAsExecutions "permits_count_as_executions": governor = "EHR 3.18";
+    /// The governor looks for violations and confirmed closes under keys of another type and finds none: budgets never
+    /// bind, rotations always time out.
+    LookupsNeverMatch "lookups_never_match": governor = "EHR 3.18";
+    /// An allocation that is exceeded stops closes as well, so that the position cannot be reduced.
+    AllocationBlocksCloses "allocation_blocks_closes": governor = "EHR 3.18";
+    /// A kill score stops closes in the governor's production mode.
+    KillScoreBlocksCloses "kill_score_blocks_closes": governor = "EHR 3.18, EHR examples 36 to 39";
+    /// The governor looks at `quantum:kill` only, and in testnet mode only.
+    KillKeyInTestnetOnly "kill_key_in_testnet_only": governor = "EHR 3.18";
+    /// The bound on open positions is not asked for shorts.
+    PositionCapForLongs "position_cap_for_longs": governor = "EHR 3.18";
+    /// In testnet mode an open passes the limits that cannot be looked up.
+    LookupErrorsPass "lookup_errors_pass": governor = "EHR 3.18";
+    /// The governor writes an equity of 10,000 where there is none, so that for 300 s nothing is refused for want of it.
+    EquitySeeded "equity_seeded": governor = "EHR 3.19";
     /// Safe mode stops closes as well as opens.
     SafeModeBlocksExits "safe_mode_blocks_exits": intent_bridge, apply_layer, intent_executor, execution_service = "I-09, INC-1";
     /// P3.3 takes a look at the exchange from before the last fill for fresh, so that a position looks empty straight
@@ -117,6 +134,11 @@ audited! {
     ExitsNeedQuantity "exits_need_quantity": intent_executor = "I-37";
     /// An order whose outcome is unknown is told as failed and never asked for; the next plan sends another.
     UnknownIsFailure "unknown_is_failure": apply_layer, intent_executor, execution_service = "I-27";
+    /// Quantities are floats: the intent executor takes the nearest step, also above the permit, and the Execution
+    /// Service floors a quotient and loses a step of exact multiples.
+    FloatQuantities "float_quantities": intent_executor, execution_service = "MSE 12, 13.4; MSE examples 8 to 12";
+    /// The intent executor raises an open to about the smallest notional, and may land below it.
+    UpsizesOpens "upsizes_opens": intent_executor = "MSE 12; MSE examples 10 and 11";
     /// The Execution Service sends exits that are not reduce-only.
     ExitsWithoutReduceOnly "exits_without_reduce_only": execution_service = "I-28";
     /// Lock and repeat window of the Execution Service are one minute each, and repeats, exits among them, are told by

@@ -51,6 +51,7 @@ struct Quantity {
     min_notional: i64,
     mark: &'static str,
     qty: &'static str,
+    audited: &'static [&'static str],
 }
 
 impl Quantity {
@@ -61,7 +62,7 @@ impl Quantity {
             price_decimals: self.price_decimals,
             qty_decimals: self.qty_decimals,
         };
-        let settings = PipelineSettings::default();
+        let settings = crate::bench::audited(self.audited);
         let mut bench = Bench::over(vec![instrument], &[EXECUTOR], &settings, Vec::new());
         bench.kernel.exchange_mut().step = self.step;
         bench.kernel.exchange_mut().min_notional = self.min_notional;
@@ -89,6 +90,7 @@ const BTC: Quantity = Quantity {
     min_notional: 100,
     mark: "95000",
     qty: "0.12345",
+    audited: &[],
 };
 
 #[test]

@@ -3,6 +3,7 @@
 //! Invariant: a plan leads to at most one live order. The mark of an order is written before the order is
 //! sent; whoever finds a mark that says "sent" asks the exchange before he does anything else.
 
+mod float_lots;
 mod gates;
 mod orders;
 mod results;
@@ -19,6 +20,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::apply::PlanClass as Needs;
 
+use self::float_lots::Rounding;
 use crate::audited::{Audited, AuditedNames};
 use crate::entry::permits::{self, PermitReading, PermitSettings};
 use crate::exchange_info::ExchangeInfo;
@@ -82,6 +84,7 @@ struct Rules {
     unknown_is_failure: bool,
     exits_without_reduce_only: bool,
     tpsl_shield: bool,
+    rounding: Rounding,
 }
 
 impl Rules {
@@ -95,6 +98,7 @@ impl Rules {
             unknown_is_failure: of(Audited::UnknownIsFailure),
             exits_without_reduce_only: of(Audited::ExitsWithoutReduceOnly),
             tpsl_shield: false,
+            rounding: Rounding::of(audited, executor),
         }
     }
 }

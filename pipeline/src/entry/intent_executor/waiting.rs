@@ -130,6 +130,11 @@ impl IntentExecutor {
             (Some(qty), None) if !plan.reduce_only.0 => Some(qty),
             _ => None,
         };
+        if let Some(float_lots) =
+            self.rules.rounding.lots(&instrument, filters, asked, mark, plan.reduce_only.0)
+        {
+            return float_lots;
+        }
         let lots =
             asked.and_then(|qty| grid::lots(&instrument, qty)).ok_or("missing_required_fields")?;
         let lots = (lots - lots % filters.step).min(filters.max_qty);

@@ -121,3 +121,18 @@ fn conditional_orders_leave_where_the_shield_is_on() {
     intend(&mut bench, &open);
     assert_eq!(bench.kernel.exchange().orders.len(), 1);
 }
+
+/// MSE 13.4: 0.3 in steps of 0.1 is 0.2.
+#[test]
+fn a_float_floor_loses_a_step() {
+    for (names, lots) in [(&[][..], 300), (&["float_quantities"], 200)] {
+        let mut bench = Bench::new(&[EXECUTION], &named(names), Vec::new());
+        bench.kernel.exchange_mut().step = 100;
+        bench.run_to_ms(100);
+        flat_at(&mut bench, instrument().symbol, "100");
+        available(&mut bench, "1000");
+        let size = ("position_size_usd", "60");
+        intend(&mut bench, &[("action", "BUY"), size, ("entry_price", "200"), ("leverage", "10")]);
+        assert_eq!(sent(&bench), [lots], "{names:?}");
+    }
+}

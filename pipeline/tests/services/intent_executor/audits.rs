@@ -183,3 +183,29 @@ fn an_unknown_outcome_is_told_as_a_failure() {
         bench.kernel.exchange().orders.iter().map(|order| &*order.client_order_id.0).collect();
     assert_ne!(ids[0], ids[1]);
 }
+
+/// MSE 12 rows 8 to 11: the nearest step, also above the permit, and raised to less than the smallest notional.
+#[test]
+fn quantities_go_to_the_nearest_step() {
+    let below = |text: &str| Err(text.to_owned());
+    let nearest = &["float_quantities"][..];
+    let raised = &["upsizes_opens"][..];
+    for (names, qty, sent) in [
+        (&[][..], "0.1239", Ok(123)),
+        (nearest, "0.1239", Ok(124)),
+        (&[], "0.0009", below("min_qty_check_failed:0 lots below 1")),
+        (nearest, "0.0009", below("BelowMinNotional:0.0009 at 95000")),
+        (raised, "0.0009", Ok(1)),
+    ] {
+        assert_eq!(Quantity { qty, audited: names, ..BTC }.run(), sent, "{names:?} {qty}");
+    }
+    // A close, too: its permit names 0.0996, and the step is a thousandth.
+    for (names, lots) in [(&[][..], 99), (nearest, 100)] {
+        let mut bench = with(names);
+        let plan = close(&bench);
+        grant(&mut bench, &permit_of(&plan, "0.0996"));
+        send(&mut bench, &plan);
+        bench.run_for_ms(10);
+        assert_eq!(sent(&bench), [lots], "{names:?}");
+    }
+}
