@@ -105,6 +105,11 @@ audited! {
     P33RefusesCloses "p33_refuses_closes": position_state_brain = "EHR 3.20; EHR examples 49 and 54";
     /// P3.3 lets a quarter and unknown words close all, and rounds to the nearest 0.001 whatever the exchange's step.
     QuarterClosesAll "quarter_closes_all": position_state_brain = "EHR 3.20; EHR example 48";
+    /// P3.3 writes neither permit nor denial where it has no snapshot or no list names the symbol: its plan runs into
+    /// the time-out.
+    P33DeniesInSilence "p33_denies_in_silence": position_state_brain = "EHR 3.20, MSE 11 row 1";
+    /// P3.3 asks for the positions of all symbols once for each symbol.
+    SnapshotPerSymbol "snapshot_per_symbol": position_state_brain = "EHR 3.20, MSE 11";
     /// Any text under `granted` or `allow` of a permit is a yes, `"false"` among them.
     PermitTextTruthy "permit_text_truthy": apply_layer, intent_executor = "I-05";
     /// The intent executor reads P3.3's permit as a hash, as the bridge writes it; P3.3 writes text, and the plan ends
@@ -118,6 +123,9 @@ audited! {
     StaleProposals "stale_proposals": apply_layer = "INC-3";
     /// The Apply Layer tells a `duplicate_plan` result with every look at an unchanged proposal, each 5 s.
     DuplicateResults "duplicate_results": apply_layer = "INC-8";
+    /// The Apply Layer looks for `safe_close_qty` in P3.3's permit, which writes `safe_qty`: every harvest close ends
+    /// there.
+    SafeCloseQty "safe_close_qty": apply_layer = "EHR 3.16, I-39";
     /// The Apply Layer has no handler for close plans: they are acknowledged, and nothing closes.
     NoCloseHandler "no_close_handler": apply_layer = "INC-9";
     /// The Apply Layer closes a position whole, and without permits, for a plan that was blocked.
@@ -130,6 +138,8 @@ audited! {
     SameSideOpens "same_side_opens": position_state_brain, intent_executor, execution_service = "INC-8";
     /// An open against the side that is held passes: it nets or flips the position.
     OppositeSideOpens "opposite_side_opens": position_state_brain, intent_executor, execution_service = "INC-8";
+    /// The cooldown of opens is set by opens only, so that what was just closed is opened again.
+    CooldownAfterOpensOnly "cooldown_after_opens_only": apply_layer, intent_executor, execution_service = "EHR 3.16";
     /// The intent executor runs closes of the exit brain only, and only with a quantity, which no close plan names.
     ExitsNeedQuantity "exits_need_quantity": intent_executor = "I-37";
     /// An order whose outcome is unknown is told as failed and never asked for; the next plan sends another.
@@ -148,6 +158,8 @@ audited! {
     SafeModeRenewed "safe_mode_renewed": execution_service = "I-09, INC-1";
     /// The Execution Service cannot read an intent with `reduce_only` or `reason`, and acknowledges it away.
     ExitIntentsUnreadable "exit_intents_unreadable": execution_service = "I-38";
+    /// The Execution Service checks the size and leverage that its risk governor has bounded, and orders the others.
+    ClampsDiscarded "clamps_discarded": execution_service = "I-16";
     /// The gateway lets conditional orders leave, so that `tpsl_shield` may be on: stop and target of an open become
     /// orders of their own.
     ConditionalOrdersLeave "conditional_orders_leave": execution_service = "INC-6";

@@ -11,6 +11,7 @@ use strategies::close_action::CloseAction;
 
 use super::propose::closes;
 use super::{ApplyLayer, ApplyMode, PERMIT_TIMER};
+use crate::audited::Audited;
 use crate::entry::orders::Ended;
 use crate::entry::permits::{self, Missing, Permits, needs};
 use crate::exits::held::{Held, Seen, side_of};
@@ -38,7 +39,8 @@ fn refuse<T>(decision: Decision, why: impl Into<Cow<'static, str>>) -> Result<T,
 
 /// The counter of a refusal: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
-    const KNOWN: [&str; 18] = [
+    const KNOWN: [&str; 19] = [
+        "invalid_safe_close_qty",
         DENY_NOT_EXIT_OWNER,
         "SAFE_MODE_ACTIVE",
         "SKIP_OPEN_COOLDOWN",
@@ -294,6 +296,9 @@ impl ApplyLayer {
         let most = permitted.max_qty.unwrap_or(Decimal::MAX);
         if plan.class == PlanClass::ReconcileClose {
             return self.reconcile_lots(place, plan, ctx);
+        }
+        if needs(plan) == Needs::HarvestClose && self.audited.has(Audited::SafeCloseQty) {
+            return refuse(Decision::Blocked, "invalid_safe_close_qty");
         }
         let held = match self.keys[place].held.look(ctx) {
             Seen::Held(held) => held,

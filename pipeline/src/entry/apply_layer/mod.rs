@@ -166,6 +166,7 @@ impl Configured for ApplyLayer {
         "guardrail_reduce_only_type",
         "guardrail_source",
         "inflight_not_saved",
+        "invalid_safe_close_qty",
         "kill_switch_active",
         "ledger_not_saved",
         "ledger_unreadable",
@@ -233,6 +234,7 @@ impl Configured for ApplyLayer {
         };
         let rules = OrderRules {
             unknown_is_failure: audited.has(Audited::UnknownIsFailure),
+            closes_cool_nothing: audited.has(Audited::CooldownAfterOpensOnly),
             brain_closes_open: audited.has(Audited::ReduceOnlyPlansOpen),
         };
         let symbols = setup.symbols;

@@ -186,6 +186,10 @@ impl ExecutionService {
             ctx.count("governed_down", 1);
         }
         self.margin(size_usd, leverage, ctx)?;
+        let (size_usd, leverage) = match self.clamps_discarded {
+            true => (size.unwrap_or(size_usd), intent.leverage.unwrap_or(leverage)),
+            false => (size_usd, leverage),
+        };
         let qty = grid::decimal(size_usd).and_then(|size| size.checked_div(price));
         wants.qty = Some(qty.ok_or((Decision::Blocked, "missing_required_fields".to_owned()))?);
         wants.leverage = Some(leverage.round_ties_even().clamp(1.0, 125.0) as u32);

@@ -66,6 +66,7 @@ pub struct ExecutionService {
     renewal: MarginRenewal,
     data_only: bool,
     exits_unreadable: bool,
+    clamps_discarded: bool,
     symbols: Vec<Symbol>,
     /// Sends the orders and learns their outcome.
     orders: IntentExecutor,
@@ -238,6 +239,7 @@ impl Configured for ExecutionService {
                 false => MarginRenewal::Never,
             },
             data_only: audited.has(Audited::DataEnvelopeOnly),
+            clamps_discarded: audited.has(Audited::ClampsDiscarded),
             exits_unreadable: audited.has(Audited::ExitIntentsUnreadable),
             symbols: setup.symbols.to_vec(),
             orders,

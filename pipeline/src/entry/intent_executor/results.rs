@@ -339,7 +339,10 @@ impl IntentExecutor {
             &now.millis().to_string(),
             life(keys::COOLDOWN_LAST_EXEC.life),
         );
-        let open = ctx.set(&keys.cooldown_open, "1", cooldown);
+        let open = match self.rules.closes_cool_nothing && mark.reduce_only.0 {
+            true => Ok(false),
+            false => ctx.set(&keys.cooldown_open, "1", cooldown),
+        };
         if last.is_err() || open.is_err() {
             ctx.count("cooldown_not_saved", 1);
         }

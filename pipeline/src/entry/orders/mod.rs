@@ -64,6 +64,8 @@ impl Desk {
 pub(crate) struct OrderRules {
     /// An unknown outcome is a failure.
     pub unknown_is_failure: bool,
+    /// A close sets no cooldown.
+    pub closes_cool_nothing: bool,
     /// A close of the harvest brain is no reduce-only order.
     pub brain_closes_open: bool,
 }

@@ -259,7 +259,10 @@ impl OrderDesk {
         let life = |expire| SetOptions { expire, ..SetOptions::default() };
         let now_ms = ctx.now().millis().to_string();
         let last = ctx.set(&keys.last_exec, &now_ms, life(keys::COOLDOWN_LAST_EXEC.life));
-        let open = ctx.set(&keys.cooldown_open, "1", life(Some(self.open_cooldown)));
+        let open = match self.rules.closes_cool_nothing && mark.reduce_only.0 {
+            true => Ok(false),
+            false => ctx.set(&keys.cooldown_open, "1", life(Some(self.open_cooldown))),
+        };
         if last.is_err() || open.is_err() {
             ctx.count("cooldown_not_saved", 1);
         }

@@ -149,3 +149,25 @@ fn an_unknown_outcome_is_told_as_a_failure() {
     run(&mut bench, "b", QUARTER, (QUARTER, "0.25"), "2");
     assert_eq!(orders(&bench), [(true, 500), (true, 500)], "the rung is free and fires again");
 }
+
+/// EHR 3.16: writer and reader had two names for one field.
+#[test]
+fn no_harvest_close_finds_its_quantity() {
+    for (names, sent) in [(&[][..], &[(true, 500)][..]), (&["safe_close_qty"], &[])] {
+        let mut bench = with(names);
+        run(&mut bench, "a", QUARTER, (QUARTER, "0.25"), "2");
+        assert_eq!(orders(&bench), sent, "{names:?}");
+        assert_eq!(bench.counter(SERVICE, "invalid_safe_close_qty"), 1 - sent.len() as u64);
+    }
+}
+
+/// EHR 3.16.
+#[test]
+fn a_close_sets_no_cooldown() {
+    for (names, cools) in [(&[][..], true), (&["cooldown_after_opens_only"], false)] {
+        let mut bench = with(names);
+        run(&mut bench, "a", QUARTER, (QUARTER, "0.25"), "2");
+        let key = keys::COOLDOWN_OPEN.of(instrument().symbol);
+        assert_eq!(bench.get(&key).is_some(), cools, "{names:?}");
+    }
+}

@@ -209,3 +209,20 @@ fn quantities_go_to_the_nearest_step() {
         assert_eq!(sent(&bench), [lots], "{names:?}");
     }
 }
+
+/// EHR 3.16: what was just closed was opened again.
+#[test]
+fn a_close_sets_no_cooldown() {
+    for (names, after_close) in [(&[][..], true), (&["cooldown_after_opens_only"], false)] {
+        for (plan_of, cools) in [(close as fn(&Bench) -> ApplyPlan, after_close), (open, true)] {
+            let mut bench = with(names);
+            let plan = plan_of(&bench);
+            grant(&mut bench, &permit_of(&plan, "0.5"));
+            send(&mut bench, &plan);
+            bench.run_for_ms(10);
+            assert_eq!(result(&mut bench), done());
+            let key = keys::COOLDOWN_OPEN.of(instrument().symbol);
+            assert_eq!(bench.get(&key).is_some(), cools, "{names:?}");
+        }
+    }
+}

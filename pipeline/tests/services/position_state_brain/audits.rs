@@ -24,10 +24,12 @@ fn a_look_from_before_the_fill_shows_no_position() {
     denied(&mut after_the_fill(&["snapshot_before_fill"]), "no_position");
 }
 
+type World = fn(&mut Bench);
+
 /// Examples 49 and 54 as they were.
 #[test]
 fn closes_are_refused() {
-    let close = |names: &[&str], world: fn(&mut Bench)| {
+    let close = |names: &[&str], world: World| {
         let mut bench = bench_with(2_500, 1, &audited(names));
         world(&mut bench);
         plan(&mut bench, PlanAction::FullClose, SELL);
@@ -41,7 +43,7 @@ fn closes_are_refused() {
         let now = bench.kernel.now().millis().to_string();
         bench.set(&keys::COOLDOWN_LAST_EXEC.of(instrument().symbol), &now);
     };
-    let worlds: [(fn(&mut Bench), &str); 3] = [
+    let worlds: [(World, &str); 3] = [
         (hold, "reconcile_hold_active"),
         (differs, "reconcile_required_qty_mismatch"),
         (recent, "cooldown_in_flight"),
@@ -83,4 +85,29 @@ fn opens_meet_a_position() {
     }
     allowed(&mut open(&["same_side_opens"], PlanAction::Buy, BUY), 0.0);
     allowed(&mut open(&["opposite_side_opens"], PlanAction::Sell, SELL), 0.0);
+}
+
+/// MSE 11 row 1: the plan ran into the executor's time-out.
+#[test]
+fn what_p33_cannot_see_it_does_not_deny() {
+    for (names, told) in [(&[][..], true), (&["p33_denies_in_silence"], false)] {
+        let mut settings = audited(names);
+        settings.position_state_brain.allowlist = Some(Vec::new());
+        let mut bench = bench_with(0, 1, &settings);
+        plan(&mut bench, PlanAction::Buy, BUY);
+        assert_eq!(bench.get(&keys::PERMIT_P33.of(PLAN)).is_some(), told, "{names:?}");
+        assert_eq!(bench.counter(BRAIN, "not_in_allowlist"), 1);
+    }
+}
+
+/// EHR 3.20: one call tells of all.
+#[test]
+fn each_symbol_costs_a_call() {
+    for (names, asked) in [(&[][..], 1), (&["snapshot_per_symbol"], 2)] {
+        let other = engine::Symbol::new("ETHUSDT").expect("a symbol");
+        let both = vec![instrument(), engine::Instrument { symbol: other, ..instrument() }];
+        let mut bench = Bench::over(both, &[BRAIN], &audited(names), Vec::new());
+        bench.run_to_ms(100);
+        assert_eq!(bench.kernel.exchange().asked, asked, "{names:?}");
+    }
 }
