@@ -7,8 +7,8 @@ use crate::schedule::{Class, Due};
 use crate::{
     AccountId, Activity, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange,
     GroupInfo, HashFields, Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos,
-    Record, RecordedNumbers, Request, RequestId, Sender, ServiceId, SetOptions, Symbol, TimerKey,
-    Trim, Ttl, TypedRecord,
+    PendingRule, Record, RecordedNumbers, Request, RequestId, Sender, ServiceId, SetOptions,
+    Symbol, TimerKey, Trim, Ttl, TypedRecord,
 };
 
 use crate::schedule::Schedule;
@@ -128,6 +128,7 @@ pub(crate) struct Core {
     pub(crate) accounts: Vec<AccountId>,
     /// Streams that each service finds under another name.
     pub(crate) streams: Vec<BTreeMap<&'static str, &'static str>>,
+    pub(crate) pending: Vec<PendingRule>,
     pub(crate) published: u64,
     /// What each service has handled and written; who asks gets the rest added.
     pub(crate) activity: Vec<Activity>,
@@ -249,7 +250,7 @@ impl Context<'_> {
     }
 
     /// Reads the delivered entry as a record. What cannot be read goes to the dead letters with its
-    /// reason, and `None` comes back.
+    /// reason (or stays pending, where the member's rule says so), and `None` comes back.
     pub fn read<'d, R: TypedRecord>(
         &mut self,
         stream: &str,
@@ -265,6 +266,10 @@ impl Context<'_> {
         };
         match read {
             Ok(record) => Some(record),
+            Err(_) if self.core.pending[usize::from(self.me.0)].keeps_unreadable => {
+                self.leave_pending();
+                None
+            }
             Err(malformed) => {
                 self.dead_letter(stream, delivery, &malformed.to_string());
                 None

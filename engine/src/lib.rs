@@ -49,8 +49,8 @@ pub use record::{
 pub use rng::NamedRng;
 pub use schedule::Class;
 pub use service::{
-    Call, Delivery, Input, ReadMode, Reader, Reply, Service, ServiceState, StateError, TimerKey,
-    Wiring,
+    Call, Delivery, Input, PendingRule, ReadMode, Reader, Reply, Service, ServiceState, StateError,
+    TimerKey, Wiring,
 };
 pub use symbol::{NotASymbol, Symbol};
 pub use time::Nanos;

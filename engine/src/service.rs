@@ -26,6 +26,15 @@ pub enum ReadMode {
     },
 }
 
+/// What becomes of entries that a service did not handle to their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PendingRule {
+    /// Nobody asks for them again, neither after a start nor by the minute's look. By default both do.
+    pub never_recovered: bool,
+    /// What cannot be read stays pending. By default it goes to the dead letters.
+    pub keeps_unreadable: bool,
+}
+
 /// One stream that a service reads. Deliveries carry its place in [`Wiring::readers`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {

@@ -63,6 +63,106 @@ audited! {
     // Markets, signals, learning, policy.
 
     // From intent to exchange.
+    /// Entries that were left pending never come back, neither after a restart nor later.
+    PendingNeverRecovered "pending_never_recovered": intent_bridge, execution_service, exit_intelligence = "I-23, INC-7";
+    /// An entry that cannot be read, such as a marker, stays pending for ever and is no dead letter.
+    UnreadableStaysPending "unreadable_stays_pending": ai_engine = "I-22";
+    /// An intent is read from the field `data` and no other, so that what writers put into `payload` stays pending.
+    DataEnvelopeOnly "data_envelope_only": intent_bridge, execution_service = "I-07";
+    /// The intent bridge writes the P3.3 permit of each plan itself, and that permit never ends.
+    BridgeGrantsP33 "bridge_grants_p33": intent_bridge, intent_executor = "I-03";
+    /// The intent bridge takes every SELL for a close and drops it where it knows of no position, so that no short
+    /// is ever opened.
+    SellAlwaysCloses "sell_always_closes": intent_bridge = "I-10, MSE 9 step 6";
+    /// The intent bridge takes positions and exposure from a ledger whose amounts nobody writes: the exposure is 0 %,
+    /// and every position unknown.
+    UnwrittenLedger "unwritten_ledger": intent_bridge = "I-10";
+    /// The intent bridge asks for exchangeInfo with every intent, and again with every check of the exposure.
+    ExchangeInfoPerIntent "exchange_info_per_intent": intent_bridge = "I-11";
+    /// A permit of the governor counts as an execution, whether or not an order follows.
+    PermitsCountAsExecutions "permits_count_as_executions": governor = "EHR 3.18";
+    /// The governor looks for violations and confirmed closes under keys of another type and finds none: budgets never
+    /// bind, rotations always time out.
+    LookupsNeverMatch "lookups_never_match": governor = "EHR 3.18";
+    /// An allocation that is exceeded stops closes as well, so that the position cannot be reduced.
+    AllocationBlocksCloses "allocation_blocks_closes": governor = "EHR 3.18";
+    /// A kill score stops closes in the governor's production mode.
+    KillScoreBlocksCloses "kill_score_blocks_closes": governor = "EHR 3.18, EHR examples 36 to 39";
+    /// The governor looks at `quantum:kill` only, and in testnet mode only.
+    KillKeyInTestnetOnly "kill_key_in_testnet_only": governor = "EHR 3.18";
+    /// The bound on open positions is not asked for shorts.
+    PositionCapForLongs "position_cap_for_longs": governor = "EHR 3.18";
+    /// In testnet mode an open passes the limits that cannot be looked up.
+    LookupErrorsPass "lookup_errors_pass": governor = "EHR 3.18";
+    /// The governor writes an equity of 10,000 where there is none, so that for 300 s nothing is refused for want of it.
+    EquitySeeded "equity_seeded": governor = "EHR 3.19";
+    /// Safe mode stops closes as well as opens.
+    SafeModeBlocksExits "safe_mode_blocks_exits": intent_bridge, apply_layer, intent_executor, execution_service = "I-09, INC-1";
+    /// P3.3 takes a look at the exchange from before the last fill for fresh, so that a position looks empty straight
+    /// after its open.
+    SnapshotBeforeFill "snapshot_before_fill": position_state_brain = "I-32";
+    /// P3.3 refuses closes, too, for a ledger of another quantity, an execution of a moment ago and a hold.
+    P33RefusesCloses "p33_refuses_closes": position_state_brain = "EHR 3.20; EHR examples 49 and 54";
+    /// P3.3 lets a quarter and unknown words close all, and rounds to the nearest 0.001 whatever the exchange's step.
+    QuarterClosesAll "quarter_closes_all": position_state_brain = "EHR 3.20; EHR example 48";
+    /// P3.3 writes neither permit nor denial where it has no snapshot or no list names the symbol: its plan runs into
+    /// the time-out.
+    P33DeniesInSilence "p33_denies_in_silence": position_state_brain = "EHR 3.20, MSE 11 row 1";
+    /// P3.3 asks for the positions of all symbols once for each symbol.
+    SnapshotPerSymbol "snapshot_per_symbol": position_state_brain = "EHR 3.20, MSE 11";
+    /// Any text under `granted` or `allow` of a permit is a yes, `"false"` among them.
+    PermitTextTruthy "permit_text_truthy": apply_layer, intent_executor = "I-05";
+    /// The intent executor reads P3.3's permit as a hash, as the bridge writes it; P3.3 writes text, and the plan ends
+    /// in that error.
+    PermitAsHash "permit_as_hash": intent_bridge, intent_executor = "I-04";
+    /// A denial uses up all permits of its plan.
+    DenialUsesPermits "denial_uses_permits": apply_layer, intent_executor = "EHR 3.16, 3.17";
+    /// A permit names its plan only: symbol and action are not compared.
+    PermitNamesPlanOnly "permit_names_plan_only": apply_layer, intent_executor = "EHR 3.17";
+    /// The Apply Layer takes a proposal of any age.
+    StaleProposals "stale_proposals": apply_layer = "INC-3";
+    /// The Apply Layer tells a `duplicate_plan` result with every look at an unchanged proposal, each 5 s.
+    DuplicateResults "duplicate_results": apply_layer = "INC-8";
+    /// The Apply Layer looks for `safe_close_qty` in P3.3's permit, which writes `safe_qty`: every harvest close ends
+    /// there.
+    SafeCloseQty "safe_close_qty": apply_layer = "EHR 3.16, I-39";
+    /// The Apply Layer has no handler for close plans: they are acknowledged, and nothing closes.
+    NoCloseHandler "no_close_handler": apply_layer = "INC-9";
+    /// The Apply Layer closes a position whole, and without permits, for a plan that was blocked.
+    BlockedPlansClose "blocked_plans_close": apply_layer = "EHR 3.16";
+    /// The Apply Layer sends closes of the harvest brain as orders that are not reduce-only.
+    ReduceOnlyPlansOpen "reduce_only_plans_open": apply_layer = "EHR 3.16";
+    /// The Apply Layer runs opens of the intent executor, too, at once and without permits: two orders a plan.
+    EveryExecutorOpens "every_executor_opens": apply_layer = "I-02, INC-8";
+    /// A second open of the side that is held passes, and no cooldown bars it: positions double and treble.
+    SameSideOpens "same_side_opens": position_state_brain, intent_executor, execution_service = "INC-8";
+    /// An open against the side that is held passes: it nets or flips the position.
+    OppositeSideOpens "opposite_side_opens": position_state_brain, intent_executor, execution_service = "INC-8";
+    /// The cooldown of opens is set by opens only, so that what was just closed is opened again.
+    CooldownAfterOpensOnly "cooldown_after_opens_only": apply_layer, intent_executor, execution_service = "EHR 3.16";
+    /// The intent executor runs closes of the exit brain only, and only with a quantity, which no close plan names.
+    ExitsNeedQuantity "exits_need_quantity": intent_executor = "I-37";
+    /// An order whose outcome is unknown is told as failed and never asked for; the next plan sends another.
+    UnknownIsFailure "unknown_is_failure": apply_layer, intent_executor, execution_service = "I-27";
+    /// Quantities are floats: the intent executor takes the nearest step, also above the permit, and the Execution
+    /// Service floors a quotient and loses a step of exact multiples.
+    FloatQuantities "float_quantities": intent_executor, execution_service = "MSE 12, 13.4; MSE examples 8 to 12";
+    /// The intent executor raises an open to about the smallest notional, and may land below it.
+    UpsizesOpens "upsizes_opens": intent_executor = "MSE 12; MSE examples 10 and 11";
+    /// The Execution Service sends exits that are not reduce-only.
+    ExitsWithoutReduceOnly "exits_without_reduce_only": execution_service = "I-28";
+    /// Lock and repeat window of the Execution Service are one minute each, and repeats, exits among them, are told by
+    /// the bucket of the clock alone.
+    MinuteBuckets "minute_buckets": execution_service = "I-30, INC-1";
+    /// Each intent that safe mode holds back counts as a failure and makes safe mode last 900 s more.
+    SafeModeRenewed "safe_mode_renewed": execution_service = "I-09, INC-1";
+    /// The Execution Service cannot read an intent with `reduce_only` or `reason`, and acknowledges it away.
+    ExitIntentsUnreadable "exit_intents_unreadable": execution_service = "I-38";
+    /// The Execution Service checks the size and leverage that its risk governor has bounded, and orders the others.
+    ClampsDiscarded "clamps_discarded": execution_service = "I-16";
+    /// The gateway lets conditional orders leave, so that `tpsl_shield` may be on: stop and target of an open become
+    /// orders of their own.
+    ConditionalOrdersLeave "conditional_orders_leave": execution_service = "INC-6";
     /// The Apply Layer lets closes pass up to the critical kill score only (29 January).
     KillScoreJanuary "kill_score_january": apply_layer = "EHR 3.11, 29 January";
     /// The Apply Layer stops closes at their own kill score (2 February).
@@ -84,6 +184,13 @@ audited! {
 pub struct AuditedNames(BTreeSet<Audited>);
 
 impl AuditedNames {
+    /// Whether the run asks for it of this service.
+    pub(crate) fn of(&self, behaviour: Audited, service: &str) -> bool {
+        let listed = |known: &&AuditedBehaviour| known.name == behaviour.name();
+        self.has(behaviour)
+            && AUDITED.iter().find(listed).is_some_and(|known| known.services.contains(&service))
+    }
+
     /// Whether the run asks for it.
     pub fn has(&self, behaviour: Audited) -> bool {
         self.0.contains(&behaviour)

@@ -1,9 +1,10 @@
 //! Puts the chain together. A new service is one file and one line here.
 
-use engine::{Instrument, Member, Nanos, Symbol, ThinkingTime};
+use engine::{Instrument, Member, Nanos, PendingRule, Symbol, ThinkingTime};
 use serde::{Deserialize, Serialize};
 
 use crate::alternatives::{self, ExecutionPath, IntentWriter};
+use crate::audited::Audited;
 use crate::settings::{Component as _, Configured, Sensible as _, Settings as _, Setup};
 use crate::{books, entry, exits, market, policy, signal};
 
@@ -148,7 +149,14 @@ fn member<S: Configured + 'static>(
     let streams = setup.pipeline.streams.of(name, &service.wiring()).map_err(rewired)?;
     let message = settings.thinking_us().unwrap_or(setup.pipeline.thinking_us);
     let thinking = ThinkingTime { message: Nanos::from_micros(message), ..ThinkingTime::default() };
-    Ok(Member { thinking, streams, ..Member::new(name, Box::new(service)) })
+    let audited = &setup.pipeline.audited;
+    let keeps_unreadable = audited.of(Audited::UnreadableStaysPending, name);
+    let pending = PendingRule {
+        keeps_unreadable,
+        // What came again would end in the dead letters after the third time.
+        never_recovered: keeps_unreadable || audited.of(Audited::PendingNeverRecovered, name),
+    };
+    Ok(Member { thinking, streams, pending, ..Member::new(name, Box::new(service)) })
 }
 
 services! {

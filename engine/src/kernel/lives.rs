@@ -17,7 +17,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         self.core.lives[service.0 as usize] += 1;
         let first_life = self.core.lives[service.0 as usize] == 1;
         for number in 0..self.core.readers.len() {
-            let Core { readers, bus, .. } = &mut self.core;
+            let Core { readers, bus, pending, .. } = &mut self.core;
             let reader = &mut readers[number];
             if reader.service != service {
                 continue;
@@ -49,7 +49,10 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                     };
                 }
             }
-            reader.mode = ReaderMode::OwnPending(EntryId::ZERO);
+            reader.mode = match pending[usize::from(service.0)].never_recovered {
+                true => ReaderMode::CatchUp,
+                false => ReaderMode::OwnPending(EntryId::ZERO),
+            };
             let number = number as u32;
             self.settle_reader(number);
             self.schedule_reader(number);

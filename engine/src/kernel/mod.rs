@@ -20,7 +20,7 @@ use crate::schedule::{Class, Due, Schedule};
 use crate::{
     AccountId, Activity, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent,
     Feed, FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter,
-    JournalSink, Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, ReadMode,
+    JournalSink, Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, PendingRule, ReadMode,
     RecordedNumbers, Service, ServiceId, ThinkingTime, Touch, Wiring,
 };
 
@@ -58,6 +58,8 @@ pub struct Member {
     pub account: AccountId,
     /// Streams that it finds under another name: what it calls the first is the second.
     pub streams: BTreeMap<&'static str, &'static str>,
+    /// What becomes of entries that it did not handle to their end.
+    pub pending: PendingRule,
 }
 
 impl Member {
@@ -65,7 +67,8 @@ impl Member {
     pub fn new(name: impl Into<String>, service: Box<dyn Service>) -> Member {
         let thinking = ThinkingTime::default();
         let (account, streams) = (AccountId::default(), BTreeMap::new());
-        Member { name: name.into(), service, thinking, account, streams }
+        let pending = PendingRule::default();
+        Member { name: name.into(), service, thinking, account, streams, pending }
     }
 
     /// What its service is connected to, under the names of this run.
@@ -214,6 +217,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             lives: vec![0; members.len()],
             accounts: members.iter().map(|m| m.account).collect(),
             streams: members.iter().map(|m| m.streams.clone()).collect(),
+            pending: members.iter().map(|m| m.pending).collect(),
             published: 0,
             activity: vec![Activity::default(); members.len()],
             touches: None,

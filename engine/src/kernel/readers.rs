@@ -146,6 +146,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let Some(group) = reader.group.clone() else {
             return;
         };
+        if self.core.pending[usize::from(reader.service.0)].never_recovered {
+            return;
+        }
         if reader.mode != ReaderMode::Live || !reader.redeliveries.is_empty() {
             return;
         }

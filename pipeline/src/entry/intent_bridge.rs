@@ -1,18 +1,29 @@
 //! Intent bridge (MSE 9): intents in, plans out. It grants nothing: permits are P3.3's.
 
+use std::borrow::Cow;
+
 use engine::{
-    Context, Delivery, Envelope, GroupStart, Input, Nanos, Reader, Service, SetOptions, Symbol,
-    Wiring,
+    Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, Nanos, Reader, Request, Service,
+    SetOptions, Symbol, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use strategies::entry::{
+    BridgeDrop, BridgeRules, ExposureRule, FlatSellRule, IntentKind, PlanSide, exposure_gate,
+    intent_kind,
+};
 use strategies::harvest::{KillScore, Theta, kill_score};
 use strategies::position::MarketView;
 
-use crate::entry::intent_plan::{asked, plan_of};
+use crate::audited::{Audited, AuditedNames};
+use crate::entry::intent_plan::{Asked, asked, plan_of, read_intent};
+use crate::entry::safety_kernel;
 use crate::grid;
 use crate::keys;
-use crate::records::{ApplyPlan, MarketState, Policy, PortfolioState, PositionState, TradeIntent};
+use crate::records::{
+    ApplyPlan, MarketState, OrderSide, P33Permit, Policy, PortfolioState, PositionState,
+    TradeIntent,
+};
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{APPLY_PLAN, TRADE_INTENT};
 use crate::switches;
@@ -34,6 +45,8 @@ settings! {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IntentBridge {
     settings: IntentBridgeSettings,
+    rules: BridgeRules,
+    audited: AuditedNames,
     symbols: Vec<Symbol>,
     position_keys: Vec<String>,
     market_keys: Vec<String>,
@@ -59,9 +72,26 @@ type Dropped = &'static str;
 
 impl IntentBridge {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &IntentBridgeSettings) -> IntentBridge {
+    fn new(
+        symbols: &[Symbol],
+        settings: &IntentBridgeSettings,
+        audited: &AuditedNames,
+    ) -> IntentBridge {
         IntentBridge {
             settings: settings.clone(),
+            rules: BridgeRules {
+                max_exposure_pct: settings.max_exposure_pct,
+                flat_sell: match audited.has(Audited::SellAlwaysCloses) {
+                    true => FlatSellRule::AuditedAlwaysCloses,
+                    false => FlatSellRule::ByPosition,
+                },
+                exposure: match audited.has(Audited::UnwrittenLedger) {
+                    true => ExposureRule::AuditedUnknownIsZero,
+                    false => ExposureRule::FailClosed,
+                },
+                ..BridgeRules::default()
+            },
+            audited: audited.clone(),
             symbols: symbols.to_vec(),
             position_keys: keys::STATE_POSITIONS.of_each(symbols),
             market_keys: keys::MARKETSTATE.of_each(symbols),
@@ -69,7 +99,11 @@ impl IntentBridge {
     }
 
     fn intent(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
-        let Some(intent) = ctx.read::<TradeIntent>(TRADE_INTENT.name, delivery) else { return };
+        let data_only = self.audited.has(Audited::DataEnvelopeOnly);
+        let Some(intent) = read_intent(delivery, data_only, ctx) else { return };
+        if self.audited.has(Audited::ExchangeInfoPerIntent) {
+            ctx.submit(Request::ExchangeInfo);
+        }
         let seen = keys::BRIDGE_SEEN.of(delivery.entry.id);
         if ctx.exists(&seen) {
             ctx.count("already_seen", 1);
@@ -77,12 +111,16 @@ impl IntentBridge {
         }
         match self.plan(&intent, delivery, ctx) {
             Ok(plan) => {
+                let permit = self.own_permit(&plan, ctx.now());
                 if !crate::publish(ctx, APPLY_PLAN, Envelope::Flat, plan) {
                     // Neither marked nor acknowledged: the intent comes again, and its plan has the same id.
                     ctx.leave_pending();
                     return;
                 }
                 ctx.count("plans", 1);
+                if let Some(permit) = permit {
+                    self.grant(&permit, ctx);
+                }
             }
             Err(dropped) => ctx.count(dropped, 1),
         }
@@ -103,7 +141,13 @@ impl IntentBridge {
         let place =
             self.symbols.iter().position(|s| *s == symbol).ok_or("dropped_unknown_symbol")?;
         let held = self.held(place, ctx);
-        let asked = asked(intent, held)?;
+        let mut asked = asked(intent, held)?;
+        if self.audited.has(Audited::SafeModeBlocksExits)
+            && safety_kernel::safe_mode(ctx) != Some(false)
+        {
+            return Err("dropped_safe_mode");
+        }
+        self.kind(&mut asked, place, held, ctx)?;
         if !asked.closes {
             // A close is never too old: what it closes is what the exchange holds now.
             if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
@@ -168,19 +212,87 @@ impl IntentBridge {
         if switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
             return Err("dropped_emergency_stop");
         }
-        let exposure = match ctx.record::<PortfolioState>(keys::PORTFOLIO.name) {
-            Ok(Some(state)) if !state.stale => state
-                .equity_usd
-                .filter(|equity| *equity > Decimal::ZERO)
-                .map(|equity| 100.0 * grid::float(state.gross_exposure_usd) / grid::float(equity)),
-            Ok(_) | Err(_) => None,
-        };
-        match exposure {
-            None => Err("dropped_exposure_unknown"),
-            Some(percent) if percent >= self.settings.max_exposure_pct => {
-                Err("dropped_exposure_limit")
+        let (equity, mut notional) = match ctx.record::<PortfolioState>(keys::PORTFOLIO.name) {
+            Ok(Some(state)) if !state.stale => {
+                (state.equity_usd.map(grid::float), Some(grid::float(state.gross_exposure_usd)))
             }
-            Some(_) => Ok(()),
+            Ok(_) | Err(_) => (None, None),
+        };
+        if self.audited.has(Audited::UnwrittenLedger) {
+            notional = self.ledger_notional(ctx);
+        }
+        if self.audited.has(Audited::ExchangeInfoPerIntent) {
+            ctx.submit(Request::ExchangeInfo);
+        }
+        exposure_gate(notional, equity, &self.rules).map_err(|dropped| match dropped {
+            BridgeDrop::ExposureLimit => "dropped_exposure_limit",
+            BridgeDrop::ExposureUnknown | BridgeDrop::FlatSell => "dropped_exposure_unknown",
+        })
+    }
+}
+
+/// What the audits found.
+impl IntentBridge {
+    /// Whether the intent opens or closes where a SELL is always taken for a close.
+    fn kind(
+        &self,
+        asked: &mut Asked,
+        place: usize,
+        held: i64,
+        ctx: &mut Context<'_>,
+    ) -> Result<(), Dropped> {
+        if self.rules.flat_sell == FlatSellRule::ByPosition || asked.side != OrderSide::Sell {
+            return Ok(());
+        }
+        let amount = match self.audited.has(Audited::UnwrittenLedger) {
+            true => self.of_ledger(place, "position_amt", ctx),
+            false => Some(held as f64),
+        };
+        let kind = intent_kind(PlanSide::Sell, asked.closes, amount, &self.rules)
+            .map_err(|_| "dropped_flat_sell")?;
+        asked.closes = kind == IntentKind::Close;
+        Ok(())
+    }
+
+    /// A field of the ledger that has totals only.
+    fn of_ledger(&self, place: usize, field: &str, ctx: &mut Context<'_>) -> Option<f64> {
+        let key = keys::TRADE_LEDGER.of(self.symbols[place]);
+        ctx.hget(&key, field).ok().flatten()?.parse::<f64>().ok()
+    }
+
+    fn ledger_notional(&self, ctx: &mut Context<'_>) -> Option<f64> {
+        let all = 0..self.symbols.len();
+        all.filter_map(|place| self.of_ledger(place, "notional_usd", ctx))
+            .map(f64::abs)
+            .reduce(|sum, one| sum + one)
+    }
+
+    /// The permit that P3.3 should decide.
+    fn own_permit(&self, plan: &ApplyPlan, now: Nanos) -> Option<P33Permit> {
+        self.audited.has(Audited::BridgeGrantsP33).then(|| P33Permit {
+            allow: true,
+            plan_id: plan.plan_id.clone(),
+            correlation_id: plan.correlation_id,
+            symbol: plan.symbol,
+            action: plan.action,
+            safe_qty: Decimal::ZERO,
+            exchange_position_amt: None,
+            ledger_amt: None,
+            reason: Cow::Borrowed("auto_bypass_no_p33"),
+            context: None,
+            created_at: EpochSeconds(now),
+        })
+    }
+
+    /// Writes it without an end.
+    fn grant(&self, permit: &P33Permit, ctx: &mut Context<'_>) {
+        let key = keys::PERMIT_P33.of(&permit.plan_id);
+        let written = match self.audited.has(Audited::PermitAsHash) {
+            true => ctx.set_record(&key, permit, None).is_ok(),
+            false => ctx.set_json(&key, permit, SetOptions::default()) == Ok(true),
+        };
+        if !written {
+            ctx.count("permit_not_written", 1);
         }
     }
 }
@@ -192,13 +304,16 @@ impl Configured for IntentBridge {
         "dropped_emergency_stop",
         "dropped_exposure_limit",
         "dropped_exposure_unknown",
+        "dropped_flat_sell",
         "dropped_not_in_policy",
         "dropped_not_tradable",
+        "dropped_safe_mode",
         "dropped_too_old",
         "dropped_unknown_symbol",
         "dropped_without_action",
         "dropped_without_quantity",
         "market_state_refused",
+        "permit_not_written",
         "plans",
         "policy_params_refused",
         "seen_not_saved",
@@ -208,13 +323,13 @@ impl Configured for IntentBridge {
         settings: &IntentBridgeSettings,
         setup: Setup<'_>,
     ) -> Result<IntentBridge, String> {
-        Ok(IntentBridge::new(setup.symbols, settings))
+        Ok(IntentBridge::new(setup.symbols, settings, &setup.pipeline.audited))
     }
 }
 
 impl Service for IntentBridge {
     fn wiring(&self) -> Wiring {
-        Wiring {
+        let mut wiring = Wiring {
             readers: vec![Reader::group(
                 TRADE_INTENT.name,
                 "quantum:group:intent_bridge",
@@ -232,8 +347,19 @@ impl Service for IntentBridge {
                 keys::UNIVERSE_META,
             ]),
             keys_written: keys::patterns(&[keys::BRIDGE_SEEN]),
+            exchange: self.audited.has(Audited::ExchangeInfoPerIntent),
             ..Wiring::default()
+        };
+        if self.audited.has(Audited::SafeModeBlocksExits) {
+            wiring.keys_read.push(keys::SAFE_MODE.pattern());
         }
+        if self.audited.has(Audited::UnwrittenLedger) {
+            wiring.keys_read.push(keys::TRADE_LEDGER.pattern());
+        }
+        if self.audited.has(Audited::BridgeGrantsP33) {
+            wiring.keys_written.push(keys::PERMIT_P33.pattern());
+        }
+        wiring
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {

@@ -1,6 +1,8 @@
 //! From an intent to the plan that both wirings execute.
 
-use engine::{EntryId, EpochSeconds, Nanos};
+use std::borrow::Cow;
+
+use engine::{Body, Context, Delivery, EntryId, EpochSeconds, Nanos, TypedRecord as _};
 use rust_decimal::Decimal;
 use strategies::entry::plan_id;
 
@@ -9,6 +11,29 @@ use crate::records::{
     ApplyPlan, Decision, Executor, IntentAction, OrderSide, PlanAction, PlanClass, ReduceOnly,
     TradeIntent,
 };
+use crate::streams::TRADE_INTENT;
+
+/// The delivered intent; what cannot be read is a dead letter. `data_only`: an audited reader, who knows the
+/// field `data` and no other, and leaves everything else pending.
+pub(crate) fn read_intent<'d>(
+    delivery: &'d Delivery,
+    data_only: bool,
+    ctx: &mut Context<'_>,
+) -> Option<Cow<'d, TradeIntent>> {
+    if !data_only {
+        return ctx.read::<TradeIntent>(TRADE_INTENT.name, delivery);
+    }
+    let data = match &delivery.entry.body {
+        Some(Body::Fields(fields)) => fields.get("data"),
+        Some(Body::Message(_)) | None => None,
+    };
+    let json = data.and_then(|data| serde_json::from_str(data).ok());
+    let intent = json.and_then(|json| TradeIntent::from_json(&json).ok());
+    if intent.is_none() {
+        ctx.leave_pending();
+    }
+    intent.map(Cow::Owned)
+}
 
 /// What an intent asks for.
 pub(crate) struct Asked {

@@ -5,10 +5,12 @@
 //! plan; otherwise none is touched. Nobody but their issuers writes them, and no setting bypasses them.
 
 use engine::{BusError, Context, Nanos, Ttl, TypedRecord};
+use serde::{Deserialize, Serialize};
 use strategies::apply::{
     PermitKind, PermitOf, PermitPlan, PermitTable, Permitted, PlanClass as Needs, check_permits,
 };
 
+use crate::audited::{Audited, AuditedNames};
 use crate::keys::{self, Key};
 use crate::records::{ApplyPlan, Executor, GovernorPermit, P26Permit, P33Permit, PlanClass};
 use crate::settings::Component;
@@ -29,6 +31,29 @@ impl Component for PermitTable {
             let kind = list.iter().find(twice)?;
             Some(format!("{name} names {kind:?} twice: a permit is needed or it is not"))
         })
+    }
+}
+
+/// How an executor reads permits. All are off by default; each is an audited behaviour of its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PermitReading {
+    text_truthy: bool,
+    p33_as_hash: bool,
+    p33_never_ends: bool,
+    denial_uses: bool,
+    names_plan_only: bool,
+}
+
+impl PermitReading {
+    /// Of this executor.
+    pub(crate) fn of(audited: &AuditedNames, executor: &str) -> PermitReading {
+        PermitReading {
+            text_truthy: audited.of(Audited::PermitTextTruthy, executor),
+            p33_as_hash: audited.of(Audited::PermitAsHash, executor),
+            p33_never_ends: audited.of(Audited::BridgeGrantsP33, executor),
+            denial_uses: audited.of(Audited::DenialUsesPermits, executor),
+            names_plan_only: audited.of(Audited::PermitNamesPlanOnly, executor),
+        }
     }
 }
 
@@ -127,14 +152,30 @@ struct Read {
     reason: String,
 }
 
-fn read<P: Issued>(key: &str, reduces: bool, ctx: &mut Context<'_>) -> Result<Read, BusError> {
-    Ok(match ctx.json::<P>(key)? {
+fn read<P: Issued>(
+    key: &str,
+    reduces: bool,
+    as_hash: bool,
+    ctx: &mut Context<'_>,
+) -> Result<Read, BusError> {
+    let found = if as_hash { ctx.record::<P>(key)? } else { ctx.json::<P>(key)? };
+    Ok(match found {
         Some(permit) => {
             let (permit, reason) = permit.issued(reduces);
             Read { permit: Some(permit), reason: reason.to_owned() }
         }
         None => Read { permit: None, reason: String::new() },
     })
+}
+
+/// Whether a permit says anything that is text and not empty: Python's reading of `allow="false"`.
+fn says_text(key: &str, field: &str, as_hash: bool, ctx: &mut Context<'_>) -> bool {
+    if as_hash {
+        return matches!(ctx.hget(key, field), Ok(Some(text)) if !text.is_empty());
+    }
+    let text = ctx.get(key).ok().flatten();
+    let json = text.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+    json.is_some_and(|json| json[field].as_str().is_some_and(|text| !text.is_empty()))
 }
 
 /// Permits that are there and positive; nothing is consumed yet.
@@ -213,20 +254,29 @@ impl Permits {
 
 /// Looks at all permits that the plan needs. A denial counts at once, also while others are missing: waiting
 /// would not undo it.
-pub(crate) fn look(plan: &ApplyPlan, table: &PermitTable, ctx: &mut Context<'_>) -> Permits {
+pub(crate) fn look(
+    plan: &ApplyPlan,
+    table: &PermitTable,
+    reading: PermitReading,
+    ctx: &mut Context<'_>,
+) -> Permits {
     let required = table.required(needs(plan));
     let reduces = plan.class != PlanClass::Open;
     let (mut found, mut reasons, mut keys) =
         ([None, None, None], [const { String::new() }; 3], Vec::new());
     for kind in PermitKind::ALL.into_iter().filter(|kind| required.contains(kind)) {
         let key = key_of(kind).of(&plan.plan_id);
+        let as_hash = reading.p33_as_hash && kind == PermitKind::P33;
         let read = match kind {
-            PermitKind::Governor => read::<GovernorPermit>(&key, reduces, ctx),
-            PermitKind::P33 => read::<P33Permit>(&key, reduces, ctx),
-            PermitKind::P26 => read::<P26Permit>(&key, reduces, ctx),
+            PermitKind::Governor => read::<GovernorPermit>(&key, reduces, as_hash, ctx),
+            PermitKind::P33 => read::<P33Permit>(&key, reduces, as_hash, ctx),
+            PermitKind::P26 => read::<P26Permit>(&key, reduces, as_hash, ctx),
         };
         match read {
-            Ok(read) => {
+            Ok(mut read) => {
+                if let Some(permit) = &mut read.permit {
+                    misread(permit, &key, kind, plan, reading, ctx);
+                }
                 found[kind as usize] = read.permit;
                 reasons[kind as usize] = read.reason;
             }
@@ -240,6 +290,10 @@ pub(crate) fn look(plan: &ApplyPlan, table: &PermitTable, ctx: &mut Context<'_>)
         permit.is_some_and(|permit| !permit.positive && permit.expires_at > now)
     };
     if let Some(by) = PermitKind::ALL.into_iter().find(denied) {
+        if reading.denial_uses {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            ctx.del_together(&keys);
+        }
         return Permits::Denied { by, why: std::mem::take(&mut reasons[by as usize]) };
     }
     let asks = PermitPlan {
@@ -255,6 +309,29 @@ pub(crate) fn look(plan: &ApplyPlan, table: &PermitTable, ctx: &mut Context<'_>)
         }
         // Denials are told above; what is left is a permit of something else.
         Err(refusal) => Permits::Mismatch(refusal.by.unwrap_or(PermitKind::P33)),
+    }
+}
+
+/// Reads into a permit what the audited executors read into it.
+fn misread(
+    permit: &mut PermitOf,
+    key: &str,
+    kind: PermitKind,
+    plan: &ApplyPlan,
+    reading: PermitReading,
+    ctx: &mut Context<'_>,
+) {
+    if reading.text_truthy && !permit.positive {
+        let field = if kind == PermitKind::Governor { "granted" } else { "allow" };
+        let as_hash = reading.p33_as_hash && kind == PermitKind::P33;
+        permit.positive = says_text(key, field, as_hash, ctx);
+    }
+    if reading.p33_never_ends && kind == PermitKind::P33 {
+        permit.expires_at = Nanos::NEVER;
+    }
+    if reading.names_plan_only {
+        plan.symbol.as_str().clone_into(&mut permit.symbol);
+        plan.action.as_str().clone_into(&mut permit.action);
     }
 }
 

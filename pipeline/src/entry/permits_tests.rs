@@ -29,7 +29,7 @@ impl Service for Probe {
         Wiring::default()
     }
     fn handle(&mut self, _: Input<'_>, ctx: &mut Context<'_>) {
-        let found = look(&self.plan, &self.table, ctx);
+        let found = look(&self.plan, &self.table, PermitReading::default(), ctx);
         let refusal = found.refusal();
         let said = match &found {
             Permits::Granted(grant) => {

@@ -3,27 +3,26 @@
 //!
 //! Invariant: a permit never lets a plan trade more than the exchange holds against it.
 
-use std::borrow::Cow;
+mod permit;
 
 use engine::{
-    Answer, Context, Delivery, Envelope, EpochSeconds, ExchangeEvent, GroupStart, Input, JsonText,
-    Nanos, Outcome, PositionRisk, QtyLots, Reader, Request, RequestId, Service, SetOptions, Symbol,
-    SymbolInfo, TimerKey, Wiring,
+    Answer, Context, Delivery, Envelope, EpochSeconds, ExchangeEvent, GroupStart, Input, Nanos,
+    Outcome, PositionRisk, QtyLots, Reader, Request, RequestId, Service, Symbol, SymbolInfo,
+    TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::position_state::{
-    Denial, DenialContext, Evaluation, PlanFacts, PositionFacts, PositionRules, Snapshot,
-    evaluate_plan,
+    Denial, DenialContext, PlanFacts, PositionFacts, PositionRules, Snapshot, evaluate_plan,
 };
 
+use crate::audited::{Audited, AuditedNames};
 use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, Decision, OrderSide, P33Permit, PlanClass, PositionLedger, PositionSide,
-    PositionSnapshot, PositionState, ReconcileEvent, ReconcileEventKind, SnapshotSource, Universe,
-    UniverseMeta,
+    ApplyPlan, Decision, OrderSide, PlanClass, PositionLedger, PositionSide, PositionSnapshot,
+    PositionState, SnapshotSource, Universe, UniverseMeta,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{APPLY_PLAN, APPLY_PLAN_MANUAL, POSITION_SNAPSHOT, RECONCILE_EVENTS};
@@ -75,6 +74,8 @@ struct Known {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PositionStateBrain {
     settings: PositionStateBrainSettings,
+    rules: PositionRules,
+    audited: AuditedNames,
     symbols: Vec<Symbol>,
     keys: Vec<Keys>,
     known: Vec<Known>,
@@ -89,7 +90,11 @@ pub struct PositionStateBrain {
 
 impl PositionStateBrain {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &PositionStateBrainSettings) -> PositionStateBrain {
+    fn new(
+        symbols: &[Symbol],
+        settings: &PositionStateBrainSettings,
+        audited: &AuditedNames,
+    ) -> PositionStateBrain {
         let keys = symbols.iter().map(|symbol| Keys {
             snapshot: keys::POSITION_SNAPSHOT.of(symbol),
             state: keys::STATE_POSITIONS.of(symbol),
@@ -100,6 +105,14 @@ impl PositionStateBrain {
         });
         PositionStateBrain {
             settings: settings.clone(),
+            rules: PositionRules {
+                stale_sec: settings.stale_ms as f64 / 1e3,
+                in_flight_sec: settings.last_exec_cooldown_ms as f64 / 1e3,
+                adds_allowed: false,
+                audited_closes_refused: audited.has(Audited::P33RefusesCloses),
+                audited_quantity: audited.has(Audited::QuarterClosesAll),
+            },
+            audited: audited.clone(),
             symbols: symbols.to_vec(),
             keys: keys.collect(),
             known: vec![Known { step: 1, ..Known::default() }; symbols.len()],
@@ -186,8 +199,10 @@ impl PositionStateBrain {
         let stale = Nanos::from_millis(self.settings.stale_ms);
         // What was seen before the last fill shows a position that is gone.
         let booked = match ctx.record::<PositionLedger>(&self.keys[place].ledger) {
-            Ok(ledger) => ledger.map(|ledger| ledger.updated_at.0),
-            Err(_) => None,
+            Ok(ledger) if !self.audited.has(Audited::SnapshotBeforeFill) => {
+                ledger.map(|ledger| ledger.updated_at.0)
+            }
+            Ok(_) | Err(_) => None,
         };
         let fresh = self.known[place]
             .taken_at
@@ -250,11 +265,12 @@ impl PositionStateBrain {
             reduce_only: plan.reduce_only.0,
             buys: Some(plan.side == OrderSide::Buy),
         };
-        let rules = PositionRules {
-            stale_sec: self.settings.stale_ms as f64 / 1e3,
-            in_flight_sec: self.settings.last_exec_cooldown_ms as f64 / 1e3,
-            ..PositionRules::default()
+        let adds = if plan.side.opens() == PositionSide::of(self.known[place].amount) {
+            Audited::SameSideOpens
+        } else {
+            Audited::OppositeSideOpens
         };
+        let rules = PositionRules { adds_allowed: self.audited.has(adds), ..self.rules };
         let verdict = match evaluate_plan(&asks, &facts, &rules) {
             Ok(_) if plan.class == PlanClass::Open && ctx.exists(&self.keys[place].untrusted) => {
                 Err(Denial { reason: "symbol_untrusted", context: DenialContext::Nothing })
@@ -333,69 +349,13 @@ impl PositionStateBrain {
         }
     }
 
-    /// What the ledger says differs from what the exchange holds: P3.4 is told.
-    fn tell_mismatch(&self, plan: &ApplyPlan, facts: &PositionFacts, ctx: &mut Context<'_>) {
-        let event = ReconcileEvent {
-            event: ReconcileEventKind::LedgerMismatch,
-            symbol: plan.symbol,
-            exchange_amt: facts.snapshot.map(|snapshot| snapshot.position_amt),
-            ledger_amt: facts.ledger_amt,
-            plan_id: plan.plan_id.clone(),
-            details: None,
-            ts: EpochSeconds(ctx.now()),
-        };
-        ctx.count("ledger_mismatches", 1);
-        crate::publish(ctx, RECONCILE_EVENTS, Envelope::Flat, event);
-    }
-
-    /// Denies a plan that was not compared with anything.
-    fn deny(&self, plan: &ApplyPlan, reason: &'static str, ctx: &mut Context<'_>) {
-        let facts = PositionFacts {
-            snapshot: None,
-            ledger_amt: None,
-            last_exec_age_sec: None,
-            hold: false,
-            step: Decimal::ONE,
-        };
-        let denial = Denial { reason, context: DenialContext::Nothing };
-        self.write(plan, Err(denial), &facts, ctx);
-    }
-
-    fn write(
-        &self,
-        plan: &ApplyPlan,
-        verdict: Result<Evaluation, Denial>,
-        facts: &PositionFacts,
-        ctx: &mut Context<'_>,
-    ) {
-        let allow = verdict.is_ok();
-        let reason = verdict.map_or_else(|denial| denial.reason, |granted| granted.reason);
-        let context = verdict.err().and_then(|denial| serde_json::to_value(denial.context).ok());
-        let permit = P33Permit {
-            allow,
-            plan_id: plan.plan_id.clone(),
-            correlation_id: plan.correlation_id,
-            symbol: plan.symbol,
-            action: plan.action,
-            safe_qty: verdict.map(|granted| granted.safe_qty).unwrap_or_default(),
-            exchange_position_amt: facts.snapshot.map(|snapshot| snapshot.position_amt),
-            ledger_amt: facts.ledger_amt,
-            reason: Cow::Borrowed(reason),
-            context: context.filter(|context| !context.is_null()).map(JsonText),
-            created_at: EpochSeconds(ctx.now()),
-        };
-        let options = SetOptions { expire: keys::PERMIT_P33.life, ..SetOptions::default() };
-        if ctx.set_json(&keys::PERMIT_P33.of(&plan.plan_id), &permit, options).is_err() {
-            ctx.count("permit_not_written", 1);
-        }
-        ctx.count(if allow { "p33_permit_allow_total" } else { "p33_permit_deny_total" }, 1);
-        if !allow {
-            ctx.count(reason, 1);
-        }
-    }
-
     fn poll(&mut self, ctx: &mut Context<'_>) {
         if self.asked.is_none() {
+            if self.audited.has(Audited::SnapshotPerSymbol) {
+                for _ in self.symbols.iter().skip(1) {
+                    ctx.submit(Request::PositionRisk);
+                }
+            }
             self.asked = Some(ctx.submit(Request::PositionRisk));
         }
     }
@@ -458,6 +418,7 @@ impl Configured for PositionStateBrain {
         "plans_unreadable",
         "position_exists",
         "reconcile_hold_active",
+        "reconcile_required_qty_mismatch",
         "reconcile_required_side_mismatch",
         "snapshot_not_fetched",
         "snapshot_not_saved",
@@ -477,7 +438,7 @@ impl Configured for PositionStateBrain {
         settings: &PositionStateBrainSettings,
         setup: Setup<'_>,
     ) -> Result<PositionStateBrain, String> {
-        Ok(PositionStateBrain::new(setup.symbols, settings))
+        Ok(PositionStateBrain::new(setup.symbols, settings, &setup.pipeline.audited))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The decision pipeline of the AI engine: MSE 4.2 to 4.10, and the incidents I-14 to I-21 that are its own.
 
+mod audits;
+
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Symbol};
 use pipeline::records::{
     DecisionMade, ExchangeNormalized, Experience, PositionSide, SignalGenerated, SizingDecided,

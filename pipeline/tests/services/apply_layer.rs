@@ -1,5 +1,7 @@
 //! Apply Layer P3: EHR 3.11, 3.16, 3.17 and 3.21 as settled, worked examples 29 and 31, and INC-3, INC-8, INC-9.
 
+mod audits;
+
 use engine::{Body, EpochSeconds, Nanos, Outcome, Record, SetOptions, Ttl};
 use pipeline::records::{
     ApplyPlan, ApplyResult, Decision, ExecutionResult, HeatObserved, OrderSide, P26Permit,

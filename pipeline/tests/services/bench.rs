@@ -151,6 +151,10 @@ impl Table {
             }
             Request::NewOrder(order) => {
                 self.orders.push(order.clone());
+                if order.quantity.is_none() {
+                    // Conditional orders have left this route.
+                    return refused(-4120);
+                }
                 let outcome = self.instead.pop_front().unwrap_or_else(|| self.filled(now, order));
                 if !matches!(outcome, Outcome::Refused(_)) {
                     let lots = order.quantity.map_or(0, |quantity| quantity.0);

@@ -1,6 +1,8 @@
 //! The other wiring, from intents to orders: MSE 13, worked examples 19 to 21, incidents I-09, I-16, I-28, I-30, as
 //! settled. Its quantities are the intent executor's.
 
+mod audits;
+
 use engine::{Body, FieldValue, IsoTime, Nanos, Outcome, Ttl};
 use pipeline::records::{ApplyResult, Decision, ExecutionResult};
 use pipeline::{ExecutionPath, PipelineSettings, chain, keys, streams};

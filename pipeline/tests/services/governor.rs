@@ -1,5 +1,7 @@
 //! Governor P3.2 and its risk guard: EHR 3.18, 3.19, worked examples 37 to 47, as settled.
 
+mod audits;
+
 use engine::{Bar, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots, Symbol, SymbolIndex, Ttl};
 use pipeline::records::{
     ApplyPlan, ApplyResult, BudgetViolation, Decision, Executor, GovernorBlock, GovernorEvent,
@@ -442,6 +444,34 @@ fn efficiency_makes_opens_smaller() {
 
 /// EHR 3.18: budgets and allocations bind increases, fresh and in enforce mode, and are found (the original
 /// compared bytes with text).
+fn budget(bench: &mut Bench, mode: &str) {
+    let now = bench.kernel.now().secs().to_string();
+    let fields =
+        [("symbol", "BTCUSDT"), ("budget_usd", "500"), ("mode", mode), ("timestamp", now.as_str())];
+    bench.hset(&keys::PORTFOLIO_BUDGET.of(symbol("BTCUSDT")), &fields);
+}
+
+fn violation(bench: &mut Bench, name: &str) {
+    let event = BudgetViolation {
+        event_type: "budget.violation".into(),
+        symbol: symbol(name),
+        position_notional: decimal("600"),
+        budget_usd: decimal("500"),
+        over_budget: decimal("100"),
+        mode: pipeline::records::BindingMode::Enforce,
+        timestamp: engine::EpochSeconds(bench.kernel.now()),
+    };
+    let body = engine::Body::message(engine::Envelope::Flat, event);
+    bench.publish(streams::BUDGET_VIOLATION, body);
+}
+
+fn target(bench: &mut Bench, mode: &str) {
+    let now = bench.kernel.now().secs().to_string();
+    let fields = [("target_usd", "90"), ("mode", mode), ("timestamp", now.as_str())];
+    bench.hset(&keys::ALLOCATION_TARGET.of(symbol("BTCUSDT")), &fields);
+    hold(bench, "BTCUSDT", "1", "0");
+}
+
 #[test]
 fn caps_bind_opens_in_enforce_mode() {
     let production = |caps: fn(&mut Bench)| {
@@ -450,35 +480,6 @@ fn caps_bind_opens_in_enforce_mode() {
         let plan = open(&bench);
         says(&mut bench, &plan)
     };
-    fn budget(bench: &mut Bench, mode: &str) {
-        let now = bench.kernel.now().secs().to_string();
-        let fields = [
-            ("symbol", "BTCUSDT"),
-            ("budget_usd", "500"),
-            ("mode", mode),
-            ("timestamp", now.as_str()),
-        ];
-        bench.hset(&keys::PORTFOLIO_BUDGET.of(symbol("BTCUSDT")), &fields);
-    }
-    fn violation(bench: &mut Bench, name: &str) {
-        let event = BudgetViolation {
-            event_type: "budget.violation".into(),
-            symbol: symbol(name),
-            position_notional: decimal("600"),
-            budget_usd: decimal("500"),
-            over_budget: decimal("100"),
-            mode: pipeline::records::BindingMode::Enforce,
-            timestamp: engine::EpochSeconds(bench.kernel.now()),
-        };
-        let body = engine::Body::message(engine::Envelope::Flat, event);
-        bench.publish(streams::BUDGET_VIOLATION, body);
-    }
-    fn target(bench: &mut Bench, mode: &str) {
-        let now = bench.kernel.now().secs().to_string();
-        let fields = [("target_usd", "90"), ("mode", mode), ("timestamp", now.as_str())];
-        bench.hset(&keys::ALLOCATION_TARGET.of(symbol("BTCUSDT")), &fields);
-        hold(bench, "BTCUSDT", "1", "0");
-    }
     assert_eq!(production(|bench| budget(bench, "enforce")), granted("0.5"));
     let both = |bench: &mut Bench| {
         budget(bench, "enforce");
@@ -569,7 +570,11 @@ fn flat_hours() -> Vec<MarketEvent> {
 
 /// EHR 3.18 gate 2: the weakest position makes room, and the open waits for that.
 fn rotating() -> (Bench, ApplyPlan) {
-    let mut bench = bench_over(&PipelineSettings::default(), flat_hours());
+    rotating_with(&PipelineSettings::default())
+}
+
+fn rotating_with(settings: &PipelineSettings) -> (Bench, ApplyPlan) {
+    let mut bench = bench_over(settings, flat_hours());
     bench.run_to_ms(60 * 3_600_000 + 100);
     world(&mut bench);
     hold(&mut bench, "AUSDT", "1", "1");

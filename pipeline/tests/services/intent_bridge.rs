@@ -6,6 +6,8 @@
 //! | MSE 17 | with its symbol in upper case: a lower-case one is no symbol, and a dead letter |
 //! | MSE 67 | time and action are part of the type: the entry is a dead letter; digits in a name are allowed (I-24) |
 
+mod audits;
+
 use engine::{Body, CorrelationId, FieldValue, Instrument, IsoTime, Nanos, Symbol, Ttl};
 use pipeline::records::{
     ApplyPlan, Decision, Executor, OrderSide, PlanAction, PlanClass, ReduceOnly, TradeIntent,

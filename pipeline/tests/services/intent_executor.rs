@@ -6,6 +6,8 @@
 //! | MSE 10 | rounded down to 2 before the notional is looked at; refused all the same |
 //! | MSE 11 | raising a quantity to the minimum is audited behaviour: refused |
 
+mod audits;
+
 use engine::{Instrument, Nanos, Outcome, QtyLots, Record, SetOptions, Side, Symbol, Ttl};
 use pipeline::records::{
     ApplyPlan, Decision, Executor, GovernorPermit, OrderSide, P26Permit, P33Permit, PlanAction,
@@ -49,6 +51,7 @@ struct Quantity {
     min_notional: i64,
     mark: &'static str,
     qty: &'static str,
+    audited: &'static [&'static str],
 }
 
 impl Quantity {
@@ -59,7 +62,7 @@ impl Quantity {
             price_decimals: self.price_decimals,
             qty_decimals: self.qty_decimals,
         };
-        let settings = PipelineSettings::default();
+        let settings = crate::bench::audited(self.audited);
         let mut bench = Bench::over(vec![instrument], &[EXECUTOR], &settings, Vec::new());
         bench.kernel.exchange_mut().step = self.step;
         bench.kernel.exchange_mut().min_notional = self.min_notional;
@@ -87,6 +90,7 @@ const BTC: Quantity = Quantity {
     min_notional: 100,
     mark: "95000",
     qty: "0.12345",
+    audited: &[],
 };
 
 #[test]

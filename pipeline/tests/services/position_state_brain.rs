@@ -1,6 +1,8 @@
 //! P3.3: MSE 11, worked examples 63 to 66, EHR 3.20, worked examples 49 to 54, as settled: a close runs on what
 //! the exchange holds, and a ledger that differs is a reconcile event. EHR 48 is audited behaviour.
 
+mod audits;
+
 use engine::{Nanos, Record, Ttl};
 use pipeline::records::{
     ApplyPlan, Decision, OrderSide, PlanAction, PlanClass, ReconcileEvent, ReconcileEventKind,

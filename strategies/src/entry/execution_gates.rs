@@ -49,6 +49,19 @@ impl Default for GateTimes {
     }
 }
 
+impl GateRule {
+    /// How long from `now` on one of the symbol and side is a repeat: for the window, or to the end of the bucket.
+    #[must_use]
+    pub fn repeats_for(self, now: Nanos, times: &GateTimes) -> Nanos {
+        match self {
+            GateRule::IdentityAndWindow => times.window,
+            GateRule::AuditedBuckets => {
+                times.window - Nanos(now.0.rem_euclid(times.window.0.max(1)))
+            }
+        }
+    }
+}
+
 impl GateTimes {
     /// How long a lock lives.
     #[must_use]
@@ -130,7 +143,11 @@ pub struct GateFacts {
 ///
 /// # Errors
 /// [`GateRefusal`].
-pub fn execution_gate(request: &GateRequest<'_>, facts: GateFacts) -> Result<(), GateRefusal> {
+pub fn execution_gate(
+    request: &GateRequest<'_>,
+    facts: GateFacts,
+    rule: GateRule,
+) -> Result<(), GateRefusal> {
     if request.safe_mode && !request.reduces {
         return Err(GateRefusal::SafeModeActive);
     }
@@ -140,7 +157,8 @@ pub fn execution_gate(request: &GateRequest<'_>, facts: GateFacts) -> Result<(),
     if facts.in_flight {
         return Err(GateRefusal::InFlight);
     }
-    if facts.repeats && !request.reduces {
+    // The audited rule skipped exits, too.
+    if facts.repeats && (!request.reduces || rule == GateRule::AuditedBuckets) {
         return Err(GateRefusal::IdempotencySkip);
     }
     Ok(())
@@ -190,11 +208,7 @@ impl ExecutionGates {
                 GateRule::AuditedBuckets => before.is_some_and(|at| bucket(at) == bucket(now)),
             },
         };
-        execution_gate(request, facts)?;
-        // The audited rule skipped exits, too.
-        if rule == GateRule::AuditedBuckets && facts.repeats {
-            return Err(GateRefusal::IdempotencySkip);
-        }
+        execution_gate(request, facts, rule)?;
         let token = LockToken(self.next);
         self.next += 1;
         self.locks.entry(request.symbol).or_default()[side] = Some((token, now + times.inflight));

@@ -11,6 +11,7 @@ use strategies::close_action::CloseAction;
 
 use super::propose::closes;
 use super::{ApplyLayer, ApplyMode, PERMIT_TIMER};
+use crate::audited::Audited;
 use crate::entry::orders::Ended;
 use crate::entry::permits::{self, Missing, Permits, needs};
 use crate::exits::held::{Held, Seen, side_of};
@@ -38,8 +39,11 @@ fn refuse<T>(decision: Decision, why: impl Into<Cow<'static, str>>) -> Result<T,
 
 /// The counter of a refusal: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
-    const KNOWN: [&str; 16] = [
+    const KNOWN: [&str; 19] = [
+        "invalid_safe_close_qty",
         DENY_NOT_EXIT_OWNER,
+        "SAFE_MODE_ACTIVE",
+        "SKIP_OPEN_COOLDOWN",
         "action_hold",
         "close_not_reduce_only",
         "close_without_step",
@@ -70,6 +74,10 @@ impl ApplyLayer {
     pub(super) fn plan(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(plan) = ctx.read::<ApplyPlan>(APPLY_PLAN.name, delivery) else { return };
         if plan.executor != Executor::ApplyLayer {
+            self.alien(&plan, ctx);
+            return;
+        }
+        if self.ignored(&plan, ctx) {
             return;
         }
         let waits = self.waiting.iter().any(|waiting| waiting.plan.plan_id == plan.plan_id);
@@ -85,6 +93,9 @@ impl ApplyLayer {
 
     /// Lets a plan that passes the gates wait for its permits; `false` when it could not be put on the bus.
     pub(super) fn take_plan(&mut self, plan: ApplyPlan, ctx: &mut Context<'_>) -> bool {
+        if self.close_blocked(&plan, ctx) {
+            return true;
+        }
         if let Err((decision, why)) = self.gates(&plan, ctx) {
             self.refuse(&plan, decision, why, ctx);
             return true;
@@ -118,7 +129,7 @@ impl ApplyLayer {
         }
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &self,
         plan: &ApplyPlan,
         decision: Decision,
@@ -138,6 +149,9 @@ impl ApplyLayer {
         }
         if switches::killed(ctx) {
             return refuse(Decision::Blocked, "kill_switch_active");
+        }
+        if self.safe_mode_stops(ctx) {
+            return refuse(Decision::Blocked, "SAFE_MODE_ACTIVE");
         }
         if plan.class == PlanClass::Open {
             return refuse(Decision::Denied, "entry_not_ours");
@@ -188,7 +202,7 @@ impl ApplyLayer {
         }
         let waited = ctx.now() - waiting.since;
         let in_time = waited < Nanos::from_millis(self.settings.permit_wait_ms);
-        let found = permits::look(plan, &self.permits, ctx);
+        let found = permits::look(plan, &self.permits, self.reading, ctx);
         let grant = match &found {
             Permits::Missing(_) if in_time => return Some(waiting),
             Permits::Missing(missing) => {
@@ -231,7 +245,7 @@ impl ApplyLayer {
     }
 
     /// What a plan without an order took is free again, also what it took in a former life.
-    fn free_tranche(&self, plan: &ApplyPlan, ctx: &mut Context<'_>) {
+    pub(super) fn free_tranche(&self, plan: &ApplyPlan, ctx: &mut Context<'_>) {
         let Some(place) = self.desk.place_of(plan.symbol) else { return };
         let ended = Ended { plan_id: plan.plan_id.clone(), place, executed: 0 };
         self.settle_tranche(&ended, ctx);
@@ -272,7 +286,7 @@ impl ApplyLayer {
 
     /// Lots of the order: whole steps, never more than permitted or than the exchange holds. A harvest close takes its
     /// rung.
-    fn lots(
+    pub(super) fn lots(
         &self,
         place: usize,
         plan: &ApplyPlan,
@@ -282,6 +296,9 @@ impl ApplyLayer {
         let most = permitted.max_qty.unwrap_or(Decimal::MAX);
         if plan.class == PlanClass::ReconcileClose {
             return self.reconcile_lots(place, plan, ctx);
+        }
+        if needs(plan) == Needs::HarvestClose && self.audited.has(Audited::SafeCloseQty) {
+            return refuse(Decision::Blocked, "invalid_safe_close_qty");
         }
         let held = match self.keys[place].held.look(ctx) {
             Seen::Held(held) => held,
@@ -332,7 +349,7 @@ impl ApplyLayer {
         self.whole_steps(place, plan.qty.unwrap_or_default().min(amount.abs()), ctx)
     }
 
-    fn whole_steps(
+    pub(super) fn whole_steps(
         &self,
         place: usize,
         quantity: Decimal,

@@ -7,6 +7,7 @@
 //! Invariants: no close without all permits that its class needs; an order never closes more than the exchange holds;
 //! one result a plan; a rung fires once a position. No kill score, limit, hold or cooldown stops a close.
 
+mod audits;
 mod lane;
 mod observer;
 mod propose;
@@ -22,9 +23,9 @@ use strategies::apply::{ApplyRules, KillScoreRule, PlanClass as Needs};
 
 use self::lane::Waiting;
 use self::observer::Observer;
-use super::orders::{Desk, Ended, OrderDesk};
-use super::permits::{self, PermitSettings};
-use crate::audited::Audited;
+use super::orders::{Desk, Ended, OrderDesk, OrderRules};
+use super::permits::{self, PermitReading, PermitSettings};
+use crate::audited::{Audited, AuditedNames};
 use crate::exchange_info::ExchangeInfo;
 use crate::exits::held::{HELD_KEYS, HeldKeys};
 use crate::keys;
@@ -87,7 +88,9 @@ struct Keys {
 pub struct ApplyLayer {
     settings: ApplyLayerSettings,
     rules: ApplyRules,
+    audited: AuditedNames,
     permits: PermitSettings,
+    reading: PermitReading,
     owners: Vec<String>,
     /// Opens the seals of reconcile closes.
     secret: Option<Secret>,
@@ -133,11 +136,14 @@ impl Configured for ApplyLayer {
     type Settings = ApplyLayerSettings;
     const COUNTERS: &'static [&'static str] = &[
         "DENY_NOT_EXIT_OWNER",
+        "SAFE_MODE_ACTIVE",
+        "SKIP_OPEN_COOLDOWN",
         "action_hold",
         "apply_executed_total",
         "apply_plan_processed_total",
         "binance_error",
         "close_not_reduce_only",
+        "close_without_handler",
         "close_without_step",
         "cooldown_not_saved",
         "decision_refused",
@@ -146,6 +152,7 @@ impl Configured for ApplyLayer {
         "executed_false",
         "executed_true",
         "orders_closed",
+        "orders_opened",
         "governor_block_total",
         "guardrail_decision",
         "guardrail_hmac",
@@ -159,6 +166,7 @@ impl Configured for ApplyLayer {
         "guardrail_reduce_only_type",
         "guardrail_source",
         "inflight_not_saved",
+        "invalid_safe_close_qty",
         "kill_switch_active",
         "ledger_not_saved",
         "ledger_unreadable",
@@ -224,6 +232,11 @@ impl Configured for ApplyLayer {
         } else {
             KillScoreRule::NeverBlocks
         };
+        let rules = OrderRules {
+            unknown_is_failure: audited.has(Audited::UnknownIsFailure),
+            closes_cool_nothing: audited.has(Audited::CooldownAfterOpensOnly),
+            brain_closes_open: audited.has(Audited::ReduceOnlyPlansOpen),
+        };
         let symbols = setup.symbols;
         let cooldown = Nanos::from_secs(settings.open_cooldown_s);
         let keys = symbols.iter().map(|symbol| Keys {
@@ -239,12 +252,14 @@ impl Configured for ApplyLayer {
                 kill_score,
                 audited_no_partial_25: audited.has(Audited::NoPartial25),
             },
+            audited: audited.clone(),
             permits: setup.pipeline.permits.clone(),
+            reading: PermitReading::of(audited, "apply_layer"),
             owners: setup.pipeline.exits.owners.clone(),
             secret: setup.pipeline.reconcile_engine.close_secret.clone(),
             symbols: symbols.to_vec(),
             keys: keys.collect(),
-            desk: OrderDesk::new(Desk::ApplyLayer, symbols, cooldown, RETRY_TIMER),
+            desk: OrderDesk::new(Desk::ApplyLayer, rules, symbols, cooldown, RETRY_TIMER),
             info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
             looking: false,
@@ -275,6 +290,12 @@ impl Service for ApplyLayer {
             keys::RECONCILE_HOLD,
             keys::HEAT_BY_PLAN,
         ]));
+        if self.audited.has(Audited::SafeModeBlocksExits) {
+            keys_read.push(keys::SAFE_MODE.pattern());
+        }
+        if self.audited.has(Audited::EveryExecutorOpens) {
+            keys_read.push(keys::COOLDOWN_OPEN.pattern());
+        }
         keys_read.extend(permits.iter().cloned());
         let mut keys_written = keys::patterns(&[
             keys::APPLY_DONE,

@@ -8,6 +8,7 @@ use strategies::apply::{
 use strategies::close_action::CloseAction;
 
 use super::ApplyLayer;
+use crate::audited::Audited;
 use crate::exits::held::{Held, Seen, side_of};
 use crate::grid;
 use crate::keys;
@@ -30,7 +31,10 @@ impl ApplyLayer {
                 // The kernel proposes nothing: there is nothing to decide.
                 Ok(Some(proposal)) if proposal.harvest_action == "NONE" => continue,
                 // Seen before: one plan, one result, however long it stays.
-                Ok(Some(proposal)) if self.seen[place] == Some(proposal.computed_epoch.0) => {
+                Ok(Some(proposal))
+                    if self.seen[place] == Some(proposal.computed_epoch.0)
+                        && !self.audited.has(Audited::DuplicateResults) =>
+                {
                     ctx.count("quantum_apply_dedupe_hits_total", 1);
                     continue;
                 }
@@ -64,7 +68,10 @@ impl ApplyLayer {
             None => &*proposal.harvest_action,
         };
         let computed_at = iso(proposal.computed_at_utc.0);
-        let age = ctx.now() - proposal.last_update_epoch.0;
+        let age = match self.audited.has(Audited::StaleProposals) {
+            true => Nanos::ZERO,
+            false => ctx.now() - proposal.last_update_epoch.0,
+        };
         let input = ApplyInput {
             symbol: proposal.symbol.as_str(),
             action: word,
@@ -81,6 +88,9 @@ impl ApplyLayer {
         let Ok(mut verdict) = apply_decision(&input, &self.rules) else {
             return ctx.count("proposal_not_sound", 1);
         };
+        if self.tell_duplicate(proposal, &verdict, ctx) {
+            return ctx.count("quantum_apply_dedupe_hits_total", 1);
+        }
         if let (Some(held), NormalisedAction::Close(close)) = (&held, verdict.action)
             && verdict.decision == ApplyDecision::Execute
             && let Err(reason) = self.rung_is_open(place, held, close, ctx)
@@ -135,12 +145,12 @@ impl ApplyLayer {
         ctx.set(&dedupe, &now, absent(Some(life))) == Ok(true)
     }
 
-    fn publish(
-        &mut self,
+    pub(super) fn plan_of(
+        &self,
         proposal: &HarvestProposal,
         verdict: &ApplyVerdict,
         ctx: &mut Context<'_>,
-    ) {
+    ) -> (ApplyPlan, &'static str) {
         let now = ctx.now();
         let side = side_of_close(proposal);
         let (action, fraction) = match verdict.action {
@@ -191,6 +201,16 @@ impl ApplyLayer {
             timestamp: EpochSeconds(now),
             valid_until: EpochSeconds(now + VALID),
         };
+        (plan, counted)
+    }
+
+    fn publish(
+        &mut self,
+        proposal: &HarvestProposal,
+        verdict: &ApplyVerdict,
+        ctx: &mut Context<'_>,
+    ) {
+        let (plan, counted) = self.plan_of(proposal, verdict, ctx);
         ctx.count("quantum_apply_plan_total", 1);
         ctx.count(counted, 1);
         self.observer.early(&plan, ctx);

@@ -4,7 +4,7 @@ use engine::{Context, EntryId, Nanos, SetOptions};
 use rust_decimal::Decimal;
 use strategies::apply::Permitted;
 use strategies::entry::{
-    FAILURES_LIFE, GateFacts, GateRefusal, GateRequest, GovernedRequest, MarginRenewal,
+    FAILURES_LIFE, GateFacts, GateRefusal, GateRequest, GateRule, GovernedRequest, MarginRenewal,
     MarginVerdict, PlanSide, RiskGovernorCode, execution_gate, govern, margin_check,
     margin_safe_mode,
 };
@@ -61,7 +61,7 @@ impl ExecutionService {
         let lock = slot(keys::EXEC_LOCK, &wants, intent);
         let identity = identity(entry, intent, &wants);
         let facts = GateFacts {
-            identity_seen: ctx.exists(&identity),
+            identity_seen: self.gate == GateRule::IdentityAndWindow && ctx.exists(&identity),
             in_flight: ctx.exists(&lock) || wants.closes && !self.orders.filters_known(place),
             repeats: ctx.exists(&slot(keys::EXEC_RATE_SYMBOL, &wants, intent)),
         };
@@ -76,7 +76,7 @@ impl ExecutionService {
             // What cannot be read stops opens.
             safe_mode: safety_kernel::safe_mode(ctx) != Some(false),
         };
-        let refused = match execution_gate(&request, facts) {
+        let refused = match execution_gate(&request, facts, self.gate) {
             Err(GateRefusal::InFlight) if wants.closes => return Taken::Waits,
             Err(GateRefusal::InFlight) => {
                 ctx.count("IN_FLIGHT", 1);
@@ -87,6 +87,9 @@ impl ExecutionService {
                 Err((Decision::Skip, "IDEMPOTENCY_SKIP".to_owned()))
             }
             Err(GateRefusal::SafeModeActive) => {
+                if self.renewal == MarginRenewal::AuditedEachFailure {
+                    self.margin_failed(ctx);
+                }
                 Err((Decision::Blocked, "SAFE_MODE_ACTIVE".to_owned()))
             }
             Ok(()) => self.orders.gates(&plan, ctx),
@@ -129,11 +132,12 @@ impl ExecutionService {
             let options = SetOptions { expire: Some(life), if_absent, ..SetOptions::default() };
             ctx.set(key, &plan.plan_id, options) == Ok(true)
         };
+        let repeats_for = self.gate.repeats_for(ctx.now(), &self.times);
         // Set if absent and its life in one command: a crash leaves no lock for ever.
         let locked = set(&lock, self.times.inflight(), true, ctx);
         let marked = locked && set(&identity, self.times.identity(), false, ctx);
         let rate = slot(keys::EXEC_RATE_SYMBOL, wants, intent);
-        if !marked || !set(&rate, self.times.window(), false, ctx) {
+        if !marked || !set(&rate, repeats_for, false, ctx) {
             // Without its marks an order could be sent twice.
             ctx.count("state_not_saved", 1);
             self.orders.refuse(plan, Decision::Error, "state_not_saved".to_owned(), ctx);
@@ -182,10 +186,26 @@ impl ExecutionService {
             ctx.count("governed_down", 1);
         }
         self.margin(size_usd, leverage, ctx)?;
+        let (size_usd, leverage) = match self.clamps_discarded {
+            true => (size.unwrap_or(size_usd), intent.leverage.unwrap_or(leverage)),
+            false => (size_usd, leverage),
+        };
         let qty = grid::decimal(size_usd).and_then(|size| size.checked_div(price));
         wants.qty = Some(qty.ok_or((Decision::Blocked, "missing_required_fields".to_owned()))?);
         wants.leverage = Some(leverage.round_ties_even().clamp(1.0, 125.0) as u32);
         Ok(Permitted::default())
+    }
+
+    /// Repeated failures switch safe mode on; those under it do not renew it.
+    fn margin_failed(&self, ctx: &mut Context<'_>) {
+        let key = keys::EXEC_MARGIN_FAILS.name;
+        let failures = ctx.incr_by(key, 1).ok().and_then(|count| u32::try_from(count).ok());
+        ctx.expire(key, FAILURES_LIFE);
+        let on = safety_kernel::safe_mode(ctx) == Some(true);
+        if let Some(life) = margin_safe_mode(failures.unwrap_or(0), on, self.renewal) {
+            ctx.count("safe_mode_set", 1);
+            safety_kernel::set_safe_mode("MARGIN_FAILURES", life, ctx);
+        }
     }
 
     fn margin(&self, size_usd: f64, leverage: f64, ctx: &mut Context<'_>) -> Result<(), Refused> {
@@ -197,29 +217,17 @@ impl ExecutionService {
             MarginVerdict::Enough => Ok(()),
             MarginVerdict::Insufficient { required_usd, available_usd } => {
                 ctx.count("MARGIN_INSUFFICIENT", 1);
-                margin_failed(ctx);
+                self.margin_failed(ctx);
                 let error =
                     format!("MARGIN_INSUFFICIENT:{required_usd:.2} above {available_usd:.2}");
                 Err((Decision::Blocked, error))
             }
             MarginVerdict::Unknown => {
                 ctx.count("MARGIN_UNKNOWN", 1);
-                margin_failed(ctx);
+                self.margin_failed(ctx);
                 Err((Decision::Blocked, "MARGIN_UNKNOWN".to_owned()))
             }
         }
-    }
-}
-
-/// Repeated failures switch safe mode on; those under it do not renew it.
-fn margin_failed(ctx: &mut Context<'_>) {
-    let key = keys::EXEC_MARGIN_FAILS.name;
-    let failures = ctx.incr_by(key, 1).ok().and_then(|count| u32::try_from(count).ok());
-    ctx.expire(key, FAILURES_LIFE);
-    let on = safety_kernel::safe_mode(ctx) == Some(true);
-    if let Some(life) = margin_safe_mode(failures.unwrap_or(0), on, MarginRenewal::default()) {
-        ctx.count("safe_mode_set", 1);
-        safety_kernel::set_safe_mode("MARGIN_FAILURES", life, ctx);
     }
 }
 

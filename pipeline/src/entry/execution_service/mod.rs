@@ -13,9 +13,11 @@ use engine::{
     Context, Delivery, EntryId, GroupStart, Input, Nanos, Reader, Service, Symbol, TimerKey, Wiring,
 };
 use serde::{Deserialize, Serialize};
-use strategies::entry::{GateTimes, RiskGovernorLimits};
+use strategies::entry::{GateRule, GateTimes, MarginRenewal, RiskGovernorLimits};
 
 use super::intent_executor::{IntentExecutor, IntentExecutorSettings};
+use crate::audited::Audited;
+use crate::entry::intent_plan::read_intent;
 use crate::entry::permits::PermitSettings;
 use crate::keys;
 use crate::records::TradeIntent;
@@ -60,6 +62,11 @@ pub struct ExecutionService {
     settings: ExecutionServiceSettings,
     limits: RiskGovernorLimits,
     times: GateTimes,
+    gate: GateRule,
+    renewal: MarginRenewal,
+    data_only: bool,
+    exits_unreadable: bool,
+    clamps_discarded: bool,
     symbols: Vec<Symbol>,
     /// Sends the orders and learns their outcome.
     orders: IntentExecutor,
@@ -72,7 +79,11 @@ pub struct ExecutionService {
 
 impl ExecutionService {
     fn delivered(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
-        let Some(intent) = ctx.read::<TradeIntent>(TRADE_INTENT.name, delivery) else { return };
+        let Some(intent) = read_intent(delivery, self.data_only, ctx) else { return };
+        if self.exits_unreadable && (intent.reduce_only.is_some() || intent.reason.is_some()) {
+            // Acknowledged away: no result, no dead letter.
+            return ctx.count("intents_unreadable", 1);
+        }
         let entry = delivery.entry.id;
         if self.waiting.iter().any(|(waits, _)| *waits == entry) {
             ctx.leave_pending();
@@ -141,7 +152,7 @@ enum Taken {
     Waits,
 }
 
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "IDEMPOTENCY_SKIP",
     "MARGIN_INSUFFICIENT",
     "MARGIN_UNKNOWN",
@@ -150,6 +161,7 @@ const OWN: [&str; 17] = [
     "dropped_unknown_symbol",
     "dropped_without_action",
     "governed_down",
+    "intents_unreadable",
     "locks_of_others",
     "no_exchange_snapshot",
     "no_position",
@@ -183,7 +195,8 @@ impl Configured for ExecutionService {
         let times =
             GateTimes::new(span(settings.inflight_ttl_s), span(settings.idempotency_window_s))
                 .map_err(|fault| format!("inflight_ttl_s and idempotency_window_s: {fault}"))?;
-        if settings.tpsl_shield {
+        let audited = &setup.pipeline.audited;
+        if settings.tpsl_shield && !audited.has(Audited::ConditionalOrdersLeave) {
             return Err(
                 "tpsl_shield is on: stops and targets as orders are conditional orders, and \
                         the gateway lets market orders leave only; take it away, the exit monitor \
@@ -209,11 +222,25 @@ impl Configured for ExecutionService {
             &orders,
             &PermitSettings::default(),
             &setup.pipeline.exits.owners,
-        );
+            audited,
+        )
+        .shielded(settings.tpsl_shield);
+        let buckets = audited.has(Audited::MinuteBuckets);
         Ok(ExecutionService {
             settings: settings.clone(),
             limits,
-            times,
+            times: if buckets { GateTimes::audited() } else { times },
+            gate: match buckets {
+                true => GateRule::AuditedBuckets,
+                false => GateRule::IdentityAndWindow,
+            },
+            renewal: match audited.has(Audited::SafeModeRenewed) {
+                true => MarginRenewal::AuditedEachFailure,
+                false => MarginRenewal::Never,
+            },
+            data_only: audited.has(Audited::DataEnvelopeOnly),
+            clamps_discarded: audited.has(Audited::ClampsDiscarded),
+            exits_unreadable: audited.has(Audited::ExitIntentsUnreadable),
             symbols: setup.symbols.to_vec(),
             orders,
             waiting: Vec::new(),

@@ -4,18 +4,19 @@ use engine::{Context, Nanos, Symbol};
 use rust_decimal::Decimal;
 use strategies::governor::{
     AllocationFact, BudgetFact, EfficiencyVerdict, GovernorFacts, GovernorMode, GovernorPlan,
-    OpenVerdict, efficiency_verdict, governor_gate, open_scale, p28, p29,
+    OpenVerdict, close_blocked_audited, efficiency_verdict, governor_gate, open_scale, p28, p29,
 };
 use strategies::portfolio::Efficiency;
 use strategies::risk::GuardBlock;
 
 use super::Governor;
 use super::book::Book;
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    AllocationTarget, ApplyPlan, BindingMode, BudgetViolation, PlanClass, PortfolioBudget,
-    SymbolEfficiency,
+    AllocationTarget, ApplyPlan, BindingMode, BudgetViolation, OrderSide, PlanClass,
+    PortfolioBudget, SymbolEfficiency,
 };
 use crate::streams::BUDGET_VIOLATION;
 use crate::switches;
@@ -72,10 +73,18 @@ impl Governor {
         ctx: &mut Context<'_>,
     ) -> Result<Granted, Refusal> {
         // In every mode, and also for closes: the operator's word is the last.
-        if switches::killed(ctx) {
+        let killed = match self.audited.has(Audited::KillKeyInTestnetOnly) {
+            true => {
+                self.settings.mode == GovernorMode::Testnet
+                    && switches::is_set(keys::KILL.name, &["1"], ctx)
+            }
+            false => switches::killed(ctx),
+        };
+        if killed {
             return Err(Refusal::of("kill_switch_active"));
         }
         if plan.class != PlanClass::Open {
+            self.close_refused(plan, ctx)?;
             return Ok(Granted { limit: None, efficiency: None });
         }
         let place = self
@@ -85,16 +94,24 @@ impl Governor {
             return Err(Refusal::of("disarmed"));
         }
         let equity_usd = self.guard(plan, place, ctx)?;
-        let book = self.book(place, ctx).ok_or_else(|| Refusal::of("position_fetch_failed"))?;
+        let blind = self.audited.has(Audited::LookupErrorsPass)
+            && self.settings.mode == GovernorMode::Testnet;
+        let book = self.book(place, ctx).or_else(|| blind.then(Book::default));
+        let book = book.ok_or_else(|| Refusal::of("position_fetch_failed"))?;
         self.slot(plan, place, &book, ctx)?;
         let qty = plan.qty.filter(|qty| *qty > Decimal::ZERO);
         let qty = qty.ok_or_else(|| Refusal::of("missing_quantity"))?;
-        let price = book.mark.or(plan.price).ok_or_else(|| Refusal::error("no price"))?;
+        let nothing = blind.then_some(Decimal::ZERO);
+        let price =
+            book.mark.or(plan.price).or(nothing).ok_or_else(|| Refusal::error("no price"))?;
         let notional = qty.checked_mul(price).ok_or_else(|| Refusal::error("notional"))?;
         let efficiency = self.efficiency(place, ctx)?;
         self.caps(place, plan.symbol, &book, ctx)?;
         let asks = GovernorPlan { reduces: false, notional_usd: grid::float(notional) };
-        let facts = self.facts(place, &book, ctx);
+        let mut facts = self.facts(place, &book, ctx);
+        if self.audited.has(Audited::PositionCapForLongs) && plan.side == OrderSide::Sell {
+            facts.open_positions = 0;
+        }
         let limits = self.limits(equity_usd, efficiency.extra_cooldown_sec);
         governor_gate(self.settings.mode, &asks, Some(&facts), &limits).map_err(Refusal::of)?;
         let scale = self.scale(plan)? * efficiency.factor;
@@ -108,6 +125,34 @@ impl Governor {
         let limit = scaled(qty).zip(scaled(notional));
         let limit = limit.ok_or_else(|| Refusal::error("scaled quantity"))?;
         Ok(Granted { limit: Some(limit), efficiency: Some(efficiency) })
+    }
+
+    /// What the audits found to refuse closes; by default nothing of it does.
+    fn close_refused(&mut self, plan: &ApplyPlan, ctx: &mut Context<'_>) -> Result<(), Refusal> {
+        if self.audited.has(Audited::KillScoreBlocksCloses)
+            && self.settings.mode == GovernorMode::Production
+            && let Some(score) = plan.kill_score
+            // The argument of the position's PnL was always 0.
+            && let Ok(Some(reason)) = close_blocked_audited(score, 0.0)
+        {
+            let detail = reason.split_once(':').map_or("", |(_, detail)| detail);
+            return Err(Refusal::with("kill_score_close_blocked", detail.to_owned()));
+        }
+        if !self.audited.has(Audited::AllocationBlocksCloses) || !self.caps_bind() {
+            return Ok(());
+        }
+        let Some(place) = self.place_of(plan.symbol) else { return Ok(()) };
+        let Some(book) = self.book(place, ctx) else { return Ok(()) };
+        p29(true, book.notional_of(place), self.target(place, ctx)).map_err(Refusal::of)
+    }
+
+    /// Whether budgets and allocations bind in this mode.
+    fn caps_bind(&self) -> bool {
+        match self.settings.mode {
+            GovernorMode::Production => true,
+            GovernorMode::Testnet => self.settings.testnet_caps,
+            GovernorMode::DryRun => false,
+        }
     }
 
     /// What the kill score leaves of an open, in every mode.
@@ -151,11 +196,7 @@ impl Governor {
         book: &Book,
         ctx: &mut Context<'_>,
     ) -> Result<(), Refusal> {
-        let binds = match self.settings.mode {
-            GovernorMode::Production => true,
-            GovernorMode::Testnet => self.settings.testnet_caps,
-            GovernorMode::DryRun => false,
-        };
+        let binds = self.caps_bind();
         let enabled = if self.settings.testnet_caps { 1.0 } else { 0.0 };
         ctx.gauge("gov_testnet_p29_enabled", engine::GaugeOf::All, enabled);
         let budget = self.budget(place, symbol, ctx);
@@ -187,7 +228,10 @@ impl Governor {
             let violation = entry.body.as_ref()?.read::<BudgetViolation>().ok()?;
             (violation.symbol == symbol).then(|| age_sec(now, violation.timestamp.0))
         };
-        let violation_age_sec = newest.iter().find_map(of_symbol);
+        let violation_age_sec = match self.audited.has(Audited::LookupsNeverMatch) {
+            true => None,
+            false => newest.iter().find_map(of_symbol),
+        };
         Some(BudgetFact { enforce, age_sec: age, violation_age_sec })
     }
 

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::Governor;
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{ApplyResult, ExecutionNote};
@@ -58,8 +59,7 @@ impl Governor {
         self.ended(result, now);
         let filled = result.filled_qty.filter(|qty| result.executed && *qty > Decimal::ZERO);
         let Some(filled) = filled else { return };
-        let of = &mut self.executions[place];
-        if of.notes.iter().any(|note| note.plan_id == result.plan_id) {
+        if self.audited.has(Audited::PermitsCountAsExecutions) {
             return;
         }
         let price = result.avg_price.unwrap_or_default();
@@ -68,6 +68,21 @@ impl Governor {
             plan_id: result.plan_id.clone(),
             notional: filled.checked_mul(price).unwrap_or_default(),
         };
+        self.count_execution(place, note, ctx);
+    }
+
+    /// Counts it, once a plan.
+    pub(super) fn count_execution(
+        &mut self,
+        place: usize,
+        note: ExecutionNote,
+        ctx: &mut Context<'_>,
+    ) {
+        let of = &mut self.executions[place];
+        if of.notes.iter().any(|known| known.plan_id == note.plan_id) {
+            return;
+        }
+        let now = ctx.now();
         let date = date_of(now);
         if of.today.0 != date {
             of.today = (date.clone(), Decimal::ZERO);

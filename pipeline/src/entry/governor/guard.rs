@@ -2,6 +2,7 @@
 //! nothing is opened.
 
 use engine::{Context, Envelope, EpochSeconds, Nanos, SetOptions};
+use rust_decimal::Decimal;
 use strategies::risk::{GuardBlock, GuardInput, GuardType, KnownEquity, check_guards};
 
 use super::{Governor, evaluate::Refusal, executions::date_of};
@@ -20,6 +21,19 @@ fn number(key: &str, ctx: &mut Context<'_>) -> Result<f64, Refusal> {
             _ => Err(Refusal::error(key)),
         },
         Ok(None) | Err(_) => Err(Refusal::error(key)),
+    }
+}
+
+/// What the audited governor did at its start: an equity that nobody has seen.
+pub(super) fn seed_equity(ctx: &mut Context<'_>) {
+    if ctx.exists(keys::EQUITY_CURRENT.name) {
+        return;
+    }
+    let seed = Decimal::from(10_000);
+    let last_update_ts = EpochSeconds(ctx.now());
+    let equity = Equity { equity: seed, peak: seed, last_update_ts };
+    if ctx.set_record(keys::EQUITY_CURRENT.name, &equity, keys::EQUITY_CURRENT.life).is_err() {
+        ctx.count("writes_failed", 1);
     }
 }
 

@@ -7,10 +7,12 @@ use super::Governor;
 use super::book::Pending;
 use super::evaluate::{Granted, Refusal};
 use super::executions::date_of;
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, Decision, Disarm, GovernorBlock, GovernorEvent, GovernorPermit, PlanClass,
+    ApplyPlan, Decision, Disarm, ExecutionNote, GovernorBlock, GovernorEvent, GovernorPermit,
+    PlanClass,
 };
 use crate::settings::Configured as _;
 use crate::streams::GOVERNOR_EVENTS;
@@ -43,6 +45,14 @@ impl Governor {
             return;
         }
         ctx.count("quantum_govern_allow_total", 1);
+        if self.audited.has(Audited::PermitsCountAsExecutions)
+            && let Some(place) = self.place_of(plan.symbol)
+        {
+            let notional = granted.limit.map(|(_, notional)| notional).unwrap_or_default();
+            let plan_id = plan.plan_id.clone();
+            let note = ExecutionNote { ts: EpochSeconds(now), plan_id, notional };
+            self.count_execution(place, note, ctx);
+        }
         if plan.class != PlanClass::Open {
             self.closes.push((plan.clone(), now));
         } else if let (Some(place), Some((_, notional))) =

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use strategies::governor::{GovernorLimits, GovernorMode};
 use strategies::risk::GuardLimits;
 
+use crate::audited::{Audited, AuditedNames};
 use crate::keys;
 use crate::records::{ApplyPlan, ApplyResult, Decision, PlanClass};
 use crate::settings::{Configured, SHARE, Setup, settings};
@@ -101,6 +102,7 @@ struct Keys {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Governor {
     settings: GovernorSettings,
+    audited: AuditedNames,
     guard_limits: GuardLimits,
     symbols: Vec<Symbol>,
     keys: Vec<Keys>,
@@ -119,7 +121,7 @@ pub struct Governor {
 
 impl Governor {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &GovernorSettings) -> Governor {
+    fn new(symbols: &[Symbol], settings: &GovernorSettings, audited: &AuditedNames) -> Governor {
         let keys = symbols.iter().map(|symbol| Keys {
             snapshot: keys::POSITION_SNAPSHOT.of(symbol),
             state: keys::STATE_POSITIONS.of(symbol),
@@ -140,6 +142,7 @@ impl Governor {
         };
         Governor {
             settings: settings.clone(),
+            audited: audited.clone(),
             guard_limits,
             symbols: symbols.to_vec(),
             keys: keys.collect(),
@@ -274,6 +277,7 @@ impl Configured for Governor {
         "gov_p29_missing_total",
         "gov_p29_stale_total",
         "hourly_limit_exceeded",
+        "kill_score_close_blocked",
         "kill_score_critical_open",
         "kill_switch_active",
         "max_positions_reached",
@@ -310,13 +314,13 @@ impl Configured for Governor {
     ];
 
     fn configured(settings: &GovernorSettings, setup: Setup<'_>) -> Result<Governor, String> {
-        Ok(Governor::new(setup.symbols, settings))
+        Ok(Governor::new(setup.symbols, settings, &setup.pipeline.audited))
     }
 }
 
 impl Service for Governor {
     fn wiring(&self) -> Wiring {
-        Wiring {
+        let mut wiring = Wiring {
             readers: vec![
                 Reader::group(APPLY_PLAN.name, "governor", GroupStart::End),
                 Reader::group(APPLY_PLAN_MANUAL.name, "governor", GroupStart::End),
@@ -357,13 +361,20 @@ impl Service for Governor {
                 keys::RISK_GUARD_ACTIVE,
             ]),
             ..Wiring::default()
+        };
+        if self.audited.has(Audited::EquitySeeded) {
+            wiring.keys_written.push(keys::EQUITY_CURRENT.pattern());
         }
+        wiring
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
             Input::Start => {
                 self.tested_at = ctx.now();
+                if self.audited.has(Audited::EquitySeeded) {
+                    guard::seed_equity(ctx);
+                }
                 self.recover(ctx);
                 ctx.timer_after(TICK, TimerKey(0));
             }

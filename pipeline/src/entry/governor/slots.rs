@@ -14,6 +14,7 @@ use strategies::governor::{
 
 use super::book::{Book, Held};
 use super::{Governor, evaluate::Refusal};
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::{
     ApplyPlan, ApplyResult, Decision, Executor, GovernorEvent, PlanAction, PlanClass, ReduceOnly,
@@ -204,6 +205,9 @@ impl Governor {
 
     /// The end of the close that makes room, as its executor tells it.
     pub(super) fn rotated(&mut self, result: &ApplyResult, ctx: &mut Context<'_>) {
+        if self.audited.has(Audited::LookupsNeverMatch) {
+            return;
+        }
         let ours = |w: &&mut Waiting| w.lock.rotation_plan_id == result.plan_id;
         let Some(waiting) = self.waiting.as_mut().filter(ours) else { return };
         waiting.confirmed = result.executed && result.reduce_only.0;

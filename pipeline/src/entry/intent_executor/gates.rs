@@ -11,9 +11,11 @@ use crate::keys;
 use crate::records::{ApplyPlan, Decision, PlanClass, PositionSide, PositionState};
 use crate::switches;
 
-/// What stops a plan at any moment up to its order. A close is never too old.
+/// What stops a plan at any moment up to its order. A close is never too old, and safe mode is none of its
+/// business unless the audited executors are asked for.
 pub(super) fn may_run(
     plan: &ApplyPlan,
+    safe_mode_blocks_exits: bool,
     ctx: &mut Context<'_>,
 ) -> Result<(), (Decision, &'static str)> {
     let opens = plan.class == PlanClass::Open;
@@ -26,10 +28,18 @@ pub(super) fn may_run(
     if opens && switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
         return Err((Decision::Blocked, "EMERGENCY_STOP_ACTIVE"));
     }
-    if opens && switches::is_set(keys::SAFE_MODE.name, &["1"], ctx) {
+    if (opens || safe_mode_blocks_exits) && switches::is_set(keys::SAFE_MODE.name, &["1"], ctx) {
         return Err((Decision::Blocked, "SAFE_MODE_ACTIVE"));
     }
     Ok(())
+}
+
+/// The audited executor ran closes of the exit brain only, and looked for a quantity that no close plan names.
+fn native_exit(plan: &ApplyPlan) -> Result<(), (Decision, &'static str)> {
+    if plan.source != "exitbrain_v3_5" {
+        return Err((Decision::Denied, "NOT_EXIT_OWNER"));
+    }
+    plan.qty.map(|_| ()).ok_or((Decision::Error, "missing_required_fields"))
 }
 
 impl IntentExecutor {
@@ -42,7 +52,8 @@ impl IntentExecutor {
         if plan.decision != Decision::Execute {
             return Err((plan.decision, plan.reason_codes.clone().into_owned()));
         }
-        may_run(plan, ctx).or_else(|(decision, error)| refuse(decision, error))?;
+        may_run(plan, self.rules.safe_mode_blocks_exits, ctx)
+            .or_else(|(decision, error)| refuse(decision, error))?;
         let Some(place) = self.place_of(plan.symbol) else {
             return Err(match plan.class {
                 PlanClass::Open => {
@@ -60,6 +71,9 @@ impl IntentExecutor {
             if !plan.reduce_only.0 {
                 return refuse(Decision::Denied, "close_not_reduce_only");
             }
+            if self.rules.exits_need_quantity {
+                return native_exit(plan).or_else(|(decision, error)| refuse(decision, error));
+            }
             return Ok(());
         }
         if plan.reduce_only.0 {
@@ -70,12 +84,16 @@ impl IntentExecutor {
             Ok(None) => PositionSide::None,
             Err(_) => return refuse(Decision::Error, "position_unreadable"),
         };
-        if held != PositionSide::None {
-            let same = held == plan.side.opens();
-            return refuse(
-                Decision::Skip,
-                if same { "SKIP_OPEN_DUPLICATE" } else { "SKIP_OPEN_OPPOSITE" },
-            );
+        let same = held == plan.side.opens();
+        if held != PositionSide::None && same && !self.rules.same_side_opens {
+            return refuse(Decision::Skip, "SKIP_OPEN_DUPLICATE");
+        }
+        if held != PositionSide::None && !same && !self.rules.opposite_side_opens {
+            return refuse(Decision::Skip, "SKIP_OPEN_OPPOSITE");
+        }
+        if self.rules.same_side_opens {
+            // Neither the cooldown nor the look for orders on their way was there yet.
+            return Ok(());
         }
         if ctx.exists(&self.keys[place].cooldown_open) {
             return refuse(Decision::Skip, "SKIP_OPEN_COOLDOWN");

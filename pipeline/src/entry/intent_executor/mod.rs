@@ -3,6 +3,7 @@
 //! Invariant: a plan leads to at most one live order. The mark of an order is written before the order is
 //! sent; whoever finds a mark that says "sent" asks the exchange before he does anything else.
 
+mod float_lots;
 mod gates;
 mod orders;
 mod results;
@@ -19,7 +20,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::apply::PlanClass as Needs;
 
-use crate::entry::permits::{self, PermitSettings};
+use self::float_lots::Rounding;
+use crate::audited::{Audited, AuditedNames};
+use crate::entry::permits::{self, PermitReading, PermitSettings};
 use crate::exchange_info::ExchangeInfo;
 use crate::keys;
 use crate::records::{ApplyPlan, Decision, Executor, OrderMark, OrderProgress};
@@ -71,6 +74,37 @@ struct Filters {
     leverage: Option<u32>,
 }
 
+/// What the audits found; all are off by default.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Rules {
+    same_side_opens: bool,
+    opposite_side_opens: bool,
+    safe_mode_blocks_exits: bool,
+    exits_need_quantity: bool,
+    unknown_is_failure: bool,
+    closes_cool_nothing: bool,
+    exits_without_reduce_only: bool,
+    tpsl_shield: bool,
+    rounding: Rounding,
+}
+
+impl Rules {
+    fn of(audited: &AuditedNames, executor: &str) -> Rules {
+        let of = |behaviour| audited.of(behaviour, executor);
+        Rules {
+            same_side_opens: of(Audited::SameSideOpens),
+            opposite_side_opens: of(Audited::OppositeSideOpens),
+            safe_mode_blocks_exits: of(Audited::SafeModeBlocksExits),
+            exits_need_quantity: of(Audited::ExitsNeedQuantity),
+            unknown_is_failure: of(Audited::UnknownIsFailure),
+            closes_cool_nothing: of(Audited::CooldownAfterOpensOnly),
+            exits_without_reduce_only: of(Audited::ExitsWithoutReduceOnly),
+            tpsl_shield: false,
+            rounding: Rounding::of(audited, executor),
+        }
+    }
+}
+
 /// A plan that waits for its permit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Waiting {
@@ -101,6 +135,8 @@ pub struct IntentExecutor {
     source: Cow<'static, str>,
     settings: IntentExecutorSettings,
     permits: PermitSettings,
+    reading: PermitReading,
+    rules: Rules,
     /// Who may close.
     owners: Vec<String>,
     symbols: Vec<Symbol>,
@@ -125,6 +161,7 @@ impl IntentExecutor {
         settings: &IntentExecutorSettings,
         permits: &PermitSettings,
         owners: &[String],
+        audited: &AuditedNames,
     ) -> IntentExecutor {
         let keys = symbols.iter().map(|symbol| Keys {
             state: keys::STATE_POSITIONS.of(symbol),
@@ -138,6 +175,8 @@ impl IntentExecutor {
             source: Cow::Borrowed(source),
             settings: settings.clone(),
             permits: permits.clone(),
+            reading: PermitReading::of(audited, source),
+            rules: Rules::of(audited, source),
             owners: owners.to_vec(),
             symbols: symbols.to_vec(),
             keys: keys.collect(),
@@ -149,6 +188,12 @@ impl IntentExecutor {
             unresolved: Vec::new(),
             fills: Vec::new(),
         }
+    }
+
+    /// With stop and target of each open as orders of their own, or without.
+    pub(in crate::entry) fn shielded(mut self, on: bool) -> IntentExecutor {
+        self.rules.tpsl_shield = on;
+        self
     }
 
     /// Whether exchangeInfo has told the filters of the symbol.
@@ -261,6 +306,7 @@ impl Configured for IntentExecutor {
         "SKIP_OPEN_DUPLICATE",
         "SKIP_OPEN_OPPOSITE",
         "binance_error",
+        "conditional_orders_sent",
         "cooldown_not_saved",
         "duplicate_plan",
         "exchange_filters_unknown",
@@ -321,7 +367,8 @@ impl Configured for IntentExecutor {
         }
         let owners = &setup.pipeline.exits.owners;
         let permits = &setup.pipeline.permits;
-        Ok(IntentExecutor::of("intent_executor", setup.symbols, settings, permits, owners))
+        let audited = &setup.pipeline.audited;
+        Ok(IntentExecutor::of("intent_executor", setup.symbols, settings, permits, owners, audited))
     }
 }
 

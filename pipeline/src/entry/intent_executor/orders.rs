@@ -1,13 +1,14 @@
 //! Orders: how they are sent, and how their outcome is learned.
 
 use engine::{
-    Answer, ClientOrderId, Context, EpochSeconds, NewOrder, OrderRef, OrderState, Outcome, QtyLots,
-    Request, RequestId, SetOptions, SymbolIndex,
+    Answer, ClientOrderId, Context, EpochSeconds, NewOrder, OrderRef, OrderState, OrderType,
+    Outcome, PriceTicks, QtyLots, Request, RequestId, SetOptions, SymbolIndex,
 };
 use rust_decimal::Decimal;
 
 use super::{IntentExecutor, RETRY_AFTER, RETRY_TIMER, STATUS_UNKNOWN, Sent, SentKind};
 use crate::entry::gateway_guard;
+use crate::grid;
 use crate::keys;
 use crate::records::{ApplyPlan, Decision, OrderMark, OrderProgress, PlanClass};
 
@@ -41,7 +42,8 @@ impl IntentExecutor {
             sent_at: EpochSeconds(ctx.now()),
         };
         let order = self.order(place, &mark);
-        if let Err(blocked) = gateway_guard::check(&order, plan.class != PlanClass::Open) {
+        let closes = plan.class != PlanClass::Open && !self.rules.exits_without_reduce_only;
+        if let Err(blocked) = gateway_guard::check(&order, closes) {
             self.refuse(plan, Decision::Blocked, blocked.as_str().to_owned(), ctx);
             return;
         }
@@ -65,11 +67,38 @@ impl IntentExecutor {
         self.sent.insert(id, Sent { kind, plan: plan.clone(), mark, queries: 0 });
     }
 
+    /// The audited shield: stop and target of an open that was filled as orders of their own. Nobody here asks
+    /// what becomes of them.
+    pub(super) fn shield(&self, place: usize, mark: &OrderMark, ctx: &mut Context<'_>) {
+        let instrument = ctx.instruments()[place].clone();
+        let levels = [
+            (OrderType::StopMarket, mark.stop_loss, "stop"),
+            (OrderType::TakeProfitMarket, mark.take_profit, "target"),
+        ];
+        for (order_type, level, name) in levels {
+            let Some(trigger) = level.and_then(|level| grid::ticks(&instrument, level)) else {
+                continue;
+            };
+            let id = format!("shield-{}-{name}", mark.plan_id);
+            let symbol = SymbolIndex(place as u16);
+            let order = NewOrder::market(symbol, mark.side.side().opposite(), QtyLots(1), &id);
+            ctx.count("conditional_orders_sent", 1);
+            ctx.submit(Request::NewOrder(NewOrder {
+                order_type,
+                quantity: None,
+                close_position: true,
+                trigger_price: Some(PriceTicks(trigger)),
+                ..order
+            }));
+        }
+    }
+
     fn order(&self, place: usize, mark: &OrderMark) -> NewOrder {
         let (symbol, quantity) = (SymbolIndex(place as u16), QtyLots(mark.quantity));
         let order =
             NewOrder::market(symbol, mark.side.side(), quantity, mark.client_order_id.as_str());
-        NewOrder { reduce_only: Some(mark.reduce_only.0), ..order }
+        let reduces = mark.reduce_only.0 && !self.rules.exits_without_reduce_only;
+        NewOrder { reduce_only: Some(reduces), ..order }
     }
 
     pub(super) fn save_mark(&self, mark: &OrderMark, ctx: &mut Context<'_>) -> bool {
@@ -99,7 +128,12 @@ impl IntentExecutor {
             }
             // A query that is refused says nothing about the order.
             (SentKind::Query, Outcome::Refused(_)) => self.query(place, sent, ctx),
-            (SentKind::Order, Outcome::Refused(error)) if STATUS_UNKNOWN.contains(&error.code) => {
+            (SentKind::Order, Outcome::Unknown) if self.rules.unknown_is_failure => {
+                self.end_without_fill(place, sent, "binance_error:time-out".to_owned(), ctx);
+            }
+            (SentKind::Order, Outcome::Refused(error))
+                if STATUS_UNKNOWN.contains(&error.code) && !self.rules.unknown_is_failure =>
+            {
                 self.query(place, sent, ctx);
             }
             (_, Outcome::Refused(error)) => {

@@ -253,6 +253,9 @@ impl IntentExecutor {
             ctx.count("executed_true", 1);
             self.metrics(["processed", "executed_true"], ctx);
             ctx.count(if mark.reduce_only.0 { "orders_closed" } else { "orders_opened" }, 1);
+            if self.rules.tpsl_shield && !mark.reduce_only.0 {
+                self.shield(place, &mark, ctx);
+            }
         } else {
             ctx.count("executed_false", 1);
             self.metrics(["processed", "executed_false"], ctx);
@@ -336,7 +339,10 @@ impl IntentExecutor {
             &now.millis().to_string(),
             life(keys::COOLDOWN_LAST_EXEC.life),
         );
-        let open = ctx.set(&keys.cooldown_open, "1", cooldown);
+        let open = match self.rules.closes_cool_nothing && mark.reduce_only.0 {
+            true => Ok(false),
+            false => ctx.set(&keys.cooldown_open, "1", cooldown),
+        };
         if last.is_err() || open.is_err() {
             ctx.count("cooldown_not_saved", 1);
         }

@@ -56,7 +56,7 @@ impl IntentExecutor {
         {
             return Some(waiting);
         }
-        let found = permits::look(plan, &self.permits, ctx);
+        let found = permits::look(plan, &self.permits, self.reading, ctx);
         let grant = match &found {
             Permits::Granted(grant) => grant,
             Permits::Missing(_) if now < waiting.until || self.makes_room(plan, ctx) => {
@@ -82,7 +82,8 @@ impl IntentExecutor {
             return None;
         }
         // What stops it may have come while it waited.
-        if let Err((decision, error)) = gates::may_run(plan, ctx) {
+        if let Err((decision, error)) = gates::may_run(plan, self.rules.safe_mode_blocks_exits, ctx)
+        {
             self.refuse(plan, decision, error.to_owned(), ctx);
             return None;
         }
@@ -129,6 +130,11 @@ impl IntentExecutor {
             (Some(qty), None) if !plan.reduce_only.0 => Some(qty),
             _ => None,
         };
+        if let Some(float_lots) =
+            self.rules.rounding.lots(&instrument, filters, asked, mark, plan.reduce_only.0)
+        {
+            return float_lots;
+        }
         let lots =
             asked.and_then(|qty| grid::lots(&instrument, qty)).ok_or("missing_required_fields")?;
         let lots = (lots - lots % filters.step).min(filters.max_qty);

@@ -173,7 +173,7 @@ impl OrderDesk {
             }
             self.book(place, &plan, &mark, order, &instrument, ctx);
             ctx.count("executed_true", 1);
-            ctx.count("orders_closed", 1);
+            ctx.count(if mark.reduce_only.0 { "orders_closed" } else { "orders_opened" }, 1);
         } else {
             ctx.count("executed_false", 1);
         }
@@ -259,7 +259,10 @@ impl OrderDesk {
         let life = |expire| SetOptions { expire, ..SetOptions::default() };
         let now_ms = ctx.now().millis().to_string();
         let last = ctx.set(&keys.last_exec, &now_ms, life(keys::COOLDOWN_LAST_EXEC.life));
-        let open = ctx.set(&keys.cooldown_open, "1", life(Some(self.open_cooldown)));
+        let open = match self.rules.closes_cool_nothing && mark.reduce_only.0 {
+            true => Ok(false),
+            false => ctx.set(&keys.cooldown_open, "1", life(Some(self.open_cooldown))),
+        };
         if last.is_err() || open.is_err() {
             ctx.count("cooldown_not_saved", 1);
         }
@@ -285,7 +288,8 @@ impl OrderDesk {
         };
         let before = old.as_ref().map_or(Decimal::ZERO, |ledger| ledger.position_amt);
         // A book that was lost knows nothing to take away from: a close leaves it flat, not short.
-        let after = if old.is_some() { before + signed } else { Decimal::ZERO };
+        let known = old.is_some() || !mark.reduce_only.0;
+        let after = if known { before + signed } else { Decimal::ZERO };
         let side = match after.cmp(&Decimal::ZERO) {
             Ordering::Greater => PositionSide::Long,
             Ordering::Less => PositionSide::Short,
