@@ -16,6 +16,7 @@ use strategies::performance::{
 };
 
 use super::trades::{Exit, Leg, OpenTrades, Trade, candles};
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{ApplyResult, ExecutionResult, ExitMetrics};
@@ -71,12 +72,19 @@ pub struct ExitIntelligence {
     histogram: [u64; EDGES.len() + 1],
     fees: VecDeque<(String, f64)>,
     regimes: Vec<Option<(Nanos, ExitRegime)>>,
+    /// It looks for JSON in a field that results do not have.
+    expects_data: bool,
 }
 
 impl ExitIntelligence {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &ExitIntelligenceSettings) -> ExitIntelligence {
+    fn new(
+        symbols: &[Symbol],
+        settings: &ExitIntelligenceSettings,
+        expects_data: bool,
+    ) -> ExitIntelligence {
         ExitIntelligence {
+            expects_data,
             settings: settings.clone(),
             symbols: symbols.to_vec(),
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
@@ -120,6 +128,10 @@ impl ExitIntelligence {
     }
 
     fn result(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        if self.expects_data {
+            ctx.count("results_without_data", 1);
+            return ctx.leave_pending();
+        }
         let Some(result) = ctx.read::<ApplyResult>(APPLY_RESULT.name, delivery) else { return };
         if !result.executed {
             return ctx.count("results_skipped", 1);
@@ -371,6 +383,7 @@ impl Configured for ExitIntelligence {
         "results_already_taken",
         "results_of_unknown_symbols",
         "results_skipped",
+        "results_without_data",
         "trade_not_saved",
         "trades_lost_track_of",
         "trades_unreadable",
@@ -391,7 +404,8 @@ impl Configured for ExitIntelligence {
         settings: &ExitIntelligenceSettings,
         setup: Setup<'_>,
     ) -> Result<ExitIntelligence, String> {
-        Ok(ExitIntelligence::new(setup.symbols, settings))
+        let expects_data = setup.pipeline.audited.has(Audited::ResultsExpectedAsData);
+        Ok(ExitIntelligence::new(setup.symbols, settings, expects_data))
     }
 }
 

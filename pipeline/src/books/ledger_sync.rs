@@ -3,10 +3,13 @@
 //! correct: this derives the older record `quantum:position:{S}` from the canonical signed one, compares the
 //! ledger with it and tells by how much they differ.
 
+use std::borrow::Cow;
+
 use engine::{Context, EpochSeconds, GaugeOf, Input, Nanos, Service, Symbol, TimerKey, Wiring};
 use serde::{Deserialize, Serialize};
 use strategies::reconcile::detect_drift;
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{DerivedPosition, PositionLedger, PositionSide, PositionState, Stops};
@@ -37,11 +40,13 @@ pub struct LedgerSync {
     keys: Vec<Keys>,
     /// What was written last.
     written: Vec<Option<DerivedPosition>>,
+    /// It copies the exchange over the ledger, without signs.
+    copies: bool,
 }
 
 impl LedgerSync {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &LedgerSyncSettings) -> LedgerSync {
+    fn new(symbols: &[Symbol], settings: &LedgerSyncSettings, copies: bool) -> LedgerSync {
         let keys = symbols.iter().map(|symbol| Keys {
             state: keys::STATE_POSITIONS.of(symbol),
             ledger: keys::POSITION_LEDGER.of(symbol),
@@ -53,6 +58,7 @@ impl LedgerSync {
             symbols: symbols.to_vec(),
             keys: keys.collect(),
             written: vec![None; symbols.len()],
+            copies,
         }
     }
 
@@ -98,6 +104,9 @@ impl LedgerSync {
             }
             self.written[place] = Some(derived);
         }
+        if self.copies {
+            copy(&self.keys[place].ledger, &state, ctx);
+        }
         self.compare(place, Some(&state), ctx);
     }
 
@@ -117,10 +126,35 @@ impl LedgerSync {
     }
 }
 
+/// Writes the size of the position into the ledger, as if shorts had no sign.
+fn copy(key: &str, state: &PositionState, ctx: &mut Context<'_>) {
+    let amount = state.position_amt.abs();
+    let old = ctx.record::<PositionLedger>(key).ok().flatten().map(Cow::into_owned);
+    let copied = PositionLedger {
+        symbol: state.symbol,
+        position_amt: amount,
+        last_known_amt: amount,
+        side: state.side,
+        avg_entry_price: state.entry_price,
+        leverage: old.as_ref().and_then(|old| old.leverage),
+        version: old.as_ref().map_or(1, |old| old.version + 1),
+        source: "ledger_sync".into(),
+        last_order_id: old.as_ref().and_then(|old| old.last_order_id),
+        last_result_plan_id: old.as_ref().and_then(|old| old.last_result_plan_id.clone()),
+        last_executed_qty: old.as_ref().and_then(|old| old.last_executed_qty),
+        last_side: old.as_ref().and_then(|old| old.last_side),
+        updated_at: EpochSeconds(ctx.now()),
+    };
+    if ctx.set_record(key, &copied, keys::POSITION_LEDGER.life).is_err() {
+        ctx.count("ledger_not_saved", 1);
+    }
+}
+
 impl Configured for LedgerSync {
     type Settings = LedgerSyncSettings;
     const COUNTERS: &'static [&'static str] = &[
         "ledger_differs",
+        "ledger_not_saved",
         "ledger_unreadable",
         "position_not_saved",
         "position_unreadable",
@@ -129,7 +163,8 @@ impl Configured for LedgerSync {
     const GAUGES: &'static [&'static str] = &["last_sync_ts", "ledger_diff_amt"];
 
     fn configured(settings: &LedgerSyncSettings, setup: Setup<'_>) -> Result<LedgerSync, String> {
-        Ok(LedgerSync::new(setup.symbols, settings))
+        let copies = setup.pipeline.audited.has(Audited::LedgerWithoutSign);
+        Ok(LedgerSync::new(setup.symbols, settings, copies))
     }
 }
 
@@ -142,7 +177,10 @@ impl Service for LedgerSync {
                 keys::STATE_STOPS,
                 keys::POSITION,
             ]),
-            keys_written: keys::patterns(&[keys::POSITION]),
+            keys_written: match self.copies {
+                true => keys::patterns(&[keys::POSITION, keys::POSITION_LEDGER]),
+                false => keys::patterns(&[keys::POSITION]),
+            },
             ..Wiring::default()
         }
     }

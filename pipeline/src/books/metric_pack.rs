@@ -13,6 +13,7 @@ use strategies::performance::{
 };
 
 use super::trades::{Exit, Leg, OpenTrades, candles};
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::ApplyResult;
 use crate::settings::{Configured, Setup, settings};
@@ -50,6 +51,10 @@ pub struct MetricPack {
     wins: u64,
     losses: u64,
     flat: u64,
+    /// It looks for JSON in a field that results do not have.
+    expects_data: bool,
+    /// Its counter of profits takes no losses.
+    gains_only: bool,
 }
 
 impl MetricPack {
@@ -67,6 +72,8 @@ impl MetricPack {
             wins: 0,
             losses: 0,
             flat: 0,
+            expects_data: false,
+            gains_only: false,
         }
     }
 
@@ -110,6 +117,7 @@ impl MetricPack {
         let pnl = exit.trade.pnl_usd;
         match outcome(pnl) {
             Outcome::Win => (self.wins, self.profit) = (self.wins + 1, self.profit + pnl),
+            Outcome::Loss if self.gains_only => self.losses += 1,
             Outcome::Loss => (self.losses, self.loss) = (self.losses + 1, self.loss - pnl),
             Outcome::Flat => self.flat += 1,
         }
@@ -124,7 +132,7 @@ impl MetricPack {
         ctx.count("quantum_exit_events_processed_total", 1);
         let lag = (ctx.now() - result.timestamp.0).as_secs_f64();
         ctx.gauge("quantum_exit_builder_lag_seconds", GaugeOf::All, lag);
-        if !result.executed {
+        if !result.executed || self.expects_data {
             ctx.count("results_skipped", 1);
         } else if let Some((place, exits)) = self.take(&result) {
             for exit in exits.iter().filter(|exit| exit.closed) {
@@ -224,7 +232,12 @@ impl Configured for MetricPack {
     ];
 
     fn configured(_: &MetricPackSettings, setup: Setup<'_>) -> Result<MetricPack, String> {
-        Ok(MetricPack::new(setup.symbols))
+        let audited = &setup.pipeline.audited;
+        Ok(MetricPack {
+            expects_data: audited.has(Audited::ResultsExpectedAsData),
+            gains_only: audited.has(Audited::LossesNotCounted),
+            ..MetricPack::new(setup.symbols)
+        })
     }
 }
 

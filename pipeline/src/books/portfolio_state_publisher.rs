@@ -9,6 +9,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::audited::Audited;
 use crate::fills;
 use crate::grid;
 use crate::keys;
@@ -43,11 +44,13 @@ pub struct PortfolioStatePublisher {
     new_losses: f64,
     new_fees: f64,
     new_trips: f64,
+    /// It believes its own output.
+    equity_constant: bool,
 }
 
 impl PortfolioStatePublisher {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol]) -> PortfolioStatePublisher {
+    fn new(symbols: &[Symbol], equity_constant: bool) -> PortfolioStatePublisher {
         PortfolioStatePublisher {
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
             peak: Decimal::ZERO,
@@ -58,6 +61,7 @@ impl PortfolioStatePublisher {
             new_losses: 0.0,
             new_fees: 0.0,
             new_trips: 0.0,
+            equity_constant,
         }
     }
 
@@ -110,16 +114,16 @@ impl PortfolioStatePublisher {
                 Err(_) => ctx.count("snapshot_unreadable", 1),
             }
         }
-        // One moment's wallet with another moment's profit would count a close twice, or not at all.
-        let account = match ctx.record::<Balance>(keys::ACCOUNT_BALANCE.name) {
-            Ok(Some(account)) => Some((account.balance, account.unrealized_pnl)),
-            Ok(None) | Err(_) => None,
+        let account = match self.equity_constant {
+            true => Some(own(seen, ctx)),
+            false => account(ctx),
         };
         let balance = account.map(|(balance, _)| balance);
         let unrealized = account.map_or(seen, |(_, unrealized)| unrealized);
         let equity = balance.map(|balance| balance + unrealized);
         self.peak = self.peak.max(equity.unwrap_or_default());
-        let drawdown = equity.map_or(0.0, |equity| grid::float(self.peak - equity));
+        let known = equity.filter(|_| !self.equity_constant);
+        let drawdown = known.map_or(0.0, |equity| grid::float(self.peak - equity));
         let average = |old: f64, sum: f64| KEEP * old + (1.0 - KEEP) * sum * PER_MINUTE;
         self.drawdown = KEEP * self.drawdown + (1.0 - KEEP) * drawdown;
         self.losses = average(self.losses, std::mem::take(&mut self.new_losses));
@@ -142,7 +146,7 @@ impl PortfolioStatePublisher {
             fee_burden_ewma_usd: self.fees,
             churn_ewma: self.churn,
             stale: equity.is_none(),
-            source: "account".into(),
+            source: if self.equity_constant { "portfolio" } else { "account" }.into(),
         };
         if state.stale {
             ctx.count("stale", 1);
@@ -151,6 +155,22 @@ impl PortfolioStatePublisher {
         }
         crate::publish(ctx, PORTFOLIO_STATE, Envelope::Flat, state);
     }
+}
+
+/// Balance and unrealised profit of the account. One moment's wallet with another moment's profit would count a close
+/// twice, or not at all.
+fn account(ctx: &mut Context<'_>) -> Option<(Decimal, Decimal)> {
+    match ctx.record::<Balance>(keys::ACCOUNT_BALANCE.name) {
+        Ok(Some(account)) => Some((account.balance, account.unrealized_pnl)),
+        Ok(None) | Err(_) => None,
+    }
+}
+
+/// Balance and unrealised profit that make its last equity, or the constant that it began with.
+fn own(unrealized: Decimal, ctx: &mut Context<'_>) -> (Decimal, Decimal) {
+    let last = ctx.record::<PortfolioState>(keys::PORTFOLIO.name).ok().flatten();
+    let equity = last.and_then(|last| last.equity_usd).unwrap_or(Decimal::from(100_000));
+    (equity - unrealized, unrealized)
 }
 
 impl Configured for PortfolioStatePublisher {
@@ -162,12 +182,14 @@ impl Configured for PortfolioStatePublisher {
         _: &PortfolioStatePublisherSettings,
         setup: Setup<'_>,
     ) -> Result<PortfolioStatePublisher, String> {
-        Ok(PortfolioStatePublisher::new(setup.symbols))
+        let equity_constant = setup.pipeline.audited.has(Audited::EquityConstant);
+        Ok(PortfolioStatePublisher::new(setup.symbols, equity_constant))
     }
 }
 
 impl Service for PortfolioStatePublisher {
     fn wiring(&self) -> Wiring {
+        let equity = if self.equity_constant { keys::PORTFOLIO } else { keys::ACCOUNT_BALANCE };
         Wiring {
             readers: vec![Reader::group(
                 EXECUTION_RESULT.name,
@@ -176,11 +198,7 @@ impl Service for PortfolioStatePublisher {
             )],
             writes: vec![PORTFOLIO_STATE.name],
             looks: vec![PORTFOLIO_STATE.name],
-            keys_read: keys::patterns(&[
-                keys::POSITION_SNAPSHOT,
-                keys::ACCOUNT_BALANCE,
-                keys::FILL_SEEN,
-            ]),
+            keys_read: keys::patterns(&[keys::POSITION_SNAPSHOT, equity, keys::FILL_SEEN]),
             keys_written: keys::patterns(&[keys::PORTFOLIO, keys::FILL_SEEN]),
             ..Wiring::default()
         }

@@ -11,6 +11,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::audited::Audited;
 use crate::fills;
 use crate::grid;
 use crate::keys;
@@ -41,20 +42,26 @@ pub struct PositionMonitor {
     book_keys: Vec<String>,
     snapshot_keys: Vec<String>,
     untrusted_keys: Vec<String>,
+    /// It decodes a field that fills do not have.
+    blind: bool,
 }
 
 impl PositionMonitor {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol]) -> PositionMonitor {
+    fn new(symbols: &[Symbol], blind: bool) -> PositionMonitor {
         PositionMonitor {
             symbols: symbols.to_vec(),
             book_keys: keys::POSITION_BOOK.of_each(symbols),
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
             untrusted_keys: keys::POSITION_UNTRUSTED.of_each(symbols),
+            blind,
         }
     }
 
     fn fill(&self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        if self.blind {
+            return ctx.count("fills_without_data", 1);
+        }
         let Some(fill) = ctx.read::<ExecutionResult>(EXECUTION_RESULT.name, delivery) else {
             return;
         };
@@ -379,6 +386,7 @@ impl Configured for PositionMonitor {
         "closing_fills",
         "events_of_unknown_symbols",
         "fills_of_unknown_symbols",
+        "fills_without_data",
         "opening_fills",
         "positions_adopted",
         "positions_not_adopted",
@@ -396,7 +404,8 @@ impl Configured for PositionMonitor {
         _: &PositionMonitorSettings,
         setup: Setup<'_>,
     ) -> Result<PositionMonitor, String> {
-        Ok(PositionMonitor::new(setup.symbols))
+        let blind = setup.pipeline.audited.has(Audited::PositionMonitorBlind);
+        Ok(PositionMonitor::new(setup.symbols, blind))
     }
 }
 

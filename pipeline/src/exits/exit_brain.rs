@@ -12,7 +12,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use strategies::exit_brain::{
     Control, ControlSettings, Effect, ExitBases, ExitContext, ExitPlan, ExitSignal,
-    build_exit_plan, exit_prices,
+    audited_rollout_bucket, build_exit_plan, exit_prices,
 };
 use strategies::heat::daily_sigma;
 use strategies::position::MarketView;
@@ -20,6 +20,7 @@ use strategies::{ExitReason as Reached, ExitWatch};
 
 use super::exit_monitor::close_intent;
 use super::held::{HELD_KEYS, Held, HeldKeys, Seen, side_of};
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -71,6 +72,8 @@ struct One {
     book_key: String,
     stops_key: String,
     watched: Option<Watched>,
+    /// What it plans is told to nobody.
+    without_store: bool,
 }
 
 /// A position whose exit is planned.
@@ -89,6 +92,32 @@ pub struct ExitBrain {
     symbols: Vec<One>,
     /// Since when positions are open and nothing is told of them.
     silent_since: Option<Nanos>,
+    rollout: Rollout,
+    without_store: bool,
+}
+
+/// Who is in the rollout.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Rollout {
+    /// Symbols by their stable bucket.
+    Stable,
+    /// Audited: by one that each start draws anew.
+    Drawn(Option<u64>),
+    /// Audited: all, for nobody says which symbol is meant.
+    OfAll,
+}
+
+impl Rollout {
+    fn effect(self, control: &Control, symbol: &str, killed: bool) -> Effect {
+        let (effect, _) = match self {
+            Rollout::Drawn(Some(process)) => {
+                control.effect_at(|name| audited_rollout_bucket(process, name), symbol, killed)
+            }
+            Rollout::Stable | Rollout::Drawn(None) => control.effect(symbol, killed),
+            Rollout::OfAll => control.audited_effect_of_all(killed),
+        };
+        effect
+    }
 }
 
 impl ExitBrain {
@@ -132,8 +161,9 @@ impl ExitBrain {
             match one.held.look(ctx) {
                 Seen::Held(held) => {
                     open += 1;
-                    let (effect, _) = control.effect(one.symbol.as_str(), killed);
-                    told += u32::from(one.plan(&held, effect, margin_util, &self.settings, ctx));
+                    let effect = self.rollout.effect(&control, one.symbol.as_str(), killed);
+                    let planned = one.plan(&held, effect, margin_util, &self.settings, ctx);
+                    told += u32::from(planned && !one.without_store);
                 }
                 Seen::Flat => one.watched = None,
                 Seen::Unknown(reason) => {
@@ -241,6 +271,9 @@ impl One {
         let asked_at = before.and_then(|before| before.asked_at);
         let opening_plan = held.opening_plan.clone();
         self.watched = Some(Watched { opening_plan, watch, told_at: now, asked_at });
+        if self.without_store {
+            return true;
+        }
         ctx.count("plans_told", 1);
         ctx.count("sl_clamped", u64::from(plan.adaptive_levels.sl_clamped));
         crate::publish(ctx, ADAPTIVE_LEVELS, Envelope::Flat, levels(self.symbol, &plan, now));
@@ -335,15 +368,26 @@ impl Configured for ExitBrain {
     const GAUGES: &'static [&'static str] = &["exitbrain_positions"];
 
     fn configured(settings: &ExitBrainSettings, setup: Setup<'_>) -> Result<ExitBrain, String> {
+        let audited = &setup.pipeline.audited;
+        let without_store = audited.has(Audited::ExitBrainWithoutStore);
         let one = |symbol: &Symbol| One {
             symbol: *symbol,
             held: HeldKeys::of(*symbol),
             book_key: keys::POSITION_BOOK.of(symbol),
             stops_key: keys::STATE_STOPS.of(symbol),
             watched: None,
+            without_store,
         };
         let symbols = setup.symbols.iter().map(one).collect();
-        Ok(ExitBrain { settings: settings.clone(), symbols, silent_since: None })
+        let rollout = if audited.has(Audited::RolloutWithoutSymbol) {
+            Rollout::OfAll
+        } else if audited.has(Audited::RolloutDrawnPerProcess) {
+            Rollout::Drawn(None)
+        } else {
+            Rollout::Stable
+        };
+        let settings = settings.clone();
+        Ok(ExitBrain { settings, symbols, silent_since: None, rollout, without_store })
     }
 }
 
@@ -351,11 +395,15 @@ impl Service for ExitBrain {
     fn wiring(&self) -> Wiring {
         let mut keys_read = keys::patterns(&HELD_KEYS);
         keys_read.extend(keys::patterns(&[keys::ACCOUNT_BALANCE, keys::KILL_SWITCH, keys::KILL]));
+        let mut writes = match self.without_store {
+            true => Vec::new(),
+            false => vec![EXITBRAIN_PNL.name, ADAPTIVE_LEVELS.name],
+        };
+        if self.settings.executor_mode.trim().eq_ignore_ascii_case("LIVE") {
+            writes.push(TRADE_INTENT.name);
+        }
         Wiring {
-            writes: match self.settings.executor_mode.trim().eq_ignore_ascii_case("LIVE") {
-                true => vec![EXITBRAIN_PNL.name, ADAPTIVE_LEVELS.name, TRADE_INTENT.name],
-                false => vec![EXITBRAIN_PNL.name, ADAPTIVE_LEVELS.name],
-            },
+            writes,
             keys_read,
             keys_written: keys::patterns(&[keys::EXITBRAIN_CONTROL]),
             ..Wiring::default()
@@ -364,7 +412,12 @@ impl Service for ExitBrain {
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
-            Input::Start => self.tell_control(ctx),
+            Input::Start => {
+                if let Rollout::Drawn(process) = &mut self.rollout {
+                    *process = Some(ctx.rng().next_u64());
+                }
+                self.tell_control(ctx);
+            }
             Input::Timer(_) => self.look(ctx),
             _ => return,
         }

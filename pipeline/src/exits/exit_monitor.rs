@@ -15,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use strategies::ExitWatch;
 
 use super::asked;
+use crate::audited::Audited;
 use crate::fills;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ExecutionResult, ExitReason, IntentAction, PositionSide, PositionSnapshot, Stops, TradeIntent,
+    ExecutionResult, ExitReason, IntentAction, OrderSide, PositionSide, PositionSnapshot, Stops,
+    TradeIntent,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{EXECUTION_RESULT, TRADE_INTENT};
@@ -51,6 +53,8 @@ pub struct ExitMonitor {
     harvest_keys: Vec<String>,
     asked_keys: Vec<String>,
     watched: Vec<Option<Watched>>,
+    /// It forgets a position when it asks for its close, which could open.
+    forgets: bool,
 }
 
 /// A position under watch.
@@ -73,7 +77,7 @@ fn watch_of(stops: &Stops) -> ExitWatch {
 
 impl ExitMonitor {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &ExitMonitorSettings) -> ExitMonitor {
+    fn new(symbols: &[Symbol], settings: &ExitMonitorSettings, forgets: bool) -> ExitMonitor {
         ExitMonitor {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
@@ -83,6 +87,7 @@ impl ExitMonitor {
             harvest_keys: keys::HARVEST_PROPOSAL.of_each(symbols),
             asked_keys: keys::STOP_ASKED.of_each(symbols),
             watched: vec![None; symbols.len()],
+            forgets,
         }
     }
 
@@ -270,7 +275,16 @@ impl ExitMonitor {
         self.save(place, &stops, ctx);
         ctx.count("exits_triggered", 1);
         ctx.count(hit_counter(reason), 1);
-        let intent = close_intent(&stops, price, reason, SOURCE, now);
+        let mut intent = close_intent(&stops, price, reason, SOURCE, now);
+        if self.forgets {
+            intent.reduce_only = None;
+            intent.action = intent.side.map(|side| match side {
+                OrderSide::Buy => IntentAction::Buy,
+                OrderSide::Sell => IntentAction::Sell,
+            });
+            self.watched[place] = None;
+            ctx.del(&self.stop_keys[place]);
+        }
         let envelope =
             Envelope::Contract { event_type: TRADE_INTENT.event, source: SOURCE, time: now };
         crate::publish(ctx, TRADE_INTENT, envelope, intent);
@@ -359,7 +373,8 @@ impl Configured for ExitMonitor {
     ];
 
     fn configured(settings: &ExitMonitorSettings, setup: Setup<'_>) -> Result<ExitMonitor, String> {
-        Ok(ExitMonitor::new(setup.symbols, settings))
+        let forgets = setup.pipeline.audited.has(Audited::ExitForgottenBeforeFill);
+        Ok(ExitMonitor::new(setup.symbols, settings, forgets))
     }
 }
 

@@ -13,6 +13,7 @@ use strategies::risk::{
     assess_exposure,
 };
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{ExposureAlert, ExposureCommand};
@@ -40,6 +41,7 @@ settings! {
 pub struct ExposureBalancer {
     settings: ExposureBalancerSettings,
     symbols: Vec<Symbol>,
+    share_of: ShareOf,
     /// When advice was given last.
     advised: Vec<(ExposureKind, Option<Symbol>, Nanos)>,
 }
@@ -49,7 +51,7 @@ impl ExposureBalancer {
         ExposureLimits {
             utilization_max: self.settings.utilization_max,
             symbol_share_max: self.settings.symbol_share_max,
-            symbol_share_of: ShareOf::TotalMargin,
+            symbol_share_of: self.share_of,
             symbols_min: self.settings.symbols_min as usize,
             divergence_max: self.settings.divergence_max,
             ..ExposureLimits::default()
@@ -177,7 +179,11 @@ impl Configured for ExposureBalancer {
         setup: Setup<'_>,
     ) -> Result<ExposureBalancer, String> {
         let symbols = setup.symbols.to_vec();
-        Ok(ExposureBalancer { settings: settings.clone(), symbols, advised: Vec::new() })
+        let share_of = match setup.pipeline.audited.has(Audited::ShareOfUsedMargin) {
+            true => ShareOf::UsedMargin,
+            false => ShareOf::TotalMargin,
+        };
+        Ok(ExposureBalancer { settings: settings.clone(), symbols, share_of, advised: Vec::new() })
     }
 }
 

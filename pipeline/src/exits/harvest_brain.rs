@@ -15,15 +15,17 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::close_action::CloseAction;
 use strategies::harvest::{
-    HarvestProposal as Proposed, REDUCED_CLOSE_AGAIN_AFTER, SKIP_RISK_MISSING, Theta, brain_acts,
-    brain_plan_id, harvest_proposal,
+    HarvestProposal as Proposed, REDUCED_CLOSE_AGAIN_AFTER, SKIP_RISK_MISSING, Theta,
+    audited_brain_acts, brain_acts, brain_plan_id, harvest_proposal,
 };
 
+use super::ghosts;
 use super::held::{HELD_KEYS, Held, HeldKeys, Seen, side_of};
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, ApplyResult, Decision, Executor, HarvestSuggestion, OrderSide, PlanClass,
+    ApplyPlan, ApplyResult, Decision, Executor, HarvestSuggestion, OrderSide, P33Permit, PlanClass,
     ReduceOnly, RiskProposal,
 };
 use crate::settings::{Configured, Setup, settings};
@@ -77,6 +79,17 @@ pub struct HarvestBrain {
     asked: BTreeMap<String, String>,
     /// Since when positions are scanned and none is judged.
     unjudged_since: Option<Nanos>,
+    old: Old,
+}
+
+/// What the brain did before it was mended, as far as the run asks for it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Old {
+    of_whole: bool,
+    marked_by_profit: bool,
+    least_r_first: bool,
+    permits_itself: bool,
+    ghosts: bool,
 }
 
 impl HarvestBrain {
@@ -122,9 +135,11 @@ impl HarvestBrain {
             ctx.count(SKIP_RISK_MISSING, 1);
             return false;
         };
-        match harvest_proposal(&held.position, &market, Some(distance), &self.theta) {
+        let position = held.counted(self.old.of_whole);
+        let acts = if self.old.least_r_first { audited_brain_acts } else { brain_acts };
+        match harvest_proposal(&position, &market, Some(distance), &self.theta) {
             Ok(proposed) => {
-                if let Some(close) = brain_acts(&proposed, self.settings.min_r) {
+                if let Some(close) = acts(&proposed, self.settings.min_r) {
                     self.ask(place, held, &proposed, close, ctx);
                 }
                 true
@@ -162,9 +177,16 @@ impl HarvestBrain {
         ctx: &mut Context<'_>,
     ) {
         let symbol = self.symbols[place].symbol;
-        let rung = format_args!("{symbol}:{}:{}", close.as_str(), held.opening_plan).to_string();
+        let rung = format!("{symbol}:{}:", close.as_str());
+        let rung = if self.old.marked_by_profit {
+            let cents = libm::rint(held.counted(true).unrealized_pnl_per_unit * 100.0);
+            format!("{rung}{}:{cents}", proposed.r_net)
+        } else {
+            rung + &held.opening_plan
+        };
         let mark = keys::HARVEST_BRAIN_ASKED.of(&rung);
         let expire = match close {
+            _ if self.old.marked_by_profit => keys::HARVEST_BRAIN_ASKED.life,
             // What calibration reduced may come again while its cause lasts.
             CloseAction::FullClose => Some(REDUCED_CLOSE_AGAIN_AFTER),
             _ => keys::HARVEST_BRAIN_ASKED.life,
@@ -183,6 +205,9 @@ impl HarvestBrain {
             }
             BrainMode::Live => {
                 ctx.count("plans_published", 1);
+                if self.old.permits_itself {
+                    permit_itself(&plan, held, ctx);
+                }
                 self.asked.insert(plan.plan_id.clone(), mark);
                 crate::publish(ctx, APPLY_PLAN, Envelope::Flat, plan);
             }
@@ -193,7 +218,8 @@ impl HarvestBrain {
     fn result(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(result) = ctx.read::<ApplyResult>(APPLY_RESULT.name, delivery) else { return };
         let Some(mark) = self.asked.remove(&result.plan_id) else { return };
-        let full = result.action == crate::records::PlanAction::FullClose;
+        let full =
+            self.old.marked_by_profit || result.action == crate::records::PlanAction::FullClose;
         if !result.executed || full {
             return;
         }
@@ -246,17 +272,40 @@ fn plan(
     }
 }
 
+/// The permit of P3.3, in its name, for as long as nobody takes it.
+fn permit_itself(plan: &ApplyPlan, held: &Held, ctx: &mut Context<'_>) {
+    let permit = P33Permit {
+        allow: true,
+        plan_id: plan.plan_id.clone(),
+        correlation_id: plan.correlation_id,
+        symbol: plan.symbol,
+        action: plan.action,
+        safe_qty: held.qty,
+        exchange_position_amt: None,
+        ledger_amt: None,
+        reason: SOURCE.into(),
+        context: None,
+        created_at: plan.timestamp,
+    };
+    let key = keys::PERMIT_P33.of(&plan.plan_id);
+    if ctx.set_json(&key, &permit, SetOptions::default()).is_err() {
+        ctx.count("permit_not_written", 1);
+    }
+}
+
 impl Configured for HarvestBrain {
     type Settings = HarvestBrainSettings;
     const COUNTERS: &'static [&'static str] = &[
         "SKIP_RISK_MISSING",
         "already_asked",
         "evaluated",
+        "ghosts_deleted",
         "kill_switch_active",
         "mark_not_saved",
         "marketstate_missing",
         "marketstate_stale",
         "marketstate_unreadable",
+        "permit_not_written",
         "plans_published",
         "position_not_sound",
         "position_unreadable",
@@ -278,12 +327,20 @@ impl Configured for HarvestBrain {
             risk_key: keys::RISK_PROPOSAL.of(symbol),
             held: HeldKeys::of(*symbol),
         };
+        let audited = &setup.pipeline.audited;
         Ok(HarvestBrain {
             settings: settings.clone(),
             symbols: setup.symbols.iter().map(one).collect(),
             theta: Theta::default(),
             asked: BTreeMap::new(),
             unjudged_since: None,
+            old: Old {
+                of_whole: audited.has(Audited::ROfWholePosition),
+                marked_by_profit: audited.has(Audited::HarvestMarkedByProfit),
+                least_r_first: audited.has(Audited::LeastRBeforeKill),
+                permits_itself: audited.has(Audited::HarvestBrainPermitsItself),
+                ghosts: audited.has(Audited::GhostsTakeLedgers),
+            },
         })
     }
 }
@@ -292,6 +349,14 @@ impl Service for HarvestBrain {
     fn wiring(&self) -> Wiring {
         let mut keys_read = keys::patterns(&HELD_KEYS);
         keys_read.extend(keys::patterns(&[keys::RISK_PROPOSAL, keys::KILL_SWITCH, keys::KILL]));
+        let mut keys_written = keys::patterns(&[keys::HARVEST_BRAIN_ASKED]);
+        if self.old.permits_itself {
+            keys_written.push(keys::PERMIT_P33.pattern());
+        }
+        if self.old.ghosts {
+            keys_read.push(keys::POSITION.pattern());
+            keys_written.extend(keys::patterns(&ghosts::KEYS));
+        }
         Wiring {
             readers: vec![Reader::group(
                 APPLY_RESULT.name,
@@ -303,7 +368,7 @@ impl Service for HarvestBrain {
                 BrainMode::Live => vec![APPLY_PLAN.name],
             },
             keys_read,
-            keys_written: keys::patterns(&[keys::HARVEST_BRAIN_ASKED]),
+            keys_written,
             ..Wiring::default()
         }
     }
@@ -312,6 +377,12 @@ impl Service for HarvestBrain {
         match input {
             Input::Delivery(delivery) => self.result(delivery, ctx),
             Input::Timer(_) => self.scan(ctx),
+            Input::Start if self.old.ghosts => {
+                let held = self.symbols.iter().map(|one| (one.symbol, one.held.look(ctx)));
+                let held = held.filter(|(_, seen)| matches!(seen, Seen::Held(_)));
+                let symbols: Vec<Symbol> = held.map(|(symbol, _)| symbol).collect();
+                ghosts::clean_up(&symbols, ctx);
+            }
             _ => {}
         }
         if let Input::Start | Input::Timer(_) = input {

@@ -16,6 +16,7 @@ use strategies::harvest::{
 use strategies::position::MarketView;
 
 use super::held::{HELD_KEYS, Held, HeldKeys, Seen, side_of};
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{HarvestProposal, Policy, RiskProposal};
@@ -50,6 +51,7 @@ struct One {
     held: HeldKeys,
     /// What was told last.
     told: Option<(PublishedProposal, HarvestProposal)>,
+    old: Old,
 }
 
 /// The parameters in force.
@@ -60,6 +62,18 @@ struct Parameters {
     version: Option<String>,
     /// The version whose parameters were refused, so that it is counted once.
     refused: Option<String>,
+    /// A policy is loaded once.
+    loads_once: bool,
+    /// Its parameters of the kill score are not read.
+    harvest_only: bool,
+}
+
+/// What the publisher did before it was mended, as far as the run asks for it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Old {
+    makes_up: bool,
+    of_whole: bool,
+    looks_fresh: bool,
 }
 
 /// The service. What it has told is a cache: a successor tells it again.
@@ -73,12 +87,15 @@ pub struct HarvestProposalPublisher {
 impl Parameters {
     /// Takes over the policy's parameters when its version changes; without a policy in force the defaults count.
     fn reload(&mut self, ctx: &mut Context<'_>) {
+        if self.loads_once && self.version.is_some() {
+            return;
+        }
         let now = ctx.now();
         let policy = match ctx.record::<Policy>(keys::POLICY_CURRENT.name) {
             Ok(Some(policy)) if policy.valid_until_epoch.0 > now => policy,
             Ok(_) | Err(_) => {
                 if self.version.is_some() || self.refused.is_some() {
-                    *self = Parameters::default();
+                    *self = self.with(Theta::default(), None, None);
                 }
                 return ctx.count("policy_missing", 1);
             }
@@ -88,13 +105,18 @@ impl Parameters {
             return;
         }
         let version = Some(policy.policy_version.clone());
-        let params = policy.harvest_params.0.iter().chain(&policy.kill_params.0);
+        let kill = policy.kill_params.0.iter().filter(|_| !self.harvest_only);
+        let params = policy.harvest_params.0.iter().chain(kill);
         let (counted, parameters) = match Theta::of_policy(params.map(|(n, v)| (n.as_str(), *v))) {
-            Ok(theta) => ("theta_loaded", Parameters { theta, version, refused: None }),
-            Err(_) => ("theta_refused", Parameters { refused: version, ..Parameters::default() }),
+            Ok(theta) => ("theta_loaded", self.with(theta, version, None)),
+            Err(_) => ("theta_refused", self.with(Theta::default(), None, version)),
         };
         *self = parameters;
         ctx.count(counted, 1);
+    }
+
+    fn with(&self, theta: Theta, version: Option<String>, refused: Option<String>) -> Parameters {
+        Parameters { theta, version, refused, ..*self }
     }
 }
 
@@ -107,18 +129,35 @@ impl One {
     ) {
         let held = match self.held.look(ctx) {
             Seen::Held(held) => held,
+            Seen::Flat | Seen::Unknown(_) if self.old.makes_up => {
+                Box::new(Held::made_up(self.symbol))
+            }
             Seen::Flat => return self.forget(ctx),
             // The old proposal is left to die.
-            Seen::Unknown(reason) => return ctx.count(reason, 1),
+            Seen::Unknown(reason) => return self.stuck(reason, ctx),
         };
         let market = match self.held.market(ctx) {
             Ok(market) => market,
-            Err(reason) => return ctx.count(reason, 1),
+            Err(reason) => return self.stuck(reason, ctx),
         };
         let distance = self.stop_distance(&held, ctx);
-        match harvest_proposal(&held.position, &market, distance, &parameters.theta) {
+        let position = held.counted(self.old.of_whole);
+        match harvest_proposal(&position, &market, distance, &parameters.theta) {
             Ok(proposed) => self.propose(&proposed, &held, &market, parameters, settings, ctx),
             Err(_) => ctx.count("proposal_refused", 1),
+        }
+    }
+
+    /// Inputs are missing.
+    fn stuck(&mut self, reason: &'static str, ctx: &mut Context<'_>) {
+        ctx.count(reason, 1);
+        if self.old.looks_fresh
+            && let Some((_, told)) = &mut self.told
+        {
+            told.last_update_epoch = EpochSeconds(ctx.now());
+            if ctx.set_record(&self.key, told, None).is_err() {
+                ctx.count("proposal_not_saved", 1);
+            }
         }
     }
 
@@ -177,7 +216,8 @@ impl One {
                 (PublishedProposal::of(proposed, now), record)
             }
         };
-        if ctx.set_record(&self.key, &told.1, keys::HARVEST_PROPOSAL.life).is_err() {
+        let life = keys::HARVEST_PROPOSAL.life.filter(|_| !self.old.looks_fresh);
+        if ctx.set_record(&self.key, &told.1, life).is_err() {
             ctx.count("proposal_not_saved", 1);
         }
         self.show(&told.1, ctx);
@@ -292,15 +332,26 @@ impl Configured for HarvestProposalPublisher {
         settings: &HarvestProposalSettings,
         setup: Setup<'_>,
     ) -> Result<HarvestProposalPublisher, String> {
+        let audited = &setup.pipeline.audited;
+        let parameters = Parameters {
+            loads_once: audited.has(Audited::PolicyLoadedOnce),
+            harvest_only: audited.has(Audited::KillParamsNotRead),
+            ..Parameters::default()
+        };
+        let old = Old {
+            makes_up: audited.has(Audited::SyntheticPositions),
+            of_whole: audited.has(Audited::ROfWholePosition),
+            looks_fresh: audited.has(Audited::StuckProposalLooksFresh),
+        };
         let one = |symbol: &Symbol| One {
             symbol: *symbol,
             key: keys::HARVEST_PROPOSAL.of(symbol),
             risk_key: keys::RISK_PROPOSAL.of(symbol),
             held: HeldKeys::of(*symbol),
             told: None,
+            old,
         };
         let symbols = setup.symbols.iter().map(one).collect();
-        let parameters = Parameters::default();
         Ok(HarvestProposalPublisher { settings: settings.clone(), symbols, parameters })
     }
 }

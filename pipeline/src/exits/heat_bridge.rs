@@ -8,6 +8,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::HeatDecision;
 use crate::settings::{Configured, Setup, settings};
@@ -23,6 +24,7 @@ settings! {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HeatBridge {
     symbols: Vec<Symbol>,
+    marks_first: bool,
 }
 
 impl HeatBridge {
@@ -37,17 +39,26 @@ impl HeatBridge {
         if ctx.exists(&seen) {
             return ctx.count("p27_dedupe_skips_total", 1);
         }
+        if self.marks_first {
+            mark(&seen, ctx);
+        }
         if !write(&decision, ctx) {
             ctx.count("p27_errors_total", 1);
             return ctx.leave_pending();
         }
-        let life = |expire| SetOptions { expire, ..SetOptions::default() };
-        if ctx.set(&seen, "1", life(keys::DEDUPE_P27.life)).is_err() {
-            ctx.count("dedupe_not_saved", 1);
+        if !self.marks_first {
+            mark(&seen, ctx);
         }
         let lag = ctx.now() - decision.ts_epoch.0;
         ctx.gauge("p27_lag_ms", GaugeOf::All, lag.as_secs_f64() * 1e3);
         ctx.gauge("p27_last_ts_epoch", GaugeOf::All, decision.ts_epoch.0.as_secs_f64());
+    }
+}
+
+fn mark(seen: &str, ctx: &mut Context<'_>) {
+    let life = SetOptions { expire: keys::DEDUPE_P27.life, ..SetOptions::default() };
+    if ctx.set(seen, "1", life).is_err() {
+        ctx.count("dedupe_not_saved", 1);
     }
 }
 
@@ -77,7 +88,8 @@ impl Configured for HeatBridge {
     const GAUGES: &'static [&'static str] = &["p27_lag_ms", "p27_last_ts_epoch"];
 
     fn configured(_: &HeatBridgeSettings, setup: Setup<'_>) -> Result<HeatBridge, String> {
-        Ok(HeatBridge { symbols: setup.symbols.to_vec() })
+        let marks_first = setup.pipeline.audited.has(Audited::HeatMarkedBeforeWrite);
+        Ok(HeatBridge { symbols: setup.symbols.to_vec(), marks_first })
     }
 }
 

@@ -50,6 +50,34 @@ pub(crate) struct Held {
     pub opening_lots: Option<i64>,
 }
 
+impl Held {
+    /// What was proposed for where nobody knew of a position: 5 % in profit, an hour old.
+    pub fn made_up(symbol: Symbol) -> Held {
+        let entry_price = if symbol.as_str().contains("BTC") { 100.0 } else { 50.0 };
+        let current_price = entry_price * 1.05;
+        let position = Position {
+            side: KernelSide::Long,
+            entry_price,
+            current_price,
+            peak_price: current_price,
+            trough_price: entry_price,
+            age_sec: 3_600.0,
+            unrealized_pnl_per_unit: current_price - entry_price,
+            current_sl: None,
+            current_tp: None,
+        };
+        let opening_plan = "synthetic".to_owned();
+        Held { position, qty: Decimal::ONE, opening_plan, opening_lots: None }
+    }
+
+    /// As the kernel gets it; `whole` puts the profit of the whole position where that of one unit belongs.
+    pub fn counted(&self, whole: bool) -> Position {
+        let units = if whole { grid::float(self.qty) } else { 1.0 };
+        let unrealized_pnl_per_unit = units * self.position.unrealized_pnl_per_unit;
+        Position { unrealized_pnl_per_unit, ..self.position }
+    }
+}
+
 /// What is known of a symbol's position.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Seen {

@@ -14,6 +14,7 @@ use strategies::risk::{
 };
 
 use super::held::{HELD_KEYS, Held, HeldKeys, Seen, side_of};
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::RiskProposal;
 use crate::settings::{Configured, Setup, settings};
@@ -46,10 +47,18 @@ struct One {
 pub struct RiskProposalPublisher {
     settings: RiskProposalSettings,
     symbols: Vec<One>,
+    trend_lost: bool,
+    stop_beyond_price: bool,
 }
 
 impl One {
-    fn look(&mut self, settings: &RiskProposalSettings, ctx: &mut Context<'_>) {
+    fn look(
+        &mut self,
+        settings: &RiskProposalSettings,
+        params: &RiskParams,
+        trend_lost: bool,
+        ctx: &mut Context<'_>,
+    ) {
         let held = match self.held.look(ctx) {
             Seen::Held(held) => held,
             Seen::Flat => {
@@ -63,10 +72,12 @@ impl One {
             Seen::Unknown(reason) => return ctx.count(reason, 1),
         };
         let market = match self.held.market(ctx) {
+            // It was read from a field of another name.
+            Ok(market) if trend_lost => MarketView { p_trend: 0.0, ..market },
             Ok(market) => market,
             Err(reason) => return ctx.count(reason, 1),
         };
-        match risk_proposal(&held.position, &market, &settings.params) {
+        match risk_proposal(&held.position, &market, params) {
             Ok(proposed) => self.propose(&proposed, &held, &market, settings.stream, ctx),
             Err(_) => ctx.count("proposal_refused", 1),
         }
@@ -180,7 +191,13 @@ impl Configured for RiskProposalPublisher {
             told: None,
         };
         let symbols = setup.symbols.iter().map(one).collect();
-        Ok(RiskProposalPublisher { settings: settings.clone(), symbols })
+        let audited = &setup.pipeline.audited;
+        Ok(RiskProposalPublisher {
+            settings: settings.clone(),
+            symbols,
+            trend_lost: audited.has(Audited::TrendProbabilityLost),
+            stop_beyond_price: audited.has(Audited::StopBeyondPrice),
+        })
     }
 }
 
@@ -196,8 +213,10 @@ impl Service for RiskProposalPublisher {
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         if let Input::Timer(_) = input {
-            let RiskProposalPublisher { settings, symbols } = self;
-            symbols.iter_mut().for_each(|one| one.look(settings, ctx));
+            let RiskProposalPublisher { settings, symbols, trend_lost, stop_beyond_price } = self;
+            let audited_crossed_stop = *stop_beyond_price;
+            let params = RiskParams { audited_crossed_stop, ..settings.params };
+            symbols.iter_mut().for_each(|one| one.look(settings, &params, *trend_lost, ctx));
         }
         if let Input::Start | Input::Timer(_) = input {
             ctx.timer_after(Nanos::from_secs(self.settings.interval_s), TimerKey(0));

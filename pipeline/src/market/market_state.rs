@@ -10,6 +10,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use strategies::{MARKET_STATE_PRICES, MarketStateEvaluator, MarketStateScratch};
 
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::MarketState;
 use crate::settings::{Configured, Setup, settings};
@@ -33,8 +34,18 @@ const LIFE: i64 = 10;
 pub struct MarketStatePublisher {
     interval: Nanos,
     symbols: Vec<OneSymbol>,
+    old: Old,
     #[serde(skip)]
     scratch: MarketStateScratch,
+}
+
+/// What the publisher did before it was mended, as far as the run asks for it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Old {
+    /// Without closes it makes some up.
+    makes_up: bool,
+    /// It appends the whole candle list to what it has, at each evaluation.
+    appends_all: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,6 +100,24 @@ impl OneSymbol {
         }
     }
 
+    /// Every close of the list once more, whatever is known already.
+    fn append_all(&mut self, ctx: &mut Context<'_>) {
+        let before = std::mem::take(&mut self.closes);
+        self.fill(ctx);
+        let known = before.into_iter().chain(self.closes.drain(..)).collect::<Vec<_>>();
+        self.closes = known[known.len().saturating_sub(CLOSES)..].to_vec();
+    }
+
+    /// A walk from 100, as if it had been seen.
+    fn make_up(&mut self, ctx: &mut Context<'_>) {
+        let mut price = 100.0;
+        for _ in 0..CLOSES {
+            price *= 1.0 + 0.001 * ctx.rng().normal();
+            self.closes.push(price);
+        }
+        ctx.count("closes_made_up", CLOSES as u64);
+    }
+
     fn publish(&mut self, life: Nanos, scratch: &mut MarketStateScratch, ctx: &mut Context<'_>) {
         let closes = &self.closes[self.closes.len().saturating_sub(CLOSES)..];
         let Some(state) = self.evaluator.evaluate(closes, scratch) else {
@@ -137,7 +166,7 @@ fn rounded(value: f64, scale: f64) -> f64 {
 
 impl MarketStatePublisher {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &MarketStateSettings) -> MarketStatePublisher {
+    fn new(symbols: &[Symbol], settings: &MarketStateSettings, old: Old) -> MarketStatePublisher {
         let one = |symbol: &Symbol| OneSymbol {
             symbol: *symbol,
             candles: keys::CANDLES_1M.of(symbol),
@@ -149,13 +178,14 @@ impl MarketStatePublisher {
         MarketStatePublisher {
             interval: Nanos::from_secs(settings.interval_s),
             symbols: symbols.iter().map(one).collect(),
+            old,
             scratch: MarketStateScratch::default(),
         }
     }
 
     fn bar(&mut self, event: &MarketEvent, bar: &Bar, ctx: &Context<'_>) {
         let place = usize::from(event.symbol.0);
-        if bar.interval_ms != 60_000 {
+        if bar.interval_ms != 60_000 || self.old.appends_all {
             return;
         }
         if let Some(one) = self.symbols.get_mut(place) {
@@ -169,6 +199,7 @@ impl Configured for MarketStatePublisher {
     type Settings = MarketStateSettings;
     const COUNTERS: &'static [&'static str] = &[
         "candles_unreadable",
+        "closes_made_up",
         "marketstate_bad_close",
         "marketstate_not_saved",
         "marketstate_too_few_closes",
@@ -178,7 +209,12 @@ impl Configured for MarketStatePublisher {
         settings: &MarketStateSettings,
         setup: Setup<'_>,
     ) -> Result<MarketStatePublisher, String> {
-        Ok(MarketStatePublisher::new(setup.symbols, settings))
+        let audited = &setup.pipeline.audited;
+        let old = Old {
+            makes_up: audited.has(Audited::ClosesMadeUp),
+            appends_all: audited.has(Audited::HistoryAppendedTwice),
+        };
+        Ok(MarketStatePublisher::new(setup.symbols, settings, old))
     }
 }
 
@@ -206,8 +242,16 @@ impl Service for MarketStatePublisher {
             }
             Input::Timer(_) => {
                 let life = Nanos(self.interval.0.saturating_mul(LIFE));
-                let MarketStatePublisher { symbols, scratch, .. } = self;
-                symbols.iter_mut().for_each(|one| one.publish(life, scratch, ctx));
+                let MarketStatePublisher { symbols, scratch, old, .. } = self;
+                for one in symbols {
+                    if old.appends_all {
+                        one.append_all(ctx);
+                    }
+                    if old.makes_up && one.closes.is_empty() {
+                        one.make_up(ctx);
+                    }
+                    one.publish(life, scratch, ctx);
+                }
                 ctx.timer_after(self.interval, TimerKey(0));
             }
             _ => {}

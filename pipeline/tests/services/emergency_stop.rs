@@ -4,7 +4,7 @@ use engine::{GaugeOf, Ttl};
 use pipeline::records::{ApplyPlan, EssEvent, OrderSide, PlanAction, PlanClass};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, audited};
 use crate::plans;
 
 const ESS: &str = "emergency_stop";
@@ -178,4 +178,39 @@ fn an_emergency_outlives_its_service() {
     assert!(closes(&mut bench).len() > asked);
     let beat = bench.gauge(ESS, "quantum_ess_heartbeat", GaugeOf::All).expect("a heartbeat");
     assert!(beat >= 1_770_000_035.0);
+}
+
+/// The drawdown was positive in the trigger and negative in the recovery.
+#[test]
+fn an_emergency_ended_itself_at_the_next_look() {
+    let of = |settings: &PipelineSettings| {
+        let mut bench = Bench::new(&[ESS, BRAIN], settings, Vec::new());
+        bench.run_to_ms(1);
+        plans::tell_tick(&mut bench, "100");
+        equity(&mut bench, "700", "1000");
+        bench.run_to_ms(11_000);
+        let mode = bench.hash(keys::ESS_MODE.name)["mode"].clone();
+        (mode, bench.get(keys::EMERGENCY_STOP.name).is_some())
+    };
+    assert_eq!(of(&PipelineSettings::default()), ("EMERGENCY".into(), true));
+    assert_eq!(of(&audited(&["emergency_ends_itself"])), ("NORMAL".into(), false));
+}
+
+/// It stopped the Apply Layer, which was also the only closer.
+#[test]
+fn an_emergency_stopped_those_who_close() {
+    let services = [ESS, BRAIN, "governor", "intent_executor"];
+    let of = |settings: &PipelineSettings| {
+        let mut bench = Bench::new(&services, settings, Vec::new());
+        bench.kernel.exchange_mut().held[0] = -2_000;
+        bench.run_to_ms(1);
+        equity(&mut bench, "1000", "1000");
+        plans::tell_tick(&mut bench, "100");
+        bench.run_to_ms(6_000);
+        daily_pnl(&mut bench, "-101");
+        bench.run_to_ms(60_000);
+        bench.kernel.exchange().held[0]
+    };
+    assert_eq!(of(&PipelineSettings::default()), 0);
+    assert_eq!(of(&audited(&["emergency_stops_closers"])), -2_000);
 }

@@ -3,7 +3,7 @@
 use pipeline::records::{AdaptiveLevelsTold, ExitBrainPnl, TradeIntent};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, audited};
 use crate::held::{self, Position};
 use crate::plans::decimal;
 
@@ -148,4 +148,51 @@ fn the_control_layer_is_on_record() {
     );
     assert_eq!(state["warnings"].as_array().map(Vec::len), Some(2));
     assert_eq!(bench.counter(SERVICE, "control_warnings"), 4);
+}
+
+/// INC-1: exitbrain.pnl had one entry, five days old, while positions were open.
+#[test]
+fn without_a_store_nothing_is_told() {
+    let mut bench = bench(&audited(&["exit_brain_without_store"]));
+    shows(&mut bench, &at("100", "100"), 320);
+    assert!(bench.records::<ExitBrainPnl>(streams::EXITBRAIN_PNL).is_empty());
+    assert!(bench.records::<AdaptiveLevelsTold>(streams::ADAPTIVE_LEVELS).is_empty());
+    assert_eq!(bench.counter(SERVICE, "exitbrain_silent"), 1, "and now somebody notices");
+}
+
+/// Which symbols were live changed with every start of the process.
+#[test]
+fn the_rollout_was_drawn_by_each_process() {
+    let of = |name: &str| {
+        let mut settings = live("50");
+        if !name.is_empty() {
+            settings.audited = audited(&[name]).audited;
+        }
+        let mut bench = bench(&settings);
+        let mut asked = Vec::new();
+        for _ in 0..12 {
+            let before = intents(&mut bench).len();
+            shows(&mut bench, &at("110", "110"), 20);
+            asked.push(intents(&mut bench).len() > before);
+            bench.crash(SERVICE, 10);
+            bench.run_for_ms(20);
+        }
+        asked
+    };
+    assert_eq!(of(""), [true; 12], "bucket 8 of 100");
+    let drawn = of("rollout_drawn_per_process");
+    assert!(drawn.contains(&true) && drawn.contains(&false), "{drawn:?}");
+    assert_eq!(drawn, of("rollout_drawn_per_process"), "of the run's seed");
+}
+
+/// The gateway asked for no symbol, so that a rollout of nobody was one of all.
+#[test]
+fn a_rollout_without_symbol_limits_nothing() {
+    let mut settings = live("0");
+    for closes in [false, true] {
+        let mut bench = bench(&settings);
+        shows(&mut bench, &at("110", "110"), 20);
+        assert_eq!(!intents(&mut bench).is_empty(), closes);
+        settings.audited = audited(&["rollout_without_symbol"]).audited;
+    }
 }

@@ -5,7 +5,7 @@ use pipeline::records::{ExecutionResult, OrderSide};
 use pipeline::{PipelineSettings, keys, streams};
 use serde_json::Value;
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::{self, decimal};
 
 const SERVICE: &str = "exit_intelligence";
@@ -170,4 +170,23 @@ fn too_many_pending_results_are_an_alarm() {
     }
     bench.run_to_ms(30_500);
     assert_eq!(bench.counter(SERVICE, "pending_alarm"), 1);
+}
+
+/// INC-7: 481 results were pending, for none has the JSON that was looked for.
+#[test]
+fn results_expected_as_data_stay_pending() {
+    let of = |settings: &PipelineSettings| {
+        let mut bench = Bench::new(&[SERVICE], settings, Vec::new());
+        bench.run_to_ms(1);
+        for id in 1..=5 {
+            let result = plans::executed(&bench, id, BUY, "1", "100", false);
+            plans::tell_result(&mut bench, &result);
+        }
+        let now = bench.kernel.now();
+        let groups = bench.kernel.bus_mut().xinfo_groups(now, streams::APPLY_RESULT.name);
+        let trades = bench.kernel.bus_mut().scan(now, "quantum:metrics:exit:*").len();
+        (groups.expect("groups")[0].pending, trades)
+    };
+    assert_eq!(of(&PipelineSettings::default()), (0, 5));
+    assert_eq!(of(&audited(&["results_expected_as_data"])), (5, 0));
 }

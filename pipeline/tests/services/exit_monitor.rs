@@ -7,7 +7,7 @@ use pipeline::records::{
 };
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::{self, decimal};
 
 const LONG: OrderSide = OrderSide::Buy;
@@ -255,4 +255,22 @@ fn a_fill_that_comes_again_is_not_added_again() {
         plans::tell(&mut bench, &opened);
         assert!(bench.hash(&stops_key()).is_empty(), "{trade_id:?}");
     }
+}
+
+/// It forgot the position before the fill, its close could open, and its own fill was watched as a new position.
+#[test]
+fn a_position_was_forgotten_before_its_fill() {
+    let mut bench =
+        Bench::new(&["exit_monitor"], &audited(&["exit_forgotten_before_fill"]), Vec::new());
+    bench.run_to_ms(1);
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "96.5");
+    let asked = intents(&mut bench);
+    assert_eq!((asked.len(), asked[0].reduce_only), (1, None));
+    assert_eq!((asked[0].action, asked[0].side), (Some(IntentAction::Sell), Some(SHORT)));
+    assert!(bench.hash(&stops_key()).is_empty());
+    bench.run_for_ms(60_000);
+    assert_eq!(intents(&mut bench).len(), 1, "nobody asks again, filled or not");
+    fill(&mut bench, SHORT, "0.25", false, ["", ""]);
+    assert_eq!(bench.hash(&stops_key())["side"], "SHORT");
 }

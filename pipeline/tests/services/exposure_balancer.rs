@@ -5,7 +5,7 @@ use pipeline::records::{ExposureAlert, ExposureCommand};
 use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 
 const BALANCER: &str = "exposure_balancer";
 const TRACKER: &str = "balance_tracker";
@@ -113,4 +113,14 @@ fn the_tracker_tells_the_margin_of_each_open_position() {
     bench.kernel.exchange_mut().held = vec![0, 0, 0];
     bench.run_to_ms(60_500);
     assert_eq!(bench.ttl(keys::POSITIONS_OPEN.name), Ttl::Absent);
+}
+
+#[test]
+fn each_of_six_equal_positions_was_too_large() {
+    let settings = audited(&["share_of_used_margin"]);
+    let mut bench = Bench::over(symbols(6), &[BALANCER], &settings, Vec::new());
+    book(&mut bench, "1000", &["100"; 6]);
+    bench.run_to_ms(10_100);
+    let advice = advice(&mut bench);
+    assert_eq!(advice.iter().filter(|text| text.starts_with("2 reduce ")).count(), 6, "{advice:?}");
 }

@@ -3,8 +3,9 @@
 use engine::Nanos;
 use pipeline::records::{ApplyPlan, ApplyResult, Executor, HarvestSuggestion, PlanAction};
 use pipeline::{PipelineSettings, keys, streams};
+use strategies::apply::PermitKind;
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 use crate::held::{self, Position};
 
 const SERVICE: &str = "harvest_brain";
@@ -143,4 +144,102 @@ fn its_plans_run_through_the_apply_layer() {
     let life = bench.ttl(&keys::HARVEST_BRAIN_ASKED.of(mark));
     let engine::Ttl::Left(left) = life else { panic!("{life:?}") };
     assert!(left > Nanos::from_secs(86_400), "it has fired");
+}
+
+fn live(name: &str) -> PipelineSettings {
+    let mut settings = settings("live");
+    if !name.is_empty() {
+        settings.audited = audited(&[name]).audited;
+    }
+    settings
+}
+
+/// A quarter of what was left was closed every 5 s while R stayed at 2 and more.
+#[test]
+fn a_mark_of_r_and_profit_never_matches_twice() {
+    let services = ["governor", "position_state_brain", "apply_layer", SERVICE];
+    let [now, then] = ["", "harvest_marked_by_profit"].map(|name| {
+        let mut settings = live(name);
+        // The gate would step a quarter down to nothing for a minute after each.
+        settings.permits.harvest_close.retain(|kind| *kind != PermitKind::P26);
+        let mut bench = Bench::new(&services, &settings, Vec::new());
+        let exchange = bench.kernel.exchange_mut();
+        (exchange.held[0], exchange.entries[0]) = (2_000, 10_000);
+        held::hold(&mut bench, &PROFIT);
+        let ledger = [
+            ("symbol", "BTCUSDT"),
+            ("position_amt", "2"),
+            ("last_known_amt", "2"),
+            ("side", "LONG"),
+            ("avg_entry_price", "100"),
+            ("version", "1"),
+            ("source", "intent_executor"),
+            ("updated_at", "1769990000"),
+        ];
+        bench.hset(&keys::POSITION_LEDGER.of(instrument().symbol), &ledger);
+        for tick in 0..6 {
+            bench.kernel.exchange_mut().marks[0] = 10_500 + tick;
+            held::market(&mut bench, TREND);
+            bench.run_for_ms(10_000);
+        }
+        let lots = |order: &engine::NewOrder| order.quantity.map_or(0, |quantity| quantity.0);
+        bench.kernel.exchange().orders.iter().map(lots).collect::<Vec<_>>()
+    });
+    assert_eq!(now, [500]);
+    assert_eq!(then[..4], [500, 375, 281, 211], "{then:?}");
+}
+
+#[test]
+fn the_least_r_came_before_the_kill_signal() {
+    let losing = Position { mark: "99", pnl: "-2", best: "100", ..PROFIT };
+    let [now, then] = ["", "least_r_before_kill"].map(|name| {
+        let mut bench = Bench::new(&[SERVICE], &live(name), Vec::new());
+        held::hold(&mut bench, &losing);
+        goes_on(&mut bench, &losing, FLIPPED, 20);
+        plans(&mut bench).len()
+    });
+    assert_eq!((now, then), (1, 0));
+}
+
+/// Nobody of P3.3 is there, and its permit is.
+#[test]
+fn it_wrote_the_permit_of_p33() {
+    let services = ["portfolio_gate", "governor", "apply_layer", SERVICE];
+    let [now, then] = ["", "harvest_brain_permits_itself"].map(|name| {
+        let mut bench = Bench::new(&services, &live(name), Vec::new());
+        let exchange = bench.kernel.exchange_mut();
+        (exchange.held[0], exchange.entries[0], exchange.marks[0]) = (2_000, 10_000, 10_500);
+        held::hold(&mut bench, &PROFIT);
+        goes_on(&mut bench, &PROFIT, TREND, 20);
+        bench.kernel.exchange().held[0]
+    });
+    assert_eq!((now, then), (2_000, 1_500));
+}
+
+/// What is no position of the exchange was deleted at the start: ledgers, snapshots and books match the prefix, too.
+#[test]
+fn its_clean_up_took_ledgers() {
+    let symbol = instrument().symbol;
+    let kept = |name: &str| {
+        let mut bench = Bench::new(&[SERVICE], &live(name), Vec::new());
+        held::hold(&mut bench, &PROFIT);
+        bench.set(&keys::POSITION_LEDGER.of(symbol), "the executors' book");
+        bench.set(&keys::POSITION.of(symbol), "the position itself");
+        bench.set(&keys::POSITION.of("XRPUSDT"), "a ghost");
+        bench.run_to_ms(100);
+        bench.kernel.bus_mut().scan(START, "quantum:position:*").len()
+    };
+    assert_eq!(kept(""), 5);
+    assert_eq!(kept("ghosts_take_ledgers"), 1);
+}
+
+#[test]
+fn its_r_was_that_of_the_whole_position() {
+    let [now, then] = ["", "r_of_whole_position"].map(|name| {
+        let mut bench = Bench::new(&[SERVICE], &live(name), Vec::new());
+        held::hold(&mut bench, &PROFIT);
+        goes_on(&mut bench, &PROFIT, TREND, 10);
+        plans(&mut bench)[0].action
+    });
+    assert_eq!((now, then), (PlanAction::Partial25, PlanAction::Partial50));
 }

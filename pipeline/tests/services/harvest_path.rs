@@ -29,7 +29,7 @@ const SERVICES: [&str; 15] = [
 /// A trend: the kill score is low.
 const TREND: [&str; 5] = ["0.01", "0.5", "0.6", "0.2", "0.2"];
 /// The regime has flipped: the kill score is 0.73 and more.
-const FLIPPED: [&str; 5] = ["0.01", "0.3", "0.2", "0.2", "0.6"];
+pub const FLIPPED: [&str; 5] = ["0.01", "0.3", "0.2", "0.2", "0.6"];
 
 fn account(bench: &mut Bench, wallet: &str) {
     bench.kernel.exchange_mut().account = Some(engine::AccountBalance {
@@ -41,7 +41,7 @@ fn account(bench: &mut Bench, wallet: &str) {
 }
 
 /// One unit long at 100, with stop and target far away.
-fn opened(settings: &PipelineSettings) -> Bench {
+pub fn opened(settings: &PipelineSettings) -> Bench {
     let mut bench = Bench::new(&SERVICES, settings, Vec::new());
     account(&mut bench, "1000");
     bench.run_to_ms(7_001);
@@ -66,7 +66,7 @@ fn opened(settings: &PipelineSettings) -> Bench {
 }
 
 /// Goes on for so many seconds with this market, which P0 would tell every minute.
-fn goes_on(bench: &mut Bench, market: [&str; 5], secs: i64) {
+pub fn goes_on(bench: &mut Bench, market: [&str; 5], secs: i64) {
     for _ in 0..secs / 10 {
         held::market(bench, market);
         bench.run_for_ms(10_000);
@@ -74,7 +74,7 @@ fn goes_on(bench: &mut Bench, market: [&str; 5], secs: i64) {
 }
 
 /// Lots of the orders that closed.
-fn closed(bench: &Bench) -> Vec<i64> {
+pub fn closed(bench: &Bench) -> Vec<i64> {
     let orders = bench.kernel.exchange().orders.iter().filter(|order| order.reduces());
     orders.map(|order| order.quantity.expect("a quantity").0).collect()
 }

@@ -4,7 +4,7 @@ use engine::{GaugeOf, Nanos, Ttl};
 use pipeline::records::HarvestProposal;
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 use crate::held::{self, Position};
 
 const SERVICE: &str = "harvest_proposal";
@@ -17,8 +17,17 @@ fn key() -> String {
     keys::HARVEST_PROPOSAL.of(instrument().symbol)
 }
 
+/// The defaults, and this behaviour of the audits, if it is one.
+fn with(name: &str) -> PipelineSettings {
+    if name.is_empty() { PipelineSettings::default() } else { audited(&[name]) }
+}
+
 fn bench(names: &[&str], market: [&str; 5]) -> Bench {
-    let mut bench = Bench::new(names, &PipelineSettings::default(), Vec::new());
+    bench_of(names, &PipelineSettings::default(), market)
+}
+
+fn bench_of(names: &[&str], settings: &PipelineSettings, market: [&str; 5]) -> Bench {
+    let mut bench = Bench::new(names, settings, Vec::new());
     held::hold(&mut bench, &Position::default());
     held::market(&mut bench, market);
     bench
@@ -184,4 +193,69 @@ fn theta_is_the_policys() {
     assert_eq!(action(&mut bench), "PARTIAL_25");
     action(&mut bench);
     assert_eq!(action(&mut bench), "FULL_CLOSE_PROPOSED", "it is over");
+}
+
+/// INC-3, INC-9: closes were proposed for positions that nobody had, with stops at 100.2 and 50.1.
+#[test]
+fn positions_were_made_up() {
+    let [now, then] = ["", "synthetic_positions"].map(|name| {
+        let mut bench = Bench::new(&[SERVICE], &with(name), Vec::new());
+        held::market(&mut bench, CHOP);
+        bench.run_to_ms(10_001);
+        bench.hash(&key())
+    });
+    assert!(now.is_empty());
+    let stop: f64 = then["new_sl_proposed"].parse().expect("a number");
+    assert!((stop - 100.2).abs() < 1e-9);
+    assert_eq!(then["harvest_action"], "FULL_CLOSE_PROPOSED");
+    assert_eq!((&*then["position_entry_price"], &*then["position_age_sec"]), ("100", "3600"));
+}
+
+/// Two units with 10 USDT: 5 each.
+#[test]
+fn r_grew_with_the_quantity() {
+    let [now, then] = ["", "r_of_whole_position"].map(|name| {
+        let mut bench = bench_of(&[SERVICE], &with(name), MIXED);
+        bench.run_to_ms(10_001);
+        let hash = bench.hash(&key());
+        assert_eq!(hash["position_unrealized_pnl"], "10");
+        hash["R_net"].parse::<f64>().expect("a number")
+    });
+    // By the fallback of 2 %, after a cost of 0.1.
+    assert!((now - 2.45).abs() < 1e-9 && (then - 4.95).abs() < 1e-9, "{now} {then}");
+}
+
+/// The look of P3.3 is old after 30 s, and so was the proposal.
+#[test]
+fn what_was_stuck_looked_fresh() {
+    let [now, then] = ["", "stuck_proposal_looks_fresh"].map(|name| {
+        let mut bench = bench_of(&[SERVICE], &with(name), MIXED);
+        bench.run_to_ms(300_001);
+        assert!(bench.counter(SERVICE, "snapshot_stale") >= 20);
+        bench.hash(&key())
+    });
+    assert!(now.is_empty(), "it has died");
+    assert_eq!(then["computed_epoch"], (START.secs() + 10).to_string());
+    assert_eq!(then["last_update_epoch"], (START.secs() + 300).to_string());
+}
+
+#[test]
+fn a_policy_was_loaded_once_and_half_of_it_was_not_read() {
+    let of = |name: &str| {
+        let mut bench = bench_of(&[SERVICE], &with(name), CHOP);
+        policy(&mut bench, "v1", "{\"T3_R\":1.8}", "{\"kill_threshold\":0.95}", 300);
+        let mut action = || {
+            held::look(&mut bench, &Position::default());
+            bench.run_for_ms(10_000);
+            let action = bench.hash(&key())["harvest_action"].clone();
+            policy(&mut bench, "v2", "{\"T3_R\":6}", "{\"kill_threshold\":0.95}", 300);
+            action
+        };
+        action();
+        [action(), action()]
+    };
+    assert_eq!(of(""), ["PARTIAL_25", "PARTIAL_25"]);
+    assert_eq!(of("policy_loaded_once"), ["PARTIAL_75", "PARTIAL_75"]);
+    // The default threshold, 0.6, counts.
+    assert_eq!(of("kill_params_not_read"), ["FULL_CLOSE_PROPOSED", "FULL_CLOSE_PROPOSED"]);
 }

@@ -3,7 +3,7 @@
 use engine::Ttl;
 use pipeline::{PipelineSettings, keys};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 
 const SYNC: &str = "ledger_sync";
 const BRAIN: &str = "position_state_brain";
@@ -80,4 +80,21 @@ fn the_older_record_follows_the_exchange() {
     bench.crash(SYNC, 10);
     bench.run_to_ms(60_100);
     assert_eq!(bench.ttl(&key(keys::POSITION)), Ttl::Absent);
+}
+
+/// I-35: then a short's ledger was long, and P3.4 and P3.3 saw a mismatch of sides.
+#[test]
+fn the_ledger_was_overwritten_without_its_sign() {
+    let names = [BRAIN, SYNC, "reconcile_engine"];
+    let of = |settings: &PipelineSettings| {
+        let mut bench = Bench::new(&names, settings, Vec::new());
+        bench.kernel.exchange_mut().held[0] = -1_500;
+        ledger(&mut bench, "-1.5");
+        bench.run_to_ms(31_000);
+        let amount = bench.hash(&key(keys::POSITION_LEDGER))["position_amt"].clone();
+        (amount, bench.get(&key(keys::RECONCILE_HOLD_REASON)))
+    };
+    assert_eq!(of(&PipelineSettings::default()), ("-1.5".into(), None));
+    let audited = of(&audited(&["ledger_without_sign"]));
+    assert_eq!(audited, ("1.500".into(), Some("side_mismatch".into())));
 }

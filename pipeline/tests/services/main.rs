@@ -24,6 +24,7 @@ mod governor;
 mod harvest_brain;
 mod harvest_path;
 mod harvest_proposal;
+mod heat_audited;
 mod held;
 mod intent_bridge;
 mod intent_executor;

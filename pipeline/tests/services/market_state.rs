@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use engine::{Bar, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots, SymbolIndex, Ttl};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -134,4 +134,31 @@ fn a_successor_without_a_list_says_nothing_until_it_has_seen_enough() {
     bench.run_to_ms(300 * MINUTE_MS);
     assert_eq!(bench.entries(streams::MARKETSTATE.name).len(), published);
     assert!(bench.counter("market_state", "marketstate_too_few_closes") >= 19);
+}
+
+/// Nobody has seen a price, and there is a state all the same.
+#[test]
+fn closes_were_made_up() {
+    let of = |settings: &PipelineSettings| {
+        let mut bench = Bench::new(&["market_state"], settings, Vec::new());
+        bench.run_to_ms(MINUTE_MS + 1);
+        state(&mut bench)
+    };
+    assert!(of(&PipelineSettings::default()).is_empty());
+    let made = of(&audited(&["closes_made_up"]));
+    assert_eq!(made["buffer_size"], "300");
+    assert_eq!(made, of(&audited(&["closes_made_up"])), "of the run's seed");
+}
+
+/// 100 minutes are no 257, however often they are counted.
+#[test]
+fn a_short_history_was_appended_again_and_again() {
+    let of = |settings: &PipelineSettings| {
+        let services = ["market_publisher", "market_state"];
+        let mut bench = Bench::new(&services, settings, bars(100));
+        bench.run_to_ms(100 * MINUTE_MS + 1);
+        state(&mut bench).get("buffer_size").cloned()
+    };
+    assert_eq!(of(&PipelineSettings::default()), None);
+    assert_eq!(of(&audited(&["history_appended_twice"])).as_deref(), Some("300"));
 }

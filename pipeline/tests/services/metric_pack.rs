@@ -4,7 +4,7 @@ use engine::GaugeOf;
 use pipeline::records::OrderSide;
 use pipeline::{PipelineSettings, keys};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, audited};
 use crate::plans;
 
 const SERVICE: &str = "metric_pack";
@@ -60,4 +60,29 @@ fn what_an_exit_does_not_find_in_the_oldest_trade_it_takes_from_the_next() {
     order(&mut bench, 3, SELL, "2", "110", true);
     assert_eq!(word(&bench, "quantum_exit_trades_total", "win"), Some(1.0));
     assert_eq!(word(&bench, "quantum_exit_trades_total", "flat"), Some(1.0));
+}
+
+/// INC-7: it looked healthy, with nothing pending and nothing built.
+#[test]
+fn results_expected_as_data_build_nothing() {
+    let mut bench = Bench::new(&[SERVICE], &audited(&["results_expected_as_data"]), Vec::new());
+    bench.run_to_ms(1);
+    order(&mut bench, 1, SELL, "2", "100", false);
+    order(&mut bench, 2, BUY, "2", "95", true);
+    assert_eq!(word(&bench, "quantum_exit_trades_total", "win"), None);
+    assert_eq!(bench.counter(SERVICE, "quantum_exit_events_processed_total"), 4);
+    let now = bench.kernel.now();
+    let groups = bench.kernel.bus_mut().xinfo_groups(now, pipeline::streams::APPLY_RESULT.name);
+    assert_eq!(groups.expect("groups")[0].pending, 0);
+}
+
+/// As the default counts them in `trades_are_rebuilt_from_results_also_after_a_crash`.
+#[test]
+fn losses_went_into_no_counter() {
+    let mut bench = Bench::new(&[SERVICE], &audited(&["losses_not_counted"]), Vec::new());
+    bench.run_to_ms(1);
+    order(&mut bench, 4, BUY, "2", "100", false);
+    order(&mut bench, 5, SELL, "2", "97", true);
+    assert_eq!(word(&bench, "quantum_exit_trades_total", "loss"), Some(1.0));
+    assert_eq!(word(&bench, "quantum_exit_realized_pnl_total", "loss"), Some(0.0));
 }

@@ -5,7 +5,7 @@ use pipeline::records::{ExecutionResult, OrderSide, PortfolioState, ReduceOnly};
 use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::{self, decimal};
 
 const TRACKER: &str = "balance_tracker";
@@ -181,4 +181,20 @@ fn averages_have_a_half_life_of_five_minutes() {
     bench.run_to_ms(310_100);
     let half = last(&mut bench).lossburst_ewma_usd;
     assert!((half / first - 0.5).abs() < 1e-9, "{half} of {first}");
+}
+
+/// INC-3: a heat of 0.0088 rested on an equity that nobody had. It read its own output, and began with a constant.
+#[test]
+fn equity_was_a_constant_and_drawdown_none() {
+    let of = |settings: &PipelineSettings| {
+        let mut bench = Bench::new(&[TRACKER, PORTFOLIO], settings, Vec::new());
+        bench.kernel.exchange_mut().account = Some(account(1_000, 0));
+        bench.run_to_ms(5_100);
+        bench.kernel.exchange_mut().account = Some(account(700, 0));
+        bench.run_to_ms(60_100);
+        let state = last(&mut bench);
+        (state.equity_usd, state.drawdown)
+    };
+    assert_eq!(of(&PipelineSettings::default()), (Some(decimal("700")), 0.3));
+    assert_eq!(of(&audited(&["equity_constant"])), (Some(decimal("100000")), 0.0));
 }

@@ -16,7 +16,7 @@ const SERVICE: &str = "portfolio_gate";
 /// Sigma of a minute for which 210 USDT have a heat of 0.5 over this equity: 210 · 0.01 · √1440 / 159.4.
 const SIGMA: [&str; 5] = ["0.01", "0.4", "0.6", "0.2", "0.2"];
 
-fn bench_with(settings: &PipelineSettings, equity: &str) -> Bench {
+pub fn bench_with(settings: &PipelineSettings, equity: &str) -> Bench {
     let mut bench = Bench::new(&[SERVICE, "heat_bridge"], settings, Vec::new());
     held::hold(&mut bench, &Position::default());
     held::market(&mut bench, SIGMA);
@@ -30,7 +30,7 @@ fn bench(equity: &str) -> Bench {
 }
 
 /// The portfolio state publisher's word, as of now.
-fn portfolio(bench: &mut Bench, equity: &str, stale: &str) {
+pub fn portfolio(bench: &mut Bench, equity: &str, stale: &str) {
     let now = bench.kernel.now().secs().to_string();
     let iso = bench.kernel.now().to_string();
     let mut fields = vec![
@@ -72,14 +72,14 @@ pub fn close(bench: &Bench, id: &str, action: PlanAction) -> ApplyPlan {
     }
 }
 
-fn permit(bench: &mut Bench, id: &str) -> Option<P26Permit> {
+pub fn permit(bench: &mut Bench, id: &str) -> Option<P26Permit> {
     use engine::TypedRecord as _;
     let text = bench.get(&keys::PERMIT_P26.of(id))?;
     Some(P26Permit::from_json(&serde_json::from_str(&text).expect("JSON")).expect("a permit"))
 }
 
 /// Sends the close and tells what the permit allows: the action, the share and the reason.
-fn asked(bench: &mut Bench, id: &str, action: PlanAction) -> (PlanAction, String, String) {
+pub fn asked(bench: &mut Bench, id: &str, action: PlanAction) -> (PlanAction, String, String) {
     let plan = close(bench, id, action);
     plans::send(bench, &plan);
     bench.run_for_ms(5);
@@ -89,7 +89,7 @@ fn asked(bench: &mut Bench, id: &str, action: PlanAction) -> (PlanAction, String
     (permit.final_action, permit.max_fraction.normalize().to_string(), permit.reason.into_owned())
 }
 
-fn is(got: (PlanAction, String, String), action: PlanAction, share: &str, reason: &str) {
+pub fn is(got: (PlanAction, String, String), action: PlanAction, share: &str, reason: &str) {
     assert_eq!(got, (action, share.to_owned(), reason.to_owned()));
 }
 
@@ -319,10 +319,9 @@ fn audited_settings_bring_the_audited_gate_back() {
 /// The moderator's score is an option of the heat decision: EHR 20 in the one direction, and as audited.
 #[test]
 fn the_moderator_tells_by_its_score() {
-    for (rules, action) in
-        [("matrix", "FULL_CLOSE_PROPOSED"), ("audited_hot_closes_least", "PARTIAL_25_PROPOSED")]
-    {
-        let settings = set(|gate| gate["moderator"] = rules.into());
+    let matrix = set(|gate| gate["moderator"] = "matrix".into());
+    let least = audited(&["hot_closes_least"]);
+    for (settings, action) in [(matrix, "FULL_CLOSE_PROPOSED"), (least, "PARTIAL_25_PROPOSED")] {
         let mut bench = bench_with(&settings, "400");
         is(asked(&mut bench, "a", FULL), PlanAction::Partial25, "0.25", "portfolio_heat_cold");
         let decided: Vec<HeatDecision> = bench.records(streams::HARVEST_HEAT_DECISION);

@@ -8,7 +8,7 @@ use pipeline::records::{
 };
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::{self, decimal};
 
 const BUY: OrderSide = OrderSide::Buy;
@@ -209,4 +209,17 @@ fn what_ended_without_a_fill_ends_in_the_book_too() {
     assert_eq!((closed.len(), closed[0].pnl_usd), (1, decimal("20")), "at the mark price, 100");
     assert_eq!(closed[0].reason, "reconciled");
     assert_eq!(bench.hash(&keys::POSITION_BOOK.of(instrument().symbol))["amount"], "0");
+}
+
+/// I-07b: it saw no fill at all.
+#[test]
+fn a_blind_monitor_books_nothing() {
+    let mut bench =
+        Bench::new(&["position_monitor"], &audited(&["position_monitor_blind"]), Vec::new());
+    bench.run_to_ms(1);
+    fill(&mut bench, BUY, "1", "100", false);
+    fill(&mut bench, SELL, "1", "105", true);
+    assert!(closed(&mut bench).is_empty());
+    assert!(bench.hash(&keys::POSITION_BOOK.of(instrument().symbol)).is_empty());
+    assert_eq!(bench.counter("position_monitor", "fills_without_data"), 4);
 }

@@ -5,7 +5,7 @@ use pipeline::records::{OrderSide, ReconcileClose, ReconcileEvent, ReconcileEven
 use pipeline::{PipelineSettings, Secret, chain, keys, streams};
 use strategies::reconcile::{self as p34, CloseSecret, ReconcileContext, failed_guardrails};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::{self, decimal};
 
 const ENGINE: &str = "reconcile_engine";
@@ -16,7 +16,11 @@ const SECRET: &str = "example-shared-key";
 fn bench(held: i64, ledger: Option<&str>, secret: Option<&str>) -> Bench {
     let mut settings = PipelineSettings::default();
     settings.reconcile_engine.close_secret = secret.map(Secret::from);
-    let mut bench = Bench::new(&[BRAIN, ENGINE], &settings, Vec::new());
+    bench_of(&settings, held, ledger)
+}
+
+fn bench_of(settings: &PipelineSettings, held: i64, ledger: Option<&str>) -> Bench {
+    let mut bench = Bench::new(&[BRAIN, ENGINE], settings, Vec::new());
     bench.kernel.exchange_mut().held[0] = held;
     if let Some(amount) = ledger {
         set_ledger(&mut bench, amount, -60);
@@ -281,4 +285,52 @@ fn an_empty_secret_is_refused() {
     let problem = chain(&settings, &[instrument()]).err().expect("refused").to_string();
     assert!(problem.contains("[pipeline.reconcile_engine] close_secret is empty"), "{problem}");
     assert_eq!(format!("{:?}", settings.reconcile_engine.close_secret), "Some(Secret(..))");
+}
+
+fn audited_bench(name: &str, held: i64, ledger: &str) -> Bench {
+    let mut settings = audited(&[name]);
+    settings.reconcile_engine.close_secret = Some(Secret::from(SECRET));
+    bench_of(&settings, held, Some(ledger))
+}
+
+/// The seal raised after cooldown and lease were set.
+#[test]
+fn a_hold_came_without_its_close() {
+    let mut bench = audited_bench("hold_without_close", 62, "0.002");
+    bench.run_to_ms(100_000);
+    assert!(closes(&mut bench).is_empty());
+    assert_eq!(bench.counter(ENGINE, "close_not_published"), 1, "the cooldown is set");
+    assert!(matches!(bench.ttl(&key(keys::RECONCILE_HOLD)), Ttl::Left(left) if left.secs() > 790));
+}
+
+/// As the default keeps a lease in `a_hold_is_never_shortened_and_a_case_is_closed_once_in_two_minutes`.
+#[test]
+fn each_look_cut_the_lease() {
+    let mut bench = audited_bench("hold_cut_each_look", 62, "0.002");
+    bench.run_to_ms(26_100);
+    assert_eq!(closes(&mut bench).len(), 1);
+    assert!(matches!(bench.ttl(&key(keys::RECONCILE_HOLD)), Ttl::Left(left) if left.secs() <= 300));
+}
+
+/// The deadlock of the holds: an executor's ledger agrees with the exchange, and is read as zero.
+#[test]
+fn an_executors_ledger_read_as_zero_and_held_for_good() {
+    let reason = |mut bench: Bench| {
+        bench.run_to_ms(600_000);
+        (bench.get(&key(keys::RECONCILE_HOLD_REASON)), events(&mut bench).len())
+    };
+    assert_eq!(reason(bench(1_000, Some("1"), None)), (None, 0));
+    let (held, told) = reason(bench_of(&audited(&["ledger_by_other_names"]), 1_000, Some("1")));
+    assert_eq!((held.as_deref(), told), (Some("side_mismatch"), 2), "held, and an operator told");
+}
+
+/// As `an_execution_that_explains_the_difference_repairs_the_ledger`, whose evidence it does not find.
+#[test]
+fn evidence_was_looked_for_by_other_names() {
+    let mut bench = audited_bench("evidence_by_other_names", 1_500, "1.4");
+    bench.run_to_ms(500);
+    executed(&mut bench, "0.1");
+    bench.run_to_ms(12_100);
+    assert_eq!(events(&mut bench), ["HOLD_SET qty_mismatch_no_evidence"]);
+    assert_eq!(bench.counter(ENGINE, "p34_reconcile_auto_repair_total"), 0);
 }

@@ -4,12 +4,23 @@ use engine::{Nanos, Ttl};
 use pipeline::records::RiskProposal;
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 use crate::held::{self, Position};
 
 const SERVICE: &str = "risk_proposal";
 /// A trend, as in example 10.
 const TREND: [&str; 5] = ["0.01", "0.5", "0.6", "0.1", "0.3"];
+
+/// Example 11.
+const SHORT: Position<'_> = Position {
+    amount: "-1",
+    entry: "2000",
+    mark: "1950",
+    pnl: "50",
+    best: "1940",
+    stop: "1960",
+    plan: "opening",
+};
 
 fn key() -> String {
     keys::RISK_PROPOSAL.of(instrument().symbol)
@@ -18,7 +29,20 @@ fn key() -> String {
 fn bench_of(names: &[&str], position: &Position<'_>, market: [&str; 5]) -> Bench {
     let mut settings = PipelineSettings::default();
     settings.risk_proposal.stream = true;
-    let mut bench = Bench::new(names, &settings, Vec::new());
+    bench_named(names, &settings, position, market)
+}
+
+fn bench_with(settings: &PipelineSettings, position: &Position<'_>, market: [&str; 5]) -> Bench {
+    bench_named(&[SERVICE], settings, position, market)
+}
+
+fn bench_named(
+    names: &[&str],
+    settings: &PipelineSettings,
+    position: &Position<'_>,
+    market: [&str; 5],
+) -> Bench {
+    let mut bench = Bench::new(names, settings, Vec::new());
     held::hold(&mut bench, position);
     held::market(&mut bench, market);
     bench
@@ -55,16 +79,7 @@ fn example_10_on_the_bus() {
 /// Example 11 as required: the stop of a short is not below the market, and is told to be crossed.
 #[test]
 fn a_crossed_stop_is_clamped_and_told() {
-    let short = Position {
-        amount: "-1",
-        entry: "2000",
-        mark: "1950",
-        pnl: "50",
-        best: "1940",
-        stop: "1960",
-        ..Position::default()
-    };
-    let mut bench = bench(&short, ["0.003", "0.13", "0.2", "0.5", "0.3"]);
+    let mut bench = bench(&SHORT, ["0.003", "0.13", "0.2", "0.5", "0.3"]);
     let hash = bench.hash(&key());
     near(&hash, "proposed_sl", 1950.0);
     assert!(hash["reason_codes"].ends_with("stop_already_crossed"), "{}", hash["reason_codes"]);
@@ -170,4 +185,29 @@ fn hash_of_a_proposal(plan: &str) -> Vec<(String, String)> {
     let mut bench = bench(&Position { plan, ..Position::default() }, TREND);
     let hash = bench.hash(&key());
     hash.into_iter().filter(|(name, _)| name != "proposed_sl").collect()
+}
+
+/// Its kernel saw no trend, whatever the market state said.
+#[test]
+fn the_probability_of_a_trend_was_lost() {
+    let mut bench = bench_with(&audited(&["trend_probability_lost"]), &Position::default(), TREND);
+    bench.run_to_ms(10_001);
+    let hash = bench.hash(&key());
+    assert_eq!(hash["p_trend"], "0");
+    // 0.8 · 0.1 + 1.0 · 0.3, at a sigma of 0.01.
+    near(&hash, "stop_dist_pct", 0.005);
+    assert!(!hash["reason_codes"].contains("tp_extended"), "{}", hash["reason_codes"]);
+}
+
+/// Example 11 as it was: the stop of a short below the market.
+#[test]
+fn a_stop_could_lie_beyond_the_price() {
+    let market = ["0.003", "0.13", "0.2", "0.5", "0.3"];
+    let mut bench = bench_with(&audited(&["stop_beyond_price"]), &SHORT, market);
+    bench.run_to_ms(10_001);
+    let hash = bench.hash(&key());
+    near(&hash, "proposed_sl", 1949.7);
+    assert!(!hash["reason_codes"].contains("stop_already_crossed"), "{}", hash["reason_codes"]);
+    let setting = serde_json::json!({"risk_proposal": {"params": {"audited_crossed_stop": true}}});
+    assert!(serde_json::from_value::<PipelineSettings>(setting).is_err(), "it has one name");
 }

@@ -102,6 +102,17 @@ impl Control {
     /// What exits of a symbol do now. `global_kill` is the operator's switch, which counts at run time.
     #[must_use]
     pub fn effect(&self, symbol: &str, global_kill: bool) -> (Effect, EffectReason) {
+        self.effect_at(rollout_bucket, symbol, global_kill)
+    }
+
+    /// Audited: the same with other buckets, where each process draws its own (EHR 3.23).
+    #[must_use]
+    pub fn effect_at(
+        &self,
+        bucket: impl Fn(&str) -> u32,
+        symbol: &str,
+        global_kill: bool,
+    ) -> (Effect, EffectReason) {
         if self.killed || global_kill {
             return (Effect::Shadow, EffectReason::Kill);
         }
@@ -109,12 +120,25 @@ impl Control {
             return (Effect::Shadow, EffectReason::Mode);
         }
         let inside = if self.live_symbols.is_empty() {
-            rollout_bucket(symbol) < self.rollout_pct
+            bucket(symbol) < self.rollout_pct
         } else {
             self.live_symbols.iter().any(|live| live == symbol)
         };
         (if inside { Effect::Live } else { Effect::Shadow }, EffectReason::Rollout)
     }
+
+    /// Audited: what exits do where the gateway asks for no symbol, so that the rollout limits nothing (EHR 3.23).
+    #[must_use]
+    pub fn audited_effect_of_all(&self, global_kill: bool) -> (Effect, EffectReason) {
+        let all = Control { rollout_pct: 100, live_symbols: Vec::new(), ..self.clone() };
+        all.effect("", global_kill)
+    }
+}
+
+/// Audited: the bucket of a symbol in one process, whose hashes begin with its own number.
+#[must_use]
+pub fn audited_rollout_bucket(process: u64, symbol: &str) -> u32 {
+    rollout_bucket(&format!("{process}:{symbol}"))
 }
 
 /// Bucket of a symbol, 0 to 99, the same on every machine and in every run: SHA-256 of its name as a
@@ -183,6 +207,22 @@ mod tests {
         assert_eq!(of(eight, "BTCUSDT").0, Effect::Shadow, "bucket 8 is not below 8");
         let all = ControlSettings { rollout_pct: "250", ..live() };
         assert_eq!(of(all, "BNBUSDT").0, Effect::Live);
+    }
+
+    #[test]
+    fn audited_rollouts_are_each_processs_own_or_none() {
+        let control = Control::new(&ControlSettings { rollout_pct: "50", ..live() });
+        let of = |process: u64| {
+            let names = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "ADAUSDT", "DOTUSDT", "BNBUSDT"];
+            let bucket = |symbol: &str| audited_rollout_bucket(process, symbol);
+            names.map(|name| control.effect_at(bucket, name, false).0)
+        };
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+        let none = Control::new(&ControlSettings { rollout_pct: "0", ..live() });
+        assert_eq!(none.effect("BTCUSDT", false).0, Effect::Shadow);
+        assert_eq!(none.audited_effect_of_all(false).0, Effect::Live);
+        assert_eq!(none.audited_effect_of_all(true).0, Effect::Shadow);
     }
 
     #[test]

@@ -7,7 +7,10 @@ mod gateway;
 mod plan;
 mod stops;
 
-pub use control::{Control, ControlSettings, ControlWarning, Effect, EffectReason, rollout_bucket};
+pub use control::{
+    Control, ControlSettings, ControlWarning, Effect, EffectReason, audited_rollout_bucket,
+    rollout_bucket,
+};
 pub use gateway::{ExitKind, ModuleVerdict, module_verdict, order_type_leaves, size_leaves};
 pub use plan::{
     CrossExchange, ExitBases, ExitContext, ExitPlan, ExitSignal, TRAILING_CALLBACK_PCT,

@@ -105,6 +105,12 @@ pub fn brain_acts(proposal: &HarvestProposal, min_r: f64) -> Option<CloseAction>
     proposal.action.filter(|a| *a == CloseAction::FullClose || proposal.r_net >= min_r)
 }
 
+/// Audited: the same, and the least R comes first, so that a losing position is left open on a kill signal (EHR 3.27).
+#[must_use]
+pub fn audited_brain_acts(proposal: &HarvestProposal, min_r: f64) -> Option<CloseAction> {
+    proposal.action.filter(|_| proposal.r_net >= min_r)
+}
+
 /// Plan id of the harvest brain: the first 16 hexadecimal digits of the SHA-256 of the correlation id.
 #[must_use]
 pub fn brain_plan_id(correlation_id: &str) -> String {
@@ -136,7 +142,7 @@ mod tests {
 
     #[test]
     fn below_min_r_only_a_full_close_is_made() {
-        use crate::harvest::{KillComponents, brain_acts};
+        use crate::harvest::KillComponents;
         let of = |action, r_net| {
             let proposal = HarvestProposal {
                 action: Some(action),
@@ -153,11 +159,12 @@ mod tests {
                 },
                 reason_codes: Vec::new(),
             };
-            brain_acts(&proposal, 0.5)
+            (brain_acts(&proposal, 0.5), audited_brain_acts(&proposal, 0.5))
         };
-        assert_eq!(of(CloseAction::Partial25, 0.49), None);
-        assert_eq!(of(CloseAction::Partial25, 0.5), Some(CloseAction::Partial25));
-        assert_eq!(of(CloseAction::FullClose, -3.0), Some(CloseAction::FullClose));
+        let both = |close| (Some(close), Some(close));
+        assert_eq!(of(CloseAction::Partial25, 0.49), (None, None));
+        assert_eq!(of(CloseAction::Partial25, 0.5), both(CloseAction::Partial25));
+        assert_eq!(of(CloseAction::FullClose, -3.0), (Some(CloseAction::FullClose), None));
     }
 
     #[test]

@@ -11,8 +11,8 @@ mod tranches;
 pub use kernel::{HarvestProposal, harvest_proposal, profit_lock_sl, tranche_weights};
 pub use kill_score::{KillComponents, KillScore, kill_components, kill_score};
 pub use ladder::{
-    DynamicLadder, LadderError, Rung, SKIP_RISK_MISSING, brain_acts, brain_plan_id, dynamic_ladder,
-    entry_risk_usdt, parse_ladder, rungs_due,
+    DynamicLadder, LadderError, Rung, SKIP_RISK_MISSING, audited_brain_acts, brain_acts,
+    brain_plan_id, dynamic_ladder, entry_risk_usdt, parse_ladder, rungs_due,
 };
 pub use publish::{PublishLimits, PublishedProposal, is_stale, should_publish};
 pub use theta::{Theta, ThetaError};

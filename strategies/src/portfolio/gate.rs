@@ -30,6 +30,8 @@ pub struct GateRules {
     pub promotion: bool,
     /// Audited: any word but HOLD earns a permit, a `NOOP` among them.
     pub audited_permit_any_word: bool,
+    /// Audited: only the literal `FULL_CLOSE` is a full close, which no kernel says.
+    pub audited_full_close_word: bool,
 }
 
 impl Default for GateRules {
@@ -39,6 +41,7 @@ impl Default for GateRules {
             stress_rule: false,
             promotion: false,
             audited_permit_any_word: false,
+            audited_full_close_word: false,
         }
     }
 }
@@ -52,6 +55,7 @@ impl GateRules {
             stress_rule: true,
             promotion: true,
             audited_permit_any_word: true,
+            audited_full_close_word: false,
         }
     }
 }
@@ -128,7 +132,8 @@ pub fn gate<'a>(
     let mut action = Cow::Borrowed(input.action);
     let (mut gate_reason, mut calibration_reason) = (Cow::Borrowed("pass"), None);
     if let Some(matrix) = &rules.calibration {
-        let calibrated = calibrate(input.action, input.heat, matrix, false);
+        let word = rules.audited_full_close_word;
+        let calibrated = calibrate(input.action, input.heat, matrix, word);
         if calibrated.action != action {
             (action, gate_reason) = (calibrated.action, calibrated.reason.clone());
         }
@@ -211,6 +216,13 @@ mod tests {
     }
 
     #[test]
+    fn audited_calibration_knows_one_word_only() {
+        let rules = GateRules { audited_full_close_word: true, ..GateRules::default() };
+        let of = |action| decide(GateInput { action, ..CALM }, &rules).2;
+        assert_eq!((of("FULL_CLOSE_PROPOSED"), of("FULL_CLOSE")), (1.0, 0.25));
+    }
+
+    #[test]
     fn one_decision_from_allowlist_to_permit() {
         check(GateInput { allowed: false, ..CALM }, "HOLD", "not_allowed", 0.0);
         let blind = GateInput { snapshots_fresh: false, ..CALM };
@@ -265,6 +277,7 @@ mod tests {
             stress_rule: false,
             promotion: false,
             audited_permit_any_word: false,
+            audited_full_close_word: false,
         }
     }
 }

@@ -47,7 +47,9 @@ pub struct RiskParams {
     pub eps: f64,
     /// A stop never goes back.
     pub monotonic_sl: bool,
-    /// Audited: a trailing stop may land beyond the current price (EHR 3.2, example 11).
+    /// Audited: a trailing stop may land beyond the current price (EHR 3.2, example 11). Not a setting: who asks for it
+    /// names it among the audited behaviours.
+    #[serde(skip)]
     pub audited_crossed_stop: bool,
 }
 

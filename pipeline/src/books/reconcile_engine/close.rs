@@ -73,6 +73,11 @@ impl ReconcileEngine {
         if ctx.set(&self.keys[place].signature, &close.signature, options).is_err() {
             ctx.count("hold_not_saved", 1);
         }
+        if self.old.seals_last {
+            // The seal raises here: hold and cooldown are set, and nothing leaves.
+            ctx.count("close_not_published", 1);
+            return;
+        }
         ctx.count("p34_reconcile_close_published_total", 1);
         crate::publish(ctx, RECONCILE_CLOSE, Envelope::Flat, close);
     }

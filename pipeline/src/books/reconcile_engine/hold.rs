@@ -47,8 +47,9 @@ impl ReconcileEngine {
             Ttl::Left(left) => Some(left),
         };
         let left_sec = left.map(Nanos::secs);
-        let life_sec = hold_ttl_sec(left_sec, close_out);
-        let longer = left_sec.is_none_or(|left| life_sec > left);
+        let cuts = self.old.cuts_holds;
+        let life_sec = hold_ttl_sec(left_sec.filter(|_| !cuts), close_out);
+        let longer = cuts || left_sec.is_none_or(|left| life_sec > left);
         let life = left.filter(|_| !longer).unwrap_or(Nanos::from_secs(life_sec));
         let options = SetOptions { expire: Some(life), ..SetOptions::default() };
         let says = ctx.get(&keys.reason).ok().flatten();

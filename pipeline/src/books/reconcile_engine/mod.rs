@@ -21,6 +21,7 @@ use strategies::reconcile::{
     CloseSecret, Drift, DriftKind, Executed, ReconcileInput, ReconcileStep, reconcile_step,
 };
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -104,11 +105,25 @@ pub struct ReconcileEngine {
     keys: Vec<Keys>,
     known: Vec<Known>,
     fixed_at: Option<Nanos>,
+    old: Old,
+}
+
+/// What the engine did before it was mended, as far as the run asks for it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Old {
+    /// It fails to seal its closes, after it has set all that goes with them.
+    seals_last: bool,
+    /// It writes a hold at each look, with its short life.
+    cuts_holds: bool,
+    /// It does not know the names of the executors' fields in the ledger.
+    other_ledger: bool,
+    /// Nor those of results.
+    other_evidence: bool,
 }
 
 impl ReconcileEngine {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &ReconcileEngineSettings) -> ReconcileEngine {
+    fn new(symbols: &[Symbol], settings: &ReconcileEngineSettings, old: Old) -> ReconcileEngine {
         let keys = symbols.iter().map(|symbol| Keys {
             snapshot: keys::POSITION_SNAPSHOT.of(symbol),
             ledger: keys::POSITION_LEDGER.of(symbol),
@@ -124,6 +139,7 @@ impl ReconcileEngine {
             keys: keys.collect(),
             known: vec![Known::default(); symbols.len()],
             fixed_at: None,
+            old,
         }
     }
 
@@ -160,9 +176,11 @@ impl ReconcileEngine {
             }
         };
         let ledger = match ctx.record::<PositionLedger>(&keys.ledger) {
-            Ok(ledger) => {
-                ledger.map(|ledger| (ledger.position_amt, ledger.updated_at.0, ledger.version))
-            }
+            Ok(ledger) => ledger.map(|ledger| {
+                let own = ledger.source.starts_with("p34_") || !self.old.other_ledger;
+                let amount = if own { ledger.position_amt } else { Decimal::ZERO };
+                (amount, ledger.updated_at.0, ledger.version)
+            }),
             Err(_) => {
                 ctx.count("ledger_unreadable", 1);
                 let look = Look { exchange, ledger: None };
@@ -252,6 +270,9 @@ impl ReconcileEngine {
 
     /// The last executed results of the symbol.
     fn executions(&self, place: usize, ctx: &mut Context<'_>) -> Vec<Executed> {
+        if self.old.other_evidence {
+            return Vec::new();
+        }
         let now = ctx.now();
         let Ok(newest) = ctx.newest(APPLY_RESULT.name, RESULTS_MAX) else {
             ctx.count("results_unreadable", 1);
@@ -397,7 +418,14 @@ impl Configured for ReconcileEngine {
                     .to_owned()
             })?;
         }
-        Ok(ReconcileEngine::new(setup.symbols, settings))
+        let audited = &setup.pipeline.audited;
+        let old = Old {
+            seals_last: audited.has(Audited::HoldWithoutClose),
+            cuts_holds: audited.has(Audited::HoldCutEachLook),
+            other_ledger: audited.has(Audited::LedgerByOtherNames),
+            other_evidence: audited.has(Audited::EvidenceByOtherNames),
+        };
+        Ok(ReconcileEngine::new(setup.symbols, settings, old))
     }
 }
 

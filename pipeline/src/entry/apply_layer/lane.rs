@@ -319,7 +319,9 @@ impl ApplyLayer {
         let quantity = self.quantity(place, &held, allowed, ctx);
         let allowed = if quantity == held.qty { CloseAction::FullClose } else { allowed };
         let lots = self.whole_steps(place, quantity.min(most), ctx)?;
+        let unchecked = self.brain_unchecked && plan.source == "harvest_brain";
         if needs(plan) == Needs::HarvestClose
+            && !unchecked
             && let Err(why) = self.take_tranche(place, &held, plan, (proposed, allowed), ctx)
         {
             return refuse(Decision::Skip, why);

@@ -102,6 +102,8 @@ pub struct ApplyLayer {
     /// The timer of the next look for permits is set.
     looking: bool,
     observer: Observer,
+    /// The harvest brain's rungs are its own affair.
+    brain_unchecked: bool,
     /// When each symbol's last proposal was computed of which a plan was made: a cache of the dedupe keys.
     seen: Vec<Option<Nanos>>,
 }
@@ -263,8 +265,9 @@ impl Configured for ApplyLayer {
             info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
             looking: false,
-            observer: Observer::default(),
+            observer: Observer::new(audited.has(Audited::HeatObservedTooEarly)),
             seen: vec![None; symbols.len()],
+            brain_unchecked: audited.has(Audited::HarvestMarkedByProfit),
             settings: settings.clone(),
         })
     }

@@ -30,14 +30,20 @@ struct Watched {
 }
 
 /// The observer.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Observer {
+    /// It looks when a plan is made, and never after.
+    early_only: bool,
     watched: Vec<Watched>,
     /// When a plan last had a decision, or the first one was watched.
     covered_at: Option<Nanos>,
 }
 
 impl Observer {
+    pub(super) fn new(early_only: bool) -> Observer {
+        Observer { early_only, watched: Vec::new(), covered_at: None }
+    }
+
     /// When a plan is made.
     pub(super) fn early(&self, plan: &ApplyPlan, ctx: &mut Context<'_>) {
         observe(EARLY, &watched(plan, ctx.now()), "missing", ctx);
@@ -50,6 +56,9 @@ impl Observer {
 
     /// After a plan is published.
     pub(super) fn watch(&mut self, plan: &ApplyPlan, ctx: &mut Context<'_>) {
+        if self.early_only {
+            return;
+        }
         if self.watched.len() >= WATCHED_MAX {
             return ctx.count("p28_late_obs_dropped_total", 1);
         }

@@ -9,6 +9,7 @@
 //! a quarter would never be over.
 
 mod book;
+mod old;
 
 use std::borrow::Cow;
 
@@ -21,14 +22,14 @@ use serde::{Deserialize, Serialize};
 use strategies::apply::PlanClass as Needs;
 use strategies::close_action::CloseAction;
 use strategies::heat::{
-    CalibrationMatrix, FailMode, HeatBucket, HeatBuckets, HeatSigma, ModeratorRules,
+    CalibrationMatrix, FailMode, HeatBucket, HeatBuckets, HeatSigma, InputFault, ModeratorRules,
     ModeratorSettings, calibrate, failed, heat_score, moderate,
 };
-use strategies::portfolio::{GateInput, GateRules, GateSigma, GateVerdict, gate};
+use strategies::portfolio::{GateInput, GatePermit, GateRules, GateSigma, GateVerdict, gate};
 
 use self::book::Book;
+use self::old::Old;
 use super::permits::needs;
-use crate::audited::Audited;
 use crate::keys;
 use crate::records::{
     ApplyPlan, ApplyResult, Decision, HarvestCalibrated, HeatDecision, P26Permit, PlanAction,
@@ -83,8 +84,6 @@ pub enum Moderator {
     Off,
     /// From the score of EHR 3.7, by the same table.
     Matrix,
-    /// From that score, in the audited direction: a hot book closes least.
-    AuditedHotClosesLeast,
 }
 
 impl GateMode {
@@ -108,12 +107,18 @@ pub struct PortfolioGate {
     books: Vec<book::Keys>,
     cooldowns: Vec<String>,
     bucket: Option<HeatBucket>,
+    old: Old,
 }
 
 impl PortfolioGate {
     fn plan(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        if self.old.reads_proposals {
+            // They name no plan: acknowledged, skipped, and nobody counts it.
+            return;
+        }
         let Some(plan) = ctx.read::<ApplyPlan>(APPLY_PLAN.name, delivery) else { return };
-        let judged = needs(&plan) == Needs::HarvestClose && plan.action.close().is_some();
+        let known = plan.action.close().is_some() || self.rules.audited_permit_any_word;
+        let judged = needs(&plan) == Needs::HarvestClose && known;
         if !judged || plan.decision != Decision::Execute {
             return;
         }
@@ -134,7 +139,9 @@ impl PortfolioGate {
         };
         self.bucket = Some(bucket);
         self.show(&book, heat, bucket, ctx);
-        self.calibrated(&plan, heat, bucket, ctx);
+        if let Some(made) = self.calibrated(&plan, &book, bucket, ctx) {
+            self.old.keep(plan.symbol, made);
+        }
         self.heat_decision(&plan, &book, heat, bucket, ctx);
         self.decide(&plan, &book, bucket, ctx);
         ctx.count("p26_proposals_processed_total", 1);
@@ -158,9 +165,21 @@ impl PortfolioGate {
         ctx.gauge("p26_enforce_mode", GaugeOf::All, enforce);
     }
 
-    fn calibrated(&self, plan: &ApplyPlan, heat: f64, bucket: HeatBucket, ctx: &mut Context<'_>) {
-        let Some(matrix) = &self.rules.calibration else { return };
-        let out = calibrate(plan.action.as_str(), bucket, matrix, false);
+    fn rules(&self, book: &Book) -> &GateRules {
+        self.old.without_heat.as_ref().filter(|_| book.heat.is_none()).unwrap_or(&self.rules)
+    }
+
+    /// Tells what calibration makes of the plan, where it makes something of it.
+    fn calibrated(
+        &self,
+        plan: &ApplyPlan,
+        book: &Book,
+        bucket: HeatBucket,
+        ctx: &mut Context<'_>,
+    ) -> Option<PlanAction> {
+        let rules = self.rules(book);
+        let matrix = rules.calibration.as_ref().filter(|_| self.old.kept(plan.symbol).is_none())?;
+        let out = calibrate(plan.action.as_str(), bucket, matrix, rules.audited_full_close_word);
         let action = action_of(&out.action, plan.action);
         if action != plan.action {
             ctx.count("p26_actions_downgraded_total", 1);
@@ -171,7 +190,7 @@ impl PortfolioGate {
             symbol: plan.symbol,
             original_action: plan.action,
             calibrated_action: action,
-            heat_value: heat,
+            heat_value: book.heat.unwrap_or_default(),
             heat_bucket: bucket.as_str().into(),
             mode: self.settings.mode.as_str().into(),
             calibrated: true,
@@ -182,6 +201,7 @@ impl PortfolioGate {
             calibrated_at_epoch: EpochSeconds(ctx.now()),
         };
         crate::publish(ctx, HARVEST_CALIBRATED, Envelope::Flat, entry);
+        Some(action)
     }
 
     fn heat_decision(
@@ -195,22 +215,21 @@ impl PortfolioGate {
         let action = plan.action.as_str();
         let of = |level, rules| moderate(action, level, plan.kill_score, rules, &self.matrix);
         let told = |level: HeatBucket, score| (level.level(), score);
-        let ((level, score), decided) = match self.settings.moderator {
-            Moderator::Off => {
+        let ((level, score), decided) = match self.old.by_score(self.settings.moderator) {
+            None if book.heat.is_none() && self.old.without_heat.is_some() => {
+                ctx.count("p26_failopen_total", 1);
+                (("unknown", 0.0), failed(action, &InputFault::MissingInputs, FailMode::Open))
+            }
+            None => {
                 let mut decided = of(bucket, ModeratorRules::Matrix);
                 if book.heat.is_none() {
                     decided.reason = "missing_inputs".into();
                 }
                 (told(bucket, heat), decided)
             }
-            by_score => {
-                let rules = match by_score {
-                    Moderator::Matrix | Moderator::Off => ModeratorRules::Matrix,
-                    Moderator::AuditedHotClosesLeast => {
-                        ModeratorRules::AuditedHotClosesLeast { hold_close_below: None }
-                    }
-                };
-                match heat_score(&book.state, book.state_age_sec, &ModeratorSettings::default()) {
+            Some(rules) => {
+                let state = self.old.state(book);
+                match heat_score(&state, book.state_age_sec, &ModeratorSettings::default()) {
                     Ok(score) => (told(score.level, score.score), of(score.level, rules)),
                     Err(fault) => {
                         ctx.count("p26_failopen_total", 1);
@@ -256,7 +275,7 @@ impl PortfolioGate {
             stress: book.metrics.stress,
             heat: bucket,
         };
-        let verdict = match gate(&input, &self.rules) {
+        let verdict = match gate(&input, self.rules(book)) {
             Ok(verdict) => verdict,
             Err(_) => return ctx.count("evaluation_error", 1),
         };
@@ -270,6 +289,8 @@ impl PortfolioGate {
             ctx.count(reason, 1);
         }
         let final_action = action_of(&verdict.final_action, plan.action);
+        let kept = self.old.kept(plan.symbol).filter(|_| final_action.close().is_some());
+        let final_action = kept.unwrap_or(final_action);
         let entry = PortfolioGateEntry {
             plan_id: plan.plan_id.clone(),
             symbol: plan.symbol,
@@ -287,7 +308,8 @@ impl PortfolioGate {
         ctx.count("p26_gate_writes_total", 1);
         // A shadow's word on heat and stress is only told; without a book it permits nothing either.
         let shadow = self.settings.mode == GateMode::Shadow && counted.is_none();
-        let permitted = if shadow { plan.action } else { final_action };
+        let unnamed = self.old.permit_names_no_action && verdict.permit != GatePermit::None;
+        let permitted = if shadow || unnamed { plan.action } else { final_action };
         self.permit(plan, permitted, &verdict, book, ctx);
     }
 
@@ -303,7 +325,7 @@ impl PortfolioGate {
         let close = action.close();
         let percent = close.map_or(0, CloseAction::percent);
         let permit = P26Permit {
-            allow: close.is_some(),
+            allow: close.is_some() || verdict.permit == GatePermit::AuditedAnyWord,
             plan_id: plan.plan_id.clone(),
             correlation_id: plan.correlation_id,
             symbol: plan.symbol,
@@ -323,6 +345,9 @@ impl PortfolioGate {
             ctx.count("p26_permit_issued_total", 1);
             let took = (now - plan.timestamp.0).as_secs_f64();
             ctx.gauge("p26_time_to_permit_seconds", GaugeOf::All, took);
+            if self.old.permits_cool {
+                self.cool(plan.symbol, now, ctx);
+            }
         } else {
             ctx.count("p26_permit_denied_total", 1);
         }
@@ -331,18 +356,22 @@ impl PortfolioGate {
     /// A harvest close was executed: the next one of the symbol may do one step less for a while.
     fn result(&self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(result) = ctx.read::<ApplyResult>(APPLY_RESULT.name, delivery) else { return };
-        let Some(place) = self.symbols.iter().position(|symbol| *symbol == result.symbol) else {
+        if !self.symbols.contains(&result.symbol) {
             return ctx.count("results_of_unknown_symbols", 1);
-        };
-        if !result.executed || !result.reduce_only.0 || result.source != "apply_layer" {
-            return;
         }
-        let left = result.timestamp.0 + keys::P26_COOLDOWN.life.unwrap_or(Nanos::ZERO) - ctx.now();
+        let closed = result.executed && result.reduce_only.0 && result.source == "apply_layer";
+        if closed && !self.old.permits_cool {
+            self.cool(result.symbol, result.timestamp.0, ctx);
+        }
+    }
+
+    fn cool(&self, symbol: Symbol, since: Nanos, ctx: &mut Context<'_>) {
+        let left = since + keys::P26_COOLDOWN.life.unwrap_or(Nanos::ZERO) - ctx.now();
         if left <= Nanos::ZERO {
             return;
         }
         let options = SetOptions { expire: Some(left), ..SetOptions::default() };
-        if ctx.set(&self.cooldowns[place], "1", options).is_err() {
+        if ctx.set(&keys::P26_COOLDOWN.of(symbol), "1", options).is_err() {
             ctx.count("cooldown_not_saved", 1);
         }
     }
@@ -422,22 +451,14 @@ impl Configured for PortfolioGate {
             matrix.checked().map_err(|problem| problem.to_string())?;
         }
         let audited = &setup.pipeline.audited;
+        let rules = old::rules(calibration, settings, audited);
+        let (sigma, gate_sigma) = old::sigmas(audited);
         Ok(PortfolioGate {
-            matrix: calibration.clone().unwrap_or_default(),
-            rules: GateRules {
-                calibration,
-                stress_rule: settings.stress_rule,
-                promotion: settings.promotion,
-                audited_permit_any_word: false,
-            },
-            sigma: match audited.has(Audited::SigmaPerMinute) {
-                true => HeatSigma::AuditedPerMinute,
-                false => HeatSigma::Daily,
-            },
-            gate_sigma: match audited.has(Audited::UnitSigma) {
-                true => GateSigma::AuditedUnit,
-                false => GateSigma::Daily,
-            },
+            matrix: rules.calibration.clone().unwrap_or_default(),
+            old: Old::of(audited, &rules),
+            rules,
+            sigma,
+            gate_sigma,
             symbols: setup.symbols.to_vec(),
             books: setup.symbols.iter().map(|symbol| book::Keys::of(*symbol)).collect(),
             cooldowns: keys::P26_COOLDOWN.of_each(setup.symbols),
@@ -451,7 +472,7 @@ impl Service for PortfolioGate {
     fn wiring(&self) -> Wiring {
         Wiring {
             readers: vec![
-                Reader::group(APPLY_PLAN.name, "p26_portfolio_gate", GroupStart::Beginning),
+                Reader::group(self.old.plans(), "p26_portfolio_gate", GroupStart::Beginning),
                 Reader::group(APPLY_RESULT.name, "p26_portfolio_gate", GroupStart::End),
             ],
             writes: vec![HARVEST_CALIBRATED.name, HARVEST_HEAT_DECISION.name, PORTFOLIO_GATE.name],

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use strategies::apply::harvest_plan_id;
 use strategies::risk::{EmergencyLimits, EmergencyReason, RecoveryMode, recovery_mode};
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -85,6 +86,10 @@ pub struct EmergencyStop {
     mode: RecoveryMode,
     /// An operator has released this reason: it strikes anew when it was gone in between.
     released: Option<EmergencyReason>,
+    /// A drawdown is a profit to its recovery.
+    other_sign: bool,
+    /// It stops those who close, too.
+    stops_closers: bool,
 }
 
 impl EmergencyStop {
@@ -150,7 +155,7 @@ impl EmergencyStop {
         }
         let latched = ctx.exists(keys::ESS_LATCH.name);
         match (self.emergency, found.filter(|found| self.released != Some(*found))) {
-            (Some(_), _) if latched => self.go_on(ctx),
+            (Some(_), _) if latched && !self.other_sign => self.go_on(ctx),
             (Some(emergency), _) => self.release(emergency, figures, ctx),
             (None, Some(reason)) => self.activate(reason, figures, ctx),
             (None, None) => self.follow(figures, false, ctx),
@@ -180,6 +185,11 @@ impl EmergencyStop {
         let now = ctx.now();
         let active = SetOptions { expire: keys::ESS_ACTIVE.life, ..SetOptions::default() };
         let stopped = ctx.set(keys::EMERGENCY_STOP.name, "1", SetOptions::default());
+        if self.stops_closers
+            && ctx.set(keys::KILL_SWITCH.name, "1", SetOptions::default()).is_err()
+        {
+            ctx.count("stop_not_saved", 1);
+        }
         if stopped.is_err() || ctx.set(keys::ESS_ACTIVE.name, "1", active).is_err() {
             ctx.count("stop_not_saved", 1);
         }
@@ -247,9 +257,14 @@ impl EmergencyStop {
         crate::publish(ctx, APPLY_PLAN, Envelope::Flat, plan);
     }
 
+    /// As the recovery reads it.
+    fn drawdown(&self, figures: Figures) -> f64 {
+        if self.other_sign { -figures.drawdown } else { figures.drawdown }
+    }
+
     /// The operator has deleted the latch.
     fn release(&mut self, emergency: Emergency, figures: Figures, ctx: &mut Context<'_>) {
-        let mode = recovery_mode(RecoveryMode::Emergency, figures.drawdown, true);
+        let mode = recovery_mode(RecoveryMode::Emergency, self.drawdown(figures), true);
         if mode.is_ok_and(|mode| mode == RecoveryMode::Emergency) {
             let latch = emergency.since.to_string();
             if ctx.set(keys::ESS_LATCH.name, &latch, SetOptions::default()).is_err() {
@@ -264,6 +279,12 @@ impl EmergencyStop {
         self.released = Some(emergency.reason);
         ctx.del(keys::ESS_ACTIVE.name);
         ctx.del(keys::EMERGENCY_STOP.name);
+        if self.other_sign {
+            ctx.del(keys::ESS_LATCH.name);
+        }
+        if self.stops_closers {
+            ctx.del(keys::KILL_SWITCH.name);
+        }
         ctx.count("quantum_ess_releases_total", 1);
         self.follow(figures, true, ctx);
         self.tell(EssEventKind::Released, emergency.reason.as_str(), figures, ctx);
@@ -271,7 +292,7 @@ impl EmergencyStop {
 
     /// The mode follows the drawdown; into and out of an emergency it does not lead.
     fn follow(&mut self, figures: Figures, released: bool, ctx: &mut Context<'_>) {
-        let Ok(mode) = recovery_mode(self.mode, figures.drawdown, released) else {
+        let Ok(mode) = recovery_mode(self.mode, self.drawdown(figures), released) else {
             return ctx.count("figures_not_finite", 1);
         };
         // Below the limit of an emergency, nothing has struck: as careful as can be.
@@ -361,12 +382,23 @@ impl Configured for EmergencyStop {
             emergency: None,
             mode: RecoveryMode::Normal,
             released: None,
+            other_sign: setup.pipeline.audited.has(Audited::EmergencyEndsItself),
+            stops_closers: setup.pipeline.audited.has(Audited::EmergencyStopsClosers),
         })
     }
 }
 
 impl Service for EmergencyStop {
     fn wiring(&self) -> Wiring {
+        let mut keys_written = keys::patterns(&[
+            keys::ESS_ACTIVE,
+            keys::ESS_LATCH,
+            keys::ESS_MODE,
+            keys::EMERGENCY_STOP,
+        ]);
+        if self.stops_closers {
+            keys_written.push(keys::KILL_SWITCH.pattern());
+        }
         Wiring {
             readers: vec![Reader::group(TRADE_CLOSED.name, SOURCE, GroupStart::End)],
             writes: vec![APPLY_PLAN.name, EVENT_ESS.name],
@@ -378,12 +410,7 @@ impl Service for EmergencyStop {
                 keys::ESS_ACTIVE,
                 keys::ESS_LATCH,
             ]),
-            keys_written: keys::patterns(&[
-                keys::ESS_ACTIVE,
-                keys::ESS_LATCH,
-                keys::ESS_MODE,
-                keys::EMERGENCY_STOP,
-            ]),
+            keys_written,
             ..Wiring::default()
         }
     }
