@@ -61,8 +61,54 @@ macro_rules! audited {
 // Each block is in the order of the chain: signals and policy, entry, exits and heat, books.
 audited! {
     // Markets, signals, learning, policy.
+    /// Ticks that no market has made, around the first price of each symbol, go out every 5 s among the real ones.
+    SimulatedTicks "simulated_ticks": market_publisher = "I-17; MSE 3.3";
+    /// One price of several venues needs two of them, so that the silence of one silences all.
+    TwoVenuesAtLeast "two_venues_at_least": cross_exchange_aggregator = "MSE 3.2, 17";
+    /// The policy is refreshed every half hour and holds five minutes: most of the time there is none.
+    PolicyRunsOut "policy_runs_out": policy_store, universe_generator = "I-12; MSE 8.2";
+    /// Drift is the distance of the RSI from 50, which calls every trend a drift.
+    DriftByRsi "drift_by_rsi": ai_engine = "MSE 4.9";
+    /// With fewer than 15 prices the hash of a symbol's name says whether to buy or to sell.
+    TradesByNameHash "trades_by_name_hash": ai_engine = "MSE 4.5";
+    /// The volatility factor is told under one name and looked up under another: it is always 1.
+    VolatilityLostByName "volatility_lost_by_name": ai_engine = "I-19; MSE 4.2";
+    /// A closed bar begins no new candle: its range only grows.
+    OneCandleForEver "one_candle_for_ever": ai_engine = "I-20; MSE 4.2";
+    /// The bot's question for a signal is one more tick, with the volume of 24 hours.
+    DayVolumeInTicks "day_volume_in_ticks": ai_engine, trading_bot = "I-20; MSE 4.2";
+    /// Off the testnet nobody sizes a signal, so that nothing is ever decided.
+    UndecidedOffTestnet "undecided_off_testnet": ai_engine = "I-18; MSE 4.5";
+    /// Calibration and learning read closed trades in one group: each sees only some.
+    ReadersShareAGroup "readers_share_a_group": ai_engine = "I-21; MSE 4";
+    /// The table's leverage is 15 at least, and what was learned of it is never found again.
+    LeverageFloorFifteen "leverage_floor_15": ai_engine = "I-26; MSE 7.1";
+    /// Bot and router both write an intent of one decision.
+    TwoWritersOfIntents "two_writers_of_intents": trading_bot, strategy_router = "I-02; MSE 4.6, 5.1, 6";
+    /// Execution service and intent executor both order one intent, and know nothing of each other.
+    TwoExecutionPaths "two_execution_paths": execution_service, intent_bridge, intent_executor = "I-02; MSE 13";
+    /// The router asks twice whether it has published a decision: the second time it always has.
+    RouterDedupsTwice "router_dedups_twice": strategy_router = "I-06; MSE 5.1";
+    /// The router's capacity is a number that the deployment set to 0 and nobody writes again.
+    CapacityByHand "capacity_by_hand": strategy_router, position_monitor = "I-25; MSE 5.1";
+    /// A black swan is no mode that the orchestrator knows, and stops nothing.
+    BlackSwanSkipsNothing "black_swan_skips_nothing": orchestrator = "I-29; MSE 5.3";
+    /// The bot takes a refusal of the engine for an outage, and trades the day's momentum.
+    MomentumOnRefusal "momentum_on_refusal": trading_bot = "I-01; MSE 6; MSE examples 1 to 4";
+    /// The bot's sell orders have their stop below and their target above the entry.
+    SellStopNotMirrored "sell_stop_not_mirrored": trading_bot = "I-08; MSE 6; MSE example 4";
+    /// Without a balance the bot sizes by 10,000 USDT.
+    AssumedBalance "assumed_balance": trading_bot = "MSE 6, 17; MSE example 4";
+    /// After six hours the bot resolves its symbols again, and passes over those of its settings.
+    TradingSymbolsIgnored "trading_symbols_ignored": trading_bot = "I-36; MSE 6";
+    /// Rewards are random numbers every 15 s, and the monitor takes them for learning.
+    RandomRewards "random_rewards": reward_publisher, rl_monitor = "I-14; MSE 7.4";
+    /// Feedback and RL agent listen to exit plans, which carry no profit: nothing is ever learned.
+    LearnsFromPlans "learns_from_plans": feedback_bridge, rl_shadow = "I-15; MSE 7.3, 7.4";
 
     // From intent to exchange.
+    /// The execution service checks a clamped size and leverage, and orders those that it was asked for.
+    ClampsDiscarded "clamps_discarded": execution_service = "I-16; MSE 13.3; MSE examples 19 to 21";
     /// The Apply Layer lets closes pass up to the critical kill score only (29 January).
     KillScoreJanuary "kill_score_january": apply_layer = "EHR 3.11, 29 January";
     /// The Apply Layer stops closes at their own kill score (2 February).

@@ -11,6 +11,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::audited::Audited;
 use crate::fills;
 use crate::grid;
 use crate::keys;
@@ -41,16 +42,19 @@ pub struct PositionMonitor {
     book_keys: Vec<String>,
     snapshot_keys: Vec<String>,
     untrusted_keys: Vec<String>,
+    /// The router's capacity is told.
+    tells_capacity: bool,
 }
 
 impl PositionMonitor {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol]) -> PositionMonitor {
+    fn new(symbols: &[Symbol], tells_capacity: bool) -> PositionMonitor {
         PositionMonitor {
             symbols: symbols.to_vec(),
             book_keys: keys::POSITION_BOOK.of_each(symbols),
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
             untrusted_keys: keys::POSITION_UNTRUSTED.of_each(symbols),
+            tells_capacity,
         }
     }
 
@@ -174,6 +178,9 @@ impl PositionMonitor {
     /// How many positions are open, by the book or by the exchange: a fill is in the one before it is in the
     /// other. Where the exchange is not seen nothing is told, and the key dies.
     fn capacity(&self, ctx: &mut Context<'_>) {
+        if !self.tells_capacity {
+            return;
+        }
         let mut count = 0;
         for (book, snapshot) in self.book_keys.iter().zip(&self.snapshot_keys) {
             let own = match ctx.record::<PositionBook>(book) {
@@ -396,7 +403,8 @@ impl Configured for PositionMonitor {
         _: &PositionMonitorSettings,
         setup: Setup<'_>,
     ) -> Result<PositionMonitor, String> {
-        Ok(PositionMonitor::new(setup.symbols))
+        let by_hand = setup.pipeline.audited.has(Audited::CapacityByHand);
+        Ok(PositionMonitor::new(setup.symbols, !by_hand))
     }
 }
 

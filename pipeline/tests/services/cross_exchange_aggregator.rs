@@ -4,7 +4,7 @@ use engine::{Body, Envelope, EpochSeconds, Nanos};
 use pipeline::records::{ExchangeNormalized, ExchangeRaw, VenueName};
 use pipeline::{PipelineSettings, streams};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::decimal;
 use crate::venues::{bar, every_second};
 
@@ -77,6 +77,21 @@ fn a_silent_venue_is_an_alarm_after_ten_seconds_and_silences_nobody() {
         assert_eq!(prices(&mut bench).pop().expect("a price").num_exchanges, 2);
         tell(&mut bench, lasting, MINUTE + 120, "102");
         assert_eq!(prices(&mut bench).len(), 4, "it waits again");
+    }
+}
+
+/// MSE 3.2: with one venue down there was no price at all.
+#[test]
+fn a_silent_venue_silenced_the_other_one() {
+    for (names, told) in [(&[][..], 2), (&["two_venues_at_least"], 1)] {
+        let mut bench = Bench::new(&[AGGREGATOR], &audited(names), Vec::new());
+        bench.run_to_ms(1);
+        tell(&mut bench, VenueName::Binance, MINUTE, "100");
+        tell(&mut bench, VenueName::Bybit, MINUTE, "100");
+        tell(&mut bench, VenueName::Binance, MINUTE + 60, "101");
+        bench.run_for_ms(60_000);
+        assert_eq!(prices(&mut bench).len(), told);
+        assert_eq!(bench.counter(AGGREGATOR, "closes_refused"), 0);
     }
 }
 

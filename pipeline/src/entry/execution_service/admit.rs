@@ -52,7 +52,11 @@ impl ExecutionService {
             ctx.count("dropped_too_old", 1);
             return Taken::Ended;
         }
-        let plan = plan_of(intent, &wants, entry, now, now + max_age);
+        let mut plan = plan_of(intent, &wants, entry, now, now + max_age);
+        if self.apart {
+            // Of the same intent, the bridge's plan would have this id.
+            plan.plan_id.insert(0, 'x');
+        }
         if ctx.exists(&keys::EXECUTOR_DONE.of(&plan.plan_id)) {
             // Delivered again.
             ctx.count("IDEMPOTENCY_SKIP", 1);
@@ -182,6 +186,10 @@ impl ExecutionService {
             ctx.count("governed_down", 1);
         }
         self.margin(size_usd, leverage, ctx)?;
+        let (size_usd, leverage) = match self.discards_clamps {
+            true => (size.unwrap_or(size_usd), intent.leverage.unwrap_or(leverage)),
+            false => (size_usd, leverage),
+        };
         let qty = grid::decimal(size_usd).and_then(|size| size.checked_div(price));
         wants.qty = Some(qty.ok_or((Decision::Blocked, "missing_required_fields".to_owned()))?);
         wants.leverage = Some(leverage.round_ties_even().clamp(1.0, 125.0) as u32);

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use strategies::entry::{GateTimes, RiskGovernorLimits};
 
 use super::intent_executor::{IntentExecutor, IntentExecutorSettings};
+use crate::audited::Audited;
 use crate::entry::permits::PermitSettings;
 use crate::keys;
 use crate::records::TradeIntent;
@@ -68,6 +69,10 @@ pub struct ExecutionService {
     /// Locks of this service by the plan that holds them.
     locks: BTreeMap<String, String>,
     looking: bool,
+    /// It orders what was asked for, not what was checked.
+    discards_clamps: bool,
+    /// Its plans are not the bridge's, which runs beside it.
+    apart: bool,
 }
 
 impl ExecutionService {
@@ -203,6 +208,8 @@ impl Configured for ExecutionService {
             open_cooldown_s: settings.open_cooldown_s,
             ..IntentExecutorSettings::default()
         };
+        let audited = &setup.pipeline.audited;
+        let apart = audited.has(Audited::TwoExecutionPaths);
         let orders = IntentExecutor::of(
             "execution_service",
             setup.symbols,
@@ -215,10 +222,12 @@ impl Configured for ExecutionService {
             limits,
             times,
             symbols: setup.symbols.to_vec(),
-            orders,
+            orders: if apart { orders.apart() } else { orders },
             waiting: Vec::new(),
             locks: BTreeMap::new(),
             looking: false,
+            discards_clamps: audited.has(Audited::ClampsDiscarded),
+            apart,
         })
     }
 }

@@ -141,7 +141,7 @@ impl AiEngine {
         let now = ctx.now();
         let performance = self.state.results.performance();
         let market = &mut self.state.markets[place];
-        let measure = self.settings.drift_measure;
+        let measure = self.rules.drift;
         let (drift, psi, is_new) = market.drift(measure, performance.as_ref(), now);
         if is_new {
             ctx.gauge("drift_psi", engine::GaugeOf::Symbol(market.symbol), psi);
@@ -162,7 +162,7 @@ impl AiEngine {
             funding_rate,
             drift,
         };
-        match decide_signal(&input, &self.settings.signal_rules()) {
+        match decide_signal(&input, &self.settings.signal_rules(self.rules.short_history)) {
             Ok(signal) => {
                 ctx.count("funding_warnings", u64::from(signal.funding_warning));
                 ctx.count("rule_fallbacks", u64::from(signal.fell_back));
@@ -232,7 +232,7 @@ impl AiEngine {
     /// price. What cannot be told is 1.
     pub(super) fn risk_factor(&self, place: usize) -> f64 {
         let market = &self.state.markets[place];
-        let volatility = (0.5 * market.volatility_factor()).clamp(0.0, 1.0);
+        let volatility = (0.5 * self.volatility_factor(place)).clamp(0.0, 1.0);
         let step = market.features.volatility_20.max(1e-5);
         let trend = (0.5 + 0.05 * market.features.ema_10_50_cross / step).clamp(0.0, 1.0);
         risk_mode_score(volatility, market.flow, trend)
@@ -303,7 +303,7 @@ impl AiEngine {
             return ctx.count(stopped(stop), 1);
         }
         let market = &self.state.markets[place];
-        let volatility_factor = market.volatility_factor();
+        let volatility_factor = self.volatility_factor(place);
         let divergence = market.venues(now).map(|venues| venues.divergence);
         let ai = ai_sizing(draft.confidence, volatility_factor, EQUITY_ASSUMED).ok();
         let (size_usd, leverage) = self.traded(&draft, ai.as_ref());

@@ -1,0 +1,69 @@
+//! What the audits found in the engine, where a run asks for it.
+
+use serde::{Deserialize, Serialize};
+use strategies::learning::LeverageFloor;
+use strategies::signal::{DriftMeasure, ShortHistory};
+
+use super::{AiEngine, EngineMode};
+use crate::audited::{Audited, AuditedNames};
+
+/// What is decided in one of two ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Rules {
+    /// How drift is measured.
+    pub(super) drift: DriftMeasure,
+    /// What stands in for an undecided ensemble with few prices.
+    pub(super) short_history: ShortHistory,
+    /// Least leverage of the sizing table.
+    pub(super) leverage_floor: LeverageFloor,
+    /// The volatility factor is told under one name and looked up under another (incident I-19).
+    loses_volatility: bool,
+    /// A closed bar begins no new candle (incident I-20).
+    pub(super) one_candle: bool,
+    /// A question for a signal is a tick, with the volume of a day (incident I-20).
+    pub(super) questions_are_ticks: bool,
+    /// Nothing is sized off the testnet (incident I-18).
+    only_testnet: bool,
+    /// Two purposes read closed trades in one group (incident I-21).
+    pub(super) one_group: bool,
+}
+
+impl Rules {
+    pub(super) fn of(audited: &AuditedNames) -> Rules {
+        let named = |behaviour| audited.has(behaviour);
+        Rules {
+            drift: match named(Audited::DriftByRsi) {
+                true => DriftMeasure::AuditedRsiDistance,
+                false => DriftMeasure::Distributions,
+            },
+            short_history: match named(Audited::TradesByNameHash) {
+                true => ShortHistory::AuditedNameHash,
+                false => ShortHistory::Hold,
+            },
+            leverage_floor: match named(Audited::LeverageFloorFifteen) {
+                true => LeverageFloor::AuditedFifteen,
+                false => LeverageFloor::One,
+            },
+            loses_volatility: named(Audited::VolatilityLostByName),
+            one_candle: named(Audited::OneCandleForEver),
+            questions_are_ticks: named(Audited::DayVolumeInTicks),
+            only_testnet: named(Audited::UndecidedOffTestnet),
+            one_group: named(Audited::ReadersShareAGroup),
+        }
+    }
+}
+
+impl AiEngine {
+    /// The symbol's volatility against its usual, as whoever asks for it sees it.
+    pub(super) fn volatility_factor(&self, place: usize) -> f64 {
+        match self.rules.loses_volatility {
+            true => 1.0,
+            false => self.state.markets[place].volatility_factor(),
+        }
+    }
+
+    /// Whether there is anybody who sizes.
+    pub(super) fn has_sizer(&self) -> bool {
+        !self.rules.only_testnet || self.settings.mode == EngineMode::Testnet
+    }
+}
