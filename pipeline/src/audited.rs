@@ -65,6 +65,8 @@ audited! {
     SimulatedTicks "simulated_ticks": market_publisher = "I-17; MSE 3.3";
     /// One price of several venues needs two of them, so that the silence of one silences all.
     TwoVenuesAtLeast "two_venues_at_least": cross_exchange_aggregator = "MSE 3.2, 17";
+    /// A start of the aggregator reads all of exchange.raw again, and tells its prices once more.
+    AggregatorReadsAgain "aggregator_reads_again": cross_exchange_aggregator = "MSE 3.2";
     /// The policy is refreshed every half hour and holds five minutes: most of the time there is none.
     PolicyRunsOut "policy_runs_out": policy_store, universe_generator = "I-12; MSE 8.2";
     /// Drift is the distance of the RSI from 50, which calls every trend a drift.
@@ -77,6 +79,8 @@ audited! {
     OneCandleForEver "one_candle_for_ever": ai_engine = "I-20; MSE 4.2";
     /// The bot's question for a signal is one more tick, with the volume of 24 hours.
     DayVolumeInTicks "day_volume_in_ticks": ai_engine, trading_bot = "I-20; MSE 4.2";
+    /// The governer agent always sees 10,000 USDT, no position and no trade: three of its checks never fire.
+    GovernerSeesNothing "governer_sees_nothing": ai_engine = "MSE 4.4";
     /// Off the testnet nobody sizes a signal, so that nothing is ever decided.
     UndecidedOffTestnet "undecided_off_testnet": ai_engine = "I-18; MSE 4.5";
     /// Calibration and learning read closed trades in one group: each sees only some.
@@ -105,6 +109,28 @@ audited! {
     RandomRewards "random_rewards": reward_publisher, rl_monitor = "I-14; MSE 7.4";
     /// Feedback and RL agent listen to exit plans, which carry no profit: nothing is ever learned.
     LearnsFromPlans "learns_from_plans": feedback_bridge, rl_shadow = "I-15; MSE 7.3, 7.4";
+    /// Drift and results call for no training: only the age of a model does.
+    RetrainsByClock "retrains_by_clock": clm = "MSE 15.6";
+    /// Each update of either venue is a close of the meta regime, many of them in a minute.
+    MixedCloses "mixed_closes": meta_regime = "MSE 15.1";
+    /// The regime writes the risk policy, and portfolio governance writes its own over it.
+    RegimeOverwritesPolicy "regime_overwrites_policy": meta_regime, portfolio_governance = "MSE 15.1, 15.2";
+    /// Budgets and targets look for cluster stress where nobody writes it: it is 0, and all symbols are one cluster.
+    ClusterStressUnwritten "cluster_stress_unwritten": portfolio_risk_governor, capital_allocation = "EHR 3.10, 3.14";
+    /// A second test of 30 s refuses the last good portfolio, so that it never helps.
+    LastGoodRefused "last_good_refused": portfolio_risk_governor = "EHR 3.13";
+    /// Nothing holds positions against their budgets, so that no violation is ever told.
+    BudgetsUnchecked "budgets_unchecked": portfolio_risk_governor = "EHR 3.13";
+    /// A stale budget aborts the round of all targets.
+    StaleBudgetAborts "stale_budget_aborts": capital_allocation = "EHR 3.14";
+    /// The performance factor itself multiplies a target: a neutral record takes it away, a loss makes it negative.
+    RawPerformanceFactor "raw_performance_factor": capital_allocation = "EHR 3.14";
+    /// The performance factor is smoothed every 5 s over the same executions, and is alpha within a minute.
+    FactorSmoothedAgain "factor_smoothed_again": performance_attribution = "EHR 3.15";
+    /// Attribution is dated `ts_utc` and looked up as `ts`: it is always stale, and halves every confidence.
+    AttributionAlwaysStale "attribution_always_stale": capital_efficiency = "I-39; MSE 15.4";
+    /// The efficiency brain waits for a result as long as there is none, and judges nothing meanwhile.
+    EfficiencyWaitsForResults "efficiency_waits_for_results": capital_efficiency = "MSE 15.4";
 
     // From intent to exchange.
     /// The execution service checks a clamped size and leverage, and orders those that it was asked for.

@@ -41,6 +41,8 @@ struct OneSymbol {
 pub struct CrossExchangeAggregator {
     silence: Nanos,
     rule: MergeRule,
+    /// Where a life begins to read.
+    from: GroupStart,
     symbols: Vec<Symbol>,
     state: Vec<OneSymbol>,
     /// A look at who is silent is set.
@@ -157,6 +159,10 @@ impl Configured for CrossExchangeAggregator {
                 true => MergeRule::AuditedTwoAtLeast,
                 false => MergeRule::OneIsEnough,
             },
+            from: match setup.pipeline.audited.has(Audited::AggregatorReadsAgain) {
+                true => GroupStart::Beginning,
+                false => GroupStart::End,
+            },
             symbols: setup.symbols.to_vec(),
             state: vec![OneSymbol::default(); setup.symbols.len()],
             armed: false,
@@ -167,7 +173,7 @@ impl Configured for CrossExchangeAggregator {
 impl Service for CrossExchangeAggregator {
     fn wiring(&self) -> Wiring {
         Wiring {
-            readers: vec![Reader::tail(EXCHANGE_RAW.name, GroupStart::End)],
+            readers: vec![Reader::tail(EXCHANGE_RAW.name, self.from)],
             writes: vec![EXCHANGE_NORMALIZED.name],
             ..Wiring::default()
         }

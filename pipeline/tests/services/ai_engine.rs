@@ -101,6 +101,20 @@ fn the_governer_agent_fails_closed() {
     assert!(bench.counter(ENGINE, "governer_rejected_low_confidence") > 50);
 }
 
+/// MSE 4.4: its balance never moved, its count never rose.
+#[test]
+fn the_governer_agent_saw_neither_account_nor_trades() {
+    let key = keys::GOVERNER_DAILY_TRADES.of("20260202");
+    for (names, made) in [(&[][..], 0), (&["governer_sees_nothing"], 1)] {
+        let mut bench = engine(&audited(names));
+        bench.hset(keys::EQUITY_CURRENT.name, &[("equity", "800"), ("peak", "1000")]);
+        climb(&mut bench, 0, PRICES);
+        assert_eq!(decisions(&mut bench).len(), made);
+        assert_eq!(bench.counter(ENGINE, "governer_rejected_max_drawdown") > 50, made == 0);
+        assert_eq!(bench.get(&key), None);
+    }
+}
+
 /// Trades of a day are counted on the bus, where the reference system counted none.
 #[test]
 fn trades_of_a_day_are_counted() {

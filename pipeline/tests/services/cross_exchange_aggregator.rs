@@ -124,6 +124,22 @@ fn a_successor_tells_nothing_again() {
     assert!(after.windows(2).all(|pair| pair[0].timestamp.0 <= pair[1].timestamp.0));
 }
 
+/// MSE 3.2: its place in the stream was in its memory only.
+#[test]
+fn a_successor_told_everything_once_more() {
+    let services = [BRIDGE, AGGREGATOR];
+    for (names, tells_again) in [(&[][..], false), (&["aggregator_reads_again"], true)] {
+        let market = every_second(60, |second| 10_000 + second);
+        let mut bench = Bench::new(&services, &audited(names), market);
+        bench.run_to_ms(30_200);
+        let before = prices(&mut bench).len();
+        assert_eq!(before, 59);
+        bench.crash(AGGREGATOR, 1);
+        bench.run_for_ms(100);
+        assert_eq!(prices(&mut bench).len(), if tells_again { 2 * before } else { before });
+    }
+}
+
 #[test]
 fn bars_give_a_price_a_minute_and_markers_none() {
     let services = [BRIDGE, AGGREGATOR];

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use strategies::learning::LeverageFloor;
-use strategies::signal::{DriftMeasure, ShortHistory};
+use strategies::signal::{DriftMeasure, GovernerAccount, ShortHistory};
 
-use super::{AiEngine, EngineMode};
+use super::{AiEngine, EQUITY_ASSUMED, EngineMode};
 use crate::audited::{Audited, AuditedNames};
 
 /// What is decided in one of two ways.
@@ -24,6 +24,8 @@ pub(super) struct Rules {
     pub(super) questions_are_ticks: bool,
     /// Nothing is sized off the testnet (incident I-18).
     only_testnet: bool,
+    /// The governer agent's account and count never move.
+    governer_sees_nothing: bool,
     /// Two purposes read closed trades in one group (incident I-21).
     pub(super) one_group: bool,
 }
@@ -48,6 +50,7 @@ impl Rules {
             one_candle: named(Audited::OneCandleForEver),
             questions_are_ticks: named(Audited::DayVolumeInTicks),
             only_testnet: named(Audited::UndecidedOffTestnet),
+            governer_sees_nothing: named(Audited::GovernerSeesNothing),
             one_group: named(Audited::ReadersShareAGroup),
         }
     }
@@ -60,6 +63,16 @@ impl AiEngine {
             true => 1.0,
             false => self.state.markets[place].volatility_factor(),
         }
+    }
+
+    /// The account that the governer agent is shown, where it is not the real one.
+    pub(super) fn imagined_account(&self) -> Option<GovernerAccount> {
+        self.rules.governer_sees_nothing.then_some(GovernerAccount {
+            balance_usd: EQUITY_ASSUMED,
+            peak_usd: EQUITY_ASSUMED,
+            exposure_usd: 0.0,
+            emergency: false,
+        })
     }
 
     /// Whether there is anybody who sizes.
