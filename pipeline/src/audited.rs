@@ -83,6 +83,8 @@ audited! {
     GovernerSeesNothing "governer_sees_nothing": ai_engine = "MSE 4.4";
     /// Off the testnet nobody sizes a signal, so that nothing is ever decided.
     UndecidedOffTestnet "undecided_off_testnet": ai_engine = "I-18; MSE 4.5";
+    /// A decision goes out before the orchestrator and the rates may stop it: readers see what the engine never did.
+    DecisionsToldBeforeStops "decisions_told_before_stops": ai_engine = "MSE 4.5";
     /// Calibration and learning read closed trades in one group: each sees only some.
     ReadersShareAGroup "readers_share_a_group": ai_engine = "I-21; MSE 4";
     /// The table's leverage is 15 at least, and what was learned of it is never found again.

@@ -76,6 +76,15 @@ fn decisions_are_rare_where_signals_are_not() {
     assert!(full.counter(ENGINE, "rate_limited_minute") > 40);
 }
 
+/// MSE 4.5: readers of ai.decision.made saw what the engine itself had stopped.
+#[test]
+fn decisions_were_told_before_they_were_stopped() {
+    let mut bench = climbed(&audited(&["decisions_told_before_stops"]));
+    let signals: Vec<SignalGenerated> = bench.records(streams::AI_SIGNAL_GENERATED);
+    assert_eq!(decisions(&mut bench).len(), signals.len());
+    assert!(bench.counter(ENGINE, "rate_limited_symbol_cooldown") > 50);
+}
+
 /// MSE 4.4: the governer agent rejects whatever it cannot judge, and each of its checks fires.
 #[test]
 fn the_governer_agent_fails_closed() {

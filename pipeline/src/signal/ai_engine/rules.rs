@@ -24,6 +24,8 @@ pub(super) struct Rules {
     pub(super) questions_are_ticks: bool,
     /// Nothing is sized off the testnet (incident I-18).
     only_testnet: bool,
+    /// A decision goes out before those are asked who may stop it.
+    pub(super) tells_first: bool,
     /// The governer agent's account and count never move.
     governer_sees_nothing: bool,
     /// Two purposes read closed trades in one group (incident I-21).
@@ -50,6 +52,7 @@ impl Rules {
             one_candle: named(Audited::OneCandleForEver),
             questions_are_ticks: named(Audited::DayVolumeInTicks),
             only_testnet: named(Audited::UndecidedOffTestnet),
+            tells_first: named(Audited::DecisionsToldBeforeStops),
             governer_sees_nothing: named(Audited::GovernerSeesNothing),
             one_group: named(Audited::ReadersShareAGroup),
         }

@@ -1,23 +1,25 @@
 //! Trading bot (MSE 6): every minute it asks the AI engine about each symbol, and writes an intent where
 //! the engine has decided. The one writer of opening intents. No signal means no trade.
 
+mod day;
+mod rules;
+
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use engine::{
     Body, CallId, Context, Envelope, EpochSeconds, Input, IsoTime, MarketData, MarketEvent,
-    MarketWants, Nanos, PriceTicks, Reply, Service, Symbol, TimerKey, Wiring,
+    MarketWants, Nanos, Reply, Service, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::entry::{
-    BalanceRule, EngineAnswer, FallbackRule, FallbackSignal, FallbackWatch, fallback_signal,
+    EngineAnswer, FallbackRule, FallbackSignal, FallbackWatch, fallback_signal,
 };
-use strategies::signal::{LevelRule, entry_levels, sized};
+use strategies::signal::{entry_levels, sized};
 use strategies::universe::{SymbolSources, resolve_symbols};
 use strategies::{Action, SizingInput};
 
-use crate::audited::{Audited, AuditedNames};
 use crate::entry::safety_kernel::{self, SafetyKernelSettings};
 use crate::grid;
 use crate::keys;
@@ -29,6 +31,8 @@ use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
 use crate::signal::ai_engine::sizing::outcomes;
 use crate::streams::META_REGIME;
 use crate::switches;
+use day::Day;
+use rules::Rules;
 
 settings! {
     /// Trading bot.
@@ -77,101 +81,14 @@ pub enum BotFallback {
     },
 }
 
-/// What is decided in one of two ways.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Rules {
-    fallback: FallbackRule,
-    levels: LevelRule,
-    balance: BalanceRule,
-    /// A refresh passes over TRADING_SYMBOLS.
-    skips_configured: bool,
-    /// The day's volume goes with the question.
-    tells_volume: bool,
-}
-
-impl Rules {
-    fn of(settings: &TradingBotSettings, audited: &AuditedNames) -> Rules {
-        Rules {
-            fallback: match settings.fallback {
-                _ if audited.has(Audited::MomentumOnRefusal) => FallbackRule::AuditedAnyRefusal,
-                BotFallback::Off => FallbackRule::Off,
-                BotFallback::AfterUnreachable { cycles } => {
-                    FallbackRule::AfterUnreachable { cycles }
-                }
-            },
-            levels: match audited.has(Audited::SellStopNotMirrored) {
-                true => LevelRule::AuditedSameForBothSides,
-                false => LevelRule::Mirrored,
-            },
-            balance: match audited.has(Audited::AssumedBalance) {
-                true => BalanceRule::AuditedTenThousand,
-                false => BalanceRule::FailClosed,
-            },
-            skips_configured: audited.has(Audited::TradingSymbolsIgnored),
-            tells_volume: audited.has(Audited::DayVolumeInTicks),
-        }
-    }
-}
-
 const SOURCE: &str = "trading_bot";
 const ENGINE: &str = "ai_engine";
 /// Distances of stop and target from the entry.
 const STOP: f64 = 0.02;
 const TARGET: f64 = 0.02;
-const HOURS: usize = 24;
 /// The symbols are resolved again after so long, by the same order as at the start (incident I-36).
 const SYMBOLS_LIFE: Nanos = Nanos::from_secs(6 * 3_600);
 const ROUND: TimerKey = TimerKey(0);
-
-/// An hour of a symbol's prices.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Hour {
-    number: i64,
-    open: f64,
-    high: f64,
-    low: f64,
-    /// In base units.
-    volume: f64,
-}
-
-/// The last 24 hours of a symbol, as a 24 h ticker shows them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Day {
-    hours: VecDeque<Hour>,
-    last: f64,
-    /// `last` on the symbol's grid.
-    last_ticks: PriceTicks,
-}
-
-impl Day {
-    fn push(&mut self, time: Nanos, [high, low, close]: [f64; 3], volume: f64) {
-        let number = time.secs().div_euclid(3_600);
-        match self.hours.back_mut() {
-            Some(hour) if hour.number == number => {
-                hour.high = hour.high.max(high);
-                hour.low = hour.low.min(low);
-                hour.volume += volume;
-            }
-            _ => self.hours.push_back(Hour { number, open: close, high, low, volume }),
-        }
-        while self.hours.front().is_some_and(|hour| hour.number <= number - HOURS as i64) {
-            self.hours.pop_front();
-        }
-        self.last = close;
-    }
-
-    fn volume(&self) -> f64 {
-        self.hours.iter().map(|hour| hour.volume).sum()
-    }
-
-    /// Change in percent, highest and lowest price.
-    fn ticker(&self) -> Option<(f64, f64, f64)> {
-        let first = self.hours.front()?;
-        let high = self.hours.iter().map(|hour| hour.high).fold(f64::MIN, f64::max);
-        let low = self.hours.iter().map(|hour| hour.low).fold(f64::MAX, f64::min);
-        (first.open > 0.0 && low > 0.0).then(|| ((self.last / first.open - 1.0) * 100.0, high, low))
-    }
-}
 
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
