@@ -61,6 +61,78 @@ macro_rules! audited {
 // Each block is in the order of the chain: signals and policy, entry, exits and heat, books.
 audited! {
     // Markets, signals, learning, policy.
+    /// Ticks that no market has made, around the first price of each symbol, go out every 5 s among the real ones.
+    SimulatedTicks "simulated_ticks": market_publisher = "I-17; MSE 3.3";
+    /// One price of several venues needs two of them, so that the silence of one silences all.
+    TwoVenuesAtLeast "two_venues_at_least": cross_exchange_aggregator = "MSE 3.2, 17";
+    /// A start of the aggregator reads all of exchange.raw again, and tells its prices once more.
+    AggregatorReadsAgain "aggregator_reads_again": cross_exchange_aggregator = "MSE 3.2";
+    /// The policy is refreshed every half hour and holds five minutes: most of the time there is none.
+    PolicyRunsOut "policy_runs_out": policy_store, universe_generator = "I-12; MSE 8.2";
+    /// Drift is the distance of the RSI from 50, which calls every trend a drift.
+    DriftByRsi "drift_by_rsi": ai_engine = "MSE 4.9";
+    /// With fewer than 15 prices the hash of a symbol's name says whether to buy or to sell.
+    TradesByNameHash "trades_by_name_hash": ai_engine = "MSE 4.5";
+    /// The volatility factor is told under one name and looked up under another: it is always 1.
+    VolatilityLostByName "volatility_lost_by_name": ai_engine = "I-19; MSE 4.2";
+    /// A closed bar begins no new candle: its range only grows.
+    OneCandleForEver "one_candle_for_ever": ai_engine = "I-20; MSE 4.2";
+    /// The bot's question for a signal is one more tick, with the volume of 24 hours.
+    DayVolumeInTicks "day_volume_in_ticks": ai_engine, trading_bot = "I-20; MSE 4.2";
+    /// The governer agent always sees 10,000 USDT, no position and no trade: three of its checks never fire.
+    GovernerSeesNothing "governer_sees_nothing": ai_engine = "MSE 4.4";
+    /// Off the testnet nobody sizes a signal, so that nothing is ever decided.
+    UndecidedOffTestnet "undecided_off_testnet": ai_engine = "I-18; MSE 4.5";
+    /// A decision goes out before the orchestrator and the rates may stop it: readers see what the engine never did.
+    DecisionsToldBeforeStops "decisions_told_before_stops": ai_engine = "MSE 4.5";
+    /// Calibration and learning read closed trades in one group: each sees only some.
+    ReadersShareAGroup "readers_share_a_group": ai_engine = "I-21; MSE 4";
+    /// The table's leverage is 15 at least, and what was learned of it is never found again.
+    LeverageFloorFifteen "leverage_floor_15": ai_engine = "I-26; MSE 7.1";
+    /// Bot and router both write an intent of one decision.
+    TwoWritersOfIntents "two_writers_of_intents": trading_bot, strategy_router = "I-02; MSE 4.6, 5.1, 6";
+    /// Execution service and intent executor both order one intent, and know nothing of each other.
+    TwoExecutionPaths "two_execution_paths": execution_service, intent_bridge, intent_executor = "I-02; MSE 13";
+    /// The router asks twice whether it has published a decision: the second time it always has.
+    RouterDedupsTwice "router_dedups_twice": strategy_router = "I-06; MSE 5.1";
+    /// The router's capacity is a number that the deployment set to 0 and nobody writes again.
+    CapacityByHand "capacity_by_hand": strategy_router, position_monitor = "I-25; MSE 5.1";
+    /// A black swan is no mode that the orchestrator knows, and stops nothing.
+    BlackSwanSkipsNothing "black_swan_skips_nothing": orchestrator = "I-29; MSE 5.3";
+    /// The bot takes a refusal of the engine for an outage, and trades the day's momentum.
+    MomentumOnRefusal "momentum_on_refusal": trading_bot = "I-01; MSE 6; MSE examples 1 to 4";
+    /// The bot's sell orders have their stop below and their target above the entry.
+    SellStopNotMirrored "sell_stop_not_mirrored": trading_bot = "I-08; MSE 6; MSE example 4";
+    /// Without a balance the bot sizes by 10,000 USDT.
+    AssumedBalance "assumed_balance": trading_bot = "MSE 6, 17; MSE example 4";
+    /// After six hours the bot resolves its symbols again, and passes over those of its settings.
+    TradingSymbolsIgnored "trading_symbols_ignored": trading_bot = "I-36; MSE 6";
+    /// Rewards are random numbers every 15 s, and the monitor takes them for learning.
+    RandomRewards "random_rewards": reward_publisher, rl_monitor = "I-14; MSE 7.4";
+    /// Feedback and RL agent listen to exit plans, which carry no profit: nothing is ever learned.
+    LearnsFromPlans "learns_from_plans": feedback_bridge, rl_shadow = "I-15; MSE 7.3, 7.4";
+    /// Drift and results call for no training: only the age of a model does.
+    RetrainsByClock "retrains_by_clock": clm = "MSE 15.6";
+    /// Each update of either venue is a close of the meta regime, many of them in a minute.
+    MixedCloses "mixed_closes": meta_regime = "MSE 15.1";
+    /// The regime writes the risk policy, and portfolio governance writes its own over it.
+    RegimeOverwritesPolicy "regime_overwrites_policy": meta_regime, portfolio_governance = "MSE 15.1, 15.2";
+    /// Budgets and targets look for cluster stress where nobody writes it: it is 0, and all symbols are one cluster.
+    ClusterStressUnwritten "cluster_stress_unwritten": portfolio_risk_governor, capital_allocation = "EHR 3.10, 3.14";
+    /// A second test of 30 s refuses the last good portfolio, so that it never helps.
+    LastGoodRefused "last_good_refused": portfolio_risk_governor = "EHR 3.13";
+    /// Nothing holds positions against their budgets, so that no violation is ever told.
+    BudgetsUnchecked "budgets_unchecked": portfolio_risk_governor = "EHR 3.13";
+    /// A stale budget aborts the round of all targets.
+    StaleBudgetAborts "stale_budget_aborts": capital_allocation = "EHR 3.14";
+    /// The performance factor itself multiplies a target: a neutral record takes it away, a loss makes it negative.
+    RawPerformanceFactor "raw_performance_factor": capital_allocation = "EHR 3.14";
+    /// The performance factor is smoothed every 5 s over the same executions, and is alpha within a minute.
+    FactorSmoothedAgain "factor_smoothed_again": performance_attribution = "EHR 3.15";
+    /// Attribution is dated `ts_utc` and looked up as `ts`: it is always stale, and halves every confidence.
+    AttributionAlwaysStale "attribution_always_stale": capital_efficiency = "I-39; MSE 15.4";
+    /// The efficiency brain waits for a result as long as there is none, and judges nothing meanwhile.
+    EfficiencyWaitsForResults "efficiency_waits_for_results": capital_efficiency = "MSE 15.4";
 
     // From intent to exchange.
     /// Entries that were left pending never come back, neither after a restart nor later.
@@ -159,7 +231,7 @@ audited! {
     /// The Execution Service cannot read an intent with `reduce_only` or `reason`, and acknowledges it away.
     ExitIntentsUnreadable "exit_intents_unreadable": execution_service = "I-38";
     /// The Execution Service checks the size and leverage that its risk governor has bounded, and orders the others.
-    ClampsDiscarded "clamps_discarded": execution_service = "I-16";
+    ClampsDiscarded "clamps_discarded": execution_service = "I-16; MSE 13.3; MSE examples 19 to 21";
     /// The gateway lets conditional orders leave, so that `tpsl_shield` may be on: stop and target of an open become
     /// orders of their own.
     ConditionalOrdersLeave "conditional_orders_leave": execution_service = "INC-6";

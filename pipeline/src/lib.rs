@@ -35,6 +35,6 @@ pub use chain::{
 pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::{Secret, Settings};
 pub use signal::ai_engine::{EngineMode, ModelKind, ModelRole, ModelSetting, SizingMode};
-pub use signal::trading_bot::BotSizing;
+pub use signal::trading_bot::{BotFallback, BotSizing};
 
 use streams::publish;

@@ -44,17 +44,20 @@ pub struct PositionMonitor {
     untrusted_keys: Vec<String>,
     /// It decodes a field that fills do not have.
     blind: bool,
+    /// The router's capacity is told.
+    tells_capacity: bool,
 }
 
 impl PositionMonitor {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], blind: bool) -> PositionMonitor {
+    fn new(symbols: &[Symbol], blind: bool, tells_capacity: bool) -> PositionMonitor {
         PositionMonitor {
             symbols: symbols.to_vec(),
             book_keys: keys::POSITION_BOOK.of_each(symbols),
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
             untrusted_keys: keys::POSITION_UNTRUSTED.of_each(symbols),
             blind,
+            tells_capacity,
         }
     }
 
@@ -181,6 +184,9 @@ impl PositionMonitor {
     /// How many positions are open, by the book or by the exchange: a fill is in the one before it is in the
     /// other. Where the exchange is not seen nothing is told, and the key dies.
     fn capacity(&self, ctx: &mut Context<'_>) {
+        if !self.tells_capacity {
+            return;
+        }
         let mut count = 0;
         for (book, snapshot) in self.book_keys.iter().zip(&self.snapshot_keys) {
             let own = match ctx.record::<PositionBook>(book) {
@@ -404,8 +410,10 @@ impl Configured for PositionMonitor {
         _: &PositionMonitorSettings,
         setup: Setup<'_>,
     ) -> Result<PositionMonitor, String> {
-        let blind = setup.pipeline.audited.has(Audited::PositionMonitorBlind);
-        Ok(PositionMonitor::new(setup.symbols, blind))
+        let audited = &setup.pipeline.audited;
+        let blind = audited.has(Audited::PositionMonitorBlind);
+        let by_hand = audited.has(Audited::CapacityByHand);
+        Ok(PositionMonitor::new(setup.symbols, blind, !by_hand))
     }
 }
 

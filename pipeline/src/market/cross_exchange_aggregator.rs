@@ -11,6 +11,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use strategies::market::{CandleMerger, MergeRule, MergedPrice, Venue};
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::records::{ExchangeNormalized, ExchangeRaw, VenueName, is_marker};
 use crate::settings::{Configured, Setup, settings};
@@ -39,6 +40,9 @@ struct OneSymbol {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CrossExchangeAggregator {
     silence: Nanos,
+    rule: MergeRule,
+    /// Where a life begins to read.
+    from: GroupStart,
     symbols: Vec<Symbol>,
     state: Vec<OneSymbol>,
     /// A look at who is silent is set.
@@ -64,8 +68,11 @@ impl CrossExchangeAggregator {
         };
         let (opened, close) = (raw.timestamp.0.secs(), grid::float(raw.close));
         let one = &mut self.state[place];
-        let merged = one.merger.update(venue(raw.exchange), opened, close, MergeRule::OneIsEnough);
-        let Ok(Some(merged)) = merged else { return ctx.count("closes_refused", 1) };
+        let merged = match one.merger.update(venue(raw.exchange), opened, close, self.rule) {
+            Ok(Some(merged)) => merged,
+            Ok(None) if self.rule == MergeRule::AuditedTwoAtLeast => return,
+            Ok(None) | Err(_) => return ctx.count("closes_refused", 1),
+        };
         if merged.num_exchanges > 1 {
             // Both speak. What waits is of a newer candle, if the later one has just ended the one before.
             one.held = one.held.filter(|(held, _)| *held > opened);
@@ -148,6 +155,14 @@ impl Configured for CrossExchangeAggregator {
     ) -> Result<CrossExchangeAggregator, String> {
         Ok(CrossExchangeAggregator {
             silence: Nanos::from_secs(settings.silence_s),
+            rule: match setup.pipeline.audited.has(Audited::TwoVenuesAtLeast) {
+                true => MergeRule::AuditedTwoAtLeast,
+                false => MergeRule::OneIsEnough,
+            },
+            from: match setup.pipeline.audited.has(Audited::AggregatorReadsAgain) {
+                true => GroupStart::Beginning,
+                false => GroupStart::End,
+            },
             symbols: setup.symbols.to_vec(),
             state: vec![OneSymbol::default(); setup.symbols.len()],
             armed: false,
@@ -158,7 +173,7 @@ impl Configured for CrossExchangeAggregator {
 impl Service for CrossExchangeAggregator {
     fn wiring(&self) -> Wiring {
         Wiring {
-            readers: vec![Reader::tail(EXCHANGE_RAW.name, GroupStart::End)],
+            readers: vec![Reader::tail(EXCHANGE_RAW.name, self.from)],
             writes: vec![EXCHANGE_NORMALIZED.name],
             ..Wiring::default()
         }

@@ -5,10 +5,11 @@
 
 use engine::{
     Context, Envelope, EpochMillis, EpochSeconds, Input, MarketData, MarketEvent, MarketWants,
-    Nanos, PriceTicks, QtyLots, Service, Wiring,
+    Nanos, PriceTicks, QtyLots, Service, TimerKey, Wiring,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{Kline, Tick};
@@ -24,45 +25,53 @@ settings! {
 const SOURCE: &str = "market-publisher";
 /// Closed bars kept in `candles:{S}:1m`.
 const CANDLES: usize = 300;
+/// Between two made-up ticks, and how far they may be from the first price, as a fraction.
+const SIMULATED_EVERY: Nanos = Nanos::from_secs(5);
+const SIMULATED_RANGE: f64 = 0.001;
 
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MarketPublisher {
     candle_keys: Vec<String>,
+    /// First price of each symbol, where ticks around it are made up.
+    simulated: Option<Vec<Option<PriceTicks>>>,
     #[serde(skip)]
     text: Vec<u8>,
 }
 
 impl MarketPublisher {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[engine::Symbol]) -> MarketPublisher {
+    fn new(symbols: &[engine::Symbol], simulates: bool) -> MarketPublisher {
         let candle_keys = keys::CANDLES_1M.of_each(symbols);
-        MarketPublisher { candle_keys, text: Vec::new() }
+        let simulated = simulates.then(|| vec![None; symbols.len()]);
+        MarketPublisher { candle_keys, simulated, text: Vec::new() }
     }
 
     fn tick(
-        &self,
+        &mut self,
         event: &MarketEvent,
         price: PriceTicks,
         qty: QtyLots,
         maker: bool,
         ctx: &mut Context<'_>,
     ) {
-        let instrument = &ctx.instruments()[usize::from(event.symbol.0)];
-        let tick = Tick {
-            symbol: instrument.symbol,
-            price: grid::price(instrument, price),
-            qty: Some(grid::qty(instrument, qty)),
-            is_buyer_maker: maker,
-            timestamp: EpochSeconds(event.time),
-        };
-        let envelope = Envelope::Bus {
-            event_type: MARKET_TICK.event,
-            source: SOURCE,
-            correlation_id: ctx.correlation_id(),
-            time: event.time,
-        };
-        crate::publish(ctx, MARKET_TICK, envelope, tick);
+        let place = usize::from(event.symbol.0);
+        if let Some(slot) = self.simulated.as_mut().and_then(|first| first.get_mut(place)) {
+            slot.get_or_insert(price);
+        }
+        tell(place, event.time, price, Some(qty), maker, ctx);
+    }
+
+    /// Ticks that no market has made, in the stream of those that it has.
+    fn simulate(&self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        for (place, first) in self.simulated.iter().flatten().enumerate() {
+            let Some(first) = first else { continue };
+            let off = SIMULATED_RANGE * (2.0 * ctx.rng().unit_f64() - 1.0);
+            let price = PriceTicks((libm::rint(first.0 as f64 * (1.0 + off)) as i64).max(1));
+            tell(place, now, price, None, false, ctx);
+        }
+        ctx.timer_after(SIMULATED_EVERY, TimerKey(0));
     }
 
     fn bar(&mut self, event: &MarketEvent, bar: &engine::Bar, ctx: &mut Context<'_>) {
@@ -115,6 +124,28 @@ impl MarketPublisher {
     }
 }
 
+fn tell(
+    place: usize,
+    time: Nanos,
+    price: PriceTicks,
+    qty: Option<QtyLots>,
+    is_buyer_maker: bool,
+    ctx: &mut Context<'_>,
+) {
+    let instrument = &ctx.instruments()[place];
+    let tick = Tick {
+        symbol: instrument.symbol,
+        price: grid::price(instrument, price),
+        qty: qty.map(|qty| grid::qty(instrument, qty)),
+        is_buyer_maker,
+        timestamp: EpochSeconds(time),
+    };
+    let correlation_id = ctx.correlation_id();
+    let event_type = MARKET_TICK.event;
+    let envelope = Envelope::Bus { event_type, source: SOURCE, correlation_id, time };
+    crate::publish(ctx, MARKET_TICK, envelope, tick);
+}
+
 fn interval_name(ms: u32) -> &'static str {
     match ms {
         60_000 => "1m",
@@ -133,7 +164,8 @@ impl Configured for MarketPublisher {
         _: &MarketPublisherSettings,
         setup: Setup<'_>,
     ) -> Result<MarketPublisher, String> {
-        Ok(MarketPublisher::new(setup.symbols))
+        let simulates = setup.pipeline.audited.has(Audited::SimulatedTicks);
+        Ok(MarketPublisher::new(setup.symbols, simulates))
     }
 }
 
@@ -148,7 +180,13 @@ impl Service for MarketPublisher {
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
-        let Input::Market(event) = input else { return };
+        let event = match input {
+            Input::Market(event) => event,
+            Input::Start | Input::Timer(_) if self.simulated.is_some() => {
+                return self.simulate(ctx);
+            }
+            _ => return,
+        };
         match &event.data {
             MarketData::Trade(trade) => {
                 self.tick(event, trade.price, trade.qty, trade.buyer_is_maker, ctx);

@@ -13,6 +13,7 @@ use strategies::portfolio::{
 };
 use strategies::regime::MetaRegime;
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -40,6 +41,11 @@ const SLOW_FRESH: Nanos = Nanos::from_secs(120);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CapitalAllocation {
     mode: BindingMode,
+    mapping: PerformanceMapping,
+    /// One stale budget ends the round.
+    aborts: bool,
+    /// Nobody has told of clusters: all symbols are of one, and none has stress.
+    one_cluster: bool,
     symbols: Vec<Symbol>,
     budget_keys: Vec<String>,
     alpha_keys: Vec<String>,
@@ -90,7 +96,8 @@ impl CapitalAllocation {
         let Some((equity, drawdown)) = known else {
             return stale("p29_stale_portfolio", ctx);
         };
-        let (regime, clusters) = (regime(ctx), clusters(ctx));
+        let regime = regime(ctx);
+        let clusters = if self.one_cluster { Vec::new() } else { clusters(ctx) };
         let mut made: Vec<(usize, Allocation)> = Vec::with_capacity(self.symbols.len());
         for place in 0..self.symbols.len() {
             let budget = match ctx.record::<PortfolioBudget>(&self.budget_keys[place]) {
@@ -104,6 +111,9 @@ impl CapitalAllocation {
             let budget_stale = budget.1 > FRESH;
             if budget_stale {
                 stale("p29_stale_budget", ctx);
+                if self.aborts {
+                    return;
+                }
             }
             let row = clusters.iter().find(|row| row.symbols.contains(&self.symbols[place]));
             let input = AllocationInput {
@@ -136,7 +146,7 @@ impl CapitalAllocation {
         if factor.is_none() {
             stale("p29_stale_performance", ctx);
         }
-        factor.and_then(|factor| performance_multiplier(factor, PerformanceMapping::Bounded).ok())
+        factor.and_then(|factor| performance_multiplier(factor, self.mapping).ok())
     }
 
     /// No cluster holds more than its share.
@@ -149,6 +159,9 @@ impl CapitalAllocation {
     ) {
         let mut targets: Vec<f64> = made.iter().map(|(_, of)| of.target_usd).collect();
         let cluster_of = |(place, _): &(usize, Allocation)| {
+            if self.one_cluster {
+                return Some(0);
+            }
             clusters.iter().position(|row| row.symbols.contains(&self.symbols[*place]))
         };
         let of: Vec<Option<usize>> = made.iter().map(cluster_of).collect();
@@ -242,8 +255,15 @@ impl Configured for CapitalAllocation {
         settings: &CapitalAllocationSettings,
         setup: Setup<'_>,
     ) -> Result<CapitalAllocation, String> {
+        let audited = &setup.pipeline.audited;
         Ok(CapitalAllocation {
             mode: settings.mode,
+            mapping: match audited.has(Audited::RawPerformanceFactor) {
+                true => PerformanceMapping::AuditedRaw,
+                false => PerformanceMapping::Bounded,
+            },
+            aborts: audited.has(Audited::StaleBudgetAborts),
+            one_cluster: audited.has(Audited::ClusterStressUnwritten),
             symbols: setup.symbols.to_vec(),
             budget_keys: keys::PORTFOLIO_BUDGET.of_each(setup.symbols),
             alpha_keys: keys::ALPHA_ATTRIBUTION.of_each(setup.symbols),
@@ -255,15 +275,14 @@ impl Configured for CapitalAllocation {
 impl Service for CapitalAllocation {
     fn wiring(&self) -> Wiring {
         let enforced = self.mode == BindingMode::Enforce;
+        let mut read = vec![keys::PORTFOLIO, keys::PORTFOLIO_BUDGET, keys::ALPHA_ATTRIBUTION];
+        if !self.one_cluster {
+            read.push(keys::PORTFOLIO_CLUSTERS);
+        }
         Wiring {
             writes: vec![ALLOCATION_DECISION.name],
             looks: vec![REGIME_STATE.name],
-            keys_read: keys::patterns(&[
-                keys::PORTFOLIO,
-                keys::PORTFOLIO_BUDGET,
-                keys::PORTFOLIO_CLUSTERS,
-                keys::ALPHA_ATTRIBUTION,
-            ]),
+            keys_read: keys::patterns(&read),
             keys_written: if enforced {
                 keys::patterns(&[keys::ALLOCATION_TARGET])
             } else {

@@ -14,6 +14,7 @@ use strategies::portfolio::{
     capital_efficiency,
 };
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -56,16 +57,25 @@ pub struct CapitalEfficiencyBrain {
     mode: BindingMode,
     symbols: Vec<OneSymbol>,
     last: (u64, u64),
+    /// The time of an attribution is looked for under a name that it does not have.
+    dates_nothing: bool,
+    /// A quiet stream of results is waited for.
+    waits: bool,
 }
 
 impl OneSymbol {
-    fn attribution(&mut self, ctx: &mut Context<'_>) -> Option<AttributionReading> {
+    fn attribution(
+        &mut self,
+        dates_nothing: bool,
+        ctx: &mut Context<'_>,
+    ) -> Option<AttributionReading> {
         let now = ctx.now();
+        let dated = |at: Nanos| if dates_nothing { Nanos::ZERO } else { at };
         let told = match ctx.record::<AlphaAttribution>(&self.alpha_key) {
             Ok(told) => told.map(|told| AttributionReading {
                 performance_factor: told.performance_factor,
                 confidence: told.confidence,
-                age_s: (now - told.ts_utc.0).max(Nanos::ZERO).as_secs_f64(),
+                age_s: (now - dated(told.ts_utc.0)).max(Nanos::ZERO).as_secs_f64(),
             }),
             Err(_) => {
                 ctx.count("attribution_unreadable", 1);
@@ -93,8 +103,9 @@ impl OneSymbol {
         told
     }
 
-    fn judge(&mut self, mode: BindingMode, ctx: &mut Context<'_>) {
-        let (attribution, target) = (self.attribution(ctx), self.target(ctx));
+    fn judge(&mut self, mode: BindingMode, dates_nothing: bool, ctx: &mut Context<'_>) {
+        let attribution = self.attribution(dates_nothing, ctx);
+        let target = self.target(ctx);
         if attribution.is_none() && target.is_none() && self.last_exec.is_none() {
             return;
         }
@@ -187,11 +198,12 @@ impl CapitalEfficiencyBrain {
         }
     }
 
-    fn take(&mut self, ctx: &mut Context<'_>) {
+    /// What came since the last look; whether anything did.
+    fn take(&mut self, ctx: &mut Context<'_>) -> bool {
         let newest = ctx.newest(EXECUTION_RESULT.name, 1).unwrap_or_default();
-        let Some(first) = newest.first().map(|entry| entry.id) else { return };
+        let Some(first) = newest.first().map(|entry| entry.id) else { return false };
         if (first.ms, first.seq) <= self.last {
-            return;
+            return false;
         }
         let executions = ctx.newest(EXECUTION_RESULT.name, EXECUTIONS).unwrap_or_default();
         for entry in executions.iter().rev().filter(|e| (e.id.ms, e.id.seq) > self.last) {
@@ -220,6 +232,7 @@ impl CapitalEfficiencyBrain {
         if ctx.set(keys::P31_LAST_ID.name, &first.to_string(), options).is_err() {
             ctx.count("last_id_not_saved", 1);
         }
+        true
     }
 }
 
@@ -261,7 +274,14 @@ impl Configured for CapitalEfficiencyBrain {
             target_last: None,
         };
         let symbols = setup.symbols.iter().map(one).collect();
-        Ok(CapitalEfficiencyBrain { mode: settings.mode, symbols, last: (0, 0) })
+        let audited = &setup.pipeline.audited;
+        Ok(CapitalEfficiencyBrain {
+            mode: settings.mode,
+            symbols,
+            last: (0, 0),
+            dates_nothing: audited.has(Audited::AttributionAlwaysStale),
+            waits: audited.has(Audited::EfficiencyWaitsForResults),
+        })
     }
 }
 
@@ -288,8 +308,10 @@ impl Service for CapitalEfficiencyBrain {
         match input {
             Input::Start => self.recover(ctx),
             Input::Timer(_) => {
-                self.take(ctx);
-                self.symbols.iter_mut().for_each(|one| one.judge(self.mode, ctx));
+                let (mode, dates_nothing) = (self.mode, self.dates_nothing);
+                if self.take(ctx) || !self.waits {
+                    self.symbols.iter_mut().for_each(|one| one.judge(mode, dates_nothing, ctx));
+                }
             }
             _ => return,
         }

@@ -4,13 +4,15 @@
 //! still and jump. The running minute's last price counts as its close.
 
 use engine::{
-    Context, Entry, Envelope, EpochSeconds, GaugeOf, Input, Nanos, Service, Symbol, TimerKey,
-    Wiring,
+    Context, Entry, Envelope, EpochSeconds, GaugeOf, Input, Nanos, Service, SetOptions, Symbol,
+    TimerKey, Wiring,
 };
 use serde::{Deserialize, Serialize};
 use strategies::heat::daily_sigma;
-use strategies::regime::detect_regime;
+use strategies::portfolio::Policy;
+use strategies::regime::{RegimeReading, detect_regime, recommended_policy, sets_policy};
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -53,6 +55,10 @@ pub struct MetaRegimeService {
     closes: Vec<(Nanos, f64)>,
     prices: Vec<f64>,
     iteration: u64,
+    /// Each update of either venue is a close.
+    mixes: bool,
+    /// It writes the risk policy, which another service owns.
+    overwrites: bool,
 }
 
 impl MetaRegimeService {
@@ -61,6 +67,11 @@ impl MetaRegimeService {
         let Ok(newest) = ctx.newest(EXCHANGE_RAW.name, count) else {
             return ctx.count("closes_unreadable", 1);
         };
+        if self.mixes {
+            let updates = newest.iter().take(LEAST).rev();
+            self.closes = updates.filter_map(|entry| self.close_of(entry, ctx)).collect();
+            return;
+        }
         let (mut found, mut oldest) = (Vec::new(), None);
         for entry in &newest {
             let Some((opened, close)) = self.close_of(entry, ctx) else { continue };
@@ -85,8 +96,9 @@ impl MetaRegimeService {
             }
             return None;
         };
-        let is_ours = raw.exchange == VenueName::Binance && Some(raw.symbol) == self.symbol;
-        is_ours.then(|| (raw.timestamp.0, grid::float(raw.close)))
+        let is_ours = self.mixes || raw.exchange == VenueName::Binance;
+        (is_ours && Some(raw.symbol) == self.symbol)
+            .then(|| (raw.timestamp.0, grid::float(raw.close)))
     }
 
     fn publish(&mut self, ctx: &mut Context<'_>) {
@@ -144,6 +156,21 @@ impl MetaRegimeService {
         }
         crate::publish(ctx, REGIME_STATE, Envelope::Flat, state.clone());
         crate::publish(ctx, META_REGIME, Envelope::Flat, state);
+        if self.overwrites {
+            overwrite_policy(&reading, ctx);
+        }
+    }
+}
+
+/// The policy of the regime over that of portfolio governance.
+fn overwrite_policy(reading: &RegimeReading, ctx: &mut Context<'_>) {
+    let key = keys::GOVERNANCE_POLICY.name;
+    let current = ctx.get(key).ok().flatten().and_then(|text| Policy::of(&text));
+    let Ok(wanted) = recommended_policy(reading.regime, None) else { return };
+    if sets_policy(reading.confidence, wanted, current.unwrap_or(Policy::Balanced))
+        && ctx.set(key, wanted.as_str(), SetOptions::default()).is_err()
+    {
+        ctx.count("regime_not_saved", 1);
     }
 }
 
@@ -176,17 +203,25 @@ impl Configured for MetaRegimeService {
             closes: Vec::new(),
             prices: Vec::new(),
             iteration: 0,
+            mixes: setup.pipeline.audited.has(Audited::MixedCloses),
+            overwrites: setup.pipeline.audited.has(Audited::RegimeOverwritesPolicy),
         })
     }
 }
 
 impl Service for MetaRegimeService {
     fn wiring(&self) -> Wiring {
+        let mut read = vec![keys::MARKETSTATE, keys::PORTFOLIO];
+        let mut written = vec![keys::STATE_MARKET, keys::STATE_MARKET_SYMBOL];
+        if self.overwrites {
+            read.push(keys::GOVERNANCE_POLICY);
+            written.push(keys::GOVERNANCE_POLICY);
+        }
         Wiring {
             writes: vec![META_REGIME.name, REGIME_STATE.name],
             looks: vec![EXCHANGE_RAW.name],
-            keys_read: keys::patterns(&[keys::MARKETSTATE, keys::PORTFOLIO]),
-            keys_written: keys::patterns(&[keys::STATE_MARKET, keys::STATE_MARKET_SYMBOL]),
+            keys_read: keys::patterns(&read),
+            keys_written: keys::patterns(&written),
             ..Wiring::default()
         }
     }

@@ -13,6 +13,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use strategies::portfolio::{Attribution, PnlSums, attribution, pnl_by_label, time_bucket};
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -73,6 +74,8 @@ pub struct PerformanceAttribution {
     settings: PerformanceAttributionSettings,
     symbols: Vec<OneSymbol>,
     seen: (u64, u64),
+    /// The same executions are smoothed in each round.
+    smooths_again: bool,
 }
 
 impl OneSymbol {
@@ -195,7 +198,8 @@ impl PerformanceAttribution {
         let newest = ctx.newest(EXECUTION_RESULT.name, 1).unwrap_or_default();
         let id = newest.first().map_or((0, 0), |entry| (entry.id.ms, entry.id.seq));
         let now = ctx.now();
-        let refresh = Nanos::from_secs(self.settings.refresh_s);
+        let again = self.smooths_again;
+        let refresh = if again { INTERVAL } else { Nanos::from_secs(self.settings.refresh_s) };
         let is_due = self.symbols.iter().any(|one| one.last.is_some() && now - one.told >= refresh);
         if id <= self.seen && !is_due {
             return;
@@ -209,6 +213,9 @@ impl PerformanceAttribution {
         for one in &mut self.symbols {
             if one.last.is_none() || now - one.told < refresh {
                 continue;
+            }
+            if again && let Ok(Some(made)) = attribution(&one.pnl(), one.factor) {
+                (one.factor, one.last) = (Some(made.performance_factor), Some(made));
             }
             let is_live = executions.iter().filter_map(|entry| entry.body.as_ref()).any(|body| {
                 body.read::<ExecutionResult>().is_ok_and(|fill| fill.symbol == one.symbol)
@@ -281,7 +288,9 @@ impl Configured for PerformanceAttribution {
             live: Nanos::ZERO,
         };
         let symbols = setup.symbols.iter().map(one).collect();
-        Ok(PerformanceAttribution { settings: settings.clone(), symbols, seen: (0, 0) })
+        let smooths_again = setup.pipeline.audited.has(Audited::FactorSmoothedAgain);
+        let settings = settings.clone();
+        Ok(PerformanceAttribution { settings, symbols, seen: (0, 0), smooths_again })
     }
 }
 

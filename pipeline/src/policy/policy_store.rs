@@ -14,6 +14,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::{
     Policy, PolicyAnswer, PolicyAudit, PolicyProposal, PolicyUpdated, SymbolList,
@@ -31,12 +32,16 @@ settings! {
     }
 }
 
+/// What refreshed the policy ran every half hour, whatever its validity (incident I-12).
+pub(crate) const AUDITED_REFRESH: Nanos = Nanos::from_secs(1_800);
+
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PolicyStore {
     symbols: Vec<Symbol>,
     settings: PolicyStoreSettings,
     version: u64,
+    renews_after: Nanos,
     /// The universe generator proposes.
     is_proposed: bool,
 }
@@ -213,10 +218,16 @@ impl Configured for PolicyStore {
         &["policy_not_saved", "policy_unreadable", "proposals_refused"];
 
     fn configured(settings: &PolicyStoreSettings, setup: Setup<'_>) -> Result<PolicyStore, String> {
+        let validity = settings.validity_s;
+        let outlived = setup.pipeline.audited.has(Audited::PolicyRunsOut);
         Ok(PolicyStore {
             symbols: setup.symbols.to_vec(),
             settings: settings.clone(),
             version: 0,
+            renews_after: match outlived {
+                true => AUDITED_REFRESH,
+                false => Nanos::from_secs(validity) - half(validity),
+            },
             is_proposed: setup.pipeline.universe_generator.enabled,
         })
     }
@@ -243,8 +254,7 @@ impl Service for PolicyStore {
             return;
         }
         self.renew(ctx);
-        let validity = self.settings.validity_s;
-        ctx.timer_after(Nanos::from_secs(validity) - half(validity), TimerKey(0));
+        ctx.timer_after(self.renews_after, TimerKey(0));
     }
 }
 

@@ -16,6 +16,7 @@ use strategies::heat::daily_sigma;
 use strategies::portfolio::{MemoryEvent, Policy, owned_policy, portfolio_score};
 use strategies::regime::{MetaRegime, RegimeStats, best_regime, recommended_policy, sets_policy};
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -44,6 +45,8 @@ pub struct PortfolioGovernance {
     regime_max_age: Nanos,
     memory: VecDeque<(MetaRegime, MemoryEvent)>,
     policy: Policy,
+    /// The regime writes the policy itself, and this one writes it again in each round.
+    one_of_two: bool,
 }
 
 impl PortfolioGovernance {
@@ -146,7 +149,7 @@ impl PortfolioGovernance {
         };
         let stats = self.stats();
         let regime = self.regime(ctx);
-        let by_regime = regime.and_then(|(regime, confidence)| {
+        let by_regime = regime.filter(|_| !self.one_of_two).and_then(|(regime, confidence)| {
             let own = stats.iter().find(|stats| stats.regime == regime);
             let policy = recommended_policy(regime, own).ok()?;
             // One that is sure and agrees is an opinion, too.
@@ -156,6 +159,9 @@ impl PortfolioGovernance {
         let (policy, reason) = owned_policy(&score, by_regime, self.policy);
         let timestamp = EpochSeconds(ctx.now());
         let old = std::mem::replace(&mut self.policy, policy);
+        if self.one_of_two && old == policy {
+            self.save_policy(ctx);
+        }
         if old != policy {
             self.save_policy(ctx);
             ctx.count("policy_changes", 1);
@@ -259,7 +265,8 @@ impl Configured for PortfolioGovernance {
         let symbols = setup.symbols.to_vec();
         let regime_max_age = Nanos::from_secs(settings.regime_max_age_s);
         let (memory, policy) = (VecDeque::new(), Policy::Balanced);
-        Ok(PortfolioGovernance { symbols, regime_max_age, memory, policy })
+        let one_of_two = setup.pipeline.audited.has(Audited::RegimeOverwritesPolicy);
+        Ok(PortfolioGovernance { symbols, regime_max_age, memory, policy, one_of_two })
     }
 }
 

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::portfolio::{BudgetInput, BudgetSettings, budget, over_budget, vol_regime};
 
+use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
@@ -51,6 +52,12 @@ pub struct PortfolioRiskGovernor {
     budget_keys: Vec<String>,
     /// Equity in USDT, and when it was told.
     last_good: Option<(Decimal, Nanos)>,
+    /// A second test of age refuses the last good portfolio.
+    refuses_last_good: bool,
+    /// Nobody asks whether a position is within its budget.
+    unchecked: bool,
+    /// It looks for cluster stress where nobody writes any.
+    without_clusters: bool,
 }
 
 fn stale(input: &'static str, ctx: &mut Context<'_>) {
@@ -72,7 +79,7 @@ impl PortfolioRiskGovernor {
         }
         match self.last_good {
             Some((equity, told)) if now - told < FRESH => Some(equity),
-            Some((equity, told)) if now - told <= LAST_GOOD => {
+            Some((equity, told)) if now - told <= LAST_GOOD && !self.refuses_last_good => {
                 stale("p28_stale_portfolio", ctx);
                 ctx.count("p28_lkg_cache_used_total", 1);
                 Some(equity)
@@ -100,6 +107,10 @@ impl PortfolioRiskGovernor {
 
     fn cluster_stress(&self, ctx: &mut Context<'_>) -> f64 {
         let now = ctx.now();
+        if self.without_clusters {
+            stale("p28_stale_cluster", ctx);
+            return 0.0;
+        }
         match ctx.record::<ClusterState>(keys::PORTFOLIO_CLUSTER_STATE.name) {
             Ok(Some(state)) if now - state.updated_ts.0 <= CLUSTER_MAX_AGE => state.cluster_stress,
             _ => {
@@ -177,6 +188,9 @@ impl PortfolioRiskGovernor {
         if ctx.set_record(&self.budget_keys[place], &record, life).is_err() {
             ctx.count("p28_redis_write_fail_total", 1);
         }
+        if self.unchecked {
+            return;
+        }
         let over = over_budget(grid::float(notional), made.budget_usd);
         let Some(over) = over.and_then(grid::decimal) else {
             return ctx.count("p28_budget_allow_total", 1);
@@ -223,6 +237,7 @@ impl Configured for PortfolioRiskGovernor {
         if settings.budget_min_usd > settings.budget_max_usd {
             return Err("budget_min_usd is above budget_max_usd".to_owned());
         }
+        let audited = &setup.pipeline.audited;
         Ok(PortfolioRiskGovernor {
             settings: settings.clone(),
             symbols: setup.symbols.to_vec(),
@@ -230,21 +245,23 @@ impl Configured for PortfolioRiskGovernor {
             market_keys: keys::STATE_MARKET_SYMBOL.of_each(setup.symbols),
             budget_keys: keys::PORTFOLIO_BUDGET.of_each(setup.symbols),
             last_good: None,
+            refuses_last_good: audited.has(Audited::LastGoodRefused),
+            unchecked: audited.has(Audited::BudgetsUnchecked),
+            without_clusters: audited.has(Audited::ClusterStressUnwritten),
         })
     }
 }
 
 impl Service for PortfolioRiskGovernor {
     fn wiring(&self) -> Wiring {
+        let mut read = vec![keys::PORTFOLIO, keys::POSITION_SNAPSHOT, keys::STATE_MARKET_SYMBOL];
+        if !self.without_clusters {
+            read.push(keys::PORTFOLIO_CLUSTER_STATE);
+        }
         Wiring {
-            writes: vec![BUDGET_VIOLATION.name],
+            writes: if self.unchecked { Vec::new() } else { vec![BUDGET_VIOLATION.name] },
             looks: vec![HARVEST_HEAT_DECISION.name],
-            keys_read: keys::patterns(&[
-                keys::PORTFOLIO,
-                keys::POSITION_SNAPSHOT,
-                keys::PORTFOLIO_CLUSTER_STATE,
-                keys::STATE_MARKET_SYMBOL,
-            ]),
+            keys_read: keys::patterns(&read),
             keys_written: keys::patterns(&[keys::PORTFOLIO_BUDGET]),
             ..Wiring::default()
         }

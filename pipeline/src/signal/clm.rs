@@ -12,6 +12,7 @@ use strategies::learning::{
 };
 use strategies::signal::DriftSeverity;
 
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::{
     CandidateState, ModelCandidate, ModelWord, RegisteredModel, TrainReply, TrainRequest,
@@ -65,6 +66,8 @@ pub struct Clm {
     settings: ClmSettings,
     drift_keys: Vec<String>,
     known: Vec<Known>,
+    /// What calls for training: the looks that are made.
+    looks: Vec<TimerKey>,
 }
 
 impl Clm {
@@ -220,6 +223,10 @@ impl Configured for Clm {
             settings: settings.clone(),
             drift_keys: keys::AI_DRIFT.of_each(symbols),
             known: ModelWord::ALL.iter().map(known).collect(),
+            looks: match setup.pipeline.audited.has(Audited::RetrainsByClock) {
+                true => vec![AGE],
+                false => vec![AGE, DRIFT, RESULTS],
+            },
         })
     }
 }
@@ -240,7 +247,7 @@ impl Service for Clm {
         match input {
             Input::Start => {
                 self.recover(ctx);
-                for key in [AGE, DRIFT, RESULTS] {
+                for key in self.looks.clone() {
                     ctx.timer_after(self.interval(key), key);
                 }
             }

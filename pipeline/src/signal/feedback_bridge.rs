@@ -6,11 +6,12 @@ use engine::{
     Context, Delivery, EntryId, EpochSeconds, GroupStart, Input, Reader, Service, Symbol, Wiring,
 };
 use serde::{Deserialize, Serialize};
-use strategies::learning::{feedback_reward, updated_q};
+use strategies::learning::{WithoutPnl, feedback_reward, updated_q};
 
-use crate::records::{AiState, PolicyAdjustment, TradeClosed};
+use crate::audited::Audited;
+use crate::records::{AiState, ExitBrainPnl, PolicyAdjustment, TradeClosed};
 use crate::settings::{Configured, Setup, settings};
-use crate::streams::TRADE_CLOSED;
+use crate::streams::{EXITBRAIN_PNL, TRADE_CLOSED};
 use crate::{grid, keys};
 
 settings! {
@@ -24,23 +25,45 @@ settings! {
 pub struct FeedbackBridge {
     symbols: Vec<Symbol>,
     keys: Vec<String>,
+    /// Plans are read in place of closed trades.
+    of_plans: bool,
 }
 
 impl FeedbackBridge {
     fn closed(&self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(trade) = ctx.read::<TradeClosed>(TRADE_CLOSED.name, delivery) else { return };
-        let Some(place) = self.symbols.iter().position(|symbol| *symbol == trade.symbol) else {
+        let pnl = grid::float(trade.pnl_percent) / 100.0;
+        self.learn(delivery.entry.id, trade.symbol, Some(pnl), trade.confidence, ctx);
+    }
+
+    /// A plan of the exit brain, which says nothing of what it brought.
+    fn planned(&self, delivery: &Delivery, ctx: &mut Context<'_>) {
+        let Some(plan) = ctx.read::<ExitBrainPnl>(EXITBRAIN_PNL.name, delivery) else { return };
+        self.learn(delivery.entry.id, plan.symbol, None, Some(plan.confidence), ctx);
+    }
+
+    fn learn(
+        &self,
+        entry: EntryId,
+        symbol: Symbol,
+        pnl: Option<f64>,
+        confidence: Option<f64>,
+        ctx: &mut Context<'_>,
+    ) {
+        let Some(place) = self.symbols.iter().position(|other| *other == symbol) else {
             return ctx.count("trades_of_unknown_symbols", 1);
         };
-        let entry: EntryId = delivery.entry.id;
         let entry = entry.to_string();
         let (value, updates) = match ctx.record::<AiState>(&self.keys[place]) {
             Ok(Some(state)) if state.last_entry == entry => return,
             Ok(state) => state.map_or((0.0, 0), |state| (state.value, state.updates)),
             Err(_) => return ctx.count("state_unreadable", 1),
         };
-        let pnl = grid::float(trade.pnl_percent) / 100.0;
-        let reward = feedback_reward(Some(pnl), trade.confidence).ok().flatten();
+        let without = match self.of_plans {
+            true => WithoutPnl::AuditedTeachesZero,
+            false => WithoutPnl::TeachesNothing,
+        };
+        let reward = feedback_reward(pnl, confidence, without).ok().flatten();
         let Some((reward, after)) = reward.and_then(|r| Some((r, updated_q(value, r).ok()?)))
         else {
             return ctx.count("rewards_not_finite", 1);
@@ -55,8 +78,7 @@ impl FeedbackBridge {
         if ctx.set_record(&self.keys[place], &state, None).is_err() {
             return ctx.count("state_not_saved", 1);
         }
-        let adjustment =
-            PolicyAdjustment { delta: after - value, reward, timestamp, symbol: trade.symbol };
+        let adjustment = PolicyAdjustment { delta: after - value, reward, timestamp, symbol };
         if ctx.set_record(keys::AI_POLICY_ADJUSTMENT.name, &adjustment, None).is_err() {
             return ctx.count("state_not_saved", 1);
         }
@@ -76,18 +98,16 @@ impl Configured for FeedbackBridge {
 
     fn configured(_: &FeedbackBridgeSettings, setup: Setup<'_>) -> Result<FeedbackBridge, String> {
         let (symbols, keys) = (setup.symbols.to_vec(), keys::AI_STATE.of_each(setup.symbols));
-        Ok(FeedbackBridge { symbols, keys })
+        let of_plans = setup.pipeline.audited.has(Audited::LearnsFromPlans);
+        Ok(FeedbackBridge { symbols, keys, of_plans })
     }
 }
 
 impl Service for FeedbackBridge {
     fn wiring(&self) -> Wiring {
+        let heard = if self.of_plans { EXITBRAIN_PNL } else { TRADE_CLOSED };
         Wiring {
-            readers: vec![Reader::group(
-                TRADE_CLOSED.name,
-                "feedback_bridge",
-                GroupStart::Beginning,
-            )],
+            readers: vec![Reader::group(heard.name, "feedback_bridge", GroupStart::Beginning)],
             keys_read: keys::patterns(&[keys::AI_STATE]),
             keys_written: keys::patterns(&[keys::AI_STATE, keys::AI_POLICY_ADJUSTMENT]),
             ..Wiring::default()
@@ -95,8 +115,10 @@ impl Service for FeedbackBridge {
     }
 
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
-        if let Input::Delivery(delivery) = input {
-            self.closed(delivery, ctx);
+        match input {
+            Input::Delivery(delivery) if self.of_plans => self.planned(delivery, ctx),
+            Input::Delivery(delivery) => self.closed(delivery, ctx),
+            _ => {}
         }
     }
 }

@@ -18,6 +18,7 @@ use strategies::regime::{
 };
 
 use super::risk_brain::risk_score;
+use crate::audited::Audited;
 use crate::records::{
     EvaluateReply, EvaluateRequest, FundMode, ModeWord, PortfolioState, RiskReply, RiskRequest,
     StrategyReply, StrategyRequest, TradeClosed, Verdict,
@@ -47,8 +48,6 @@ settings! {
         pub mode_interval_s: i64 = 60 => 1..,
         /// How long it waits for the strategy brain and the risk brain, in ms.
         pub time_out_ms: i64 = 400 => 1..,
-        /// Which modes stop a signal.
-        pub rule: OrchestratorRule = OrchestratorRule::default(),
         /// Closed trades of which the win rate is made; with fewer it is taken as even.
         pub win_rate_trades: u32 = 20 => 1..=1_000,
         /// Drawdown of a black swan.
@@ -115,6 +114,8 @@ struct Judged {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Orchestrator {
     settings: OrchestratorSettings,
+    /// Which modes stop a signal.
+    rule: OrchestratorRule,
     risk: super::risk_brain::RiskBrainSettings,
     mode: OperatingMode,
     since: Nanos,
@@ -302,7 +303,7 @@ impl Orchestrator {
             approved: judged.approved,
             risk: judged.risk,
         };
-        let (decision, reason, size) = match judge_signal(&input, self.settings.rule) {
+        let (decision, reason, size) = match judge_signal(&input, self.rule) {
             Ok(OrchestratorVerdict::Execute { size_usd }) => {
                 let size = grid::decimal(size_usd).unwrap_or(judged.size_usd);
                 (Verdict::Execute, "EXECUTE", size.min(judged.size_usd))
@@ -365,6 +366,10 @@ impl Configured for Orchestrator {
     ) -> Result<Orchestrator, String> {
         Ok(Orchestrator {
             settings: settings.clone(),
+            rule: match setup.pipeline.audited.has(Audited::BlackSwanSkipsNothing) {
+                true => OrchestratorRule::AuditedNoneSkips,
+                false => OrchestratorRule::BlackSwanSkips,
+            },
             risk: setup.pipeline.risk_brain.clone(),
             mode: OperatingMode::Expansion,
             since: Nanos::ZERO,

@@ -6,6 +6,7 @@ use engine::{Context, EpochSeconds, GaugeOf, Input, Nanos, Service, Symbol, Time
 use serde::{Deserialize, Serialize};
 use strategies::learning::{MonitorAlert, RewardFault, RewardMonitor, RewardSource};
 
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::{RewardOrigin, RlReward};
 use crate::settings::{Configured, Setup, settings};
@@ -38,6 +39,8 @@ pub struct RlMonitor {
     monitors: Vec<RewardMonitor>,
     /// When the reward was made that was looked at last.
     seen: Vec<Option<EpochSeconds>>,
+    /// What nobody traded for is learned from like the rest.
+    takes_all: bool,
 }
 
 impl RlMonitor {
@@ -61,6 +64,7 @@ impl RlMonitor {
     fn take(&mut self, place: usize, reward: &RlReward, ctx: &mut Context<'_>) {
         let source = match reward.source {
             RewardOrigin::TradeClosed => RewardSource::TradeClosed,
+            RewardOrigin::Synthetic if self.takes_all => RewardSource::TradeClosed,
             RewardOrigin::Synthetic => RewardSource::Synthetic,
         };
         match self.monitors[place].look(reward.pnl_pct, source) {
@@ -110,6 +114,7 @@ impl Configured for RlMonitor {
             history_keys: keys::RL_HISTORY.of_each(setup.symbols),
             monitors: vec![RewardMonitor::default(); setup.symbols.len()],
             seen: vec![None; setup.symbols.len()],
+            takes_all: setup.pipeline.audited.has(Audited::RandomRewards),
         })
     }
 }

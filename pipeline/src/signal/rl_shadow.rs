@@ -9,9 +9,10 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use strategies::learning::{ExperienceBuffer, MultiplierState, ensemble_reward, size_multiplier};
 
+use crate::audited::Audited;
 use crate::records::{DecisionMade, RlPolicy, SignalAction, TradeClosed};
 use crate::settings::{Configured, SHARE, Setup, settings};
-use crate::streams::{AI_DECISION_MADE, TRADE_CLOSED};
+use crate::streams::{AI_DECISION_MADE, EXITBRAIN_PNL, TRADE_CLOSED};
 use crate::{grid, keys};
 
 settings! {
@@ -59,6 +60,8 @@ pub struct RlShadow {
     trend: f64,
     passes: u64,
     seen: u64,
+    /// The agent listens to plans in place of closed trades.
+    of_plans: bool,
 }
 
 impl RlShadow {
@@ -170,15 +173,17 @@ impl Configured for RlShadow {
             trend: 0.0,
             passes: 0,
             seen: 0,
+            of_plans: setup.pipeline.audited.has(Audited::LearnsFromPlans),
         })
     }
 }
 
 impl Service for RlShadow {
     fn wiring(&self) -> Wiring {
+        let heard = if self.of_plans { EXITBRAIN_PNL } else { TRADE_CLOSED };
         Wiring {
             readers: vec![
-                Reader::group(TRADE_CLOSED.name, "rl_agent", GroupStart::End),
+                Reader::group(heard.name, "rl_agent", GroupStart::End),
                 Reader::group(AI_DECISION_MADE.name, "rl_shadow", GroupStart::End),
             ],
             keys_written: keys::patterns(&[keys::RL_POLICY]),
@@ -192,6 +197,8 @@ impl Service for RlShadow {
                 self.publish(ctx);
                 ctx.timer_after(Nanos::from_secs(self.settings.interval_s), TimerKey(0));
             }
+            // What it called for a plan did nothing.
+            Input::Delivery(delivery) if delivery.reader == TRADES && self.of_plans => {}
             Input::Delivery(delivery) if delivery.reader == TRADES => self.closed(delivery, ctx),
             Input::Delivery(delivery) => {
                 if let Some(made) = ctx.read::<DecisionMade>(AI_DECISION_MADE.name, delivery) {

@@ -17,6 +17,7 @@ use strategies::entry::{
     Asker, RouterCandidate, RouterSettings, select_candidates, strategy_approves,
 };
 
+use crate::audited::Audited;
 use crate::records::{
     DecisionMade, IntentAction, OrderSide, PortfolioState, SignalAction, StrategyReply,
     StrategyRequest, TradeIntent, contract_violations,
@@ -77,6 +78,10 @@ pub struct StrategyRouter {
     buffer: VecDeque<Candidate>,
     asked: Vec<Pick>,
     resting_until: Nanos,
+    /// The memory of what was published is asked twice.
+    dedups_twice: bool,
+    /// Capacity is a number that a script has written.
+    by_hand: bool,
 }
 
 impl StrategyRouter {
@@ -114,7 +119,10 @@ impl StrategyRouter {
 
     /// Positions open now, from the book of the whole portfolio; nobody keeps a number of orders by hand
     /// any more (incident I-25). `None` where nobody knows, which publishes nothing.
-    fn open(ctx: &mut Context<'_>) -> Option<u32> {
+    fn open(&self, ctx: &mut Context<'_>) -> Option<u32> {
+        if self.by_hand {
+            return ctx.get(keys::OPEN_ORDERS.name).ok()??.parse().ok();
+        }
         match ctx.record::<PortfolioState>(keys::PORTFOLIO.name) {
             Ok(Some(state)) if !state.stale => u32::try_from(state.positions_count).ok(),
             Ok(_) => None,
@@ -129,7 +137,7 @@ impl StrategyRouter {
         if self.buffer.is_empty() {
             return;
         }
-        let open = StrategyRouter::open(ctx);
+        let open = self.open(ctx);
         let now = ctx.now();
         if open.is_none_or(|open| open >= self.settings.max_open_orders) {
             ctx.count(if open.is_none() { "capacity_unknown" } else { "no_slots" }, 1);
@@ -229,7 +237,9 @@ impl StrategyRouter {
         if !contract_violations(&intent).is_empty() {
             return ctx.count("trade_intent_validation_failures", 1);
         }
-        if !StrategyRouter::first(pick, ctx) {
+        // The second question finds what the first has written.
+        let asks = if self.dedups_twice { 2 } else { 1 };
+        if !(0..asks).all(|_| StrategyRouter::first(pick, ctx)) {
             return;
         }
         let time = ctx.now();
@@ -300,7 +310,7 @@ impl Configured for StrategyRouter {
 
     fn configured(
         settings: &StrategyRouterSettings,
-        _: Setup<'_>,
+        setup: Setup<'_>,
     ) -> Result<StrategyRouter, String> {
         if settings.target_open_orders > settings.max_open_orders {
             return Err("target_open_orders is above max_open_orders: lower it".to_owned());
@@ -310,21 +320,22 @@ impl Configured for StrategyRouter {
             buffer: VecDeque::new(),
             asked: Vec::new(),
             resting_until: Nanos::ZERO,
+            dedups_twice: setup.pipeline.audited.has(Audited::RouterDedupsTwice),
+            by_hand: setup.pipeline.audited.has(Audited::CapacityByHand),
         })
     }
 }
 
 impl Service for StrategyRouter {
     fn wiring(&self) -> Wiring {
+        let capacity = if self.by_hand { keys::OPEN_ORDERS } else { keys::PORTFOLIO };
+        let mut written = keys::patterns(&[keys::ROUTER_DEDUP]);
+        written.extend(self.by_hand.then(|| keys::OPEN_ORDERS.pattern()));
         Wiring {
             readers: vec![Reader::group(AI_DECISION_MADE.name, "router", GroupStart::End)],
             writes: vec![TRADE_INTENT.name],
-            keys_read: keys::patterns(&[
-                keys::PORTFOLIO,
-                keys::EMERGENCY_STOP,
-                keys::POLICY_CURRENT,
-            ]),
-            keys_written: keys::patterns(&[keys::ROUTER_DEDUP]),
+            keys_read: keys::patterns(&[capacity, keys::EMERGENCY_STOP, keys::POLICY_CURRENT]),
+            keys_written: written,
             calls: vec!["strategy_brain"],
             ..Wiring::default()
         }
@@ -333,7 +344,14 @@ impl Service for StrategyRouter {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         let interval = Nanos::from_secs(self.settings.candidate_window_s);
         match input {
-            Input::Start => ctx.timer_after(interval, TimerKey(0)),
+            Input::Start => {
+                // As the script of the deployment did; nobody wrote it again.
+                let options = SetOptions { if_absent: true, ..SetOptions::default() };
+                if self.by_hand && ctx.set(keys::OPEN_ORDERS.name, "0", options).is_err() {
+                    ctx.count("capacity_unreadable", 1);
+                }
+                ctx.timer_after(interval, TimerKey(0));
+            }
             Input::Timer(_) => {
                 if ctx.now() >= self.resting_until {
                     self.cycle(ctx);

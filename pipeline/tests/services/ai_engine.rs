@@ -2,15 +2,15 @@
 
 mod audits;
 
-use engine::{Body, CorrelationId, Envelope, EpochSeconds, Nanos, Symbol};
+use engine::{Body, CorrelationId, Envelope, EpochMillis, EpochSeconds, Nanos, Symbol};
 use pipeline::records::{
-    DecisionMade, ExchangeNormalized, Experience, PositionSide, SignalGenerated, SizingDecided,
-    Tick, TradeClosed,
+    DecisionMade, ExchangeNormalized, Experience, Kline, PositionSide, SignalGenerated,
+    SizingDecided, Tick, TradeClosed,
 };
 use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
 
-use crate::bench::{Bench, START};
+use crate::bench::{Bench, START, audited};
 
 const ENGINE: &str = "ai_engine";
 const PRICES: i64 = 120;
@@ -78,6 +78,15 @@ fn decisions_are_rare_where_signals_are_not() {
     assert!(full.counter(ENGINE, "rate_limited_minute") > 40);
 }
 
+/// MSE 4.5: readers of ai.decision.made saw what the engine itself had stopped.
+#[test]
+fn decisions_were_told_before_they_were_stopped() {
+    let mut bench = climbed(&audited(&["decisions_told_before_stops"]));
+    let signals: Vec<SignalGenerated> = bench.records(streams::AI_SIGNAL_GENERATED);
+    assert_eq!(decisions(&mut bench).len(), signals.len());
+    assert!(bench.counter(ENGINE, "rate_limited_symbol_cooldown") > 50);
+}
+
 /// MSE 4.4: the governer agent rejects whatever it cannot judge, and each of its checks fires.
 #[test]
 fn the_governer_agent_fails_closed() {
@@ -101,6 +110,20 @@ fn the_governer_agent_fails_closed() {
     let mut bench = climbed(&settings);
     assert!(decisions(&mut bench).is_empty());
     assert!(bench.counter(ENGINE, "governer_rejected_low_confidence") > 50);
+}
+
+/// MSE 4.4: its balance never moved, its count never rose.
+#[test]
+fn the_governer_agent_saw_neither_account_nor_trades() {
+    let key = keys::GOVERNER_DAILY_TRADES.of("20260202");
+    for (names, made) in [(&[][..], 0), (&["governer_sees_nothing"], 1)] {
+        let mut bench = engine(&audited(names));
+        bench.hset(keys::EQUITY_CURRENT.name, &[("equity", "800"), ("peak", "1000")]);
+        climb(&mut bench, 0, PRICES);
+        assert_eq!(decisions(&mut bench).len(), made);
+        assert_eq!(bench.counter(ENGINE, "governer_rejected_max_drawdown") > 50, made == 0);
+        assert_eq!(bench.get(&key), None);
+    }
 }
 
 /// Trades of a day are counted on the bus, where the reference system counted none.
@@ -149,8 +172,15 @@ fn funding_blocks_and_the_mode_does_not() {
 /// MSE 4.9: the stand-in calls every trend a drift; a testnet only logs it.
 #[test]
 fn the_audited_drift_blocks_every_trend() {
-    let mut settings = PipelineSettings::default();
-    settings.ai_engine.drift_measure = strategies::signal::DriftMeasure::AuditedRsiDistance;
+    let blocked = |settings: &PipelineSettings| {
+        let mut bench = engine(settings);
+        climb(&mut bench, 0, 400);
+        bench.counter(ENGINE, "drift_blocked")
+    };
+    let mut default = PipelineSettings::default();
+    default.ai_engine.mode = mainnet();
+    assert_eq!(blocked(&default), 0);
+    let mut settings = audited(&["drift_by_rsi"]);
     assert_eq!(decisions(&mut climbed(&settings)).len(), 1);
     settings.ai_engine.mode = mainnet();
     settings.ai_engine.symbol_cooldown_s = 10;
@@ -163,6 +193,97 @@ fn the_audited_drift_blocks_every_trend() {
     assert_eq!(decisions(&mut bench).len(), before);
     assert!(bench.counter(ENGINE, "drift_blocked") > 80);
     assert_eq!(bench.get(&keys::AI_DRIFT.of(symbol())).as_deref(), Some("SEVERE"));
+}
+
+/// MSE 4.5 step 2: a test stub ran, which sold BTC for its name.
+#[test]
+fn a_short_history_was_traded_by_the_hash_of_the_name() {
+    let traded = |names: &[&str]| {
+        let mut settings = audited(names);
+        settings.ai_engine.min_confidence_threshold = 0.6;
+        let mut bench = engine(&settings);
+        climb(&mut bench, 0, 10);
+        let made = decisions(&mut bench);
+        made.first().map(|made| (made.side, made.confidence.to_string()))
+    };
+    assert_eq!(traded(&[]), None);
+    let sold = (pipeline::records::SignalAction::Sell, "0.68".to_owned());
+    assert_eq!(traded(&["trades_by_name_hash"]), Some(sold));
+}
+
+/// I-19: the factor was told under one name and looked up under another.
+#[test]
+fn the_volatility_factor_was_lost_by_its_name() {
+    let factors = |names: &[&str]| {
+        let mut settings = audited(names);
+        settings.ai_engine.symbol_cooldown_s = 10;
+        let made = decisions(&mut climbed(&settings));
+        assert!(made.len() > 3);
+        made.iter().filter(|made| made.volatility_factor != Some(1.0)).count()
+    };
+    assert!(factors(&[]) > 0);
+    assert_eq!(factors(&["volatility_lost_by_name"]), 0);
+}
+
+/// I-20: the candle of the first minute was never ended.
+#[test]
+fn one_candle_ran_for_ever() {
+    let range = |names: &[&str]| {
+        let mut settings = audited(names);
+        settings.ai_engine.symbol_cooldown_s = 10;
+        let mut bench = engine(&settings);
+        climb(&mut bench, 0, PRICES - 10);
+        let (at, price) = (bench.kernel.now(), Decimal::from(11_100));
+        let kline = Kline {
+            symbol: symbol(),
+            interval: "1m".into(),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: Decimal::ONE,
+            open_time: EpochMillis(at - Nanos::from_secs(60)),
+            close_time: EpochMillis(at),
+            is_closed: true,
+            timestamp: EpochSeconds(at),
+        };
+        bench.publish(streams::MARKET_KLINES, Body::message(Envelope::Flat, kline));
+        climb(&mut bench, PRICES - 10, PRICES + 20);
+        let made = decisions(&mut bench);
+        made.last().and_then(|made| made.features.as_ref()).expect("features").0[1]
+    };
+    let (minute, for_ever) = (range(&[]), range(&["one_candle_for_ever"]));
+    assert!(minute < 0.05 && for_ever > 0.1, "{minute} {for_ever}");
+}
+
+/// I-18: off the testnet the branch that sizes ended without a size.
+#[test]
+fn off_the_testnet_nothing_was_decided() {
+    let decided = |mode: pipeline::EngineMode, names: &[&str]| {
+        let mut settings = audited(names);
+        settings.ai_engine.mode = mode;
+        let mut bench = climbed(&settings);
+        let unsized_signals = bench.counter(ENGINE, "signals_without_size");
+        (decisions(&mut bench).len(), unsized_signals > 50)
+    };
+    let named = ["undecided_off_testnet"];
+    assert_eq!(decided(mainnet(), &[]), (1, false));
+    assert_eq!(decided(mainnet(), &named), (0, true));
+    assert_eq!(decided(pipeline::EngineMode::Testnet, &named), (1, false));
+}
+
+/// I-26: whatever the table had learned, 15 was traded, and the action was stored where nobody finds it.
+#[test]
+fn the_leverage_of_the_table_was_fifteen_at_least() {
+    let traded = |names: &[&str]| {
+        let mut settings = audited(names);
+        settings.ai_engine.sizing_mode = pipeline::SizingMode::Table;
+        let made = decisions(&mut climbed(&settings)).remove(0);
+        (made.leverage, made.sizing_action.is_some())
+    };
+    let (leverage, learns) = traded(&[]);
+    assert!((1..=5).contains(&leverage) && learns, "{leverage}");
+    assert_eq!(traded(&["leverage_floor_15"]), (15, false));
 }
 
 /// I-19, I-20: typed features. The other venues' prices are told for two minutes; a question adds no price.
@@ -285,6 +406,30 @@ fn both_calibrations_see_every_trade() {
     assert!(last.confidence < last.ensemble_confidence, "{}", last.confidence);
     let made = decisions(&mut bench);
     assert!(made.iter().all(|made| made.confidence >= 0.75));
+}
+
+/// I-21: in one group each trade goes to one of both, and the calibrator does not see what the vote has learned.
+#[test]
+fn two_readers_shared_one_group() {
+    let confidence = |names: &[&str]| {
+        let mut bench = engine(&audited(names));
+        for number in 0..39 {
+            // Too few for the calibration of the win rate, which has its own group.
+            close(&mut bench, number, if number % 3 == 0 { -1 } else { 1 }, 0.95);
+        }
+        bench.run_for_ms(3_700_000);
+        climb(&mut bench, 0, PRICES);
+        let signals: Vec<SignalGenerated> = bench.records(streams::AI_SIGNAL_GENERATED);
+        let last = signals.last().expect("a signal");
+        assert_eq!(
+            bench.counter(ENGINE, "trades_without_decision"),
+            39,
+            "all are read by the vote"
+        );
+        last.confidence < last.ensemble_confidence
+    };
+    assert!(confidence(&[]), "two of three were right");
+    assert!(!confidence(&["readers_share_a_group"]), "nobody told the calibrator");
 }
 
 /// What came of a decision is written with what the models saw, also by a successor.

@@ -3,7 +3,7 @@
 use pipeline::records::{BindingMode, EfficiencyDecision, ExecutionResult, OrderSide, ReduceOnly};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 use crate::plans::{self, decimal};
 
 const P31: &str = "capital_efficiency";
@@ -77,6 +77,37 @@ fn incident_i39_attribution_is_fresh_when_it_is() {
     bench.run_to_ms(320_000);
     let made = told(&mut bench).pop().expect("a decision");
     assert_eq!((made.stale_flags.as_ref(), made.confidence), ("P29_STALE", 0.3));
+}
+
+/// I-39: `ts` of a record that has none is long ago.
+#[test]
+fn incident_i39_attribution_was_always_stale() {
+    let mut settings = audited(&["attribution_always_stale"]);
+    settings.performance_attribution.mode = BindingMode::Enforce;
+    let mut bench = Bench::new(&[P30, P31], &settings, Vec::new());
+    bench.run_to_ms(1);
+    target(&mut bench, 0);
+    for _ in 0..20 {
+        close(&mut bench, "500");
+    }
+    bench.run_to_ms(10_002);
+    let made = told(&mut bench).pop().expect("a decision");
+    assert_eq!((made.stale_flags.as_ref(), made.confidence), ("P30_STALE", 0.3));
+}
+
+/// MSE 15.4: the read of the stream had no end.
+#[test]
+fn a_quiet_stream_was_waited_for() {
+    for (names, quiet, then) in [(&[][..], 11, 12), (&["efficiency_waits_for_results"], 0, 1)] {
+        let mut bench = Bench::new(&[P31], &audited(names), Vec::new());
+        bench.run_to_ms(1);
+        target(&mut bench, 0);
+        bench.run_to_ms(59_000);
+        assert_eq!(told(&mut bench).len(), quiet);
+        close(&mut bench, "5");
+        bench.run_to_ms(61_000);
+        assert_eq!(told(&mut bench).len(), then);
+    }
 }
 
 #[test]

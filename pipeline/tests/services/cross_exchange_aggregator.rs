@@ -4,7 +4,7 @@ use engine::{Body, Envelope, EpochSeconds, Nanos};
 use pipeline::records::{ExchangeNormalized, ExchangeRaw, VenueName};
 use pipeline::{PipelineSettings, streams};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::decimal;
 use crate::venues::{bar, every_second};
 
@@ -80,6 +80,21 @@ fn a_silent_venue_is_an_alarm_after_ten_seconds_and_silences_nobody() {
     }
 }
 
+/// MSE 3.2: with one venue down there was no price at all.
+#[test]
+fn a_silent_venue_silenced_the_other_one() {
+    for (names, told) in [(&[][..], 2), (&["two_venues_at_least"], 1)] {
+        let mut bench = Bench::new(&[AGGREGATOR], &audited(names), Vec::new());
+        bench.run_to_ms(1);
+        tell(&mut bench, VenueName::Binance, MINUTE, "100");
+        tell(&mut bench, VenueName::Bybit, MINUTE, "100");
+        tell(&mut bench, VenueName::Binance, MINUTE + 60, "101");
+        bench.run_for_ms(60_000);
+        assert_eq!(prices(&mut bench).len(), told);
+        assert_eq!(bench.counter(AGGREGATOR, "closes_refused"), 0);
+    }
+}
+
 #[test]
 fn a_venue_that_ends_a_candle_late_takes_nothing_from_the_next_one() {
     let mut bench = bench();
@@ -107,6 +122,22 @@ fn a_successor_tells_nothing_again() {
     let after = prices(&mut bench);
     assert_eq!(after.len(), before + 9, "the other venue's closes have to be heard again");
     assert!(after.windows(2).all(|pair| pair[0].timestamp.0 <= pair[1].timestamp.0));
+}
+
+/// MSE 3.2: its place in the stream was in its memory only.
+#[test]
+fn a_successor_told_everything_once_more() {
+    let services = [BRIDGE, AGGREGATOR];
+    for (names, tells_again) in [(&[][..], false), (&["aggregator_reads_again"], true)] {
+        let market = every_second(60, |second| 10_000 + second);
+        let mut bench = Bench::new(&services, &audited(names), market);
+        bench.run_to_ms(30_200);
+        let before = prices(&mut bench).len();
+        assert_eq!(before, 59);
+        bench.crash(AGGREGATOR, 1);
+        bench.run_for_ms(100);
+        assert_eq!(prices(&mut bench).len(), if tells_again { 2 * before } else { before });
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use pipeline::records::{ApplyResult, Decision, ExecutionResult};
 use pipeline::{ExecutionPath, PipelineSettings, chain, keys, streams};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::flat_at;
 
 const EXECUTION: &str = "execution_service";
@@ -102,6 +102,28 @@ fn size_and_leverage_of_the_order_are_those_of_the_risk_governor() {
     assert_eq!(run(Some("1200"), Some("90")), (vec![12_000], vec![80], None), "example 19");
     assert_eq!(run(Some("2000"), Some("60")), (vec![], vec![], exceeded), "example 20");
     assert_eq!(run(None, None), (vec![10_000], vec![10], None), "example 21");
+}
+
+/// I-16: the clamped numbers were checked and logged, the plain ones ordered.
+#[test]
+fn clamps_of_the_risk_governor_were_discarded() {
+    let run = |names: &[&str], size: &str, leverage: &str| {
+        let settings = PipelineSettings { audited: audited(names).audited, ..settings() };
+        let mut bench = bench_with(&settings);
+        let fields = [
+            ("action", "BUY"),
+            ("entry_price", "100"),
+            ("position_size_usd", size),
+            ("leverage", leverage),
+        ];
+        intend(&mut bench, &fields);
+        (sent(&bench), bench.kernel.exchange().leverages.clone())
+    };
+    assert_eq!(run(&[], "20", "1"), (vec![500], vec![5]));
+    let named = ["clamps_discarded"];
+    assert_eq!(run(&named, "20", "1"), (vec![200], vec![1]));
+    assert_eq!(run(&named, "1200", "90"), (vec![12_000], vec![90]), "example 19");
+    assert_eq!(run(&named, "2000", "60"), (vec![], vec![]), "example 20");
 }
 
 /// MSE 13.3: 1.25 times the margin; failures switch safe mode on, once (I-09).

@@ -2,14 +2,14 @@
 
 use engine::{Body, CorrelationId, Envelope, EpochSeconds, IsoTime, JsonText, Nanos, Symbol};
 use pipeline::records::{
-    DecisionMade, Experience, ModelWord, PositionSide, SignalAction, TradeClosed,
+    DecisionMade, ExitBrainPnl, Experience, ModelWord, PositionSide, SignalAction, TradeClosed,
     TrainingCompleted, TrainingStarted,
 };
 use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
 use strategies::learning::{SizeState, SizeTable, SizeView};
 
-use crate::bench::{Bench, START};
+use crate::bench::{Bench, START, audited};
 
 fn symbol() -> Symbol {
     Symbol::new("BTCUSDT").expect("a symbol")
@@ -202,6 +202,56 @@ fn feedback_comes_from_closed_trades() {
     assert_eq!(bench.counter("rl_shadow", "trades_without_state"), 1);
 }
 
+/// I-14: random numbers were published as rewards, and the monitor reported learning.
+#[test]
+fn rewards_were_random_numbers() {
+    let services = ["reward_publisher", "rl_monitor"];
+    for (names, rewards, noted) in [(&[][..], 0, false), (&["random_rewards"], 41, true)] {
+        let mut bench = Bench::new(&services, &audited(names), Vec::new());
+        bench.run_to_ms(600_100);
+        assert_eq!(bench.counter("reward_publisher", "rewards"), rewards);
+        assert_eq!(bench.counter("rl_monitor", "rewards_noted") > 10, noted);
+        assert_eq!(bench.counter("rl_monitor", "rewards_refused_synthetic"), 0);
+        let told = bench.get(&keys::RL_REWARD.of(symbol()));
+        assert_eq!(told.is_some_and(|told| told.contains("live_synth")), noted);
+        close(&mut bench, 1, 12);
+        let told = bench.get(&keys::RL_REWARD.of(symbol())).expect("a reward");
+        assert_eq!(told.contains("trade_closed"), !noted, "no trade is asked");
+    }
+}
+
+/// I-15: what they listened to carries no profit, and what the agent called did nothing.
+#[test]
+fn plans_taught_nothing() {
+    let services = ["feedback_bridge", "rl_shadow"];
+    for (names, experiences, told) in [(&[][..], 1, "0.08"), (&["learns_from_plans"], 0, "0")] {
+        let mut bench = Bench::new(&services, &audited(names), Vec::new());
+        bench.run_to_ms(1);
+        send(&mut bench, streams::AI_DECISION_MADE, decided(1, START));
+        let plan = ExitBrainPnl {
+            timestamp: EpochSeconds(START),
+            symbol: symbol(),
+            side: PositionSide::Long,
+            confidence: 0.8,
+            dynamic_leverage: 10.0,
+            take_profit_pct: 0.02,
+            stop_loss_pct: 0.01,
+            volatility: 1.0,
+            exch_divergence: 0.0,
+            funding_rate: 0.0,
+            pnl_trend: 0.0,
+            margin_util: 0.0,
+        };
+        send(&mut bench, streams::EXITBRAIN_PNL, plan);
+        close(&mut bench, 1, 10);
+        assert_eq!(bench.counter("rl_shadow", "experiences"), experiences);
+        let adjustment = bench.hash(keys::AI_POLICY_ADJUSTMENT.name);
+        let reward: f64 = adjustment["reward"].parse().expect("a number");
+        assert_eq!(format!("{reward:.2}"), format!("{:.2}", told.parse::<f64>().expect("one")));
+        assert_eq!(bench.hash(&keys::AI_STATE.of(symbol()))["updates"], "1");
+    }
+}
+
 /// MSE 7.2: the policy is renewed every 30 s.
 #[test]
 fn the_policy_is_published() {
@@ -259,11 +309,13 @@ fn models_are_trained_again_and_judged() {
 /// Drift that the engine reports calls for training, where the audited system knew only the clock.
 #[test]
 fn drift_calls_for_training() {
-    let mut bench = Bench::new(&["clm", "trainer"], &PipelineSettings::default(), Vec::new());
-    bench.run_to_ms(1);
-    bench.set(&keys::AI_DRIFT.of(symbol()), "SEVERE");
-    bench.run_to_ms(24 * 3_600_000 + 1_000_000);
-    let started: Vec<TrainingStarted> = bench.records(streams::MODEL_TRAINING_STARTED);
-    let drifted = started.iter().filter(|job| job.reason == "drift").count();
-    assert!(drifted >= 4, "{started:?}");
+    for (names, hears) in [(&[][..], true), (&["retrains_by_clock"], false)] {
+        let mut bench = Bench::new(&["clm", "trainer"], &audited(names), Vec::new());
+        bench.run_to_ms(1);
+        bench.set(&keys::AI_DRIFT.of(symbol()), "SEVERE");
+        bench.run_to_ms(24 * 3_600_000 + 1_000_000);
+        let started: Vec<TrainingStarted> = bench.records(streams::MODEL_TRAINING_STARTED);
+        let drifted = started.iter().filter(|job| job.reason == "drift").count();
+        assert_eq!(drifted >= 4, hears, "{started:?}");
+    }
 }

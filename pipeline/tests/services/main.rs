@@ -31,6 +31,7 @@ mod intent_executor;
 mod learning;
 mod ledger_sync;
 mod malformed;
+mod market_publisher;
 mod market_state;
 mod meta_regime;
 mod metric_pack;

@@ -4,7 +4,7 @@ use engine::{Instrument, MarketEvent, Symbol, Ttl};
 use pipeline::records::MetaRegimeState;
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::venues::{bar, trade};
 
 const BRIDGE: &str = "exchange_stream_bridge";
@@ -56,6 +56,18 @@ fn too_few_closes_are_unknown_and_updates_of_one_candle_are_one_close() {
     let state = states(&mut bench).pop().expect("a regime");
     assert_eq!((state.regime.as_ref(), state.samples, state.confidence), ("UNKNOWN", 4, 0.0));
     assert_eq!(state.price, 101.99);
+}
+
+/// MSE 15.1: two hundred updates within four minutes were as many closes, and as many more of the other venue.
+#[test]
+fn every_update_of_either_venue_was_a_close() {
+    for (names, samples) in [(&[][..], 4..=4), (&["mixed_closes"], 390..=402)] {
+        let market = (0..200).map(|n| trade(1_000 * n + 500, 0, 10_000 + n, 1)).collect();
+        let mut bench = Bench::new(&[BRIDGE, REGIME], &audited(names), market);
+        bench.run_to_ms(210_100);
+        let read = states(&mut bench).pop().expect("a regime").samples;
+        assert!(samples.contains(&read), "{read}");
+    }
 }
 
 #[test]

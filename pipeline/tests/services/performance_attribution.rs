@@ -3,7 +3,7 @@
 use pipeline::records::{AlphaAttribution, BindingMode, ExecutionResult, OrderSide, ReduceOnly};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::{self, decimal};
 
 const P30: &str = "performance_attribution";
@@ -59,6 +59,22 @@ fn the_factor_moves_once_for_each_new_execution() {
     assert_eq!(last.signal_contrib.0["xgb"], 50.0);
     assert_eq!(last.regime_contrib.0["UNKNOWN"], 50.0);
     assert_eq!(last.time_contrib.0["00-06"], 50.0, "the bench begins at 02:40");
+}
+
+/// EHR 3.15: within a minute the factor had forgotten all that was before.
+#[test]
+fn the_same_executions_were_smoothed_every_five_seconds() {
+    let remembered = 0.3 * alpha(25.0) + 0.7 * alpha(100.0);
+    for (names, factor) in [(&[][..], remembered), (&["factor_smoothed_again"], alpha(25.0))] {
+        let mut bench = Bench::new(&[P30], &audited(names), Vec::new());
+        bench.run_to_ms(1);
+        close(&mut bench, "100");
+        bench.run_for_ms(6_000);
+        close(&mut bench, "-50");
+        bench.run_for_ms(70_000);
+        let last = told(&mut bench).pop().expect("an entry").performance_factor;
+        assert!((last - factor).abs() < 0.005, "{last} is not {factor}");
+    }
 }
 
 #[test]

@@ -4,8 +4,9 @@ use engine::{Body, CorrelationId, Envelope, EpochSeconds};
 use pipeline::records::{GovernanceEvent, MemoryEntry, MetaRegimeState, PositionSide, TradeClosed};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, instrument};
+use crate::bench::{Bench, audited, instrument};
 use crate::plans::decimal;
+use crate::venues::bar;
 
 const GOVERNANCE: &str = "portfolio_governance";
 
@@ -119,6 +120,33 @@ fn one_owner_takes_the_stricter_of_score_and_regime() {
     assert_eq!(first.exit_reason, "TAKE_PROFIT");
     let stats = bench.get(keys::GOVERNANCE_REGIME_STATS.name).expect("statistics");
     assert!(stats.contains("UNKNOWN"), "{stats}");
+}
+
+/// MSE 15.2: two writers, and the policy was that of the last one.
+#[test]
+fn regime_and_score_wrote_over_each_other() {
+    let services = ["exchange_stream_bridge", "meta_regime", GOVERNANCE];
+    let climb = |minute: i64| {
+        let price = libm::rint(1e6 * libm::exp(0.002 * minute as f64)) as i64;
+        bar(60_000 * minute, 0, price, 1)
+    };
+    for (names, policies) in [
+        (&[][..], ["CONSERVATIVE", "CONSERVATIVE"]),
+        (&["regime_overwrites_policy"], ["CONSERVATIVE", "AGGRESSIVE"]),
+    ] {
+        let mut settings = audited(names);
+        settings.meta_regime.interval_s = 20;
+        let mut bench = Bench::new(&services, &settings, (1..=90).map(climb).collect());
+        bench.run_to_ms(61 * 60_000);
+        for _ in 0..50 {
+            close(&mut bench, "-1");
+        }
+        // It looks every 30 s, the regime every 20.
+        bench.run_to_ms(62 * 60_000 + 35_000);
+        let after_score = policy(&mut bench);
+        bench.run_to_ms(62 * 60_000 + 45_000);
+        assert_eq!([after_score, policy(&mut bench)], policies);
+    }
 }
 
 #[test]

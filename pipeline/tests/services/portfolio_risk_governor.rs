@@ -4,7 +4,7 @@ use engine::{Body, Ttl};
 use pipeline::records::{BindingMode, BudgetViolation};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 use crate::plans::{decimal, flat_at};
 
 const GOVERNOR: &str = "portfolio_risk_governor";
@@ -144,6 +144,51 @@ fn the_last_good_portfolio_serves_for_fifteen_minutes() {
     bench.run_to_ms(960_001);
     assert_eq!(bench.counter(GOVERNOR, "p28_portfolio_too_old_total"), 6);
     assert_eq!(bench.counter(GOVERNOR, "p28_budget_computed_total"), 90);
+}
+
+fn as_audited(names: &[&str]) -> Bench {
+    let mut bench = Bench::new(&[GOVERNOR], &audited(names), Vec::new());
+    bench.run_to_ms(1);
+    portfolio(&mut bench, "100000", 0);
+    held(&mut bench, "-20");
+    bench
+}
+
+/// EHR 3.13: the cache was refused by a second test of the same age.
+#[test]
+fn the_last_good_portfolio_never_helped() {
+    for (names, computed) in [(&[][..], 90), (&["last_good_refused"], 2)] {
+        let mut bench = as_audited(names);
+        bench.run_to_ms(20_001);
+        bench.hset(keys::PORTFOLIO.name, &[("stale", "true")]);
+        bench.run_to_ms(900_001);
+        assert_eq!(bench.counter(GOVERNOR, "p28_budget_computed_total"), computed);
+    }
+}
+
+/// EHR 3.13: nobody called the check.
+#[test]
+fn no_violation_was_ever_told() {
+    for (names, told) in [(&[][..], 1), (&["budgets_unchecked"], 0)] {
+        let mut bench = as_audited(names);
+        bench.run_to_ms(10_001);
+        assert_eq!(bench.entries(streams::BUDGET_VIOLATION.name).len(), told);
+        assert_eq!(budget(&mut bench)["budget_usd"], "1868");
+    }
+}
+
+/// EHR 3.10: the key that was read had no writer.
+#[test]
+fn cluster_stress_was_looked_for_where_nobody_wrote_it() {
+    for (names, stress) in [(&[][..], "0.25"), (&["cluster_stress_unwritten"], "0")] {
+        let mut bench = as_audited(names);
+        let ts = START.secs().to_string();
+        let cluster =
+            [("updated_ts", ts.as_str()), ("cluster_stress", "0.25"), ("clusters_count", "1")];
+        bench.hset(keys::PORTFOLIO_CLUSTER_STATE.name, &cluster);
+        bench.run_to_ms(10_001);
+        assert_eq!(budget(&mut bench)["cluster_stress"], stress);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use engine::{Action, Body, FieldValue, IsoTime, Nanos};
 use pipeline::records::{ApplyResult, OrderSide, TradeClosed};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 use crate::plans;
 
 const SERVICES: [&str; 10] = [
@@ -38,9 +38,14 @@ fn run(crash: Option<(&str, Nanos)>) -> Bench {
 }
 
 fn run_with(settings: &PipelineSettings, crash: Option<(&str, Nanos)>) -> Bench {
-    let mut bench = Bench::new(&SERVICES, settings, Vec::new());
+    run_of(&SERVICES, settings, crash)
+}
+
+fn run_of(services: &[&str], settings: &PipelineSettings, crash: Option<(&str, Nanos)>) -> Bench {
+    let mut bench = Bench::new(services, settings, Vec::new());
     bench.kernel.exchange_mut().account = Some(engine::AccountBalance {
         wallet_balance: plans::decimal("1000"),
+        available_balance: plans::decimal("1000"),
         margin_balance: plans::decimal("1000"),
         ..engine::AccountBalance::default()
     });
@@ -108,6 +113,22 @@ fn opened_and_closed_once(mut bench: Bench, what: &str) {
 #[test]
 fn a_round_trip() {
     opened_and_closed_once(run(None), "no crash");
+}
+
+/// I-02: execution service and bridge both ran the intent, each under its own ids, gates and books.
+#[test]
+fn two_paths_ordered_one_intent_twice() {
+    let services = [&SERVICES[..], &["execution_service"]].concat();
+    let bench = run_of(&services, &audited(&["two_execution_paths"]), None);
+    let orders = &bench.kernel.exchange().orders;
+    let opened: Vec<(&str, i64)> = orders
+        .iter()
+        .filter(|order| !order.reduces())
+        .map(|o| (o.client_order_id.0.as_ref(), o.quantity.expect("a quantity").0))
+        .collect();
+    assert_eq!(opened.len(), 2, "{opened:?}");
+    assert_ne!(opened[0].0, opened[1].0);
+    assert_eq!((opened[0].1, opened[1].1), (500, 500));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use pipeline::records::{DecisionMade, SignalAction, TradeIntent};
 use pipeline::{IntentWriter, PipelineSettings, chain, keys, streams};
 use rust_decimal::Decimal;
 
-use crate::bench::{Bench, START, instrument};
+use crate::bench::{Bench, START, audited, instrument};
 
 const ROUTER: &str = "strategy_router";
 
@@ -135,6 +135,53 @@ fn the_router_keeps_to_capacity() {
     assert_eq!(run(None, 0.95), 0, "nobody knows");
 }
 
+/// I-06: the second question always found what the first had written.
+#[test]
+fn the_router_asked_twice_and_published_nothing() {
+    let settings =
+        |names: &[&str]| PipelineSettings { audited: audited(names).audited, ..router_settings() };
+    for (names, published) in [(&[][..], 1), (&["router_dedups_twice"], 0)] {
+        let mut bench = Bench::new(&SERVICES, &settings(names), Vec::new());
+        bench.run_to_ms(1);
+        positions(&mut bench, 0);
+        let made = decision(&bench, 1, SignalAction::Buy, 0.92);
+        send(&mut bench, made);
+        bench.run_for_ms(4_000);
+        assert_eq!(intents(&mut bench).len(), published);
+        assert_eq!(bench.counter(ROUTER, "duplicates"), 1 - published as u64);
+    }
+}
+
+/// I-25: the number of open orders was that of the deployment.
+#[test]
+fn the_routers_capacity_was_kept_by_hand() {
+    for (names, published, told) in [(&[][..], 0, "1"), (&["capacity_by_hand"], 1, "0")] {
+        let settings = PipelineSettings { audited: audited(names).audited, ..router_settings() };
+        let services = [&SERVICES[..], &["position_monitor"]].concat();
+        let mut bench = Bench::new(&services, &settings, Vec::new());
+        bench.run_to_ms(1);
+        positions(&mut bench, 10);
+        let held = [
+            ("symbol", "BTCUSDT"),
+            ("position_amt", "2"),
+            ("side", "LONG"),
+            ("entry_price", "100"),
+            ("mark_price", "100"),
+            ("unrealized_pnl", "0"),
+            ("leverage", "10"),
+            ("ts_epoch", "1770000000"),
+            ("source", "p33_poll"),
+        ];
+        bench.hset(&keys::POSITION_SNAPSHOT.of("BTCUSDT"), &held);
+        bench.run_for_ms(31_000);
+        let made = decision(&bench, 1, SignalAction::Buy, 0.95);
+        send(&mut bench, made);
+        bench.run_for_ms(4_000);
+        assert_eq!(intents(&mut bench).len(), published);
+        assert_eq!(bench.get(keys::OPEN_ORDERS.name).as_deref(), Some(told));
+    }
+}
+
 /// MSE 5.2: without the brain's approval the router publishes nothing; it fails closed.
 #[test]
 fn the_router_asks_the_strategy_brain() {
@@ -178,12 +225,16 @@ fn two_writers_of_intents_are_refused() {
     both.strategy_router.enabled = true;
     let problem = chain(&both, &[instrument()]).err().expect("refused").to_string();
     assert!(problem.contains("intent_writer = \"strategy_router\""), "{problem}");
+    let named = names(&audited(&["two_writers_of_intents"]));
+    assert!(["trading_bot", ROUTER].iter().all(|name| named.iter().any(|n| n == name)));
 }
 
 /// What the orchestrator says to the engine, seen by what the engine decides.
 mod veto {
-    use super::{Bench, PipelineSettings, START, portfolio};
-    use engine::{Bar, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots, SymbolIndex};
+    use super::{Bench, PipelineSettings, START, audited, intents, portfolio};
+    use engine::{
+        AccountBalance, Bar, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots, SymbolIndex,
+    };
     use pipeline::{keys, streams};
 
     const ALL: [&str; 5] =
@@ -237,11 +288,39 @@ mod veto {
         assert_eq!(none, 0);
         assert!(bench.counter("ai_engine", "orchestrator_skips") > 8);
         assert_eq!(bench.hash(keys::FUND_MODE.name)["mode"], "BLACK_SWAN");
-        let mut audited = PipelineSettings::default();
-        audited.orchestrator.rule = strategies::regime::OrchestratorRule::AuditedNoneSkips;
         // The risk score of that fund is 89.4, which is just not above 90.
-        let (some, _) = decisions(&ALL, &audited, swan);
+        let (some, _) = decisions(&ALL, &audited(&["black_swan_skips_nothing"]), swan);
         assert!(some > 8, "{some}");
+    }
+
+    /// I-02: the bot asked for the decision that the router had read.
+    #[test]
+    fn bot_and_router_both_wrote_an_intent_of_one_decision() {
+        let services = [
+            "market_publisher",
+            "policy_store",
+            "balance_tracker",
+            "ai_engine",
+            "trading_bot",
+            "strategy_router",
+            "strategy_brain",
+        ];
+        let (_, mut bench) = decisions(&services, &audited(&["two_writers_of_intents"]), |bench| {
+            bench.kernel.exchange_mut().account = Some(AccountBalance {
+                wallet_balance: 5_000.into(),
+                margin_balance: 5_000.into(),
+                available_balance: 5_000.into(),
+                ..AccountBalance::default()
+            });
+        });
+        let made = intents(&mut bench);
+        let twice = made.iter().filter(|intent| {
+            let of = |other: &&pipeline::records::TradeIntent| {
+                other.correlation_id == intent.correlation_id
+            };
+            made.iter().filter(of).count() == 2
+        });
+        assert!(twice.count() > 8);
     }
 
     /// MSE 4.5 step 13, 5.3: whoever is silent, the engine goes on.

@@ -6,7 +6,7 @@ use engine::{Instrument, MarketEvent, Symbol};
 use pipeline::records::{PolicyAudit, PolicyUpdated};
 use pipeline::{PipelineSettings, chain, keys, streams};
 
-use crate::bench::{Bench, START};
+use crate::bench::{Bench, START, audited};
 use crate::venues::bar;
 
 const GENERATOR: &str = "universe_generator";
@@ -147,4 +147,28 @@ fn without_the_generator_the_scenarios_symbols_are_in_force() {
     bench.crash(STORE, 10);
     bench.run_to_ms(2_000);
     assert_eq!(policy(&mut bench)["policy_version"], "v2");
+}
+
+/// I-12: refreshed each half hour, valid for five minutes; for the rest of it every entry was refused.
+#[test]
+fn a_policy_ran_out_before_it_was_refreshed() {
+    let in_force = |names: &[&str], generates: bool| {
+        let mut settings = audited(names);
+        settings.universe_generator.enabled = generates;
+        let services = if generates { &[STORE, GENERATOR][..] } else { &[STORE] };
+        let mut bench = Bench::over(instruments(), services, &settings, market(8));
+        bench.run_to_ms(6 * HOUR_MS);
+        let mut minutes = 0;
+        for minute in 1..=60 {
+            bench.run_to_ms(6 * HOUR_MS + 60_000 * minute);
+            let until: f64 = policy(&mut bench)["valid_until_epoch"].parse().expect("seconds");
+            minutes += u32::from(until > bench.kernel.now().as_secs_f64());
+        }
+        minutes
+    };
+    for generates in [false, true] {
+        assert_eq!(in_force(&[], generates), 60, "{generates}");
+        let named = in_force(&["policy_runs_out"], generates);
+        assert!((8..=11).contains(&named), "{generates}: {named}");
+    }
 }

@@ -50,6 +50,17 @@ pub enum BalanceRule {
     AuditedTenThousand,
 }
 
+impl BalanceRule {
+    /// The equity that sizes an intent, in USDT; `None` where nothing may be opened.
+    #[must_use]
+    pub fn equity_usd(self, balance_usd: Option<f64>) -> Option<f64> {
+        balance_usd.or(match self {
+            BalanceRule::FailClosed => None,
+            BalanceRule::AuditedTenThousand => Some(AUDITED_BALANCE_USD),
+        })
+    }
+}
+
 /// The bot's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BotRules {
@@ -143,11 +154,8 @@ pub fn bot_trade_intent(
     if confidence < CONFIDENCE_MIN {
         return Err(BotRefusal::LowConfidence);
     }
-    let equity_usd = match (balance_usd, rules.balance) {
-        (Some(balance), _) => positive("balance", balance)?,
-        (None, BalanceRule::AuditedTenThousand) => AUDITED_BALANCE_USD,
-        (None, BalanceRule::FailClosed) => return Err(BotRefusal::NoBalance),
-    };
+    let equity_usd = rules.balance.equity_usd(balance_usd).ok_or(BotRefusal::NoBalance)?;
+    let equity_usd = positive("balance", equity_usd)?;
     let change = finite("price_change_24h", ticker.price_change_24h_pct)?;
     let (high, low) =
         (positive("high_24h", ticker.high_24h)?, positive("low_24h", ticker.low_24h)?);

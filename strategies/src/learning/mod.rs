@@ -18,7 +18,9 @@ pub use promotion::{
     retrain_reason,
 };
 pub use promotion_lock::{LockState, PromotionLock, PromotionPriority, promotion_order};
-pub use reward::{SizingTrade, ensemble_reward, feedback_reward, sizing_reward, updated_q};
+pub use reward::{
+    SizingTrade, WithoutPnl, ensemble_reward, feedback_reward, sizing_reward, updated_q,
+};
 pub use reward_monitor::{MonitorAlert, RewardFault, RewardMonitor, RewardSource};
 pub use shadow_gate::{
     ShadowEffect, ShadowGate, ShadowInput, ShadowSettings, ShadowVerdict, shadow_gate,

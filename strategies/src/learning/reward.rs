@@ -57,16 +57,28 @@ pub fn ensemble_reward(
     finite("reward", reward)
 }
 
-/// Reward of feedback bridge 1; a trade without a confidence counts with 0.8. Plans carry no PnL and are
-/// no experience: `None`.
+/// What becomes of an outcome that carries no PnL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WithoutPnl {
+    /// It is no experience.
+    #[default]
+    TeachesNothing,
+    /// Its reward is 0, so that nothing is ever learned (incident I-15).
+    AuditedTeachesZero,
+}
+
+/// Reward of feedback bridge 1; a trade without a confidence counts with 0.8. Plans carry no PnL: by
+/// default they are no experience, `None`.
 ///
 /// # Errors
 /// [`RefusedNumber`] for NaN and infinities.
 pub fn feedback_reward(
     pnl: Option<f64>,
     confidence: Option<f64>,
+    without: WithoutPnl,
 ) -> Result<Option<f64>, RefusedNumber> {
-    pnl.map(|pnl| finite("reward", pnl * confidence.unwrap_or(0.8))).transpose()
+    let zero = (without == WithoutPnl::AuditedTeachesZero).then_some(0.0);
+    pnl.or(zero).map(|pnl| finite("reward", pnl * confidence.unwrap_or(0.8))).transpose()
 }
 
 #[cfg(test)]
@@ -77,8 +89,11 @@ mod tests {
     fn a_loss_has_no_bonus_and_plans_teach_nothing() {
         let trade = SizingTrade { pnl_pct: -0.02, hours: 24.0, max_drawdown_pct: -0.04 };
         assert_eq!(sizing_reward(&trade), Ok(-0.05));
-        assert_eq!(feedback_reward(Some(0.5), None), Ok(Some(0.4)));
-        assert_eq!(feedback_reward(None, Some(0.9)), Ok(None));
+        let reward = |pnl, confidence, rule| feedback_reward(pnl, confidence, rule);
+        let (nothing, zero) = (WithoutPnl::TeachesNothing, WithoutPnl::AuditedTeachesZero);
+        assert_eq!(reward(Some(0.5), None, nothing), Ok(Some(0.4)));
+        assert_eq!(reward(None, Some(0.9), zero), Ok(Some(0.0)));
+        assert_eq!(reward(None, Some(0.9), nothing), Ok(None));
         assert!(ensemble_reward(0.1, 0.5, 1.0, 1.0, 0.0, f64::NAN).is_err());
         assert!(updated_q(f64::MAX, f64::MIN).is_err());
     }

@@ -52,7 +52,11 @@ impl ExecutionService {
             ctx.count("dropped_too_old", 1);
             return Taken::Ended;
         }
-        let plan = plan_of(intent, &wants, entry, now, now + max_age);
+        let mut plan = plan_of(intent, &wants, entry, now, now + max_age);
+        if self.apart {
+            // Of the same intent, the bridge's plan would have this id.
+            plan.plan_id.insert(0, 'x');
+        }
         if ctx.exists(&keys::EXECUTOR_DONE.of(&plan.plan_id)) {
             // Delivered again.
             ctx.count("IDEMPOTENCY_SKIP", 1);

@@ -66,6 +66,7 @@ pub struct ExecutionService {
     renewal: MarginRenewal,
     data_only: bool,
     exits_unreadable: bool,
+    /// It orders what was asked for, not what was checked.
     clamps_discarded: bool,
     symbols: Vec<Symbol>,
     /// Sends the orders and learns their outcome.
@@ -75,6 +76,8 @@ pub struct ExecutionService {
     /// Locks of this service by the plan that holds them.
     locks: BTreeMap<String, String>,
     looking: bool,
+    /// Its plans are not the bridge's, which runs beside it.
+    apart: bool,
 }
 
 impl ExecutionService {
@@ -216,6 +219,8 @@ impl Configured for ExecutionService {
             open_cooldown_s: settings.open_cooldown_s,
             ..IntentExecutorSettings::default()
         };
+        let audited = &setup.pipeline.audited;
+        let apart = audited.has(Audited::TwoExecutionPaths);
         let orders = IntentExecutor::of(
             "execution_service",
             setup.symbols,
@@ -242,10 +247,11 @@ impl Configured for ExecutionService {
             clamps_discarded: audited.has(Audited::ClampsDiscarded),
             exits_unreadable: audited.has(Audited::ExitIntentsUnreadable),
             symbols: setup.symbols.to_vec(),
-            orders,
+            orders: if apart { orders.apart() } else { orders },
             waiting: Vec::new(),
             locks: BTreeMap::new(),
             looking: false,
+            apart,
         })
     }
 }

@@ -79,6 +79,9 @@ impl IntentExecutor {
         if plan.reduce_only.0 {
             return refuse(Decision::Denied, "open_is_reduce_only");
         }
+        if self.apart {
+            return Ok(());
+        }
         let held = match ctx.record::<PositionState>(&self.keys[place].state) {
             Ok(Some(state)) => state.side,
             Ok(None) => PositionSide::None,

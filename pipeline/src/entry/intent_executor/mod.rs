@@ -50,8 +50,9 @@ const RETRY_TIMER: TimerKey = TimerKey(2);
 const RETRY_AFTER: Nanos = Nanos::from_secs(5);
 /// Codes that refuse nothing: the exchange does not know itself whether it has done it.
 const STATUS_UNKNOWN: [i32; 2] = [-1006, -1007];
-/// How the client ids of its orders begin.
+/// How the client ids of its orders begin, and those of one that runs beside it.
 const CLIENT_ID_PREFIX: &str = "q";
+const APART_PREFIX: &str = "x";
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -151,6 +152,8 @@ pub struct IntentExecutor {
     unresolved: Vec<Sent>,
     /// Fills that the user stream told of orders that are not over.
     fills: Vec<(ClientOrderId, Fill)>,
+    /// It runs beside another one, whose books, gates and orders it knows nothing of (incident I-02).
+    apart: bool,
 }
 
 impl IntentExecutor {
@@ -187,6 +190,7 @@ impl IntentExecutor {
             sent: BTreeMap::new(),
             unresolved: Vec::new(),
             fills: Vec::new(),
+            apart: false,
         }
     }
 
@@ -194,6 +198,15 @@ impl IntentExecutor {
     pub(in crate::entry) fn shielded(mut self, on: bool) -> IntentExecutor {
         self.rules.tpsl_shield = on;
         self
+    }
+
+    /// The same, beside another one.
+    pub(in crate::entry) fn apart(self) -> IntentExecutor {
+        IntentExecutor { apart: true, ..self }
+    }
+
+    fn client_prefix(&self) -> &'static str {
+        if self.apart { APART_PREFIX } else { CLIENT_ID_PREFIX }
     }
 
     /// Whether exchangeInfo has told the filters of the symbol.
@@ -254,9 +267,15 @@ impl IntentExecutor {
                     continue;
                 }
             };
+            if !mark.client_order_id.starts_with(self.client_prefix()) {
+                continue;
+            }
             let Some(place) = self.place_of(mark.symbol) else { continue };
             let plan = results::plan_of(&mark, ctx.now());
             self.query(place, Sent { kind: SentKind::Query, plan, mark, queries: 0 }, ctx);
+        }
+        if self.apart {
+            return;
         }
         for key in ctx.scan(&keys::EXECUTOR_WAITING.of("*")) {
             match ctx.json::<ApplyPlan>(&key) {

@@ -31,7 +31,7 @@ impl IntentExecutor {
             quantity: lots,
             booked: 0,
             booked_quote: Decimal::ZERO,
-            client_order_id: format!("q{}-1", plan.plan_id),
+            client_order_id: format!("{}{}-1", self.client_prefix(), plan.plan_id),
             attempt: 1,
             leverage: plan.leverage,
             confidence: plan.confidence,
@@ -215,9 +215,19 @@ impl IntentExecutor {
 
     /// Marks the symbol as having an order in flight.
     fn bar(&self, place: usize, plan_id: &str, ctx: &mut Context<'_>) {
+        if self.apart {
+            return;
+        }
         let options = SetOptions { expire: keys::INFLIGHT.life, ..SetOptions::default() };
         if ctx.set(&self.keys[place].inflight, plan_id, options).is_err() {
             ctx.count("inflight_not_saved", 1);
+        }
+    }
+
+    /// Its order is over.
+    pub(super) fn unbar(&self, place: usize, ctx: &mut Context<'_>) {
+        if !self.apart {
+            ctx.del(&self.keys[place].inflight);
         }
     }
 }

@@ -217,7 +217,7 @@ impl IntentExecutor {
         error: String,
         ctx: &mut Context<'_>,
     ) {
-        ctx.del(&self.keys[place].inflight);
+        self.unbar(place, ctx);
         self.refuse(&sent.plan, Decision::Error, error, ctx);
     }
 
@@ -249,7 +249,9 @@ impl IntentExecutor {
                 let price = order.cum_quote.checked_div(qty).unwrap_or_default();
                 self.publish_fill(&mark, order, &instrument, order.executed_qty, price, None, ctx);
             }
-            self.book(place, &mark, order, &instrument, ctx);
+            if !self.apart {
+                self.book(place, &mark, order, &instrument, ctx);
+            }
             ctx.count("executed_true", 1);
             self.metrics(["processed", "executed_true"], ctx);
             ctx.count(if mark.reduce_only.0 { "orders_closed" } else { "orders_opened" }, 1);
@@ -266,7 +268,7 @@ impl IntentExecutor {
         if !self.save_mark(&mark, ctx) {
             ctx.count("mark_not_saved", 1);
         }
-        ctx.del(&self.keys[place].inflight);
+        self.unbar(place, ctx);
         let filled = grid::qty(&instrument, order.executed_qty);
         let outcome = ApplyResult {
             executed: executed > 0,
@@ -412,7 +414,8 @@ impl IntentExecutor {
     ) {
         let Some(fill) = fill else { return };
         // The Apply Layer's orders are told to it, too.
-        if !liquidation && !order.client_order_id.0.starts_with(super::CLIENT_ID_PREFIX) {
+        let own = order.client_order_id.0.starts_with(self.client_prefix());
+        if liquidation && self.apart || !liquidation && !own {
             return;
         }
         if !liquidation {

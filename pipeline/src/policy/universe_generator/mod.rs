@@ -22,8 +22,10 @@ use strategies::universe::{
     select_diverse,
 };
 
+use crate::audited::Audited;
 use crate::exchange_info::ExchangeInfo;
 use crate::keys;
+use crate::policy::policy_store::AUDITED_REFRESH;
 use crate::records::{Policy, PolicyAnswer, PolicyProposal, SymbolList};
 use crate::settings::{Configured, Setup, settings};
 use bars::{DAY, OneSymbol};
@@ -60,6 +62,7 @@ struct Candidate {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UniverseGenerator {
     settings: UniverseGeneratorSettings,
+    refresh: Nanos,
     symbols: Vec<OneSymbol>,
     info: ExchangeInfo,
     /// Symbols of the exchange that may be traded; `None` without an answer.
@@ -111,7 +114,7 @@ impl UniverseGenerator {
     }
 
     fn propose(&mut self, ctx: &mut Context<'_>) {
-        ctx.timer_after(Nanos::from_secs(self.settings.refresh_s), REFRESH);
+        ctx.timer_after(self.refresh, REFRESH);
         let Some(store) = ctx.service(STORE) else {
             return ctx.count("policy_store_missing", 1);
         };
@@ -284,10 +287,14 @@ impl Configured for UniverseGenerator {
         setup: Setup<'_>,
     ) -> Result<UniverseGenerator, String> {
         let validity = Nanos::from_secs(setup.pipeline.policy_store.validity_s);
-        PolicyClock::new(validity, Nanos::from_secs(settings.refresh_s))
-            .map_err(|fault| fault.to_string())?;
+        let refresh = Nanos::from_secs(settings.refresh_s);
+        PolicyClock::new(validity, refresh).map_err(|fault| fault.to_string())?;
         Ok(UniverseGenerator {
             settings: settings.clone(),
+            refresh: match setup.pipeline.audited.has(Audited::PolicyRunsOut) {
+                true => AUDITED_REFRESH,
+                false => refresh,
+            },
             symbols: setup.symbols.iter().copied().map(OneSymbol::new).collect(),
             info: ExchangeInfo::new(INFO),
             listed: None,

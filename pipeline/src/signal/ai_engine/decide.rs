@@ -113,6 +113,9 @@ impl AiEngine {
             sized,
             correlation_id,
         };
+        if self.rules.tells_first {
+            self.tell_first(place, &draft, ctx);
+        }
         // What will not be let pass need not be asked about.
         let symbol = self.state.markets[place].symbol;
         let limits = self.settings.rate_limits();
@@ -141,7 +144,7 @@ impl AiEngine {
         let now = ctx.now();
         let performance = self.state.results.performance();
         let market = &mut self.state.markets[place];
-        let measure = self.settings.drift_measure;
+        let measure = self.rules.drift;
         let (drift, psi, is_new) = market.drift(measure, performance.as_ref(), now);
         if is_new {
             ctx.gauge("drift_psi", engine::GaugeOf::Symbol(market.symbol), psi);
@@ -162,7 +165,7 @@ impl AiEngine {
             funding_rate,
             drift,
         };
-        match decide_signal(&input, &self.settings.signal_rules()) {
+        match decide_signal(&input, &self.settings.signal_rules(self.rules.short_history)) {
             Ok(signal) => {
                 ctx.count("funding_warnings", u64::from(signal.funding_warning));
                 ctx.count("rule_fallbacks", u64::from(signal.fell_back));
@@ -232,7 +235,7 @@ impl AiEngine {
     /// price. What cannot be told is 1.
     pub(super) fn risk_factor(&self, place: usize) -> f64 {
         let market = &self.state.markets[place];
-        let volatility = (0.5 * market.volatility_factor()).clamp(0.0, 1.0);
+        let volatility = (0.5 * self.volatility_factor(place)).clamp(0.0, 1.0);
         let step = market.features.volatility_20.max(1e-5);
         let trend = (0.5 + 0.05 * market.features.ema_10_50_cross / step).clamp(0.0, 1.0);
         risk_mode_score(volatility, market.flow, trend)
@@ -303,36 +306,71 @@ impl AiEngine {
         if let Err(stop) = self.state.rates.admit(symbol, draft.confidence, now, &limits) {
             return ctx.count(stopped(stop), 1);
         }
+        let Some(decision) = self.decision(place, &draft, &shadow, policy, now) else {
+            return ctx.count("signals_without_size", 1);
+        };
+        let (size_usd, leverage) = (decision.position_size_usd, decision.leverage);
+        if !self.rules.tells_first {
+            tell(decision, &draft, ctx);
+        }
+        self.count_trade(ctx);
+        self.state.results.decided(super::results::OpenDecision {
+            correlation_id: draft.correlation_id,
+            action: draft.action,
+            confidence: draft.confidence,
+            consensus: draft.consensus,
+            features: draft.features,
+        });
+        self.state.markets[place].decision = Some(Decided {
+            at: now,
+            action: draft.action,
+            confidence: draft.confidence,
+            size_usd,
+            leverage,
+            correlation_id: draft.correlation_id,
+        });
+    }
+
+    /// A decision that nobody has let pass yet.
+    fn tell_first(&mut self, place: usize, draft: &Draft, ctx: &mut Context<'_>) {
+        let shadow = self.shadow(place, draft, None, ctx);
+        if let Some(decision) = self.decision(place, draft, &shadow, None, ctx.now()) {
+            tell(decision, draft, ctx);
+        }
+    }
+
+    fn decision(
+        &self,
+        place: usize,
+        draft: &Draft,
+        shadow: &ShadowVerdict,
+        policy: Option<RlPolicy>,
+        now: Nanos,
+    ) -> Option<DecisionMade> {
         let market = &self.state.markets[place];
-        let volatility_factor = market.volatility_factor();
+        let volatility_factor = self.volatility_factor(place);
         let divergence = market.venues(now).map(|venues| venues.divergence);
         let ai = ai_sizing(draft.confidence, volatility_factor, EQUITY_ASSUMED).ok();
-        let (size_usd, leverage) = self.traded(&draft, ai.as_ref());
-        let Ok(levels) = entry_levels(
+        let (size_usd, leverage) = self.traded(draft, ai.as_ref());
+        let levels = entry_levels(
             long(draft.action),
             grid::float(draft.price),
             draft.sized.sl_percent,
             draft.sized.tp_percent,
             LevelRule::Mirrored,
-        ) else {
-            return ctx.count("signals_without_size", 1);
-        };
-        let (Some(stop_loss), Some(take_profit)) =
-            (grid::decimal(levels.stop_loss), grid::decimal(levels.take_profit))
-        else {
-            return ctx.count("signals_without_size", 1);
-        };
-        let decision = DecisionMade {
-            symbol,
+        )
+        .ok()?;
+        Some(DecisionMade {
+            symbol: market.symbol,
             side: draft.action,
             confidence: draft.confidence,
             entry_price: draft.price,
             quantity: size_usd,
             leverage,
-            stop_loss,
-            take_profit,
+            stop_loss: grid::decimal(levels.stop_loss)?,
+            take_profit: grid::decimal(levels.take_profit)?,
             trail_percent: None,
-            model: model(&draft).into(),
+            model: model(draft).into(),
             ensemble_confidence: draft.confidence,
             strategy: "default".into(),
             meta_strategy: "default".into(),
@@ -362,26 +400,7 @@ impl AiEngine {
             ai_harvest_policy: ai.map(|ai| JsonText(ai.policy)),
             sizing_state: draft.sized.state.map(JsonText),
             sizing_action: draft.sized.action,
-        };
-        let envelope = bus(AI_DECISION_MADE.event, draft.correlation_id, draft.at);
-        crate::publish(ctx, AI_DECISION_MADE, envelope, decision);
-        ctx.count("decisions", 1);
-        self.count_trade(ctx);
-        self.state.results.decided(super::results::OpenDecision {
-            correlation_id: draft.correlation_id,
-            action: draft.action,
-            confidence: draft.confidence,
-            consensus: draft.consensus,
-            features: draft.features,
-        });
-        self.state.markets[place].decision = Some(Decided {
-            at: now,
-            action: draft.action,
-            confidence: draft.confidence,
-            size_usd,
-            leverage,
-            correlation_id: draft.correlation_id,
-        });
+        })
     }
 
     /// The size that is traded: the AI sizer's where it is live. What is told is what is traded.
@@ -438,6 +457,12 @@ impl AiEngine {
         }
         verdict
     }
+}
+
+fn tell(decision: DecisionMade, draft: &Draft, ctx: &mut Context<'_>) {
+    let envelope = bus(AI_DECISION_MADE.event, draft.correlation_id, draft.at);
+    crate::publish(ctx, AI_DECISION_MADE, envelope, decision);
+    ctx.count("decisions", 1);
 }
 
 /// Step 11.

@@ -101,7 +101,7 @@ impl AiEngine {
         if action == Action::Hold || !self.settings.governer_enabled {
             return (action, confidence);
         }
-        let Some(account) = account(ctx) else {
+        let Some(account) = self.imagined_account().or_else(|| account(ctx)) else {
             ctx.count("governer_rejected_error", 1);
             return (Action::Hold, 0.0);
         };

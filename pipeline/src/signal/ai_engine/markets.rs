@@ -110,10 +110,19 @@ impl Market {
         true
     }
 
-    /// A closed bar: the running candle begins again at its close, and the features are sampled.
-    pub(super) fn bar(&mut self, close: f64) {
-        self.high = close;
-        self.low = close;
+    /// A question for a signal that is taken for a tick.
+    pub(super) fn asked(&mut self, price: f64, day_volume: f64) {
+        if self.history.push(price, day_volume).is_ok() {
+            self.features = features(&self.history, self.high, self.low);
+        }
+    }
+
+    /// A closed bar: the running candle begins again at its close, where it does, and the features are sampled.
+    pub(super) fn bar(&mut self, close: Option<f64>) {
+        if let Some(close) = close {
+            self.high = close;
+            self.low = close;
+        }
         let features = &self.features;
         let samples = [
             features.rsi_14,

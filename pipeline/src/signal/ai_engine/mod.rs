@@ -8,6 +8,7 @@ mod decide;
 mod ensemble;
 mod markets;
 mod results;
+mod rules;
 mod seats;
 pub(crate) mod sizing;
 mod words;
@@ -21,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use strategies::ConsensusWeights;
 use strategies::learning::ShadowSettings;
 use strategies::signal::{
-    AiSizingMode, DriftMeasure, Governer, GovernerLimits, MetaSettings, RateLimits, ShortHistory,
-    SignalRates, SignalRules,
+    AiSizingMode, Governer, GovernerLimits, MetaSettings, RateLimits, ShortHistory, SignalRates,
+    SignalRules,
 };
 
 use crate::grid;
@@ -37,6 +38,7 @@ use crate::streams::{
 };
 use markets::Market;
 use results::{Accuracy, Results};
+use rules::Rules;
 use seats::{MetaSeat, Seat};
 pub use seats::{ModelKind, ModelRole, ModelSetting};
 
@@ -88,10 +90,6 @@ settings! {
         pub signal_scalers: Vec<f64> = vec![1.0; 4],
         /// A signal below this is none.
         pub min_signal_confidence: f64 = 0.55 => SHARE,
-        /// What stands in for an undecided ensemble with few prices.
-        pub short_history: ShortHistory = ShortHistory::default(),
-        /// How drift is measured.
-        pub drift_measure: DriftMeasure = DriftMeasure::default(),
         /// How long it waits for the orchestrator, in ms.
         pub orchestrator_time_out_ms: i64 = 1_000 => 1..,
         /// Least confidence of a decision.
@@ -137,11 +135,11 @@ impl AiEngineSettings {
         }
     }
 
-    fn signal_rules(&self) -> SignalRules {
+    fn signal_rules(&self, short_history: ShortHistory) -> SignalRules {
         SignalRules {
             confidence_min: self.min_signal_confidence,
             drift_only_logged: self.mode == EngineMode::Testnet,
-            short_history: self.short_history,
+            short_history,
         }
     }
 
@@ -193,6 +191,7 @@ struct State {
 #[derive(Clone, Debug)]
 pub struct AiEngine {
     settings: AiEngineSettings,
+    rules: Rules,
     seats: Vec<Seat>,
     #[cfg_attr(not(feature = "models"), allow(dead_code, reason = "there is none"))]
     meta: Option<MetaSeat>,
@@ -237,8 +236,9 @@ impl AiEngine {
 
     fn kline(&mut self, delivery: &Delivery, ctx: &mut Context<'_>) {
         let Some(kline) = ctx.read::<Kline>(MARKET_KLINES.name, delivery) else { return };
+        let one_candle = self.rules.one_candle;
         match self.market(kline.symbol) {
-            Some(market) => market.bar(grid::float(kline.close)),
+            Some(market) => market.bar((!one_candle).then(|| grid::float(kline.close))),
             None => ctx.count("klines_of_unknown_symbols", 1),
         }
     }
@@ -262,6 +262,12 @@ impl AiEngine {
         };
         let now = ctx.now();
         let age_max = Nanos::from_secs(self.settings.decision_max_age_s);
+        if self.rules.questions_are_ticks
+            && let Some((price, volume)) = request.price.zip(request.volume)
+            && let Some(market) = self.market(request.symbol)
+        {
+            market.asked(grid::float(price), grid::float(volume));
+        }
         let decision = self.market(request.symbol).and_then(|market| market.decision.take());
         let was_there = decision.is_some();
         let fresh = decision.filter(|decided| now - decided.at <= age_max);
@@ -366,6 +372,7 @@ impl Configured for AiEngine {
         let seat_weights = seated.voters.iter().map(|seat| seat.model().weight()).collect();
         Ok(AiEngine {
             settings: settings.clone(),
+            rules: Rules::of(&setup.pipeline.audited),
             seats: seated.voters,
             meta: seated.meta,
             funding_keys: keys::FUNDING.of_each(setup.symbols),
@@ -434,7 +441,11 @@ impl Service for AiEngine {
                 beginning(MARKET_KLINES),
                 group(EXCHANGE_NORMALIZED, GroupStart::End),
                 beginning(TRADE_CLOSED),
-                own("ai-engine-calibrator"),
+                if self.rules.one_group {
+                    beginning(TRADE_CLOSED)
+                } else {
+                    own("ai-engine-calibrator")
+                },
                 own("ai-engine-rl-calibration"),
                 beginning(POLICY_UPDATED),
             ],

@@ -254,6 +254,9 @@ impl AiEngine {
 
     /// A decision counts as a trade of its day; the count lives until 01:00 of the next, an hour at least.
     pub(super) fn count_trade(&mut self, ctx: &mut Context<'_>) {
+        if self.imagined_account().is_some() {
+            return;
+        }
         let now = ctx.now();
         self.state.governer.traded(now);
         let key = keys::GOVERNER_DAILY_TRADES.of(day(now));

@@ -55,6 +55,9 @@ impl AiEngine {
         confidence: f64,
         ctx: &mut Context<'_>,
     ) -> Option<Sized> {
+        if !self.has_sizer() {
+            return None;
+        }
         let outcomes = outcomes(ctx);
         let sized = match self.settings.sizing_mode {
             SizingMode::Math => None,
@@ -128,7 +131,7 @@ impl AiEngine {
         let choice = table.choose(state, explore, which);
         let limits = SizeLimits {
             leverage_max: self.settings.max_leverage,
-            leverage_floor: LeverageFloor::One,
+            leverage_floor: self.rules.leverage_floor,
         };
         let sizing = choice.sizing(&limits);
         let size = self.capped(sizing.size_usd * self.risk_factor(place));
@@ -141,6 +144,8 @@ impl AiEngine {
             sl_percent: sizing.sl_percent,
             state: Some(state),
             action: match choice {
+                // It is stored under a leverage that the table does not have, and never found again.
+                Choice::Action(_) if self.rules.leverage_floor != LeverageFloor::One => None,
                 Choice::Action(action) => Some(u32::from(u8::from(action))),
                 Choice::UnknownAndWild => None,
             },

@@ -136,15 +136,3 @@ fn a_float_floor_loses_a_step() {
         assert_eq!(sent(&bench), [lots], "{names:?}");
     }
 }
-
-/// I-16: 90 times was checked as 80, and ordered as 90; 20 USDT were checked as 50.
-#[test]
-fn what_was_checked_is_not_what_is_ordered() {
-    for (names, lots, leverage) in [(&[][..], 500, 80), (&["clamps_discarded"], 200, 90)] {
-        let mut bench = with(names);
-        let size = ("position_size_usd", "20");
-        intend(&mut bench, &[("action", "BUY"), size, ("entry_price", "100"), ("leverage", "90")]);
-        assert_eq!(sent(&bench), [lots], "{names:?}");
-        assert_eq!(bench.kernel.exchange().leverages, [leverage]);
-    }
-}

@@ -1,19 +1,22 @@
 //! Trading bot (MSE 6): every minute it asks the AI engine about each symbol, and writes an intent where
 //! the engine has decided. The one writer of opening intents. No signal means no trade.
 
+mod day;
+mod rules;
+
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use engine::{
     Body, CallId, Context, Envelope, EpochSeconds, Input, IsoTime, MarketData, MarketEvent,
-    MarketWants, Nanos, PriceTicks, Reply, Service, Symbol, TimerKey, Wiring,
+    MarketWants, Nanos, Reply, Service, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::entry::{
     EngineAnswer, FallbackRule, FallbackSignal, FallbackWatch, fallback_signal,
 };
-use strategies::signal::sized;
+use strategies::signal::{entry_levels, sized};
 use strategies::universe::{SymbolSources, resolve_symbols};
 use strategies::{Action, SizingInput};
 
@@ -28,6 +31,8 @@ use crate::settings::{Configured, LEVERAGE, SHARE, Setup, settings};
 use crate::signal::ai_engine::sizing::outcomes;
 use crate::streams::META_REGIME;
 use crate::switches;
+use day::Day;
+use rules::Rules;
 
 settings! {
     /// Trading bot.
@@ -45,7 +50,7 @@ settings! {
         /// The symbols that it trades while no policy names any; empty means those of the run.
         pub symbols: Vec<Symbol> = Vec::new(),
         /// When momentum is traded in place of an answer; a refusal is an answer.
-        pub fallback: FallbackRule = FallbackRule::default(),
+        pub fallback: BotFallback = BotFallback::default(),
         /// Whose size and leverage are traded.
         pub sizing: BotSizing = BotSizing::default(),
     }
@@ -62,63 +67,34 @@ pub enum BotSizing {
     Engine,
 }
 
+/// When momentum is traded in place of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BotFallback {
+    /// Never: no signal is HOLD.
+    #[default]
+    Off,
+    /// After so many cycles in a row without any answer.
+    AfterUnreachable {
+        /// Cycles, at least 1.
+        cycles: u32,
+    },
+}
+
 const SOURCE: &str = "trading_bot";
 const ENGINE: &str = "ai_engine";
-/// Distances of stop and target from the entry, mirrored for shorts.
+/// Distances of stop and target from the entry.
 const STOP: f64 = 0.02;
 const TARGET: f64 = 0.02;
-const HOURS: usize = 24;
 /// The symbols are resolved again after so long, by the same order as at the start (incident I-36).
 const SYMBOLS_LIFE: Nanos = Nanos::from_secs(6 * 3_600);
 const ROUND: TimerKey = TimerKey(0);
-
-/// An hour of a symbol's prices.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Hour {
-    number: i64,
-    open: f64,
-    high: f64,
-    low: f64,
-}
-
-/// The last 24 hours of a symbol, as a 24 h ticker shows them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Day {
-    hours: VecDeque<Hour>,
-    last: f64,
-    /// `last` on the symbol's grid.
-    last_ticks: PriceTicks,
-}
-
-impl Day {
-    fn push(&mut self, time: Nanos, high: f64, low: f64, close: f64) {
-        let number = time.secs().div_euclid(3_600);
-        match self.hours.back_mut() {
-            Some(hour) if hour.number == number => {
-                hour.high = hour.high.max(high);
-                hour.low = hour.low.min(low);
-            }
-            _ => self.hours.push_back(Hour { number, open: close, high, low }),
-        }
-        while self.hours.front().is_some_and(|hour| hour.number <= number - HOURS as i64) {
-            self.hours.pop_front();
-        }
-        self.last = close;
-    }
-
-    /// Change in percent, highest and lowest price.
-    fn ticker(&self) -> Option<(f64, f64, f64)> {
-        let first = self.hours.front()?;
-        let high = self.hours.iter().map(|hour| hour.high).fold(f64::MIN, f64::max);
-        let low = self.hours.iter().map(|hour| hour.low).fold(f64::MAX, f64::min);
-        (first.open > 0.0 && low > 0.0).then(|| ((self.last / first.open - 1.0) * 100.0, high, low))
-    }
-}
 
 /// The service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TradingBot {
     settings: TradingBotSettings,
+    rules: Rules,
     safety: SafetyKernelSettings,
     symbols: Vec<Symbol>,
     days: Vec<Day>,
@@ -135,10 +111,12 @@ impl TradingBot {
     fn new(
         symbols: &[Symbol],
         settings: &TradingBotSettings,
+        rules: Rules,
         safety: &SafetyKernelSettings,
     ) -> TradingBot {
         TradingBot {
             settings: settings.clone(),
+            rules,
             safety: safety.clone(),
             symbols: symbols.to_vec(),
             days: vec![Day::default(); symbols.len()],
@@ -155,14 +133,17 @@ impl TradingBot {
         if self.resolved.is_some_and(|at| now - at < SYMBOLS_LIFE) {
             return;
         }
-        self.resolved = Some(now);
+        let is_refresh = self.resolved.replace(now).is_some();
         let policy = match ctx.record::<Policy>(keys::POLICY_CURRENT.name) {
             Ok(Some(policy)) => policy.universe_symbols.0.to_vec(),
             Ok(None) | Err(_) => Vec::new(),
         };
         let sources = SymbolSources {
             policy: &policy,
-            configured: &self.settings.symbols,
+            configured: match is_refresh && self.rules.skips_configured {
+                true => &[],
+                false => &self.settings.symbols,
+            },
             by_volume: &[],
             constants: &self.symbols,
         };
@@ -181,7 +162,8 @@ impl TradingBot {
             return;
         };
         let price = |price| instrument.price_f64(price);
-        day.push(event.time, price(bar.high), price(bar.low), price(bar.close));
+        let prices = [price(bar.high), price(bar.low), price(bar.close)];
+        day.push(event.time, prices, instrument.qty_f64(bar.volume));
         day.last_ticks = bar.close;
     }
 
@@ -200,10 +182,11 @@ impl TradingBot {
                 ctx.count("symbols_without_market_data", 1);
                 continue;
             }
+            let volume = self.rules.tells_volume.then(|| grid::decimal(self.days[place].volume()));
             let request = SignalRequest {
                 symbol: self.symbols[place],
                 price: Some(grid::price(&ctx.instruments()[place], self.days[place].last_ticks)),
-                volume: None,
+                volume: volume.flatten(),
                 timeframe: "1m".into(),
             };
             let id = ctx.call(engine, Body::message(Envelope::Flat, request), time_out);
@@ -231,7 +214,7 @@ impl TradingBot {
                 return;
             }
         };
-        self.silence[place].falls_back(EngineAnswer::Signal, self.settings.fallback, false);
+        self.silence[place].falls_back(EngineAnswer::Signal, self.rules.fallback, false);
         if signal.confidence < self.settings.min_confidence {
             ctx.count("below_min_confidence", 1);
             return;
@@ -241,7 +224,7 @@ impl TradingBot {
 
     /// Without a signal: momentum where that is asked for, marked in the intent's model.
     fn unanswered(&mut self, place: usize, answer: EngineAnswer, ctx: &mut Context<'_>) {
-        let rule = self.settings.fallback;
+        let rule = self.rules.fallback;
         if rule == FallbackRule::Off {
             return;
         }
@@ -278,7 +261,10 @@ impl TradingBot {
     }
 
     fn intend(&mut self, place: usize, signal: &SignalReply, ctx: &mut Context<'_>) {
-        if switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
+        // The stop was one of the refusals that momentum was traded on.
+        let unstoppable = self.rules.fallback == FallbackRule::AuditedAnyRefusal
+            && signal.model == FallbackSignal::MODEL;
+        if !unstoppable && switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
             ctx.count("intents_stopped", 1);
             return;
         }
@@ -288,12 +274,13 @@ impl TradingBot {
             return;
         }
         let balance = match ctx.record::<Balance>(keys::ACCOUNT_BALANCE.name) {
-            Ok(Some(balance)) => grid::float(balance.balance),
+            Ok(Some(balance)) => Some(grid::float(balance.balance)),
             Ok(None) | Err(_) => {
                 ctx.count("balance_unknown", 1);
-                return;
+                None
             }
         };
+        let Some(equity_usd) = self.rules.balance.equity_usd(balance) else { return };
         let Some((change, high, low)) = self.days[place].ticker() else {
             ctx.count("symbols_without_market_data", 1);
             return;
@@ -306,7 +293,7 @@ impl TradingBot {
             confidence: signal.confidence,
             atr_pct: atr,
             exposure_pct: 0.0,
-            equity_usd: balance,
+            equity_usd,
             max_leverage: self.settings.max_leverage,
             risk_per_trade: self.settings.risk_per_trade,
         };
@@ -319,9 +306,14 @@ impl TradingBot {
             sizing.position_size_usd = grid::float(signal.position_size_usd);
             sizing.leverage = f64::from(signal.leverage);
         }
-        let (action, side, sign) = match signal.action {
-            SignalAction::Sell => (IntentAction::Sell, OrderSide::Sell, -1.0),
-            _ => (IntentAction::Buy, OrderSide::Buy, 1.0),
+        let (action, side) = match signal.action {
+            SignalAction::Sell => (IntentAction::Sell, OrderSide::Sell),
+            _ => (IntentAction::Buy, OrderSide::Buy),
+        };
+        let long = side == OrderSide::Buy;
+        let Ok(levels) = entry_levels(long, price, STOP, TARGET, self.rules.levels) else {
+            ctx.count("intents_without_size", 1);
+            return;
         };
         let regime = regime(signal, ctx);
         // The number of the sizing is traded as notional, as the reference system did.
@@ -344,8 +336,8 @@ impl TradingBot {
             qty: None,
             leverage: Some(sizing.leverage),
             entry_price: grid::decimal(price),
-            stop_loss: grid::decimal(price * (1.0 - sign * STOP)),
-            take_profit: grid::decimal(price * (1.0 + sign * TARGET)),
+            stop_loss: grid::decimal(levels.stop_loss),
+            take_profit: grid::decimal(levels.take_profit),
             reduce_only: Some(false),
             source: Some(SOURCE.into()),
             reason: Some("signal".into()),
@@ -406,7 +398,8 @@ impl Configured for TradingBot {
     ];
 
     fn configured(settings: &TradingBotSettings, setup: Setup<'_>) -> Result<TradingBot, String> {
-        Ok(TradingBot::new(setup.symbols, settings, &setup.pipeline.safety_kernel))
+        let rules = Rules::of(settings, &setup.pipeline.audited);
+        Ok(TradingBot::new(setup.symbols, settings, rules, &setup.pipeline.safety_kernel))
     }
 }
 
@@ -424,7 +417,7 @@ impl Service for TradingBot {
             calls: vec!["ai_engine"],
             ..Wiring::default()
         });
-        if self.settings.fallback != FallbackRule::Off {
+        if self.rules.fallback != FallbackRule::Off {
             wiring.keys_read.extend(keys::patterns(&[keys::SAFE_MODE]));
         }
         wiring
