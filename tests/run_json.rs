@@ -155,3 +155,20 @@ fn an_import_tells_files_rows_refusals_and_digest() {
     let list = folder.qsim(&["data", "list", "set", "--format", "json"]).expect_code(0).json();
     assert_eq!((text(&list, "symbol"), list["rows"].as_u64()), ("BTCUSDT", Some(2)));
 }
+
+/// What no figure says at a glance: a run that stood still, and one that brings an incident back.
+#[test]
+fn an_emergency_and_audited_behaviour_are_told() {
+    let folder = Folder::new();
+    let stopped = format!("{SHORT}[pipeline.balance_tracker]\nenabled = false\n");
+    folder.file("stopped.toml", stopped);
+    let told = folder.qsim(&["run", "stopped.toml"]).expect_code(0).stderr;
+    assert!(told.contains("stopped: warning: the emergency stop holds"), "{told}");
+    folder.file("quiet.toml", SHORT);
+    let told = folder.qsim(&["run", "quiet.toml", "-v"]).expect_code(0).stderr;
+    assert!(!told.contains("emergency stop holds") && !told.contains("Audited"), "{told}");
+    let named = format!("{SHORT}[pipeline]\naudited = [\"unit_sigma\"]\n");
+    folder.file("named.toml", named);
+    let told = folder.qsim(&["run", "named.toml", "-v"]).expect_code(0).stderr;
+    assert!(told.contains("named: assumes: Audited behaviour unit_sigma (EHR 3.8;"), "{told}");
+}

@@ -348,6 +348,16 @@ impl AuditedNames {
             && AUDITED.iter().find(listed).is_some_and(|known| known.services.contains(&service))
     }
 
+    /// What the run brings back, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let known = |name| AUDITED.iter().find(move |known| known.name == name);
+        let named = self.0.iter().filter_map(|behaviour| known(behaviour.name()));
+        let sentence = |known: &AuditedBehaviour| {
+            format!("Audited behaviour {} ({}):{}", known.name, known.belongs_to, known.about)
+        };
+        named.map(sentence).collect()
+    }
+
     /// Whether the run asks for it.
     pub fn has(&self, behaviour: Audited) -> bool {
         self.0.contains(&behaviour)

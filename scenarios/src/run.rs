@@ -167,6 +167,7 @@ pub fn run(
     let failed: Vec<Failure> =
         scenario.expect.iter().filter_map(|expectation| expectation.check(&figures)).collect();
     let counts = kernel.counts();
+    let stopped = emergency(&figures).into_iter().collect();
     Ok(ScenarioReport {
         verdict: if failed.is_empty() { Verdict::Pass } else { Verdict::Fail },
         digest: footer.digest_hex(),
@@ -175,13 +176,14 @@ pub fn run(
         failed,
         figures,
         // What the exchange had to assume shows only in the run.
-        warnings: [warnings, kernel.exchange().warnings()].concat(),
+        warnings: [warnings, kernel.exchange().warnings(), stopped].concat(),
         assumptions: [
             kernel.exchange().assumptions(),
             scenario.gap_sentences(),
             scenario.halt_sentence().into_iter().collect(),
             scenario.alteration_sentences(),
             scenario.links.feed_sentence().into_iter().collect(),
+            scenario.pipeline.audited.sentences(),
         ]
         .concat(),
         market,
@@ -267,6 +269,16 @@ fn drive(
 pub(crate) const DERIVED: [&str; 4] = ["entries", "exits", "exit_reasons", "dead_letters"];
 
 /// The figures of a finished run: the exchange's own, and every counter as `service.counter`.
+/// A run that stood still to its end: without a word its figures would be those of a quiet market.
+fn emergency(figures: &Figures) -> Option<String> {
+    let active = figures.get("emergency_stop.quantum_ess_active")?;
+    (*active > Decimal::ZERO).then(|| {
+        "the emergency stop holds at the end of the run, and nothing was opened since it struck: \
+         `qsim journal --find EssEvent` of its journal says when and why"
+            .to_owned()
+    })
+}
+
 fn figures(kernel: &Run) -> Figures {
     let mut figures = crate::venue::figures(kernel.exchange());
     for (place, name) in kernel.services().iter().enumerate() {
