@@ -80,7 +80,8 @@ pub struct PositionStateBrain {
     keys: Vec<Keys>,
     known: Vec<Known>,
     /// The poll that is under way, and whether a permit waits for it.
-    asked: Option<RequestId>,
+    /// The look that is under way, and since when: it shows nothing of what came later.
+    asked: Option<(RequestId, Nanos)>,
     info: ExchangeInfo,
     /// Plans that wait for a fresh snapshot.
     waiting: Vec<ApplyPlan>,
@@ -123,7 +124,14 @@ impl PositionStateBrain {
         }
     }
 
-    fn snapshots(&mut self, rows: &[PositionRisk], source: SnapshotSource, ctx: &mut Context<'_>) {
+    /// `seen_at`: when it was asked, because the exchange answered some time after.
+    fn snapshots(
+        &mut self,
+        rows: &[PositionRisk],
+        source: SnapshotSource,
+        seen_at: Nanos,
+        ctx: &mut Context<'_>,
+    ) {
         let now = ctx.now();
         // One call tells of all symbols, so all are candidates.
         ctx.gauge("p33_snapshot_candidates", engine::GaugeOf::All, self.symbols.len() as f64);
@@ -150,7 +158,7 @@ impl PositionStateBrain {
                 known.changed_at = now;
             }
             known.amount = row.position_amt.0;
-            known.taken_at = Some(now);
+            known.taken_at = Some(seen_at);
             let state = PositionState {
                 symbol: snapshot.symbol,
                 position_amt: snapshot.position_amt,
@@ -197,17 +205,8 @@ impl PositionStateBrain {
             return;
         };
         let stale = Nanos::from_millis(self.settings.stale_ms);
-        // What was seen before the last fill shows a position that is gone.
-        let booked = match ctx.record::<PositionLedger>(&self.keys[place].ledger) {
-            Ok(ledger) if !self.audited.has(Audited::SnapshotBeforeFill) => {
-                ledger.map(|ledger| ledger.updated_at.0)
-            }
-            Ok(_) | Err(_) => None,
-        };
-        let fresh = self.known[place]
-            .taken_at
-            .is_some_and(|at| now - at <= stale && booked.is_none_or(|booked| booked < at));
-        if !fresh {
+        let recent = self.known[place].taken_at.is_some_and(|at| now - at <= stale);
+        if !recent || !self.seen_after_fill(place, ctx) {
             // Fetched on demand: a permit that is denied for want of a look would block exits.
             ctx.count("p33_ondemand_snapshots_total", 1);
             self.waiting.push(plan.clone());
@@ -349,6 +348,17 @@ impl PositionStateBrain {
         }
     }
 
+    /// Whether the last look is younger than the last fill: one from before shows a position that is gone.
+    fn seen_after_fill(&self, place: usize, ctx: &mut Context<'_>) -> bool {
+        let booked = match ctx.record::<PositionLedger>(&self.keys[place].ledger) {
+            Ok(ledger) if !self.audited.has(Audited::SnapshotBeforeFill) => {
+                ledger.map(|ledger| ledger.updated_at.0)
+            }
+            Ok(_) | Err(_) => None,
+        };
+        booked.is_none_or(|booked| self.known[place].taken_at.is_some_and(|at| booked < at))
+    }
+
     fn poll(&mut self, ctx: &mut Context<'_>) {
         if self.asked.is_none() {
             if self.audited.has(Audited::SnapshotPerSymbol) {
@@ -356,7 +366,7 @@ impl PositionStateBrain {
                     ctx.submit(Request::PositionRisk);
                 }
             }
-            self.asked = Some(ctx.submit(Request::PositionRisk));
+            self.asked = Some((ctx.submit(Request::PositionRisk), ctx.now()));
         }
     }
 
@@ -365,17 +375,24 @@ impl PositionStateBrain {
             self.steps(rows);
             return;
         }
-        if self.asked == Some(request) {
+        let own = self.asked.filter(|(asked, _)| *asked == request);
+        if own.is_some() {
             self.asked = None;
         }
+        let seen_at = own.map_or(ctx.now(), |(_, at)| at);
         match outcome {
             Outcome::Done(Answer::PositionRisk(rows)) => {
                 let on_demand = !self.waiting.is_empty();
                 let source =
                     if on_demand { SnapshotSource::OnDemand } else { SnapshotSource::Poll };
-                self.snapshots(rows, source, ctx);
+                self.snapshots(rows, source, seen_at, ctx);
                 for plan in std::mem::take(&mut self.waiting) {
                     match self.symbols.iter().position(|symbol| *symbol == plan.symbol) {
+                        // The look was under way when a fill came.
+                        Some(place) if !self.seen_after_fill(place, ctx) => {
+                            self.waiting.push(plan);
+                            self.poll(ctx);
+                        }
                         Some(place) => self.judge(place, &plan, ctx),
                         None => self.deny(&plan, "not_in_allowlist", ctx),
                     }

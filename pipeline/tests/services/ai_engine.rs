@@ -112,6 +112,22 @@ fn the_governer_agent_fails_closed() {
     assert!(bench.counter(ENGINE, "governer_rejected_low_confidence") > 50);
 }
 
+/// MSE 4, 4.4: what the governer agent refuses is no answer any more, though it was decided before.
+#[test]
+fn a_refusal_takes_the_decision_back() {
+    let is_held = |bench: &Bench| {
+        let engine = bench.kernel.state(engine::ServiceId(0)).expect("it runs");
+        let saved = engine.save().expect("a state");
+        !saved["state"]["markets"][0]["decision"].is_null()
+    };
+    let mut bench = climbed(&PipelineSettings::default());
+    assert!(is_held(&bench), "nobody has asked for it");
+    close(&mut bench, 1, -1, 0.8);
+    climb(&mut bench, PRICES, PRICES + 3);
+    assert!(bench.counter(ENGINE, "governer_rejected_loss_cooldown") > 0);
+    assert!(!is_held(&bench));
+}
+
 /// MSE 4.4: its balance never moved, its count never rose.
 #[test]
 fn the_governer_agent_saw_neither_account_nor_trades() {

@@ -3,7 +3,9 @@
 use engine::{Context, Nanos};
 #[cfg(feature = "models")]
 use strategies::signal::meta_inputs;
-use strategies::signal::{GovernerAccount, MetaOutcome, effective_weights, meta_decision};
+use strategies::signal::{
+    GovernerAccount, GovernerRejection, MetaOutcome, effective_weights, meta_decision,
+};
 use strategies::{Action, PREDICTORS, Prediction, PredictorFault, Vote, Voting, vote};
 
 use super::AiEngine;
@@ -93,6 +95,7 @@ impl AiEngine {
                     ctx.count("meta_overrides", 1);
                 }
                 MetaOutcome::FailedClosed => {
+                    self.state.markets[place].decision = None;
                     (action, confidence) = (Action::Hold, 0.0);
                     ctx.count("meta_failed_closed", 1);
                 }
@@ -103,6 +106,7 @@ impl AiEngine {
         }
         let Some(account) = self.imagined_account().or_else(|| account(ctx)) else {
             ctx.count("governer_rejected_error", 1);
+            self.state.markets[place].decision = None;
             return (Action::Hold, 0.0);
         };
         let symbol = self.state.markets[place].symbol;
@@ -111,6 +115,10 @@ impl AiEngine {
             Ok(_) => (action, confidence),
             Err(reason) => {
                 ctx.count(rejection(reason), 1);
+                // A vote that is less sure for a second takes no decision back; a refusal does.
+                if reason != GovernerRejection::LowConfidence {
+                    self.state.markets[place].decision = None;
+                }
                 (Action::Hold, 0.0)
             }
         }
@@ -147,8 +155,7 @@ fn account(ctx: &mut Context<'_>) -> Option<GovernerAccount> {
     Some(GovernerAccount { balance_usd, peak_usd, exposure_usd, emergency: false })
 }
 
-fn rejection(reason: strategies::signal::GovernerRejection) -> &'static str {
-    use strategies::signal::GovernerRejection;
+fn rejection(reason: GovernerRejection) -> &'static str {
     match reason {
         GovernerRejection::LowConfidence => "governer_rejected_low_confidence",
         GovernerRejection::EmergencyStop => "governer_rejected_emergency_stop",
