@@ -13,6 +13,7 @@ mod balance_tracker;
 mod bench;
 mod capital_allocation;
 mod capital_efficiency;
+mod catalogue;
 mod clm;
 mod contract_check;
 mod cross_exchange_aggregator;
