@@ -1,6 +1,7 @@
 //! The decision pipeline of the AI engine: MSE 4.2 to 4.10, and the incidents I-14 to I-21 that are its own.
 
 mod audits;
+mod signals;
 
 use engine::{Body, CorrelationId, Envelope, EpochMillis, EpochSeconds, Nanos, Symbol};
 use pipeline::records::{

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use engine::{
     AccountBalance, Action, Answer, Body, DigestOnly, Entry, EntryId, Exchange, ExchangeError,
     ExchangeEvent, ExpiryReason, Feed, FeedError, Instrument, Kernel, KernelConfig, Link,
-    MarginType, MarketEvent, MemoryBus, Nanos, NewOrder, OrderId, OrderRef, OrderState,
+    MarginType, MarketEvent, Member, MemoryBus, Nanos, NewOrder, OrderId, OrderRef, OrderState,
     OrderStatus, Outcome, PositionRisk, PositionSide, PriceMatch, PriceTicks, QtyLots, ReadFrom,
     Request, RequestId, SelfTradePrevention, Sender, ServiceId, SetOptions, Symbol, SymbolIndex,
     SymbolInfo, TimeInForce, Ttl, TypedRecord, WorkingType,
@@ -278,6 +278,16 @@ impl Bench {
         let mut members = chain(settings, &instruments).expect("a chain");
         members.retain(|member| names.contains(&member.name.as_str()));
         assert_eq!(members.len(), names.len(), "an unknown service");
+        Bench::of(start, instruments, members, market)
+    }
+
+    /// These services, whether the chain knows them or not.
+    pub fn of(
+        start: Nanos,
+        instruments: Vec<Instrument>,
+        members: Vec<Member>,
+        market: Vec<MarketEvent>,
+    ) -> Bench {
         let exchange = Table::new(&instruments);
         let quick = Link { latency: Nanos::from_micros(300), jitter: Nanos::ZERO };
         let config = KernelConfig {

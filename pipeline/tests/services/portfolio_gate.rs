@@ -1,6 +1,8 @@
 //! Portfolio gate P2.6: EHR 3.6 to 3.8 as settled, worked examples 15, 17 and 21 to 24, INC-3 and INC-5; and the heat
 //! bridge P2.7 (EHR 3.9) behind it.
 
+mod audits;
+
 use engine::{Body, Envelope, Nanos, Ttl};
 use pipeline::records::{
     ApplyPlan, ApplyResult, Decision, Executor, HarvestCalibrated, HeatDecision, OrderSide,

@@ -6,33 +6,10 @@ use pipeline::{PipelineSettings, keys, streams};
 
 use crate::bench::{Bench, START, audited, instrument};
 use crate::plans::{decimal, flat_at};
+use crate::portfolios::of_second as portfolio;
 
 const GOVERNOR: &str = "portfolio_risk_governor";
 const HEAT: &str = "quantum:stream:harvest.heat.decision";
-
-/// P2.8's view of the book, of so many seconds after the start.
-pub fn portfolio(bench: &mut Bench, equity: &str, second: i64) {
-    let ts = (START.secs() + second).to_string();
-    let fields = [
-        ("ts_utc", "2026-02-02T02:40:00Z"),
-        ("timestamp", ts.as_str()),
-        ("equity_usd", equity),
-        ("balance_usd", equity),
-        ("unrealized_pnl_usd", "0"),
-        ("positions_count", "0"),
-        ("positions_notional_usd", "0"),
-        ("gross_exposure_usd", "0"),
-        ("peak_equity_usd", equity),
-        ("drawdown", "0.02"),
-        ("dd_ewma_usd", "0"),
-        ("lossburst_ewma_usd", "0"),
-        ("fee_burden_ewma_usd", "0"),
-        ("churn_ewma", "0"),
-        ("stale", "false"),
-        ("source", "test"),
-    ];
-    bench.hset(keys::PORTFOLIO.name, &fields);
-}
 
 fn bench(mode: BindingMode) -> Bench {
     let mut settings = PipelineSettings::default();

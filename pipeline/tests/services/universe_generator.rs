@@ -1,4 +1,4 @@
-//! Universe generator and policy store: MSE 8.1, 8.2, incidents I-12, I-13.
+//! Universe generator, which proposes to the policy store: MSE 8.2, incidents I-12, I-13.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use engine::{Instrument, MarketEvent, Symbol};
 use pipeline::records::{PolicyAudit, PolicyUpdated};
 use pipeline::{PipelineSettings, chain, keys, streams};
 
-use crate::bench::{Bench, START, audited};
+use crate::bench::{Bench, audited};
 use crate::venues::bar;
 
 const GENERATOR: &str = "universe_generator";
@@ -133,20 +133,6 @@ fn without_exchange_info_there_is_no_policy() {
     bench.run_to_ms(6 * HOUR_MS);
     assert!(policy(&mut bench).is_empty());
     assert!(bench.counter(GENERATOR, "no_exchange_info") > 0);
-}
-
-#[test]
-fn without_the_generator_the_scenarios_symbols_are_in_force() {
-    let settings = PipelineSettings::default();
-    let mut bench = Bench::over(instruments(), &[STORE], &settings, Vec::new());
-    bench.run_to_ms(1_000);
-    let told = policy(&mut bench);
-    assert_eq!(told["generator"], STORE);
-    assert_eq!(told["policy_version"], "v1");
-    assert_eq!(told["valid_until_epoch"], (START.secs() + 300).to_string());
-    bench.crash(STORE, 10);
-    bench.run_to_ms(2_000);
-    assert_eq!(policy(&mut bench)["policy_version"], "v2");
 }
 
 /// I-12: refreshed each half hour, valid for five minutes; for the rest of it every entry was refused.

@@ -1,6 +1,9 @@
 //! What the Apply Layer did before it was mended, under the names of `audited.rs`.
 
+use pipeline::records::HeatObserved;
+
 use super::*;
+use crate::harvests::{FLIPPED, closed, goes_on, opened};
 
 fn with(names: &[&str]) -> Bench {
     bench_with(&audited(names))
@@ -170,4 +173,20 @@ fn a_close_sets_no_cooldown() {
         let key = keys::COOLDOWN_OPEN.of(instrument().symbol);
         assert_eq!(bench.get(&key).is_some(), cools, "{names:?}");
     }
+}
+
+/// INC-2: at the early point the decision cannot exist.
+#[test]
+fn an_observer_that_looks_too_early_finds_nothing() {
+    let [now, then] = [&[][..], &["heat_observed_too_early"]].map(|names| {
+        let mut bench = opened(&audited(names));
+        goes_on(&mut bench, FLIPPED, 60);
+        assert_eq!(closed(&bench), [250], "it changes nothing");
+        let told: Vec<HeatObserved> = bench.records(streams::APPLY_HEAT_OBSERVED);
+        let seen = told.iter().map(|o| (o.obs_point.to_string(), o.heat_found));
+        seen.collect::<Vec<_>>()
+    });
+    let early = ("create_apply_plan".to_owned(), 0);
+    assert_eq!(now[..2], [early.clone(), ("publish_plan_post".to_owned(), 1)]);
+    assert!(!then.is_empty() && then.iter().all(|seen| *seen == early), "{then:?}");
 }

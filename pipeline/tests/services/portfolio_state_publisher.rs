@@ -1,25 +1,16 @@
-//! Balance tracker and portfolio state publisher: MSE 14.2, 14.4, EHR 3.12, as settled.
+//! Portfolio state publisher: MSE 14.2, EHR 3.12, as settled; the balance tracker tells it the money.
 
-use engine::{AccountBalance, Ttl};
+mod audits;
+
 use pipeline::records::{ExecutionResult, OrderSide, PortfolioState, ReduceOnly};
 use pipeline::{PipelineSettings, keys, streams};
-use rust_decimal::Decimal;
 
-use crate::bench::{Bench, audited, instrument};
+use crate::accounts::account;
+use crate::bench::{Bench, instrument};
 use crate::plans::{self, decimal};
 
 const TRACKER: &str = "balance_tracker";
 const PORTFOLIO: &str = "portfolio_state_publisher";
-
-fn account(wallet: i64, unrealized: i64) -> AccountBalance {
-    AccountBalance {
-        wallet_balance: Decimal::from(wallet),
-        unrealized_profit: Decimal::from(unrealized),
-        margin_balance: Decimal::from(wallet + unrealized),
-        available_balance: Decimal::from(wallet),
-        ..AccountBalance::default()
-    }
-}
 
 fn bench(wallet: i64, unrealized: i64) -> Bench {
     let mut bench = Bench::new(&[TRACKER, PORTFOLIO], &PipelineSettings::default(), Vec::new());
@@ -127,20 +118,6 @@ fn the_drawdown_is_below_the_highest_equity_also_after_a_crash() {
     }
 }
 
-/// Its readers judge its age by `last_update_ts`; the peak has no other place.
-#[test]
-fn equity_stays_and_says_how_old_it_is() {
-    let mut bench = bench(1_000, 0);
-    bench.run_to_ms(100);
-    bench.kernel.exchange_mut().account = None;
-    bench.run_to_ms(600_000);
-    let equity = bench.hash(keys::EQUITY_CURRENT.name);
-    assert_eq!(equity["equity"], "1000");
-    assert!(equity["last_update_ts"].starts_with("1770000000"), "{equity:?}");
-    assert_eq!(bench.ttl(keys::EQUITY_CURRENT.name), Ttl::Persistent);
-    assert_eq!(bench.ttl(keys::ACCOUNT_BALANCE.name), Ttl::Absent);
-}
-
 #[test]
 fn averages_go_on_after_a_crash_as_if_there_had_been_none() {
     let (mut whole, mut crashed) = (bench(1_000, 0), bench(1_000, 0));
@@ -181,20 +158,4 @@ fn averages_have_a_half_life_of_five_minutes() {
     bench.run_to_ms(310_100);
     let half = last(&mut bench).lossburst_ewma_usd;
     assert!((half / first - 0.5).abs() < 1e-9, "{half} of {first}");
-}
-
-/// INC-3: a heat of 0.0088 rested on an equity that nobody had. It read its own output, and began with a constant.
-#[test]
-fn equity_was_a_constant_and_drawdown_none() {
-    let of = |settings: &PipelineSettings| {
-        let mut bench = Bench::new(&[TRACKER, PORTFOLIO], settings, Vec::new());
-        bench.kernel.exchange_mut().account = Some(account(1_000, 0));
-        bench.run_to_ms(5_100);
-        bench.kernel.exchange_mut().account = Some(account(700, 0));
-        bench.run_to_ms(60_100);
-        let state = last(&mut bench);
-        (state.equity_usd, state.drawdown)
-    };
-    assert_eq!(of(&PipelineSettings::default()), (Some(decimal("700")), 0.3));
-    assert_eq!(of(&audited(&["equity_constant"])), (Some(decimal("100000")), 0.0));
 }

@@ -1,19 +1,20 @@
-//! Capital allocation P2.9 and its shadow proposer: EHR 3.14 with its REQUIRED lines.
+//! Capital allocation P2.9: EHR 3.14 with its REQUIRED lines.
 
-use engine::{Body, Envelope, EpochSeconds, Instrument, Symbol};
-use pipeline::records::{AllocationDecision, BindingMode, MetaRegimeState, TargetProposal};
+mod audits;
+
+use engine::{Body, Envelope, EpochSeconds};
+use pipeline::records::{AllocationDecision, BindingMode, MetaRegimeState};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::{Bench, START, audited, instrument};
-use crate::portfolio_risk_governor::portfolio;
+use crate::bench::{Bench, START, instrument};
+use crate::portfolios::of_second as portfolio;
 
 const ALLOCATION: &str = "capital_allocation";
-const PROPOSER: &str = "allocation_target";
 
 fn bench(mode: BindingMode) -> Bench {
     let mut settings = PipelineSettings::default();
     settings.capital_allocation.mode = mode;
-    let mut bench = Bench::new(&[ALLOCATION, PROPOSER], &settings, Vec::new());
+    let mut bench = Bench::new(&[ALLOCATION], &settings, Vec::new());
     bench.run_to_ms(1);
     bench
 }
@@ -119,67 +120,6 @@ fn a_stale_budget_is_the_target() {
     assert_eq!(bench.counter(ALLOCATION, "p29_stale_budget"), 1);
 }
 
-fn as_audited(names: &[&str]) -> Bench {
-    let mut bench = Bench::new(&[ALLOCATION], &audited(names), Vec::new());
-    bench.run_to_ms(1);
-    bench
-}
-
-/// EHR 3.14: the factor itself was the multiplier.
-#[test]
-fn a_neutral_record_took_the_target_away_and_a_loss_made_it_negative() {
-    for (factor, target) in [("0", 0.0), ("-1", -2_000.0), ("1", 2_000.0)] {
-        let mut bench = as_audited(&["raw_performance_factor"]);
-        portfolio(&mut bench, "100000", 0);
-        budget(&mut bench, "2000", 0);
-        attributed(&mut bench, factor);
-        bench.run_to_ms(5_002);
-        assert_eq!(last(&mut bench).target_usd, target, "{factor}");
-    }
-}
-
-/// EHR 3.14: it was the end of the round.
-#[test]
-fn a_stale_budget_aborted_the_calculation() {
-    for (names, told) in [(&[][..], 1), (&["stale_budget_aborts"], 0)] {
-        let mut bench = as_audited(names);
-        budget(&mut bench, "2000", 0);
-        bench.run_to_ms(61_000);
-        portfolio(&mut bench, "100000", 61);
-        bench.run_to_ms(65_100);
-        assert_eq!(bench.entries(streams::ALLOCATION_DECISION.name).len(), told);
-        assert_eq!(bench.counter(ALLOCATION, "p29_stale_budget"), 1);
-    }
-}
-
-/// EHR 3.10, 3.14: without clusters all symbols shared one, whose cap was the whole book's.
-#[test]
-fn all_symbols_were_of_one_cluster_without_stress() {
-    let ethereum = Instrument { symbol: Symbol::new("ETHUSDT").expect("a symbol"), ..instrument() };
-    for (names, told) in [(&[][..], [750.0, 1_000.0]), (&["cluster_stress_unwritten"], [750.0; 2])]
-    {
-        let instruments = vec![instrument(), ethereum.clone()];
-        let mut bench = Bench::over(instruments, &[ALLOCATION], &audited(names), Vec::new());
-        bench.run_to_ms(1);
-        portfolio(&mut bench, "2500", 0);
-        clustered(&mut bench, 0.25);
-        let ts = START.secs().to_string();
-        for symbol in ["BTCUSDT", "ETHUSDT"] {
-            let fields = [
-                ("symbol", symbol),
-                ("budget_usd", "1000"),
-                ("mode", "shadow"),
-                ("timestamp", ts.as_str()),
-            ];
-            bench.hset(&keys::PORTFOLIO_BUDGET.of(symbol), &fields);
-        }
-        bench.run_to_ms(5_002);
-        let made: Vec<AllocationDecision> = bench.records(streams::ALLOCATION_DECISION);
-        assert_eq!([made[0].target_usd, made[1].target_usd], told);
-        assert_eq!(made[0].cluster_factor, if names.is_empty() { 0.75 } else { 1.0 });
-    }
-}
-
 #[test]
 fn what_is_stale_multiplies_by_one_and_without_a_portfolio_there_is_no_round() {
     let mut bench = bench(BindingMode::Shadow);
@@ -196,37 +136,4 @@ fn what_is_stale_multiplies_by_one_and_without_a_portfolio_there_is_no_round() {
     let before = bench.entries(streams::ALLOCATION_DECISION.name).len();
     bench.run_to_ms(90_002);
     assert_eq!(bench.entries(streams::ALLOCATION_DECISION.name).len(), before, "65 s old");
-}
-
-#[test]
-fn the_proposer_moves_a_target_by_a_sure_and_fresh_efficiency_only() {
-    let mut bench = bench(BindingMode::Shadow);
-    portfolio(&mut bench, "100000", 0);
-    budget(&mut bench, "2000", 0);
-    let efficiency = |bench: &mut Bench, confidence: &str| {
-        let ts = START.secs().to_string();
-        let fields = [("efficiency_score", "0.75"), ("confidence", confidence), ("ts", &ts)];
-        bench.hset(&keys::CAPITAL_EFFICIENCY.of(instrument().symbol), &fields);
-    };
-    let proposal = |bench: &mut Bench| -> TargetProposal {
-        bench.records(streams::ALLOCATION_TARGET_PROPOSED).pop().expect("a proposal")
-    };
-    bench.run_to_ms(10_002);
-    let made = proposal(&mut bench);
-    assert_eq!((made.multiplier, made.reason.as_ref()), (1.0, "missing_eff"));
-    efficiency(&mut bench, "0.5");
-    bench.run_to_ms(20_002);
-    assert_eq!(proposal(&mut bench).reason, "low_conf");
-    efficiency(&mut bench, "0.7");
-    bench.run_to_ms(30_002);
-    let made = proposal(&mut bench);
-    assert_eq!((made.multiplier, made.reason.as_ref()), (1.25, "ok"));
-    assert_eq!(
-        (made.base_target.to_string(), made.proposed_target.to_string()),
-        ("2000".into(), "2500.00".into())
-    );
-    assert_eq!(made.eff_confidence, Some(0.7));
-    let key = keys::ALLOCATION_TARGET_PROPOSED.of(instrument().symbol);
-    assert_eq!(bench.hash(&key)["mode"], "shadow");
-    assert!(bench.hash(&keys::ALLOCATION_TARGET.of(instrument().symbol)).is_empty());
 }

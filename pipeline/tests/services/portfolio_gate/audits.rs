@@ -1,24 +1,30 @@
-//! What the gates by the name P2.6, the heat bridge and the observer did before they were mended (EHR 3.6 to 3.11, INC-2,
-//! INC-3, INC-5), each beside what they do now.
+//! What the gates by the name P2.6 did before they were mended (EHR 3.6 to 3.8, INC-2, INC-3, INC-5), each beside what
+//! the one gate does now.
 
-use pipeline::records::{
-    ApplyResult, HarvestCalibrated, HeatDecision, HeatObserved, PlanAction, PortfolioGateEntry,
-};
-use pipeline::{PipelineSettings, keys, streams};
+use super::*;
+use crate::harvests::{FLIPPED, closed, goes_on, opened};
 
-use crate::bench::{Bench, START, audited};
-use crate::harvest_path::{FLIPPED, closed, goes_on, opened};
-use crate::plans;
-use crate::portfolio_gate::{asked, bench_with, close, is, permit, portfolio};
-
-const GATE: &str = "portfolio_gate";
-const BRIDGE: &str = "heat_bridge";
-const FULL: PlanAction = PlanAction::FullClose;
 const QUARTER: PlanAction = PlanAction::Partial25;
 
 /// By default, and with this behaviour.
 fn both(name: &str) -> [PipelineSettings; 2] {
     [PipelineSettings::default(), audited(&[name])]
+}
+
+/// What the observer found at its late point, what was processed and dead-lettered by the gate, what was closed, and
+/// the last error of a result.
+fn harvested(settings: &PipelineSettings) -> ([u64; 4], Vec<i64>, Option<String>) {
+    let mut bench = opened(settings);
+    goes_on(&mut bench, FLIPPED, 60);
+    let of = |service, counter| bench.counter(service, counter);
+    let counts = [
+        of("apply_layer", "p28_late_found"),
+        of("apply_layer", "p28_late_missing"),
+        of(SERVICE, "p26_proposals_processed_total"),
+        of(SERVICE, "dead_letters"),
+    ];
+    let last = bench.records::<ApplyResult>(streams::APPLY_RESULT).pop();
+    (counts, closed(&bench), last.and_then(|result| result.error).map(Into::into))
 }
 
 /// INC-5: every full close passed when the inputs were missing.
@@ -40,22 +46,6 @@ fn missing_heat_reduces_and_let_pass() {
     let pass = (FULL, "1".to_owned(), "pass".to_owned());
     let reason = "FAIL-OPEN(missing_inputs)".to_owned();
     assert_eq!(then, (pass, reason, "FULL_CLOSE_PROPOSED".into(), 0));
-}
-
-/// What the observer found at its late point, what was processed and dead-lettered by the gate, what was closed, and
-/// the last error of a result.
-fn harvested(settings: &PipelineSettings) -> ([u64; 4], Vec<i64>, Option<String>) {
-    let mut bench = opened(settings);
-    goes_on(&mut bench, FLIPPED, 60);
-    let of = |service, counter| bench.counter(service, counter);
-    let counts = [
-        of("apply_layer", "p28_late_found"),
-        of("apply_layer", "p28_late_missing"),
-        of(GATE, "p26_proposals_processed_total"),
-        of(GATE, "dead_letters"),
-    ];
-    let last = bench.records::<ApplyResult>(streams::APPLY_RESULT).pop();
-    (counts, closed(&bench), last.and_then(|result| result.error).map(Into::into))
 }
 
 /// INC-3: nothing was processed and nothing written in enforce mode, and permits ran out as `missing_p26`.
@@ -83,22 +73,6 @@ fn a_gate_on_the_dormant_stream_covers_nothing() {
     assert!(missing > 0, "plans flow");
     assert_eq!((found, processed, dead), (0, 0, 0));
     assert!(orders.is_empty());
-}
-
-/// INC-2: at the early point the decision cannot exist.
-#[test]
-fn an_observer_that_looks_too_early_finds_nothing() {
-    let [now, then] = both("heat_observed_too_early").map(|settings| {
-        let mut bench = opened(&settings);
-        goes_on(&mut bench, FLIPPED, 60);
-        assert_eq!(closed(&bench), [250], "it changes nothing");
-        let told: Vec<HeatObserved> = bench.records(streams::APPLY_HEAT_OBSERVED);
-        let seen = told.iter().map(|o| (o.obs_point.to_string(), o.heat_found));
-        seen.collect::<Vec<_>>()
-    });
-    let early = ("create_apply_plan".to_owned(), 0);
-    assert_eq!(now[..2], [early.clone(), ("publish_plan_post".to_owned(), 1)]);
-    assert!(!then.is_empty() && then.iter().all(|seen| *seen == early), "{then:?}");
 }
 
 /// The matrix knew FULL_CLOSE, and the kernel says FULL_CLOSE_PROPOSED.
@@ -164,22 +138,6 @@ fn a_calibration_is_of_its_own_plan_and_never_was_cleared() {
         (second, bench.entries(streams::HARVEST_CALIBRATED.name).len())
     });
     assert_eq!((now, then), ((FULL, 2), (QUARTER, 1)));
-}
-
-/// A write that fails comes again; marked first, it was taken for done.
-#[test]
-fn a_decision_is_marked_after_its_keys_and_was_before() {
-    let [now, then] = both("heat_marked_before_write").map(|settings| {
-        let mut bench: Bench = bench_with(&settings, "160");
-        let key = keys::HEAT_BY_PLAN.of("a");
-        bench.set(&key, "no hash");
-        asked(&mut bench, "a", FULL);
-        assert_eq!(bench.counter(BRIDGE, "p27_errors_total"), 1);
-        bench.forget(&key);
-        bench.run_for_ms(120_000);
-        (bench.hash(&key).is_empty(), bench.counter(BRIDGE, "p27_dedupe_skips_total"))
-    });
-    assert_eq!((now, then), ((false, 0), (true, 1)));
 }
 
 /// None of the five inputs was published: a score of 0 in a book that is hot.
