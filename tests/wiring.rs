@@ -1,4 +1,5 @@
-//! The map of the pipeline is true: services touch what their wiring names, and nothing else.
+//! The map of the pipeline is true: services touch what their wiring names, and nothing else. And what they know after a
+//! day can be saved and loaded.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
@@ -6,7 +7,8 @@ use std::collections::BTreeSet;
 
 use datasets::synthetic::{SyntheticConfig, SyntheticFeed};
 use engine::{
-    DigestOnly, FeedLatency, Instrument, Kernel, KernelConfig, Link, MemoryBus, Nanos, Touch,
+    DigestOnly, FeedLatency, Instrument, Kernel, KernelConfig, Link, MemoryBus, Nanos, ServiceId,
+    Touch,
 };
 use pipeline::map::PipelineMap;
 use pipeline::{PipelineSettings, chain};
@@ -40,6 +42,14 @@ fn day(settings: &PipelineSettings) -> (Vec<Instrument>, Vec<String>, BTreeSet<T
     kernel.watch_touches();
     kernel.run_until(start + Nanos::from_secs(86_400)).expect("a run");
     let touches = kernel.touches().cloned().collect();
+    for (place, name) in kernel.services().iter().enumerate() {
+        let state = kernel.state(ServiceId(place as u16)).expect("it runs");
+        let saved = state.save().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut other = state.clone_service();
+        other.load(saved.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let again = other.save().unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(again == saved, "the state of {name} is another one once it is loaded");
+    }
     (instruments, kernel.services().to_vec(), touches)
 }
 

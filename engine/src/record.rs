@@ -238,8 +238,23 @@ pub use serde_json::{Map as __JsonMap, Value as __Json};
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct CorrelationId(pub u128);
+
+// JSON knows no number of 128 bits.
+impl From<CorrelationId> for String {
+    fn from(id: CorrelationId) -> String {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for CorrelationId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<CorrelationId, String> {
+        text.parse()
+    }
+}
 
 impl CorrelationId {
     /// Sets the version and variant bits of a UUID v4.

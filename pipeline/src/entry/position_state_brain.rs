@@ -65,6 +65,8 @@ struct Keys {
 struct Known {
     amount: i64,
     taken_at: Option<Nanos>,
+    /// When that look was asked for.
+    asked_at: Nanos,
     changed_at: Nanos,
     written_at: Nanos,
     step: i64,
@@ -158,7 +160,8 @@ impl PositionStateBrain {
                 known.changed_at = now;
             }
             known.amount = row.position_amt.0;
-            known.taken_at = Some(seen_at);
+            known.taken_at = Some(now);
+            known.asked_at = seen_at;
             let state = PositionState {
                 symbol: snapshot.symbol,
                 position_amt: snapshot.position_amt,
@@ -356,7 +359,7 @@ impl PositionStateBrain {
             }
             Ok(_) | Err(_) => None,
         };
-        booked.is_none_or(|booked| self.known[place].taken_at.is_some_and(|at| booked < at))
+        booked.is_none_or(|booked| booked < self.known[place].asked_at)
     }
 
     fn poll(&mut self, ctx: &mut Context<'_>) {

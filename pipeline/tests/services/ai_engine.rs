@@ -119,7 +119,7 @@ fn a_refusal_takes_the_decision_back() {
     let is_held = |bench: &Bench| {
         let engine = bench.kernel.state(engine::ServiceId(0)).expect("it runs");
         let saved = engine.save().expect("a state");
-        !saved["state"]["markets"][0]["decision"].is_null()
+        !saved["markets"][0]["decision"].is_null()
     };
     let mut bench = climbed(&PipelineSettings::default());
     assert!(is_held(&bench), "nobody has asked for it");
