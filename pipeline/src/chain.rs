@@ -217,7 +217,7 @@ services! {
     /// Asks for a decision and writes the intent.
     trading_bot: signal::trading_bot::TradingBot = "MSE 6";
     /// Makes plans of intents.
-    intent_bridge: entry::intent_bridge::IntentBridge = "MSE 9";
+    intent_bridge: entry::intent_bridge::IntentBridge = "MSE 5.3, 9";
     /// Limits, rates and slots of opens, the risk guard, and the permit of P3.2.
     governor: entry::governor::Governor = "EHR 3.18, 3.19";
     /// Snapshots of positions, and the permit of P3.3.
