@@ -282,8 +282,9 @@ keys! {
     METRICS_EXIT = "quantum:metrics:exit:" trade "" => json::<ExitMetrics>(), s(2_592_000);
     /// The last result that the MetricPack builder has read.
     METRICPACK_LAST_ID = "quantum:metricpack:last_id" => Holds::Text("an entry's id"), STAYS;
-    /// How far the venues are apart, as a fraction.
-    CROSS_DIVERGENCE = "quantum:cross:divergence" => Holds::Number, STAYS;
+    /// How far the venues are apart: the largest of the symbols' deviations over their mean, a fraction. Absent while
+    /// one venue alone speaks.
+    CROSS_DIVERGENCE = "quantum:cross:divergence" => Holds::Number, s(120);
     /// The emergency stop is in force.
     ESS_ACTIVE = "quantum:ess:active" => Holds::Switch, s(86_400);
     /// The latch of the emergency stop: an operator who writes it stops trading, one who deletes it releases.
