@@ -9,12 +9,12 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    AiState, AllocationTarget, AlphaAttribution, ApplyPlan, ApplyTranches, Balance, ClusterState,
-    ContractCheckResult, Dashboard, DerivedPosition, Disarm, Equity, EssMode, ExitMetrics,
-    FundMode, Funding, GovernanceDecision, GovernanceParams, GovernanceRegimeStats, GovernorBlock,
-    GovernorPermit, GroupLag, HarvestProposal, Heartbeat, HeatDecision, MarketPrice, MarketState,
-    MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, P26Permit, P33Permit, Policy,
-    PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
+    AiState, AllocationTarget, AlphaAttribution, ApplyPlan, ApplyTranches, Balance, BookSpread,
+    ClusterState, ContractCheckResult, Dashboard, DerivedPosition, Disarm, Equity, EssMode,
+    ExitMetrics, FundMode, Funding, GovernanceDecision, GovernanceParams, GovernanceRegimeStats,
+    GovernorBlock, GovernorPermit, GroupLag, HarvestProposal, Heartbeat, HeatDecision, MarketPrice,
+    MarketState, MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, P26Permit, P33Permit,
+    Policy, PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
     PositionLedger, PositionSnapshot, PositionState, ReconcileState, RegisteredModel, RiskProposal,
     RlPolicy, RlReward, RotationLock, SafeModeReason, SizingOutcomes, StopAsked, Stops,
     SupervisorWeights, SymbolEfficiency, SymbolMarketState, SymbolPerformance, TargetProposal,
@@ -142,6 +142,8 @@ keys! {
     MARKET_BYBIT = "quantum:market:" S ":bybit" => hash::<VenueTicker>(), s(120);
     /// How far the venues are apart.
     MARKET_SPREAD = "quantum:market:" S ":spread" => hash::<VenueSpread>(), s(120);
+    /// Best bid and ask of a symbol, where the market tells them.
+    MARKET_BOOK = "quantum:market:" S ":book" => hash::<BookSpread>(), s(10);
     /// Funding rate that was settled last; written every half hour.
     FUNDING = "quantum:funding:" S "" => hash::<Funding>(), s(3_600);
     /// How a symbol's trades ended, for the RL calibration.

@@ -10,6 +10,7 @@ mod executions;
 mod guard;
 mod issue;
 mod slots;
+mod spread;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,8 @@ use crate::keys;
 use crate::records::{ApplyPlan, ApplyResult, Decision, PlanClass};
 use crate::settings::{Configured, SHARE, Setup, settings};
 use crate::streams::{
-    APPLY_PLAN, APPLY_PLAN_MANUAL, APPLY_RESULT, BUDGET_VIOLATION, GOVERNOR_EVENTS, RISK_EVENTS,
+    APPLY_PLAN, APPLY_PLAN_MANUAL, APPLY_RESULT, BUDGET_VIOLATION, EXCHANGE_NORMALIZED,
+    GOVERNOR_EVENTS, RISK_EVENTS,
 };
 use book::Pending;
 use executions::Executions;
@@ -96,6 +98,7 @@ struct Keys {
     budget: String,
     target: String,
     efficiency: String,
+    book: String,
 }
 
 /// The service.
@@ -130,6 +133,7 @@ impl Governor {
             budget: keys::PORTFOLIO_BUDGET.of(symbol),
             target: keys::ALLOCATION_TARGET.of(symbol),
             efficiency: keys::CAPITAL_EFFICIENCY.of(symbol),
+            book: keys::MARKET_BOOK.of(symbol),
         });
         let guard_limits = GuardLimits {
             equity_age_max_sec: settings.equity_max_age_s as f64,
@@ -302,6 +306,7 @@ impl Configured for Governor {
         "rotations_completed",
         "rotations_started",
         "rotations_timed_out",
+        "spread_unreadable",
         "symbol_cooldown",
         "total_notional_exceeded",
         "writes_failed",
@@ -328,13 +333,14 @@ impl Service for Governor {
             ],
             market: MarketWants { bars: true, ..MarketWants::NONE },
             writes: vec![APPLY_PLAN.name, GOVERNOR_EVENTS.name, RISK_EVENTS.name],
-            looks: vec![BUDGET_VIOLATION.name],
+            looks: vec![BUDGET_VIOLATION.name, EXCHANGE_NORMALIZED.name],
             keys_read: keys::patterns(&[
                 keys::PERMIT_GOVERNOR,
                 keys::EXECUTOR_WAITING,
                 keys::KILL_SWITCH,
                 keys::KILL,
                 keys::EQUITY_CURRENT,
+                keys::MARKET_BOOK,
                 keys::RISK_GUARD_ACTIVE,
                 keys::RISK_DAILY_PNL,
                 keys::RISK_CONSECUTIVE_LOSSES,
