@@ -9,6 +9,7 @@ mod evaluate;
 mod executions;
 mod guard;
 mod issue;
+mod recovery;
 mod slots;
 mod spread;
 
@@ -274,6 +275,10 @@ impl Configured for Governor {
         "daily_limit_exceeded",
         "disarmed",
         "efficiency_unreadable",
+        "ess_confidence_too_low",
+        "ess_leverage_exceeded",
+        "ess_opens_nothing",
+        "ess_opens_reduced",
         "evaluation_error",
         "executions_unreadable",
         "gov_p29_block_total",
@@ -340,6 +345,7 @@ impl Service for Governor {
                 keys::KILL_SWITCH,
                 keys::KILL,
                 keys::EQUITY_CURRENT,
+                keys::ESS_MODE,
                 keys::MARKET_BOOK,
                 keys::RISK_GUARD_ACTIVE,
                 keys::RISK_DAILY_PNL,
