@@ -65,8 +65,8 @@ const REMOVALS: &[Removal] = &[
     // Signals and learning.
     without("ai_engine", &["stream ai.decision.made", "stream trade.intent"]),
     without("strategy_router", &["stream trade.intent", "stream execution.result"]).with(ROUTER),
-    without("orchestrator", &["key quantum:orchestrator:mode"])
-        .appears(&["ai_engine orchestrator_missing"]),
+    without("orchestrator", &["key quantum:orchestrator:mode", "stream execution.result"])
+        .appears(&["ai_engine orchestrator_missing", "intent_bridge dropped_mode_unknown"]),
     without("strategy_brain", &["strategy_brain approved"])
         .with(EXPANSION)
         .appears(&["orchestrator strategy_brain_missing"]),

@@ -79,6 +79,8 @@ fn services_touch_what_their_wiring_names() {
         "intent_executor reads the key quantum:rotation:lock:{plan_id}",
         "position_state_brain reads the key quantum:cfg:universe:last_ok",
         "position_state_brain writes the stream quantum:stream:reconcile.events",
+        // A made market tells no best quotes.
+        "price_feed writes the key quantum:market:{S}:book",
         "reconcile_engine reads the key quantum:reconcile:close:cooldown:{case}",
         "reconcile_engine reads the key quantum:reconcile:hold_reason:{S}",
         "reconcile_engine writes the key quantum:reconcile:close:cooldown:{case}",

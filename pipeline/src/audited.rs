@@ -98,7 +98,7 @@ audited! {
     /// The router's capacity is a number that the deployment set to 0 and nobody writes again.
     CapacityByHand "capacity_by_hand": strategy_router, position_monitor = "I-25; MSE 5.1";
     /// A black swan is no mode that the orchestrator knows, and stops nothing.
-    BlackSwanSkipsNothing "black_swan_skips_nothing": orchestrator = "I-29; MSE 5.3";
+    BlackSwanSkipsNothing "black_swan_skips_nothing": orchestrator, intent_bridge = "I-29; MSE 5.3";
     /// The bot takes a refusal of the engine for an outage, and trades the day's momentum.
     MomentumOnRefusal "momentum_on_refusal": trading_bot = "I-01; MSE 6; MSE examples 1 to 4";
     /// The bot's sell orders have their stop below and their target above the entry.

@@ -217,9 +217,9 @@ services! {
     /// Asks for a decision and writes the intent.
     trading_bot: signal::trading_bot::TradingBot = "MSE 6";
     /// Makes plans of intents.
-    intent_bridge: entry::intent_bridge::IntentBridge = "MSE 9";
+    intent_bridge: entry::intent_bridge::IntentBridge = "MSE 5.3, 9";
     /// Limits, rates and slots of opens, the risk guard, and the permit of P3.2.
-    governor: entry::governor::Governor = "EHR 3.18, 3.19";
+    governor: entry::governor::Governor = "EHR 3.18, 3.19, 3.28";
     /// Snapshots of positions, and the permit of P3.3.
     position_state_brain: entry::position_state_brain::PositionStateBrain = "EHR 3.20, MSE 11";
     /// Heat of the book, calibration of harvest closes, and the permit of P2.6: one decision.

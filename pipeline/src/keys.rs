@@ -9,12 +9,12 @@ use engine::{Nanos, Symbol};
 
 use crate::contracts::{Holds, hash, json};
 use crate::records::{
-    AiState, AllocationTarget, AlphaAttribution, ApplyPlan, ApplyTranches, Balance, ClusterState,
-    ContractCheckResult, Dashboard, DerivedPosition, Disarm, Equity, EssMode, ExitMetrics,
-    FundMode, Funding, GovernanceDecision, GovernanceParams, GovernanceRegimeStats, GovernorBlock,
-    GovernorPermit, GroupLag, HarvestProposal, Heartbeat, HeatDecision, MarketPrice, MarketState,
-    MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, P26Permit, P33Permit, Policy,
-    PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
+    AiState, AllocationTarget, AlphaAttribution, ApplyPlan, ApplyTranches, Balance, BookSpread,
+    ClusterState, ContractCheckResult, Dashboard, DerivedPosition, Disarm, Equity, EssMode,
+    ExitMetrics, FundMode, Funding, GovernanceDecision, GovernanceParams, GovernanceRegimeStats,
+    GovernorBlock, GovernorPermit, GroupLag, HarvestProposal, Heartbeat, HeatDecision, MarketPrice,
+    MarketState, MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, P26Permit, P33Permit,
+    Policy, PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
     PositionLedger, PositionSnapshot, PositionState, ReconcileState, RegisteredModel, RiskProposal,
     RlPolicy, RlReward, RotationLock, SafeModeReason, SizingOutcomes, StopAsked, Stops,
     SupervisorWeights, SymbolEfficiency, SymbolMarketState, SymbolPerformance, TargetProposal,
@@ -142,6 +142,8 @@ keys! {
     MARKET_BYBIT = "quantum:market:" S ":bybit" => hash::<VenueTicker>(), s(120);
     /// How far the venues are apart.
     MARKET_SPREAD = "quantum:market:" S ":spread" => hash::<VenueSpread>(), s(120);
+    /// Best bid and ask of a symbol, where the market tells them.
+    MARKET_BOOK = "quantum:market:" S ":book" => hash::<BookSpread>(), s(10);
     /// Funding rate that was settled last; written every half hour.
     FUNDING = "quantum:funding:" S "" => hash::<Funding>(), s(3_600);
     /// How a symbol's trades ended, for the RL calibration.
@@ -282,8 +284,9 @@ keys! {
     METRICS_EXIT = "quantum:metrics:exit:" trade "" => json::<ExitMetrics>(), s(2_592_000);
     /// The last result that the MetricPack builder has read.
     METRICPACK_LAST_ID = "quantum:metricpack:last_id" => Holds::Text("an entry's id"), STAYS;
-    /// How far the venues are apart, as a fraction.
-    CROSS_DIVERGENCE = "quantum:cross:divergence" => Holds::Number, STAYS;
+    /// How far the venues are apart: the largest of the symbols' deviations over their mean, a fraction. Absent while
+    /// one venue alone speaks.
+    CROSS_DIVERGENCE = "quantum:cross:divergence" => Holds::Number, s(120);
     /// The emergency stop is in force.
     ESS_ACTIVE = "quantum:ess:active" => Holds::Switch, s(86_400);
     /// The latch of the emergency stop: an operator who writes it stops trading, one who deletes it releases.

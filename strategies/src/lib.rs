@@ -21,7 +21,7 @@ mod float_text;
 pub mod governor;
 pub mod harvest;
 pub mod heat;
-mod hex;
+pub mod hex;
 pub mod leverage;
 pub mod numbers;
 pub mod performance;

@@ -1,4 +1,5 @@
-//! Intent bridge (MSE 9): intents in, plans out. It grants nothing: permits are P3.3's.
+//! Intent bridge (MSE 9): intents in, plans out, opens within the limits of the fund's mode (MSE 5.3). It grants
+//! nothing: permits are P3.3's.
 
 use std::borrow::Cow;
 
@@ -17,6 +18,7 @@ use strategies::position::MarketView;
 
 use crate::audited::{Audited, AuditedNames};
 use crate::entry::intent_plan::{Asked, asked, plan_of, read_intent};
+use crate::entry::mode_limits::{self, Fund};
 use crate::entry::safety_kernel;
 use crate::grid;
 use crate::keys;
@@ -148,24 +150,31 @@ impl IntentBridge {
             return Err("dropped_safe_mode");
         }
         self.kind(&mut asked, place, held, ctx)?;
+        let mut equity = None;
         if !asked.closes {
             // A close is never too old: what it closes is what the exchange holds now.
             if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
                 return Err("dropped_too_old");
             }
-            self.may_open(symbol, ctx)?;
+            equity = self.may_open(symbol, ctx)?;
             asked.qty.ok_or("dropped_without_quantity")?;
         }
         let kill = if asked.closes { None } else { self.kill_score(place, ctx) };
         let until = now + Nanos::from_secs(self.settings.plan_validity_s);
-        Ok(ApplyPlan {
+        let mut plan = ApplyPlan {
             kill_score: kill.map(|kill| kill.score),
             k_regime_flip: kill.map(|kill| kill.components.regime_flip),
             k_sigma_spike: kill.map(|kill| kill.components.sigma_spike),
             k_ts_drop: kill.map(|kill| kill.components.ts_drop),
             k_age_penalty: kill.map(|kill| kill.components.age_penalty),
             ..plan_of(intent, &asked, delivery.entry.id, now, until)
-        })
+        };
+        // Before the mode was one enumeration for all, no limit of it held (I-29).
+        if !asked.closes && !self.audited.has(Audited::BlackSwanSkipsNothing) {
+            let fund = Fund { equity, positions: self.positions(ctx) };
+            mode_limits::apply(&mut plan, intent.confidence, fund, ctx)?;
+        }
+        Ok(plan)
     }
 
     /// The kill score of the symbol's market for a position that does not exist yet (settled, "Opens and the kill
@@ -201,8 +210,14 @@ impl IntentBridge {
         }
     }
 
-    /// What only opens have to pass: policy, venue, emergency stop and exposure, each closed when unknown.
-    fn may_open(&self, symbol: Symbol, ctx: &mut Context<'_>) -> Result<(), Dropped> {
+    /// How many positions the canonical records show.
+    fn positions(&self, ctx: &mut Context<'_>) -> u32 {
+        (0..self.symbols.len()).map(|place| u32::from(self.held(place, ctx) != 0)).sum()
+    }
+
+    /// What only opens have to pass: policy, venue, emergency stop and exposure, each closed when unknown. Gives
+    /// the equity in USDT.
+    fn may_open(&self, symbol: Symbol, ctx: &mut Context<'_>) -> Result<Option<f64>, Dropped> {
         if !crate::policy::policy_store::allows(ctx, symbol) {
             return Err("dropped_not_in_policy");
         }
@@ -227,7 +242,8 @@ impl IntentBridge {
         exposure_gate(notional, equity, &self.rules).map_err(|dropped| match dropped {
             BridgeDrop::ExposureLimit => "dropped_exposure_limit",
             BridgeDrop::ExposureUnknown | BridgeDrop::FlatSell => "dropped_exposure_unknown",
-        })
+        })?;
+        Ok(equity)
     }
 }
 
@@ -305,6 +321,11 @@ impl Configured for IntentBridge {
         "dropped_exposure_limit",
         "dropped_exposure_unknown",
         "dropped_flat_sell",
+        "dropped_mode_confidence",
+        "dropped_mode_daily_drawdown",
+        "dropped_mode_opens_nothing",
+        "dropped_mode_positions",
+        "dropped_mode_unknown",
         "dropped_not_in_policy",
         "dropped_not_tradable",
         "dropped_safe_mode",
@@ -312,11 +333,13 @@ impl Configured for IntentBridge {
         "dropped_unknown_symbol",
         "dropped_without_action",
         "dropped_without_quantity",
+        "leverage_held_to_the_mode",
         "market_state_refused",
         "permit_not_written",
         "plans",
         "policy_params_refused",
         "seen_not_saved",
+        "sizes_scaled_by_the_mode",
     ];
 
     fn configured(
@@ -358,6 +381,9 @@ impl Service for IntentBridge {
         }
         if self.audited.has(Audited::BridgeGrantsP33) {
             wiring.keys_written.push(keys::PERMIT_P33.pattern());
+        }
+        if !self.audited.has(Audited::BlackSwanSkipsNothing) {
+            wiring.keys_read.extend(keys::patterns(&[keys::FUND_MODE, keys::RISK_DAILY_PNL]));
         }
         wiring
     }

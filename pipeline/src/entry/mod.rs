@@ -7,6 +7,7 @@ pub(crate) mod governor;
 pub(crate) mod intent_bridge;
 pub(crate) mod intent_executor;
 pub(crate) mod intent_plan;
+mod mode_limits;
 pub(crate) mod orders;
 pub(crate) mod ownership;
 pub(crate) mod permits;

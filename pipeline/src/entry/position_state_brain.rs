@@ -1,5 +1,5 @@
 //! Position state brain P3.3 (MSE 11, EHR 3.20): the exchange's positions on the bus, and the permit
-//! without which no plan runs.
+//! without which no order leaves. A plan that moves no quantity, UPDATE_SL or HOLD, needs none.
 //!
 //! Invariant: a permit never lets a plan trade more than the exchange holds against it.
 
@@ -201,6 +201,10 @@ impl PositionStateBrain {
     fn plan(&mut self, plan: &ApplyPlan, ctx: &mut Context<'_>) {
         if plan.decision != Decision::Execute {
             return;
+        }
+        // The audited rule knew no such action, and took it for a close of all.
+        if !plan.action.moves_quantity() && !self.rules.audited_quantity {
+            return ctx.count("plans_without_quantity", 1);
         }
         let now = ctx.now();
         let Some(place) = self.place_for(plan, ctx) else {
@@ -436,6 +440,7 @@ impl Configured for PositionStateBrain {
         "permit_not_written",
         "permits_renewed",
         "plans_unreadable",
+        "plans_without_quantity",
         "position_exists",
         "reconcile_hold_active",
         "reconcile_required_qty_mismatch",

@@ -119,7 +119,10 @@ impl ExitMonitor {
         if fills::taken(&fill, ctx) {
             return;
         }
-        if fill.reduce_only.0 {
+        if fill.is_reconcile_close() {
+            // What it closes no open of ours has brought under watch.
+            ctx.count("reconcile_closing_fills", 1);
+        } else if fill.reduce_only.0 {
             self.reduce(place, fill.filled_qty, ctx);
         } else {
             self.begin(place, &fill, ctx);
@@ -361,6 +364,7 @@ impl Configured for ExitMonitor {
         "max_holding_hits",
         "positions_tracked",
         "price_unknown",
+        "reconcile_closing_fills",
         "reducing_fills_of_unwatched_positions",
         "sl_hits",
         "stops_not_finite",

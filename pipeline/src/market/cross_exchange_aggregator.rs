@@ -6,13 +6,14 @@
 
 use engine::{
     Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, Nanos, Reader, Service,
-    Symbol, TimerKey, Wiring,
+    SetOptions, Symbol, TimerKey, Wiring,
 };
 use serde::{Deserialize, Serialize};
 use strategies::market::{CandleMerger, MergeRule, MergedPrice, Venue};
 
 use crate::audited::Audited;
 use crate::grid;
+use crate::keys;
 use crate::records::{ExchangeNormalized, ExchangeRaw, VenueName, is_marker};
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{EXCHANGE_NORMALIZED, EXCHANGE_RAW};
@@ -34,6 +35,8 @@ struct OneSymbol {
     held: Option<(i64, MergedPrice)>,
     /// How many venues the last price was made of.
     venues: u32,
+    /// Deviation of the last price of several venues over their mean, and when it went out.
+    apart: Option<(f64, Nanos)>,
 }
 
 /// The service.
@@ -47,7 +50,14 @@ pub struct CrossExchangeAggregator {
     state: Vec<OneSymbol>,
     /// A look at who is silent is set.
     armed: bool,
+    /// A write of how far the venues are apart is set.
+    telling: bool,
 }
+
+const SILENCE: TimerKey = TimerKey(0);
+const APART: TimerKey = TimerKey(1);
+/// From a price to the next write of how far the venues are apart: prices of all symbols come together.
+const APART_AFTER: Nanos = Nanos::from_secs(5);
 
 fn venue(name: VenueName) -> Venue {
     match name {
@@ -92,7 +102,7 @@ impl CrossExchangeAggregator {
         one.held = Some((opened, merged));
         if !self.armed {
             self.armed = true;
-            ctx.timer_after(self.silence, TimerKey(0));
+            ctx.timer_after(self.silence, SILENCE);
         }
     }
 
@@ -115,7 +125,26 @@ impl CrossExchangeAggregator {
         }
         self.armed = next.is_some();
         if let Some(next) = next {
-            ctx.timer_at(next, TimerKey(0));
+            ctx.timer_at(next, SILENCE);
+        }
+    }
+
+    /// How far the venues are apart in the symbol in which they are furthest.
+    fn tell_apart(&mut self, ctx: &mut Context<'_>) {
+        self.telling = false;
+        let (key, now) = (keys::CROSS_DIVERGENCE, ctx.now());
+        let life = key.life.unwrap_or(Nanos::ZERO);
+        let young =
+            self.state.iter().filter_map(|one| one.apart).filter(|(_, at)| now - *at < life);
+        let Some(most) = young.map(|(apart, _)| apart).reduce(f64::max) else {
+            // One venue alone is no further from itself than before.
+            ctx.del(key.name);
+            return;
+        };
+        let options = SetOptions { expire: key.life, ..SetOptions::default() };
+        let text = grid::decimal(most).map(|most| most.normalize().to_string());
+        if text.is_none_or(|text| ctx.set(key.name, &text, options).is_err()) {
+            ctx.count("divergence_not_saved", 1);
         }
     }
 
@@ -123,6 +152,11 @@ impl CrossExchangeAggregator {
         let (symbol, one) = (self.symbols[place], &mut self.state[place]);
         let closes = one.merger.closes(opened).unwrap_or_default();
         let num_exchanges = merged.num_exchanges as u32;
+        one.apart = (num_exchanges > 1).then(|| (merged.volatility_factor, ctx.now()));
+        if !self.telling {
+            self.telling = true;
+            ctx.timer_after(APART_AFTER, APART);
+        }
         if std::mem::replace(&mut one.venues, num_exchanges) != num_exchanges {
             ctx.gauge("venues_present", GaugeOf::Symbol(symbol), f64::from(num_exchanges));
             if num_exchanges < 2 {
@@ -145,8 +179,13 @@ impl CrossExchangeAggregator {
 
 impl Configured for CrossExchangeAggregator {
     type Settings = CrossExchangeAggregatorSettings;
-    const COUNTERS: &'static [&'static str] =
-        &["closes_refused", "markers_skipped", "updates_of_unknown_symbols", "venue_silent_alarms"];
+    const COUNTERS: &'static [&'static str] = &[
+        "closes_refused",
+        "divergence_not_saved",
+        "markers_skipped",
+        "updates_of_unknown_symbols",
+        "venue_silent_alarms",
+    ];
     const GAUGES: &'static [&'static str] = &["venues_present"];
 
     fn configured(
@@ -166,6 +205,7 @@ impl Configured for CrossExchangeAggregator {
             symbols: setup.symbols.to_vec(),
             state: vec![OneSymbol::default(); setup.symbols.len()],
             armed: false,
+            telling: false,
         })
     }
 }
@@ -175,6 +215,7 @@ impl Service for CrossExchangeAggregator {
         Wiring {
             readers: vec![Reader::tail(EXCHANGE_RAW.name, self.from)],
             writes: vec![EXCHANGE_NORMALIZED.name],
+            keys_written: keys::patterns(&[keys::CROSS_DIVERGENCE]),
             ..Wiring::default()
         }
     }
@@ -182,6 +223,7 @@ impl Service for CrossExchangeAggregator {
     fn handle(&mut self, input: Input<'_>, ctx: &mut Context<'_>) {
         match input {
             Input::Delivery(delivery) => self.update(delivery, ctx),
+            Input::Timer(APART) => self.tell_apart(ctx),
             Input::Timer(_) => self.release(ctx),
             _ => {}
         }

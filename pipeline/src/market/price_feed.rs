@@ -6,17 +6,18 @@
 //! the write, and a price that has grown old is left to die.
 
 use engine::{
-    Context, Envelope, EpochMillis, EpochSeconds, Input, MarketData, MarketEvent, MarketWants,
-    Nanos, PriceTicks, Service, Symbol, TimerKey, Wiring,
+    BestQuotes, Context, Envelope, EpochMillis, EpochSeconds, Input, MarketData, MarketEvent,
+    MarketWants, Nanos, PriceTicks, Service, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use strategies::market::venue_spread;
+use strategies::market::{book_spread_bps, venue_spread};
 
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ExchangeRaw, Funding, MarketAlert, MarketPrice, Ticker, VenueName, VenueSpread, VenueTicker,
+    BookSpread, ExchangeRaw, Funding, MarketAlert, MarketPrice, Ticker, VenueName, VenueSpread,
+    VenueTicker,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{EXCHANGE_RAW, MARKET_EVENTS};
@@ -51,9 +52,15 @@ struct OneSymbol {
     market_key: String,
     bybit_key: String,
     spread_key: String,
+    book_key: String,
     funding_key: String,
     last: Option<(PriceTicks, Nanos)>,
     mark: Option<(PriceTicks, Nanos)>,
+    /// Best bid and ask, where both sides hold something.
+    quotes: Option<(BestQuotes, Nanos)>,
+    /// Since the last write of them.
+    quoted: bool,
+    quotes_written: Nanos,
     /// Since the last write.
     moved: bool,
     written: Nanos,
@@ -93,6 +100,29 @@ impl OneSymbol {
         let saved = ctx.set_record(&self.ticker_key, &ticker, keys::TICKER.life);
         let also = ctx.set_record(&self.market_key, &market, keys::MARKET_PRICE.life);
         if saved.is_err() || also.is_err() {
+            ctx.count("prices_not_saved", 1);
+        }
+    }
+
+    /// The symbol's own spread, where the market tells its best bid and ask.
+    fn tell_book(&mut self, place: usize, stale: Nanos, ctx: &mut Context<'_>) {
+        let now = ctx.now();
+        let Some((quotes, time)) = self.quotes.filter(|(_, time)| now - *time <= stale) else {
+            return;
+        };
+        if !self.quoted && now - self.quotes_written < REFRESH {
+            return;
+        }
+        (self.quoted, self.quotes_written) = (false, now);
+        let Some(instrument) = ctx.instruments().get(place) else { return };
+        let (bid, ask) = (grid::price(instrument, quotes.bid), grid::price(instrument, quotes.ask));
+        let spread =
+            book_spread_bps(instrument.price_f64(quotes.bid), instrument.price_f64(quotes.ask));
+        let Ok(Some(spread_bps)) = spread else {
+            return ctx.count("prices_refused", 1);
+        };
+        let told = BookSpread { symbol: self.symbol, bid, ask, spread_bps, ts: EpochSeconds(time) };
+        if ctx.set_record(&self.book_key, &told, keys::MARKET_BOOK.life).is_err() {
             ctx.count("prices_not_saved", 1);
         }
     }
@@ -155,6 +185,11 @@ impl PriceFeed {
             MarketData::Trade(trade) => one.last = Some((trade.price, event.time)),
             MarketData::Bar(bar) => one.last = Some((bar.close, event.time)),
             MarketData::MarkPrice(price) => one.mark = Some((*price, event.time)),
+            MarketData::BestQuotes(quotes) => {
+                let both = quotes.bid_qty.0 > 0 && quotes.ask_qty.0 > 0;
+                (one.quotes, one.quoted) = (both.then_some((*quotes, event.time)), true);
+                return;
+            }
             MarketData::FundingRate(rate) => {
                 one.funding = Some((*rate, event.time));
                 return one.save_funding(ctx);
@@ -234,9 +269,13 @@ impl Configured for PriceFeed {
             market_key: keys::MARKET_PRICE.of(symbol),
             bybit_key: keys::MARKET_BYBIT.of(symbol),
             spread_key: keys::MARKET_SPREAD.of(symbol),
+            book_key: keys::MARKET_BOOK.of(symbol),
             funding_key: keys::FUNDING.of(symbol),
             last: None,
             mark: None,
+            quotes: None,
+            quoted: false,
+            quotes_written: Nanos::ZERO,
             moved: false,
             written: Nanos::ZERO,
             funding: None,
@@ -254,7 +293,7 @@ impl Service for PriceFeed {
                 bar_path: true,
                 bars: true,
                 marks: true,
-                ..MarketWants::NONE
+                depth: true,
             },
             writes: vec![MARKET_EVENTS.name],
             looks: vec![EXCHANGE_RAW.name],
@@ -264,6 +303,7 @@ impl Service for PriceFeed {
                 keys::MARKET_PRICE,
                 keys::MARKET_BYBIT,
                 keys::MARKET_SPREAD,
+                keys::MARKET_BOOK,
                 keys::FUNDING,
             ]),
             ..Wiring::default()
@@ -278,6 +318,7 @@ impl Service for PriceFeed {
                 let stale = Nanos::from_secs(self.settings.stale_after_s);
                 for (place, one) in self.symbols.iter_mut().enumerate() {
                     one.tell(place, stale, ctx);
+                    one.tell_book(place, stale, ctx);
                 }
                 ctx.timer_after(SECOND, PRICES);
             }

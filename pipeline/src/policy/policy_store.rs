@@ -13,6 +13,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use strategies::hex;
 
 use crate::audited::Audited;
 use crate::keys;
@@ -151,7 +152,7 @@ impl PolicyStore {
         let leverage = proposal.leverage_by_symbol.0.clone();
         let mut policy = self.policy(symbols, leverage, ctx.now());
         policy.generator = Some(proposal.generator.clone());
-        policy.universe_hash = Some(hex(&hasher.finalize()));
+        policy.universe_hash = Some(hex::all(&hasher.finalize()));
         policy.features_window = Some(proposal.features_window.clone());
         policy.metadata_ok = Some(u32::from(proposal.missing_fields.is_empty()));
         policy.missing_fields = Some(proposal.missing_fields.clone());
@@ -203,13 +204,7 @@ fn hash_of(policy: &Policy) -> String {
     for (_, line) in places {
         hasher.update(&lines[line]);
     }
-    hex(&hasher.finalize())
-}
-
-/// Lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]).collect()
+    hex::all(&hasher.finalize())
 }
 
 impl Configured for PolicyStore {

@@ -14,7 +14,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::heat::daily_sigma;
 use strategies::portfolio::{MemoryEvent, Policy, owned_policy, portfolio_score};
-use strategies::regime::{MetaRegime, RegimeStats, best_regime, recommended_policy, sets_policy};
+use strategies::regime::{
+    MetaRegime, POLICY_CONFIDENCE_MIN, RegimeStats, best_regime, recommended_policy,
+};
 
 use crate::audited::Audited;
 use crate::grid;
@@ -23,7 +25,7 @@ use crate::records::{
     GovernanceDecision, GovernanceEvent, GovernanceParams, GovernanceRegimeStats, MarketState,
     MemoryEntry, MetaRegimeState, TradeClosed,
 };
-use crate::settings::{Configured, Setup, settings};
+use crate::settings::{Configured, SHARE, Setup, settings};
 use crate::streams::{GOVERNANCE_EVENTS, META_REGIME, PORTFOLIO_MEMORY, TRADE_CLOSED, bus_group};
 
 settings! {
@@ -31,6 +33,8 @@ settings! {
     pub struct PortfolioGovernanceSettings {
         /// A regime that is older has no say, in s.
         pub regime_max_age_s: i64 = 120 => 1..,
+        /// A regime has a say only where its reading is surer than this (MSE 15.1).
+        pub regime_confidence_min: f64 = POLICY_CONFIDENCE_MIN => SHARE,
     }
 }
 
@@ -43,6 +47,7 @@ const MEMORY: usize = 500;
 pub struct PortfolioGovernance {
     symbols: Vec<Symbol>,
     regime_max_age: Nanos,
+    regime_confidence_min: f64,
     memory: VecDeque<(MetaRegime, MemoryEvent)>,
     policy: Policy,
     /// The regime writes the policy itself, and this one writes it again in each round.
@@ -153,8 +158,7 @@ impl PortfolioGovernance {
             let own = stats.iter().find(|stats| stats.regime == regime);
             let policy = recommended_policy(regime, own).ok()?;
             // One that is sure and agrees is an opinion, too.
-            let is_sure = sets_policy(confidence, policy, self.policy);
-            (is_sure || policy == self.policy && confidence > 0.7).then_some(policy)
+            (confidence > self.regime_confidence_min).then_some(policy)
         });
         let (policy, reason) = owned_policy(&score, by_regime, self.policy);
         let timestamp = EpochSeconds(ctx.now());
@@ -266,7 +270,14 @@ impl Configured for PortfolioGovernance {
         let regime_max_age = Nanos::from_secs(settings.regime_max_age_s);
         let (memory, policy) = (VecDeque::new(), Policy::Balanced);
         let one_of_two = setup.pipeline.audited.has(Audited::RegimeOverwritesPolicy);
-        Ok(PortfolioGovernance { symbols, regime_max_age, memory, policy, one_of_two })
+        Ok(PortfolioGovernance {
+            symbols,
+            regime_max_age,
+            regime_confidence_min: settings.regime_confidence_min,
+            memory,
+            policy,
+            one_of_two,
+        })
     }
 }
 

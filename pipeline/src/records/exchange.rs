@@ -101,6 +101,20 @@ engine::record! {
         pub ts: EpochSeconds = "ts",
     }
 
+    /// quantum:market:{S}:book.
+    pub struct BookSpread {
+        /// Of what.
+        pub symbol: Symbol = "symbol",
+        /// Best bid, in USDT.
+        pub bid: Decimal = "bid",
+        /// Best ask, in USDT.
+        pub ask: Decimal = "ask",
+        /// Ask less bid over their middle, in basis points.
+        pub spread_bps: f64 = "spread_bps",
+        /// Of the quote.
+        pub ts: EpochSeconds = "ts",
+    }
+
     /// market_events.
     pub struct MarketAlert {
         /// `SPREAD_ALERT`.

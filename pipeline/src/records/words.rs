@@ -214,6 +214,11 @@ impl PlanAction {
         }
     }
 
+    /// Whether an order can follow from it.
+    pub const fn moves_quantity(self) -> bool {
+        !matches!(self, PlanAction::UpdateSl | PlanAction::Hold)
+    }
+
     /// The share of the position that a close closes, in percent.
     pub const fn close_percent(self) -> Option<i64> {
         match self {

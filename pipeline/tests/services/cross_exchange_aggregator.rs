@@ -1,8 +1,8 @@
 //! Cross-exchange aggregator: MSE 3.2, 17, worked example 40.
 
-use engine::{Body, Envelope, EpochSeconds, Nanos};
+use engine::{Body, Envelope, EpochSeconds, Instrument, Nanos, Symbol, Ttl};
 use pipeline::records::{ExchangeNormalized, ExchangeRaw, VenueName};
-use pipeline::{PipelineSettings, streams};
+use pipeline::{PipelineSettings, keys, streams};
 
 use crate::bench::{Bench, audited, instrument};
 use crate::plans::decimal;
@@ -19,10 +19,14 @@ fn bench() -> Bench {
 }
 
 fn tell(bench: &mut Bench, exchange: VenueName, opened: i64, close: &str) {
+    tell_of(bench, instrument().symbol, exchange, opened, close);
+}
+
+fn tell_of(bench: &mut Bench, symbol: Symbol, exchange: VenueName, opened: i64, close: &str) {
     let price = decimal(close);
     let raw = ExchangeRaw {
         exchange,
-        symbol: instrument().symbol,
+        symbol,
         timestamp: EpochSeconds(Nanos::from_secs(opened)),
         open: price,
         high: price,
@@ -51,6 +55,36 @@ fn example_40_and_again_at_each_further_update() {
     tell(&mut bench, VenueName::Bybit, MINUTE, "95020.5");
     let averages: Vec<f64> = prices(&mut bench).iter().map(|price| price.avg_price).collect();
     assert_eq!(averages, [95_000.375, 95_005.375, 95_020.5]);
+}
+
+/// The exposure balancer hedges by it: nobody wrote it.
+#[test]
+fn the_venues_divergence_is_told_as_a_fraction_and_ends_with_a_venue() {
+    let mut bench = bench();
+    tell(&mut bench, VenueName::Binance, MINUTE, "104");
+    tell(&mut bench, VenueName::Bybit, MINUTE, "96");
+    assert_eq!(bench.get(keys::CROSS_DIVERGENCE.name), None, "all symbols are waited for");
+    bench.run_for_ms(5_000);
+    assert_eq!(bench.get(keys::CROSS_DIVERGENCE.name).as_deref(), Some("0.04"));
+    let Ttl::Left(left) = bench.ttl(keys::CROSS_DIVERGENCE.name) else { panic!("no life") };
+    assert!(left > Nanos::from_secs(119), "{left:?}");
+    tell(&mut bench, VenueName::Binance, MINUTE + 60, "104");
+    bench.run_for_ms(16_000);
+    assert_eq!(bench.get(keys::CROSS_DIVERGENCE.name), None, "Bybit is silent");
+}
+
+#[test]
+fn the_symbol_furthest_apart_counts() {
+    let other = Instrument { symbol: Symbol::new("ETHUSDT").expect("a symbol"), ..instrument() };
+    let (of, settings) = (vec![instrument(), other.clone()], PipelineSettings::default());
+    let mut bench = Bench::over(of, &[AGGREGATOR], &settings, Vec::new());
+    bench.run_to_ms(1);
+    for (symbol, bybit) in [(instrument().symbol, "102"), (other.symbol, "101")] {
+        tell_of(&mut bench, symbol, VenueName::Binance, MINUTE, "98");
+        tell_of(&mut bench, symbol, VenueName::Bybit, MINUTE, bybit);
+    }
+    bench.run_for_ms(5_000);
+    assert_eq!(bench.get(keys::CROSS_DIVERGENCE.name).as_deref(), Some("0.02"));
 }
 
 #[test]

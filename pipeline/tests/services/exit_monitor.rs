@@ -172,6 +172,31 @@ fn a_reducing_fill_begins_no_watch() {
     assert_eq!(bench.counter("exit_monitor", "reducing_fills_of_unwatched_positions"), 1);
 }
 
+/// P3.4 closes what the exchange holds beyond the ledger. Taken for the monitor's own exit, it made the watch
+/// smaller than the position, and what was left lost its stop.
+#[test]
+fn a_reconcile_close_leaves_the_watch_as_it_is() {
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "96.5");
+    assert_eq!(intents(&mut bench).len(), 1);
+    let excess = ExecutionResult {
+        plan_id: "reconclose:BTCUSDT:0011223344556677:1".into(),
+        reduce_only: ReduceOnly(true),
+        ..plans::fill(&bench, SHORT, "0.25")
+    };
+    plans::tell(&mut bench, &excess);
+    assert_eq!(bench.hash(&stops_key())["qty"], "0.25");
+    assert_eq!(bench.counter("exit_monitor", "exits_filled"), 0);
+    assert_eq!(bench.counter("exit_monitor", "reconcile_closing_fills"), 1);
+    // Nor does it hasten the next asking: its own close is still on its way.
+    bench.run_for_ms(5_000);
+    assert_eq!(intents(&mut bench).len(), 1);
+    fill(&mut bench, SHORT, "0.25", true, ["", ""]);
+    assert_eq!(bench.counter("exit_monitor", "exits_filled"), 1);
+    assert!(bench.hash(&stops_key()).is_empty());
+}
+
 #[test]
 fn a_successor_watches_what_is_on_the_bus() {
     let mut bench = bench();

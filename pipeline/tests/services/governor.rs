@@ -1,6 +1,8 @@
 //! Governor P3.2 and its risk guard: EHR 3.18, 3.19, worked examples 37 to 47, as settled.
 
 mod audits;
+mod recovery;
+mod spread;
 
 use engine::{Bar, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots, Symbol, SymbolIndex, Ttl};
 use pipeline::records::{

@@ -5,7 +5,7 @@ use pipeline::{PipelineSettings, streams};
 
 use crate::bench::Bench;
 use crate::held;
-use crate::plans::decimal;
+use crate::plans::{decimal, fund_mode};
 
 const SERVICES: [&str; 15] = [
     "policy_store",
@@ -47,6 +47,7 @@ pub fn opened(settings: &PipelineSettings) -> Bench {
     account(&mut bench, "1000");
     bench.run_to_ms(7_001);
     held::market(&mut bench, TREND);
+    fund_mode(&mut bench, "EXPANSION");
     let mut time = String::new();
     IsoTime(bench.kernel.now()).write_text(&mut time);
     let intent = [

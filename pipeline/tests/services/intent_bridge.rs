@@ -17,7 +17,7 @@ use pipeline::{PipelineSettings, keys, streams};
 use rust_decimal::Decimal;
 
 use crate::bench::{Bench, instrument};
-use crate::plans::decimal;
+use crate::plans::{decimal, fund_mode};
 
 const BRIDGE: &str = "intent_bridge";
 
@@ -50,6 +50,7 @@ fn world(bench: &mut Bench) {
     bench.hset(keys::POLICY_CURRENT.name, &policy);
     universe(bench, r#"["BTCUSDT","COMPUSDT"]"#, "0");
     portfolio(bench, "1000", "100", "false");
+    fund_mode(bench, "EXPANSION");
 }
 
 fn universe(bench: &mut Bench, symbols: &str, stale: &str) {
@@ -95,6 +96,14 @@ fn intend_at_age(bench: &mut Bench, fields: &[(&str, &str)], age_s: i64) {
 
 fn intend(bench: &mut Bench, fields: &[(&str, &str)]) {
     intend_at_age(bench, fields, 0);
+}
+
+/// An open of which its writer is sure.
+fn sure(bench: &mut Bench) {
+    let mut time = String::new();
+    IsoTime(bench.kernel.now()).write_text(&mut time);
+    let fields = [OPEN.as_slice(), &[("confidence", "0.9"), ("timestamp", time.as_str())]].concat();
+    bench.publish(streams::TRADE_INTENT, Body::fields(&fields));
 }
 
 const OPEN: [(&str, &str); 3] = [("symbol", "BTCUSDT"), ("action", "BUY"), ("quantity", "0.5")];
@@ -231,7 +240,7 @@ fn a_plan_says_who_decided_what_and_until_when() {
         ("source", "trading_bot"),
         ("reason", "signal"),
         ("model", "ensemble"),
-        ("leverage", "12.5"),
+        ("leverage", "8.5"),
     ];
     intend(&mut bench, &[&OPEN[..], &more].concat());
     let plan = the_plan(&mut bench);
@@ -241,7 +250,7 @@ fn a_plan_says_who_decided_what_and_until_when() {
     assert_eq!(plan.decision, Decision::Execute);
     assert_eq!((plan.reason_codes.as_ref(), plan.model.as_deref()), ("signal", Some("ensemble")));
     assert_eq!((plan.qty, plan.fraction), (Some(decimal("0.5")), None));
-    assert_eq!(plan.leverage, Some(12), "rounded half to even");
+    assert_eq!(plan.leverage, Some(8), "rounded half to even");
     assert_eq!(plan.valid_until.0 - plan.timestamp.0, Nanos::from_secs(60));
     // What the bridge must never do (I-03).
     assert_eq!(bench.get(&keys::PERMIT_P33.of(&plan.plan_id)), None);
@@ -373,6 +382,58 @@ fn opens_need_an_exposure_that_is_known_and_below_80_percent() {
 fn the_emergency_stop_drops_opens_also_when_it_cannot_be_read() {
     drops("dropped_emergency_stop", |bench| bench.set(keys::EMERGENCY_STOP.name, "1"));
     drops("dropped_emergency_stop", |bench| bench.set_bytes(keys::EMERGENCY_STOP.name, &[0xff]));
+}
+
+/// MSE 5.3: required of the bridge; an unknown mode opens nothing (MSE 17).
+#[test]
+fn opens_are_held_to_the_limits_of_the_mode() {
+    drops("dropped_mode_opens_nothing", |bench| fund_mode(bench, "BLACK_SWAN"));
+    drops("dropped_mode_confidence", |bench| fund_mode(bench, "CAPITAL_PRESERVATION"));
+    drops("dropped_mode_unknown", |bench| fund_mode(bench, "EMERGENCY"));
+    drops("dropped_mode_unknown", |bench| bench.forget(keys::FUND_MODE.name));
+    let today = keys::RISK_DAILY_PNL.of("2026-02-02");
+    drops("dropped_mode_daily_drawdown", |bench| bench.set(&today, "-30"));
+    drops("dropped_mode_unknown", |bench| bench.set(&today, "a lot"));
+
+    let leveraged = [OPEN.as_slice(), &[("leverage", "12")]].concat();
+    for (mode, qty, leverage, held, scaled) in [
+        ("GROWTH", "0.6", 12, 0, 1),
+        ("EXPANSION", "0.5", 10, 1, 0),
+        ("DEFENSIVE", "0.35", 5, 1, 1),
+    ] {
+        let mut bench = bench();
+        fund_mode(&mut bench, mode);
+        bench.set(&today, "-14.9");
+        intend(&mut bench, &leveraged);
+        let plan = the_plan(&mut bench);
+        assert_eq!((plan.qty, plan.leverage), (Some(decimal(qty)), Some(leverage)), "{mode}");
+        assert_eq!(bench.counter(BRIDGE, "leverage_held_to_the_mode"), held, "{mode}");
+        assert_eq!(bench.counter(BRIDGE, "sizes_scaled_by_the_mode"), scaled, "{mode}");
+    }
+}
+
+/// Two positions are all that capital preservation allows.
+#[test]
+fn a_mode_allows_so_many_positions() {
+    for (held, passes) in [(1, true), (2, false)] {
+        let mut bench = bench();
+        fund_mode(&mut bench, "CAPITAL_PRESERVATION");
+        for symbol in &["BTCUSDT", "COMPUSDT"][..held] {
+            let fields = [
+                ("symbol", *symbol),
+                ("position_amt", "0.5"),
+                ("side", "LONG"),
+                ("entry_price", "100"),
+                ("leverage", "2"),
+                ("changed_at", "1770000000"),
+                ("updated_at", "1770000000"),
+            ];
+            bench.hset(&keys::STATE_POSITIONS.of(*symbol), &fields);
+        }
+        sure(&mut bench);
+        assert_eq!(plans(&mut bench).len(), usize::from(passes), "{held}");
+        assert_eq!(bench.counter(BRIDGE, "dropped_mode_positions"), u64::from(!passes));
+    }
 }
 
 /// Settled, "Opens and the kill score": of the symbol's market, with age 0 and no position; the governor denies

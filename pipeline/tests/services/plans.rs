@@ -138,6 +138,22 @@ pub fn flat_at(bench: &mut Bench, symbol: Symbol, mark: &str) {
     bench.hset(&keys::POSITION_SNAPSHOT.of(symbol), &fields);
 }
 
+/// The orchestrator's word: the fund is in this mode.
+pub fn fund_mode(bench: &mut Bench, mode: &str) {
+    let now = bench.kernel.now().secs().to_string();
+    let fields = [
+        ("mode", mode),
+        ("since", now.as_str()),
+        ("drawdown", "0"),
+        ("risk_score", "50"),
+        ("win_rate", "0.5"),
+        ("max_leverage", "10"),
+        ("max_positions", "10"),
+        ("updated_at", now.as_str()),
+    ];
+    bench.hset(keys::FUND_MODE.name, &fields);
+}
+
 /// The state of a calm market: its kill score is 0.5, which stops and scales nothing.
 pub fn calm_market(bench: &mut Bench, symbol: Symbol) {
     let now = bench.kernel.now().secs().to_string();

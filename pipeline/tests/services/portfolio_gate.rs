@@ -266,6 +266,30 @@ fn the_table_is_configuration() {
     assert!(problem.contains("calm-first, hot-hold or none"), "{problem}");
 }
 
+/// EHR 3.8: the stress takes the clusters' own where it is fresh, and the book's leading side where it is not. One
+/// long position: 0.6 · heat + 0.25 + 0.15 · clusters, with a heat of (0.01 · √1440 − 0.05) / 0.3 = 1.
+#[test]
+fn the_stress_rule_reads_the_stress_of_the_clusters() {
+    let stress = |settings: &PipelineSettings, age_s: i64, told: &str| {
+        let mut bench = bench_with(settings, "100");
+        let at = (bench.kernel.now().secs() - age_s).to_string();
+        let fields =
+            [("updated_ts", at.as_str()), ("cluster_stress", told), ("clusters_count", "1")];
+        bench.hset(keys::PORTFOLIO_CLUSTER_STATE.name, &fields);
+        asked(&mut bench, "a", FULL);
+        let told: Vec<PortfolioGateEntry> = bench.records(streams::PORTFOLIO_GATE);
+        let used = bench.gauge(SERVICE, "p26_cluster_stress_used", engine::GaugeOf::All);
+        let counted = ["p26_cluster_fallback_total", "clusters_unreadable"]
+            .map(|name| bench.counter(SERVICE, name));
+        ((told[0].stress * 1e6).round() / 1e6, used, counted)
+    };
+    let rule = set(|gate| gate["stress_rule"] = true.into());
+    assert_eq!(stress(&rule, 119, "0.2"), (0.88, Some(1.0), [0, 0]));
+    assert_eq!(stress(&rule, 121, "0.2"), (1.0, Some(0.0), [1, 0]), "too old");
+    assert_eq!(stress(&rule, 0, "much"), (1.0, Some(0.0), [1, 1]));
+    assert_eq!(stress(&PipelineSettings::default(), 0, "0.2"), (1.0, Some(0.0), [1, 0]));
+}
+
 /// The band of C4: 0.25 is reached by half a band only.
 #[test]
 fn hysteresis_keeps_the_bucket() {

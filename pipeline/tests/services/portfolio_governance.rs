@@ -100,6 +100,19 @@ fn a_sure_regime_sets_the_policy_and_an_unsure_or_old_one_does_not() {
     assert!(bench.counter(GOVERNANCE, "regime_stale") > 0);
 }
 
+#[test]
+fn how_sure_a_regime_has_to_be_is_a_setting() {
+    let mut settings = PipelineSettings::default();
+    settings.portfolio_governance.regime_confidence_min = 0.9;
+    for (confidence, policy_then) in [(0.9, "BALANCED"), (0.91, "AGGRESSIVE")] {
+        let mut bench = Bench::new(&[GOVERNANCE], &settings, Vec::new());
+        bench.run_to_ms(1);
+        regime(&mut bench, "BULL", confidence);
+        bench.run_for_ms(30_000);
+        assert_eq!(policy(&mut bench), policy_then, "{confidence}");
+    }
+}
+
 /// Fifty trades that lost: the score is below 0.3, and a bull market does not outvote it.
 #[test]
 fn one_owner_takes_the_stricter_of_score_and_regime() {

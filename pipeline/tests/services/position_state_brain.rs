@@ -6,6 +6,7 @@ mod audits;
 use engine::{Nanos, Record, Ttl};
 use pipeline::records::{
     ApplyPlan, Decision, OrderSide, PlanAction, PlanClass, ReconcileEvent, ReconcileEventKind,
+    ReduceOnly,
 };
 use pipeline::{PipelineSettings, keys, streams};
 use serde_json::{Value, json};
@@ -219,8 +220,29 @@ fn denials() {
     denied(&mut wrong, "wrong_side");
 
     let mut unknown = bench(2_500, 1);
-    plan(&mut unknown, PlanAction::Hold, SELL);
+    let odd = ApplyPlan {
+        class: PlanClass::Close,
+        reduce_only: ReduceOnly(true),
+        ..plans::plan(&unknown, PlanAction::Sell, SELL)
+    };
+    judged(&mut unknown, &odd);
     denied(&mut unknown, "unknown_action");
+}
+
+/// UPDATE_SL is the stops key's business, and HOLD nobody's: denials of them were noise.
+#[test]
+fn what_moves_no_quantity_needs_no_permit() {
+    let mut bench = bench(2_500, 1);
+    let asked = bench.kernel.exchange().asked;
+    for (id, action) in [("a", PlanAction::UpdateSl), ("b", PlanAction::Hold)] {
+        let close = plans::plan(&bench, PlanAction::FullClose, SELL);
+        let of = ApplyPlan { plan_id: id.into(), action, ..close };
+        judged(&mut bench, &of);
+        assert_eq!(bench.get(&keys::PERMIT_P33.of(id)), None, "{action}");
+    }
+    assert_eq!(bench.counter(BRAIN, "plans_without_quantity"), 2);
+    assert_eq!(bench.counter(BRAIN, "p33_permit_deny_total"), 0);
+    assert_eq!(bench.kernel.exchange().asked, asked, "nothing is looked up for them");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Price feed and multi-source feed: MSE 3.4, incident I-17.
 
-use engine::{MarketData, MarketEvent, Nanos, PriceTicks, SymbolIndex, Ttl};
+use engine::{BestQuotes, MarketData, MarketEvent, Nanos, PriceTicks, QtyLots, SymbolIndex, Ttl};
 use pipeline::records::MarketAlert;
 use pipeline::{PipelineSettings, keys, streams};
 
@@ -44,6 +44,30 @@ fn last_and_mark_price_every_second_with_their_own_time() {
     assert_eq!(market["price"], "100.50");
     assert_eq!(market["timestamp"], format!("{}.5", START.secs() + 1));
     assert_eq!(bench.ttl(&key(keys::TICKER)), Ttl::Left(Nanos::from_millis(9_900)));
+}
+
+/// I-19: the spread of the symbol's own book, typed, with the time of its quote.
+#[test]
+fn the_best_quotes_are_told_with_their_spread() {
+    let quotes = |bid, ask, ask_qty| {
+        MarketData::BestQuotes(BestQuotes {
+            bid: PriceTicks(bid),
+            bid_qty: QtyLots(5),
+            ask: PriceTicks(ask),
+            ask_qty: QtyLots(ask_qty),
+        })
+    };
+    let market = vec![of(500, quotes(9_950, 10_050, 1)), of(20_500, quotes(9_950, 10_050, 0))];
+    let mut bench = bench(market, 0.0);
+    bench.run_to_ms(1_100);
+    let book = bench.hash(&key(keys::MARKET_BOOK));
+    let told = ["bid", "ask", "spread_bps"].map(|field| book[field].as_str());
+    assert_eq!(told, ["99.50", "100.50", "100"]);
+    assert_eq!(book["ts"], format!("{}.5", START.secs()));
+    bench.run_to_ms(20_100);
+    assert!(!bench.hash(&key(keys::MARKET_BOOK)).is_empty(), "it stands still");
+    bench.run_to_ms(31_100);
+    assert!(bench.hash(&key(keys::MARKET_BOOK)).is_empty(), "one side is empty");
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn run_of(services: &[&str], settings: &PipelineSettings, crash: Option<(&str, N
     }
     bench.run_to_ms(OPENS_AT_MS);
     plans::calm_market(&mut bench, instrument().symbol);
+    plans::fund_mode(&mut bench, "EXPANSION");
     let mut time = String::new();
     IsoTime(bench.kernel.now()).write_text(&mut time);
     let intent = [

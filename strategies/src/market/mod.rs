@@ -11,4 +11,4 @@ pub use normalised::{
     parse_normalised,
 };
 pub use reconnect::{Backoff, FEED_BACKOFF, PUBLISHER_BACKOFF};
-pub use spread::{SPREAD_ALERT_PCT, VenueSpread, venue_spread};
+pub use spread::{SPREAD_ALERT_PCT, VenueSpread, book_spread_bps, venue_spread};

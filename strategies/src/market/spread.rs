@@ -31,9 +31,28 @@ pub fn venue_spread(prices: &[f64]) -> Result<Option<VenueSpread>, RefusedNumber
     Ok(Some(VenueSpread { spread_pct, alert: spread_pct > SPREAD_ALERT_PCT }))
 }
 
+/// Ask less bid over their middle, in basis points; `None` where the book is crossed.
+///
+/// # Errors
+/// [`RefusedNumber`] for a price that is not finite and above zero.
+pub fn book_spread_bps(bid: f64, ask: f64) -> Result<Option<f64>, RefusedNumber> {
+    let (bid, ask) = (positive("bid", bid)?, positive("ask", ask)?);
+    let middle = bid / 2.0 + ask / 2.0;
+    let spread = finite("spread_bps", (ask - bid) / middle * 1e4)?;
+    Ok((ask >= bid).then_some(spread))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_spread_of_a_book_is_of_its_middle() {
+        assert_eq!(book_spread_bps(99.5, 100.5), Ok(Some(100.0)));
+        assert_eq!(book_spread_bps(100.0, 100.0), Ok(Some(0.0)));
+        assert_eq!(book_spread_bps(100.5, 99.5), Ok(None));
+        assert!(book_spread_bps(0.0, 1.0).is_err() && book_spread_bps(1.0, f64::NAN).is_err());
+    }
 
     #[test]
     fn alerts_above_half_a_percent_of_the_lowest() {

@@ -10,8 +10,8 @@ use crate::portfolio::Policy;
 const SAMPLES_MIN: u64 = 10;
 /// Samples that let a regime be the preferred one.
 const PREFERRED_SAMPLES_MIN: u64 = 5;
-/// A policy is changed only above this confidence.
-const CONFIDENCE_MIN: f64 = 0.7;
+/// A regime's reading sets a policy only above this confidence (MSE 15.1).
+pub const POLICY_CONFIDENCE_MIN: f64 = 0.7;
 
 /// How trades went in one regime.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub fn recommended_policy(
 /// Whether the recommendation is written over the current policy.
 #[must_use]
 pub fn sets_policy(confidence: f64, recommended: Policy, current: Policy) -> bool {
-    confidence > CONFIDENCE_MIN && recommended != current
+    confidence > POLICY_CONFIDENCE_MIN && recommended != current
 }
 
 /// The regime with the best mean PnL among those with enough samples; the first of equals.

@@ -6,7 +6,9 @@ mod mode_gate;
 mod operating_mode;
 mod orchestrator;
 
-pub use governance_link::{RegimeStats, best_regime, recommended_policy, sets_policy};
+pub use governance_link::{
+    POLICY_CONFIDENCE_MIN, RegimeStats, best_regime, recommended_policy, sets_policy,
+};
 pub use meta_regime::{MetaRegime, RegimeReading, RegimeVerdict, classify_regime, detect_regime};
 pub use mode_gate::{ModeAllowance, ModeRefusal, ModeRequest, mode_gate};
 pub use operating_mode::{

@@ -93,6 +93,7 @@ impl Governor {
         if self.disarmed(ctx) {
             return Err(Refusal::of("disarmed"));
         }
+        let at_most = self.recovery(plan, ctx)?;
         let equity_usd = self.guard(plan, place, ctx)?;
         let blind = self.audited.has(Audited::LookupErrorsPass)
             && self.settings.mode == GovernorMode::Testnet;
@@ -105,6 +106,7 @@ impl Governor {
         let price =
             book.mark.or(plan.price).or(nothing).ok_or_else(|| Refusal::error("no price"))?;
         let notional = qty.checked_mul(price).ok_or_else(|| Refusal::error("notional"))?;
+        let (qty, notional) = Governor::within(at_most, (qty, notional), ctx)?;
         let efficiency = self.efficiency(place, ctx)?;
         self.caps(place, plan.symbol, &book, ctx)?;
         let asks = GovernorPlan { reduces: false, notional_usd: grid::float(notional) };

@@ -65,8 +65,8 @@ impl Governor {
             equity,
             daily_pnl_usd: number(&keys::RISK_DAILY_PNL.of(date_of(now)), ctx)?,
             consecutive_losses: losses.clamp(0.0, 1e9) as u32,
-            // Nobody tells the spread of a symbol's own book; what is not known strikes no guard.
-            spread_bps: None,
+            // What is not known strikes no guard.
+            spread_bps: self.spread_bps(place, ctx),
             atr_pct: self.hours[place].range_pct(),
         };
         match check_guards(&input, &self.guard_limits) {

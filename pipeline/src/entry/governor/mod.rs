@@ -9,7 +9,9 @@ mod evaluate;
 mod executions;
 mod guard;
 mod issue;
+mod recovery;
 mod slots;
+mod spread;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +28,8 @@ use crate::keys;
 use crate::records::{ApplyPlan, ApplyResult, Decision, PlanClass};
 use crate::settings::{Configured, SHARE, Setup, settings};
 use crate::streams::{
-    APPLY_PLAN, APPLY_PLAN_MANUAL, APPLY_RESULT, BUDGET_VIOLATION, GOVERNOR_EVENTS, RISK_EVENTS,
+    APPLY_PLAN, APPLY_PLAN_MANUAL, APPLY_RESULT, BUDGET_VIOLATION, EXCHANGE_NORMALIZED,
+    GOVERNOR_EVENTS, RISK_EVENTS,
 };
 use book::Pending;
 use executions::Executions;
@@ -96,6 +99,7 @@ struct Keys {
     budget: String,
     target: String,
     efficiency: String,
+    book: String,
 }
 
 /// The service.
@@ -130,6 +134,7 @@ impl Governor {
             budget: keys::PORTFOLIO_BUDGET.of(symbol),
             target: keys::ALLOCATION_TARGET.of(symbol),
             efficiency: keys::CAPITAL_EFFICIENCY.of(symbol),
+            book: keys::MARKET_BOOK.of(symbol),
         });
         let guard_limits = GuardLimits {
             equity_age_max_sec: settings.equity_max_age_s as f64,
@@ -270,6 +275,10 @@ impl Configured for Governor {
         "daily_limit_exceeded",
         "disarmed",
         "efficiency_unreadable",
+        "ess_confidence_too_low",
+        "ess_leverage_exceeded",
+        "ess_opens_nothing",
+        "ess_opens_reduced",
         "evaluation_error",
         "executions_unreadable",
         "gov_p29_block_total",
@@ -302,6 +311,7 @@ impl Configured for Governor {
         "rotations_completed",
         "rotations_started",
         "rotations_timed_out",
+        "spread_unreadable",
         "symbol_cooldown",
         "total_notional_exceeded",
         "writes_failed",
@@ -328,13 +338,15 @@ impl Service for Governor {
             ],
             market: MarketWants { bars: true, ..MarketWants::NONE },
             writes: vec![APPLY_PLAN.name, GOVERNOR_EVENTS.name, RISK_EVENTS.name],
-            looks: vec![BUDGET_VIOLATION.name],
+            looks: vec![BUDGET_VIOLATION.name, EXCHANGE_NORMALIZED.name],
             keys_read: keys::patterns(&[
                 keys::PERMIT_GOVERNOR,
                 keys::EXECUTOR_WAITING,
                 keys::KILL_SWITCH,
                 keys::KILL,
                 keys::EQUITY_CURRENT,
+                keys::ESS_MODE,
+                keys::MARKET_BOOK,
                 keys::RISK_GUARD_ACTIVE,
                 keys::RISK_DAILY_PNL,
                 keys::RISK_CONSECUTIVE_LOSSES,

@@ -5,14 +5,17 @@ use serde::{Deserialize, Serialize};
 use strategies::heat::{HeatEntry, HeatSigma, ModeratorState, portfolio_heat};
 use strategies::portfolio::{GateMetrics, GatePosition, GateSigma, gate_metrics};
 
+use super::PortfolioGateSettings;
 use crate::grid;
 use crate::keys;
-use crate::records::{MarketState, PortfolioState, PositionSnapshot};
+use crate::records::{ClusterState, MarketState, PortfolioState, PositionSnapshot};
 
 /// An older snapshot is none (EHR 3.8).
 const SNAPSHOT_AGE_MAX: Nanos = Nanos::from_secs(300);
 /// An older portfolio state is none: it lives as long.
 const PORTFOLIO_AGE_MAX: Nanos = Nanos::from_secs(120);
+/// Two evaluations of P2.7.
+const CLUSTERS_AGE_MAX: Nanos = Nanos::from_secs(120);
 /// Five evaluations of P0.
 const MARKETSTATE_AGE_MAX: Nanos = Nanos::from_secs(300);
 
@@ -32,6 +35,20 @@ impl Keys {
             market: keys::MARKETSTATE.of(symbol),
         }
     }
+}
+
+impl PortfolioGateSettings {
+    /// Whether a rule acts on the stress; where none does, it is told as the book alone makes it.
+    pub(super) const fn by_stress(&self) -> bool {
+        self.stress_rule || self.promotion
+    }
+}
+
+/// The keys that a decision needs.
+pub(super) fn keys_read(with_clusters: bool) -> Vec<String> {
+    let always = [keys::PORTFOLIO, keys::POSITION_SNAPSHOT, keys::MARKETSTATE, keys::P26_COOLDOWN];
+    let clusters = with_clusters.then_some(keys::PORTFOLIO_CLUSTER_STATE);
+    keys::patterns(&always.into_iter().chain(clusters).collect::<Vec<_>>())
 }
 
 /// What is known of the book at this moment.
@@ -81,11 +98,26 @@ fn portfolio(ctx: &mut Context<'_>) -> Portfolio {
     }
 }
 
-/// Looks at the book.
+/// P2.7's stress of the clusters, where it is fresh.
+fn cluster_stress(ctx: &mut Context<'_>) -> Option<f64> {
+    let now = ctx.now();
+    let young = Nanos::ZERO..=CLUSTERS_AGE_MAX;
+    match ctx.record::<ClusterState>(keys::PORTFOLIO_CLUSTER_STATE.name) {
+        Ok(Some(of)) if young.contains(&(now - of.updated_ts.0)) => Some(of.cluster_stress),
+        Ok(_) => None,
+        Err(_) => {
+            ctx.count("clusters_unreadable", 1);
+            None
+        }
+    }
+}
+
+/// Looks at the book; `with_clusters` also at the clusters, for a rule that acts on the stress.
 pub(super) fn look(
     symbols: &[Keys],
     sigma: HeatSigma,
     gate_sigma: GateSigma,
+    with_clusters: bool,
     ctx: &mut Context<'_>,
 ) -> Book {
     let now = ctx.now();
@@ -117,9 +149,14 @@ pub(super) fn look(
         entries.push(HeatEntry { symbol: keys.symbol.as_str(), notional_usd, sigma_per_minute });
     }
     let heat = portfolio_heat(portfolio.equity, &entries, sigma);
-    // No cluster stress yet: the weight of the side that leads stands in for it.
-    ctx.count("p26_cluster_fallback_total", 1);
-    let metrics = gate_metrics(&positions, None, gate_sigma).unwrap_or_else(|_| {
+    let clusters = if with_clusters { cluster_stress(ctx) } else { None };
+    let used = if clusters.is_some() { 1.0 } else { 0.0 };
+    ctx.gauge("p26_cluster_stress_used", GaugeOf::All, used);
+    if clusters.is_none() {
+        // The weight of the side that leads stands in for it.
+        ctx.count("p26_cluster_fallback_total", 1);
+    }
+    let metrics = gate_metrics(&positions, clusters, gate_sigma).unwrap_or_else(|_| {
         ctx.count("metrics_refused", 1);
         GateMetrics::default()
     });

@@ -4,9 +4,8 @@
 //! Invariants: by default a close only ever becomes smaller here; nothing but a close is permitted; the one writer of
 //! `quantum:permit:p26:{plan_id}`. Heat that nobody can compute counts as cold, so that a full close is reduced.
 //!
-//! Words that are no closes, and closes of others than harvest and harvest brain need no permit
-//! of P2.6 and are left alone: a rotation that became
-//! a quarter would never be over.
+//! Words that are no closes, and closes of others than harvest and harvest brain need no permit of P2.6 and are left
+//! alone: a rotation that became a quarter would never be over.
 
 mod book;
 mod old;
@@ -123,7 +122,8 @@ impl PortfolioGate {
             return;
         }
         ctx.count("p26_plans_seen_total", 1);
-        let book = book::look(&self.books, self.sigma, self.gate_sigma, ctx);
+        let by_stress = self.settings.by_stress();
+        let book = book::look(&self.books, self.sigma, self.gate_sigma, by_stress, ctx);
         let heat = book.heat.unwrap_or_else(|| {
             ctx.count("heat_missing", 1);
             0.0
@@ -388,6 +388,7 @@ fn action_of(word: &str, proposed: PlanAction) -> PlanAction {
 impl Configured for PortfolioGate {
     type Settings = PortfolioGateSettings;
     const COUNTERS: &'static [&'static str] = &[
+        "clusters_unreadable",
         "cooldown_not_saved",
         "evaluation_error",
         "fail_closed_portfolio_state",
@@ -413,6 +414,7 @@ impl Configured for PortfolioGate {
     ];
     const GAUGES: &'static [&'static str] = &[
         "p26_bucket",
+        "p26_cluster_stress_used",
         "p26_concentration",
         "p26_corr_proxy",
         "p26_enforce_mode",
@@ -476,12 +478,7 @@ impl Service for PortfolioGate {
                 Reader::group(APPLY_RESULT.name, "p26_portfolio_gate", GroupStart::End),
             ],
             writes: vec![HARVEST_CALIBRATED.name, HARVEST_HEAT_DECISION.name, PORTFOLIO_GATE.name],
-            keys_read: keys::patterns(&[
-                keys::PORTFOLIO,
-                keys::POSITION_SNAPSHOT,
-                keys::MARKETSTATE,
-                keys::P26_COOLDOWN,
-            ]),
+            keys_read: book::keys_read(self.settings.by_stress()),
             keys_written: keys::patterns(&[keys::PERMIT_P26, keys::P26_COOLDOWN]),
             ..Wiring::default()
         }
