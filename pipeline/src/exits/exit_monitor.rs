@@ -12,7 +12,7 @@ use engine::{
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use strategies::ExitWatch;
+use strategies::{ExitWatch, sound_levels};
 
 use super::asked;
 use crate::audited::Audited;
@@ -41,6 +41,8 @@ settings! {
 }
 
 const SOURCE: &str = "exit_monitor";
+/// Whose the stop is where no plan names a sound one.
+const FIXED_LEVELS: &str = "fixed_levels";
 
 /// The service. Its memory is a cache of the stops on the bus.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,8 +70,10 @@ struct Watched {
 
 fn watch_of(stops: &Stops) -> ExitWatch {
     let long = stops.side == PositionSide::Long;
-    let levels = (Some(grid::float(stops.stop_loss)), Some(grid::float(stops.take_profit)));
-    let mut watch = ExitWatch::new(long, grid::float(stops.entry_price), levels.0, levels.1);
+    let mut watch = ExitWatch::new(long, grid::float(stops.entry_price), None, None);
+    // As they are: a stop that was tightened may lie beyond the entry.
+    watch.stop = grid::float(stops.stop_loss);
+    watch.target = grid::float(stops.take_profit);
     watch.best = grid::float(stops.best_price);
     watch.trailing_gap = stops.trailing_gap_pct;
     watch
@@ -130,13 +134,13 @@ impl ExitMonitor {
     fn begin(&mut self, place: usize, fill: &ExecutionResult, ctx: &mut Context<'_>) {
         let side = fill.side.opens();
         let entry = grid::float(fill.avg_price);
-        let level = |level: Option<Decimal>| level.map(grid::float);
-        let watch = ExitWatch::new(
-            side == PositionSide::Long,
-            entry,
-            level(fill.stop_loss),
-            level(fill.take_profit),
-        );
+        let long = side == PositionSide::Long;
+        let given = [fill.stop_loss, fill.take_profit].map(|level| level.map(grid::float));
+        let (plan_stop, plan_target) = sound_levels(long, entry, given[0], given[1]);
+        let refused = [(given[0], plan_stop), (given[1], plan_target)];
+        let refused = refused.iter().filter(|(given, sound)| given.is_some() && sound.is_none());
+        ctx.count("levels_refused", refused.count() as u64);
+        let watch = ExitWatch::new(long, entry, plan_stop, plan_target);
         let (Some(stop), Some(target)) = (grid::decimal(watch.stop), grid::decimal(watch.target))
         else {
             ctx.count("stops_not_finite", 1);
@@ -155,7 +159,7 @@ impl ExitMonitor {
             take_profit: target,
             trailing_gap_pct: watch.trailing_gap,
             best_price: fill.avg_price,
-            source: if fill.stop_loss.is_some() { "plan" } else { "fixed_levels" }.into(),
+            source: if plan_stop.is_some() { "plan" } else { FIXED_LEVELS }.into(),
             plan_id: fill.plan_id.clone(),
             correlation_id: fill.correlation_id,
             opened_at: fill.timestamp,
@@ -358,6 +362,7 @@ impl Configured for ExitMonitor {
         "filled_take_profit",
         "filled_trailing_stop",
         "fills_of_unknown_symbols",
+        "levels_refused",
         "max_holding_hits",
         "positions_tracked",
         "price_unknown",

@@ -125,6 +125,39 @@ fn a_plan_without_levels_has_the_fixed_ones() {
     crosses(SHORT, ["", ""], &["101.49", "101.51"], "STOP_LOSS");
 }
 
+/// A stop above the entry of a long fired at the first look, and a target below it at the first loss: settled says that
+/// such levels are the fixed ones.
+#[test]
+fn levels_on_the_wrong_side_are_the_fixed_ones() {
+    for (side, levels, fixed) in [
+        (LONG, ["100.5", "99.5"], ["98.5", "102.5"]),
+        (LONG, ["100", "100"], ["98.5", "102.5"]),
+        (LONG, ["0", "-3"], ["98.5", "102.5"]),
+        (SHORT, ["99.5", "100.5"], ["101.5", "97.5"]),
+        (SHORT, ["0", "0"], ["101.5", "97.5"]),
+    ] {
+        let mut bench = bench();
+        fill(&mut bench, side, "0.25", false, levels);
+        let stops = bench.hash(&stops_key());
+        let watched = [&stops["stop_loss"], &stops["take_profit"]].map(|level| decimal(level));
+        assert_eq!(watched, fixed.map(decimal), "{side} {levels:?}");
+        assert_eq!(stops["source"], "fixed_levels");
+        assert_eq!(bench.counter("exit_monitor", "levels_refused"), 2);
+        mark(&mut bench, "100");
+        assert_eq!(intents(&mut bench).len(), 0, "{side} {levels:?}");
+    }
+    // One of the two is sound.
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "99"]);
+    let stops = bench.hash(&stops_key());
+    assert_eq!(
+        (decimal(&stops["stop_loss"]), decimal(&stops["take_profit"])),
+        (decimal("97"), decimal("102.5"))
+    );
+    assert_eq!(stops["source"], "plan");
+    assert_eq!(bench.counter("exit_monitor", "levels_refused"), 1);
+}
+
 #[test]
 fn a_close_is_asked_for_again_after_retry_s_and_ends_with_its_fill() {
     let mut bench = bench();
