@@ -7,21 +7,21 @@
 //! fresh, of this very position and closer; a stop never goes back.
 
 use engine::{
-    Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, IsoTime, Nanos, Reader, Service,
-    Symbol, TimerKey, Wiring,
+    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, IsoTime, Nanos, Reader,
+    Service, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::{ExitWatch, sound_levels};
 
 use super::asked;
+use super::price;
 use crate::audited::Audited;
 use crate::fills;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ExecutionResult, ExitReason, IntentAction, OrderSide, PositionSide, PositionSnapshot, Stops,
-    TradeIntent,
+    ExecutionResult, ExitReason, IntentAction, OrderSide, PositionSide, Stops, TradeIntent,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{EXECUTION_RESULT, TRADE_INTENT};
@@ -33,6 +33,8 @@ settings! {
         pub check_interval_s: i64 = 5 => 1..,
         /// An exit that has not led to a fill is asked for again after so long, in s.
         pub retry_s: i64 = 15 => 1..,
+        /// An older price is stale: the price feed's is taken where it is fresher, in s.
+        pub price_age_max_s: i64 = 30 => 1..,
         /// Whether risk proposals tighten stops.
         pub tightened_by_risk: bool = true,
         /// Whether harvest proposals do.
@@ -51,6 +53,7 @@ pub struct ExitMonitor {
     symbols: Vec<Symbol>,
     stop_keys: Vec<String>,
     snapshot_keys: Vec<String>,
+    ticker_keys: Vec<String>,
     risk_keys: Vec<String>,
     harvest_keys: Vec<String>,
     asked_keys: Vec<String>,
@@ -66,6 +69,8 @@ struct Watched {
     watch: ExitWatch,
     /// The mark price at which the last look found nothing to do.
     quiet_at: Option<Decimal>,
+    /// The last look that had a fresh price.
+    checked_at: Nanos,
 }
 
 fn watch_of(stops: &Stops) -> ExitWatch {
@@ -87,6 +92,7 @@ impl ExitMonitor {
             symbols: symbols.to_vec(),
             stop_keys: keys::STATE_STOPS.of_each(symbols),
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
+            ticker_keys: keys::TICKER.of_each(symbols),
             risk_keys: keys::RISK_PROPOSAL.of_each(symbols),
             harvest_keys: keys::HARVEST_PROPOSAL.of_each(symbols),
             asked_keys: keys::STOP_ASKED.of_each(symbols),
@@ -97,6 +103,7 @@ impl ExitMonitor {
 
     /// After a start: what was watched before is watched again.
     fn recover(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
         for (key, slot) in self.stop_keys.iter().zip(&mut self.watched) {
             match ctx.record::<Stops>(key) {
                 Ok(Some(stops)) => {
@@ -104,6 +111,7 @@ impl ExitMonitor {
                         watch: watch_of(&stops),
                         stops: stops.into_owned(),
                         quiet_at: None,
+                        checked_at: now,
                     });
                 }
                 Ok(None) => {}
@@ -168,7 +176,7 @@ impl ExitMonitor {
             exit_attempts: 0,
         };
         self.save(place, &stops, ctx);
-        self.watched[place] = Some(Watched { stops, watch, quiet_at: None });
+        self.watched[place] = Some(Watched { stops, watch, quiet_at: None, checked_at: ctx.now() });
         ctx.count("positions_tracked", 1);
     }
 
@@ -205,11 +213,14 @@ impl ExitMonitor {
                 self.check(place, ctx);
             }
         }
+        // Who watches the watcher: this figure stands still when the service does.
+        let now = ctx.now();
+        ctx.gauge("exit_monitor_heartbeat", GaugeOf::All, now.as_secs_f64());
     }
 
     /// Takes the closest of the stops that others ask for.
     fn tighten(&mut self, place: usize, ctx: &mut Context<'_>) {
-        let Some(Watched { stops, watch, quiet_at }) = &mut self.watched[place] else { return };
+        let Some(Watched { stops, watch, quiet_at, .. }) = &mut self.watched[place] else { return };
         if stops.exit_reason.is_some() {
             return;
         }
@@ -236,17 +247,33 @@ impl ExitMonitor {
         }
     }
 
+    /// The price to judge by. One that is too old is counted and judged all the same: a close is never blocked.
+    fn price(&mut self, place: usize, ctx: &mut Context<'_>) -> Option<Decimal> {
+        let (now, of) = (ctx.now(), GaugeOf::Symbol(self.symbols[place]));
+        let age_max = Nanos::from_secs(self.settings.price_age_max_s);
+        let keys = (&self.snapshot_keys[place], &self.ticker_keys[place]);
+        let found = price::newest(keys.0, keys.1, age_max, ctx);
+        if let Some(found) = &found {
+            ctx.gauge("price_age_sec", of, found.age.as_secs_f64());
+        }
+        match &found {
+            Some(found) if found.fresh => {}
+            Some(_) => ctx.count("price_stale", 1),
+            None => ctx.count("price_unknown", 1),
+        }
+        let watched = self.watched[place].as_mut()?;
+        if found.as_ref().is_some_and(|found| found.fresh) {
+            watched.checked_at = now;
+        }
+        ctx.gauge("last_check_age_sec", of, (now - watched.checked_at).as_secs_f64());
+        found.map(|found| found.price)
+    }
+
     fn check(&mut self, place: usize, ctx: &mut Context<'_>) {
         let now = ctx.now();
-        let price = match ctx.record::<PositionSnapshot>(&self.snapshot_keys[place]) {
-            Ok(Some(snapshot)) => snapshot.mark_price,
-            Ok(None) | Err(_) => {
-                ctx.count("price_unknown", 1);
-                return;
-            }
-        };
+        let Some(price) = self.price(place, ctx) else { return };
         let retry = Nanos::from_secs(self.settings.retry_s);
-        let Some(Watched { stops, watch, quiet_at }) = &mut self.watched[place] else { return };
+        let Some(Watched { stops, watch, quiet_at, .. }) = &mut self.watched[place] else { return };
         // Marks move less often than this looks.
         if *quiet_at == Some(price) {
             return;
@@ -365,6 +392,7 @@ impl Configured for ExitMonitor {
         "levels_refused",
         "max_holding_hits",
         "positions_tracked",
+        "price_stale",
         "price_unknown",
         "reducing_fills_of_unwatched_positions",
         "sl_hits",
@@ -376,6 +404,8 @@ impl Configured for ExitMonitor {
         "tp_hits",
         "trailing_hits",
     ];
+    const GAUGES: &'static [&'static str] =
+        &["exit_monitor_heartbeat", "last_check_age_sec", "price_age_sec"];
 
     fn configured(settings: &ExitMonitorSettings, setup: Setup<'_>) -> Result<ExitMonitor, String> {
         let forgets = setup.pipeline.audited.has(Audited::ExitForgottenBeforeFill);
@@ -395,6 +425,7 @@ impl Service for ExitMonitor {
             keys_read: keys::patterns(&[
                 keys::STATE_STOPS,
                 keys::POSITION_SNAPSHOT,
+                keys::TICKER,
                 keys::RISK_PROPOSAL,
                 keys::HARVEST_PROPOSAL,
                 keys::STOP_ASKED,

@@ -1,7 +1,7 @@
 //! Exit monitor: EHR 3.25, worked examples 67 to 69, and settled. One close for each level and side, again after a
 //! while, over when filled.
 
-use engine::{CorrelationId, Nanos};
+use engine::{CorrelationId, GaugeOf, Nanos};
 use pipeline::records::{
     ExecutionResult, IntentAction, OrderSide, ReduceOnly, TradeIntent, contract_violations,
 };
@@ -250,6 +250,56 @@ fn without_a_price_it_waits_and_counts() {
     bench.run_for_ms(10_000);
     assert_eq!(intents(&mut bench).len(), 0);
     assert_eq!(bench.counter("exit_monitor", "price_unknown"), 2);
+}
+
+/// The exchange's feed and the poll of positions are two: while the one is silent the other is still heard.
+fn ticker(bench: &mut Bench, price: &str) {
+    let now = (bench.kernel.now().0 / 1_000_000).to_string();
+    let fields =
+        [("symbol", "BTCUSDT"), ("price", price), ("markPrice", price), ("timestamp", &now)];
+    bench.hset(&keys::TICKER.of(instrument().symbol), &fields);
+}
+
+/// INC-1: no word for hours. A look says that it lives, how old the price is, and since when nobody could judge.
+#[test]
+fn an_old_price_is_told_and_a_fresher_one_taken() {
+    const NAME: &str = "exit_monitor";
+    let of = GaugeOf::Symbol(instrument().symbol);
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "100");
+    assert_eq!(bench.gauge(NAME, "last_check_age_sec", of), Some(0.0));
+    assert!(bench.gauge(NAME, "price_age_sec", of).expect("an age") <= 5.0);
+    bench.run_for_ms(30_000);
+    assert_eq!(bench.counter(NAME, "price_stale"), 1, "older than 30 s");
+    bench.run_for_ms(10_000);
+    assert_eq!(bench.counter(NAME, "price_stale"), 3);
+    assert!(bench.gauge(NAME, "price_age_sec", of).expect("an age") > 40.0);
+    assert!(bench.gauge(NAME, "last_check_age_sec", of).expect("an age") >= 15.0);
+    let beat = bench.gauge(NAME, "exit_monitor_heartbeat", GaugeOf::All).expect("a heartbeat");
+    assert!((bench.kernel.now().as_secs_f64() - beat).abs() < 5.0);
+    assert_eq!(intents(&mut bench).len(), 0);
+    // The ticker is fresher, and beyond the stop.
+    ticker(&mut bench, "96.5");
+    bench.run_for_ms(5_000);
+    assert_eq!(intents(&mut bench).len(), 1);
+    assert_eq!(bench.counter(NAME, "price_stale"), 3);
+    assert_eq!(bench.gauge(NAME, "last_check_age_sec", of), Some(0.0));
+}
+
+/// A close is never blocked: where nobody knows better, the old price is judged, and an exit asked for again.
+#[test]
+fn an_old_price_still_closes() {
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "98");
+    bench.run_for_ms(60_000);
+    // A tighter stop, which that price has reached, comes from a foreign writer.
+    bench.hset(&stops_key(), &[("stop_loss", "98.5")]);
+    bench.crash("exit_monitor", 100);
+    bench.run_for_ms(30_000);
+    assert!(intents(&mut bench).len() > 1, "asked for, and again");
+    assert!(bench.counter("exit_monitor", "price_stale") > 6);
 }
 
 /// A fill that came again was added again: the monitor asked for the close of more than there was, and went on
