@@ -73,6 +73,12 @@ struct Watched {
     checked_at: Nanos,
 }
 
+/// Entry of a position after another fill, by volume.
+fn average(old: &Stops, fill: &ExecutionResult) -> Decimal {
+    let quote = old.qty * old.entry_price + fill.filled_qty * fill.avg_price;
+    quote.checked_div(old.qty + fill.filled_qty).unwrap_or(fill.avg_price).round_dp(8)
+}
+
 fn watch_of(stops: &Stops) -> ExitWatch {
     let long = stops.side == PositionSide::Long;
     let mut watch = ExitWatch::new(long, grid::float(stops.entry_price), None, None);
@@ -139,45 +145,70 @@ impl ExitMonitor {
         fills::take(&fill, ctx);
     }
 
+    /// Begins to watch a position, or goes on with one that has grown: its entry is the average of its fills, its
+    /// levels are the plan's, and what was tightened or asked for since stays.
     fn begin(&mut self, place: usize, fill: &ExecutionResult, ctx: &mut Context<'_>) {
         let side = fill.side.opens();
-        let entry = grid::float(fill.avg_price);
         let long = side == PositionSide::Long;
+        let before = self.watched[place].as_ref().map(|old| &old.stops);
+        let before = before.filter(|old| old.side == side).cloned();
+        let entry_price = before.as_ref().map_or(fill.avg_price, |old| average(old, fill));
+        let entry = grid::float(entry_price);
         let given = [fill.stop_loss, fill.take_profit].map(|level| level.map(grid::float));
         let (plan_stop, plan_target) = sound_levels(long, entry, given[0], given[1]);
         let refused = [(given[0], plan_stop), (given[1], plan_target)];
         let refused = refused.iter().filter(|(given, sound)| given.is_some() && sound.is_none());
         ctx.count("levels_refused", refused.count() as u64);
-        let watch = ExitWatch::new(long, entry, plan_stop, plan_target);
-        let (Some(stop), Some(target)) = (grid::decimal(watch.stop), grid::decimal(watch.target))
+        let mut watch = ExitWatch::new(long, entry, plan_stop, plan_target);
+        let mut source = if plan_stop.is_some() { "plan" } else { FIXED_LEVELS }.into();
+        if let Some(old) = &before {
+            watch.best = grid::float(old.best_price);
+            let same_plan = old.plan_id == fill.plan_id;
+            if plan_stop.is_none() && !same_plan {
+                watch.stop = grid::float(old.stop_loss);
+                source = old.source.clone();
+            }
+            if plan_target.is_none() && !same_plan {
+                watch.target = grid::float(old.take_profit);
+            }
+            // Fixed levels of the first fills were of another entry.
+            let of_first = same_plan && old.source == FIXED_LEVELS;
+            if !of_first && watch.tighten(grid::float(old.stop_loss)) {
+                source = old.source.clone();
+            }
+        }
+        let (Some(stop_loss), Some(take_profit)) =
+            (grid::decimal(watch.stop), grid::decimal(watch.target))
         else {
             ctx.count("stops_not_finite", 1);
             return;
         };
-        let qty = match &self.watched[place] {
-            Some(old) if old.stops.side == side => old.stops.qty + fill.filled_qty,
-            _ => fill.filled_qty,
-        };
-        let stops = Stops {
-            symbol: fill.symbol,
-            side,
-            qty,
-            entry_price: fill.avg_price,
-            stop_loss: stop,
-            take_profit: target,
-            trailing_gap_pct: watch.trailing_gap,
-            best_price: fill.avg_price,
-            source: if plan_stop.is_some() { "plan" } else { FIXED_LEVELS }.into(),
-            plan_id: fill.plan_id.clone(),
-            correlation_id: fill.correlation_id,
-            opened_at: fill.timestamp,
-            exit_reason: None,
-            exit_asked_at: None,
-            exit_attempts: 0,
+        ctx.count("positions_tracked", u64::from(before.is_none()));
+        let stops = match before {
+            Some(old) => {
+                let qty = old.qty + fill.filled_qty;
+                Stops { qty, entry_price, stop_loss, take_profit, source, ..old }
+            }
+            None => Stops {
+                symbol: fill.symbol,
+                side,
+                qty: fill.filled_qty,
+                entry_price,
+                stop_loss,
+                take_profit,
+                trailing_gap_pct: watch.trailing_gap,
+                best_price: entry_price,
+                source,
+                plan_id: fill.plan_id.clone(),
+                correlation_id: fill.correlation_id,
+                opened_at: fill.timestamp,
+                exit_reason: None,
+                exit_asked_at: None,
+                exit_attempts: 0,
+            },
         };
         self.save(place, &stops, ctx);
         self.watched[place] = Some(Watched { stops, watch, quiet_at: None, checked_at: ctx.now() });
-        ctx.count("positions_tracked", 1);
     }
 
     fn reduce(&mut self, place: usize, qty: Decimal, ctx: &mut Context<'_>) {

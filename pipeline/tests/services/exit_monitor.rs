@@ -302,6 +302,47 @@ fn an_old_price_still_closes() {
     assert!(bench.counter("exit_monitor", "price_stale") > 6);
 }
 
+/// Of an open in two fills the last price was the entry of the whole, so that its fixed stop lay elsewhere; and what had
+/// been tightened was forgotten.
+#[test]
+fn an_open_in_several_fills_has_their_average_entry() {
+    let filled = |bench: &mut Bench, qty: &str, price: &str, levels: [&str; 2]| {
+        let level = |text: &str| (!text.is_empty()).then(|| decimal(text));
+        let avg_price = decimal(price);
+        let (stop_loss, take_profit) = (level(levels[0]), level(levels[1]));
+        let fill = plans::fill(bench, LONG, qty);
+        plans::tell(bench, &ExecutionResult { avg_price, stop_loss, take_profit, ..fill });
+        bench.run_for_ms(1);
+    };
+    let number = |bench: &mut Bench, field: &str| decimal(&bench.hash(&stops_key())[field]);
+    for levels in [["97", "106"], ["", ""]] {
+        let mut bench = bench();
+        filled(&mut bench, "1", "100", levels);
+        filled(&mut bench, "3", "102", levels);
+        assert_eq!(number(&mut bench, "entry_price"), decimal("101.5"));
+        assert_eq!(number(&mut bench, "qty"), decimal("4"));
+        let fixed = [decimal("101.5") * decimal("0.985"), decimal("101.5") * decimal("1.025")];
+        let plan = levels.map(|text| text.parse().unwrap_or_default());
+        let expected = if levels[0].is_empty() { fixed } else { plan };
+        let got = ["stop_loss", "take_profit"].map(|field| number(&mut bench, field).round_dp(6));
+        assert_eq!(got, expected, "{levels:?}");
+        assert_eq!(bench.counter("exit_monitor", "positions_tracked"), 1, "one position");
+        let opened = bench.hash(&stops_key())["opened_at"].clone();
+        // What was tightened in between stays, and so do the best price and the moment.
+        mark(&mut bench, "103");
+        let closer = ("stop_loss", "102.5");
+        bench.hset(&stops_key(), &[closer, ("source", "harvest_proposal")]);
+        bench.crash("exit_monitor", 10);
+        bench.run_for_ms(20);
+        filled(&mut bench, "4", "103.5", levels);
+        assert_eq!(number(&mut bench, "entry_price"), decimal("102.5"));
+        assert_eq!(number(&mut bench, "stop_loss"), decimal("102.5"), "a stop never goes back");
+        let stops = bench.hash(&stops_key());
+        assert_eq!((&*stops["source"], &*stops["best_price"]), ("harvest_proposal", "103"));
+        assert_eq!(stops["opened_at"], opened);
+    }
+}
+
 /// A fill that came again was added again: the monitor asked for the close of more than there was, and went on
 /// asking when it was closed.
 #[test]
