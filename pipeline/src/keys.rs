@@ -14,11 +14,11 @@ use crate::records::{
     ExitMetrics, FundMode, Funding, GovernanceDecision, GovernanceParams, GovernanceRegimeStats,
     GovernorBlock, GovernorPermit, GroupLag, HarvestProposal, Heartbeat, HeatDecision, MarketPrice,
     MarketState, MetaRegimeState, ModelCandidate, OneClusterState, OrderMark, P26Permit, P33Permit,
-    Policy, PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PositionBook,
-    PositionLedger, PositionSnapshot, PositionState, ReconcileState, RegisteredModel, RiskProposal,
-    RlPolicy, RlReward, RotationLock, SafeModeReason, SizingOutcomes, StopAsked, Stops,
-    SupervisorWeights, SymbolEfficiency, SymbolMarketState, SymbolPerformance, TargetProposal,
-    Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread, VenueTicker, WinRate,
+    Policy, PolicyAdjustment, PortfolioBudget, PortfolioClusters, PortfolioState, PortfolioSums,
+    PositionBook, PositionLedger, PositionSnapshot, PositionState, ReconcileState, RegisteredModel,
+    RiskProposal, RlPolicy, RlReward, RotationLock, SafeModeReason, SizingOutcomes, StopAsked,
+    Stops, SupervisorWeights, SymbolEfficiency, SymbolMarketState, SymbolPerformance,
+    TargetProposal, Ticker, TradeLedger, Universe, UniverseMeta, VenueSpread, VenueTicker, WinRate,
 };
 
 /// A key, or one for each symbol, plan or entry.
@@ -106,6 +106,8 @@ keys! {
     MARGIN_TOTAL = "quantum:margin:total" => Holds::Number, s(120);
     /// The whole book.
     PORTFOLIO = "quantum:state:portfolio" => hash::<PortfolioState>(), s(120);
+    /// Sums of the running minute, and what they are averaged into.
+    PORTFOLIO_SUMS = "quantum:state:portfolio:sums" => hash::<PortfolioSums>(), STAYS;
     /// The operator's kill switch.
     KILL_SWITCH = "quantum:global:kill_switch" => Holds::Switch, STAYS;
     /// The same, by another name.

@@ -40,10 +40,31 @@ pub struct ExitWatch {
     pub trailing_gap: f64,
 }
 
+/// Those of a plan's levels that can be watched: finite, above zero, the stop on the losing side of the entry and the
+/// target on the other. A stop on the wrong side would fire at once, a target there at the first loss.
+#[must_use]
+pub fn sound_levels(
+    long: bool,
+    entry: f64,
+    stop: Option<f64>,
+    target: Option<f64>,
+) -> (Option<f64>, Option<f64>) {
+    let sound = |level: &f64| level.is_finite() && *level > 0.0;
+    let below = |level: &f64| *level < entry;
+    let above = |level: &f64| *level > entry;
+    let (stop, target) = (stop.filter(sound), target.filter(sound));
+    if long {
+        (stop.filter(below), target.filter(above))
+    } else {
+        (stop.filter(above), target.filter(below))
+    }
+}
+
 impl ExitWatch {
-    /// A new watch; stop and target fall back on the fixed levels.
+    /// A new watch; stop and target fall back on the fixed levels where none is named or it is not sound.
     pub fn new(long: bool, entry: f64, stop: Option<f64>, target: Option<f64>) -> ExitWatch {
         let sign = if long { 1.0 } else { -1.0 };
+        let (stop, target) = sound_levels(long, entry, stop, target);
         ExitWatch {
             long,
             entry,
@@ -120,6 +141,25 @@ mod tests {
         assert_eq!(path(true, 102.5, 98.5, &[98.6, 98.5]), [None, stop]);
         assert_eq!(path(false, 97.5, 101.5, &[101.4, 101.6]), [None, stop]);
         assert_eq!(path(false, 97.5, 101.5, &[97.4]), [Some(ExitReason::TakeProfit)]);
+    }
+
+    #[test]
+    fn levels_that_cannot_be_watched_are_the_fixed_ones() {
+        for long in [true, false] {
+            let fixed = ExitWatch::new(long, 100.0, None, None);
+            let (wrong_stop, wrong_target) = if long { (100.5, 99.5) } else { (99.5, 100.5) };
+            for (stop, target) in [
+                (wrong_stop, wrong_target),
+                (100.0, 100.0),
+                (0.0, 0.0),
+                (-98.0, -103.0),
+                (f64::NAN, f64::NAN),
+                (f64::INFINITY, f64::NEG_INFINITY),
+            ] {
+                let watch = ExitWatch::new(long, 100.0, Some(stop), Some(target));
+                assert_eq!(watch, fixed, "long {long}: {stop} and {target}");
+            }
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub mod universe;
 pub use ensemble::{
     Action, Consensus, ConsensusWeights, Prediction, Vote, Voting, updated_weight, vote,
 };
-pub use exit_rules::{ExitReason, ExitWatch, FIXED_STOP, FIXED_TARGET, TRAILING_GAP};
+pub use exit_rules::{ExitReason, ExitWatch, FIXED_STOP, FIXED_TARGET, TRAILING_GAP, sound_levels};
 pub use features::{Features, HISTORY, NotATick, PriceHistory, features};
 pub use market_state::{
     MARKET_STATE_PRICES, MarketState, MarketStateEvaluator, MarketStateScratch, market_state,

@@ -24,7 +24,8 @@ use crate::audited::Audited;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    AdaptiveLevelsTold, Balance, ExitBrainPnl, ExitReason, PositionBook, PositionSide, Stops,
+    AdaptiveLevelsTold, Balance, ExitBrainPnl, ExitReason, Funding, PositionBook, PositionSide,
+    Stops, VenueSpread,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{ADAPTIVE_LEVELS, EXITBRAIN_PNL, TRADE_INTENT};
@@ -59,6 +60,8 @@ settings! {
 const SOURCE: &str = "exitbrain_v3_5";
 /// Entries of the control list.
 const CONTROL_KEPT: usize = 100;
+/// As long as its key lives.
+const SPREAD_AGE_MAX: Nanos = Nanos::from_secs(120);
 /// Of a decision that nobody knows.
 const CONFIDENCE: f64 = 0.5;
 /// Open positions of which nothing was told for so long are an alarm (INC-1).
@@ -70,6 +73,8 @@ struct One {
     symbol: Symbol,
     held: HeldKeys,
     book_key: String,
+    funding_key: String,
+    spread_key: String,
     stops_key: String,
     watched: Option<Watched>,
     /// What it plans is told to nobody.
@@ -199,6 +204,32 @@ fn margin_util(ctx: &mut Context<'_>) -> f64 {
 }
 
 impl One {
+    /// The rate that was settled last; without funding data there is none.
+    fn funding(&self, ctx: &mut Context<'_>) -> f64 {
+        match ctx.record::<Funding>(&self.funding_key) {
+            Ok(funding) => funding.map_or(0.0, |funding| grid::float(funding.funding_rate)),
+            Err(_) => {
+                ctx.count("funding_unreadable", 1);
+                0.0
+            }
+        }
+    }
+
+    /// How far the venues are apart, as a fraction of the lowest; one venue alone does not diverge.
+    fn divergence(&self, ctx: &mut Context<'_>) -> f64 {
+        let now = ctx.now();
+        match ctx.record::<VenueSpread>(&self.spread_key) {
+            Ok(Some(spread)) if now - spread.ts.0 <= SPREAD_AGE_MAX => {
+                (spread.spread_pct / 100.0).clamp(0.0, 1.0)
+            }
+            Ok(_) => 0.0,
+            Err(_) => {
+                ctx.count("spread_unreadable", 1);
+                0.0
+            }
+        }
+    }
+
     /// Plans and watches a position; `true` while its plan is told in time.
     fn plan(
         &mut self,
@@ -245,7 +276,13 @@ impl One {
             Some(distance) => (position.unrealized_pnl_per_unit / distance).clamp(-1.0, 1.0),
             None => 0.0,
         };
-        let context = ExitContext { pnl_trend, margin_util, ..ExitContext::default() };
+        let context = ExitContext {
+            pnl_trend,
+            margin_util,
+            exch_divergence: self.divergence(ctx),
+            funding_rate: self.funding(ctx),
+            ..ExitContext::default()
+        };
         let signal = ExitSignal { confidence, atr_value: volatility };
         let plan = match build_exit_plan(&signal, &context, bases) {
             Ok(plan) => plan,
@@ -350,6 +387,7 @@ impl Configured for ExitBrain {
         "control_not_saved",
         "control_warnings",
         "exitbrain_silent",
+        "funding_unreadable",
         "live_exits",
         "marketstate_missing",
         "marketstate_stale",
@@ -363,6 +401,7 @@ impl Configured for ExitBrain {
         "snapshot_missing",
         "snapshot_stale",
         "snapshot_unreadable",
+        "spread_unreadable",
         "stops_unknown",
     ];
     const GAUGES: &'static [&'static str] = &["exitbrain_positions"];
@@ -374,6 +413,8 @@ impl Configured for ExitBrain {
             symbol: *symbol,
             held: HeldKeys::of(*symbol),
             book_key: keys::POSITION_BOOK.of(symbol),
+            funding_key: keys::FUNDING.of(symbol),
+            spread_key: keys::MARKET_SPREAD.of(symbol),
             stops_key: keys::STATE_STOPS.of(symbol),
             watched: None,
             without_store,
@@ -394,7 +435,13 @@ impl Configured for ExitBrain {
 impl Service for ExitBrain {
     fn wiring(&self) -> Wiring {
         let mut keys_read = keys::patterns(&HELD_KEYS);
-        keys_read.extend(keys::patterns(&[keys::ACCOUNT_BALANCE, keys::KILL_SWITCH, keys::KILL]));
+        keys_read.extend(keys::patterns(&[
+            keys::ACCOUNT_BALANCE,
+            keys::FUNDING,
+            keys::MARKET_SPREAD,
+            keys::KILL_SWITCH,
+            keys::KILL,
+        ]));
         let mut writes = match self.without_store {
             true => Vec::new(),
             false => vec![EXITBRAIN_PNL.name, ADAPTIVE_LEVELS.name],

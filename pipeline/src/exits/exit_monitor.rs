@@ -7,21 +7,21 @@
 //! fresh, of this very position and closer; a stop never goes back.
 
 use engine::{
-    Context, Delivery, Envelope, EpochSeconds, GroupStart, Input, IsoTime, Nanos, Reader, Service,
-    Symbol, TimerKey, Wiring,
+    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, IsoTime, Nanos, Reader,
+    Service, Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use strategies::ExitWatch;
+use strategies::{ExitWatch, sound_levels};
 
 use super::asked;
+use super::price;
 use crate::audited::Audited;
 use crate::fills;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ExecutionResult, ExitReason, IntentAction, OrderSide, PositionSide, PositionSnapshot, Stops,
-    TradeIntent,
+    ExecutionResult, ExitReason, IntentAction, OrderSide, PositionSide, Stops, TradeIntent,
 };
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{EXECUTION_RESULT, TRADE_INTENT};
@@ -33,6 +33,8 @@ settings! {
         pub check_interval_s: i64 = 5 => 1..,
         /// An exit that has not led to a fill is asked for again after so long, in s.
         pub retry_s: i64 = 15 => 1..,
+        /// An older price is stale: the price feed's is taken where it is fresher, in s.
+        pub price_age_max_s: i64 = 30 => 1..,
         /// Whether risk proposals tighten stops.
         pub tightened_by_risk: bool = true,
         /// Whether harvest proposals do.
@@ -41,6 +43,8 @@ settings! {
 }
 
 const SOURCE: &str = "exit_monitor";
+/// Whose the stop is where no plan names a sound one.
+const FIXED_LEVELS: &str = "fixed_levels";
 
 /// The service. Its memory is a cache of the stops on the bus.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +53,7 @@ pub struct ExitMonitor {
     symbols: Vec<Symbol>,
     stop_keys: Vec<String>,
     snapshot_keys: Vec<String>,
+    ticker_keys: Vec<String>,
     risk_keys: Vec<String>,
     harvest_keys: Vec<String>,
     asked_keys: Vec<String>,
@@ -64,12 +69,22 @@ struct Watched {
     watch: ExitWatch,
     /// The mark price at which the last look found nothing to do.
     quiet_at: Option<Decimal>,
+    /// The last look that had a fresh price.
+    checked_at: Nanos,
+}
+
+/// Entry of a position after another fill, by volume.
+fn average(old: &Stops, fill: &ExecutionResult) -> Decimal {
+    let quote = old.qty * old.entry_price + fill.filled_qty * fill.avg_price;
+    quote.checked_div(old.qty + fill.filled_qty).unwrap_or(fill.avg_price).round_dp(8)
 }
 
 fn watch_of(stops: &Stops) -> ExitWatch {
     let long = stops.side == PositionSide::Long;
-    let levels = (Some(grid::float(stops.stop_loss)), Some(grid::float(stops.take_profit)));
-    let mut watch = ExitWatch::new(long, grid::float(stops.entry_price), levels.0, levels.1);
+    let mut watch = ExitWatch::new(long, grid::float(stops.entry_price), None, None);
+    // As they are: a stop that was tightened may lie beyond the entry.
+    watch.stop = grid::float(stops.stop_loss);
+    watch.target = grid::float(stops.take_profit);
     watch.best = grid::float(stops.best_price);
     watch.trailing_gap = stops.trailing_gap_pct;
     watch
@@ -83,6 +98,7 @@ impl ExitMonitor {
             symbols: symbols.to_vec(),
             stop_keys: keys::STATE_STOPS.of_each(symbols),
             snapshot_keys: keys::POSITION_SNAPSHOT.of_each(symbols),
+            ticker_keys: keys::TICKER.of_each(symbols),
             risk_keys: keys::RISK_PROPOSAL.of_each(symbols),
             harvest_keys: keys::HARVEST_PROPOSAL.of_each(symbols),
             asked_keys: keys::STOP_ASKED.of_each(symbols),
@@ -93,6 +109,7 @@ impl ExitMonitor {
 
     /// After a start: what was watched before is watched again.
     fn recover(&mut self, ctx: &mut Context<'_>) {
+        let now = ctx.now();
         for (key, slot) in self.stop_keys.iter().zip(&mut self.watched) {
             match ctx.record::<Stops>(key) {
                 Ok(Some(stops)) => {
@@ -100,6 +117,7 @@ impl ExitMonitor {
                         watch: watch_of(&stops),
                         stops: stops.into_owned(),
                         quiet_at: None,
+                        checked_at: now,
                     });
                 }
                 Ok(None) => {}
@@ -130,45 +148,70 @@ impl ExitMonitor {
         fills::take(&fill, ctx);
     }
 
+    /// Begins to watch a position, or goes on with one that has grown: its entry is the average of its fills, its
+    /// levels are the plan's, and what was tightened or asked for since stays.
     fn begin(&mut self, place: usize, fill: &ExecutionResult, ctx: &mut Context<'_>) {
         let side = fill.side.opens();
-        let entry = grid::float(fill.avg_price);
-        let level = |level: Option<Decimal>| level.map(grid::float);
-        let watch = ExitWatch::new(
-            side == PositionSide::Long,
-            entry,
-            level(fill.stop_loss),
-            level(fill.take_profit),
-        );
-        let (Some(stop), Some(target)) = (grid::decimal(watch.stop), grid::decimal(watch.target))
+        let long = side == PositionSide::Long;
+        let before = self.watched[place].as_ref().map(|old| &old.stops);
+        let before = before.filter(|old| old.side == side).cloned();
+        let entry_price = before.as_ref().map_or(fill.avg_price, |old| average(old, fill));
+        let entry = grid::float(entry_price);
+        let given = [fill.stop_loss, fill.take_profit].map(|level| level.map(grid::float));
+        let (plan_stop, plan_target) = sound_levels(long, entry, given[0], given[1]);
+        let refused = [(given[0], plan_stop), (given[1], plan_target)];
+        let refused = refused.iter().filter(|(given, sound)| given.is_some() && sound.is_none());
+        ctx.count("levels_refused", refused.count() as u64);
+        let mut watch = ExitWatch::new(long, entry, plan_stop, plan_target);
+        let mut source = if plan_stop.is_some() { "plan" } else { FIXED_LEVELS }.into();
+        if let Some(old) = &before {
+            watch.best = grid::float(old.best_price);
+            let same_plan = old.plan_id == fill.plan_id;
+            if plan_stop.is_none() && !same_plan {
+                watch.stop = grid::float(old.stop_loss);
+                source = old.source.clone();
+            }
+            if plan_target.is_none() && !same_plan {
+                watch.target = grid::float(old.take_profit);
+            }
+            // Fixed levels of the first fills were of another entry.
+            let of_first = same_plan && old.source == FIXED_LEVELS;
+            if !of_first && watch.tighten(grid::float(old.stop_loss)) {
+                source = old.source.clone();
+            }
+        }
+        let (Some(stop_loss), Some(take_profit)) =
+            (grid::decimal(watch.stop), grid::decimal(watch.target))
         else {
             ctx.count("stops_not_finite", 1);
             return;
         };
-        let qty = match &self.watched[place] {
-            Some(old) if old.stops.side == side => old.stops.qty + fill.filled_qty,
-            _ => fill.filled_qty,
-        };
-        let stops = Stops {
-            symbol: fill.symbol,
-            side,
-            qty,
-            entry_price: fill.avg_price,
-            stop_loss: stop,
-            take_profit: target,
-            trailing_gap_pct: watch.trailing_gap,
-            best_price: fill.avg_price,
-            source: if fill.stop_loss.is_some() { "plan" } else { "fixed_levels" }.into(),
-            plan_id: fill.plan_id.clone(),
-            correlation_id: fill.correlation_id,
-            opened_at: fill.timestamp,
-            exit_reason: None,
-            exit_asked_at: None,
-            exit_attempts: 0,
+        ctx.count("positions_tracked", u64::from(before.is_none()));
+        let stops = match before {
+            Some(old) => {
+                let qty = old.qty + fill.filled_qty;
+                Stops { qty, entry_price, stop_loss, take_profit, source, ..old }
+            }
+            None => Stops {
+                symbol: fill.symbol,
+                side,
+                qty: fill.filled_qty,
+                entry_price,
+                stop_loss,
+                take_profit,
+                trailing_gap_pct: watch.trailing_gap,
+                best_price: entry_price,
+                source,
+                plan_id: fill.plan_id.clone(),
+                correlation_id: fill.correlation_id,
+                opened_at: fill.timestamp,
+                exit_reason: None,
+                exit_asked_at: None,
+                exit_attempts: 0,
+            },
         };
         self.save(place, &stops, ctx);
-        self.watched[place] = Some(Watched { stops, watch, quiet_at: None });
-        ctx.count("positions_tracked", 1);
+        self.watched[place] = Some(Watched { stops, watch, quiet_at: None, checked_at: ctx.now() });
     }
 
     fn reduce(&mut self, place: usize, qty: Decimal, ctx: &mut Context<'_>) {
@@ -204,11 +247,14 @@ impl ExitMonitor {
                 self.check(place, ctx);
             }
         }
+        // Who watches the watcher: this figure stands still when the service does.
+        let now = ctx.now();
+        ctx.gauge("exit_monitor_heartbeat", GaugeOf::All, now.as_secs_f64());
     }
 
     /// Takes the closest of the stops that others ask for.
     fn tighten(&mut self, place: usize, ctx: &mut Context<'_>) {
-        let Some(Watched { stops, watch, quiet_at }) = &mut self.watched[place] else { return };
+        let Some(Watched { stops, watch, quiet_at, .. }) = &mut self.watched[place] else { return };
         if stops.exit_reason.is_some() {
             return;
         }
@@ -235,17 +281,33 @@ impl ExitMonitor {
         }
     }
 
+    /// The price to judge by. One that is too old is counted and judged all the same: a close is never blocked.
+    fn price(&mut self, place: usize, ctx: &mut Context<'_>) -> Option<Decimal> {
+        let (now, of) = (ctx.now(), GaugeOf::Symbol(self.symbols[place]));
+        let age_max = Nanos::from_secs(self.settings.price_age_max_s);
+        let keys = (&self.snapshot_keys[place], &self.ticker_keys[place]);
+        let found = price::newest(keys.0, keys.1, age_max, ctx);
+        if let Some(found) = &found {
+            ctx.gauge("price_age_sec", of, found.age.as_secs_f64());
+        }
+        match &found {
+            Some(found) if found.fresh => {}
+            Some(_) => ctx.count("price_stale", 1),
+            None => ctx.count("price_unknown", 1),
+        }
+        let watched = self.watched[place].as_mut()?;
+        if found.as_ref().is_some_and(|found| found.fresh) {
+            watched.checked_at = now;
+        }
+        ctx.gauge("last_check_age_sec", of, (now - watched.checked_at).as_secs_f64());
+        found.map(|found| found.price)
+    }
+
     fn check(&mut self, place: usize, ctx: &mut Context<'_>) {
         let now = ctx.now();
-        let price = match ctx.record::<PositionSnapshot>(&self.snapshot_keys[place]) {
-            Ok(Some(snapshot)) => snapshot.mark_price,
-            Ok(None) | Err(_) => {
-                ctx.count("price_unknown", 1);
-                return;
-            }
-        };
+        let Some(price) = self.price(place, ctx) else { return };
         let retry = Nanos::from_secs(self.settings.retry_s);
-        let Some(Watched { stops, watch, quiet_at }) = &mut self.watched[place] else { return };
+        let Some(Watched { stops, watch, quiet_at, .. }) = &mut self.watched[place] else { return };
         // Marks move less often than this looks.
         if *quiet_at == Some(price) {
             return;
@@ -361,8 +423,10 @@ impl Configured for ExitMonitor {
         "filled_take_profit",
         "filled_trailing_stop",
         "fills_of_unknown_symbols",
+        "levels_refused",
         "max_holding_hits",
         "positions_tracked",
+        "price_stale",
         "price_unknown",
         "reconcile_closing_fills",
         "reducing_fills_of_unwatched_positions",
@@ -375,6 +439,8 @@ impl Configured for ExitMonitor {
         "tp_hits",
         "trailing_hits",
     ];
+    const GAUGES: &'static [&'static str] =
+        &["exit_monitor_heartbeat", "last_check_age_sec", "price_age_sec"];
 
     fn configured(settings: &ExitMonitorSettings, setup: Setup<'_>) -> Result<ExitMonitor, String> {
         let forgets = setup.pipeline.audited.has(Audited::ExitForgottenBeforeFill);
@@ -394,6 +460,7 @@ impl Service for ExitMonitor {
             keys_read: keys::patterns(&[
                 keys::STATE_STOPS,
                 keys::POSITION_SNAPSHOT,
+                keys::TICKER,
                 keys::RISK_PROPOSAL,
                 keys::HARVEST_PROPOSAL,
                 keys::STOP_ASKED,

@@ -16,10 +16,11 @@ use serde::{Deserialize, Serialize};
 use strategies::close_action::CloseAction;
 use strategies::harvest::{
     HarvestProposal as Proposed, REDUCED_CLOSE_AGAIN_AFTER, SKIP_RISK_MISSING, Theta,
-    audited_brain_acts, brain_acts, brain_plan_id, harvest_proposal,
+    audited_brain_acts, brain_acts, brain_plan_id, harvest_proposal, usable_stop_distance,
 };
 
 use super::ghosts;
+use super::harvest_proposal::risk_fresh;
 use super::held::{HELD_KEYS, Held, HeldKeys, Seen, side_of};
 use crate::audited::Audited;
 use crate::grid;
@@ -157,15 +158,19 @@ impl HarvestBrain {
         let now = ctx.now();
         let risk = ctx.record::<RiskProposal>(&self.symbols[place].risk_key).ok().flatten();
         let own = risk.filter(|risk| {
-            risk.position_plan_id == held.opening_plan
-                && now - risk.last_update_epoch.0 <= super::harvest_proposal::RISK_AGE_MAX
+            risk.position_plan_id == held.opening_plan && risk_fresh(now, risk.last_update_epoch)
         });
+        let told = own.map(|risk| risk.stop_dist_pct);
+        let own = told.and_then(usable_stop_distance);
+        if told.is_some() && own.is_none() {
+            ctx.count("risk_proposal_refused", 1);
+        }
         let position = &held.position;
         let by_stop = || {
             let at_risk = position.side.sign() * (position.entry_price - position.current_sl?);
             Some(at_risk / position.entry_price)
         };
-        own.map(|risk| risk.stop_dist_pct).or_else(by_stop).filter(|distance| *distance > 0.0)
+        own.or_else(|| by_stop().and_then(usable_stop_distance))
     }
 
     fn ask(
@@ -310,6 +315,7 @@ impl Configured for HarvestBrain {
         "position_not_sound",
         "position_unreadable",
         "proposal_refused",
+        "risk_proposal_refused",
         "scanned",
         "scanned_but_not_evaluated",
         "snapshot_missing",

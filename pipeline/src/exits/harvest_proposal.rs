@@ -11,7 +11,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use strategies::harvest::{
     HarvestProposal as Proposed, PublishLimits, PublishedProposal, Theta, harvest_proposal,
-    should_publish,
+    should_publish, usable_stop_distance,
 };
 use strategies::position::MarketView;
 
@@ -38,7 +38,13 @@ settings! {
 }
 
 /// An older risk proposal says nothing about now.
-pub(super) const RISK_AGE_MAX: Nanos = Nanos::from_secs(60);
+const RISK_AGE_MAX: Nanos = Nanos::from_secs(60);
+
+/// Whether a risk proposal of then says something about now; one of the future does not.
+pub(super) fn risk_fresh(now: Nanos, at: EpochSeconds) -> bool {
+    (Nanos::ZERO..=RISK_AGE_MAX).contains(&(now - at.0))
+}
+
 const ACTIONS: [&str; 5] =
     ["NONE", "PARTIAL_25", "PARTIAL_50", "PARTIAL_75", "FULL_CLOSE_PROPOSED"];
 
@@ -171,15 +177,16 @@ impl One {
         }
     }
 
-    /// P1's stop distance for this very position, unless it is too old.
+    /// P1's stop distance for this very position, unless it is too old or R cannot be measured by it.
     fn stop_distance(&self, held: &Held, ctx: &mut Context<'_>) -> Option<f64> {
         let now = ctx.now();
         let counted = match ctx.record::<RiskProposal>(&self.risk_key) {
             Ok(Some(risk)) if risk.position_plan_id != held.opening_plan => "risk_proposal_missing",
-            Ok(Some(risk)) if now - risk.last_update_epoch.0 > RISK_AGE_MAX => {
-                "risk_proposal_stale"
-            }
-            Ok(Some(risk)) => return Some(risk.stop_dist_pct),
+            Ok(Some(risk)) if !risk_fresh(now, risk.last_update_epoch) => "risk_proposal_stale",
+            Ok(Some(risk)) => match usable_stop_distance(risk.stop_dist_pct) {
+                Some(distance) => return Some(distance),
+                None => "risk_proposal_refused",
+            },
             Ok(None) => "risk_proposal_missing",
             Err(_) => "risk_proposal_unreadable",
         };
@@ -308,6 +315,7 @@ impl Configured for HarvestProposalPublisher {
         "proposals_published",
         "proposals_removed",
         "risk_proposal_missing",
+        "risk_proposal_refused",
         "risk_proposal_stale",
         "risk_proposal_unreadable",
         "snapshot_missing",

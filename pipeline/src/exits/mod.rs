@@ -10,4 +10,5 @@ pub(crate) mod harvest_brain;
 pub(crate) mod harvest_proposal;
 pub(crate) mod heat_bridge;
 pub(crate) mod held;
+mod price;
 pub(crate) mod risk_proposal;

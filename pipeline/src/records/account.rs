@@ -57,6 +57,24 @@ engine::record! {
         pub last_update_ts: EpochSeconds = "last_update_ts",
     }
 
+    /// quantum:state:portfolio:sums.
+    pub struct PortfolioSums {
+        /// The running minute since the epoch.
+        pub minute: i64 = "minute",
+        /// Realised losses of it, in USDT.
+        pub losses_usd: f64 = "losses_usd",
+        /// Their average of the minutes before.
+        pub losses_ewma_usd: f64 = "losses_ewma_usd",
+        /// Fees of it, in USDT.
+        pub fees_usd: f64 = "fees_usd",
+        /// Their average of the minutes before.
+        pub fees_ewma_usd: f64 = "fees_ewma_usd",
+        /// Round trips that ended in it.
+        pub trips: f64 = "trips",
+        /// Their average of the minutes before.
+        pub trips_ewma: f64 = "trips_ewma",
+    }
+
     /// quantum:state:portfolio and portfolio.state.
     pub struct PortfolioState {
         /// When.

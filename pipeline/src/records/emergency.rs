@@ -13,8 +13,6 @@ words! {
         Activated = "ess_activated",
         /// It may go on.
         Released = "ess_released",
-        /// An operator released it, and the account does not allow it.
-        ReleaseRefused = "ess_release_refused",
         /// How much may be opened has changed.
         ModeChanged = "ess_mode_changed",
     }

@@ -117,6 +117,34 @@ fn the_global_kill_switch_makes_everything_shadow() {
     assert_eq!(bench.counter(SERVICE, "shadow_exits"), 1);
 }
 
+/// Both were always zero, although price feed tells them.
+#[test]
+fn funding_and_the_spread_of_the_venues_count() {
+    use pipeline::keys::{FUNDING, MARKET_SPREAD};
+    let symbol = crate::bench::instrument().symbol;
+    let mut bench = bench(&PipelineSettings::default());
+    let plain = bench.records::<ExitBrainPnl>(streams::EXITBRAIN_PNL).remove(0);
+    assert_eq!((plain.funding_rate, plain.exch_divergence), (0.0, 0.0));
+    let tells = |bench: &mut Bench, rate: &str, age_s: i64| {
+        let at = (bench.kernel.now().secs() - age_s).to_string();
+        let funding = [("symbol", "BTCUSDT"), ("funding_rate", rate), ("ts", "1770000000")];
+        bench.hset(&FUNDING.of(symbol), &funding);
+        let spread = [("spread_pct", "2"), ("venues", "2"), ("ts", at.as_str())];
+        bench.hset(&MARKET_SPREAD.of(symbol), &spread);
+    };
+    tells(&mut bench, "0.01", 0);
+    shows(&mut bench, &at("100", "100"), 60);
+    let told = bench.records::<ExitBrainPnl>(streams::EXITBRAIN_PNL).remove(1);
+    assert_eq!((told.funding_rate, told.exch_divergence), (0.01, 0.02));
+    assert!(told.dynamic_leverage < plain.dynamic_leverage);
+    // Nothing made up where it cannot be read.
+    tells(&mut bench, "much", 600);
+    shows(&mut bench, &at("100", "100"), 60);
+    let told = bench.records::<ExitBrainPnl>(streams::EXITBRAIN_PNL).remove(2);
+    assert_eq!((told.funding_rate, told.exch_divergence), (0.0, 0.0));
+    assert_eq!(bench.counter(SERVICE, "funding_unreadable"), 1);
+}
+
 /// The callback of 0.8 % from the best price, once one percent in favour.
 #[test]
 fn the_stop_trails() {

@@ -1,7 +1,7 @@
 //! Exit monitor: EHR 3.25, worked examples 67 to 69, and settled. One close for each level and side, again after a
 //! while, over when filled.
 
-use engine::{CorrelationId, Nanos};
+use engine::{CorrelationId, GaugeOf, Nanos};
 use pipeline::records::{
     ExecutionResult, IntentAction, OrderSide, ReduceOnly, TradeIntent, contract_violations,
 };
@@ -125,6 +125,39 @@ fn a_plan_without_levels_has_the_fixed_ones() {
     crosses(SHORT, ["", ""], &["101.49", "101.51"], "STOP_LOSS");
 }
 
+/// A stop above the entry of a long fired at the first look, and a target below it at the first loss: settled says that
+/// such levels are the fixed ones.
+#[test]
+fn levels_on_the_wrong_side_are_the_fixed_ones() {
+    for (side, levels, fixed) in [
+        (LONG, ["100.5", "99.5"], ["98.5", "102.5"]),
+        (LONG, ["100", "100"], ["98.5", "102.5"]),
+        (LONG, ["0", "-3"], ["98.5", "102.5"]),
+        (SHORT, ["99.5", "100.5"], ["101.5", "97.5"]),
+        (SHORT, ["0", "0"], ["101.5", "97.5"]),
+    ] {
+        let mut bench = bench();
+        fill(&mut bench, side, "0.25", false, levels);
+        let stops = bench.hash(&stops_key());
+        let watched = [&stops["stop_loss"], &stops["take_profit"]].map(|level| decimal(level));
+        assert_eq!(watched, fixed.map(decimal), "{side} {levels:?}");
+        assert_eq!(stops["source"], "fixed_levels");
+        assert_eq!(bench.counter("exit_monitor", "levels_refused"), 2);
+        mark(&mut bench, "100");
+        assert_eq!(intents(&mut bench).len(), 0, "{side} {levels:?}");
+    }
+    // One of the two is sound.
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "99"]);
+    let stops = bench.hash(&stops_key());
+    assert_eq!(
+        (decimal(&stops["stop_loss"]), decimal(&stops["take_profit"])),
+        (decimal("97"), decimal("102.5"))
+    );
+    assert_eq!(stops["source"], "plan");
+    assert_eq!(bench.counter("exit_monitor", "levels_refused"), 1);
+}
+
 #[test]
 fn a_close_is_asked_for_again_after_retry_s_and_ends_with_its_fill() {
     let mut bench = bench();
@@ -242,6 +275,97 @@ fn without_a_price_it_waits_and_counts() {
     bench.run_for_ms(10_000);
     assert_eq!(intents(&mut bench).len(), 0);
     assert_eq!(bench.counter("exit_monitor", "price_unknown"), 2);
+}
+
+/// The exchange's feed and the poll of positions are two: while the one is silent the other is still heard.
+fn ticker(bench: &mut Bench, price: &str) {
+    let now = (bench.kernel.now().0 / 1_000_000).to_string();
+    let fields =
+        [("symbol", "BTCUSDT"), ("price", price), ("markPrice", price), ("timestamp", &now)];
+    bench.hset(&keys::TICKER.of(instrument().symbol), &fields);
+}
+
+/// INC-1: no word for hours. A look says that it lives, how old the price is, and since when nobody could judge.
+#[test]
+fn an_old_price_is_told_and_a_fresher_one_taken() {
+    const NAME: &str = "exit_monitor";
+    let of = GaugeOf::Symbol(instrument().symbol);
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "100");
+    assert_eq!(bench.gauge(NAME, "last_check_age_sec", of), Some(0.0));
+    assert!(bench.gauge(NAME, "price_age_sec", of).expect("an age") <= 5.0);
+    bench.run_for_ms(30_000);
+    assert_eq!(bench.counter(NAME, "price_stale"), 1, "older than 30 s");
+    bench.run_for_ms(10_000);
+    assert_eq!(bench.counter(NAME, "price_stale"), 3);
+    assert!(bench.gauge(NAME, "price_age_sec", of).expect("an age") > 40.0);
+    assert!(bench.gauge(NAME, "last_check_age_sec", of).expect("an age") >= 15.0);
+    let beat = bench.gauge(NAME, "exit_monitor_heartbeat", GaugeOf::All).expect("a heartbeat");
+    assert!((bench.kernel.now().as_secs_f64() - beat).abs() < 5.0);
+    assert_eq!(intents(&mut bench).len(), 0);
+    // The ticker is fresher, and beyond the stop.
+    ticker(&mut bench, "96.5");
+    bench.run_for_ms(5_000);
+    assert_eq!(intents(&mut bench).len(), 1);
+    assert_eq!(bench.counter(NAME, "price_stale"), 3);
+    assert_eq!(bench.gauge(NAME, "last_check_age_sec", of), Some(0.0));
+}
+
+/// A close is never blocked: where nobody knows better, the old price is judged, and an exit asked for again.
+#[test]
+fn an_old_price_still_closes() {
+    let mut bench = bench();
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "98");
+    bench.run_for_ms(60_000);
+    // A tighter stop, which that price has reached, comes from a foreign writer.
+    bench.hset(&stops_key(), &[("stop_loss", "98.5")]);
+    bench.crash("exit_monitor", 100);
+    bench.run_for_ms(30_000);
+    assert!(intents(&mut bench).len() > 1, "asked for, and again");
+    assert!(bench.counter("exit_monitor", "price_stale") > 6);
+}
+
+/// Of an open in two fills the last price was the entry of the whole, so that its fixed stop lay elsewhere; and what had
+/// been tightened was forgotten.
+#[test]
+fn an_open_in_several_fills_has_their_average_entry() {
+    let filled = |bench: &mut Bench, qty: &str, price: &str, levels: [&str; 2]| {
+        let level = |text: &str| (!text.is_empty()).then(|| decimal(text));
+        let avg_price = decimal(price);
+        let (stop_loss, take_profit) = (level(levels[0]), level(levels[1]));
+        let fill = plans::fill(bench, LONG, qty);
+        plans::tell(bench, &ExecutionResult { avg_price, stop_loss, take_profit, ..fill });
+        bench.run_for_ms(1);
+    };
+    let number = |bench: &mut Bench, field: &str| decimal(&bench.hash(&stops_key())[field]);
+    for levels in [["97", "106"], ["", ""]] {
+        let mut bench = bench();
+        filled(&mut bench, "1", "100", levels);
+        filled(&mut bench, "3", "102", levels);
+        assert_eq!(number(&mut bench, "entry_price"), decimal("101.5"));
+        assert_eq!(number(&mut bench, "qty"), decimal("4"));
+        let fixed = [decimal("101.5") * decimal("0.985"), decimal("101.5") * decimal("1.025")];
+        let plan = levels.map(|text| text.parse().unwrap_or_default());
+        let expected = if levels[0].is_empty() { fixed } else { plan };
+        let got = ["stop_loss", "take_profit"].map(|field| number(&mut bench, field).round_dp(6));
+        assert_eq!(got, expected, "{levels:?}");
+        assert_eq!(bench.counter("exit_monitor", "positions_tracked"), 1, "one position");
+        let opened = bench.hash(&stops_key())["opened_at"].clone();
+        // What was tightened in between stays, and so do the best price and the moment.
+        mark(&mut bench, "103");
+        let closer = ("stop_loss", "102.5");
+        bench.hset(&stops_key(), &[closer, ("source", "harvest_proposal")]);
+        bench.crash("exit_monitor", 10);
+        bench.run_for_ms(20);
+        filled(&mut bench, "4", "103.5", levels);
+        assert_eq!(number(&mut bench, "entry_price"), decimal("102.5"));
+        assert_eq!(number(&mut bench, "stop_loss"), decimal("102.5"), "a stop never goes back");
+        let stops = bench.hash(&stops_key());
+        assert_eq!((&*stops["source"], &*stops["best_price"]), ("harvest_proposal", "103"));
+        assert_eq!(stops["opened_at"], opened);
+    }
 }
 
 /// A fill that came again was added again: the monitor asked for the close of more than there was, and went on

@@ -169,6 +169,27 @@ fn the_stop_distance_is_of_this_position_and_fresh() {
     assert_eq!(bench.counter(SERVICE, "risk_proposal_stale"), 1);
 }
 
+/// A distance of next to nothing made an R of 1e9, and so PARTIAL_75 of a position that had hardly moved; a proposal of the
+/// future stayed fresh until then.
+#[test]
+fn a_stop_distance_that_measures_nothing_and_one_of_the_future_are_not_taken() {
+    for distance in ["0", "-0.01", "0.000000001"] {
+        let mut bench = bench(&[SERVICE], MIXED);
+        risk(&mut bench, "opening", distance);
+        bench.run_to_ms(10_001);
+        let hash = bench.hash(&key());
+        assert_eq!(hash["risk_unit"], "2", "the fallback of 2 % for {distance}");
+        assert_eq!(bench.counter(SERVICE, "risk_proposal_refused"), 1, "{distance}");
+    }
+    let mut bench = bench(&[SERVICE], MIXED);
+    risk(&mut bench, "opening", "0.005");
+    let later = (START.secs() + 11).to_string();
+    bench.hset(&keys::RISK_PROPOSAL.of(instrument().symbol), &[("last_update_epoch", &later)]);
+    bench.run_to_ms(10_001);
+    assert_eq!(bench.hash(&key())["risk_unit"], "2");
+    assert_eq!(bench.counter(SERVICE, "risk_proposal_stale"), 1);
+}
+
 /// Both tables of the policy are read, again when its version changes, and not when it is over.
 #[test]
 fn theta_is_the_policys() {

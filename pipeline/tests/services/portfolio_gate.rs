@@ -147,11 +147,18 @@ fn missing_heat_is_cold_and_counted() {
         let decided: Vec<HeatDecision> = bench.records(streams::HARVEST_HEAT_DECISION);
         assert_eq!((&*decided[0].reason, &*decided[0].heat_level), ("missing_inputs", "cold"));
     }
-    // A position whose sigma nobody knows is left out of the heat, and counted.
+    // Without the sigma of any open position the book seemed to be of no risk at all, with the reason ok.
     let mut bench = bench("100");
     bench.kernel.bus_mut().del(START, &keys::MARKETSTATE.of(instrument().symbol));
     is(asked(&mut bench, "a", FULL), PlanAction::Partial25, "0.25", "portfolio_heat_cold");
     assert_eq!(bench.counter(SERVICE, "sigma_missing"), 1);
+    assert_eq!(bench.counter(SERVICE, "heat_missing"), 1);
+    let decided: Vec<HeatDecision> = bench.records(streams::HARVEST_HEAT_DECISION);
+    assert_eq!((&*decided[0].reason, &*decided[0].heat_level), ("missing_inputs", "cold"));
+    // A flat book has no risk, and needs no sigma for that.
+    held::look(&mut bench, &Position { amount: "0", pnl: "0", ..Position::default() });
+    asked(&mut bench, "b", FULL);
+    assert_eq!(bench.counter(SERVICE, "heat_missing"), 1);
 }
 
 /// Snapshots are closed: without one that is fresh there is a denial, which tells why.

@@ -125,11 +125,13 @@ fn averages_go_on_after_a_crash_as_if_there_had_been_none() {
         bench.run_to_ms(7_000);
         fill(bench, "-30");
         fill(bench, "20");
+        let trade = plans::round_trip(bench, 1, "-10", "1");
+        plans::tell_trade(bench, &trade);
         bench.run_to_ms(20_500);
     }
-    // Down for two rounds, and back in step with the other's.
+    // Down for two rounds in the midst of the minute, and back in step with the other's.
     crashed.crash(PORTFOLIO, 9_500);
-    for ms in [35_100, 60_100] {
+    for ms in [60_100, 310_100] {
         whole.run_to_ms(ms);
         crashed.run_to_ms(ms);
         let (expected, got) = (last(&mut whole), last(&mut crashed));
@@ -144,18 +146,54 @@ fn averages_go_on_after_a_crash_as_if_there_had_been_none() {
     }
 }
 
-/// 2^(-5/300) is left of an average after each round: half of it after five minutes.
+/// Sums of whole minutes: 2^(-1/5) is left of an average after each of them, half of it after five.
 #[test]
 fn averages_have_a_half_life_of_five_minutes() {
     let mut bench = bench(1_000, 0);
     bench.run_to_ms(7_000);
     fill(&mut bench, "-30");
-    bench.run_to_ms(10_100);
+    bench.run_to_ms(40_000);
+    fill(&mut bench, "-10");
+    bench.run_to_ms(55_100);
+    assert_eq!(last(&mut bench).lossburst_ewma_usd, 0.0, "the minute runs");
+    bench.run_to_ms(60_100);
     let first = last(&mut bench).lossburst_ewma_usd;
-    // 30 USDT in 5 s are 360 a minute.
-    let expected = 360.0 * (1.0 - libm::exp2(-5.0 / 300.0));
+    let expected = 40.0 * (1.0 - libm::exp2(-0.2));
     assert!((first / expected - 1.0).abs() < 1e-9, "{first}, not {expected}");
-    bench.run_to_ms(310_100);
+    bench.run_to_ms(360_100);
     let half = last(&mut bench).lossburst_ewma_usd;
     assert!((half / first - 0.5).abs() < 1e-9, "{half} of {first}");
+}
+
+/// Every reducing fill was a round trip, so that a close in ten fills was ten of them.
+#[test]
+fn a_round_trip_is_a_position_that_became_flat() {
+    let mut bench = bench(1_000, 0);
+    bench.run_to_ms(7_000);
+    for _ in 0..10 {
+        fill(&mut bench, "1");
+        bench.run_for_ms(10);
+    }
+    bench.run_to_ms(60_100);
+    assert_eq!(last(&mut bench).churn_ewma, 0.0, "still open");
+    let trade = plans::round_trip(&bench, 1, "10", "1");
+    plans::tell_trade(&mut bench, &trade);
+    bench.run_to_ms(120_100);
+    let expected = 1.0 - libm::exp2(-0.2);
+    assert!((last(&mut bench).churn_ewma / expected - 1.0).abs() < 1e-9);
+}
+
+/// An account that nobody sees has not recovered: its drawdown seemed to go away.
+#[test]
+fn the_drawdown_stays_while_the_account_is_stale() {
+    let mut bench = bench(1_000, 0);
+    bench.run_to_ms(5_100);
+    bench.kernel.exchange_mut().account = Some(account(800, 0));
+    bench.run_to_ms(60_100);
+    bench.kernel.exchange_mut().account = None;
+    bench.run_to_ms(185_100);
+    let (stale, before) = (last(&mut bench), last(&mut bench).dd_ewma_usd);
+    assert!(stale.stale && before > 10.0, "{before}");
+    bench.run_to_ms(600_100);
+    assert_eq!(last(&mut bench).dd_ewma_usd.to_bits(), before.to_bits());
 }

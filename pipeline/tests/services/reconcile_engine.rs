@@ -278,6 +278,34 @@ fn a_mismatch_that_another_service_met_holds_until_both_agree() {
     assert_eq!(events(&mut bench), expected);
 }
 
+/// MSE 14.6: untrusted until a matching event. The engine sent it only with a hold to take away, and the hold's key may have
+/// expired while it was down, or been deleted by hand: the symbol was barred for ever.
+#[test]
+fn a_symbol_is_trusted_again_whatever_became_of_the_hold() {
+    let untrusted = key(keys::POSITION_UNTRUSTED);
+    let services = [BRAIN, ENGINE, "position_monitor"];
+    let mut bench = Bench::new(&services, &PipelineSettings::default(), Vec::new());
+    bench.kernel.exchange_mut().held[0] = 1_000;
+    set_ledger(&mut bench, "0.9", -60);
+    bench.run_to_ms(3_000);
+    assert_eq!(bench.get(&untrusted).as_deref(), Some("HOLD_SET"));
+    // By hand, and while the engine is down.
+    bench.crash(ENGINE, 2_000);
+    bench.forget(&key(keys::RECONCILE_HOLD));
+    set_ledger(&mut bench, "1", -60);
+    bench.run_to_ms(12_000);
+    assert_eq!(bench.get(&untrusted), None);
+    assert_eq!(events(&mut bench).last().map(String::as_str), Some("HOLD_CLEARED agree"));
+    let told = events(&mut bench).len();
+    bench.run_to_ms(90_000);
+    assert_eq!(events(&mut bench).len(), told, "once");
+    // Nobody listens: it is told again after a while, not with every snapshot.
+    bench.crash("position_monitor", 1_000_000);
+    bench.set(&untrusted, "HOLD_SET");
+    bench.run_to_ms(150_000);
+    assert_eq!(events(&mut bench).len() - told, 2);
+}
+
 #[test]
 fn an_empty_secret_is_refused() {
     let mut settings = PipelineSettings::default();

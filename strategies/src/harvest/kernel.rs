@@ -10,6 +10,16 @@ use crate::position::{MarketView, Position, PositionSide};
 /// The smallest risk of one unit: it is divided by.
 const RISK_UNIT_MIN: f64 = 1e-9;
 
+/// A stop that is closer than a basis point is none: the cost of a round trip is ten of them, and R would be whatever
+/// the quotient of two small numbers happens to be. P1's own never falls below 50.
+const STOP_DIST_MIN: f64 = 0.0001;
+
+/// A stop distance that R can be measured by; what is not finite, not above zero or absurdly small cannot.
+#[must_use]
+pub fn usable_stop_distance(stop_dist_pct: f64) -> Option<f64> {
+    (stop_dist_pct.is_finite() && stop_dist_pct >= STOP_DIST_MIN).then_some(stop_dist_pct)
+}
+
 /// What is proposed for a position.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HarvestProposal {
@@ -39,7 +49,8 @@ impl HarvestProposal {
     }
 }
 
-/// Proposes for one position. `stop_dist_pct` is P1's, a fraction; absent or zero, the fallback counts.
+/// Proposes for one position. `stop_dist_pct` is P1's, a fraction; absent, or not [`usable_stop_distance`], the fallback
+/// counts.
 ///
 /// # Errors
 /// [`RefusedNumber`] for NaN, infinities and numbers out of their meaning.
@@ -52,7 +63,7 @@ pub fn harvest_proposal(
     position.checked()?;
     theta.checked()?;
     let p1 = finite("stop_dist_pct", stop_dist_pct.unwrap_or(0.0))?;
-    let distance = if p1 == 0.0 { theta.fallback_stop_pct } else { p1 };
+    let distance = usable_stop_distance(p1).unwrap_or(theta.fallback_stop_pct);
     let risk_unit = (position.entry_price * distance).max(RISK_UNIT_MIN);
     let cost_est = theta.cost_bps / 10_000.0 * position.entry_price;
     let r_net = (position.unrealized_pnl_per_unit - cost_est) / risk_unit;
@@ -225,6 +236,20 @@ mod tests {
         assert_eq!(flip(0.29, 0.3, 0.21), 1.0);
         assert_eq!(flip(0.30, 0.3, 0.40), 0.0);
         assert_eq!(flip(0.29, 0.25, 0.25), 0.0);
+    }
+
+    /// One that is not above zero made an R of 1e9, which took three quarters of a position that had hardly moved.
+    #[test]
+    fn a_stop_distance_that_measures_nothing_is_the_fallback() {
+        let of = |distance| {
+            harvest_proposal(&position(1.0), &CALM, distance, &Theta::default()).expect("finite")
+        };
+        let fallback = of(None);
+        assert!((fallback.risk_unit - 2.0).abs() < 1e-12);
+        for distance in [0.0, -0.0, -0.01, 1e-12, 0.000_099] {
+            assert_eq!(of(Some(distance)), fallback, "{distance}");
+        }
+        assert!((of(Some(0.000_1)).risk_unit - 0.01).abs() < 1e-12);
     }
 
     #[test]

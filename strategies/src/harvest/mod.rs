@@ -8,7 +8,9 @@ mod publish;
 mod theta;
 mod tranches;
 
-pub use kernel::{HarvestProposal, harvest_proposal, profit_lock_sl, tranche_weights};
+pub use kernel::{
+    HarvestProposal, harvest_proposal, profit_lock_sl, tranche_weights, usable_stop_distance,
+};
 pub use kill_score::{KillComponents, KillScore, kill_components, kill_score};
 pub use ladder::{
     DynamicLadder, LadderError, Rung, SKIP_RISK_MISSING, audited_brain_acts, brain_acts,

@@ -30,6 +30,25 @@ impl SmoothedPerMinute {
         Ok(())
     }
 
+    /// Goes on where [`parts`](SmoothedPerMinute::parts) left off.
+    ///
+    /// # Errors
+    /// [`RefusedNumber`] for NaN and infinities.
+    pub fn resumed(
+        minute: i64,
+        sum: f64,
+        average: f64,
+    ) -> Result<SmoothedPerMinute, RefusedNumber> {
+        let (sum, average) = (finite("sum", sum)?, finite("average", average)?);
+        Ok(SmoothedPerMinute { minute: Some(minute), sum, average })
+    }
+
+    /// Sum of the running minute, and the average before it.
+    #[must_use]
+    pub fn parts(&self) -> (f64, f64) {
+        (self.sum, self.average)
+    }
+
     /// The average over the minutes that ended before this one.
     #[must_use]
     pub fn at(mut self, minute: i64) -> f64 {
@@ -74,6 +93,16 @@ mod tests {
         losses.add(90, 5.0).expect("the past counts to now");
         assert!(losses.at(107) > first / 2.0 * 0.9);
         assert!(losses.add(107, f64::NAN).is_err());
+    }
+
+    #[test]
+    fn who_resumes_goes_on_in_the_same_minute() {
+        let mut losses = SmoothedPerMinute::default();
+        losses.add(100, 30.0).expect("finite");
+        losses.add(101, 10.0).expect("finite");
+        let (sum, average) = losses.parts();
+        assert_eq!(SmoothedPerMinute::resumed(101, sum, average), Ok(losses));
+        assert!(SmoothedPerMinute::resumed(101, f64::NAN, average).is_err());
     }
 
     #[test]

@@ -101,6 +101,17 @@ pub fn emergency(
     input: &EmergencyInput,
     limits: &EmergencyLimits,
 ) -> Result<Option<EmergencyReason>, RefusedNumber> {
+    Ok(emergencies(input, limits)?.into_iter().next())
+}
+
+/// All of them, in the order of the evaluators.
+///
+/// # Errors
+/// [`RefusedNumber`] for NaN and infinities.
+pub fn emergencies(
+    input: &EmergencyInput,
+    limits: &EmergencyLimits,
+) -> Result<Vec<EmergencyReason>, RefusedNumber> {
     all_finite(&[
         ("daily_pnl_pct", input.daily_pnl_pct),
         ("drawdown_pct", input.drawdown_pct),
@@ -115,7 +126,7 @@ pub fn emergency(
         (feed_unusable, EmergencyReason::FeedUnusable),
         (input.manual, EmergencyReason::Manual),
     ];
-    Ok(evaluators.into_iter().find_map(|(strikes, reason)| strikes.then_some(reason)))
+    Ok(evaluators.into_iter().filter_map(|(strikes, reason)| strikes.then_some(reason)).collect())
 }
 
 /// How much may be traded while the account recovers. The last is the most careful.

@@ -8,8 +8,8 @@ mod kernel;
 mod params;
 
 pub use emergency::{
-    EmergencyInput, EmergencyLimits, EmergencyReason, RecoveryMode, TradingLimits, emergency,
-    recovery_mode,
+    EmergencyInput, EmergencyLimits, EmergencyReason, RecoveryMode, TradingLimits, emergencies,
+    emergency, recovery_mode,
 };
 pub use exposure::{
     Exposure, ExposureAction, ExposureInput, ExposureKind, ExposureLimits, ShareOf, action_due,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use engine::{Context, Envelope, EpochSeconds, GaugeOf, Nanos, SetOptions, Ttl};
 use strategies::reconcile::{Drift, hold_ttl_sec};
 
-use super::{Look, ReconcileEngine};
+use super::{Look, ReconcileEngine, STATE_REFRESH};
 use crate::records::{ReconcileEvent, ReconcileEventKind, ReconcileStatus};
 use crate::streams::RECONCILE_EVENTS;
 
@@ -78,6 +78,21 @@ impl ReconcileEngine {
         ctx.del(&keys.reason);
         ctx.del(&keys.signature);
         ctx.gauge("p34_reconcile_hold_active", self.of(place), 0.0);
+        true
+    }
+
+    /// Whether the symbol is not trusted although both agree and nothing holds it: its hold expired while nobody was
+    /// here to take it away, or was deleted by hand. Told again after a while, for nobody may have heard it.
+    pub(super) fn still_marked(&mut self, place: usize, ctx: &mut Context<'_>) -> bool {
+        let now = ctx.now();
+        let told = self.known[place].cleared_at;
+        if told.is_some_and(|told| now - told < STATE_REFRESH)
+            || !ctx.exists(&self.keys[place].untrusted)
+        {
+            return false;
+        }
+        self.known[place].cleared_at = Some(now);
+        ctx.count("trust_restored_without_a_hold", 1);
         true
     }
 

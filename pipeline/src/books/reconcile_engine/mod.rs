@@ -67,6 +67,7 @@ struct Keys {
     reason: String,
     signature: String,
     state: String,
+    untrusted: String,
 }
 
 /// What is known of a symbol.
@@ -82,6 +83,8 @@ struct Known {
     told: String,
     /// The snapshot and the version of the ledger that agreed: looking at them again finds nothing else.
     agreed: Option<(EpochSeconds, u64)>,
+    /// When it was told last that the symbol is to be trusted, without a hold to take away.
+    cleared_at: Option<Nanos>,
 }
 
 /// A look at a symbol.
@@ -132,6 +135,7 @@ impl ReconcileEngine {
             reason: keys::RECONCILE_HOLD_REASON.of(symbol),
             signature: keys::RECONCILE_HOLD_SIG.of(symbol),
             state: keys::RECONCILE_STATE.of(symbol),
+            untrusted: keys::POSITION_UNTRUSTED.of(symbol),
         });
         ReconcileEngine {
             settings: settings.clone(),
@@ -290,7 +294,7 @@ impl ReconcileEngine {
 
     fn agree(&mut self, place: usize, look: Look, ctx: &mut Context<'_>) {
         let held = self.release(place, ctx);
-        if held {
+        if held || self.still_marked(place, ctx) {
             self.tell(place, look, ReconcileEventKind::HoldCleared, AGREE.into(), ctx);
         }
         self.known[place].told.clear();
@@ -404,6 +408,7 @@ impl Configured for ReconcileEngine {
         "stale_exchange",
         "state_not_saved",
         "states_unreadable",
+        "trust_restored_without_a_hold",
     ];
     const GAUGES: &'static [&'static str] =
         &["p34_reconcile_diff_amt", "p34_reconcile_hold_active", "p34_reconcile_last_fix_age_sec"];
@@ -447,6 +452,7 @@ impl Service for ReconcileEngine {
                 keys::RECONCILE_HOLD_REASON,
                 keys::RECONCILE_STATE,
                 keys::RECONCILE_CLOSE_COOLDOWN,
+                keys::POSITION_UNTRUSTED,
             ]),
             keys_written: keys::patterns(&[
                 keys::POSITION_LEDGER,

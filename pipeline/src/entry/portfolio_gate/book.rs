@@ -55,7 +55,7 @@ pub(super) fn keys_read(with_clusters: bool) -> Vec<String> {
 pub(super) struct Book {
     /// At least one snapshot is fresh.
     pub snapshots_fresh: bool,
-    /// Daily risk over equity; `None` when the equity or a number of it is missing.
+    /// Daily risk over equity; `None` when the equity or a number of it is missing, or the sigma of every open position.
     pub heat: Option<f64>,
     /// Stress and what it is made of; all zero when it cannot be computed.
     pub metrics: GateMetrics,
@@ -149,6 +149,9 @@ pub(super) fn look(
         entries.push(HeatEntry { symbol: keys.symbol.as_str(), notional_usd, sigma_per_minute });
     }
     let heat = portfolio_heat(portfolio.equity, &entries, sigma);
+    // Positions of which none has a sigma are not a book without risk.
+    let mut open = entries.iter().filter(|entry| entry.notional_usd != 0.0).peekable();
+    let blind = open.peek().is_some() && open.all(|entry| entry.sigma_per_minute <= 0.0);
     let clusters = if with_clusters { cluster_stress(ctx) } else { None };
     let used = if clusters.is_some() { 1.0 } else { 0.0 };
     ctx.gauge("p26_cluster_stress_used", GaugeOf::All, used);
@@ -163,7 +166,7 @@ pub(super) fn look(
     ctx.gauge("p26_symbols_with_snapshot", GaugeOf::All, positions.len() as f64);
     Book {
         snapshots_fresh: !positions.is_empty(),
-        heat: heat.ok().filter(|heat| !heat.equity_missing).map(|heat| heat.value),
+        heat: heat.ok().filter(|heat| !heat.equity_missing && !blind).map(|heat| heat.value),
         metrics,
         state: portfolio.state,
         state_age_sec: portfolio.age_sec,

@@ -2,7 +2,7 @@
 
 use engine::{Context, GaugeOf, Nanos};
 use rust_decimal::Decimal;
-use strategies::risk::{EmergencyInput, EmergencyReason, emergency};
+use strategies::risk::{EmergencyInput, EmergencyReason, emergencies};
 
 use super::{EmergencyStop, Figures};
 use crate::grid;
@@ -11,8 +11,8 @@ use crate::records::{Equity, PositionSnapshot, Tick};
 use crate::streams::MARKET_TICK;
 
 impl EmergencyStop {
-    /// The figures of the account, and the first reason to stop.
-    pub(super) fn evaluate(&self, ctx: &mut Context<'_>) -> (Figures, Option<EmergencyReason>) {
+    /// The figures of the account, and the reasons to stop in their order.
+    pub(super) fn evaluate(&self, ctx: &mut Context<'_>) -> (Figures, Vec<EmergencyReason>) {
         let mut health_critical = self.positions_unseen(ctx);
         let equity = self.equity(ctx);
         let daily = daily_pnl(ctx);
@@ -40,11 +40,11 @@ impl EmergencyStop {
             feed_age_sec,
             manual: ctx.exists(keys::ESS_LATCH.name),
         };
-        match emergency(&input, &self.limits()) {
+        match emergencies(&input, &self.limits()) {
             Ok(found) => (figures, found),
             Err(_) => {
                 ctx.count("figures_not_finite", 1);
-                (Figures::default(), Some(EmergencyReason::HealthCritical))
+                (Figures::default(), vec![EmergencyReason::HealthCritical])
             }
         }
     }

@@ -54,6 +54,8 @@ const SOURCE: &str = "emergency_stop";
 const STOPS_WITHIN: Nanos = Nanos::from_secs(900);
 /// Round trips that a start looks through for stops.
 const TRIPS_LOOKED_AT: usize = 200;
+/// A tenth of the peak, as the drawdown itself is counted: what was released at 30 % strikes anew at 40 %.
+const STRIKES_ANEW: f64 = 0.10;
 const PLAN_LIFE: Nanos = Nanos::from_secs(60);
 
 /// An emergency.
@@ -64,6 +66,15 @@ struct Emergency {
     /// Closes that were asked for, and when.
     attempts: u32,
     asked_at: Option<Nanos>,
+}
+
+/// What an operator has released. Each of the reasons strikes anew when it was gone in between, and all of them when the
+/// drawdown has grown by [`STRIKES_ANEW`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Released {
+    /// Those that struck at the release.
+    reasons: Vec<EmergencyReason>,
+    drawdown: f64,
 }
 
 /// What a look found.
@@ -84,8 +95,7 @@ pub struct EmergencyStop {
     stops: Vec<(Nanos, Symbol, u64)>,
     emergency: Option<Emergency>,
     mode: RecoveryMode,
-    /// An operator has released this reason: it strikes anew when it was gone in between.
-    released: Option<EmergencyReason>,
+    released: Released,
     /// A drawdown is a profit to its recovery.
     other_sign: bool,
     /// It stops those who close, too.
@@ -150,13 +160,15 @@ impl EmergencyStop {
         ctx.gauge("drawdown", GaugeOf::All, figures.drawdown);
         ctx.gauge("daily_pnl", GaugeOf::All, figures.daily_pnl);
         ctx.gauge("stop_hits", GaugeOf::All, self.stops.len() as f64);
-        if self.released.is_some() && self.released != found {
-            self.released = None;
+        self.released.reasons.retain(|reason| found.contains(reason));
+        if figures.drawdown >= self.released.drawdown + STRIKES_ANEW {
+            self.released.reasons.clear();
         }
         let latched = ctx.exists(keys::ESS_LATCH.name);
-        match (self.emergency, found.filter(|found| self.released != Some(*found))) {
+        let strikes = found.iter().find(|reason| !self.released.reasons.contains(reason)).copied();
+        match (self.emergency, strikes) {
             (Some(_), _) if latched && !self.other_sign => self.go_on(ctx),
-            (Some(emergency), _) => self.release(emergency, figures, ctx),
+            (Some(emergency), _) => self.release(emergency, figures, found, ctx),
             (None, Some(reason)) => self.activate(reason, figures, ctx),
             (None, None) => self.follow(figures, false, ctx),
         }
@@ -262,21 +274,17 @@ impl EmergencyStop {
         if self.other_sign { -figures.drawdown } else { figures.drawdown }
     }
 
-    /// The operator has deleted the latch.
-    fn release(&mut self, emergency: Emergency, figures: Figures, ctx: &mut Context<'_>) {
-        let mode = recovery_mode(RecoveryMode::Emergency, self.drawdown(figures), true);
-        if mode.is_ok_and(|mode| mode == RecoveryMode::Emergency) {
-            let latch = emergency.since.to_string();
-            if ctx.set(keys::ESS_LATCH.name, &latch, SetOptions::default()).is_err() {
-                ctx.count("latch_not_saved", 1);
-            }
-            ctx.count("releases_refused", 1);
-            let reason = emergency.reason.as_str();
-            self.tell(EssEventKind::ReleaseRefused, reason, figures, ctx);
-            return self.go_on(ctx);
-        }
+    /// The operator has deleted the latch. No drawdown refuses that: its peak is a high-water mark, all is closed and
+    /// opens are barred, so that it could never become less.
+    fn release(
+        &mut self,
+        emergency: Emergency,
+        figures: Figures,
+        reasons: Vec<EmergencyReason>,
+        ctx: &mut Context<'_>,
+    ) {
         self.emergency = None;
-        self.released = Some(emergency.reason);
+        self.released = Released { reasons, drawdown: figures.drawdown };
         ctx.del(keys::ESS_ACTIVE.name);
         ctx.del(keys::EMERGENCY_STOP.name);
         if self.other_sign {
@@ -354,7 +362,6 @@ impl Configured for EmergencyStop {
         "mode_not_saved",
         "quantum_ess_activations_total",
         "quantum_ess_releases_total",
-        "releases_refused",
         "snapshot_unreadable",
         "stop_loss_burst",
         "stop_not_saved",
@@ -381,7 +388,7 @@ impl Configured for EmergencyStop {
             stops: Vec::new(),
             emergency: None,
             mode: RecoveryMode::Normal,
-            released: None,
+            released: Released::default(),
             other_sign: setup.pipeline.audited.has(Audited::EmergencyEndsItself),
             stops_closers: setup.pipeline.audited.has(Audited::EmergencyStopsClosers),
         })
