@@ -337,6 +337,13 @@ fn rates_of_production_count_results_and_a_burst_disarms() {
     let plan = numbered(&hourly, 1, "BTCUSDT");
     assert_eq!(says(&mut hourly, &plan), granted("0.5"), "an hour after the first");
 
+    // The kill score comes first: what it refuses is no burst, and disarms nothing.
+    let mut critical = production(|_| {});
+    executed(&mut critical, 2, 10);
+    let plan = ApplyPlan { kill_score: Some(0.9), ..open(&critical) };
+    assert_eq!(says(&mut critical, &plan), denied("kill_score_critical_open:0.900"));
+    assert!(critical.entries(streams::GOVERNOR_EVENTS.name).is_empty());
+
     let mut burst = production(|_| {});
     executed(&mut burst, 2, 10);
     let plan = open(&burst);
