@@ -148,6 +148,10 @@ impl IntentBridge {
             return Err("dropped_safe_mode");
         }
         self.kind(&mut asked, place, held, ctx)?;
+        if asked.closes && self.audited.has(Audited::ExitsNeedQuantity) {
+            // No close plan named one (I-37).
+            asked.qty = None;
+        }
         if !asked.closes {
             // A close is never too old: what it closes is what the exchange holds now.
             if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {

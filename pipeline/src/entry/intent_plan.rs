@@ -99,8 +99,9 @@ pub(crate) fn plan_of(
         },
         side,
         order_type: "MARKET".into(),
-        qty: asked.qty.filter(|_| !closes),
-        fraction: closes.then_some(Decimal::ONE),
+        qty: asked.qty,
+        // Of a close that names no quantity; one that does closes that much.
+        fraction: (closes && asked.qty.is_none()).then_some(Decimal::ONE),
         reduce_only: ReduceOnly(closes),
         decision: Decision::Execute,
         reason_codes: intent.reason.clone().unwrap_or_default(),

@@ -262,6 +262,7 @@ impl PositionStateBrain {
         let asks = PlanFacts {
             reconcile_close: plan.class == PlanClass::ReconcileClose,
             action: plan.action.as_str(),
+            asked_qty: plan.qty,
             reduce_only: plan.reduce_only.0,
             buys: Some(plan.side == OrderSide::Buy),
         };
@@ -278,7 +279,7 @@ impl PositionStateBrain {
             verdict => verdict,
         };
         let differs = match &verdict {
-            Ok(evaluation) => evaluation.mismatch.is_some(),
+            Ok(evaluation) => evaluation.mismatch.is_some() || asks_too_much(plan, &facts),
             // What the ledger holds and the exchange does not is told, too.
             Err(Denial { reason: "no_position", .. }) => {
                 ledger_amt.is_some_and(|amount| !amount.is_zero())
@@ -385,6 +386,12 @@ impl PositionStateBrain {
             Outcome::Refused(_) | Outcome::Unknown | Outcome::Done(_) => {
                 ctx.count("snapshot_not_fetched", 1);
                 for plan in std::mem::take(&mut self.waiting) {
+/// A close that names a step and more beyond what the exchange holds: who asked knows of another position.
+fn asks_too_much(plan: &ApplyPlan, facts: &PositionFacts) -> bool {
+    let held = facts.snapshot.map_or(Decimal::ZERO, |snapshot| snapshot.position_amt.abs());
+    plan.class == PlanClass::Close && plan.qty.is_some_and(|qty| qty - held >= facts.step)
+}
+
                     self.deny(&plan, "no_exchange_snapshot", ctx);
                 }
             }

@@ -248,7 +248,7 @@ fn a_plan_says_who_decided_what_and_until_when() {
 }
 
 #[test]
-fn a_close_is_of_all_and_has_the_side_that_the_position_needs() {
+fn a_close_is_of_what_it_asks_for_and_has_the_side_that_the_position_needs() {
     let key = keys::STATE_POSITIONS.of(instrument().symbol);
     let held = |bench: &mut Bench, side: &str| {
         let amount = if side == "SHORT" { "-1" } else { "1" };
@@ -271,9 +271,14 @@ fn a_close_is_of_all_and_has_the_side_that_the_position_needs() {
         assert_eq!(plan.side, orders, "{side}");
         assert_eq!(plan.action, PlanAction::FullClose);
         assert_eq!((plan.class, plan.reduce_only), (PlanClass::Close, ReduceOnly(true)));
-        assert_eq!((plan.qty, plan.fraction), (None, Some(decimal("1"))));
+        assert_eq!((plan.qty, plan.fraction), (Some(decimal("0.5")), None), "what it asks for");
         assert_eq!(plan.source, "exit_monitor");
     }
+    // Without a quantity it is of all.
+    let mut all = bench();
+    intend(&mut all, &[("symbol", "BTCUSDT"), ("action", "CLOSE"), ("side", "SELL")]);
+    let plan = the_plan(&mut all);
+    assert_eq!((plan.qty, plan.fraction), (None, Some(decimal("1"))));
     // Without a position it is told, it says its side itself; an order that may only reduce is a close, too.
     let mut flat = bench();
     intend(&mut flat, &CLOSE);

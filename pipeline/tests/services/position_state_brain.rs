@@ -352,6 +352,20 @@ fn a_stale_snapshot_is_fetched_again_before_the_verdict() {
 
 /// A refused exchangeInfo at the start left the step at one unit of the grid for good, and denied the plans
 /// that waited for a look at the positions.
+/// Settled: min(asked, |exchange|), and P3.4 is told where more is asked for than there is.
+#[test]
+fn a_close_that_names_its_quantity_is_permitted_that_or_all_that_there_is() {
+    for (asked, safe, told) in [("0.3", 0.3, 0), ("2.5", 2.5, 0), ("4", 2.5, 1)] {
+        let mut bench = bench(2_500, 1);
+        ledger(&mut bench, "2.5");
+        let close = plans::plan(&bench, PlanAction::FullClose, SELL);
+        let close = ApplyPlan { qty: Some(decimal(asked)), ..close };
+        judged(&mut bench, &close);
+        allowed(&mut bench, safe);
+        assert_eq!(mismatches(&mut bench).len(), told, "{asked}");
+    }
+}
+
 #[test]
 fn a_refused_exchange_info_is_asked_for_again_and_denies_nothing() {
     let mut bench = Bench::new(&[BRAIN], &PipelineSettings::default(), Vec::new());

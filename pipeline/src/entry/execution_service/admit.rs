@@ -102,11 +102,7 @@ impl ExecutionService {
             true => of_position(snapshot.as_ref(), &wants),
             false => self.governed(intent, &mut wants, snapshot.as_ref(), ctx),
         });
-        let plan = ApplyPlan {
-            qty: wants.qty.filter(|_| !wants.closes),
-            leverage: wants.leverage,
-            ..plan
-        };
+        let plan = ApplyPlan { qty: wants.qty, leverage: wants.leverage, ..plan };
         let lots = sized.and_then(|permitted| {
             let lots = self.orders.lots(place, &plan, permitted, ctx);
             lots.map_err(|error| (Decision::Blocked, error))
