@@ -17,6 +17,7 @@ use strategies::position_state::{
 };
 
 use crate::audited::{Audited, AuditedNames};
+use crate::entry::renewals::{self, Renewals};
 use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::keys;
@@ -46,8 +47,6 @@ const INFO_TIMER: TimerKey = TimerKey(1);
 /// A universe that is older names nothing.
 const UNIVERSE_AGE_MAX: Nanos = Nanos::from_secs(300);
 const STATE_REFRESH: Nanos = Nanos::from_secs(300);
-/// The permit of a close that still waits is judged anew, from this age on, before it ends.
-const RENEW_AFTER: Nanos = Nanos::from_secs(50);
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,8 +83,7 @@ pub struct PositionStateBrain {
     info: ExchangeInfo,
     /// Plans that wait for a fresh snapshot.
     waiting: Vec<ApplyPlan>,
-    /// Closes of the last minute, and when they were judged.
-    closes: Vec<(ApplyPlan, Nanos)>,
+    closes: Renewals,
 }
 
 impl PositionStateBrain {
@@ -119,7 +117,7 @@ impl PositionStateBrain {
             asked: None,
             info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
-            closes: Vec::new(),
+            closes: Renewals::default(),
         }
     }
 
@@ -262,9 +260,9 @@ impl PositionStateBrain {
         let asks = PlanFacts {
             reconcile_close: plan.class == PlanClass::ReconcileClose,
             action: plan.action.as_str(),
-            asked_qty: plan.qty,
             reduce_only: plan.reduce_only.0,
             buys: Some(plan.side == OrderSide::Buy),
+            asked_qty: plan.qty,
         };
         let adds = if plan.side.opens() == PositionSide::of(self.known[place].amount) {
             Audited::SameSideOpens
@@ -291,7 +289,7 @@ impl PositionStateBrain {
         }
         self.write(plan, verdict, &facts, ctx);
         if plan.class != PlanClass::Open {
-            self.closes.push((plan.clone(), ctx.now()));
+            self.closes.note(plan, ctx);
         }
     }
 
@@ -326,14 +324,8 @@ impl PositionStateBrain {
 
     /// A close may wait for the order in flight longer than its permit lives.
     fn renew(&mut self, ctx: &mut Context<'_>) {
-        let now = ctx.now();
-        for (plan, judged_at) in std::mem::take(&mut self.closes) {
-            if now - judged_at < RENEW_AFTER {
-                self.closes.push((plan, judged_at));
-            } else if ctx.exists(&keys::EXECUTOR_WAITING.of(&plan.plan_id))
-                && let Some(place) = self.symbols.iter().position(|symbol| *symbol == plan.symbol)
-            {
-                ctx.count("permits_renewed", 1);
+        for plan in self.closes.due(ctx) {
+            if let Some(place) = self.symbols.iter().position(|symbol| *symbol == plan.symbol) {
                 self.judge(place, &plan, ctx);
             }
         }
@@ -341,13 +333,7 @@ impl PositionStateBrain {
 
     /// After a start: plans that wait are judged at the first look, as a former life may not have done.
     fn recover(&mut self, ctx: &mut Context<'_>) {
-        for key in ctx.scan(&keys::EXECUTOR_WAITING.of("*")) {
-            match ctx.json::<ApplyPlan>(&key) {
-                Ok(Some(plan)) => self.waiting.push(plan.into_owned()),
-                Ok(None) => {}
-                Err(_) => ctx.count("plans_unreadable", 1),
-            }
-        }
+        self.waiting.extend(renewals::waiting(ctx));
     }
 
     fn poll(&mut self, ctx: &mut Context<'_>) {
@@ -386,12 +372,6 @@ impl PositionStateBrain {
             Outcome::Refused(_) | Outcome::Unknown | Outcome::Done(_) => {
                 ctx.count("snapshot_not_fetched", 1);
                 for plan in std::mem::take(&mut self.waiting) {
-/// A close that names a step and more beyond what the exchange holds: who asked knows of another position.
-fn asks_too_much(plan: &ApplyPlan, facts: &PositionFacts) -> bool {
-    let held = facts.snapshot.map_or(Decimal::ZERO, |snapshot| snapshot.position_amt.abs());
-    plan.class == PlanClass::Close && plan.qty.is_some_and(|qty| qty - held >= facts.step)
-}
-
                     self.deny(&plan, "no_exchange_snapshot", ctx);
                 }
             }
@@ -404,6 +384,12 @@ fn asks_too_much(plan: &ApplyPlan, facts: &PositionFacts) -> bool {
             self.plan(&plan, ctx);
         }
     }
+}
+
+/// A close that names a step and more beyond what the exchange holds: who asked knows of another position.
+fn asks_too_much(plan: &ApplyPlan, facts: &PositionFacts) -> bool {
+    let held = facts.snapshot.map_or(Decimal::ZERO, |snapshot| snapshot.position_amt.abs());
+    plan.class == PlanClass::Close && plan.qty.is_some_and(|qty| qty - held >= facts.step)
 }
 
 impl Configured for PositionStateBrain {
@@ -460,6 +446,7 @@ impl Service for PositionStateBrain {
             keys_read: keys::patterns(&[
                 keys::POSITION_LEDGER,
                 keys::EXECUTOR_WAITING,
+                keys::APPLY_WAITING,
                 keys::RECONCILE_HOLD,
                 keys::POSITION_UNTRUSTED,
                 keys::COOLDOWN_LAST_EXEC,

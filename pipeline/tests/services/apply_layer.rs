@@ -444,7 +444,7 @@ fn a_small_remainder_is_closed_whole() {
     assert_eq!(plan.action, QUARTER, "it is that rung");
     assert_eq!((plan.qty, plan.fraction), (Some(decimal("0.1")), Some(decimal("1"))));
     assert!(plan.reason_codes.contains("remainder_closed_whole"), "{}", plan.reason_codes);
-    run(&mut bench, "b", FULL, (QUARTER, "0.25"), "0.1");
+    run(&mut bench, "b", QUARTER, (QUARTER, "0.25"), "0.1");
     assert_eq!(orders(&bench), [(true, 100)]);
 }
 

@@ -400,8 +400,14 @@ fn the_permit_of_a_close_that_waits_is_judged_anew_before_it_ends() {
         assert!(bench.get(&keys::PERMIT_P33.of(PLAN)).is_some());
     }
     allowed(&mut bench, 1.0);
+    // The same of one that waits in the Apply Layer.
     let now = bench.kernel.now();
     assert!(bench.kernel.bus_mut().del(now, &keys::EXECUTOR_WAITING.of(PLAN)));
+    bench.set(&keys::APPLY_WAITING.of(PLAN), &close.to_json().to_string());
+    bench.run_for_ms(300_000);
+    allowed(&mut bench, 1.0);
+    let now = bench.kernel.now();
+    assert!(bench.kernel.bus_mut().del(now, &keys::APPLY_WAITING.of(PLAN)));
     bench.run_for_ms(121_000);
     assert_eq!(bench.get(&keys::PERMIT_P33.of(PLAN)), None, "nobody waits for it");
 }
