@@ -205,13 +205,16 @@ impl IntentBridge {
         }
     }
 
-    /// What only opens have to pass: policy, venue, emergency stop and exposure, each closed when unknown.
+    /// What only opens have to pass: policy, venue, emergency stop and exposure, each but the venue closed when
+    /// unknown.
     fn may_open(&self, symbol: Symbol, ctx: &mut Context<'_>) -> Result<(), Dropped> {
         if !crate::policy::policy_store::allows(ctx, symbol) {
             return Err("dropped_not_in_policy");
         }
-        if !crate::policy::universe_service::tradable(ctx, symbol) {
-            return Err("dropped_not_tradable");
+        match crate::policy::universe_service::tradable(ctx, symbol) {
+            Some(true) => {}
+            Some(false) => return Err("dropped_not_tradable"),
+            None => ctx.count("venue_list_unknown", 1),
         }
         if switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
             return Err("dropped_emergency_stop");
@@ -321,6 +324,7 @@ impl Configured for IntentBridge {
         "plans",
         "policy_params_refused",
         "seen_not_saved",
+        "venue_list_unknown",
     ];
 
     fn configured(

@@ -348,11 +348,7 @@ fn opens_need_a_policy_that_holds_and_names_the_symbol() {
     drops("dropped_not_in_policy", |bench| {
         bench.hset(keys::POLICY_CURRENT.name, &[("leverage_by_symbol", "not JSON")]);
     });
-    drops("dropped_not_tradable", |bench| del(bench, keys::UNIVERSE_ACTIVE.name));
-    drops("dropped_not_tradable", |bench| del(bench, keys::UNIVERSE_META.name));
     drops("dropped_not_tradable", |bench| universe(bench, r#"["COMPUSDT"]"#, "0"));
-    drops("dropped_not_tradable", |bench| universe(bench, r#"["BTCUSDT"]"#, "1"));
-    drops("dropped_not_tradable", |bench| bench.run_for_ms(301_000));
     let mut bench = bench();
     intend(&mut bench, &[("symbol", "ETHUSDT"), ("action", "BUY"), ("quantity", "1")]);
     assert!(plans(&mut bench).is_empty());
@@ -361,6 +357,24 @@ fn opens_need_a_policy_that_holds_and_names_the_symbol() {
 
 #[test]
 fn opens_need_an_exposure_that_is_known_and_below_80_percent() {
+/// MSE 9 step 3 and 17: the policy decides alone, and that is counted.
+#[test]
+fn a_venue_list_that_is_absent_or_stale_stops_no_open() {
+    let worlds: [fn(&mut Bench); 4] = [
+        |bench| bench.forget(keys::UNIVERSE_ACTIVE.name),
+        |bench| bench.forget(keys::UNIVERSE_META.name),
+        |bench| universe(bench, r#"["COMPUSDT"]"#, "1"),
+        |bench| bench.run_for_ms(301_000),
+    ];
+    for (place, world) in worlds.into_iter().enumerate() {
+        let mut bench = bench();
+        world(&mut bench);
+        intend(&mut bench, &OPEN);
+        assert_eq!(plans(&mut bench).len(), 1, "{place}");
+        assert_eq!(bench.counter(BRIDGE, "venue_list_unknown"), 1, "{place}");
+    }
+}
+
     drops("dropped_exposure_limit", |bench| portfolio(bench, "1000", "800", "false"));
     drops("dropped_exposure_unknown", |bench| portfolio(bench, "1000", "100", "true"));
     drops("dropped_exposure_unknown", |bench| portfolio(bench, "0", "0", "false"));

@@ -53,4 +53,5 @@ mod signals;
 mod strategy;
 mod trade_logger;
 mod universe_generator;
+mod universe_service;
 mod venues;
