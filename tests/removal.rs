@@ -88,7 +88,11 @@ const REMOVALS: &[Removal] = &[
     without("universe_service", &["key quantum:cfg:universe:active"])
         .appears(&["intent_bridge venue_list_unknown"]),
     without("meta_regime", &["stream meta.regime", "stream governance.events"]),
-    without("portfolio_governance", &["key quantum:governance:policy", "stream portfolio.memory"]),
+    without(
+        "portfolio_governance",
+        &["key quantum:governance:policy", "stream portfolio.memory", "stream execution.result"],
+    )
+    .appears(&["intent_bridge dropped_governance_unknown"]),
     without("portfolio_clusters", &["key quantum:portfolio:cluster_state"]),
     without(
         "portfolio_risk_governor",

@@ -1,5 +1,7 @@
 //! Intent bridge (MSE 9): intents in, plans out. It grants nothing: permits are P3.3's.
 
+mod governance;
+
 use std::borrow::Cow;
 
 use engine::{
@@ -157,8 +159,9 @@ impl IntentBridge {
             if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
                 return Err("dropped_too_old");
             }
-            self.may_open(symbol, ctx)?;
+            let equity_usd = self.may_open(symbol, ctx)?;
             asked.qty.ok_or("dropped_without_quantity")?;
+            governance::apply(intent, &mut asked, equity_usd, ctx)?;
         }
         let kill = if asked.closes { None } else { self.kill_score(place, ctx) };
         let until = now + Nanos::from_secs(self.settings.plan_validity_s);
@@ -206,8 +209,8 @@ impl IntentBridge {
     }
 
     /// What only opens have to pass: policy, venue, emergency stop and exposure, each but the venue closed when
-    /// unknown.
-    fn may_open(&self, symbol: Symbol, ctx: &mut Context<'_>) -> Result<(), Dropped> {
+    /// unknown. The equity, where it is known.
+    fn may_open(&self, symbol: Symbol, ctx: &mut Context<'_>) -> Result<Option<f64>, Dropped> {
         if !crate::policy::policy_store::allows(ctx, symbol) {
             return Err("dropped_not_in_policy");
         }
@@ -234,7 +237,8 @@ impl IntentBridge {
         exposure_gate(notional, equity, &self.rules).map_err(|dropped| match dropped {
             BridgeDrop::ExposureLimit => "dropped_exposure_limit",
             BridgeDrop::ExposureUnknown | BridgeDrop::FlatSell => "dropped_exposure_unknown",
-        })
+        })?;
+        Ok(equity)
     }
 }
 
@@ -312,6 +316,10 @@ impl Configured for IntentBridge {
         "dropped_exposure_limit",
         "dropped_exposure_unknown",
         "dropped_flat_sell",
+        "dropped_governance_confidence",
+        "dropped_governance_leverage",
+        "dropped_governance_symbol",
+        "dropped_governance_unknown",
         "dropped_not_in_policy",
         "dropped_not_tradable",
         "dropped_safe_mode",
@@ -319,7 +327,10 @@ impl Configured for IntentBridge {
         "dropped_unknown_symbol",
         "dropped_without_action",
         "dropped_without_quantity",
+        "governance_sized_down",
+        "governance_size_unknown",
         "market_state_refused",
+        "performance_unreadable",
         "permit_not_written",
         "plans",
         "policy_params_refused",
@@ -353,6 +364,9 @@ impl Service for IntentBridge {
                 keys::POLICY_CURRENT,
                 keys::UNIVERSE_ACTIVE,
                 keys::UNIVERSE_META,
+                keys::GOVERNANCE_POLICY,
+                keys::GOVERNANCE_LAST_DECISION,
+                keys::SYMBOL_PERFORMANCE,
             ]),
             keys_written: keys::patterns(&[keys::BRIDGE_SEEN]),
             exchange: self.audited.has(Audited::ExchangeInfoPerIntent),

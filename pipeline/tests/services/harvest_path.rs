@@ -9,8 +9,9 @@ use crate::bench::{Bench, instrument};
 use crate::held;
 use crate::plans::decimal;
 
-const SERVICES: [&str; 15] = [
+const SERVICES: [&str; 16] = [
     "policy_store",
+    "portfolio_governance",
     "universe_service",
     "balance_tracker",
     "intent_bridge",

@@ -7,6 +7,7 @@
 //! | MSE 67 | time and action are part of the type: the entry is a dead letter; digits in a name are allowed (I-24) |
 
 mod audits;
+mod governance;
 
 use engine::{Body, CorrelationId, FieldValue, Instrument, IsoTime, Nanos, Symbol, Ttl};
 use pipeline::records::{
@@ -26,7 +27,7 @@ fn comp() -> Instrument {
     Instrument { symbol, price_decimals: 2, qty_decimals: 3 }
 }
 
-/// All that lets a symbol be opened: policy, venue, and a portfolio of 1000 USDT with 100 USDT at risk.
+/// All that lets a symbol be opened: policy, venue, and a portfolio of 10,000 USDT with 1,000 USDT at risk.
 fn bench() -> Bench {
     let instruments = vec![instrument(), comp()];
     let settings = PipelineSettings::default();
@@ -49,7 +50,8 @@ fn world(bench: &mut Bench) {
     ];
     bench.hset(keys::POLICY_CURRENT.name, &policy);
     universe(bench, r#"["BTCUSDT","COMPUSDT"]"#, "0");
-    portfolio(bench, "1000", "100", "false");
+    portfolio(bench, "10000", "1000", "false");
+    bench.set(keys::GOVERNANCE_POLICY.name, "BALANCED");
 }
 
 fn universe(bench: &mut Bench, symbols: &str, stale: &str) {
@@ -355,8 +357,6 @@ fn opens_need_a_policy_that_holds_and_names_the_symbol() {
     assert_eq!(bench.counter(BRIDGE, "dropped_unknown_symbol"), 1);
 }
 
-#[test]
-fn opens_need_an_exposure_that_is_known_and_below_80_percent() {
 /// MSE 9 step 3 and 17: the policy decides alone, and that is counted.
 #[test]
 fn a_venue_list_that_is_absent_or_stale_stops_no_open() {
@@ -375,6 +375,8 @@ fn a_venue_list_that_is_absent_or_stale_stops_no_open() {
     }
 }
 
+#[test]
+fn opens_need_an_exposure_that_is_known_and_below_80_percent() {
     drops("dropped_exposure_limit", |bench| portfolio(bench, "1000", "800", "false"));
     drops("dropped_exposure_unknown", |bench| portfolio(bench, "1000", "100", "true"));
     drops("dropped_exposure_unknown", |bench| portfolio(bench, "0", "0", "false"));
