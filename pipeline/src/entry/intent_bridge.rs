@@ -18,7 +18,7 @@ use strategies::harvest::{KillScore, Theta, kill_score};
 use strategies::position::MarketView;
 
 use crate::audited::{Audited, AuditedNames};
-use crate::entry::intent_plan::{Asked, asked, plan_of, read_intent};
+use crate::entry::intent_plan::{Asked, asked, count_violations, in_range, plan_of, read_intent};
 use crate::entry::safety_kernel;
 use crate::grid;
 use crate::keys;
@@ -111,6 +111,7 @@ impl IntentBridge {
             ctx.count("already_seen", 1);
             return;
         }
+        count_violations(&intent, ctx);
         match self.plan(&intent, delivery, ctx) {
             Ok(plan) => {
                 let permit = self.own_permit(&plan, ctx.now());
@@ -159,6 +160,7 @@ impl IntentBridge {
             if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
                 return Err("dropped_too_old");
             }
+            in_range(intent, now)?;
             let equity_usd = self.may_open(symbol, ctx)?;
             asked.qty.ok_or("dropped_without_quantity")?;
             governance::apply(intent, &mut asked, equity_usd, ctx)?;
@@ -312,23 +314,28 @@ impl Configured for IntentBridge {
     type Settings = IntentBridgeSettings;
     const COUNTERS: &'static [&'static str] = &[
         "already_seen",
+        "dropped_confidence_out_of_range",
         "dropped_emergency_stop",
         "dropped_exposure_limit",
         "dropped_exposure_unknown",
         "dropped_flat_sell",
+        "dropped_from_the_future",
         "dropped_governance_confidence",
         "dropped_governance_leverage",
         "dropped_governance_symbol",
         "dropped_governance_unknown",
+        "dropped_leverage_out_of_range",
         "dropped_not_in_policy",
         "dropped_not_tradable",
         "dropped_safe_mode",
+        "dropped_size_out_of_range",
         "dropped_too_old",
         "dropped_unknown_symbol",
         "dropped_without_action",
         "dropped_without_quantity",
         "governance_sized_down",
         "governance_size_unknown",
+        "intents_out_of_contract",
         "market_state_refused",
         "performance_unreadable",
         "permit_not_written",

@@ -109,3 +109,29 @@ fn without_a_policy_nothing_is_opened() {
     send(&mut fresh, &[]);
     assert_eq!(plans(&mut fresh).len(), 1);
 }
+
+/// MSE 1.3: told on reading; an open whose numbers cannot be meant is refused with its reason, a close is not.
+#[test]
+fn numbers_out_of_range_are_counted_and_refuse_opens() {
+    let mut tomorrow = String::new();
+    IsoTime(bench().kernel.now() + Nanos::from_secs(86_400)).write_text(&mut tomorrow);
+    for (field, value, reason, breaks) in [
+        ("confidence", "37", "dropped_confidence_out_of_range", 1),
+        ("confidence", "-0.1", "dropped_confidence_out_of_range", 1),
+        ("leverage", "4000", "dropped_leverage_out_of_range", 1),
+        ("leverage", "0.5", "dropped_leverage_out_of_range", 1),
+        ("position_size_usd", "-5", "dropped_size_out_of_range", 1),
+        ("timestamp", &tomorrow, "dropped_from_the_future", 0),
+    ] {
+        let mut bench = bench();
+        send(&mut bench, &[(field, value)]);
+        assert!(plans(&mut bench).is_empty(), "{field} {value}");
+        assert_eq!(bench.counter(BRIDGE, reason), 1, "{field} {value}");
+        assert_eq!(bench.counter(BRIDGE, "intents_out_of_contract"), breaks, "{field} {value}");
+        send(&mut bench, &[("action", "CLOSE"), ("side", "SELL"), (field, value)]);
+        assert_eq!(the_plan(&mut bench).class, PlanClass::Close, "{field} {value}");
+    }
+    let mut bench = bench();
+    intend(&mut bench, &CLOSE);
+    assert_eq!(bench.counter(BRIDGE, "intents_out_of_contract"), 0);
+}
