@@ -85,10 +85,14 @@ const REMOVALS: &[Removal] = &[
     // Policy, regime and capital.
     without("policy_store", &["stream policy.updated", "stream execution.result"]),
     without("universe_generator", &["key quantum:universe:bars:{S}:15m"]).with(GENERATED_UNIVERSE),
-    without("universe_service", &["key quantum:cfg:universe:active", "stream execution.result"])
-        .appears(&["intent_bridge dropped_not_tradable"]),
+    without("universe_service", &["key quantum:cfg:universe:active"])
+        .appears(&["intent_bridge venue_list_unknown"]),
     without("meta_regime", &["stream meta.regime", "stream governance.events"]),
-    without("portfolio_governance", &["key quantum:governance:policy", "stream portfolio.memory"]),
+    without(
+        "portfolio_governance",
+        &["key quantum:governance:policy", "stream portfolio.memory", "stream execution.result"],
+    )
+    .appears(&["intent_bridge dropped_governance_unknown"]),
     without("portfolio_clusters", &["key quantum:portfolio:cluster_state"]),
     without(
         "portfolio_risk_governor",

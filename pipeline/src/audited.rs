@@ -213,7 +213,7 @@ audited! {
     /// The cooldown of opens is set by opens only, so that what was just closed is opened again.
     CooldownAfterOpensOnly "cooldown_after_opens_only": apply_layer, intent_executor, execution_service = "EHR 3.16";
     /// The intent executor runs closes of the exit brain only, and only with a quantity, which no close plan names.
-    ExitsNeedQuantity "exits_need_quantity": intent_executor = "I-37";
+    ExitsNeedQuantity "exits_need_quantity": intent_bridge, intent_executor = "I-37";
     /// An order whose outcome is unknown is told as failed and never asked for; the next plan sends another.
     UnknownIsFailure "unknown_is_failure": apply_layer, intent_executor, execution_service = "I-27";
     /// Quantities are floats: the intent executor takes the nearest step, also above the permit, and the Execution

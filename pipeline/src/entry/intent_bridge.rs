@@ -1,6 +1,8 @@
 //! Intent bridge (MSE 9): intents in, plans out, opens within the limits of the fund's mode (MSE 5.3). It grants
 //! nothing: permits are P3.3's.
 
+mod governance;
+
 use std::borrow::Cow;
 
 use engine::{
@@ -17,7 +19,7 @@ use strategies::harvest::{KillScore, Theta, kill_score};
 use strategies::position::MarketView;
 
 use crate::audited::{Audited, AuditedNames};
-use crate::entry::intent_plan::{Asked, asked, plan_of, read_intent};
+use crate::entry::intent_plan::{Asked, asked, count_violations, in_range, plan_of, read_intent};
 use crate::entry::mode_limits::{self, Fund};
 use crate::entry::safety_kernel;
 use crate::grid;
@@ -111,6 +113,7 @@ impl IntentBridge {
             ctx.count("already_seen", 1);
             return;
         }
+        count_violations(&intent, ctx);
         match self.plan(&intent, delivery, ctx) {
             Ok(plan) => {
                 let permit = self.own_permit(&plan, ctx.now());
@@ -151,13 +154,19 @@ impl IntentBridge {
         }
         self.kind(&mut asked, place, held, ctx)?;
         let mut equity = None;
+        if asked.closes && self.audited.has(Audited::ExitsNeedQuantity) {
+            // No close plan named one (I-37).
+            asked.qty = None;
+        }
         if !asked.closes {
             // A close is never too old: what it closes is what the exchange holds now.
             if now - intent.timestamp.0 > Nanos::from_secs(self.settings.intent_max_age_s) {
                 return Err("dropped_too_old");
             }
+            in_range(intent, now)?;
             equity = self.may_open(symbol, ctx)?;
             asked.qty.ok_or("dropped_without_quantity")?;
+            governance::apply(intent, &mut asked, equity, ctx)?;
         }
         let kill = if asked.closes { None } else { self.kill_score(place, ctx) };
         let until = now + Nanos::from_secs(self.settings.plan_validity_s);
@@ -215,14 +224,16 @@ impl IntentBridge {
         (0..self.symbols.len()).map(|place| u32::from(self.held(place, ctx) != 0)).sum()
     }
 
-    /// What only opens have to pass: policy, venue, emergency stop and exposure, each closed when unknown. Gives
-    /// the equity in USDT.
+    /// What only opens have to pass: policy, venue, emergency stop and exposure, each but the venue closed when
+    /// unknown. Gives the equity in USDT, where it is known.
     fn may_open(&self, symbol: Symbol, ctx: &mut Context<'_>) -> Result<Option<f64>, Dropped> {
         if !crate::policy::policy_store::allows(ctx, symbol) {
             return Err("dropped_not_in_policy");
         }
-        if !crate::policy::universe_service::tradable(ctx, symbol) {
-            return Err("dropped_not_tradable");
+        match crate::policy::universe_service::tradable(ctx, symbol) {
+            Some(true) => {}
+            Some(false) => return Err("dropped_not_tradable"),
+            None => ctx.count("venue_list_unknown", 1),
         }
         if switches::is_set(keys::EMERGENCY_STOP.name, &["1"], ctx) {
             return Err("dropped_emergency_stop");
@@ -317,10 +328,17 @@ impl Configured for IntentBridge {
     type Settings = IntentBridgeSettings;
     const COUNTERS: &'static [&'static str] = &[
         "already_seen",
+        "dropped_confidence_out_of_range",
         "dropped_emergency_stop",
         "dropped_exposure_limit",
         "dropped_exposure_unknown",
         "dropped_flat_sell",
+        "dropped_from_the_future",
+        "dropped_governance_confidence",
+        "dropped_governance_leverage",
+        "dropped_governance_symbol",
+        "dropped_governance_unknown",
+        "dropped_leverage_out_of_range",
         "dropped_mode_confidence",
         "dropped_mode_daily_drawdown",
         "dropped_mode_opens_nothing",
@@ -329,17 +347,23 @@ impl Configured for IntentBridge {
         "dropped_not_in_policy",
         "dropped_not_tradable",
         "dropped_safe_mode",
+        "dropped_size_out_of_range",
         "dropped_too_old",
         "dropped_unknown_symbol",
         "dropped_without_action",
         "dropped_without_quantity",
+        "governance_size_unknown",
+        "governance_sized_down",
+        "intents_out_of_contract",
         "leverage_held_to_the_mode",
         "market_state_refused",
+        "performance_unreadable",
         "permit_not_written",
         "plans",
         "policy_params_refused",
         "seen_not_saved",
         "sizes_scaled_by_the_mode",
+        "venue_list_unknown",
     ];
 
     fn configured(
@@ -368,6 +392,9 @@ impl Service for IntentBridge {
                 keys::POLICY_CURRENT,
                 keys::UNIVERSE_ACTIVE,
                 keys::UNIVERSE_META,
+                keys::GOVERNANCE_POLICY,
+                keys::GOVERNANCE_LAST_DECISION,
+                keys::SYMBOL_PERFORMANCE,
             ]),
             keys_written: keys::patterns(&[keys::BRIDGE_SEEN]),
             exchange: self.audited.has(Audited::ExchangeInfoPerIntent),

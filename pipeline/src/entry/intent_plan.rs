@@ -9,7 +9,7 @@ use strategies::entry::plan_id;
 use crate::grid;
 use crate::records::{
     ApplyPlan, Decision, Executor, IntentAction, OrderSide, PlanAction, PlanClass, ReduceOnly,
-    TradeIntent,
+    TradeIntent, contract_violations,
 };
 use crate::streams::TRADE_INTENT;
 
@@ -33,6 +33,29 @@ pub(crate) fn read_intent<'d>(
         ctx.leave_pending();
     }
     intent.map(Cow::Owned)
+}
+
+/// How far the clock of a writer may be ahead.
+const AHEAD_MAX: Nanos = Nanos::from_secs(60);
+
+/// MSE 1.3: an intent that breaks the contract is told when it is read, and goes on.
+pub(crate) fn count_violations(intent: &TradeIntent, ctx: &mut Context<'_>) {
+    if !contract_violations(intent).is_empty() {
+        ctx.count("intents_out_of_contract", 1);
+    }
+}
+
+/// Whether the numbers of an open can be meant; the counter of its reason otherwise. A close is not held to them:
+/// what it takes is what the exchange holds.
+pub(crate) fn in_range(intent: &TradeIntent, now: Nanos) -> Result<(), &'static str> {
+    let require = |holds: bool, reason| if holds { Ok(()) } else { Err(reason) };
+    // An order could be as old as one likes, if it only said that it came tomorrow.
+    require(intent.timestamp.0 - now <= AHEAD_MAX, "dropped_from_the_future")?;
+    require((0.0..=1.0).contains(&intent.confidence), "dropped_confidence_out_of_range")?;
+    let leverage = intent.leverage.is_none_or(|leverage| (1.0..=125.0).contains(&leverage));
+    require(leverage, "dropped_leverage_out_of_range")?;
+    let size = intent.position_size_usd.is_none_or(|size| size > Decimal::ZERO);
+    require(size, "dropped_size_out_of_range")
 }
 
 /// What an intent asks for.
@@ -99,8 +122,9 @@ pub(crate) fn plan_of(
         },
         side,
         order_type: "MARKET".into(),
-        qty: asked.qty.filter(|_| !closes),
-        fraction: closes.then_some(Decimal::ONE),
+        qty: asked.qty,
+        // Of a close that names no quantity; one that does closes that much.
+        fraction: (closes && asked.qty.is_none()).then_some(Decimal::ONE),
         reduce_only: ReduceOnly(closes),
         decision: Decision::Execute,
         reason_codes: intent.reason.clone().unwrap_or_default(),

@@ -13,4 +13,5 @@ pub(crate) mod ownership;
 pub(crate) mod permits;
 pub(crate) mod portfolio_gate;
 pub(crate) mod position_state_brain;
+pub(crate) mod renewals;
 pub(crate) mod safety_kernel;

@@ -17,6 +17,7 @@ use strategies::position_state::{
 };
 
 use crate::audited::{Audited, AuditedNames};
+use crate::entry::renewals::{self, Renewals};
 use crate::exchange_info::ExchangeInfo;
 use crate::grid;
 use crate::keys;
@@ -46,8 +47,6 @@ const INFO_TIMER: TimerKey = TimerKey(1);
 /// A universe that is older names nothing.
 const UNIVERSE_AGE_MAX: Nanos = Nanos::from_secs(300);
 const STATE_REFRESH: Nanos = Nanos::from_secs(300);
-/// The permit of a close that still waits is judged anew, from this age on, before it ends.
-const RENEW_AFTER: Nanos = Nanos::from_secs(50);
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -87,8 +86,7 @@ pub struct PositionStateBrain {
     info: ExchangeInfo,
     /// Plans that wait for a fresh snapshot.
     waiting: Vec<ApplyPlan>,
-    /// Closes of the last minute, and when they were judged.
-    closes: Vec<(ApplyPlan, Nanos)>,
+    closes: Renewals,
 }
 
 impl PositionStateBrain {
@@ -122,7 +120,7 @@ impl PositionStateBrain {
             asked: None,
             info: ExchangeInfo::new(INFO_TIMER),
             waiting: Vec::new(),
-            closes: Vec::new(),
+            closes: Renewals::default(),
         }
     }
 
@@ -270,6 +268,7 @@ impl PositionStateBrain {
             action: plan.action.as_str(),
             reduce_only: plan.reduce_only.0,
             buys: Some(plan.side == OrderSide::Buy),
+            asked_qty: plan.qty,
         };
         let adds = if plan.side.opens() == PositionSide::of(self.known[place].amount) {
             Audited::SameSideOpens
@@ -284,7 +283,7 @@ impl PositionStateBrain {
             verdict => verdict,
         };
         let differs = match &verdict {
-            Ok(evaluation) => evaluation.mismatch.is_some(),
+            Ok(evaluation) => evaluation.mismatch.is_some() || asks_too_much(plan, &facts),
             // What the ledger holds and the exchange does not is told, too.
             Err(Denial { reason: "no_position", .. }) => {
                 ledger_amt.is_some_and(|amount| !amount.is_zero())
@@ -296,7 +295,7 @@ impl PositionStateBrain {
         }
         self.write(plan, verdict, &facts, ctx);
         if plan.class != PlanClass::Open {
-            self.closes.push((plan.clone(), ctx.now()));
+            self.closes.note(plan, ctx);
         }
     }
 
@@ -331,14 +330,8 @@ impl PositionStateBrain {
 
     /// A close may wait for the order in flight longer than its permit lives.
     fn renew(&mut self, ctx: &mut Context<'_>) {
-        let now = ctx.now();
-        for (plan, judged_at) in std::mem::take(&mut self.closes) {
-            if now - judged_at < RENEW_AFTER {
-                self.closes.push((plan, judged_at));
-            } else if ctx.exists(&keys::EXECUTOR_WAITING.of(&plan.plan_id))
-                && let Some(place) = self.symbols.iter().position(|symbol| *symbol == plan.symbol)
-            {
-                ctx.count("permits_renewed", 1);
+        for plan in self.closes.due(ctx) {
+            if let Some(place) = self.symbols.iter().position(|symbol| *symbol == plan.symbol) {
                 self.judge(place, &plan, ctx);
             }
         }
@@ -346,13 +339,7 @@ impl PositionStateBrain {
 
     /// After a start: plans that wait are judged at the first look, as a former life may not have done.
     fn recover(&mut self, ctx: &mut Context<'_>) {
-        for key in ctx.scan(&keys::EXECUTOR_WAITING.of("*")) {
-            match ctx.json::<ApplyPlan>(&key) {
-                Ok(Some(plan)) => self.waiting.push(plan.into_owned()),
-                Ok(None) => {}
-                Err(_) => ctx.count("plans_unreadable", 1),
-            }
-        }
+        self.waiting.extend(renewals::waiting(ctx));
     }
 
     /// Whether the last look is younger than the last fill: one from before shows a position that is gone.
@@ -423,6 +410,12 @@ impl PositionStateBrain {
     }
 }
 
+/// A close that names a step and more beyond what the exchange holds: who asked knows of another position.
+fn asks_too_much(plan: &ApplyPlan, facts: &PositionFacts) -> bool {
+    let held = facts.snapshot.map_or(Decimal::ZERO, |snapshot| snapshot.position_amt.abs());
+    plan.class == PlanClass::Close && plan.qty.is_some_and(|qty| qty - held >= facts.step)
+}
+
 impl Configured for PositionStateBrain {
     type Settings = PositionStateBrainSettings;
     const COUNTERS: &'static [&'static str] = &[
@@ -478,6 +471,7 @@ impl Service for PositionStateBrain {
             keys_read: keys::patterns(&[
                 keys::POSITION_LEDGER,
                 keys::EXECUTOR_WAITING,
+                keys::APPLY_WAITING,
                 keys::RECONCILE_HOLD,
                 keys::POSITION_UNTRUSTED,
                 keys::COOLDOWN_LAST_EXEC,

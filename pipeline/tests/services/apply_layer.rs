@@ -374,8 +374,63 @@ fn a_reduced_full_close_fires_again_after_five_minutes() {
     assert_eq!(orders(&bench).len(), 3, "the whole may close at any time");
 }
 
-/// What would remain below 5 % of the opening quantity, or below twice the minimum notional, goes too: the proposal
-/// becomes a whole close, and no calibration keeps the rest.
+/// With everyone who permits a harvest close, in a cold book of 0.3 BTCUSDT: a quarter of it is 7.9 USDT.
+fn permitted() -> Bench {
+    let all = [SERVICE, "governor", "position_state_brain", "portfolio_gate"];
+    let mut bench = Bench::new(&all, &PipelineSettings::default(), Vec::new());
+    let table = bench.kernel.exchange_mut();
+    (table.held[0], table.marks[0], table.entries[0]) = (300, 10_500, 10_000);
+    held::hold(&mut bench, &Position { amount: "0.3", pnl: "1.5", ..Position::default() });
+    bench.run_to_ms(5_100);
+    bench
+}
+
+/// Settled: calibration makes full closes smaller, and a partial one is left as it is; this one has to take all.
+#[test]
+fn a_remainder_is_closed_whole_whatever_the_heat_and_as_its_rung() {
+    let mut bench = permitted();
+    proposes(&mut bench, "PARTIAL_75", "0.5");
+    bench.run_for_ms(6_000);
+    assert_eq!(orders(&bench), [(true, 300)], "{:?}", results(&mut bench));
+    let ledger = bench.hash(&keys::APPLY_TRANCHES.of(instrument().symbol));
+    assert!(ledger["ledger"].contains("75"), "{ledger:?}");
+}
+
+/// Longer than a permit lives: all three are renewed meanwhile, and the wait for permits begins at the end.
+#[test]
+fn a_close_outlives_its_permits_while_an_order_is_in_flight() {
+    let mut bench = permitted();
+    let inflight = keys::INFLIGHT.of(instrument().symbol);
+    bench.set(&inflight, "another");
+    proposes(&mut bench, "PARTIAL_75", "0.5");
+    bench.run_for_ms(200_000);
+    assert!(orders(&bench).is_empty());
+    assert!(results(&mut bench).is_empty());
+    bench.forget(&inflight);
+    bench.run_for_ms(1_000);
+    assert_eq!(orders(&bench), [(true, 300)], "{:?}", results(&mut bench));
+}
+
+/// The wait for the order does not count: permits that come after it are in time.
+#[test]
+fn the_wait_for_permits_begins_when_the_order_in_flight_is_over() {
+    let mut bench = bench();
+    let inflight = keys::INFLIGHT.of(instrument().symbol);
+    bench.set(&inflight, "another");
+    let plan = close(&bench, "a", FULL);
+    plans::send(&mut bench, &plan);
+    bench.run_for_ms(30_000);
+    held::hold(&mut bench, &Position::default());
+    bench.forget(&inflight);
+    bench.run_for_ms(500);
+    gate(&mut bench, &plan, FULL, "1");
+    other_permits(&mut bench, &plan, "2");
+    bench.run_for_ms(500);
+    assert_eq!(orders(&bench), [(true, 2_000)], "{:?}", results(&mut bench));
+}
+
+/// What would remain below 5 % of the opening quantity, or below twice the minimum notional, goes too: the plan
+/// names all that is held.
 #[test]
 fn a_small_remainder_is_closed_whole() {
     let small = Position { amount: "0.1", pnl: "0.5", ..Position::default() };
@@ -386,9 +441,10 @@ fn a_small_remainder_is_closed_whole() {
     bench.run_for_ms(5_000);
     // 0.075 · 105 = 7.875 USDT is below 10.
     let plan = plans_of(&mut bench).pop().expect("a plan");
-    assert_eq!(plan.action, FULL);
+    assert_eq!(plan.action, QUARTER, "it is that rung");
+    assert_eq!((plan.qty, plan.fraction), (Some(decimal("0.1")), Some(decimal("1"))));
     assert!(plan.reason_codes.contains("remainder_closed_whole"), "{}", plan.reason_codes);
-    run(&mut bench, "b", FULL, (QUARTER, "0.25"), "0.1");
+    run(&mut bench, "b", QUARTER, (QUARTER, "0.25"), "0.1");
     assert_eq!(orders(&bench), [(true, 100)]);
 }
 

@@ -319,3 +319,32 @@ fn one_path_runs() {
     let shield = refused(|s| s.execution_service.tpsl_shield = true);
     assert!(shield.contains("market orders"), "{shield}");
 }
+
+/// MSE 1.3: as in the bridge.
+#[test]
+fn numbers_out_of_range_refuse_opens() {
+    for (confidence, leverage, age_s, reason) in [
+        ("37", "10", 0, "dropped_confidence_out_of_range"),
+        ("0.7", "4000", 0, "dropped_leverage_out_of_range"),
+        ("0.7", "10", -86_400, "dropped_from_the_future"),
+    ] {
+        let mut bench = bench();
+        let mut time = String::new();
+        IsoTime(bench.kernel.now() - Nanos::from_secs(age_s)).write_text(&mut time);
+        let fields = [
+            ("symbol", "BTCUSDT"),
+            ("confidence", confidence),
+            ("timestamp", time.as_str()),
+            ("action", "BUY"),
+            ("position_size_usd", "200"),
+            ("entry_price", "100"),
+            ("leverage", leverage),
+        ];
+        bench.publish(streams::TRADE_INTENT, Body::fields(&fields));
+        bench.run_for_ms(10);
+        assert!(sent(&bench).is_empty(), "{reason}");
+        assert_eq!(bench.counter(EXECUTION, reason), 1);
+        let broken = u64::from(age_s == 0);
+        assert_eq!(bench.counter(EXECUTION, "intents_out_of_contract"), broken, "{reason}");
+    }
+}

@@ -339,6 +339,13 @@ fn rates_of_production_count_results_and_a_burst_disarms() {
     let plan = numbered(&hourly, 1, "BTCUSDT");
     assert_eq!(says(&mut hourly, &plan), granted("0.5"), "an hour after the first");
 
+    // The kill score comes first: what it refuses is no burst, and disarms nothing.
+    let mut critical = production(|_| {});
+    executed(&mut critical, 2, 10);
+    let plan = ApplyPlan { kill_score: Some(0.9), ..open(&critical) };
+    assert_eq!(says(&mut critical, &plan), denied("kill_score_critical_open:0.900"));
+    assert!(critical.entries(streams::GOVERNOR_EVENTS.name).is_empty());
+
     let mut burst = production(|_| {});
     executed(&mut burst, 2, 10);
     let plan = open(&burst);
@@ -688,11 +695,17 @@ fn the_market_says_how_many_positions_it_is_good_for() {
 }
 
 #[test]
-fn a_close_that_waits_keeps_a_permit() {
+fn a_close_that_waits_in_either_executor_keeps_a_permit() {
+    for waiting in [keys::EXECUTOR_WAITING, keys::APPLY_WAITING] {
+        keeps_a_permit(waiting);
+    }
+}
+
+fn keeps_a_permit(waits_in: keys::Key) {
     let mut bench = bench();
     let plan = close(&bench);
     let waiting = serde_json::to_string(&engine::Record::to_json(&plan)).expect("JSON");
-    bench.set(&keys::EXECUTOR_WAITING.of(PLAN), &waiting);
+    bench.set(&waits_in.of(PLAN), &waiting);
     assert_eq!(says(&mut bench, &plan), Ok(None));
     for _ in 0..40 {
         bench.run_for_ms(5_000);
@@ -707,5 +720,9 @@ fn a_close_that_waits_keeps_a_permit() {
     bench.kernel.bus_mut().del(now, &keys::PERMIT_GOVERNOR.of(PLAN));
     bench.crash(GOVERNOR, 10);
     bench.run_for_ms(50);
+    assert_eq!(crate::governor::permit(&mut bench, PLAN), Some(Ok(None)));
+    // And renews it from then on, also where it finds one.
+    bench.crash(GOVERNOR, 10);
+    bench.run_for_ms(100_000);
     assert_eq!(crate::governor::permit(&mut bench, PLAN), Some(Ok(None)));
 }

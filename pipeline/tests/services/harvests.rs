@@ -7,8 +7,9 @@ use crate::bench::Bench;
 use crate::held;
 use crate::plans::{decimal, fund_mode};
 
-const SERVICES: [&str; 15] = [
+const SERVICES: [&str; 16] = [
     "policy_store",
+    "portfolio_governance",
     "universe_service",
     "balance_tracker",
     "intent_bridge",

@@ -7,6 +7,7 @@
 //! | MSE 67 | time and action are part of the type: the entry is a dead letter; digits in a name are allowed (I-24) |
 
 mod audits;
+mod governance;
 
 use engine::{Body, CorrelationId, FieldValue, Instrument, IsoTime, Nanos, Symbol, Ttl};
 use pipeline::records::{
@@ -26,7 +27,7 @@ fn comp() -> Instrument {
     Instrument { symbol, price_decimals: 2, qty_decimals: 3 }
 }
 
-/// All that lets a symbol be opened: policy, venue, and a portfolio of 1000 USDT with 100 USDT at risk.
+/// All that lets a symbol be opened: policy, venue, and a portfolio of 10,000 USDT with 1,000 USDT at risk.
 fn bench() -> Bench {
     let instruments = vec![instrument(), comp()];
     let settings = PipelineSettings::default();
@@ -49,7 +50,8 @@ fn world(bench: &mut Bench) {
     ];
     bench.hset(keys::POLICY_CURRENT.name, &policy);
     universe(bench, r#"["BTCUSDT","COMPUSDT"]"#, "0");
-    portfolio(bench, "1000", "100", "false");
+    portfolio(bench, "10000", "1000", "false");
+    bench.set(keys::GOVERNANCE_POLICY.name, "BALANCED");
     fund_mode(bench, "EXPANSION");
 }
 
@@ -257,7 +259,7 @@ fn a_plan_says_who_decided_what_and_until_when() {
 }
 
 #[test]
-fn a_close_is_of_all_and_has_the_side_that_the_position_needs() {
+fn a_close_is_of_what_it_asks_for_and_has_the_side_that_the_position_needs() {
     let key = keys::STATE_POSITIONS.of(instrument().symbol);
     let held = |bench: &mut Bench, side: &str| {
         let amount = if side == "SHORT" { "-1" } else { "1" };
@@ -280,9 +282,14 @@ fn a_close_is_of_all_and_has_the_side_that_the_position_needs() {
         assert_eq!(plan.side, orders, "{side}");
         assert_eq!(plan.action, PlanAction::FullClose);
         assert_eq!((plan.class, plan.reduce_only), (PlanClass::Close, ReduceOnly(true)));
-        assert_eq!((plan.qty, plan.fraction), (None, Some(decimal("1"))));
+        assert_eq!((plan.qty, plan.fraction), (Some(decimal("0.5")), None), "what it asks for");
         assert_eq!(plan.source, "exit_monitor");
     }
+    // Without a quantity it is of all.
+    let mut all = bench();
+    intend(&mut all, &[("symbol", "BTCUSDT"), ("action", "CLOSE"), ("side", "SELL")]);
+    let plan = the_plan(&mut all);
+    assert_eq!((plan.qty, plan.fraction), (None, Some(decimal("1"))));
     // Without a position it is told, it says its side itself; an order that may only reduce is a close, too.
     let mut flat = bench();
     intend(&mut flat, &CLOSE);
@@ -352,15 +359,29 @@ fn opens_need_a_policy_that_holds_and_names_the_symbol() {
     drops("dropped_not_in_policy", |bench| {
         bench.hset(keys::POLICY_CURRENT.name, &[("leverage_by_symbol", "not JSON")]);
     });
-    drops("dropped_not_tradable", |bench| del(bench, keys::UNIVERSE_ACTIVE.name));
-    drops("dropped_not_tradable", |bench| del(bench, keys::UNIVERSE_META.name));
     drops("dropped_not_tradable", |bench| universe(bench, r#"["COMPUSDT"]"#, "0"));
-    drops("dropped_not_tradable", |bench| universe(bench, r#"["BTCUSDT"]"#, "1"));
-    drops("dropped_not_tradable", |bench| bench.run_for_ms(301_000));
     let mut bench = bench();
     intend(&mut bench, &[("symbol", "ETHUSDT"), ("action", "BUY"), ("quantity", "1")]);
     assert!(plans(&mut bench).is_empty());
     assert_eq!(bench.counter(BRIDGE, "dropped_unknown_symbol"), 1);
+}
+
+/// MSE 9 step 3 and 17: the policy decides alone, and that is counted.
+#[test]
+fn a_venue_list_that_is_absent_or_stale_stops_no_open() {
+    let worlds: [fn(&mut Bench); 4] = [
+        |bench| bench.forget(keys::UNIVERSE_ACTIVE.name),
+        |bench| bench.forget(keys::UNIVERSE_META.name),
+        |bench| universe(bench, r#"["COMPUSDT"]"#, "1"),
+        |bench| bench.run_for_ms(301_000),
+    ];
+    for (place, world) in worlds.into_iter().enumerate() {
+        let mut bench = bench();
+        world(&mut bench);
+        intend(&mut bench, &OPEN);
+        assert_eq!(plans(&mut bench).len(), 1, "{place}");
+        assert_eq!(bench.counter(BRIDGE, "venue_list_unknown"), 1, "{place}");
+    }
 }
 
 #[test]
@@ -392,7 +413,7 @@ fn opens_are_held_to_the_limits_of_the_mode() {
     drops("dropped_mode_unknown", |bench| fund_mode(bench, "EMERGENCY"));
     drops("dropped_mode_unknown", |bench| bench.forget(keys::FUND_MODE.name));
     let today = keys::RISK_DAILY_PNL.of("2026-02-02");
-    drops("dropped_mode_daily_drawdown", |bench| bench.set(&today, "-30"));
+    drops("dropped_mode_daily_drawdown", |bench| bench.set(&today, "-300"));
     drops("dropped_mode_unknown", |bench| bench.set(&today, "a lot"));
 
     let leveraged = [OPEN.as_slice(), &[("leverage", "12")]].concat();
@@ -403,7 +424,7 @@ fn opens_are_held_to_the_limits_of_the_mode() {
     ] {
         let mut bench = bench();
         fund_mode(&mut bench, mode);
-        bench.set(&today, "-14.9");
+        bench.set(&today, "-149");
         intend(&mut bench, &leveraged);
         let plan = the_plan(&mut bench);
         assert_eq!((plan.qty, plan.leverage), (Some(decimal(qty)), Some(leverage)), "{mode}");

@@ -921,3 +921,17 @@ fn a_manual_close_runs_with_permits_of_its_issuers() {
     assert_eq!(sent(&bench), [500]);
     assert_eq!(result(&mut bench), done());
 }
+
+/// Settled: min(asked, |exchange|); the permit bounds it once more.
+#[test]
+fn a_close_sends_what_it_asks_for_and_no_more_than_its_permit() {
+    for (asked, lots) in [(Some("0.3"), 300), (Some("4"), 2_000), (None, 2_000)] {
+        let mut bench = bench();
+        let plan =
+            ApplyPlan { qty: asked.map(decimal), ..plan(&bench, PlanAction::FullClose, SELL) };
+        grant(&mut bench, &permit_of(&plan, "2"));
+        send(&mut bench, &plan);
+        bench.run_for_ms(10);
+        assert_eq!(sent(&bench), [lots], "{asked:?}");
+    }
+}

@@ -418,3 +418,26 @@ fn the_bridge_makes_keys_of_decisions() {
     bench.publish(streams::HARVEST_HEAT_DECISION, Body::message(Envelope::Flat, foreign));
     assert_eq!(bench.counter("heat_bridge", "unknown_symbol"), 1);
 }
+
+/// Settled: an order in flight makes a close wait for its end, not fail.
+#[test]
+fn a_close_that_waits_keeps_the_permit_of_the_gate() {
+    let mut bench = bench("1000");
+    let plan = close(&bench, "waits", PlanAction::Partial50);
+    bench.set(&keys::APPLY_WAITING.of("waits"), &engine::Record::to_json(&plan).to_string());
+    plans::send(&mut bench, &plan);
+    let goes_on = |bench: &mut Bench| {
+        for _ in 0..30 {
+            bench.run_for_ms(5_000);
+            held::hold(bench, &Position::default());
+            assert!(permit(bench, "waits").is_some_and(|permit| permit.allow));
+        }
+    };
+    goes_on(&mut bench);
+    // Whoever takes over renews it, too.
+    bench.crash(SERVICE, 10);
+    goes_on(&mut bench);
+    bench.forget(&keys::APPLY_WAITING.of("waits"));
+    bench.run_for_ms(120_000);
+    assert!(permit(&mut bench, "waits").is_none(), "nobody waits for it");
+}

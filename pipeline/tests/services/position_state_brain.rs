@@ -374,6 +374,20 @@ fn a_stale_snapshot_is_fetched_again_before_the_verdict() {
 
 /// A refused exchangeInfo at the start left the step at one unit of the grid for good, and denied the plans
 /// that waited for a look at the positions.
+/// Settled: min(asked, |exchange|), and P3.4 is told where more is asked for than there is.
+#[test]
+fn a_close_that_names_its_quantity_is_permitted_that_or_all_that_there_is() {
+    for (asked, safe, told) in [("0.3", 0.3, 0), ("2.5", 2.5, 0), ("4", 2.5, 1)] {
+        let mut bench = bench(2_500, 1);
+        ledger(&mut bench, "2.5");
+        let close = plans::plan(&bench, PlanAction::FullClose, SELL);
+        let close = ApplyPlan { qty: Some(decimal(asked)), ..close };
+        judged(&mut bench, &close);
+        allowed(&mut bench, safe);
+        assert_eq!(mismatches(&mut bench).len(), told, "{asked}");
+    }
+}
+
 #[test]
 fn a_refused_exchange_info_is_asked_for_again_and_denies_nothing() {
     let mut bench = Bench::new(&[BRAIN], &PipelineSettings::default(), Vec::new());
@@ -408,8 +422,14 @@ fn the_permit_of_a_close_that_waits_is_judged_anew_before_it_ends() {
         assert!(bench.get(&keys::PERMIT_P33.of(PLAN)).is_some());
     }
     allowed(&mut bench, 1.0);
+    // The same of one that waits in the Apply Layer.
     let now = bench.kernel.now();
     assert!(bench.kernel.bus_mut().del(now, &keys::EXECUTOR_WAITING.of(PLAN)));
+    bench.set(&keys::APPLY_WAITING.of(PLAN), &close.to_json().to_string());
+    bench.run_for_ms(300_000);
+    allowed(&mut bench, 1.0);
+    let now = bench.kernel.now();
+    assert!(bench.kernel.bus_mut().del(now, &keys::APPLY_WAITING.of(PLAN)));
     bench.run_for_ms(121_000);
     assert_eq!(bench.get(&keys::PERMIT_P33.of(PLAN)), None, "nobody waits for it");
 }

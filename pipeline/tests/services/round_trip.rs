@@ -7,8 +7,9 @@ use pipeline::{PipelineSettings, keys, streams};
 use crate::bench::{Bench, START, audited, instrument};
 use crate::plans;
 
-const SERVICES: [&str; 10] = [
+const SERVICES: [&str; 11] = [
     "policy_store",
+    "portfolio_governance",
     "universe_service",
     "balance_tracker",
     "intent_bridge",

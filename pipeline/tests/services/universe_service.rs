@@ -108,3 +108,20 @@ fn what_cannot_be_written_is_counted() {
     assert_eq!(bench.counter(UNIVERSE, "universe_not_saved"), 1);
     assert!(list(&mut bench, keys::UNIVERSE_ACTIVE.name).is_some());
 }
+
+/// MSE 8.3: without an active list the last good one stands in for it, marked stale.
+#[test]
+fn a_start_without_a_list_begins_with_the_last_good_one() {
+    let mut bench = Bench::new(&[UNIVERSE], &PipelineSettings::default(), Vec::new());
+    bench.run_to_ms(100);
+    let good = bench.get(keys::UNIVERSE_LAST_OK.name).expect("a list");
+    bench.forget(keys::UNIVERSE_ACTIVE.name);
+    bench.kernel.exchange_mut().refuse_info = 1;
+    bench.crash(UNIVERSE, 10_000);
+    bench.run_for_ms(10_100);
+    assert_eq!(bench.get(keys::UNIVERSE_ACTIVE.name), Some(good));
+    assert_eq!(bench.counter(UNIVERSE, "bootstrapped_from_last_ok"), 1);
+    let [_, last_ok, count, stale] = meta(&mut bench);
+    assert_eq!([&count, &stale], ["1", "1"]);
+    assert_eq!(whole(&last_ok), second(0), "when it was good");
+}

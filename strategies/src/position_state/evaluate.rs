@@ -51,6 +51,8 @@ pub struct PlanFacts<'a> {
     pub reduce_only: bool,
     /// Its order buys; `None` where the plan does not say.
     pub buys: Option<bool>,
+    /// The base quantity that a close names; without one its action says how much.
+    pub asked_qty: Option<Decimal>,
 }
 
 /// The exchange's position as it was last seen.
@@ -202,7 +204,10 @@ pub fn evaluate_plan(
     let safe_qty = if rules.audited_quantity {
         audited_quantity(plan.action, amount)
     } else {
-        safe_quantity(plan.action, amount, facts.step).ok_or(Denial::plain("unknown_action"))?
+        let of_action = safe_quantity(plan.action, amount, facts.step);
+        let of_action = of_action.ok_or(Denial::plain("unknown_action"))?;
+        // What is asked for by its quantity never grows to what the word would close.
+        plan.asked_qty.map_or(of_action, |asked| asked.clamp(Decimal::ZERO, amount.abs()))
     };
     if rules.audited_closes_refused && facts.hold {
         return Err(held(facts, amount));

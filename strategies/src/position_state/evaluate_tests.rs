@@ -15,7 +15,13 @@ fn long_one() -> PositionFacts {
 }
 
 fn close(action: &str) -> PlanFacts<'_> {
-    PlanFacts { reconcile_close: false, action, reduce_only: true, buys: Some(false) }
+    PlanFacts {
+        reconcile_close: false,
+        action,
+        reduce_only: true,
+        buys: Some(false),
+        asked_qty: None,
+    }
 }
 
 fn reason(plan: PlanFacts<'_>, facts: PositionFacts) -> &'static str {
@@ -37,6 +43,18 @@ fn a_close_runs_on_what_the_exchange_holds() {
     assert_eq!((mismatch.diff, mismatch.tolerance), (number("4"), number("0.01")));
     assert_eq!(of("PARTIAL_25").safe_qty, number("0.2"), "rounded down to the step");
     assert_eq!(of("FULL_CLOSE").safe_qty, number("1"));
+}
+
+/// Settled: a quantity mismatch reduces the order to min(asked, |exchange|).
+#[test]
+fn a_close_that_names_its_quantity_takes_no_more_than_that() {
+    let of = |asked: &str| {
+        let plan = PlanFacts { asked_qty: Some(number(asked)), ..close("FULL_CLOSE") };
+        evaluate_plan(&plan, &long_one(), &PositionRules::default()).expect("granted").safe_qty
+    };
+    assert_eq!(of("0.3"), number("0.3"), "never all by default");
+    assert_eq!(of("4"), number("1"), "what the exchange holds");
+    assert_eq!((of("0"), of("-1")), (Decimal::ZERO, Decimal::ZERO));
 }
 
 #[test]
@@ -64,8 +82,13 @@ fn a_close_is_refused_for_these_reasons_only() {
 
 #[test]
 fn an_open_waits_for_calm() {
-    let open =
-        PlanFacts { reconcile_close: false, action: "BUY", reduce_only: false, buys: Some(true) };
+    let open = PlanFacts {
+        reconcile_close: false,
+        action: "BUY",
+        reduce_only: false,
+        buys: Some(true),
+        asked_qty: None,
+    };
     let flat = PositionFacts {
         snapshot: Some(Snapshot { position_amt: Decimal::ZERO, age_sec: 0.0 }),
         ledger_amt: None,

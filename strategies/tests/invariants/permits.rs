@@ -107,7 +107,7 @@ proptest! {
             hold,
             step,
         };
-        let plan = PlanFacts { reconcile_close: false, action: "PARTIAL_50", reduce_only: true, buys: None };
+        let plan = PlanFacts { reconcile_close: false, action: "PARTIAL_50", reduce_only: true, buys: None, asked_qty: None };
         let granted = evaluate_plan(&plan, &facts, &PositionRules::default());
         prop_assert!(granted.is_ok_and(|g| g.safe_qty <= amount.abs() && g.safe_qty > Decimal::ZERO));
     }

@@ -196,9 +196,10 @@ impl ApplyLayer {
     fn try_plan(&mut self, waiting: Waiting, ctx: &mut Context<'_>) -> Option<Waiting> {
         let plan = &waiting.plan;
         let place = self.desk.place_of(plan.symbol)?;
-        // A close waits for the end of the order that is in flight, and for the filters, however long.
+        // A close waits for the end of the order that is in flight, and for the filters, however long. That is no
+        // wait for permits, which begins when it has ended.
         if self.desk.in_flight(place, ctx) || self.desk.filters(place).step == 0 {
-            return Some(waiting);
+            return Some(Waiting { since: ctx.now(), ..waiting });
         }
         let waited = ctx.now() - waiting.since;
         let in_time = waited < Nanos::from_millis(self.settings.permit_wait_ms);

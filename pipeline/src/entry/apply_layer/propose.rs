@@ -63,10 +63,6 @@ impl ApplyLayer {
             Seen::Flat | Seen::Unknown(_) => None,
         };
         let whole = held.as_deref().and_then(|held| self.made_whole(place, held, proposal, ctx));
-        let word = match whole {
-            Some(close) => close.as_str(),
-            None => &*proposal.harvest_action,
-        };
         let computed_at = iso(proposal.computed_at_utc.0);
         let age = match self.audited.has(Audited::StaleProposals) {
             true => Nanos::ZERO,
@@ -74,7 +70,7 @@ impl ApplyLayer {
         };
         let input = ApplyInput {
             symbol: proposal.symbol.as_str(),
-            action: word,
+            action: &proposal.harvest_action,
             kill_score: proposal.kill_score,
             new_sl: proposal.new_sl_proposed,
             computed_at_utc: &computed_at,
@@ -104,7 +100,7 @@ impl ApplyLayer {
         if !self.is_new(&verdict, ctx) {
             ctx.count("quantum_apply_dedupe_hits_total", 1);
         } else {
-            self.publish(proposal, &verdict, ctx);
+            self.publish(proposal, &verdict, whole, ctx);
         }
         // A plan that waits for the operator or for a fresh proposal may be made of it later.
         if verdict.decision == ApplyDecision::Execute {
@@ -112,20 +108,21 @@ impl ApplyLayer {
         }
     }
 
-    /// The whole close that a partial one has to be, because too little would be left.
+    /// What a partial close has to take, because too little would be left: all that is held. It stays the close of
+    /// its rung, which the heat of the book does not make smaller and which fires once.
     fn made_whole(
         &self,
         place: usize,
         held: &Held,
         proposal: &HarvestProposal,
         ctx: &mut Context<'_>,
-    ) -> Option<CloseAction> {
+    ) -> Option<Decimal> {
         let close = CloseAction::parse(&proposal.harvest_action)?;
         if close == CloseAction::FullClose || self.rung_is_open(place, held, close, ctx).is_err() {
             return None;
         }
         let quantity = self.quantity(place, held, close, ctx);
-        (quantity == held.qty).then_some(CloseAction::FullClose)
+        (quantity == held.qty).then_some(held.qty)
     }
 
     /// Marks the plan; `false` if it was marked before.
@@ -208,9 +205,14 @@ impl ApplyLayer {
         &mut self,
         proposal: &HarvestProposal,
         verdict: &ApplyVerdict,
+        whole: Option<Decimal>,
         ctx: &mut Context<'_>,
     ) {
-        let (plan, counted) = self.plan_of(proposal, verdict, ctx);
+        let (mut plan, counted) = self.plan_of(proposal, verdict, ctx);
+        if whole.is_some() && plan.fraction.is_some() {
+            // Named, because the word alone would let P3.3 permit a part of it.
+            (plan.qty, plan.fraction) = (whole, Some(Decimal::ONE));
+        }
         ctx.count("quantum_apply_plan_total", 1);
         ctx.count(counted, 1);
         self.observer.early(&plan, ctx);

@@ -10,7 +10,7 @@ use strategies::entry::{
 };
 
 use super::{ExecutionService, Taken};
-use crate::entry::intent_plan::{Asked, asked, plan_of};
+use crate::entry::intent_plan::{Asked, asked, in_range, plan_of};
 use crate::entry::safety_kernel;
 use crate::grid;
 use crate::keys;
@@ -50,6 +50,12 @@ impl ExecutionService {
         let max_age = Nanos::from_secs(self.settings.intent_max_age_s);
         if !wants.closes && now - intent.timestamp.0 > max_age {
             ctx.count("dropped_too_old", 1);
+            return Taken::Ended;
+        }
+        if !wants.closes
+            && let Err(dropped) = in_range(intent, now)
+        {
+            ctx.count(dropped, 1);
             return Taken::Ended;
         }
         let mut plan = plan_of(intent, &wants, entry, now, now + max_age);
@@ -102,11 +108,7 @@ impl ExecutionService {
             true => of_position(snapshot.as_ref(), &wants),
             false => self.governed(intent, &mut wants, snapshot.as_ref(), ctx),
         });
-        let plan = ApplyPlan {
-            qty: wants.qty.filter(|_| !wants.closes),
-            leverage: wants.leverage,
-            ..plan
-        };
+        let plan = ApplyPlan { qty: wants.qty, leverage: wants.leverage, ..plan };
         let lots = sized.and_then(|permitted| {
             let lots = self.orders.lots(place, &plan, permitted, ctx);
             lots.map_err(|error| (Decision::Blocked, error))

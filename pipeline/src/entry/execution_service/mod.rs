@@ -17,7 +17,7 @@ use strategies::entry::{GateRule, GateTimes, MarginRenewal, RiskGovernorLimits};
 
 use super::intent_executor::{IntentExecutor, IntentExecutorSettings};
 use crate::audited::Audited;
-use crate::entry::intent_plan::read_intent;
+use crate::entry::intent_plan::{count_violations, read_intent};
 use crate::entry::permits::PermitSettings;
 use crate::keys;
 use crate::records::TradeIntent;
@@ -93,6 +93,7 @@ impl ExecutionService {
             return;
         }
         ctx.count("orders_received", 1);
+        count_violations(&intent, ctx);
         if self.take(entry, &intent, ctx) == Taken::Waits {
             // It is not lost when the service dies while it waits.
             self.waiting.push((entry, intent.into_owned()));
@@ -155,15 +156,20 @@ enum Taken {
     Waits,
 }
 
-const OWN: [&str; 18] = [
+const OWN: [&str; 23] = [
     "IDEMPOTENCY_SKIP",
     "MARGIN_INSUFFICIENT",
     "MARGIN_UNKNOWN",
     "IN_FLIGHT",
+    "dropped_confidence_out_of_range",
+    "dropped_from_the_future",
+    "dropped_leverage_out_of_range",
+    "dropped_size_out_of_range",
     "dropped_too_old",
     "dropped_unknown_symbol",
     "dropped_without_action",
     "governed_down",
+    "intents_out_of_contract",
     "intents_unreadable",
     "locks_of_others",
     "no_exchange_snapshot",

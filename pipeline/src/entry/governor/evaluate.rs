@@ -114,9 +114,11 @@ impl Governor {
         if self.audited.has(Audited::PositionCapForLongs) && plan.side == OrderSide::Sell {
             facts.open_positions = 0;
         }
+        // Before the limits: an open that its kill score refuses is no burst, and disarms nothing.
+        let by_kill_score = self.scale(plan)?;
         let limits = self.limits(equity_usd, efficiency.extra_cooldown_sec);
         governor_gate(self.settings.mode, &asks, Some(&facts), &limits).map_err(Refusal::of)?;
-        let scale = self.scale(plan)? * efficiency.factor;
+        let scale = by_kill_score * efficiency.factor;
         if scale < 1.0 {
             ctx.count("opens_scaled", 1);
         }

@@ -54,7 +54,7 @@ impl Governor {
             self.count_execution(place, note, ctx);
         }
         if plan.class != PlanClass::Open {
-            self.closes.push((plan.clone(), now));
+            self.closes.note(plan, ctx);
         } else if let (Some(place), Some((_, notional))) =
             (self.place_of(plan.symbol), granted.limit)
         {

@@ -24,6 +24,7 @@ use strategies::governor::{GovernorLimits, GovernorMode};
 use strategies::risk::GuardLimits;
 
 use crate::audited::{Audited, AuditedNames};
+use crate::entry::renewals::{self, Renewals};
 use crate::keys;
 use crate::records::{ApplyPlan, ApplyResult, Decision, PlanClass};
 use crate::settings::{Configured, SHARE, Setup, settings};
@@ -86,8 +87,6 @@ settings! {
 const TICK: Nanos = Nanos::from_secs(5);
 /// Between two tests of the governor's own errors.
 const ERRORS_EVERY: Nanos = Nanos::from_secs(60);
-/// The permit of a close that still waits is renewed from this age on.
-const RENEW_AFTER: Nanos = Nanos::from_secs(50);
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,8 +115,7 @@ pub struct Governor {
     pending: BTreeMap<String, Pending>,
     /// The open that waits for a slot.
     waiting: Option<Waiting>,
-    /// Closes of the last minute, and when they were permitted.
-    closes: Vec<(ApplyPlan, Nanos)>,
+    closes: Renewals,
     /// Errors of its own since the last test.
     errors: u32,
     tested_at: Nanos,
@@ -155,7 +153,7 @@ impl Governor {
             executions: vec![Executions::default(); symbols.len()],
             pending: BTreeMap::new(),
             waiting: None,
-            closes: Vec::new(),
+            closes: Renewals::default(),
             errors: 0,
             tested_at: Nanos::ZERO,
         }
@@ -231,32 +229,22 @@ impl Governor {
 
     /// A close may wait for the order in flight longer than its permit lives.
     fn renew(&mut self, ctx: &mut Context<'_>) {
-        let now = ctx.now();
-        for (plan, permitted_at) in std::mem::take(&mut self.closes) {
-            if now - permitted_at < RENEW_AFTER {
-                self.closes.push((plan, permitted_at));
-            } else if ctx.exists(&keys::EXECUTOR_WAITING.of(&plan.plan_id)) {
-                ctx.count("permits_renewed", 1);
-                self.decide(&plan, ctx);
-            }
+        for plan in self.closes.due(ctx) {
+            self.decide(&plan, ctx);
         }
     }
 
     /// After a start: what a former life has counted, and the plans that it may not have judged.
     fn recover(&mut self, ctx: &mut Context<'_>) {
         self.recover_executions(ctx);
-        let mut plans = Vec::new();
-        for key in ctx.scan(&keys::EXECUTOR_WAITING.of("*")) {
-            match ctx.json::<ApplyPlan>(&key) {
-                Ok(Some(plan)) => plans.push(plan.into_owned()),
-                Ok(None) => {}
-                Err(_) => ctx.count("plans_unreadable", 1),
-            }
-        }
+        let plans = renewals::waiting(ctx);
         self.recover_rotation(&plans, ctx);
         for plan in plans {
             let waits = self.waiting.as_ref().is_some_and(|w| w.plan.plan_id == plan.plan_id);
-            if !waits {
+            if plan.class == PlanClass::Close {
+                // Whatever permit is there: nobody else renews it.
+                self.decide(&plan, ctx);
+            } else if !waits {
                 self.plan(&plan, ctx);
             }
         }
@@ -342,6 +330,7 @@ impl Service for Governor {
             keys_read: keys::patterns(&[
                 keys::PERMIT_GOVERNOR,
                 keys::EXECUTOR_WAITING,
+                keys::APPLY_WAITING,
                 keys::KILL_SWITCH,
                 keys::KILL,
                 keys::EQUITY_CURRENT,

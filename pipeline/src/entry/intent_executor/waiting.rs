@@ -50,10 +50,13 @@ impl IntentExecutor {
         let in_flight = ctx.exists(&self.keys[place].inflight);
         let filters_unknown = self.filters[place].step == 0;
         let now = ctx.now();
-        // A close waits for the end of the order that is in flight, and for the filters, however long.
-        if plan.class != PlanClass::Open && (in_flight || filters_unknown)
-            || filters_unknown && now < waiting.until
-        {
+        // A close waits for the end of the order that is in flight, and for the filters, however long. That is no
+        // wait for permits, which begins when it has ended.
+        if plan.class != PlanClass::Open && (in_flight || filters_unknown) {
+            let until = now + Nanos::from_millis(self.settings.permit_wait_ms);
+            return Some(Waiting { until, ..waiting });
+        }
+        if filters_unknown && now < waiting.until {
             return Some(waiting);
         }
         let found = permits::look(plan, &self.permits, self.reading, ctx);

@@ -46,7 +46,14 @@ impl PortfolioGateSettings {
 
 /// The keys that a decision needs.
 pub(super) fn keys_read(with_clusters: bool) -> Vec<String> {
-    let always = [keys::PORTFOLIO, keys::POSITION_SNAPSHOT, keys::MARKETSTATE, keys::P26_COOLDOWN];
+    let always = [
+        keys::PORTFOLIO,
+        keys::POSITION_SNAPSHOT,
+        keys::MARKETSTATE,
+        keys::P26_COOLDOWN,
+        keys::EXECUTOR_WAITING,
+        keys::APPLY_WAITING,
+    ];
     let clusters = with_clusters.then_some(keys::PORTFOLIO_CLUSTER_STATE);
     keys::patterns(&always.into_iter().chain(clusters).collect::<Vec<_>>())
 }

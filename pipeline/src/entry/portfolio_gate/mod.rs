@@ -9,11 +9,12 @@
 
 mod book;
 mod old;
+mod waiting;
 
 use std::borrow::Cow;
 
 use engine::{
-    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, Nanos, Reader, Service,
+    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, Reader, Service,
     SetOptions, Symbol, Wiring,
 };
 use rust_decimal::Decimal;
@@ -29,10 +30,10 @@ use strategies::portfolio::{GateInput, GatePermit, GateRules, GateSigma, GateVer
 use self::book::Book;
 use self::old::Old;
 use super::permits::needs;
+use super::renewals::Renewals;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, ApplyResult, Decision, HarvestCalibrated, HeatDecision, P26Permit, PlanAction,
-    PortfolioGateEntry,
+    ApplyPlan, Decision, HarvestCalibrated, HeatDecision, P26Permit, PlanAction, PortfolioGateEntry,
 };
 use crate::settings::{Configured, SHARE, Setup, settings};
 use crate::streams::{
@@ -106,6 +107,9 @@ pub struct PortfolioGate {
     books: Vec<book::Keys>,
     cooldowns: Vec<String>,
     bucket: Option<HeatBucket>,
+    closes: Renewals,
+    /// The timer of the next look at what waits is set.
+    looking: bool,
     old: Old,
 }
 
@@ -122,6 +126,14 @@ impl PortfolioGate {
             return;
         }
         ctx.count("p26_plans_seen_total", 1);
+        self.judge(&plan, ctx);
+        ctx.count("p26_proposals_processed_total", 1);
+        let lag = ctx.now() - plan.timestamp.0;
+        ctx.gauge("p26_stream_lag_ms", GaugeOf::All, lag.as_secs_f64() * 1e3);
+    }
+
+    /// What the book makes of the plan, now.
+    fn judge(&mut self, plan: &ApplyPlan, ctx: &mut Context<'_>) {
         let by_stress = self.settings.by_stress();
         let book = book::look(&self.books, self.sigma, self.gate_sigma, by_stress, ctx);
         let heat = book.heat.unwrap_or_else(|| {
@@ -139,14 +151,12 @@ impl PortfolioGate {
         };
         self.bucket = Some(bucket);
         self.show(&book, heat, bucket, ctx);
-        if let Some(made) = self.calibrated(&plan, &book, bucket, ctx) {
+        if let Some(made) = self.calibrated(plan, &book, bucket, ctx) {
             self.old.keep(plan.symbol, made);
         }
-        self.heat_decision(&plan, &book, heat, bucket, ctx);
-        self.decide(&plan, &book, bucket, ctx);
-        ctx.count("p26_proposals_processed_total", 1);
-        let lag = ctx.now() - plan.timestamp.0;
-        ctx.gauge("p26_stream_lag_ms", GaugeOf::All, lag.as_secs_f64() * 1e3);
+        self.heat_decision(plan, &book, heat, bucket, ctx);
+        self.decide(plan, &book, bucket, ctx);
+        self.permitted(plan, ctx);
     }
 
     fn show(&self, book: &Book, heat: f64, bucket: HeatBucket, ctx: &mut Context<'_>) {
@@ -352,29 +362,6 @@ impl PortfolioGate {
             ctx.count("p26_permit_denied_total", 1);
         }
     }
-
-    /// A harvest close was executed: the next one of the symbol may do one step less for a while.
-    fn result(&self, delivery: &Delivery, ctx: &mut Context<'_>) {
-        let Some(result) = ctx.read::<ApplyResult>(APPLY_RESULT.name, delivery) else { return };
-        if !self.symbols.contains(&result.symbol) {
-            return ctx.count("results_of_unknown_symbols", 1);
-        }
-        let closed = result.executed && result.reduce_only.0 && result.source == "apply_layer";
-        if closed && !self.old.permits_cool {
-            self.cool(result.symbol, result.timestamp.0, ctx);
-        }
-    }
-
-    fn cool(&self, symbol: Symbol, since: Nanos, ctx: &mut Context<'_>) {
-        let left = since + keys::P26_COOLDOWN.life.unwrap_or(Nanos::ZERO) - ctx.now();
-        if left <= Nanos::ZERO {
-            return;
-        }
-        let options = SetOptions { expire: Some(left), ..SetOptions::default() };
-        if ctx.set(&keys::P26_COOLDOWN.of(symbol), "1", options).is_err() {
-            ctx.count("cooldown_not_saved", 1);
-        }
-    }
 }
 
 /// The action of a word that calibration or gate gave; `HOLD` for none.
@@ -406,6 +393,8 @@ impl Configured for PortfolioGate {
         "p26_plans_seen_total",
         "p26_proposals_processed_total",
         "permit_not_written",
+        "permits_renewed",
+        "plans_unreadable",
         "portfolio_unreadable",
         "sigma_missing",
         "snapshot_stale",
@@ -465,6 +454,8 @@ impl Configured for PortfolioGate {
             books: setup.symbols.iter().map(|symbol| book::Keys::of(*symbol)).collect(),
             cooldowns: keys::P26_COOLDOWN.of_each(setup.symbols),
             bucket: None,
+            closes: Renewals::default(),
+            looking: false,
             settings: settings.clone(),
         })
     }
@@ -488,6 +479,8 @@ impl Service for PortfolioGate {
         match input {
             Input::Delivery(delivery) if delivery.reader == 0 => self.plan(delivery, ctx),
             Input::Delivery(delivery) => self.result(delivery, ctx),
+            Input::Start => self.recover(ctx),
+            Input::Timer(_) => self.renew(ctx),
             _ => {}
         }
     }

@@ -26,6 +26,7 @@ pub fn evaluation(input: &Value, closes_refused: bool, quantity: bool) -> Value 
         action: text(plan, "action"),
         reduce_only: text(plan, "reduceOnly") == "true",
         buys: None,
+        asked_qty: None,
     };
     let facts = PositionFacts {
         snapshot: Some(Snapshot {

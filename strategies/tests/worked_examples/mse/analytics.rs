@@ -125,6 +125,7 @@ pub fn permit(input: &Value, closes_refused: bool) -> Value {
         action: text(input, "action"),
         reduce_only: text(input, "reduce_only") == "true",
         buys: None,
+        asked_qty: None,
     };
     let facts = PositionFacts {
         snapshot: decimal(input, "exchange_amt").map(|position_amt| Snapshot {
