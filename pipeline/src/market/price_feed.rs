@@ -29,6 +29,9 @@ settings! {
         pub sources_interval_s: i64 = 5 => 1..,
         /// A price that is older is not told any more, in s. Bars speak once a minute.
         pub stale_after_s: i64 = 90 => 10..,
+        /// Whether best bids and asks are told, where the market has them. It hears every change of the book then,
+        /// which takes most of the time of a run with depth.
+        pub quotes: bool = false,
     }
 }
 
@@ -293,7 +296,7 @@ impl Service for PriceFeed {
                 bar_path: true,
                 bars: true,
                 marks: true,
-                depth: true,
+                depth: self.settings.quotes,
             },
             writes: vec![MARKET_EVENTS.name],
             looks: vec![EXCHANGE_RAW.name],

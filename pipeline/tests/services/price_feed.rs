@@ -13,6 +13,7 @@ const BRIDGE: &str = "exchange_stream_bridge";
 fn bench(market: Vec<MarketEvent>, basis_bps: f64) -> Bench {
     let mut settings = PipelineSettings::default();
     settings.exchange_stream_bridge.bybit_noise_bps = 0.0;
+    settings.price_feed.quotes = true;
     settings.exchange_stream_bridge.bybit_basis_bps = basis_bps;
     Bench::new(&[BRIDGE, FEED], &settings, market)
 }
