@@ -69,6 +69,8 @@ fn services_touch_what_their_wiring_names() {
         "emergency_stop writes the key trading:emergency_stop",
         "emergency_stop writes the stream quantum:stream:apply.plan",
         "emergency_stop writes the stream quantum:stream:event.ess",
+        // Looks at positions are fresh all day.
+        "exit_monitor reads the key quantum:ticker:{S}",
         "exposure_balancer writes the stream quantum:stream:exposure.alerts",
         "governor reads the key quantum:state:positions:{S}",
         "governor writes the key quantum:governor:disarm:{date}",
@@ -100,12 +102,9 @@ fn services_touch_what_their_wiring_names() {
         "apply_layer writes the key quantum:stop:asked:{S}",
         "clm writes the key quantum:clm:candidate:{model}",
         "portfolio_risk_governor writes the stream quantum:stream:budget.violation",
-        "position_state_brain writes the stream quantum:stream:reconcile.events",
         "trainer writes the key quantum:clm:model:{model}",
         "trainer writes the stream quantum:stream:model.training_completed",
         "trainer writes the stream quantum:stream:model.training_started",
-        "portfolio_risk_governor writes the stream quantum:stream:budget.violation",
-        "position_state_brain writes the stream quantum:stream:reconcile.events",
     ]
     .map(str::to_owned)
     .into();
