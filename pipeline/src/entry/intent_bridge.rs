@@ -153,7 +153,7 @@ impl IntentBridge {
             return Err("dropped_safe_mode");
         }
         self.kind(&mut asked, place, held, ctx)?;
-        let mut equity = None;
+        let (mut equity, mut largest) = (None, None);
         if asked.closes && self.audited.has(Audited::ExitsNeedQuantity) {
             // No close plan named one (I-37).
             asked.qty = None;
@@ -166,7 +166,7 @@ impl IntentBridge {
             in_range(intent, now)?;
             equity = self.may_open(symbol, ctx)?;
             asked.qty.ok_or("dropped_without_quantity")?;
-            governance::apply(intent, &mut asked, equity, ctx)?;
+            largest = governance::largest_qty(intent, &asked, equity, ctx)?;
         }
         let kill = if asked.closes { None } else { self.kill_score(place, ctx) };
         let until = now + Nanos::from_secs(self.settings.plan_validity_s);
@@ -178,6 +178,10 @@ impl IntentBridge {
             k_age_penalty: kill.map(|kill| kill.components.age_penalty),
             ..plan_of(intent, &asked, delivery.entry.id, now, until)
         };
+        // The plan's id is that of what was asked for: equity and mode may have changed when the intent comes again.
+        if let Some(most) = largest {
+            plan.qty = plan.qty.map(|qty| qty.min(most));
+        }
         // Before the mode was one enumeration for all, no limit of it held (I-29).
         if !asked.closes && !self.audited.has(Audited::BlackSwanSkipsNothing) {
             let fund = Fund { equity, positions: self.positions(ctx) };

@@ -3,6 +3,7 @@
 //! A policy that is absent, unreadable or stale stops opens, as a missing list of the policy store does (MSE 17).
 
 use engine::{Context, Nanos};
+use rust_decimal::Decimal;
 use strategies::portfolio::{Policy, TradeCheck, TradeProposal, governed_size_usd, trade_check};
 
 use super::Dropped;
@@ -44,14 +45,14 @@ fn performance(intent: &TradeIntent, ctx: &mut Context<'_>) -> (u64, f64) {
     }
 }
 
-/// Refuses what the policy does not allow, and makes an open as small as it advises: the base of its share is the
-/// equity.
-pub(super) fn apply(
+/// Refuses what the policy does not allow, and says how large an open may be: the base of its share is the equity.
+/// `None` where nobody knows a price: its size is then the governor's to limit, who has the mark price.
+pub(super) fn largest_qty(
     intent: &TradeIntent,
-    asked: &mut Asked,
+    asked: &Asked,
     equity_usd: Option<f64>,
     ctx: &mut Context<'_>,
-) -> Result<(), Dropped> {
+) -> Result<Option<Decimal>, Dropped> {
     let policy = policy(ctx).ok_or("dropped_governance_unknown")?;
     let (symbol_samples, symbol_win_rate) = performance(intent, ctx);
     let trade = TradeProposal {
@@ -72,13 +73,9 @@ pub(super) fn apply(
     let price = intent.entry_price.or(intent.price);
     let largest_qty = largest.zip(price).and_then(|(usd, price)| usd.checked_div(price));
     match (asked.qty, largest_qty) {
-        (Some(qty), Some(most)) if qty > most => {
-            ctx.count("governance_sized_down", 1);
-            asked.qty = Some(most);
-        }
+        (Some(qty), Some(most)) if qty > most => ctx.count("governance_sized_down", 1),
         (_, Some(_)) => {}
-        // Without a price its size is the governor's to limit, who has the mark price.
         (_, None) => ctx.count("governance_size_unknown", 1),
     }
-    Ok(())
+    Ok(largest_qty)
 }

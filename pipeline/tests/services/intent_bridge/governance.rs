@@ -4,7 +4,7 @@ use engine::{FieldValue as _, IsoTime, Nanos};
 use pipeline::records::PlanClass;
 use pipeline::{keys, streams};
 
-use super::{BRIDGE, CLOSE, bench, drops, intend, near, plans, the_plan};
+use super::{BRIDGE, CLOSE, bench, drops, intend, near, plans, portfolio, the_plan};
 use crate::bench::{Bench, instrument};
 
 /// An open of 0.5 at this price with this confidence and leverage, under this policy.
@@ -70,6 +70,20 @@ fn the_policy_bounds_the_size() {
     send(&mut bench, &[]);
     near(the_plan(&mut bench).qty, 0.5);
     assert_eq!(bench.counter(BRIDGE, "governance_size_unknown"), 1, "without a price");
+}
+
+/// An intent that comes again leads to the same plan, whatever the equity is by then: another id were another order.
+#[test]
+fn the_id_of_a_plan_does_not_hang_on_the_equity() {
+    let [rich, poor] = ["10000", "8000"].map(|equity| {
+        let mut bench = bench();
+        portfolio(&mut bench, equity, "1000", "false");
+        send(&mut bench, &[("entry_price", "10000")]);
+        the_plan(&mut bench)
+    });
+    near(rich.qty, 0.25);
+    near(poor.qty, 0.2);
+    assert_eq!(rich.plan_id, poor.plan_id);
 }
 
 #[test]
