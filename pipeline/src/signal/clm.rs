@@ -49,6 +49,8 @@ const AGE: TimerKey = TimerKey(0);
 const DRIFT: TimerKey = TimerKey(1);
 const RESULTS: TimerKey = TimerKey(2);
 const TIME_OUT: Nanos = Nanos::from_secs(5);
+/// A job that has not ended by then is lost.
+const JOB_MAX: Nanos = Nanos::from_secs(6 * 3_600);
 
 /// What it knows of a kind of model.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -57,7 +59,8 @@ struct Known {
     /// When it was trained last, or when this began to watch it.
     trained: Nanos,
     sharpe: Option<f64>,
-    asked: bool,
+    /// When a training was asked for that has not ended.
+    asked: Option<Nanos>,
 }
 
 /// The service.
@@ -103,12 +106,14 @@ impl Clm {
         let rest = Nanos::from_secs(self.settings.min_interval_s);
         for place in 0..self.known.len() {
             let Known { model, trained, sharpe, asked } = self.known[place];
-            if asked || now - trained < rest {
+            if asked.is_some_and(|at| now - at < JOB_MAX) || now - trained < rest {
                 continue;
             }
             let hours = if why == AGE { (now - trained).as_secs_f64() / 3_600.0 } else { 0.0 };
             let sharpe = if why == RESULTS { sharpe } else { None };
             let Some(reason) = retrain_reason(model.kind(), hours, sharpe, drift) else { continue };
+            // Its trainer has died over it.
+            ctx.count("trainings_lost", u64::from(asked.is_some()));
             self.train(place, reason, ctx);
         }
     }
@@ -140,7 +145,7 @@ impl Clm {
         };
         let request = TrainRequest { model: self.known[place].model, reason: reason.into() };
         ctx.call(trainer, Body::message(Envelope::Flat, request), TIME_OUT);
-        self.known[place].asked = true;
+        self.known[place].asked = Some(ctx.now());
         ctx.count("trainings_asked", 1);
     }
 
@@ -150,7 +155,7 @@ impl Clm {
             Some(Err(_)) | None => {
                 // Nobody knows which: all may be asked for again at the next look.
                 ctx.count("trainer_silent", 1);
-                self.known.iter_mut().for_each(|known| known.asked = false);
+                self.known.iter_mut().for_each(|known| known.asked = None);
             }
         }
     }
@@ -161,7 +166,7 @@ impl Clm {
         let Some(done) = ctx.read::<TrainingCompleted>(stream, delivery) else { return };
         let now = ctx.now();
         if let Some(known) = self.known.iter_mut().find(|known| known.model == done.model) {
-            known.asked = false;
+            known.asked = None;
             known.trained = now;
             known.sharpe = done.sharpe.or(known.sharpe);
         }
@@ -207,6 +212,7 @@ impl Configured for Clm {
         "trainer_silent",
         "trainings_asked",
         "trainings_failed",
+        "trainings_lost",
         "trainings_refused",
     ];
     const GAUGES: &'static [&'static str] = &["candidate_score"];
@@ -217,7 +223,7 @@ impl Configured for Clm {
             model: *model,
             trained: Nanos::ZERO,
             sharpe: None,
-            asked: false,
+            asked: None,
         };
         Ok(Clm {
             settings: settings.clone(),

@@ -136,3 +136,24 @@ fn a_silent_trainer_is_asked_again() {
     assert!(bench.counter(CLM, "trainings_asked") >= 2);
     assert_eq!(bench.counter("trainer", "jobs_started"), 1);
 }
+
+/// A trainer that dies over a job tells nobody: the job is lost after six hours, and asked for again.
+#[test]
+fn a_job_that_never_ends_is_asked_for_again() {
+    let mut bench = Bench::new(&[CLM, "trainer"], &PipelineSettings::default(), Vec::new());
+    bench.run_to_ms(1);
+    registered(&mut bench, 30);
+    bench.crash(CLM, 1_000);
+    while bench.counter("trainer", "jobs_started") == 0 {
+        bench.run_for_ms(1_000);
+        assert!(bench.kernel.now() - START < engine::Nanos::from_secs(7_200), "no job began");
+    }
+    bench.crash("trainer", 120_000);
+    bench.run_for_ms(5 * HOUR_MS);
+    assert_eq!(bench.counter(CLM, "trainings_asked"), 1, "it may still be under way");
+    bench.run_for_ms(2 * HOUR_MS);
+    assert_eq!(bench.counter(CLM, "trainings_asked"), 2);
+    assert_eq!(bench.counter(CLM, "trainings_lost"), 1);
+    let ended: Vec<TrainingCompleted> = bench.records(streams::MODEL_TRAINING_COMPLETED);
+    assert_eq!(ended.len(), 1);
+}
