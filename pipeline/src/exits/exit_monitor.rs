@@ -73,10 +73,14 @@ struct Watched {
     checked_at: Nanos,
 }
 
-/// Entry of a position after another fill, by volume.
+/// Entry of a position after another fill, by volume; that of the fill where the numbers are beyond reckoning.
 fn average(old: &Stops, fill: &ExecutionResult) -> Decimal {
-    let quote = old.qty * old.entry_price + fill.filled_qty * fill.avg_price;
-    quote.checked_div(old.qty + fill.filled_qty).unwrap_or(fill.avg_price).round_dp(8)
+    let of = |qty: Decimal, price| qty.checked_mul(price);
+    let quote = of(old.qty, old.entry_price).zip(of(fill.filled_qty, fill.avg_price));
+    let quote = quote.and_then(|(held, added)| held.checked_add(added));
+    let qty = old.qty.checked_add(fill.filled_qty);
+    let average = quote.zip(qty).and_then(|(quote, qty)| quote.checked_div(qty));
+    average.unwrap_or(fill.avg_price).round_dp(8)
 }
 
 fn watch_of(stops: &Stops) -> ExitWatch {
@@ -189,7 +193,7 @@ impl ExitMonitor {
         ctx.count("positions_tracked", u64::from(before.is_none()));
         let stops = match before {
             Some(old) => {
-                let qty = old.qty + fill.filled_qty;
+                let qty = old.qty.saturating_add(fill.filled_qty);
                 Stops { qty, entry_price, stop_loss, take_profit, source, ..old }
             }
             None => Stops {

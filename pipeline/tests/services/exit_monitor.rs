@@ -423,3 +423,16 @@ fn a_position_was_forgotten_before_its_fill() {
     fill(&mut bench, SHORT, "0.25", false, ["", ""]);
     assert_eq!(bench.hash(&stops_key())["side"], "SHORT");
 }
+
+/// Numbers that no exchange has, but a stream may: they are watched as far as they go, and the service goes on.
+#[test]
+fn absurd_fills_of_one_position_are_survived() {
+    let mut bench = bench();
+    for _ in 0..2 {
+        let fill = plans::fill(&bench, LONG, "70000000000000000000000000000");
+        plans::tell(&mut bench, &fill);
+        bench.run_for_ms(1);
+    }
+    bench.run_for_ms(10_000);
+    assert_eq!(bench.hash(&stops_key())["side"], "LONG");
+}

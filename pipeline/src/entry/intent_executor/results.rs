@@ -370,7 +370,7 @@ impl IntentExecutor {
         let before = old.as_ref().map_or(Decimal::ZERO, |ledger| ledger.position_amt);
         // A book that was lost knows nothing to take away from: a close leaves it flat, not short.
         let known = old.is_some() || of.is_some_and(|(mark, _)| !mark.reduce_only.0);
-        let after = if known { before + signed } else { Decimal::ZERO };
+        let after = if known { before.saturating_add(signed) } else { Decimal::ZERO };
         let side = match after.cmp(&Decimal::ZERO) {
             std::cmp::Ordering::Greater => PositionSide::Long,
             std::cmp::Ordering::Less => PositionSide::Short,

@@ -289,7 +289,7 @@ impl OrderDesk {
         let before = old.as_ref().map_or(Decimal::ZERO, |ledger| ledger.position_amt);
         // A book that was lost knows nothing to take away from: a close leaves it flat, not short.
         let known = old.is_some() || !mark.reduce_only.0;
-        let after = if known { before + signed } else { Decimal::ZERO };
+        let after = if known { before.saturating_add(signed) } else { Decimal::ZERO };
         let side = match after.cmp(&Decimal::ZERO) {
             Ordering::Greater => PositionSide::Long,
             Ordering::Less => PositionSide::Short,
