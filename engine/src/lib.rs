@@ -34,7 +34,8 @@ pub use feed_latency::{FeedDelay, FeedLatency};
 pub use io_remedy::io_remedy;
 pub use journal::{
     Compare, Decoded, Decoder, Difference, DigestOnly, FORMAT_VERSION, FileSink, Journal,
-    JournalError, JournalFile, JournalFooter, JournalSink, NumbersOf, Publication, RecordedNumbers,
+    JournalError, JournalFile, JournalFooter, JournalSink, KeyWrite, NumbersOf, Publication,
+    RecordedNumbers, Seen, Watch,
 };
 pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
 pub use link::{Link, ThinkingTime};
