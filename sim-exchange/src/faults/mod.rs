@@ -229,20 +229,40 @@ impl VenueFault {
         self.from <= now && self.until.is_none_or(|until| now < until)
     }
 
+    /// What is wrong with it, whatever the exchange.
+    pub fn own_problem(&self) -> Option<String> {
+        if self.until.is_some_and(|until| until <= self.from) {
+            return Some("its end must come after its beginning".to_owned());
+        }
+        if self.share <= Decimal::ZERO || self.share > Decimal::ONE {
+            return Some(format!("`share` {} must be above 0 and at most 1", self.share));
+        }
+        if self.next == Some(0) {
+            return Some("`next` is 0, so that it strikes nobody: state 1 or more".to_owned());
+        }
+        let (drawn, kind) = (self.share != Decimal::ONE || self.next.is_some(), &self.what);
+        if drawn && !(kind.is_of_requests() || kind.is_of_orders() || kind.is_of_events()) {
+            return Some("it lasts: it takes no `share` and no `next`".to_owned());
+        }
+        let skews = matches!(kind, FaultKind::SkewClock { .. });
+        if self.who.narrows() && !(kind.is_of_requests() || kind.is_of_orders() || skews) {
+            return Some(
+                "it concerns no single request: remove `requests` and `symbol`".to_owned(),
+            );
+        }
+        if kind.is_of_orders() && !self.who.requests.is_of_orders() {
+            return Some(
+                "it concerns orders: `requests` must be all, orders, opens or exits".to_owned(),
+            );
+        }
+        kind.problem()
+    }
+
     /// What is wrong with it in an exchange of this configuration.
     pub(crate) fn problem(&self, config: &ExchangeConfig) -> Option<String> {
         let say = |problem: String| Some(format!("faults: from {}: {problem}", self.from));
         if self.from < config.start {
             return say(format!("it lies before the start, {}", config.start));
-        }
-        if self.until.is_some_and(|until| until <= self.from) {
-            return say("its end must come after its beginning".to_owned());
-        }
-        if self.share <= Decimal::ZERO || self.share > Decimal::ONE {
-            return say(format!("the share {} must be above 0 and at most 1", self.share));
-        }
-        if self.next == Some(0) {
-            return say("`next` is 0, so that it strikes nobody: state 1 or more".to_owned());
         }
         let is_ours = |symbol: &_| config.instruments.iter().any(|i| i.symbol == *symbol);
         if let Some(symbol) = self.who.symbol.filter(|symbol| !is_ours(symbol)) {
@@ -252,21 +272,6 @@ impl VenueFault {
         if self.who.account.is_some_and(|account| usize::from(account.0) >= accounts) {
             return say(format!("there are {accounts} accounts, numbered from 0"));
         }
-        let (drawn, filtered) =
-            (self.share != Decimal::ONE || self.next.is_some(), self.who.narrows());
-        let kind = &self.what;
-        if drawn && !(kind.is_of_requests() || kind.is_of_orders() || kind.is_of_events()) {
-            return say("it lasts: it takes no share and no `next`".to_owned());
-        }
-        let skews = matches!(kind, FaultKind::SkewClock { .. });
-        if filtered && !(kind.is_of_requests() || kind.is_of_orders() || skews) {
-            return say(
-                "it concerns no single request: remove the requests and the symbol".to_owned()
-            );
-        }
-        if kind.is_of_orders() && !self.who.requests.is_of_orders() {
-            return say("it concerns orders: name all, orders, opens or exits".to_owned());
-        }
-        kind.problem().and_then(say)
+        self.own_problem().and_then(say)
     }
 }

@@ -33,7 +33,9 @@ pub(crate) struct Faults {
     pub(super) told_until: Vec<Nanos>,
     /// Events that no client was told.
     pub(super) events_lost: u64,
-    pub(super) strikes: u64,
+    strikes: u64,
+    /// Fills of orders that fill in parts, after their first.
+    pub(super) parts: u64,
 }
 
 impl Faults {
@@ -60,6 +62,7 @@ impl Faults {
             told_until: vec![Nanos(i64::MIN); accounts],
             events_lost: 0,
             strikes: 0,
+            parts: 0,
         }))
     }
 
@@ -130,6 +133,11 @@ impl SimExchange {
     /// How often a fault has struck a request, an order or an event.
     pub fn fault_strikes(&self) -> u64 {
         self.faults.as_ref().map_or(0, |faults| faults.strikes)
+    }
+
+    /// How often an order that fills in parts was filled further.
+    pub fn parts_filled(&self) -> u64 {
+        self.faults.as_ref().map_or(0, |faults| faults.parts)
     }
 
     /// Events of user streams that nobody was told.

@@ -153,6 +153,9 @@ impl SimExchange {
             own_limit.unwrap_or_else(|| self.market_bound(symbol, resting.side, self.mark(symbol)));
         let against = Against::MarketMaker;
         let filled = self.take(symbol, id, Some(limit), true, wanted, against);
+        if let Some(faults) = &mut self.faults {
+            faults.parts += u64::from(filled > 0);
+        }
         let left = resting.qty - filled;
         let order = self.orders.get(id);
         if left == 0 || order.status.is_terminal() {

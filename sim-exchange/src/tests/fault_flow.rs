@@ -267,21 +267,46 @@ impl Flow {
     }
 }
 
+fn flow(seed: u64) -> Flow {
+    let mut rng = NamedRng::new(seed, "fault flow");
+    let exchange = venue(&mut rng);
+    let asked = BTreeMap::new();
+    let mut flow = Flow { rng, exchange, now: START, prices: [1_000, 1_000], asked };
+    flow.check();
+    for number in 0..STEPS {
+        flow.step(number);
+    }
+    flow.now += Nanos::from_secs(60);
+    flow.advance();
+    flow
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
     fn books_are_right_whatever_strikes(seed in any::<u64>()) {
-        let mut rng = NamedRng::new(seed, "fault flow");
-        let exchange = venue(&mut rng);
-        let asked = BTreeMap::new();
-        let mut flow = Flow { rng, exchange, now: START, prices: [1_000, 1_000], asked };
-        flow.check();
-        for number in 0..STEPS {
-            flow.step(number);
-        }
-        flow.now += Nanos::from_secs(60);
-        flow.advance();
+        let flow = flow(seed);
         let unanswered = flow.asked.iter().find(|(_, answers)| **answers != 1);
         prop_assert_eq!(unanswered, None, "each request is answered once");
     }
+}
+
+#[test]
+fn much_strikes_in_these_flows() {
+    let (mut strikes, mut lost, mut fills, mut liquidations, mut in_parts) = (0, 0, 0, 0, 0);
+    for seed in 0..100 {
+        let Flow { exchange, .. } = flow(seed);
+        strikes += exchange.fault_strikes();
+        lost += exchange.user_events_lost();
+        for account in [0, 1].map(AccountId) {
+            let report = exchange.report_of(account);
+            fills += report.symbols.iter().map(|(_, counts)| counts.fills).sum::<u64>();
+            liquidations +=
+                report.symbols.iter().map(|(_, counts)| counts.liquidations).sum::<u64>();
+        }
+        in_parts += exchange.parts_filled();
+    }
+    let least =
+        [(strikes, 2_000), (lost, 500), (fills, 2_000), (liquidations, 20), (in_parts, 300)];
+    assert!(least.iter().all(|(count, least)| count >= least), "{least:?}");
 }

@@ -399,7 +399,7 @@ fn faults_without_sense_are_refused() {
     };
     says(fault(-1, FaultKind::Ban), "before the start");
     says(until(1, fault(1, FaultKind::Ban)), "must come after");
-    says(next(1, fault(1, FaultKind::Ban)), "takes no share");
+    says(next(1, fault(1, FaultKind::Ban)), "takes no `share`");
     says(next(0, fault(1, refuse(-2019))), "strikes nobody");
     says(fault(1, refuse(-31)), "add its text as `msg`");
     says(of(RequestKind::Opens, fault(1, FaultKind::LoseUserStream)), "no single request");
