@@ -37,7 +37,7 @@ pub use journal::{
     JournalError, JournalFile, JournalFooter, JournalSink, KeyWrite, NumbersOf, Publication,
     RecordedNumbers, Seen, Watch,
 };
-pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
+pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError, ServiceLife};
 pub use link::{Link, ThinkingTime};
 pub use lookup::Lookup;
 pub use market::*;

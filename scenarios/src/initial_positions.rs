@@ -63,3 +63,68 @@ impl Account {
         self.positions.iter().enumerate().map(read).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{RunOptions, Scenario, Verdict};
+
+    /// Ten minutes with a position, its partial close by hand, and a user stream that says nothing of it.
+    const TEXT: &str = r#"
+[market.synthetic]
+minutes = 10
+
+[[account.positions]]
+symbol = "BTCUSDT"
+amt = 0.02
+
+[[timeline]]
+at = "4m"
+lose_user_stream = {}
+
+[[timeline]]
+at = "5m"
+manual_trade = { symbol = "BTCUSDT", side = "SELL", quantity = 0.01, reduce_only = true }
+
+[[expect]]
+name = "one order"
+figure = "orders"
+equals = 1
+
+[[expect]]
+name = "it is filled"
+figure = "fills"
+equals = 1
+"#;
+
+    #[test]
+    fn a_position_is_closed_by_hand() {
+        let scenario = Scenario::parse("test.toml", TEXT).expect("a scenario");
+        let report = crate::run(&scenario, &RunOptions::default(), &crate::NoProgress);
+        let report = report.expect("a run");
+        assert_eq!(report.verdict, Verdict::Pass, "{:?}", report.failed);
+        let told = |what: &str| report.assumptions.iter().any(|line| line.contains(what));
+        assert!(told("Position from before the start: BTCUSDT 0.02"));
+        assert!(told("the user stream is lost"));
+    }
+
+    #[test]
+    fn a_wrong_position_names_its_key() {
+        for (from, to, says) in [
+            (
+                "symbol = \"BTCUSDT\"\namt",
+                "symbol = \"BTCUSD\"\namt",
+                "number 1: symbol BTCUSD is not",
+            ),
+            ("amt = 0.02", "amt = 0", "positions: BTCUSDT: amt 0"),
+            ("amt = 0.02", "amt = 0.02\nleverage = 999", "positions: BTCUSDT: leverage 999"),
+            ("amt = 0.02", "amount = 0.02", "amount"),
+        ] {
+            let text = TEXT.replacen(from, to, 1);
+            let ran = Scenario::parse("test.toml", &text).and_then(|scenario| {
+                crate::run(&scenario, &RunOptions::default(), &crate::NoProgress)
+            });
+            let problem = ran.map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(problem.contains(says), "{problem:?} does not say {says:?}");
+        }
+    }
+}
