@@ -82,7 +82,7 @@ fn fault(rng: &mut NamedRng) -> VenueFault {
 }
 
 fn event(rng: &mut NamedRng) -> VenueEvent {
-    let at = START + Nanos::from_secs(rng.below(100) as i64);
+    let at = START + Nanos::from_secs(1 + rng.below(100) as i64);
     let until = at + Nanos::from_secs(1 + rng.below(15) as i64);
     let symbol = symbol(rng.below(2));
     let what = match rng.below(6) {
