@@ -73,6 +73,9 @@ mod tests {
 [market.synthetic]
 minutes = 10
 
+[invariants.off]
+positions_recorded = "nobody tells the pipeline of the operator's trade"
+
 [[account.positions]]
 symbol = "BTCUSDT"
 amt = 0.02
