@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::{Decoder, Journal, JournalFile, kind, varint};
-use crate::{Nanos, ServiceId};
+use crate::{Nanos, Seen, ServiceId};
 
 /// Recorded numbers for the replay, in their order.
 pub trait RecordedNumbers: Send {
