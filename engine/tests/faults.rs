@@ -395,7 +395,7 @@ fn market_data_is_withheld_frozen_or_gapped_from_services_only() {
     let mut world = run(watcher, trades(), &market(OnMarket::Frozen), 200);
     assert_eq!(seen(&mut world, ""), "1@10 2@20 3@30 4@40 4@50 4@60 4@70 8@80 9@90 10@100");
     let many = (1..=1_000).map(|n| trade(n, n)).collect::<Vec<_>>();
-    let fault = MarketFault::new(Vec::new(), OnMarket::Gapped(share(0.25)));
+    let fault = MarketFault::new(Vec::new(), OnMarket::Gapped(Box::new(share(0.25))));
     let gapped = Action::Market { fault, until: Nanos::NEVER };
     let world = run(watcher, many.clone(), &[(0, gapped)], 2_000);
     let withheld = hits(&world, ServiceId(0), "market_withheld");

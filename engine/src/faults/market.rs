@@ -13,7 +13,7 @@ pub enum OnMarket {
     /// They go on, and all prices stay what the first of them said. Books do not change.
     Frozen,
     /// A share does not arrive.
-    Gapped(Chance),
+    Gapped(Box<Chance>),
 }
 
 /// A fault of the market data of some symbols, or of all if the list is empty.

@@ -155,7 +155,7 @@ impl Faults {
         self.skews.fill(Nanos::ZERO);
         for Active { fault: (service, ahead), .. } in &self.skewed {
             let skew = &mut self.skews[usize::from(service.0)];
-            *skew = *skew + *ahead;
+            *skew += *ahead;
         }
     }
 
@@ -185,7 +185,7 @@ impl Faults {
             if fault.concerns(caller, asked, leg) && fault.chance.hits() {
                 match fault.what {
                     OnCall::Drop => return None,
-                    OnCall::Delay(span) => delay = delay + span,
+                    OnCall::Delay(span) => delay += span,
                 }
             }
         }
@@ -200,7 +200,7 @@ impl Faults {
                 && fault.concerns(stream, reader)
                 && fault.chance.hits()
             {
-                delay = delay + span;
+                delay += span;
                 self.counts[usize::from(reader.0)]
                     .entry("deliveries_delayed")
                     .and_modify(|count| *count += 1)

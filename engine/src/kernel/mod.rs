@@ -15,17 +15,19 @@ mod outage;
 mod pace;
 mod readers;
 mod scheduled;
+mod seat;
 mod supervisor;
 
 pub use action::{Action, Dies, Supervision};
 pub(crate) use outage::EXCHANGE_TIME_OUT;
+pub use seat::ServiceLife;
 
 use std::collections::BTreeMap;
 
 use late_feed::LateFeed;
 use pace::Slowness;
+use seat::{Links, Seat};
 use serde::{Deserialize, Serialize};
-use supervisor::Supervisor;
 
 use crate::context::{Core, Gauges};
 use crate::faults::{Active, Faults};
@@ -143,48 +145,6 @@ pub struct RunCounts {
     pub acknowledged: u64,
 }
 
-struct Seat {
-    service: Box<dyn Service>,
-    first_state: Box<dyn Service>,
-    alive: bool,
-    busy_until: Nanos,
-    /// It handles nothing until then, not even what it had begun.
-    hung_until: Nanos,
-    thinking: ThinkingTime,
-    /// Without what slows it down now.
-    own_thinking: ThinkingTime,
-    user_stream: bool,
-    started_at: Nanos,
-    starts: u32,
-    crashes: u32,
-    failed: bool,
-    supervisor: Option<Supervisor>,
-    /// Who takes the place at the next start.
-    next: Option<Box<Member>>,
-}
-
-/// Whether a service runs, and how it came to that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceLife {
-    /// It has started and not died since.
-    pub alive: bool,
-    /// Its supervisor has given it up.
-    pub failed: bool,
-    /// It hangs.
-    pub hangs: bool,
-    /// How often it has started, the first time included.
-    pub starts: u32,
-    /// How often it has died.
-    pub crashes: u32,
-}
-
-/// Delivery times of stream entries, and the seed from which they are drawn.
-struct Links {
-    usual: Link,
-    by_stream: BTreeMap<String, Link>,
-    seed: u64,
-}
-
 struct Subscriber {
     service: ServiceId,
     wants: MarketWants,
@@ -278,22 +238,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             for (index, reader) in wiring.readers.into_iter().enumerate() {
                 core.add_reader(service, index, reader, &links);
             }
-            seats.push(Seat {
-                first_state: member.service.clone_service(),
-                service: member.service,
-                alive: false,
-                busy_until: Nanos::ZERO,
-                hung_until: Nanos::ZERO,
-                thinking: member.thinking,
-                own_thinking: member.thinking,
-                user_stream: wiring.user_stream,
-                started_at: config.start,
-                starts: 0,
-                crashes: 0,
-                failed: false,
-                supervisor: None,
-                next: None,
-            });
+            seats.push(Seat::new(member, wiring.user_stream, config.start));
         }
         let wanted = subscribers.iter().fold(MarketWants::NONE, |all, s| all.or(s.wants));
         let late = (config.feed_latency != FeedLatency::NONE)
@@ -388,13 +333,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     /// Whether a service runs, and how often it has started.
     pub fn life(&self, service: ServiceId) -> Option<ServiceLife> {
         let seat = self.seats.get(service.0 as usize)?;
-        Some(ServiceLife {
-            alive: seat.alive,
-            failed: seat.failed,
-            hangs: seat.alive && self.hangs(service),
-            starts: seat.starts,
-            crashes: seat.crashes,
-        })
+        Some(seat.life(self.core.now))
     }
 
     /// What faults did to a service, by name.
