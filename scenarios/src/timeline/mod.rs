@@ -29,6 +29,8 @@ mod skew_clock;
 mod slow;
 mod stale_market;
 mod supervise;
+#[cfg(test)]
+mod tests;
 mod trim;
 
 use engine::{Action, Instrument, Member, Nanos, ReadMode, Symbol, SymbolIndex, Wiring, nearest};
