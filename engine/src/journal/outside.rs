@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Decoder, Journal, JournalFile, kind, varint};
-use crate::{Nanos, Seen, ServiceId};
+use super::{Decoder, Journal, JournalFile, Seen, kind, varint};
+use crate::{Nanos, ServiceId};
 
 /// Recorded numbers for the replay, in their order.
 pub trait RecordedNumbers: Send {

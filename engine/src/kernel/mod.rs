@@ -279,9 +279,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         self.core.journal.set_watch(watch);
     }
 
-    /// Who watches.
-    pub fn watching(&mut self) -> Option<&mut dyn Watch> {
-        self.core.journal.watch_mut()
+    /// Ends the watching, and gives back who watched; [`Kernel::watch`] begins it again.
+    pub fn take_watch(&mut self) -> Option<Box<dyn Watch>> {
+        self.core.journal.take_watch()
     }
 
     /// Whether [`Kernel::run_until`] came back early, because who watches wanted to look; asking lets the run

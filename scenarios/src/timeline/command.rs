@@ -14,8 +14,13 @@ pub struct Command {
 }
 
 /// What Redis says of a command that is wrong whatever the keys hold.
-const REFUSALS: [&str; 5] =
-    ["empty command", "unknown command", "wrong number of arguments", "syntax error", "unknown subcommand"];
+const REFUSALS: [&str; 5] = [
+    "empty command",
+    "unknown command",
+    "wrong number of arguments",
+    "syntax error",
+    "unknown subcommand",
+];
 
 impl Step for Command {
     const LASTS: Lasts = Lasts::Never;

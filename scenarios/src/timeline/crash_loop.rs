@@ -3,7 +3,7 @@
 use engine::{Action, Dies};
 use serde::{Deserialize, Serialize};
 
-use super::{Lasts, Plan, Setting, Step, When, stream, given};
+use super::{Lasts, Plan, Setting, Step, When, given, stream};
 
 /// A service dies after each start, and its supervisor starts it again until it has started too often.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

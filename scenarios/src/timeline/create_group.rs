@@ -3,7 +3,7 @@
 use engine::EntryId;
 use serde::{Deserialize, Serialize};
 
-use super::{Lasts, Plan, Setting, Step, When, stream, given};
+use super::{Lasts, Plan, Setting, Step, When, given, stream};
 
 /// A consumer group is made, as an operator would make it; one that exists stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,11 +26,15 @@ impl Step for CreateGroup {
     fn plan(&self, when: When, setting: &Setting<'_>, plan: &mut Plan) -> Result<(), String> {
         let name = stream("stream", &self.stream)?.name;
         if self.at != "$" && self.at.parse::<EntryId>().is_err() {
-            return Err(format!("at = {:?}: give \"$\", \"0\" or an entry's id such as \"1769718915183-0\"", self.at));
+            return Err(format!(
+                "at = {:?}: give \"$\", \"0\" or an entry's id such as \"1769718915183-0\"",
+                self.at
+            ));
         }
         setting.group(name, &self.group)?;
         if self.anew {
-            plan.actions.push((when.from, given::command(["XGROUP", "DESTROY", name, &self.group])));
+            plan.actions
+                .push((when.from, given::command(["XGROUP", "DESTROY", name, &self.group])));
         }
         let words = ["XGROUP", "CREATE", name, &self.group, &self.at, "MKSTREAM"];
         plan.actions.push((when.from, given::command(words)));

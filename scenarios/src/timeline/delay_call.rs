@@ -46,7 +46,8 @@ impl Step for DelayCall {
 
     fn sentence(&self) -> String {
         let what = if self.answers { "answers to calls" } else { "calls" };
-        let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "every service".to_owned());
+        let name =
+            |name: &Option<String>| name.clone().unwrap_or_else(|| "every service".to_owned());
         let (from, to, share) = (name(&self.from), name(&self.to), given::share_words(self.share));
         format!("{what} of {from} to {to} are {} late{share}", self.by)
     }

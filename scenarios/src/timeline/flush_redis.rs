@@ -7,8 +7,7 @@ use super::{Lasts, Plan, Setting, Step, When, given};
 /// Redis loses all keys, streams and groups, and stays reachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FlushRedis {
-}
+pub struct FlushRedis {}
 
 impl Step for FlushRedis {
     const LASTS: Lasts = Lasts::Never;

@@ -3,7 +3,7 @@
 use engine::{Action, MarketFault, OnMarket, Symbol};
 use serde::{Deserialize, Serialize};
 
-use super::{Lasts, Plan, Setting, Step, When, symbol_words, given};
+use super::{Lasts, Plan, Setting, Step, When, given, symbol_words};
 
 /// Market data reaches the services with the prices of the beginning; the exchange goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use engine::{Action, MarketFault, OnMarket, Symbol};
 use serde::{Deserialize, Serialize};
 
-use super::{Lasts, Plan, Setting, Step, When, symbol_words, given};
+use super::{Lasts, Plan, Setting, Step, When, given, symbol_words};
 
 /// A share of the market data does not reach the services; the exchange sees all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ impl Step for GappedMarket {
 
     fn sentence(&self) -> String {
         let symbols = symbol_words(&self.symbols);
-        format!("each market event of {symbols} is missing for the services with a chance of {}", self.share)
+        format!(
+            "each market event of {symbols} is missing for the services with a chance of {}",
+            self.share
+        )
     }
 }

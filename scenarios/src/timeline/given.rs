@@ -13,7 +13,9 @@ pub(super) fn all() -> f64 {
 /// A length of time, such as `1m 30s` or `250ms`.
 pub(super) fn span(key: &str, text: &str) -> Result<Nanos, String> {
     offset(text).ok_or_else(|| {
-        format!("{key} = {text:?} is no span: give one such as \"1m 30s\" or \"250ms\" (d, h, m, s, ms)")
+        format!(
+            "{key} = {text:?} is no span: give one such as \"1m 30s\" or \"250ms\" (d, h, m, s, ms)"
+        )
     })
 }
 

@@ -8,8 +8,7 @@ use super::{Lasts, Plan, Setting, Step, When, given};
 /// No service reaches Redis: what they ask it fails, and readers get nothing until it is back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LoseRedis {
-}
+pub struct LoseRedis {}
 
 impl Step for LoseRedis {
     const LASTS: Lasts = Lasts::Always;

@@ -3,9 +3,9 @@
 
 mod command;
 mod corrupt;
-mod create_group;
 mod crash;
 mod crash_loop;
+mod create_group;
 mod delay;
 mod delay_call;
 mod delete_key;
@@ -225,7 +225,9 @@ impl TimelineStep {
             [_] => {}
             [] => return Err(format!("it does nothing: give one of {}", ACTIONS.join(", "))),
             [first, second, ..] => {
-                return Err(format!("{first} and {second}: one step does one thing, make two of it"));
+                return Err(format!(
+                    "{first} and {second}: one step does one thing, make two of it"
+                ));
             }
         }
         self.plan_action(self.when(setting.range)?, setting, plan)
@@ -263,7 +265,8 @@ impl Scenario {
     /// Its timeline in sentences, for the assumptions of the run.
     pub(crate) fn timeline_sentences(&self) -> Vec<String> {
         let sentence = |step: &TimelineStep| {
-            let until = step.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
+            let until =
+                step.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
             Some(format!("Timeline at {}{until}: {}.", step.at, step.sentence()?))
         };
         self.timeline.iter().filter_map(sentence).collect()
@@ -314,7 +317,11 @@ impl Setting<'_> {
     }
 
     /// The places of symbols; none for all.
-    pub(crate) fn symbols(&self, key: &str, symbols: &[Symbol]) -> Result<Vec<SymbolIndex>, String> {
+    pub(crate) fn symbols(
+        &self,
+        key: &str,
+        symbols: &[Symbol],
+    ) -> Result<Vec<SymbolIndex>, String> {
         let place = |symbol: &Symbol| match self.symbols.iter().position(|own| own == symbol) {
             Some(place) => Ok(SymbolIndex(place as u16)),
             None => {

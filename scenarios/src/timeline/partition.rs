@@ -31,7 +31,8 @@ impl Step for Partition {
     }
 
     fn sentence(&self) -> String {
-        let exchange = if self.exchange { ", other services and exchange" } else { " and other services" };
+        let exchange =
+            if self.exchange { ", other services and exchange" } else { " and other services" };
         format!("{} cut off from bus{exchange}", self.services.join(", "))
     }
 }

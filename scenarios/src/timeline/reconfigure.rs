@@ -1,8 +1,8 @@
 //! `reconfigure`: a service is restarted with other settings.
 
 use engine::Action;
-use serde::{Deserialize, Serialize};
 use pipeline::PipelineSettings;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::text::with_suggestion;
@@ -60,6 +60,10 @@ impl Step for Reconfigure {
 
     fn sentence(&self) -> String {
         let restarts = if self.at_next_start { "starts next time" } else { "is restarted" };
-        format!("{} {restarts} with [pipeline] {}", self.service, Json::Object(self.pipeline.clone()))
+        format!(
+            "{} {restarts} with [pipeline] {}",
+            self.service,
+            Json::Object(self.pipeline.clone())
+        )
     }
 }

@@ -8,8 +8,7 @@ use super::{Lasts, Plan, Setting, Step, When, given};
 /// Redis starts again with empty memory; with `until` nobody reaches it before that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RestartRedis {
-}
+pub struct RestartRedis {}
 
 impl Step for RestartRedis {
     const LASTS: Lasts = Lasts::Maybe;

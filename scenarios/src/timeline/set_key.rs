@@ -42,11 +42,14 @@ impl Step for SetKey {
             KeyValue::Text(text) => push(vec!["SET", key, text]),
             KeyValue::List(members) if !members.is_empty() => {
                 push(vec!["DEL", key]);
-                push(["RPUSH", key].into_iter().chain(members.iter().map(String::as_str)).collect());
+                push(
+                    ["RPUSH", key].into_iter().chain(members.iter().map(String::as_str)).collect(),
+                );
             }
             KeyValue::Hash(fields) if !fields.is_empty() => {
                 push(vec!["DEL", key]);
-                let fields = fields.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+                let fields =
+                    fields.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
                 push(["HSET", key].into_iter().chain(fields).collect());
             }
             KeyValue::List(_) | KeyValue::Hash(_) => {

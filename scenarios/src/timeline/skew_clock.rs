@@ -21,7 +21,8 @@ impl Step for SkewClock {
     fn plan(&self, when: When, setting: &Setting<'_>, plan: &mut Plan) -> Result<(), String> {
         let service = setting.service("service", &self.service)?;
         let ahead = given::signed_span("by", &self.by)?;
-        plan.actions.push((when.from, Action::SkewClock { service, ahead, until: given::end(when) }));
+        plan.actions
+            .push((when.from, Action::SkewClock { service, ahead, until: given::end(when) }));
         Ok(())
     }
 

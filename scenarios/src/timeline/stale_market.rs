@@ -3,7 +3,7 @@
 use engine::{Action, MarketFault, OnMarket, Symbol};
 use serde::{Deserialize, Serialize};
 
-use super::{Lasts, Plan, Setting, Step, When, symbol_words, given};
+use super::{Lasts, Plan, Setting, Step, When, given, symbol_words};
 
 /// No market data reaches the services; the exchange goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,10 @@ const ALL: &[(&str, &str)] = &[
     ("", "set_key = { key = \"some:hash\", value = { a = \"1\", b = \"2\" } }"),
     ("", "set_key = { key = \"some:list\", value = [\"x\", \"y\"] }"),
     ("", "delete_key = { key = \"some:hash\" }"),
-    ("", "command = { words = [\"XADD\", \"quantum:stream:apply.plan\", \"*\", \"plan_id\", \"1\"] }"),
+    (
+        "",
+        "command = { words = [\"XADD\", \"quantum:stream:apply.plan\", \"*\", \"plan_id\", \"1\"] }",
+    ),
     ("", "trim = { stream = \"apply.plan\", to = 1 }"),
     (
         "",
@@ -87,7 +90,10 @@ fn every_action_runs_repeats_and_replays() {
 #[test]
 fn a_step_that_is_wrong_is_refused_with_its_remedy() {
     let cases: &[((&str, &str), &str)] = &[
-        (("1m", "hnag = { service = \"apply_layer\" }"), "unknown key `hnag`; did you mean `hang`?"),
+        (
+            ("1m", "hnag = { service = \"apply_layer\" }"),
+            "unknown key `hnag`; did you mean `hang`?",
+        ),
         (
             ("1m", "hang = { servce = \"apply_layer\" }"),
             "unknown key `servce`; did you mean `service`?",
@@ -116,7 +122,10 @@ fn a_step_that_is_wrong_is_refused_with_its_remedy() {
         (("", "command = { words = [\"SET\", \"a\"] }"), "wrong number of arguments for 'set'"),
         (("", "command = { words = [] }"), "empty command"),
         (
-            ("", "create_group = { stream = \"apply.plan\", group = \"intent_executr\", at = \"0\" }"),
+            (
+                "",
+                "create_group = { stream = \"apply.plan\", group = \"intent_executr\", at = \"0\" }",
+            ),
             "did you mean \"intent_executor\"?",
         ),
         (
@@ -124,19 +133,22 @@ fn a_step_that_is_wrong_is_refused_with_its_remedy() {
             "at = \"now\": give \"$\", \"0\" or an entry's id",
         ),
         (("", "set_key = { key = \"a\", value = {} }"), "value is empty"),
-        (("", "crash_loop = { service = \"apply_layer\" }"), "it needs one of `after` and `at_message`"),
+        (
+            ("", "crash_loop = { service = \"apply_layer\" }"),
+            "it needs one of `after` and `at_message`",
+        ),
         (
             ("", "crash_loop = { service = \"price_feed\", at_message = \"apply.plan\" }"),
             "at_message: price_feed does not read apply.plan",
         ),
-        (("", "supervise = { service = \"apply_layer\", starts = 0 }"), "starts = 0: give at least 1"),
+        (
+            ("", "supervise = { service = \"apply_layer\", starts = 0 }"),
+            "starts = 0: give at least 1",
+        ),
         (("", "slow = { service = \"apply_layer\" }"), "it changes nothing"),
         (("", "slow = { service = \"apply_layer\", factor = -1.0 }"), "factor = -1: give 0 to"),
         (("", "partition = { services = [] }"), "services is empty"),
-        (
-            ("", "corrupt = { how = \"flipp\" }"),
-            "unknown value `flipp`; did you mean `flip`?",
-        ),
+        (("", "corrupt = { how = \"flipp\" }"), "unknown value `flipp`; did you mean `flip`?"),
         (
             ("", "reconfigure = { service = \"apply_layer\", pipeline = { thinking = 7 } }"),
             "pipeline: unknown key `thinking`; did you mean `thinking_us`?",
