@@ -33,8 +33,10 @@ pub use exchange::*;
 pub use feed_latency::{FeedDelay, FeedLatency};
 pub use io_remedy::io_remedy;
 pub use journal::{
-    Compare, Decoded, Decoder, Difference, DigestOnly, FORMAT_VERSION, FileSink, Journal,
-    JournalError, JournalFile, JournalFooter, JournalSink, NumbersOf, Publication, RecordedNumbers,
+    Blocks, BodyEntry, Compare, DecodeError, Decoded, Decoder, Definitions, Difference, DigestOnly,
+    EnvelopeKind, FORMAT_VERSION, FileSink, Journal, JournalEntry, JournalError, JournalFile,
+    JournalFooter, JournalSink, KeyValue, MemberOf, MemorySink, NumbersOf, Publication,
+    RecordEntry, RecordedNumbers, Value,
 };
 pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
 pub use link::{Link, ThinkingTime};
