@@ -35,8 +35,8 @@ pub use io_remedy::io_remedy;
 pub use journal::{
     Blocks, BodyEntry, Compare, DecodeError, Decoded, Decoder, Definitions, Difference, DigestOnly,
     EnvelopeKind, FORMAT_VERSION, FileSink, Journal, JournalEntry, JournalError, JournalFile,
-    JournalFooter, JournalSink, KeyValue, MemberOf, MemorySink, NumbersOf, Publication,
-    RecordEntry, RecordedNumbers, Value,
+    JournalFooter, JournalSink, KeyValue, KeyWrite, MemberOf, MemorySink, NumbersOf, Publication,
+    RecordEntry, RecordedNumbers, Seen, Value, Watch,
 };
 pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
 pub use link::{Link, ThinkingTime};

@@ -64,6 +64,7 @@ impl Journal {
         for number in numbers {
             self.block.extend_from_slice(&number.to_bits().to_le_bytes());
         }
+        self.tell(now, Seen::Outside(service, numbers));
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     AccountId, Activity, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent,
     Feed, FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter,
     JournalSink, Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, PendingRule, ReadMode,
-    RecordedNumbers, Service, ServiceId, ThinkingTime, Touch, Wiring,
+    RecordedNumbers, Service, ServiceId, ThinkingTime, Touch, Watch, Wiring,
 };
 
 /// How often readers look after what was left pending.
@@ -302,6 +302,22 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         self.core.schedule.push(time.max(self.core.now), Class::Action, Due::Action(place));
     }
 
+    /// Lets somebody watch, from the first entry on.
+    pub fn watch(&mut self, watch: Box<dyn Watch>) {
+        self.core.journal.set_watch(watch);
+    }
+
+    /// Who watches.
+    pub fn watching(&mut self) -> Option<&mut dyn Watch> {
+        self.core.journal.watch_mut()
+    }
+
+    /// Whether [`Kernel::run_until`] came back early, because who watches wanted to look; asking lets the run
+    /// go on.
+    pub fn paused(&mut self) -> bool {
+        self.core.journal.take_pause()
+    }
+
     /// For a replay: what services ask for from outside comes from this recording.
     pub fn replay_numbers(&mut self, recorded: Box<dyn RecordedNumbers>) {
         self.core.recorded = Some(recorded);
@@ -416,10 +432,12 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                     self.scheduled(item)?;
                 }
             }
-            if self.core.journal.failed()
-                && let Some(failure) = self.core.journal.take_failure()
-            {
-                return Err(failure.into());
+            if self.core.journal.halted() {
+                if let Some(failure) = self.core.journal.take_failure() {
+                    return Err(failure.into());
+                }
+                // Who watches wants to look: the clock stays where it is.
+                return Ok(());
             }
         }
         self.core.now = self.core.now.max(until);
