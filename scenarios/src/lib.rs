@@ -10,6 +10,7 @@ mod file;
 mod halts;
 mod market;
 mod run;
+mod story;
 mod text;
 mod venue;
 
@@ -21,6 +22,11 @@ pub use file::{Expected, Links, Market, OnGap, Recorded, Scenario, Tape, find};
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, replay, run,
     services_of,
+};
+
+pub use story::{
+    Differences, KeyRead, Out, Parting, Recording, Side, Step, Story, Target, Unlike, diff,
+    explain, story,
 };
 
 /// The scenario that comes with the program: a synthetic market with a flash crash.

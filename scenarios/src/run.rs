@@ -116,6 +116,7 @@ impl Prepared {
             "scenario": self.scenario,
             "market": self.market.identity,
             "services": self.services(),
+            "instruments": self.market.instruments,
         })
     }
 

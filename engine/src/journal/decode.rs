@@ -23,13 +23,13 @@ pub struct Decoder<'a> {
     bytes: &'a [u8],
     at: usize,
     time: i64,
-    defined: Vec<(String, Arc<[String]>)>,
+    defined: Arc<Vec<(Arc<str>, Arc<[String]>)>>,
     services: &'a [String],
 }
 
 /// The records that a block defines: their names with those of their fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Definitions(Vec<(String, Arc<[String]>)>);
+pub struct Definitions(Arc<Vec<(Arc<str>, Arc<[String]>)>>);
 
 /// The block ended in the middle of an entry, or holds what no entry begins with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,7 @@ type Result<T> = std::result::Result<T, DecodeError>;
 impl<'a> Decoder<'a> {
     /// From the start of a block. `services` are the names of the run's services.
     pub fn new(bytes: &'a [u8], services: &'a [String]) -> Decoder<'a> {
-        Decoder { bytes, at: 0, time: 0, defined: Vec::new(), services }
+        Decoder { bytes, at: 0, time: 0, defined: Arc::default(), services }
     }
 
     /// Where the next entry begins.
@@ -75,9 +75,8 @@ impl<'a> Decoder<'a> {
 
     /// The entry that begins at `at`, if `definitions` are those of the whole block.
     pub fn value_at(bytes: &[u8], at: usize, definitions: &Definitions) -> Result<JournalEntry> {
-        let mut one = Decoder { bytes, at, time: 0, defined: Vec::new(), services: &[] };
-        // Lent for one entry: a block has some dozens of them.
-        one.defined.clone_from(&definitions.0);
+        let defined = Arc::clone(&definitions.0);
+        let mut one = Decoder { bytes, at, time: 0, defined, services: &[] };
         match one.next_value()? {
             Some((_, entry)) => Ok(entry),
             None => Err(DecodeError { at, problem: "no entry begins here" }),
@@ -214,7 +213,7 @@ impl<'a> Decoder<'a> {
         for _ in 0..count {
             fields.push(self.text()?);
         }
-        self.defined.push((name, fields.into()));
+        Arc::make_mut(&mut self.defined).push((name.into(), fields.into()));
         Ok(())
     }
 
@@ -251,7 +250,7 @@ impl<'a> Decoder<'a> {
                 present.push((field.clone(), value));
             }
         }
-        Ok(RecordEntry { name, fields: present })
+        Ok(RecordEntry { name: name.to_string(), fields: present })
     }
 
     /// One field of a record; an absent one is none.

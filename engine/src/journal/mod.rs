@@ -410,7 +410,14 @@ impl Journal {
         self.text(key);
         varint(&mut self.block, life.map_or(0, |l| l.0 as u64));
         self.record(defined, record);
-        self.tell(now, Seen::Key(key, if json { KeyWrite::Json(record) } else { KeyWrite::Hash(record) }, life));
+        self.tell(
+            now,
+            Seen::Key(
+                key,
+                if json { KeyWrite::Json(record) } else { KeyWrite::Hash(record) },
+                life,
+            ),
+        );
     }
 
     pub(crate) fn set(&mut self, now: Nanos, key: &str, value: &[u8], life: Option<Nanos>) {

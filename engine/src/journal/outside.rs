@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Decoder, Journal, JournalFile, kind, varint};
+use super::{Decoder, Journal, JournalFile, Seen, kind, varint};
 use crate::{Nanos, ServiceId};
 
 /// Recorded numbers for the replay, in their order.
