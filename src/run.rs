@@ -107,7 +107,7 @@ pub fn run(arguments: &RunArguments) -> ExitCode {
     }
     let total = scenarios.iter().map(|s| s.virtual_seconds().unwrap_or(0)).sum();
     let progress = SharedProgress { bar: bar(total), events: AtomicU64::new(0), started: now() };
-    let options = RunOptions { data, journals: arguments.journal.clone() };
+    let options = RunOptions { data, journals: arguments.journal.clone(), ..RunOptions::default() };
     if arguments.format == Format::Json {
         unreadable.iter().for_each(|one| print_line(one, arguments.verbose));
     }
@@ -118,8 +118,8 @@ pub fn run(arguments: &RunArguments) -> ExitCode {
             let started = now();
             let result = scenarios::run(scenario, &options, &progress);
             let ended = Ended {
-                name: scenario.name.clone(),
-                expected: scenario.expected,
+                name: scenario.case_name(),
+                expected: if scenario.relapse { Expected::Fail } else { scenario.expected },
                 seed: scenario.seed,
                 wall: started.elapsed(),
                 result,
@@ -174,15 +174,15 @@ fn load(arguments: &RunArguments, has_data: bool) -> Result<Loaded, ScenarioErro
     } else {
         let paths = if arguments.paths.is_empty() { vec![folder] } else { arguments.paths.clone() };
         for path in scenarios::find(&paths)? {
-            match Scenario::read(&path) {
-                Ok(scenario)
-                    if scenario.market.recorded.is_some()
+            match Scenario::read_cases(&path) {
+                Ok(cases)
+                    if cases.iter().any(|scenario| scenario.market.recorded.is_some())
                         && !has_data
                         && !arguments.paths.contains(&path) =>
                 {
                     loaded.skipped.push(path);
                 }
-                Ok(scenario) => loaded.scenarios.push(scenario),
+                Ok(cases) => loaded.scenarios.extend(cases),
                 Err(error) => loaded.unreadable.push(unreadable(&path, error)),
             }
         }
@@ -209,8 +209,8 @@ fn unreadable(path: &Path, error: ScenarioError) -> Ended {
 /// Journals and metrics are named after their scenarios: two of one name would overwrite each other.
 fn refuse_same_names(loaded: &[Scenario]) -> Result<(), ScenarioError> {
     let mut all: Vec<&Scenario> = loaded.iter().collect();
-    all.sort_by_key(|scenario| &scenario.name);
-    let Some(pair) = all.windows(2).find(|pair| pair[0].name == pair[1].name) else {
+    all.sort_by_key(|scenario| scenario.case_name());
+    let Some(pair) = all.windows(2).find(|pair| pair[0].case_name() == pair[1].case_name()) else {
         return Ok(());
     };
     let (name, other) = (&pair[0].name, &pair[1].origin);

@@ -38,7 +38,7 @@ pub use journal::{
     JournalFooter, JournalSink, KeyValue, KeyWrite, MemberOf, MemorySink, NumbersOf, Publication,
     RecordEntry, RecordedNumbers, Seen, Value, Watch,
 };
-pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
+pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError, ServiceLife};
 pub use link::{Link, ThinkingTime};
 pub use lookup::Lookup;
 pub use market::*;

@@ -57,6 +57,14 @@ pub enum ScenarioError {
         /// Why.
         source: RunError,
     },
+    /// The run took more than it may.
+    #[error("{origin}: {problem}")]
+    Limit {
+        /// File, or the name of the embedded scenario.
+        origin: String,
+        /// What it took, and what to do.
+        problem: String,
+    },
     /// A journal cannot be read or written.
     #[error(transparent)]
     Journal(#[from] JournalError),

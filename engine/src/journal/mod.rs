@@ -190,9 +190,9 @@ impl Journal {
         self.watch = Some(watch);
     }
 
-    /// Who watches.
-    pub(crate) fn watch_mut(&mut self) -> Option<&mut dyn Watch> {
-        self.watch.as_deref_mut()
+    /// Ends the watching.
+    pub(crate) fn take_watch(&mut self) -> Option<Box<dyn Watch>> {
+        self.watch.take()
     }
 
     /// Whether who watches wanted to look; asking ends it.

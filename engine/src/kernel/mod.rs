@@ -154,6 +154,15 @@ struct Seat {
     user_stream: bool,
 }
 
+/// How a service has fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServiceLife {
+    /// It has started and not died since.
+    pub alive: bool,
+    /// How often it has started, the first time included.
+    pub starts: u32,
+}
+
 struct Subscriber {
     service: ServiceId,
     wants: MarketWants,
@@ -307,9 +316,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         self.core.journal.set_watch(watch);
     }
 
-    /// Who watches.
-    pub fn watching(&mut self) -> Option<&mut dyn Watch> {
-        self.core.journal.watch_mut()
+    /// Ends the watching, and gives back who watched; [`Kernel::watch`] begins it again.
+    pub fn take_watch(&mut self) -> Option<Box<dyn Watch>> {
+        self.core.journal.take_watch()
     }
 
     /// Whether [`Kernel::run_until`] came back early, because who watches wanted to look; asking lets the run
@@ -351,6 +360,14 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     /// Names of the services, in their order.
     pub fn services(&self) -> &[String] {
         &self.core.names
+    }
+
+    /// How a service has fared.
+    pub fn life(&self, service: ServiceId) -> Option<ServiceLife> {
+        let seat = self.seats.get(service.0 as usize)?;
+        // A start and a crash both begin a new number.
+        let starts = self.core.lives[service.0 as usize].div_ceil(2);
+        Some(ServiceLife { alive: seat.alive, starts })
     }
 
     /// A service's state.

@@ -143,7 +143,9 @@ impl TimelineStep {
             [_] => {}
             [] => return Err(format!("it does nothing: give one of {}", ACTIONS.join(", "))),
             [first, second, ..] => {
-                return Err(format!("{first} and {second}: one step does one thing, make two of it"));
+                return Err(format!(
+                    "{first} and {second}: one step does one thing, make two of it"
+                ));
             }
         }
         self.plan_action(self.when(setting.range)?, setting, plan)
@@ -170,7 +172,8 @@ impl Scenario {
     /// Its timeline in sentences, for the assumptions of the run.
     pub(crate) fn timeline_sentences(&self) -> Vec<String> {
         let sentence = |step: &TimelineStep| {
-            let until = step.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
+            let until =
+                step.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
             Some(format!("Timeline at {}{until}: {}.", step.at, step.sentence()?))
         };
         self.timeline.iter().filter_map(sentence).collect()
