@@ -7,6 +7,7 @@ mod explain;
 mod journal;
 #[cfg(feature = "models")]
 mod learn;
+mod new;
 mod pipeline;
 mod replay;
 mod run;
@@ -44,6 +45,8 @@ enum Command {
     Diff(diff::DiffArguments),
     /// Tell the chain of causes from the market to an entry, an order or a plan
     Explain(explain::ExplainArguments),
+    /// Write a scenario file of a window of a journal
+    New(new::NewArguments),
     /// Print the map of the pipeline, or the contracts of its streams and keys
     Pipeline(pipeline::PipelineArgs),
 }
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
         Command::Pipeline(arguments) => pipeline::run(&arguments),
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Chain<'r> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     /// Up to the entry.
-    Until(u32),
+    Until,
     /// And what came of it.
     Whole,
 }
@@ -52,7 +52,9 @@ impl<'r> Chain<'r> {
             chain.add(*target);
         }
         chain.way = chain.steps.keys().copied().collect();
-        chain.add_named(reach);
+        if let Some(target) = targets.last() {
+            chain.add_named(*target, reach);
+        }
         chain
     }
 
@@ -122,11 +124,11 @@ impl<'r> Chain<'r> {
         let recording = self.recording;
         let of_entry = ids_of(&recording.entry(entry));
         let mut ids: BTreeSet<String> = of_entry.into_iter().collect();
-        // An order names its plan only in the marks beside it.
+        // An order, or the leverage set before it, names its plan only in the marks beside it.
         for output in recording.outputs(handling.0) {
             let named = ids_of(&recording.entry(output));
             if recording.row(output).service == handling.1
-                && named.iter().any(|id| ids.contains(id))
+                && named.iter().any(|id| ids.contains(id) || self.ids.contains(id))
             {
                 ids.extend(named);
             }
@@ -141,14 +143,11 @@ impl<'r> Chain<'r> {
         ids.iter().filter_map(before).max()
     }
 
-    /// Adds what names the same plan or decision.
-    fn add_named(&mut self, reach: Reach) {
+    /// Adds what names the same plan or decision: before the target all of it, after it what came of it.
+    fn add_named(&mut self, target: u32, reach: Reach) {
         let recording = self.recording;
         let mut by_kind: BTreeMap<(Kind, u16, u32), Vec<u32>> = BTreeMap::new();
-        let last = match reach {
-            Reach::Until(entry) => entry,
-            Reach::Whole => u32::MAX,
-        };
+        let mut after = BTreeSet::new();
         for id in &self.ids {
             for entry in recording.naming.get(id).into_iter().flatten() {
                 let row = recording.row(*entry);
@@ -158,8 +157,16 @@ impl<'r> Chain<'r> {
                     Kind::Publish => tells(recording.place(*entry)),
                     _ => true,
                 };
-                if named && *entry <= last {
-                    by_kind.entry((row.kind, row.service, row.place)).or_default().push(*entry);
+                // A decision leads to many plans; what came of this one names the plan or its order.
+                let own = !is_decision(id) && row.kind != Kind::Key;
+                match *entry <= target {
+                    true if named => {
+                        by_kind.entry((row.kind, row.service, row.place)).or_default().push(*entry);
+                    }
+                    false if named && own && reach == Reach::Whole => {
+                        after.insert(*entry);
+                    }
+                    _ => {}
                 }
             }
         }
@@ -173,10 +180,21 @@ impl<'r> Chain<'r> {
                 }
             }
         }
+        for entry in after {
+            let handling = self.handling(entry);
+            let caused = self.steps.contains_key(&handling)
+                || self.cause(handling, entry).is_some_and(|cause| {
+                    self.steps.get(&self.handling(cause)).is_some_and(|outs| outs.contains(&cause))
+                });
+            if caused {
+                self.add(entry);
+            }
+        }
     }
 
     fn is_of_plan(&self, key: &str) -> bool {
-        let noise = ["dedup", ":seen:", "waiting"].iter().any(|part| key.contains(part));
+        let noise =
+            ["dedup", ":seen:", ":waiting:", ":done:"].iter().any(|part| key.contains(part));
         !noise && key.split(':').any(|part| is_plan(part) && self.ids.contains(part))
     }
 
@@ -199,6 +217,11 @@ impl<'r> Chain<'r> {
                 matches!(self.recording.row(*out).kind, Kind::Publish | Kind::Submit | Kind::Key)
             })
     }
+}
+
+/// The ids of decisions are UUIDs.
+fn is_decision(id: &str) -> bool {
+    id.len() == 36 && id.matches('-').count() == 4
 }
 
 /// Streams that repeat a state again and again, whatever plan it names.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::causes::is_plan;
 use super::chain::{Chain, Handling};
 use super::recording::Recording;
-use super::wires::part;
+use super::wires::{fits, part};
 use super::words;
 
 /// A key as a decision found it.
@@ -88,10 +88,11 @@ pub(super) fn keys_read(
     let plans: Vec<&String> = chain.ids.iter().filter(|id| is_plan(id)).collect();
     for (number, handling) in order.iter().enumerate() {
         let wire = recording.wires.services.get(usize::from(handling.1));
-        let Some(wire) = wire.filter(|_| chain.decides(handling) && chain.way.contains(handling))
-        else {
+        let Some(wire) = wire.filter(|_| chain.decides(handling)) else {
             continue;
         };
+        // Beside the way lie the permits: of those that gave them, what is about the plan and its symbol.
+        let on_the_way = chain.way.contains(handling);
         if wire.wiring.watches {
             continue;
         }
@@ -111,7 +112,17 @@ pub(super) fn keys_read(
                     .find(&key)
                     .map_or(Held::Never, |key| held(recording, key, handling.0));
                 // What never was is worth a word only where it is about this very plan.
-                if state == Held::Never && rank != 0 {
+                if state == Held::Never && rank != 0 || rank == 2 && !on_the_way {
+                    continue;
+                }
+                // Its own marks tell nothing that its steps do not.
+                let own = match state {
+                    Held::Never => wire.wiring.keys_written.iter().any(|own| fits(own, &key)),
+                    Held::Deleted(entry) | Held::Expired(entry, _) | Held::Set(entry, _) => {
+                        recording.row(entry).service == handling.1
+                    }
+                };
+                if own {
                     continue;
                 }
                 let told = tell(recording, &key, &state, before);

@@ -8,6 +8,7 @@ mod keys;
 mod recording;
 mod show;
 mod target;
+mod window;
 mod wires;
 mod words;
 
@@ -15,6 +16,7 @@ pub use diff::{Differences, Parting, Side, Unlike, diff};
 pub use keys::KeyRead;
 pub use recording::Recording;
 pub use target::Target;
+pub use window::{Around, draft};
 
 use engine::{JournalEntry, Nanos};
 use serde::Serialize;
@@ -81,7 +83,7 @@ pub struct Story {
 /// The story of one entry, up to it.
 pub fn story(recording: &Recording, entry: u64) -> Story {
     let entry = (entry as u32).min(recording.rows.len().saturating_sub(1) as u32);
-    tell(recording, &[entry], Reach::Until(entry))
+    tell(recording, &[entry], Reach::Until)
 }
 
 /// The story of what was asked about; or why there is none, in words.
@@ -133,7 +135,8 @@ fn step(
     let (input, service) = *handling;
     let row = recording.row(input);
     let grids = Grids(&recording.wires.instruments);
-    let known: Vec<&str> = Vec::new();
+    // The ids of the story stand in its first line and its commands.
+    let known: Vec<&str> = chain.ids.iter().map(String::as_str).collect();
     let outs = chain.steps.get(handling).into_iter().flatten();
     let went_out = outs.map(|out| Out {
         entry: u64::from(*out),
@@ -201,6 +204,17 @@ fn commands(recording: &Recording, targets: &[u32]) -> Vec<String> {
         Some(_) => " --data DIR",
         None => "",
     };
+    if path.ends_with(".toml") {
+        // It was run again in memory: there is no journal yet.
+        let text = |key: &str| recording.header.pointer(key).map(ToString::to_string);
+        let name = text("/scenario/name").unwrap_or_default().replace('"', "");
+        let seed = text("/scenario/seed").unwrap_or_default();
+        let again = format!("qsim run {quoted}{data} --journal journals");
+        let explain = targets.last().map(|target| {
+            format!("qsim explain 'journals/{name}-{seed}.journal' --entry {target}")
+        });
+        return [again].into_iter().chain(explain).collect();
+    }
     let mut commands = vec![format!("qsim replay {quoted}{data}")];
     if let Some(target) = targets.last() {
         commands.push(format!("qsim explain {quoted} --entry {target}"));
@@ -211,12 +225,11 @@ fn commands(recording: &Recording, targets: &[u32]) -> Vec<String> {
     commands
 }
 
-/// Since the start: `+4:39:00.202915117`, with the fewest of 0, 3, 6 or 9 decimals.
+/// Since the start, to the nanosecond where there are some: `+4:39:00.202915117`.
 fn offset(span: Nanos) -> String {
     let (sign, ns) = if span.0 < 0 { ('-', span.0.unsigned_abs()) } else { ('+', span.0 as u64) };
     let (seconds, rest) = (ns / 1_000_000_000, ns % 1_000_000_000);
     let fraction = match rest {
-        0 => String::new(),
         _ if rest % 1_000_000 == 0 => format!(".{:03}", rest / 1_000_000),
         _ if rest % 1_000 == 0 => format!(".{:06}", rest / 1_000),
         _ => format!(".{rest:09}"),
@@ -241,6 +254,6 @@ mod tests {
     #[test]
     fn offsets_have_as_many_decimals_as_they_need() {
         let told = [0, 16_740_202_915_117, 16_750_100_000_000].map(|ns| offset(Nanos(ns)));
-        assert_eq!(told, ["+0:00:00", "+4:39:00.202915117", "+4:39:10.100"]);
+        assert_eq!(told, ["+0:00:00.000", "+4:39:00.202915117", "+4:39:10.100"]);
     }
 }

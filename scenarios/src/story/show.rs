@@ -8,11 +8,11 @@ use super::{Step, Story};
 const DEPTH_MAX: usize = 9;
 
 impl Step {
-    /// The time of day, to the millisecond or as far as it goes.
-    fn clock(&self) -> &str {
-        let clock = self.time.split('T').nth(1).unwrap_or(&self.time);
-        let clock = clock.trim_end_matches('Z');
-        clock.get(..12).unwrap_or(clock)
+    /// The time of day, to the millisecond.
+    fn clock(&self) -> String {
+        let clock = self.time.split('T').nth(1).unwrap_or(&self.time).trim_end_matches('Z');
+        let whole = if clock.contains('.') { clock.to_owned() } else { format!("{clock}.000") };
+        whole.chars().take(12).collect()
     }
 
     fn offset_ms(&self) -> &str {

@@ -35,7 +35,7 @@ impl Target {
                         "{path} has no entry {entry}: its entries are numbered from 0 to {last}; `qsim journal {path}` prints them"
                     ));
                 }
-                Ok(Found { entries: vec![*entry as u32], reach: Reach::Until(*entry as u32) })
+                Ok(Found { entries: vec![*entry as u32], reach: Reach::Until })
             }
             Target::Find(text) => {
                 if recording.naming.contains_key(text) {
@@ -48,7 +48,7 @@ impl Target {
                         "no entry of {path} contains {text:?}; `qsim journal {path}` prints them all"
                     )
                 })?;
-                Ok(Found { entries: vec![first], reach: Reach::Until(first) })
+                Ok(Found { entries: vec![first], reach: Reach::Until })
             }
             Target::Order(id) => whole(recording, id, "order"),
             Target::Plan(id) => whole(recording, id, "plan"),

@@ -267,14 +267,19 @@ impl Grids<'_> {
 
     pub(super) fn request(&self, request: &Request) -> String {
         match request {
-            Request::NewOrder(order) | Request::NewAlgoOrder(order) => {
-                format!("{} {}", request_name(request), self.new_order(order))
-            }
+            Request::NewOrder(order) => format!("ORDER {}", self.new_order(order)),
+            Request::NewAlgoOrder(order) => format!("CONDITIONAL ORDER {}", self.new_order(order)),
             Request::BatchOrders(orders) => {
                 let all: Vec<String> = orders.iter().map(|order| self.new_order(order)).collect();
-                format!("BatchOrders {}", all.join("; "))
+                format!("ORDERS {}", all.join("; "))
             }
-            other => cut(&format!("{other:?}")),
+            Request::SetLeverage { symbol, leverage } => {
+                format!("asks the exchange for leverage {leverage} of {}", self.symbol(*symbol))
+            }
+            other => {
+                let of = symbol_of(other).map_or(String::new(), |s| format!(" {}", self.symbol(s)));
+                format!("asks the exchange: {}{of}", request_name(other))
+            }
         }
     }
 
@@ -286,7 +291,8 @@ impl Grids<'_> {
                 Outcome::Done(Answer::Order(order)) => self.order(order),
                 Outcome::Done(answer) => {
                     let text = format!("{answer:?}");
-                    format!("answer {}", text.split('(').next().unwrap_or_default())
+                    let name = text.split(['(', ' ']).next().unwrap_or_default();
+                    format!("answer {name}")
                 }
             },
             ExchangeEvent::User { event, .. } => self.user(event),
@@ -349,9 +355,7 @@ impl Grids<'_> {
             J::Member { key, field, value, .. } => format!("into {key}: {field} {}", cut(value)),
             J::Delete(key) => format!("delete {key}"),
             J::Expire(key, life) => format!("{key} expires in {} s", life.secs()),
-            J::Submit { request, .. } => {
-                format!("ORDER {}", self.request(request)).replacen("ORDER NewOrder", "ORDER", 1)
-            }
+            J::Submit { request, .. } => self.request(request),
             J::CallOut { body: told, .. } => format!("asks {}", body(told, known)),
             J::ReplyOut { body: told, .. } => format!("answers {}", body(told, known)),
             J::Outside(_, numbers) => format!("numbers of a model {numbers:?}"),
