@@ -48,3 +48,62 @@ impl JournalSink for MemorySink {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Decoder, Journal, JournalEntry, KeyValue};
+    use crate::{Nanos, ServiceId, TimerKey};
+
+    crate::record! {
+        /// Anything.
+        pub struct Sample {
+            /// A text.
+            pub note: String = "note",
+            /// A number that may be absent.
+            pub count: Option<u64> = "count",
+        }
+    }
+
+    #[test]
+    fn entries_in_memory_are_read_in_turn_and_one_by_one() {
+        let sink = MemorySink::default();
+        let mut journal = Journal::new(Box::new(sink.clone()));
+        for n in 0..20_000 {
+            let now = Nanos(n);
+            journal.timer(now, ServiceId(1), TimerKey(n as u32));
+            let sample = Sample { note: format!("number {n}"), count: (n % 2 == 0).then_some(7) };
+            journal.set_record(now, n % 3 == 0, "key", &sample, Some(Nanos::from_secs(1)));
+        }
+        journal.finish(Nanos(20_000)).expect("memory takes all");
+        let kept = sink.take();
+        assert!(kept.blocks.len() > 1, "more than one block");
+        assert_eq!(kept.footer.as_ref().map(|footer| footer.entries), Some(40_000));
+        assert_eq!(sink.take(), Blocks::default(), "it was taken");
+
+        let mut count = 0;
+        for (first, bytes) in &kept.blocks {
+            assert_eq!(*first, count);
+            let (mut decoder, mut in_turn) = (Decoder::new(bytes, &[]), Vec::new());
+            loop {
+                let at = decoder.position();
+                let Some((_, entry)) = decoder.next_value().expect("readable") else { break };
+                in_turn.push((at, entry));
+                count += 1;
+            }
+            let definitions = decoder.into_definitions();
+            for (at, entry) in in_turn.into_iter().rev().step_by(997) {
+                let again = Decoder::value_at(bytes, at, &definitions).expect("readable");
+                assert_eq!(again, entry);
+                let JournalEntry::Set { value, life, .. } = entry else { continue };
+                let (KeyValue::Hash(record) | KeyValue::Json(record)) = value else {
+                    panic!("a record");
+                };
+                let note = record.get("note").map(ToString::to_string).unwrap_or_default();
+                assert!(note.starts_with("number "), "{note}");
+                assert_eq!(life, Some(Nanos::from_secs(1)));
+            }
+        }
+        assert_eq!(count, 40_000);
+    }
+}

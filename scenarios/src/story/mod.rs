@@ -5,6 +5,9 @@ mod causes;
 mod chain;
 mod diff;
 mod keys;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod of_runs;
 mod recording;
 mod show;
 mod target;

@@ -18,6 +18,9 @@ pub(super) fn own(recording: &Recording, scenario: &Scenario) -> Result<Json, St
     let plain = json(&plain.map_err(|error| error.to_string())?)?;
     let mut own = json(scenario)?;
     let seed = own.get("seed").cloned();
+    let model = |json: &Json| json.pointer("/market/synthetic/model").cloned();
+    let other_model =
+        (model(&own) != model(&plain)).then(|| own.pointer("/market/synthetic").cloned());
     without(&mut own, &plain);
     let Some(table) = own.as_object_mut() else {
         return Err(format!("{}: its header holds no scenario", recording.path));
@@ -31,6 +34,10 @@ pub(super) fn own(recording: &Recording, scenario: &Scenario) -> Result<Json, St
     let market = table.entry("market").or_insert_with(|| Json::Object(Map::new()));
     if scenario.market.synthetic.is_some() && market.get("synthetic").is_none() {
         market["synthetic"] = Json::Object(Map::new());
+    }
+    // Another model has other defaults.
+    if let Some(Some(whole)) = other_model {
+        market["synthetic"] = whole;
     }
     // What the bus held before the run belongs to a run from the beginning.
     if scenario.market.synthetic.is_some()
