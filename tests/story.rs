@@ -20,7 +20,9 @@ static JOURNALS: LazyLock<Folder> = LazyLock::new(|| {
     let relapse = "[pipeline]\naudited = [\"safe_mode_blocks_exits\"]\n[pipeline.trading_bot]\nenabled = false\n";
     folder.file("no_bot.toml", format!("{SHORT}{relapse}"));
     for name in ["short.toml", "other_seed.toml", "no_bot.toml"] {
-        folder.qsim(&["run", name, "--journal", "journals"]).expect_code(0);
+        // The verdict is another matter: the journal is there in any case.
+        let code = folder.qsim(&["run", name, "--journal", "journals"]).code;
+        assert!(code < 2, "{name} runs");
     }
     folder
 });
@@ -152,7 +154,7 @@ fn a_window_becomes_a_scenario_that_decides_the_same() {
     for part in ["# [[expect]]", "ORDER MARKET", "[market.synthetic]"] {
         assert!(file.contains(part), "no {part:?} in {file}");
     }
-    folder.qsim(&["run", "incident.toml", "--journal", "again"]).expect_code(0);
+    assert!(folder.qsim(&["run", "incident.toml", "--journal", "again"]).code < 2, "it runs");
     let again = "again/incident-7.journal";
     let of = |journal: &str| {
         folder.qsim(&["journal", journal, "--find", "NewOrder"]).expect_code(0).stdout

@@ -5,9 +5,9 @@ use engine::{
     UserEvent,
 };
 
+use super::naming;
 use super::recording::{Kind, NOBODY, NONE, Recording, Row};
 use super::wires::Wires;
-use super::words;
 
 /// The input that is being handled.
 #[derive(Default)]
@@ -109,7 +109,7 @@ impl Causes {
             J::Exchange(ExchangeEvent::Response { to, request, outcome }) => {
                 let cause = self.submits.get(&request.0).copied().unwrap_or(NONE);
                 self.tell(to.0);
-                let name = words::outcome_name(outcome);
+                let name = naming::outcome_name(outcome);
                 let row = of(recording, time, Kind::Response, to.0, cause, name);
                 if let Outcome::Done(Answer::Order(order)) = outcome {
                     self.names(recording, &order.client_order_id.0);
@@ -127,8 +127,8 @@ impl Causes {
                     self.tell(listener);
                 }
                 let row =
-                    of(recording, time, Kind::User, NOBODY, cause, words::user_event_name(event));
-                if let Some(id) = words::client_id(event) {
+                    of(recording, time, Kind::User, NOBODY, cause, naming::user_event_name(event));
+                if let Some(id) = naming::client_id(event) {
                     self.names(recording, id);
                 }
                 row
@@ -170,7 +170,7 @@ impl Causes {
 
     /// The submit of the order that a user event names; what names none belongs to the order of its instant.
     fn order_of(&mut self, event: &UserEvent, at: Nanos) -> u32 {
-        let named = words::client_id(event).and_then(|id| self.orders.get(id).copied());
+        let named = naming::client_id(event).and_then(|id| self.orders.get(id).copied());
         match named {
             Some(submit) => {
                 self.user = (at, submit);
@@ -187,7 +187,7 @@ impl Causes {
             J::Publish { stream, .. } => (Kind::Publish, stream.clone()),
             J::Set { key, .. } | J::Member { key, .. } => (Kind::Key, key.clone()),
             J::Delete(key) | J::Expire(key, _) => (Kind::Key, key.clone()),
-            J::Submit { request, .. } => (Kind::Submit, words::request_name(request).to_owned()),
+            J::Submit { request, .. } => (Kind::Submit, naming::request_name(request).to_owned()),
             J::CallOut { to, .. } => {
                 (Kind::CallOut, recording.wires.name(to.0).unwrap_or_default().to_owned())
             }
@@ -210,7 +210,7 @@ impl Causes {
             }
             J::Submit { id, request, .. } => {
                 self.submits.insert(id.0, self.entry);
-                for id in words::client_ids(request) {
+                for id in naming::client_ids(request) {
                     self.orders.insert(id.to_owned(), self.entry);
                     self.names(recording, id);
                 }
@@ -346,10 +346,10 @@ pub(super) fn ids_of(entry: &JournalEntry) -> Vec<String> {
         }
         J::Delete(key) | J::Expire(key, _) => ids.extend(parts(key)),
         J::Submit { request, .. } => {
-            ids.extend(words::client_ids(request).into_iter().map(str::to_owned));
+            ids.extend(naming::client_ids(request).into_iter().map(str::to_owned));
         }
         J::Exchange(ExchangeEvent::User { event, .. }) => {
-            ids.extend(words::client_id(event).map(str::to_owned));
+            ids.extend(naming::client_id(event).map(str::to_owned));
         }
         J::Exchange(ExchangeEvent::Response {
             outcome: Outcome::Done(Answer::Order(order)),

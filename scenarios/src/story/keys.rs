@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::causes::is_plan;
 use super::chain::{Chain, Handling};
+use super::naming;
 use super::recording::Recording;
 use super::wires::{fits, part};
 use super::words;
@@ -150,7 +151,7 @@ fn symbols_in<'s>(
     out: u32,
 ) -> Vec<&'s str> {
     let ordered = match recording.entry(out) {
-        JournalEntry::Submit { request, .. } => words::symbol_of(&request),
+        JournalEntry::Submit { request, .. } => naming::symbol_of(&request),
         _ => None,
     };
     let named = symbols.iter().enumerate().filter(|(place, symbol)| {
@@ -199,7 +200,11 @@ fn tell(recording: &Recording, key: &str, state: &Held, before: u32) -> KeyRead 
         }
         Held::Set(entry, _) => {
             let value = match recording.entry(entry) {
-                JournalEntry::Set { value, .. } => words::key_value(&value, &[]),
+                JournalEntry::Set { value, .. } => {
+                    // The key names its symbol and its plan.
+                    let known: Vec<&str> = key.split(':').collect();
+                    words::key_value(&value, &known)
+                }
                 JournalEntry::Member { field, value, .. } => {
                     format!("{field} {}", words::cut(&value)).trim().to_owned()
                 }

@@ -5,6 +5,7 @@ mod causes;
 mod chain;
 mod diff;
 mod keys;
+mod naming;
 #[cfg(test)]
 #[path = "tests.rs"]
 mod of_runs;

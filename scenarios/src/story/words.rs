@@ -8,6 +8,8 @@ use engine::{
 };
 use rust_decimal::Decimal;
 
+use super::naming::{request_name, symbol_of};
+
 /// Fields that matter, in the order in which they are told. What is not here is told only of a record that
 /// has none of them.
 const MATTER: &[&str] = &[
@@ -98,13 +100,13 @@ fn value(value: &Value) -> String {
 }
 
 fn float(number: f64) -> String {
-    let digits = if number == 0.0 { 0.0 } else { libm_log10(number.abs()) };
+    let digits = if number == 0.0 { 0.0 } else { digits_before_point(number.abs()) };
     let decimals = (5.0 - digits).clamp(0.0, 12.0) as usize;
     trimmed(format!("{number:.decimals$}"))
 }
 
 /// The number of digits before the point, less one, without platform maths.
-fn libm_log10(number: f64) -> f64 {
+fn digits_before_point(number: f64) -> f64 {
     let (mut rest, mut digits) = (number, 0.0);
     while rest >= 10.0 && digits < 300.0 {
         (rest, digits) = (rest / 10.0, digits + 1.0);
@@ -154,8 +156,9 @@ pub(super) fn record(record: &RecordEntry, known: &[&str]) -> String {
         told.push((rank, name, text));
     }
     if told.is_empty() {
-        let first = record.fields.iter().take(6);
-        told = first.map(|(name, field)| (0, name.as_str(), value(field))).collect();
+        let news =
+            record.fields.iter().filter(|(_, field)| !known.contains(&value(field).as_str()));
+        told = news.take(6).map(|(name, field)| (0, name.as_str(), value(field))).collect();
     }
     told.sort_by_key(|(rank, _, _)| *rank);
     let reasons = told.iter().filter(|(rank, _, _)| *rank >= MATTER.len()).count().min(2);
@@ -361,99 +364,6 @@ impl Grids<'_> {
             J::Outside(_, numbers) => format!("numbers of a model {numbers:?}"),
             other => other.text(&[]),
         }
-    }
-}
-
-/// The id by which its owner knows the order that an event names.
-pub(super) fn client_id(event: &UserEvent) -> Option<&str> {
-    match event {
-        UserEvent::OrderTradeUpdate { order, .. } | UserEvent::TradeLite { order, .. } => {
-            Some(&order.client_order_id.0)
-        }
-        UserEvent::AlgoUpdate { order } => Some(&order.order.client_order_id.0),
-        _ => None,
-    }
-}
-
-/// The ids of the orders that a request places.
-pub(super) fn client_ids(request: &Request) -> Vec<&str> {
-    match request {
-        Request::NewOrder(order) | Request::NewAlgoOrder(order) => {
-            vec![&order.client_order_id.0]
-        }
-        Request::BatchOrders(orders) => {
-            orders.iter().map(|order| &*order.client_order_id.0).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// The symbol of an order that a request places.
-pub(super) fn symbol_of(request: &Request) -> Option<SymbolIndex> {
-    match request {
-        Request::NewOrder(order) | Request::NewAlgoOrder(order) | Request::TestOrder(order) => {
-            Some(order.symbol)
-        }
-        Request::BatchOrders(orders) => orders.first().map(|order| order.symbol),
-        Request::CancelOrder { symbol, .. }
-        | Request::QueryOrder { symbol, .. }
-        | Request::CancelAllOpenOrders { symbol } => Some(*symbol),
-        _ => None,
-    }
-}
-
-/// A request's name.
-pub(super) fn request_name(request: &Request) -> &'static str {
-    match request {
-        Request::NewOrder(_) => "NewOrder",
-        Request::TestOrder(_) => "TestOrder",
-        Request::BatchOrders(_) => "BatchOrders",
-        Request::ModifyOrder(_) => "ModifyOrder",
-        Request::BatchModify(_) => "BatchModify",
-        Request::CancelOrder { .. } => "CancelOrder",
-        Request::BatchCancel { .. } => "BatchCancel",
-        Request::CancelAllOpenOrders { .. } => "CancelAllOpenOrders",
-        Request::CountdownCancelAll { .. } => "CountdownCancelAll",
-        Request::QueryOrder { .. } => "QueryOrder",
-        Request::OpenOrders { .. } => "OpenOrders",
-        Request::NewAlgoOrder(_) => "NewAlgoOrder",
-        Request::CancelAlgoOrder { .. } => "CancelAlgoOrder",
-        Request::CancelAllAlgoOrders { .. } => "CancelAllAlgoOrders",
-        Request::QueryAlgoOrder { .. } => "QueryAlgoOrder",
-        Request::OpenAlgoOrders { .. } => "OpenAlgoOrders",
-        Request::PositionRisk => "PositionRisk",
-        Request::Account => "Account",
-        Request::ExchangeInfo => "ExchangeInfo",
-        Request::SetLeverage { .. } => "SetLeverage",
-        Request::SetMarginType { .. } => "SetMarginType",
-        Request::ModifyPositionMargin { .. } => "ModifyPositionMargin",
-        Request::SetPositionMode { .. } => "SetPositionMode",
-        Request::SetMultiAssetsMode { .. } => "SetMultiAssetsMode",
-        Request::AdlQuantile => "AdlQuantile",
-    }
-}
-
-/// What a user event is.
-pub(super) fn user_event_name(event: &UserEvent) -> &'static str {
-    match event {
-        UserEvent::TradeLite { .. } => "TRADE_LITE",
-        UserEvent::AccountUpdate { .. } => "ACCOUNT_UPDATE",
-        UserEvent::OrderTradeUpdate { .. } => "ORDER_TRADE_UPDATE",
-        UserEvent::AlgoUpdate { .. } => "ALGO_UPDATE",
-        UserEvent::ConditionalTriggerReject { .. } => "CONDITIONAL_ORDER_TRIGGER_REJECT",
-        UserEvent::MarginCall { .. } => "MARGIN_CALL",
-        UserEvent::LeverageUpdate { .. } | UserEvent::MultiAssetsUpdate { .. } => {
-            "ACCOUNT_CONFIG_UPDATE"
-        }
-    }
-}
-
-/// How a request ended.
-pub(super) fn outcome_name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Done(_) => "done",
-        Outcome::Refused(_) => "refused",
-        Outcome::Unknown => "unknown",
     }
 }
 

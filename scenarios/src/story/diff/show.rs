@@ -19,7 +19,7 @@ impl fmt::Display for Differences {
             return write!(f, "the same run, entry for entry");
         }
         if !self.same_market {
-            writeln!(f, "the markets differ")?;
+            writeln!(f, "the markets differ (in data, seed or length)")?;
         }
         for (at, a, b) in &self.settings {
             writeln!(f, "setting {at}: {a} in A, {b} in B")?;
