@@ -59,9 +59,14 @@ fn write(arguments: &NewArguments) -> Result<String, String> {
     let text = scenarios::draft(&recording, &around, before, after)?;
     Scenario::parse(&shown.to_string(), &text)
         .map_err(|error| format!("the window makes no scenario: {error}"))?;
-    let failed = |error: std::io::Error| format!("{shown}: {error}; give the name of a new file");
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(into);
-    let file = file.as_mut().map_err(|error| failed(std::io::Error::from(error.kind())))?;
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            format!("{shown} is there already, and is left as it is; give the name of a new file")
+        }
+        _ => format!("{shown}: {error}; give a place that can be written"),
+    };
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).open(into).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     Ok(format!("{shown}: run it with `qsim run {shown}`, and say in it what must not happen"))
 }

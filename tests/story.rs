@@ -104,7 +104,7 @@ fn what_is_not_there_is_misuse_with_a_remedy() {
         assert!(output.stdout.is_empty() && output.stderr.contains(part), "{output:#?}");
     };
     refused(&["explain", A, "--entry", "99999999"], "numbered from 0 to");
-    refused(&["explain", A, "--order", "q0000000000000000-1"], "did you mean");
+    refused(&["explain", A, "--order", "q0000000000000000-1"], "orders are for example");
     refused(&["explain", A, "--find", "no such words"], "qsim journal");
     refused(&["explain", A], "--entry");
     refused(&["explain", "short.toml", "--entry", "1"], "not a qsim journal");
