@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine::{
     Compare, Difference, DigestOnly, FileSink, GaugeOf, JournalError, JournalFile, JournalSink,
-    Kernel, KernelConfig, MemoryBus, Nanos, NumbersOf, RunError, ServiceId,
+    Kernel, KernelConfig, MemoryBus, MemorySink, Nanos, NumbersOf, RunError, ServiceId,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
@@ -15,7 +15,7 @@ use sim_exchange::SimExchange;
 use crate::drive::{Driver, Stop};
 use crate::expect::{Observer, Run, World};
 use crate::timeline::Plan;
-use crate::{Failure, Figures, Limits, Scenario, ScenarioError, market};
+use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, market};
 
 /// How a scenario ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -120,6 +120,7 @@ impl Prepared {
             "scenario": self.scenario,
             "market": self.market.identity,
             "services": self.services(),
+            "instruments": self.market.instruments,
         })
     }
 
@@ -248,6 +249,18 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
         Err(source) => return Err(ScenarioError::Run { origin: scenario.origin, source }),
     };
     Ok(Replayed { digest, entries, difference })
+}
+
+/// Runs a scenario again and keeps its journal in memory, for the story of what failed.
+pub fn record(scenario: &Scenario, data: Option<&Path>) -> Result<Recording, ScenarioError> {
+    let prepared = Prepared::new(scenario, data)?;
+    let (header, sink) = (prepared.header(), MemorySink::default());
+    let (mut kernel, range) = prepared.start(Box::new(sink.clone()))?;
+    kernel
+        .run_until(range.1)
+        .and_then(|()| kernel.finish())
+        .map_err(|source| ScenarioError::Run { origin: scenario.origin.clone(), source })?;
+    Recording::of(&scenario.origin, header, sink.take())
 }
 
 /// The market of a journal's header or of a report, a line each: its digest, and its series if it is recorded.
