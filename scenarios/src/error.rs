@@ -57,6 +57,14 @@ pub enum ScenarioError {
         /// Why.
         source: RunError,
     },
+    /// Whoever watched the run ended it before its end.
+    #[error("{origin}: {problem}")]
+    Stopped {
+        /// File, or the name of the embedded scenario.
+        origin: String,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// A journal cannot be read or written.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -19,6 +19,9 @@ const LAST_TIME_S: i64 = 7_258_118_400;
 /// A trillion USDT; sums of more could leave `Decimal`'s 28 digits.
 const WALLET_MAX: i64 = 1_000_000_000_000;
 
+/// Other files of a folder of scenarios.
+const NO_SCENARIOS: [&str; 2] = ["Cargo.toml", "goldens.toml"];
+
 /// What the scenario's verdict should be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -394,7 +397,8 @@ impl Recorded {
 }
 
 /// The scenario files that the given paths name: files as they are, folders with their `*.toml` in the
-/// order of their names. The manifest of this crate lies beside the scenario files and is none.
+/// order of their names. The manifest of this crate and the golden digests lie beside the scenario files and
+/// are none.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
     let mut found = Vec::new();
     for path in paths {
@@ -407,7 +411,9 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
         for entry in std::fs::read_dir(path).map_err(io)? {
             let file = entry.map_err(io)?.path();
             let is_toml = file.extension().is_some_and(|e| e == "toml");
-            if is_toml && file.file_name().is_some_and(|n| n != "Cargo.toml") {
+            if is_toml
+                && file.file_name().is_some_and(|n| !NO_SCENARIOS.iter().any(|other| n == *other))
+            {
                 files.push(file);
             }
         }

@@ -8,6 +8,7 @@ mod exchange_settings;
 mod expect;
 mod file;
 mod halts;
+mod limits;
 mod market;
 mod run;
 mod text;
@@ -18,6 +19,7 @@ pub use events::{Event, EventKind, Gap};
 pub use exchange_settings::{Account, LatencyTable, Venue};
 pub use expect::{Expectation, Failure, Figures};
 pub use file::{Expected, Links, Market, OnGap, Recorded, Scenario, Tape, find};
+pub use limits::Limits;
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, replay, run,
     services_of,

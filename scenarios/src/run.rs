@@ -8,7 +8,7 @@ use engine::{
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sim_exchange::SimExchange;
 
@@ -20,7 +20,7 @@ const SLICES: i64 = 200;
 type Run = Kernel<SimExchange, Box<dyn engine::Feed + Send>>;
 
 /// How a scenario ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All expectations hold.
@@ -35,6 +35,12 @@ pub enum Verdict {
 pub trait Progress: Sync {
     /// A run has advanced by so many virtual seconds and handled so many events; it stands at `now`.
     fn advanced(&self, virtual_seconds: u64, events: u64, now: Nanos);
+
+    /// Asked between two slices of a run: why it has to stop, if it has to. Whoever answers by wall time or
+    /// memory changes nothing but where the run ends; what it did until then is the same.
+    fn stop(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Nobody listens.
@@ -55,7 +61,7 @@ pub struct RunOptions {
 }
 
 /// A finished run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenarioReport {
     /// Whether the expectations hold.
     pub verdict: Verdict,
@@ -162,7 +168,12 @@ pub fn run(
     let market = prepared.market.identity.clone();
     let (mut kernel, range) = prepared.start(sink);
     let run_error = |source| ScenarioError::Run { origin: scenario.origin.clone(), source };
-    let footer = drive(&mut kernel, range, progress).map_err(run_error)?;
+    let footer = drive(&mut kernel, range, progress).map_err(|ended| match ended {
+        Ended::Run(source) => run_error(source),
+        Ended::Stopped(problem) => {
+            ScenarioError::Stopped { origin: scenario.origin.clone(), problem }
+        }
+    })?;
     let figures = figures(&kernel);
     let failed: Vec<Failure> =
         scenario.expect.iter().filter_map(|expectation| expectation.check(&figures)).collect();
@@ -215,8 +226,13 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
     kernel.replay_numbers(Box::new(NumbersOf::new(JournalFile::open(path)?)));
     let difference = match drive(&mut kernel, range, &NoProgress) {
         Ok(_) => None,
-        Err(RunError::Journal(JournalError::Differs(difference))) => Some(*difference),
-        Err(source) => return Err(ScenarioError::Run { origin: scenario.origin, source }),
+        Err(Ended::Run(RunError::Journal(JournalError::Differs(difference)))) => Some(*difference),
+        Err(Ended::Run(source)) => {
+            return Err(ScenarioError::Run { origin: scenario.origin, source });
+        }
+        Err(Ended::Stopped(problem)) => {
+            return Err(ScenarioError::Stopped { origin: scenario.origin, problem });
+        }
     };
     Ok(Replayed { digest, entries, difference })
 }
@@ -246,11 +262,23 @@ pub fn services_of(header: &Json) -> Vec<String> {
     names.filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
+/// Why a run did not come to its end.
+enum Ended {
+    Run(RunError),
+    Stopped(String),
+}
+
+impl From<RunError> for Ended {
+    fn from(error: RunError) -> Ended {
+        Ended::Run(error)
+    }
+}
+
 fn drive(
     kernel: &mut Run,
     (from, to): (Nanos, Nanos),
     progress: &dyn Progress,
-) -> Result<engine::JournalFooter, RunError> {
+) -> Result<engine::JournalFooter, Ended> {
     let mut events_before = 0;
     for slice in 1..=SLICES {
         let span = i128::from(to.0 - from.0);
@@ -261,8 +289,11 @@ fn drive(
         let seconds = (at(slice).secs() - at(slice - 1).secs()).max(0) as u64;
         progress.advanced(seconds, events - events_before, kernel.now());
         events_before = events;
+        if let Some(why) = progress.stop() {
+            return Err(Ended::Stopped(why));
+        }
     }
-    kernel.finish()
+    Ok(kernel.finish()?)
 }
 
 /// Names of the figures that are taken from counters.

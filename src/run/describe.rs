@@ -1,0 +1,30 @@
+//! Faults in words: the same ones for a terminal, JUnit and a job summary.
+
+use super::outcome::{Fault, Judged};
+
+/// All that is wrong with a case, a line each, and the command that runs it again.
+pub fn faults(one: &Judged) -> Vec<String> {
+    let mut lines = Vec::new();
+    for fault in &one.faults {
+        lines.push(fault.sentence());
+        lines.extend(details(one, fault));
+    }
+    if !one.faults.is_empty() {
+        lines.push(format!("  again: {}", one.again));
+    }
+    lines
+}
+
+/// Where it stands, when it was first violated and how it came about.
+fn details(one: &Judged, fault: &Fault) -> Vec<String> {
+    let mut lines = Vec::new();
+    if fault.expectation.is_some()
+        && one.case.lines.contains_key(fault.expectation.as_deref().unwrap_or(""))
+    {
+        lines.push(format!("  expected in {}:{}", one.case.shown_path(), fault.line));
+    }
+    lines.extend(fault.moment().map(|moment| format!("  {moment}")));
+    let story = fault.story.iter().flat_map(|story| story.lines());
+    lines.extend(story.map(|line| format!("  {line}")));
+    lines
+}
