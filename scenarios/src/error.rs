@@ -57,12 +57,12 @@ pub enum ScenarioError {
         /// Why.
         source: RunError,
     },
-    /// Whoever watched the run ended it before its end.
+    /// The run took more than it may, and was ended before its end.
     #[error("{origin}: {problem}")]
-    Stopped {
+    Limit {
         /// File, or the name of the embedded scenario.
         origin: String,
-        /// Why, and what to do.
+        /// Which limit, and what to do.
         problem: String,
     },
     /// A journal cannot be read or written.

@@ -21,6 +21,8 @@ const WALLET_MAX: i64 = 1_000_000_000_000;
 
 /// Other files of a folder of scenarios.
 const NO_SCENARIOS: [&str; 2] = ["Cargo.toml", "goldens.toml"];
+/// Folders without scenarios, below one of scenarios.
+const NO_SCENARIO_FOLDERS: [&str; 3] = ["parts", "src", "target"];
 
 /// What the scenario's verdict should be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -396,9 +398,9 @@ impl Recorded {
     }
 }
 
-/// The scenario files that the given paths name: files as they are, folders with their `*.toml` in the
-/// order of their names. The manifest of this crate and the golden digests lie beside the scenario files and
-/// are none.
+/// The scenario files that the given paths name: files as they are, folders with all `*.toml` in and below
+/// them, in the order of their paths. The manifest of this crate and the golden digests lie beside the scenario
+/// files and are none; what lies in a folder `parts` is there to be included.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
     let mut found = Vec::new();
     for path in paths {
@@ -406,17 +408,8 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
             found.push(path.clone());
             continue;
         }
-        let io = |source| ScenarioError::Io { path: path.clone(), source };
         let mut files = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(io)? {
-            let file = entry.map_err(io)?.path();
-            let is_toml = file.extension().is_some_and(|e| e == "toml");
-            if is_toml
-                && file.file_name().is_some_and(|n| !NO_SCENARIOS.iter().any(|other| n == *other))
-            {
-                files.push(file);
-            }
-        }
+        below(path, &mut files)?;
         if files.is_empty() {
             return Err(ScenarioError::EmptyFolder { path: path.clone() });
         }
@@ -424,4 +417,23 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
         found.append(&mut files);
     }
     Ok(found)
+}
+
+fn below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ScenarioError> {
+    let io = |source| ScenarioError::Io { path: folder.to_owned(), source };
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let is_other = |others: &[&str]| others.iter().any(|other| name == *other);
+        // Links between folders are not followed: they may lead in a circle.
+        if entry.file_type().map_err(io)?.is_dir() {
+            let hidden = name.to_string_lossy().starts_with('.');
+            if !hidden && !is_other(&NO_SCENARIO_FOLDERS) {
+                below(&path, files)?;
+            }
+        } else if path.extension().is_some_and(|e| e == "toml") && !is_other(&NO_SCENARIOS) {
+            files.push(path);
+        }
+    }
+    Ok(())
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Progress;
+
 /// Bounds of a case, as `[limits]` of its file says them. They end a run and change nothing in it: no
 /// journal and no digest knows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,25 @@ impl Limits {
         none.then(|| "limits.memory_mb: 0 leaves no memory: give mebibytes such as 512".into())
     }
 
+    /// What is exceeded, if something is. Asked between the slices of a run.
+    pub(crate) fn check(&self, progress: &dyn Progress) -> Result<(), String> {
+        if let Some((limit, used)) = self.wall_s.zip(progress.wall_seconds())
+            && used > limit
+        {
+            return Err(format!(
+                "time limit: {limit} s of wall time are over; give it more with --time-limit or [limits] wall_s, or shorten the scenario"
+            ));
+        }
+        if let Some((limit, used)) = self.memory_mb.zip(progress.memory_mb())
+            && used > limit
+        {
+            return Err(format!(
+                "memory limit: its process holds more than {limit} MiB; give it more with --memory-limit or [limits] memory_mb, or shorten the scenario"
+            ));
+        }
+        Ok(())
+    }
+
     /// These, and where they say nothing the others.
     pub fn or(self, others: Limits) -> Limits {
         Limits {
@@ -48,6 +69,31 @@ mod tests {
         assert!(problem(Some(0.0), None).is_some_and(|p| p.starts_with("limits.wall_s")));
         assert!(problem(Some(f64::NAN), None).is_some_and(|p| p.starts_with("limits.wall_s")));
         assert!(problem(None, Some(0)).is_some_and(|p| p.starts_with("limits.memory_mb")));
+    }
+
+    /// A run that has taken so much.
+    struct Taken(f64, u64);
+
+    impl Progress for Taken {
+        fn advanced(&self, _: u64, _: u64, _: engine::Nanos) {}
+
+        fn wall_seconds(&self) -> Option<f64> {
+            Some(self.0)
+        }
+
+        fn memory_mb(&self) -> Option<u64> {
+            Some(self.1)
+        }
+    }
+
+    #[test]
+    fn what_is_exceeded_is_named() {
+        let limits = Limits { wall_s: Some(5.0), memory_mb: Some(100) };
+        assert_eq!(limits.check(&Taken(5.0, 100)), Ok(()));
+        assert!(limits.check(&Taken(5.1, 100)).is_err_and(|e| e.starts_with("time limit: 5 s")));
+        assert!(limits.check(&Taken(5.0, 101)).is_err_and(|e| e.contains("more than 100 MiB")));
+        assert_eq!(Limits::default().check(&Taken(1e9, u64::MAX)), Ok(()));
+        assert_eq!(limits.check(&crate::NoProgress), Ok(()), "nobody measures");
     }
 
     #[test]

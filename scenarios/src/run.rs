@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sim_exchange::SimExchange;
 
-use crate::{Failure, Figures, Scenario, ScenarioError, market};
+use crate::{Failure, Figures, Limits, Scenario, ScenarioError, market};
 
 /// Slices of a run between two reports of progress.
 const SLICES: i64 = 200;
@@ -36,9 +36,13 @@ pub trait Progress: Sync {
     /// A run has advanced by so many virtual seconds and handled so many events; it stands at `now`.
     fn advanced(&self, virtual_seconds: u64, events: u64, now: Nanos);
 
-    /// Asked between two slices of a run: why it has to stop, if it has to. Whoever answers by wall time or
-    /// memory changes nothing but where the run ends; what it did until then is the same.
-    fn stop(&self) -> Option<String> {
+    /// Seconds of wall time since the run began, for its limit; who does not know is not limited.
+    fn wall_seconds(&self) -> Option<f64> {
+        None
+    }
+
+    /// Mebibytes of resident memory, for its limit; who does not know is not limited.
+    fn memory_mb(&self) -> Option<u64> {
         None
     }
 }
@@ -58,6 +62,8 @@ pub struct RunOptions {
     pub data: Option<PathBuf>,
     /// Folder for journals; none are written without it.
     pub journals: Option<PathBuf>,
+    /// Bounds of a run, beside those that its file states.
+    pub limits: Limits,
 }
 
 /// A finished run.
@@ -168,12 +174,13 @@ pub fn run(
     let market = prepared.market.identity.clone();
     let (mut kernel, range) = prepared.start(sink);
     let run_error = |source| ScenarioError::Run { origin: scenario.origin.clone(), source };
-    let footer = drive(&mut kernel, range, progress).map_err(|ended| match ended {
-        Ended::Run(source) => run_error(source),
-        Ended::Stopped(problem) => {
-            ScenarioError::Stopped { origin: scenario.origin.clone(), problem }
-        }
-    })?;
+    let footer =
+        drive(&mut kernel, range, options.limits, progress).map_err(|ended| match ended {
+            Ended::Run(source) => run_error(source),
+            Ended::Limit(problem) => {
+                ScenarioError::Limit { origin: scenario.origin.clone(), problem }
+            }
+        })?;
     let figures = figures(&kernel);
     let failed: Vec<Failure> =
         scenario.expect.iter().filter_map(|expectation| expectation.check(&figures)).collect();
@@ -224,14 +231,14 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
     let compare = Compare::new(file, prepared.services())?;
     let (mut kernel, range) = prepared.start(Box::new(compare));
     kernel.replay_numbers(Box::new(NumbersOf::new(JournalFile::open(path)?)));
-    let difference = match drive(&mut kernel, range, &NoProgress) {
+    let difference = match drive(&mut kernel, range, Limits::default(), &NoProgress) {
         Ok(_) => None,
         Err(Ended::Run(RunError::Journal(JournalError::Differs(difference)))) => Some(*difference),
         Err(Ended::Run(source)) => {
             return Err(ScenarioError::Run { origin: scenario.origin, source });
         }
-        Err(Ended::Stopped(problem)) => {
-            return Err(ScenarioError::Stopped { origin: scenario.origin, problem });
+        Err(Ended::Limit(problem)) => {
+            return Err(ScenarioError::Limit { origin: scenario.origin, problem });
         }
     };
     Ok(Replayed { digest, entries, difference })
@@ -265,7 +272,7 @@ pub fn services_of(header: &Json) -> Vec<String> {
 /// Why a run did not come to its end.
 enum Ended {
     Run(RunError),
-    Stopped(String),
+    Limit(String),
 }
 
 impl From<RunError> for Ended {
@@ -277,6 +284,7 @@ impl From<RunError> for Ended {
 fn drive(
     kernel: &mut Run,
     (from, to): (Nanos, Nanos),
+    limits: Limits,
     progress: &dyn Progress,
 ) -> Result<engine::JournalFooter, Ended> {
     let mut events_before = 0;
@@ -289,9 +297,7 @@ fn drive(
         let seconds = (at(slice).secs() - at(slice - 1).secs()).max(0) as u64;
         progress.advanced(seconds, events - events_before, kernel.now());
         events_before = events;
-        if let Some(why) = progress.stop() {
-            return Err(Ended::Stopped(why));
-        }
+        limits.check(progress).map_err(Ended::Limit)?;
     }
     Ok(kernel.finish()?)
 }

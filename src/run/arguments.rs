@@ -14,7 +14,7 @@ use crate::Format;
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub struct RunArguments {
-    /// Scenario files, or folders of them [default: scenarios]
+    /// Scenario files, or folders with files in and below them [default: scenarios]
     pub paths: Vec<PathBuf>,
     /// Folder with imported market data [default: the environment's QSIM_DATA]
     #[arg(long, value_name = "DIR")]
@@ -97,8 +97,8 @@ Nothing is tried a second time: a case that ends otherwise the second time is a 
 Exit codes:
   0  every case is as it should be (also if none is in the shard)
   1  a check failed: an expectation, a relapse, a limit, a golden digest, --twice
-  2  misuse or bad input; a file that cannot be read, or a result that cannot be written, keeps the
-     other cases from nothing, and gives 2 whatever else failed";
+  2  misuse, bad input or a bug of qsim; a file that cannot be read, or a result that cannot be
+     written, keeps the other cases from nothing, and gives 2 whatever else failed";
 
 impl RunArguments {
     /// The limits of the command line.

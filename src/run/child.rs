@@ -27,14 +27,14 @@ struct Request {
 }
 
 /// Runs the case in a process with so many threads.
-pub fn run(case: &Case, options: &RunOptions, limits: Limits, threads: usize) -> Outcome {
+pub fn run(case: &Case, options: &RunOptions, threads: usize) -> Outcome {
     let request = Request {
         path: case.path.clone(),
         variant: case.variant.clone(),
         seed: case.seed,
         data: options.data.clone(),
         journals: options.journals.clone(),
-        limits,
+        limits: options.limits,
     };
     let started = clock::now();
     let told = |problem: String| Outcome {
@@ -108,11 +108,15 @@ fn fulfil(request: &Request) -> Outcome {
     if let Some(outcome) = without_run(&case.content) {
         return outcome;
     }
-    let options = RunOptions { data: request.data.clone(), journals: request.journals.clone() };
+    let options = RunOptions {
+        data: request.data.clone(),
+        journals: request.journals.clone(),
+        limits: request.limits,
+    };
     match &mut case.content {
         Content::Ready(scenario) => {
             scenario.seed = request.seed;
-            execute::here(scenario, &options, request.limits, None)
+            execute::here(scenario, &options, None)
         }
         Content::Unreadable(text, _) | Content::Skipped(text) => error(text.clone()),
     }

@@ -1,6 +1,6 @@
 //! Faults in words: the same ones for a terminal, JUnit and a job summary.
 
-use super::outcome::{Fault, Judged};
+use super::outcome::{Fault, Judged, Kind};
 
 /// All that is wrong with a case, a line each, and the command that runs it again.
 pub fn faults(one: &Judged) -> Vec<String> {
@@ -9,7 +9,8 @@ pub fn faults(one: &Judged) -> Vec<String> {
         lines.push(fault.sentence());
         lines.extend(details(one, fault));
     }
-    if !one.faults.is_empty() {
+    // Of bad input the message says all: there is nothing to repeat before the file is mended.
+    if one.faults.iter().any(|fault| fault.kind != Kind::Error) {
         lines.push(format!("  again: {}", one.again));
     }
     lines
@@ -18,9 +19,8 @@ pub fn faults(one: &Judged) -> Vec<String> {
 /// Where it stands, when it was first violated and how it came about.
 fn details(one: &Judged, fault: &Fault) -> Vec<String> {
     let mut lines = Vec::new();
-    if fault.expectation.is_some()
-        && one.case.lines.contains_key(fault.expectation.as_deref().unwrap_or(""))
-    {
+    let known = |name: &String| one.case.lines.contains_key(name);
+    if fault.expectation.as_ref().is_some_and(known) {
         lines.push(format!("  expected in {}:{}", one.case.shown_path(), fault.line));
     }
     lines.extend(fault.moment().map(|moment| format!("  {moment}")));

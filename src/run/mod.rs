@@ -47,6 +47,9 @@ pub fn run(arguments: &RunArguments) -> ExitCode {
 }
 
 fn suite(arguments: &RunArguments) -> Result<ExitCode, String> {
+    if arguments.github && arguments.format == Format::Json {
+        return Err("--github and --format json both print to standard output: take --jsonl FILE for the lines".into());
+    }
     let data = data_folder(arguments.data.as_ref());
     let cases = load::load(arguments, data.is_some())?;
     if arguments.list {

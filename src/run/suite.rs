@@ -34,7 +34,7 @@ pub fn run(
     let ready = cases.iter().filter(|case| matches!(case.content, Content::Ready(_))).count();
     let suite = Suite {
         arguments,
-        options: RunOptions { data, journals: arguments.journal.clone() },
+        options: RunOptions { data, journals: arguments.journal.clone(), ..RunOptions::default() },
         // A digest that is about to be accepted is not held against the one before.
         goldens: goldens.filter(|_| !arguments.accept),
         board: Board::new(ready, total),
@@ -71,18 +71,17 @@ impl Suite<'_> {
         }
         let row = self.board.begin(case.label());
         let mut more = Vec::new();
+        let options = RunOptions { limits: case.limits, ..self.options.clone() };
         let apart = self.arguments.isolate || case.limits.memory_mb.is_some();
         let outcome = if self.arguments.twice {
-            let (outcome, difference) = twice::run(case, &self.options, case.limits);
+            let (outcome, difference) = twice::run(case, &options);
             more.extend(difference.map(|text| Fault::of_case(case, Kind::Twice, text)));
             outcome
         } else if apart {
-            child::run(case, &self.options, case.limits, 1)
+            child::run(case, &options, 1)
         } else {
             match &case.content {
-                Content::Ready(scenario) => {
-                    execute::here(scenario, &self.options, case.limits, Some(&row))
-                }
+                Content::Ready(scenario) => execute::here(scenario, &options, Some(&row)),
                 Content::Unreadable(text, _) | Content::Skipped(text) => {
                     Outcome::without_run(Ended::Error(text.clone()))
                 }

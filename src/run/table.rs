@@ -27,7 +27,10 @@ pub fn text(judged: &[Judged], verbose: bool) -> String {
         "digest",
     ]);
     let whole = verbose || judged.len() <= ROWS_MAX;
-    for file in judged.chunk_by(|a, b| a.case.file == b.case.file) {
+    // Those that were skipped have been told of, and stand among the counts.
+    let shown: Vec<&Judged> =
+        judged.iter().filter(|one| !matches!(one.outcome.ended, Ended::Skipped(_))).collect();
+    for file in shown.chunk_by(|a, b| a.case.file == b.case.file) {
         let fine = file.iter().all(|one| one.faults.is_empty() && one.counts());
         if !whole && fine && file.len() > 1 {
             table.add_row(together(file));
@@ -69,7 +72,7 @@ fn row(one: &Judged, first: bool) -> Vec<String> {
 }
 
 /// All cases of a file, where all is as it should be.
-fn together(file: &[Judged]) -> Vec<String> {
+fn together(file: &[&Judged]) -> Vec<String> {
     let name = file.first().map_or(String::new(), |one| one.case.file.clone());
     let wall: f64 = file.iter().map(|one| one.outcome.wall_s).sum();
     let reports = || file.iter().filter_map(|one| one.outcome.report());

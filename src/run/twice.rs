@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scenarios::{Limits, RunOptions, ScenarioReport};
+use scenarios::{RunOptions, ScenarioReport};
 
 use super::case::Case;
 use super::child;
@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 const THREADS: [usize; 2] = [1, 3];
 
 /// The first outcome, and in which way the second is another one.
-pub fn run(case: &Case, options: &RunOptions, limits: Limits) -> (Outcome, Option<String>) {
+pub fn run(case: &Case, options: &RunOptions) -> (Outcome, Option<String>) {
     let journals = match Journals::new(options.journals.as_deref()) {
         Ok(journals) => journals,
         Err(problem) => {
@@ -23,8 +23,8 @@ pub fn run(case: &Case, options: &RunOptions, limits: Limits) -> (Outcome, Optio
     let folders = journals.folders();
     let [first, second] = [0, 1].map(|n| {
         let folder: &PathBuf = &folders[n];
-        let options = RunOptions { data: options.data.clone(), journals: Some(folder.clone()) };
-        child::run(case, &options, limits, THREADS[n])
+        let options = RunOptions { journals: Some(folder.clone()), ..options.clone() };
+        child::run(case, &options, THREADS[n])
     });
     let difference = match (first.report(), second.report()) {
         (Some(one), Some(other)) => compare(one, other),
