@@ -34,9 +34,10 @@ pub use feed_latency::{FeedDelay, FeedLatency};
 pub use io_remedy::io_remedy;
 pub use journal::{
     Compare, Decoded, Decoder, Difference, DigestOnly, FORMAT_VERSION, FileSink, Journal,
-    JournalError, JournalFile, JournalFooter, JournalSink, NumbersOf, Publication, RecordedNumbers,
+    JournalError, JournalFile, JournalFooter, JournalSink, KeyWrite, NumbersOf, Publication,
+    RecordedNumbers, Seen, Watch,
 };
-pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError};
+pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError, ServiceLife};
 pub use link::{Link, ThinkingTime};
 pub use lookup::Lookup;
 pub use market::*;

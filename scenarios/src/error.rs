@@ -57,12 +57,12 @@ pub enum ScenarioError {
         /// Why.
         source: RunError,
     },
-    /// The run took more than it may, and was ended before its end.
+    /// The run took more than it may.
     #[error("{origin}: {problem}")]
     Limit {
         /// File, or the name of the embedded scenario.
         origin: String,
-        /// Which limit, and what to do.
+        /// What it took, and what to do.
         problem: String,
     },
     /// A journal cannot be read or written.

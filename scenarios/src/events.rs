@@ -92,12 +92,14 @@ pub struct Gap {
     pub percent: Decimal,
 }
 
-fn some_time<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn some_time<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> Result<Option<String>, D::Error> {
     quoted_time(from).map(Some)
 }
 
 /// An instant of a run that starts at `start`.
-fn instant(name: &str, text: &str, start: Nanos) -> Result<Nanos, String> {
+pub(crate) fn instant(name: &str, text: &str, start: Nanos) -> Result<Nanos, String> {
     let wrong = || {
         format!(
             "{name} = {text:?} is no time: give an offset from the start such as \"6h 30m\" (d, h, m, s, ms), or a time such as \"2026-02-05T06:30:00Z\""
@@ -110,7 +112,7 @@ fn instant(name: &str, text: &str, start: Nanos) -> Result<Nanos, String> {
 }
 
 /// `1d 6h 30m 5s 250ms`: numbers with units, the larger ones first, with or without blanks.
-fn offset(text: &str) -> Option<Nanos> {
+pub(crate) fn offset(text: &str) -> Option<Nanos> {
     const UNITS: [(&str, i64); 5] =
         [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
     let mut rest = text.trim();
@@ -182,7 +184,7 @@ impl Event {
 }
 
 /// An instant inside the run.
-fn within(name: &str, text: &str, (from, to): (Nanos, Nanos)) -> Result<Nanos, String> {
+pub(crate) fn within(name: &str, text: &str, (from, to): (Nanos, Nanos)) -> Result<Nanos, String> {
     let time = instant(name, text, from)?;
     if time < from || time >= to {
         return Err(format!(

@@ -11,7 +11,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange_settings::DELIVERY_MAX_US;
-use crate::{Account, Expectation, Gap, ScenarioError, Venue, alterations, events, market, text};
+use crate::invariants::{INVARIANTS, Invariants};
+use crate::state::State;
+use crate::timeline::TimelineStep;
+use crate::{
+    Account, Expectation, Gap, Limits, ScenarioError, Venue, alterations, compose, events, market,
+};
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
 const FIRST_TIME_S: i64 = 946_684_800;
@@ -65,9 +70,40 @@ pub struct Scenario {
     /// The services.
     #[serde(default)]
     pub pipeline: PipelineSettings,
-    /// What has to be true at the end.
+    /// What keeps the incident from returning, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub protection: String,
+    /// What lies on the bus before the first instant.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub state: State,
+    /// What is done to the run at set times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<TimelineStep>,
+    /// What has to be true of the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<Expectation>,
+    /// How often the state is looked at where conditions on it have to hold, besides whenever the exchange
+    /// says something; a second where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_every: Option<String>,
+    /// Which invariants do not hold here, and why.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub invariants: Invariants,
+    /// What a run of it may cost; no journal knows it.
+    #[serde(default, skip_serializing)]
+    pub limits: Limits,
+    /// Which variant of its file it is; nothing if it is the file's own.
+    #[serde(skip)]
+    pub variant: String,
+    /// It brings the incident back, and has to fail.
+    #[serde(skip)]
+    pub relapse: bool,
+    /// The expectation at which it has to fail.
+    #[serde(skip)]
+    pub fails: String,
+    /// Why what it changes beside the pipeline is the incident's own configuration.
+    #[serde(skip)]
+    pub incident: String,
     /// Where it was read from, for messages: its file, or the journal that it stands in.
     #[serde(skip)]
     pub origin: String,
@@ -88,6 +124,10 @@ pub(crate) fn quoted_time<'de, D: serde::Deserializer<'de>>(
         }
     }
     deserializer.deserialize_str(Quoted)
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn default_seed() -> u64 {
@@ -286,28 +326,47 @@ impl Links {
 }
 
 impl Scenario {
-    /// Reads a scenario from text that came from `origin`.
+    /// Reads a scenario from text that came from `origin`, without its variants.
     pub fn parse(origin: &str, text: &str) -> Result<Scenario, ScenarioError> {
-        let mut scenario: Scenario = text::parse(origin, text)?;
-        if scenario.name.is_empty() {
-            let stem = Path::new(origin).file_stem().unwrap_or_default();
-            scenario.name = stem.to_string_lossy().into_owned();
+        let cases = compose::cases(origin, text)?;
+        cases.into_iter().next().ok_or_else(|| ScenarioError::Build {
+            origin: origin.to_owned(),
+            problem: "there is no scenario in it".into(),
+        })
+    }
+
+    /// Reads a scenario file, without its variants.
+    pub fn read(path: &Path) -> Result<Scenario, ScenarioError> {
+        Scenario::parse(&path.display().to_string(), &content(path)?)
+    }
+
+    /// Reads a scenario file: the scenario itself, then its variants in their order.
+    pub fn read_cases(path: &Path) -> Result<Vec<Scenario>, ScenarioError> {
+        compose::cases(&path.display().to_string(), &content(path)?)
+    }
+
+    /// Its name with that of the variant, as in `safe_mode/relapse`.
+    pub fn case_name(&self) -> String {
+        match self.variant.as_str() {
+            "" => self.name.clone(),
+            variant => format!("{}/{variant}", self.name),
         }
-        if let Some(latency) = &mut scenario.exchange.latency {
+    }
+
+    /// Fills in what follows from where it was read, and looks it over.
+    pub(crate) fn finish(&mut self, origin: &str) -> Result<(), ScenarioError> {
+        if self.name.is_empty() {
+            let stem = Path::new(origin).file_stem().unwrap_or_default();
+            self.name = stem.to_string_lossy().into_owned();
+        }
+        if let Some(latency) = &mut self.exchange.latency {
             latency
                 .read_file(origin)
                 .map_err(|problem| ScenarioError::Build { origin: origin.to_owned(), problem })?;
         }
-        scenario.check(origin)?;
-        origin.clone_into(&mut scenario.origin);
-        Ok(scenario)
-    }
-
-    /// Reads a scenario file.
-    pub fn read(path: &Path) -> Result<Scenario, ScenarioError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ScenarioError::Io { path: path.to_owned(), source })?;
-        Scenario::parse(&path.display().to_string(), &text)
+        self.check(origin)?;
+        origin.clone_into(&mut self.origin);
+        Ok(())
     }
 
     /// What the types alone cannot say.
@@ -365,14 +424,51 @@ impl Scenario {
             .or_else(|| market::book_problem(self))
             .or_else(|| alterations::problem(self));
         problem.map_or(Ok(()), |problem| Err(build(problem)))?;
-        match self.expect.iter().find_map(Expectation::problem) {
-            Some(problem) => Err(build(problem)),
-            None => Ok(()),
+        let problem = self
+            .look_every()
+            .err()
+            .or_else(|| self.invariants.problem())
+            .or_else(|| self.limits.problem())
+            .or_else(|| self.same_names());
+        problem.map_or(Ok(()), |problem| Err(build(problem)))?;
+        for expectation in &self.expect {
+            if let Some(problem) = expectation.problem() {
+                return Err(expectation.place.fault(origin, problem));
+            }
         }
+        Ok(())
     }
 }
 
 impl Scenario {
+    /// How often the state is looked at.
+    pub(crate) fn look_every(&self) -> Result<Nanos, String> {
+        let Some(text) = &self.look_every else { return Ok(Nanos::from_secs(1)) };
+        events::offset(text)
+            .filter(|span| *span > Nanos::ZERO)
+            .ok_or_else(|| format!("look_every = {text:?} is no span above zero, such as \"1s\""))
+    }
+
+    /// The names at which a run of it may fail.
+    pub(crate) fn expectation_names(&self) -> Vec<&str> {
+        let invariants = INVARIANTS.iter().map(|(name, _)| *name);
+        self.expect.iter().map(|expectation| expectation.name.as_str()).chain(invariants).collect()
+    }
+
+    /// A relapse names the expectation at which it fails, so no two may share a name.
+    fn same_names(&self) -> Option<String> {
+        let mut names = self.expectation_names();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1])?;
+        Some(format!("two expectations are named {:?}: rename one", twice[0]))
+    }
+
+    /// What its files are named after: name, variant and seed.
+    pub(crate) fn file_stem(&self) -> String {
+        let variant = if self.variant.is_empty() { "" } else { "." };
+        format!("{}{variant}{}-{}", self.name, self.variant, self.seed)
+    }
+
     /// The name becomes a file's name.
     fn name_problem(&self) -> Option<String> {
         let name = &self.name;
@@ -396,6 +492,11 @@ impl Recorded {
         };
         Ok((time("from", &self.from)?, time("to", &self.to)?))
     }
+}
+
+fn content(path: &Path) -> Result<String, ScenarioError> {
+    let io = |source| ScenarioError::Io { path: path.to_owned(), source };
+    std::fs::read_to_string(path).map_err(io)
 }
 
 /// The scenario files that the given paths name: files as they are, folders with all `*.toml` in and below

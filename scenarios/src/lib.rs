@@ -2,28 +2,39 @@
 //! what was expected, and replaying journals.
 
 mod alterations;
+mod compose;
+mod drive;
 mod error;
 mod events;
 mod exchange_settings;
 mod expect;
 mod file;
 mod halts;
+mod invariants;
 mod limits;
 mod market;
 mod run;
+mod state;
 mod text;
+mod timeline;
 mod venue;
+mod wire_text;
 
+pub use compose::Place;
 pub use error::ScenarioError;
 pub use events::{Event, EventKind, Gap};
 pub use exchange_settings::{Account, LatencyTable, Venue};
 pub use expect::{Expectation, Failure, Figures};
 pub use file::{Expected, Links, Market, OnGap, Recorded, Scenario, Tape, find};
+pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, replay, run,
     services_of,
 };
+pub use state::{GroupState, KeyState, State, StreamState};
+pub use timeline::{ACTIONS, TimelineStep};
+pub use wire_text::{Entry, Envelope, WireText};
 
 /// The scenario that comes with the program: a synthetic market with a flash crash.
 pub fn embedded() -> Result<Scenario, ScenarioError> {

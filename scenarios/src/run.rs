@@ -12,12 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sim_exchange::SimExchange;
 
+use crate::drive::{Driver, Stop};
+use crate::expect::{Observer, Run, World};
+use crate::timeline::Plan;
 use crate::{Failure, Figures, Limits, Scenario, ScenarioError, market};
-
-/// Slices of a run between two reports of progress.
-const SLICES: i64 = 200;
-
-type Run = Kernel<SimExchange, Box<dyn engine::Feed + Send>>;
 
 /// How a scenario ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +60,7 @@ pub struct RunOptions {
     pub data: Option<PathBuf>,
     /// Folder for journals; none are written without it.
     pub journals: Option<PathBuf>,
-    /// Bounds of a run, beside those that its file states.
+    /// Bounds of a run; what they leave open, its file may say.
     pub limits: Limits,
 }
 
@@ -108,6 +106,7 @@ struct Prepared {
     market: market::OpenMarket,
     exchange: SimExchange,
     members: Vec<engine::Member>,
+    plan: Plan,
 }
 
 impl Prepared {
@@ -116,10 +115,12 @@ impl Prepared {
             |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
         let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
         let market = market::open(scenario, &rules, data)?;
-        let exchange = crate::venue::build(scenario, &market, &rules).map_err(build)?;
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
             .map_err(|error| build(error.to_string()))?;
-        Ok(Prepared { scenario: scenario.clone(), market, exchange, members })
+        let services: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+        let plan = scenario.timeline_plan(&services, market.range).map_err(build)?;
+        let exchange = crate::venue::build(scenario, &market, &rules).map_err(build)?;
+        Ok(Prepared { scenario: scenario.clone(), market, exchange, members, plan })
     }
 
     fn header(&self) -> Json {
@@ -135,7 +136,7 @@ impl Prepared {
         self.members.iter().map(|member| member.name.clone()).collect()
     }
 
-    fn start(self, sink: Box<dyn JournalSink>) -> (Run, (Nanos, Nanos)) {
+    fn start(self, sink: Box<dyn JournalSink>) -> Result<(Run, (Nanos, Nanos)), ScenarioError> {
         let config = KernelConfig {
             seed: self.scenario.seed,
             start: self.market.range.0,
@@ -145,9 +146,18 @@ impl Prepared {
             call_link: self.scenario.links.calls(),
             feed_latency: self.scenario.links.feed(),
         };
-        let bus = Box::new(MemoryBus::new());
-        let kernel = Kernel::new(config, bus, self.exchange, self.market.feed, self.members, sink);
-        (kernel, self.market.range)
+        let mut bus = Box::new(MemoryBus::new());
+        let (scenario, range) = (&self.scenario, self.market.range);
+        scenario
+            .state
+            .lay(&mut *bus, range.0, &scenario.symbols())
+            .map_err(|problem| ScenarioError::Build { origin: scenario.origin.clone(), problem })?;
+        let mut kernel =
+            Kernel::new(config, bus, self.exchange, self.market.feed, self.members, sink);
+        for (at, action) in self.plan.actions {
+            kernel.at(at, action);
+        }
+        Ok((kernel, range))
     }
 }
 
@@ -165,25 +175,32 @@ pub fn run(
     let journal = options
         .journals
         .as_ref()
-        .map(|folder| folder.join(format!("{}-{}.journal", scenario.name, scenario.seed)));
+        .map(|folder| folder.join(format!("{}.journal", scenario.file_stem())));
     let sink: Box<dyn JournalSink> = match &journal {
         Some(path) => Box::new(FileSink::create(path, &prepared.header())?),
         None => Box::new(DigestOnly),
     };
     let warnings = prepared.market.warnings.clone();
     let market = prepared.market.identity.clone();
-    let (mut kernel, range) = prepared.start(sink);
-    let run_error = |source| ScenarioError::Run { origin: scenario.origin.clone(), source };
-    let footer =
-        drive(&mut kernel, range, options.limits, progress).map_err(|ended| match ended {
-            Ended::Run(source) => run_error(source),
-            Ended::Limit(problem) => {
+    let build = |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
+    let world =
+        World { instruments: prepared.market.instruments.clone(), services: services.clone() };
+    let observer = Observer::new(scenario, prepared.market.range, &world.instruments, &services)
+        .map_err(build)?;
+    let (mut kernel, range) = prepared.start(sink)?;
+    let driver =
+        Driver { world: &world, every: scenario.look_every().map_err(build)?, range, progress };
+    let judged = driver.drive(&mut kernel, observer, options.limits.or(scenario.limits)).map_err(
+        |stop| match stop {
+            Stop::Run(source) => ScenarioError::Run { origin: scenario.origin.clone(), source },
+            Stop::Limit(problem) => {
                 ScenarioError::Limit { origin: scenario.origin.clone(), problem }
             }
-        })?;
-    let figures = figures(&kernel);
-    let failed: Vec<Failure> =
-        scenario.expect.iter().filter_map(|expectation| expectation.check(&figures)).collect();
+        },
+    )?;
+    let (footer, figures) = (judged.footer, figures(&kernel));
+    let of_figures = scenario.expect.iter().filter_map(|expectation| expectation.check(&figures));
+    let failed: Vec<Failure> = judged.failed.into_iter().chain(of_figures).collect();
     let counts = kernel.counts();
     let stopped = emergency(&figures).into_iter().collect();
     Ok(ScenarioReport {
@@ -200,6 +217,9 @@ pub fn run(
             scenario.gap_sentences(),
             scenario.halt_sentence().into_iter().collect(),
             scenario.alteration_sentences(),
+            scenario.state_sentence().into_iter().collect(),
+            scenario.timeline_sentences(),
+            scenario.invariants.sentences(),
             scenario.links.feed_sentence().into_iter().collect(),
             scenario.pipeline.audited.sentences(),
         ]
@@ -229,17 +249,13 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
     }
     let (digest, entries) = (file.footer().digest_hex(), file.footer().entries);
     let compare = Compare::new(file, prepared.services())?;
-    let (mut kernel, range) = prepared.start(Box::new(compare));
+    let (mut kernel, range) = prepared.start(Box::new(compare))?;
     kernel.replay_numbers(Box::new(NumbersOf::new(JournalFile::open(path)?)));
-    let difference = match drive(&mut kernel, range, Limits::default(), &NoProgress) {
+    let run = kernel.run_until(range.1).and_then(|()| kernel.finish());
+    let difference = match run {
         Ok(_) => None,
-        Err(Ended::Run(RunError::Journal(JournalError::Differs(difference)))) => Some(*difference),
-        Err(Ended::Run(source)) => {
-            return Err(ScenarioError::Run { origin: scenario.origin, source });
-        }
-        Err(Ended::Limit(problem)) => {
-            return Err(ScenarioError::Limit { origin: scenario.origin, problem });
-        }
+        Err(RunError::Journal(JournalError::Differs(difference))) => Some(*difference),
+        Err(source) => return Err(ScenarioError::Run { origin: scenario.origin, source }),
     };
     Ok(Replayed { digest, entries, difference })
 }
@@ -269,39 +285,6 @@ pub fn services_of(header: &Json) -> Vec<String> {
     names.filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
-/// Why a run did not come to its end.
-enum Ended {
-    Run(RunError),
-    Limit(String),
-}
-
-impl From<RunError> for Ended {
-    fn from(error: RunError) -> Ended {
-        Ended::Run(error)
-    }
-}
-
-fn drive(
-    kernel: &mut Run,
-    (from, to): (Nanos, Nanos),
-    limits: Limits,
-    progress: &dyn Progress,
-) -> Result<engine::JournalFooter, Ended> {
-    let mut events_before = 0;
-    for slice in 1..=SLICES {
-        let span = i128::from(to.0 - from.0);
-        let at = |slice: i64| from + Nanos((span * i128::from(slice) / i128::from(SLICES)) as i64);
-        kernel.run_until(at(slice))?;
-        let counts = kernel.counts();
-        let events = counts.market + counts.handled;
-        let seconds = (at(slice).secs() - at(slice - 1).secs()).max(0) as u64;
-        progress.advanced(seconds, events - events_before, kernel.now());
-        events_before = events;
-        limits.check(progress).map_err(Ended::Limit)?;
-    }
-    Ok(kernel.finish()?)
-}
-
 /// Names of the figures that are taken from counters.
 pub(crate) const DERIVED: [&str; 4] = ["entries", "exits", "exit_reasons", "dead_letters"];
 
@@ -316,7 +299,7 @@ fn emergency(figures: &Figures) -> Option<String> {
     })
 }
 
-fn figures(kernel: &Run) -> Figures {
+pub(crate) fn figures(kernel: &Run) -> Figures {
     let mut figures = crate::venue::figures(kernel.exchange());
     for (place, name) in kernel.services().iter().enumerate() {
         let counters = kernel.counters(ServiceId(place as u16)).into_iter().flatten();

@@ -1,33 +1,27 @@
 //! Reads TOML into typed settings and turns what is wrong into one line with its place.
 
 use datasets::nearest;
-use serde::de::DeserializeOwned;
 
 use crate::ScenarioError;
+use crate::compose::Place;
 
-/// Parses `text`, which came from `origin`.
-pub fn parse<T: DeserializeOwned>(origin: &str, text: &str) -> Result<T, ScenarioError> {
-    toml::from_str(text).map_err(|error| {
-        let (line, column) = place(text, error.span().map_or(0, |span| span.start));
-        ScenarioError::Text {
-            origin: origin.to_owned(),
-            line,
-            column,
-            problem: with_suggestion(error.message()),
-        }
-    })
+/// What is wrong with `text`, which came from `origin`.
+pub(crate) fn error(origin: &str, text: &str, error: &toml::de::Error) -> ScenarioError {
+    let Place { file, line, column } =
+        place(origin, text, error.span().map_or(0, |span| span.start));
+    ScenarioError::Text { origin: file, line, column, problem: with_suggestion(error.message()) }
 }
 
-/// Line and column, counted from 1, of a byte offset.
-fn place(text: &str, offset: usize) -> (usize, usize) {
+/// The place of a byte of `text`, which came from `origin`.
+pub(crate) fn place(origin: &str, text: &str, offset: usize) -> Place {
     let before = text.get(..offset.min(text.len())).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-    (line, column)
+    Place { file: origin.to_owned(), line, column }
 }
 
 /// Adds the nearest known key to serde's "unknown field `x`, expected one of `a`, `b`".
-fn with_suggestion(message: &str) -> String {
+pub(crate) fn with_suggestion(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
     let (Some(unknown), true) = (quoted.next(), is_unknown) else {
@@ -80,7 +74,8 @@ mod tests {
     }
 
     fn message(text: &str) -> String {
-        parse::<Sample>("a.toml", text).expect_err("the text is wrong").to_string()
+        let wrong = toml::from_str::<Sample>(text).expect_err("the text is wrong");
+        error("a.toml", text, &wrong).to_string()
     }
 
     #[test]

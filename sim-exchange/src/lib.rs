@@ -36,6 +36,7 @@ pub mod mark_price;
 mod matching;
 pub mod multi_assets;
 mod numbered;
+mod observing;
 mod order_checks;
 pub mod order_cost;
 mod orders;

@@ -239,7 +239,7 @@ impl SimExchange {
             })
     }
 
-    fn risk_rows(
+    pub(crate) fn risk_rows(
         &self,
         id: AccountId,
         wallet: Decimal,

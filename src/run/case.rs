@@ -1,10 +1,8 @@
 //! Cases: what a suite consists of. A file gives the default one and one for each of its variants.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use scenarios::{Expected, Limits, Scenario, ScenarioError};
-use serde::Deserialize;
+use scenarios::{Expected, Limits, Place, Scenario, ScenarioError};
 
 /// Name of the case that a file is without any variant.
 pub const DEFAULT: &str = "default";
@@ -32,8 +30,6 @@ pub struct Case {
     pub limits: Limits,
     /// What is run, or why nothing can be.
     pub content: Content,
-    /// Lines of the expectations in the file, by name.
-    pub lines: BTreeMap<String, usize>,
 }
 
 /// What a case has to run.
@@ -66,13 +62,24 @@ impl Case {
         self.path.as_deref().map_or_else(|| "flash_crash.toml".to_owned(), below_here)
     }
 
-    /// The line of an expectation; without one known the file's first.
-    pub fn line_of(&self, expectation: &str) -> usize {
-        let broken = match &self.content {
-            Content::Unreadable(_, line) => *line,
-            _ => None,
-        };
-        self.lines.get(expectation).copied().or(broken).unwrap_or(1)
+    /// File and line of an expectation; without one known the beginning of the case's own file.
+    pub fn place_of(&self, expectation: &str) -> (String, usize) {
+        match &self.content {
+            Content::Ready(scenario) => {
+                let named = scenario.expect.iter().find(|one| one.name == expectation);
+                self.place(named.map(|one| &one.place))
+            }
+            Content::Unreadable(_, line) => (self.shown_path(), line.unwrap_or(1)),
+            Content::Skipped(_) => self.place(None),
+        }
+    }
+
+    /// As results name a place.
+    pub fn place(&self, place: Option<&Place>) -> (String, usize) {
+        match place.filter(|place| place.line > 0) {
+            Some(place) => (below_here(Path::new(&place.file)), place.line),
+            None => (self.shown_path(), 1),
+        }
     }
 
     /// Length of the run, as far as it is known.
@@ -119,80 +126,42 @@ pub fn of_file(path: &Path) -> Vec<Case> {
             seed: 0,
             limits: Limits::default(),
             content: Content::Unreadable(error.to_string(), line),
-            lines: BTreeMap::new(),
         }]
     };
-    let read = match super::variants::read(path) {
+    let read = match Scenario::read_cases(path) {
         Ok(read) => read,
         Err(error) => return unreadable(error),
     };
-    let lines = std::fs::read_to_string(path).map(|text| lines(&text)).unwrap_or_default();
-    read.into_iter()
-        .map(|one| Case {
-            file: file.clone(),
-            scenario: one.base,
-            path: Some(path.to_owned()),
-            relapse: one.relapse,
-            fails: one.fails,
-            expected: if one.relapse { Expected::Fail } else { one.scenario.expected },
-            seed: one.scenario.seed,
-            limits: one.limits,
-            variant: one.variant,
-            content: Content::Ready(Box::new(one.scenario)),
-            lines: lines.clone(),
-        })
-        .collect()
+    let case = |scenario| of_scenario(scenario, file.clone(), Some(path.to_owned()));
+    read.into_iter().map(case).collect()
+}
+
+fn of_scenario(scenario: Scenario, file: String, path: Option<PathBuf>) -> Case {
+    let variant = Some(scenario.variant.clone()).filter(|variant| !variant.is_empty());
+    Case {
+        file,
+        variant: variant.unwrap_or_else(|| DEFAULT.to_owned()),
+        scenario: scenario.name.clone(),
+        path,
+        relapse: scenario.relapse,
+        fails: Some(scenario.fails.clone()).filter(|fails| !fails.is_empty()),
+        expected: if scenario.relapse { Expected::Fail } else { scenario.expected },
+        seed: scenario.seed,
+        limits: scenario.limits,
+        content: Content::Ready(Box::new(scenario)),
+    }
 }
 
 /// The scenario that comes with the program.
 pub fn embedded() -> Result<Case, ScenarioError> {
     let scenario = scenarios::embedded()?;
-    Ok(Case {
-        file: scenario.name.clone(),
-        variant: DEFAULT.to_owned(),
-        scenario: scenario.name.clone(),
-        path: None,
-        relapse: false,
-        fails: None,
-        expected: scenario.expected,
-        seed: scenario.seed,
-        limits: Limits::default(),
-        content: Content::Ready(Box::new(scenario)),
-        lines: BTreeMap::new(),
-    })
-}
-
-/// Of the file only where its expectations stand.
-#[derive(Deserialize)]
-struct Places {
-    #[serde(default)]
-    expect: Vec<Named>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: toml::Spanned<String>,
-}
-
-fn lines(text: &str) -> BTreeMap<String, usize> {
-    let Ok(places) = toml::from_str::<Places>(text) else { return BTreeMap::new() };
-    let line = |offset: usize| text.get(..offset).map_or(1, |b| b.matches('\n').count() + 1);
-    let named = places.expect.into_iter().map(|one| one.name);
-    named.map(|name| (name.get_ref().clone(), line(name.span().start))).collect()
+    let name = scenario.name.clone();
+    Ok(of_scenario(scenario, name, None))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn expectations_stand_on_their_lines() {
-        let text = "seed = 1\n[[expect]]\nfigure = 'a'\nname = 'one'\n\n[[expect]]\nname = 'two'\n";
-        let found = lines(text);
-        assert_eq!(found.get("one"), Some(&4));
-        assert_eq!(found.get("two"), Some(&7));
-        assert!(lines("no toml at all [").is_empty());
-    }
 
     #[test]
     fn a_file_has_one_name_however_it_is_called() {

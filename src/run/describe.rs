@@ -7,7 +7,7 @@ pub fn faults(one: &Judged) -> Vec<String> {
     let mut lines = Vec::new();
     for fault in &one.faults {
         lines.push(fault.sentence());
-        lines.extend(details(one, fault));
+        lines.extend(details(fault));
     }
     // Of bad input the message says all: there is nothing to repeat before the file is mended.
     if one.faults.iter().any(|fault| fault.kind != Kind::Error) {
@@ -17,11 +17,10 @@ pub fn faults(one: &Judged) -> Vec<String> {
 }
 
 /// Where it stands, when it was first violated and how it came about.
-fn details(one: &Judged, fault: &Fault) -> Vec<String> {
+fn details(fault: &Fault) -> Vec<String> {
     let mut lines = Vec::new();
-    let known = |name: &String| one.case.lines.contains_key(name);
-    if fault.expectation.as_ref().is_some_and(known) {
-        lines.push(format!("  expected in {}:{}", one.case.shown_path(), fault.line));
+    if fault.expectation.is_some() {
+        lines.push(format!("  expected in {}:{}", fault.file, fault.line));
     }
     lines.extend(fault.moment().map(|moment| format!("  {moment}")));
     let story = fault.story.iter().flat_map(|story| story.lines());

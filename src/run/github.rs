@@ -23,7 +23,7 @@ pub fn annotations(judged: &[Judged]) -> Vec<String> {
             }
             lines.push(format!(
                 "::error file={},line={},title={}::{}",
-                property(&one.case.shown_path()),
+                property(&fault.file),
                 fault.line,
                 property(&title),
                 data(&format!("{text}\nagain: {}", one.again)),
@@ -72,7 +72,7 @@ fn summary(judged: &[Judged]) -> String {
                     "| {} | {} | {}:{} |",
                     cell(&one.case.label()),
                     cell(&fault.sentence()),
-                    cell(&one.case.shown_path()),
+                    cell(&fault.file),
                     fault.line
                 );
             }

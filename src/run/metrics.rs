@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::case::{Case, Content};
+use super::case::Case;
 use super::outcome::Judged;
 
 /// Writes them.
@@ -22,9 +22,6 @@ pub fn write(folder: &Path, judged: &[Judged]) -> Result<(), String> {
 }
 
 /// What a case's journal and metrics are named after.
-pub fn file_name(case: &Case) -> &str {
-    match &case.content {
-        Content::Ready(scenario) => &scenario.name,
-        _ => &case.scenario,
-    }
+pub fn file_name(case: &Case) -> String {
+    case.title().replace('/', ".")
 }

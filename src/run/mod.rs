@@ -25,7 +25,6 @@ mod select;
 mod suite;
 mod table;
 mod twice;
-mod variants;
 
 use std::path::Path;
 use std::process::ExitCode;

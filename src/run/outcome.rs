@@ -109,6 +109,8 @@ pub struct Fault {
     pub entry: Option<u64>,
     /// How it came about, if the expectation tells.
     pub story: Option<String>,
+    /// The file that it is about: the scenario's, or one that it includes.
+    pub file: String,
     /// Line in the file.
     pub line: usize,
 }
@@ -117,27 +119,22 @@ impl Fault {
     /// A fault of the case as a whole.
     pub fn of_case(case: &Case, kind: Kind, text: String) -> Fault {
         let named = case.fails.as_deref().filter(|_| case.relapse).unwrap_or_default();
-        Fault {
-            kind,
-            expectation: None,
-            text,
-            time: None,
-            entry: None,
-            story: None,
-            line: case.line_of(named),
-        }
+        let (file, line) = case.place_of(named);
+        Fault { kind, expectation: None, text, time: None, entry: None, story: None, file, line }
     }
 
     /// An expectation that does not hold.
     pub fn of_expectation(case: &Case, failure: &Failure) -> Fault {
+        let (file, line) = case.place(Some(&failure.place));
         Fault {
             kind: Kind::Expectation,
             expectation: Some(failure.name.clone()),
             text: failure.found.clone(),
-            time: None,
-            entry: None,
+            time: failure.at.map(|at| at.to_string()),
+            entry: failure.entry,
             story: None,
-            line: case.line_of(&failure.name),
+            file,
+            line,
         }
     }
 

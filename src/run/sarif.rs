@@ -68,7 +68,7 @@ fn result(one: &Judged, fault: &Fault, id: String, rule: i64) -> SarifResult {
     lines.push(format!("again: {}", one.again));
     let region = Region::builder().start_line(fault.line as i64).build();
     let place = PhysicalLocation::builder()
-        .artifact_location(ArtifactLocation::builder().uri(uri(&one.case.shown_path())).build())
+        .artifact_location(ArtifactLocation::builder().uri(uri(&fault.file)).build())
         .region(region)
         .build();
     // So that code scanning knows a finding again when lines of the file have moved.

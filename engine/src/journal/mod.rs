@@ -11,11 +11,13 @@ mod compare;
 mod decode;
 mod file;
 mod outside;
+mod watch;
 
 pub use compare::{Compare, Difference};
 pub use decode::{Decoded, Decoder};
 pub use file::{FORMAT_VERSION, FileSink, JournalFile, JournalFooter};
 pub use outside::{NumbersOf, Publication, RecordedNumbers};
+pub use watch::{KeyWrite, Seen, Watch};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -130,6 +132,10 @@ pub struct Journal {
     /// The last answer to positionRisk and its packed form: most answers repeat it.
     risks: Option<Arc<[PositionRisk]>>,
     risks_packed: Vec<u8>,
+    watch: Option<Box<dyn Watch>>,
+    /// The run is to stop where it stands: for a failure, or for who watches.
+    halted: bool,
+    paused: bool,
 }
 
 impl Journal {
@@ -148,6 +154,9 @@ impl Journal {
             defined: Vec::new(),
             risks: None,
             risks_packed: Vec::new(),
+            watch: None,
+            halted: false,
+            paused: false,
         }
     }
 
@@ -166,10 +175,37 @@ impl Journal {
         self.failure.take()
     }
 
-    /// Whether the sink has failed.
+    /// Whether the run is to stop where it stands: the sink has failed, or who watches wants to look.
     #[inline]
-    pub fn failed(&self) -> bool {
-        self.failure.is_some()
+    pub(crate) fn halted(&self) -> bool {
+        self.halted
+    }
+
+    /// Lets somebody watch.
+    pub(crate) fn set_watch(&mut self, watch: Box<dyn Watch>) {
+        self.watch = Some(watch);
+    }
+
+    /// Ends the watching.
+    pub(crate) fn take_watch(&mut self) -> Option<Box<dyn Watch>> {
+        self.watch.take()
+    }
+
+    /// Whether who watches wanted to look; asking ends it.
+    pub(crate) fn take_pause(&mut self) -> bool {
+        self.halted = self.failure.is_some();
+        std::mem::take(&mut self.paused)
+    }
+
+    /// Tells who watches of the entry that has just been begun.
+    #[inline]
+    fn tell(&mut self, now: Nanos, seen: Seen<'_>) {
+        if let Some(watch) = &mut self.watch
+            && watch.seen(now, self.entries - 1, seen)
+        {
+            self.paused = true;
+            self.halted = true;
+        }
     }
 
     /// One market event passed.
@@ -203,6 +239,7 @@ impl Journal {
         self.hasher.update(&self.block);
         if let Err(failure) = self.sink.block(self.block_first_entry, &self.block) {
             self.failure = Some(failure);
+            self.halted = true;
         }
         self.block.clear();
         self.defined.clear();
@@ -261,17 +298,20 @@ impl Journal {
     pub(crate) fn start(&mut self, now: Nanos, service: ServiceId) {
         self.begin(now, kind::START);
         self.service(service);
+        self.tell(now, Seen::Start(service));
     }
 
     pub(crate) fn stop(&mut self, now: Nanos, service: ServiceId) {
         self.begin(now, kind::STOP);
         self.service(service);
+        self.tell(now, Seen::Stop(service));
     }
 
     pub(crate) fn timer(&mut self, now: Nanos, service: ServiceId, key: TimerKey) {
         self.begin(now, kind::TIMER);
         self.service(service);
         varint(&mut self.block, u64::from(key.0));
+        self.tell(now, Seen::Timer(service, key));
     }
 
     pub(crate) fn delivery(&mut self, now: Nanos, service: ServiceId, reader: usize, id: EntryId) {
@@ -280,6 +320,7 @@ impl Journal {
         varint(&mut self.block, reader as u64);
         varint(&mut self.block, id.ms);
         varint(&mut self.block, id.seq);
+        self.tell(now, Seen::Delivery(service, reader, id));
     }
 
     pub(crate) fn exchange(&mut self, now: Nanos, event: &ExchangeEvent) {
@@ -289,10 +330,12 @@ impl Journal {
             outcome: Outcome::Done(Answer::PositionRisk(rows)),
         } = event
         {
-            return self.position_risk(now, *to, *request, rows);
+            self.position_risk(now, *to, *request, rows);
+        } else {
+            self.begin(now, kind::EXCHANGE);
+            self.packed(event);
         }
-        self.begin(now, kind::EXCHANGE);
-        self.packed(event);
+        self.tell(now, Seen::Exchange(event));
     }
 
     fn position_risk(
@@ -317,6 +360,7 @@ impl Journal {
         self.begin(now, kind::CALL);
         self.service(service);
         varint(&mut self.block, id.0);
+        self.tell(now, Seen::Call(service, id));
     }
 
     pub(crate) fn reply(&mut self, now: Nanos, service: ServiceId, id: CallId, answered: bool) {
@@ -324,16 +368,19 @@ impl Journal {
         self.service(service);
         varint(&mut self.block, id.0);
         self.block.push(u8::from(answered));
+        self.tell(now, Seen::Reply(service, id, answered));
     }
 
     pub(crate) fn late_market(&mut self, now: Nanos, service: ServiceId) {
         self.begin(now, kind::LATE_MARKET);
         self.service(service);
+        self.tell(now, Seen::LateMarket(service));
     }
 
     pub(crate) fn action(&mut self, now: Nanos, text: &str) {
         self.begin(now, kind::ACTION);
         self.text(text);
+        self.tell(now, Seen::Action(text));
     }
 
     pub(crate) fn publish(&mut self, now: Nanos, stream: &str, id: EntryId, body: &Body) {
@@ -343,6 +390,7 @@ impl Journal {
         varint(&mut self.block, id.ms);
         varint(&mut self.block, id.seq);
         self.body(defined, body);
+        self.tell(now, Seen::Publish(stream, id, body));
     }
 
     pub(crate) fn set_record(
@@ -358,6 +406,14 @@ impl Journal {
         self.text(key);
         varint(&mut self.block, life.map_or(0, |l| l.0 as u64));
         self.record(defined, record);
+        self.tell(
+            now,
+            Seen::Key(
+                key,
+                if json { KeyWrite::Json(record) } else { KeyWrite::Hash(record) },
+                life,
+            ),
+        );
     }
 
     pub(crate) fn set(&mut self, now: Nanos, key: &str, value: &[u8], life: Option<Nanos>) {
@@ -365,17 +421,20 @@ impl Journal {
         self.text(key);
         varint(&mut self.block, life.map_or(0, |l| l.0 as u64));
         self.bytes(value);
+        self.tell(now, Seen::Key(key, KeyWrite::Text(value), life));
     }
 
     pub(crate) fn del(&mut self, now: Nanos, key: &str) {
         self.begin(now, kind::DEL);
         self.text(key);
+        self.tell(now, Seen::Key(key, KeyWrite::Deleted, None));
     }
 
     pub(crate) fn expire(&mut self, now: Nanos, key: &str, life: Nanos) {
         self.begin(now, kind::EXPIRE);
         self.text(key);
         varint(&mut self.block, life.0 as u64);
+        self.tell(now, Seen::Key(key, KeyWrite::Expires(life), Some(life)));
     }
 
     pub(crate) fn member(&mut self, now: Nanos, kind: u8, key: &str, field: &str, value: &[u8]) {
@@ -383,6 +442,7 @@ impl Journal {
         self.text(key);
         self.text(field);
         self.bytes(value);
+        self.tell(now, Seen::Key(key, KeyWrite::Member(field, value), None));
     }
 
     pub(crate) fn submit(
@@ -396,6 +456,7 @@ impl Journal {
         self.service(service);
         varint(&mut self.block, id.0);
         self.packed(request);
+        self.tell(now, Seen::Submit(service, id, request));
     }
 
     pub(crate) fn call_out(&mut self, now: Nanos, to: ServiceId, id: CallId, body: &Body) {
@@ -404,6 +465,7 @@ impl Journal {
         self.service(to);
         varint(&mut self.block, id.0);
         self.body(defined, body);
+        self.tell(now, Seen::CallOut(to, id, body));
     }
 
     pub(crate) fn reply_out(&mut self, now: Nanos, id: CallId, body: &Body) {
@@ -411,6 +473,7 @@ impl Journal {
         self.head(now, kind::REPLY_OUT);
         varint(&mut self.block, id.0);
         self.body(defined, body);
+        self.tell(now, Seen::ReplyOut(id, body));
     }
 
     fn text(&mut self, text: &str) {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Decoder, Journal, JournalFile, kind, varint};
+use super::{Decoder, Journal, JournalFile, Seen, kind, varint};
 use crate::{Nanos, ServiceId};
 
 /// Recorded numbers for the replay, in their order.
@@ -64,6 +64,7 @@ impl Journal {
         for number in numbers {
             self.block.extend_from_slice(&number.to_bits().to_le_bytes());
         }
+        self.tell(now, Seen::Outside(service, numbers));
     }
 }
 

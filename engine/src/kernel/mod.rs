@@ -21,7 +21,7 @@ use crate::{
     AccountId, Activity, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent,
     Feed, FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter,
     JournalSink, Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, PendingRule, ReadMode,
-    RecordedNumbers, Service, ServiceId, ThinkingTime, Touch, Wiring,
+    RecordedNumbers, Service, ServiceId, ThinkingTime, Touch, Watch, Wiring,
 };
 
 /// How often readers look after what was left pending.
@@ -152,6 +152,15 @@ struct Seat {
     busy_until: Nanos,
     thinking: ThinkingTime,
     user_stream: bool,
+}
+
+/// How a service has fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServiceLife {
+    /// It has started and not died since.
+    pub alive: bool,
+    /// How often it has started, the first time included.
+    pub starts: u32,
 }
 
 struct Subscriber {
@@ -302,6 +311,22 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         self.core.schedule.push(time.max(self.core.now), Class::Action, Due::Action(place));
     }
 
+    /// Lets somebody watch, from the first entry on.
+    pub fn watch(&mut self, watch: Box<dyn Watch>) {
+        self.core.journal.set_watch(watch);
+    }
+
+    /// Ends the watching, and gives back who watched; [`Kernel::watch`] begins it again.
+    pub fn take_watch(&mut self) -> Option<Box<dyn Watch>> {
+        self.core.journal.take_watch()
+    }
+
+    /// Whether [`Kernel::run_until`] came back early, because who watches wanted to look; asking lets the run
+    /// go on.
+    pub fn paused(&mut self) -> bool {
+        self.core.journal.take_pause()
+    }
+
     /// For a replay: what services ask for from outside comes from this recording.
     pub fn replay_numbers(&mut self, recorded: Box<dyn RecordedNumbers>) {
         self.core.recorded = Some(recorded);
@@ -335,6 +360,14 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     /// Names of the services, in their order.
     pub fn services(&self) -> &[String] {
         &self.core.names
+    }
+
+    /// How a service has fared.
+    pub fn life(&self, service: ServiceId) -> Option<ServiceLife> {
+        let seat = self.seats.get(service.0 as usize)?;
+        // A start and a crash both begin a new number.
+        let starts = self.core.lives[service.0 as usize].div_ceil(2);
+        Some(ServiceLife { alive: seat.alive, starts })
     }
 
     /// A service's state.
@@ -416,10 +449,12 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                     self.scheduled(item)?;
                 }
             }
-            if self.core.journal.failed()
-                && let Some(failure) = self.core.journal.take_failure()
-            {
-                return Err(failure.into());
+            if self.core.journal.halted() {
+                if let Some(failure) = self.core.journal.take_failure() {
+                    return Err(failure.into());
+                }
+                // Who watches wants to look: the clock stays where it is.
+                return Ok(());
             }
         }
         self.core.now = self.core.now.max(until);

@@ -1,0 +1,211 @@
+//! `[[timeline]]`: what the scenario does to the run at set times. One action is one file and one line in
+//! [`steps!`].
+
+mod crash;
+mod publish;
+mod restart;
+
+use engine::{Action, Nanos, Symbol, nearest};
+use pipeline::streams::{STREAMS, Stream};
+use serde::{Deserialize, Serialize};
+
+use crate::Scenario;
+use crate::events::{instant, within};
+
+/// Whether a step is of an instant or lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each is for some action")]
+pub(crate) enum Lasts {
+    /// It has no `until`.
+    Never,
+    /// It needs `until`.
+    Always,
+    /// It may have one.
+    Maybe,
+}
+
+/// When a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct When {
+    pub(crate) from: Nanos,
+    pub(crate) until: Option<Nanos>,
+}
+
+/// The run for which steps are planned.
+pub(crate) struct Setting<'a> {
+    /// The services that run, in their order: a `ServiceId` is a place in it.
+    pub(crate) services: &'a [String],
+    pub(crate) symbols: &'a [Symbol],
+    pub(crate) range: (Nanos, Nanos),
+    pub(crate) scenario: &'a Scenario,
+    /// The step's place in the timeline, from 0: names its random stream.
+    pub(crate) place: usize,
+}
+
+/// What the steps of a timeline make the run do.
+#[derive(Default)]
+pub(crate) struct Plan {
+    /// For the kernel.
+    pub(crate) actions: Vec<(Nanos, Action)>,
+}
+
+/// One action.
+pub(crate) trait Step {
+    /// Whether it lasts.
+    const LASTS: Lasts;
+    /// Adds what it does to `plan`; or what is wrong with it and what to do.
+    fn plan(&self, when: When, setting: &Setting<'_>, plan: &mut Plan) -> Result<(), String>;
+    /// What it does, for the assumptions of the run; its time stands before it.
+    fn sentence(&self) -> String;
+}
+
+macro_rules! steps {
+    ($($(#[doc = $about:literal])+ $name:ident: $module:ident::$step:ident;)*) => {
+        /// One `[[timeline]]`: when, and exactly one of the actions.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct TimelineStep {
+            /// When it happens: an offset from the start such as `5m 30s`, or a time.
+            #[serde(deserialize_with = "crate::file::quoted_time")]
+            pub at: String,
+            /// The first instant after it, of what lasts.
+            #[serde(default, deserialize_with = "crate::events::some_time", skip_serializing_if = "Option::is_none")]
+            pub until: Option<String>,
+            $($(#[doc = $about])+
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub $name: Option<$module::$step>,)*
+        }
+
+        impl TimelineStep {
+            /// The names of the actions that it has.
+            fn given(&self) -> Vec<&'static str> {
+                let mut given = Vec::new();
+                $(if self.$name.is_some() { given.push(stringify!($name)); })*
+                given
+            }
+
+            /// Plans its action at `when`.
+            fn plan_action(&self, when: When, setting: &Setting<'_>, plan: &mut Plan) -> Result<(), String> {
+                $(if let Some(step) = &self.$name {
+                    let name = stringify!($name);
+                    check_span(name, <$module::$step as Step>::LASTS, when)?;
+                    return step.plan(when, setting, plan).map_err(|problem| format!("{name}: {problem}"));
+                })*
+                Ok(())
+            }
+
+            fn sentence(&self) -> Option<String> {
+                $(if let Some(step) = &self.$name {
+                    return Some(step.sentence());
+                })*
+                None
+            }
+        }
+
+        /// The names of all actions.
+        pub const ACTIONS: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+steps! {
+    /// A service dies: it loses its memory and handles nothing until it is restarted.
+    crash: crash::Crash;
+    /// A service that is down starts again, from its first state; the bus is as it was left.
+    restart: restart::Restart;
+    /// An entry appears on a stream.
+    publish: publish::Publish;
+}
+
+fn check_span(name: &str, lasts: Lasts, when: When) -> Result<(), String> {
+    match (lasts, when.until) {
+        (Lasts::Never, Some(_)) => {
+            Err(format!("{name} is of an instant and has no `until`: remove it"))
+        }
+        (Lasts::Always, None) => Err(format!("{name} lasts and needs `until`: add it")),
+        _ => Ok(()),
+    }
+}
+
+impl TimelineStep {
+    fn when(&self, (from, to): (Nanos, Nanos)) -> Result<When, String> {
+        let at = within("at", &self.at, (from, to))?;
+        let until = self.until.as_deref().map(|until| instant("until", until, from)).transpose()?;
+        match until {
+            Some(until) if until <= at => {
+                Err(format!("until {until} is not after at {at}: swap or change them"))
+            }
+            until => Ok(When { from: at, until }),
+        }
+    }
+
+    fn plan(&self, setting: &Setting<'_>, plan: &mut Plan) -> Result<(), String> {
+        match self.given()[..] {
+            [_] => {}
+            [] => return Err(format!("it does nothing: give one of {}", ACTIONS.join(", "))),
+            [first, second, ..] => {
+                return Err(format!(
+                    "{first} and {second}: one step does one thing, make two of it"
+                ));
+            }
+        }
+        self.plan_action(self.when(setting.range)?, setting, plan)
+    }
+}
+
+impl Scenario {
+    /// What its timeline makes the run do.
+    pub(crate) fn timeline_plan(
+        &self,
+        services: &[String],
+        range: (Nanos, Nanos),
+    ) -> Result<Plan, String> {
+        let symbols = self.symbols();
+        let mut plan = Plan::default();
+        for (place, step) in self.timeline.iter().enumerate() {
+            let setting = Setting { services, symbols: &symbols, range, scenario: self, place };
+            step.plan(&setting, &mut plan)
+                .map_err(|problem| format!("[[timeline]] number {}: {problem}", place + 1))?;
+        }
+        Ok(plan)
+    }
+
+    /// Its timeline in sentences, for the assumptions of the run.
+    pub(crate) fn timeline_sentences(&self) -> Vec<String> {
+        let sentence = |step: &TimelineStep| {
+            let until =
+                step.until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
+            Some(format!("Timeline at {}{until}: {}.", step.at, step.sentence()?))
+        };
+        self.timeline.iter().filter_map(sentence).collect()
+    }
+}
+
+impl Setting<'_> {
+    /// The service of that name.
+    pub(crate) fn service(&self, key: &str, name: &str) -> Result<engine::ServiceId, String> {
+        if let Some(place) = self.services.iter().position(|service| service == name) {
+            return Ok(engine::ServiceId(place as u16));
+        }
+        let known: Vec<&str> = self.services.iter().map(String::as_str).collect();
+        Err(match nearest(name, &known) {
+            Some(near) => format!("{key}: no service {name:?} runs; did you mean {near:?}?"),
+            None => {
+                format!("{key}: no service {name:?} runs; `qsim pipeline show` lists those that do")
+            }
+        })
+    }
+}
+
+/// The stream of that name, with or without `quantum:stream:` in front.
+pub(crate) fn stream(key: &str, name: &str) -> Result<&'static Stream, String> {
+    let found = STREAMS.iter().find(|stream| stream.event == name || stream.name == name);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = STREAMS.iter().map(|stream| stream.event).collect();
+        match nearest(name, &known) {
+            Some(near) => format!("{key}: there is no stream {name:?}; did you mean {near:?}?"),
+            None => format!(
+                "{key}: there is no stream {name:?}; `qsim pipeline contracts` lists all of them"
+            ),
+        }
+    })
+}
