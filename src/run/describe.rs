@@ -19,7 +19,8 @@ pub fn faults(one: &Judged) -> Vec<String> {
 /// Where it stands, when it was first violated and how it came about.
 fn details(fault: &Fault) -> Vec<String> {
     let mut lines = Vec::new();
-    if fault.expectation.is_some() {
+    // An invariant stands in no file.
+    if fault.expectation.is_some() && fault.line > 1 {
         lines.push(format!("  expected in {}:{}", fault.file, fault.line));
     }
     lines.extend(fault.moment().map(|moment| format!("  {moment}")));
