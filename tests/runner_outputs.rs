@@ -26,7 +26,7 @@ fn mixed() -> Folder {
         )
     };
     let odd = "a <lot> & \"more\", 100 %: ]]>";
-    folder.file("many/a b#.toml", format!("{short}{}{}", expect(odd, 1000), relapse(odd, 10)));
+    folder.file("many/a b+.toml", format!("{short}{}{}", expect(odd, 1000), relapse(odd, 10)));
     folder.file("many/c.toml", format!("{short}{}{}", expect(odd, 1_000_000), relapse(odd, 20)));
     folder.file("many/d.toml", format!("{short}{}{}", expect("one", 10), relapse("one", 1000)));
     folder.file("many/e.toml", "no scenario\n");
@@ -203,7 +203,11 @@ fn sarif_schema() -> Json {
     let manifest = package["manifest_path"].as_str().expect("a path");
     let path = std::path::Path::new(manifest).with_file_name("src").join("schema.json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).expect("a schema")
+    let mut schema: Json = serde_json::from_str(&text).expect("a schema");
+    // The published schema has one bracket too many in this pattern, and validators refuse it as a whole.
+    let pattern = schema.pointer_mut("/definitions/run/properties/language/pattern");
+    *pattern.expect("the pattern") = "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$".into();
+    schema
 }
 
 #[test]
