@@ -205,8 +205,11 @@ fn sarif_schema() -> Json {
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut schema: Json = serde_json::from_str(&text).expect("a schema");
     // The published schema has one bracket too many in this pattern, and validators refuse it as a whole.
-    let pattern = schema.pointer_mut("/definitions/run/properties/language/pattern");
-    *pattern.expect("the pattern") = "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$".into();
+    for owner in ["run", "toolComponent"] {
+        let pattern = format!("/definitions/{owner}/properties/language/pattern");
+        let pattern = schema.pointer_mut(&pattern).expect("the pattern");
+        *pattern = "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$".into();
+    }
     schema
 }
 
