@@ -24,11 +24,6 @@ const LAST_TIME_S: i64 = 7_258_118_400;
 /// A trillion USDT; sums of more could leave `Decimal`'s 28 digits.
 const WALLET_MAX: i64 = 1_000_000_000_000;
 
-/// Other files of a folder of scenarios.
-const NO_SCENARIOS: [&str; 2] = ["Cargo.toml", "goldens.toml"];
-/// Folders without scenarios, below one of scenarios.
-const NO_SCENARIO_FOLDERS: [&str; 3] = ["parts", "src", "target"];
-
 /// What the scenario's verdict should be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -431,8 +426,9 @@ impl Scenario {
             .or_else(|| self.limits.problem())
             .or_else(|| self.same_names());
         problem.map_or(Ok(()), |problem| Err(build(problem)))?;
+        let range = self.range().map_err(build)?;
         for expectation in &self.expect {
-            if let Some(problem) = expectation.problem() {
+            if let Some(problem) = expectation.problem(range) {
                 return Err(expectation.place.fault(origin, problem));
             }
         }
@@ -499,9 +495,13 @@ fn content(path: &Path) -> Result<String, ScenarioError> {
     std::fs::read_to_string(path).map_err(io)
 }
 
-/// The scenario files that the given paths name: files as they are, folders with all `*.toml` in and below
-/// them, in the order of their paths. The manifest of this crate and the golden digests lie beside the scenario
-/// files and are none; what lies in a folder `parts` is there to be included.
+/// Files beside scenarios that are none: the manifest of this crate, and the digests of the library.
+const NO_SCENARIOS: [&str; 2] = ["Cargo.toml", "goldens.toml"];
+/// The folder of pieces that scenarios include.
+const PIECES: &str = "parts";
+
+/// The scenario files that the given paths name: files as they are, folders with their `*.toml` and those of
+/// their subfolders in the order of their names, except `parts`, whose files are pieces for others.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
     let mut found = Vec::new();
     for path in paths {
@@ -509,32 +509,29 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
             found.push(path.clone());
             continue;
         }
-        let mut files = Vec::new();
-        below(path, &mut files)?;
-        if files.is_empty() {
+        let before = found.len();
+        find_in(path, &mut found)?;
+        if found.len() == before {
             return Err(ScenarioError::EmptyFolder { path: path.clone() });
         }
-        files.sort();
-        found.append(&mut files);
     }
     Ok(found)
 }
 
-fn below(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ScenarioError> {
+fn find_in(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ScenarioError> {
     let io = |source| ScenarioError::Io { path: folder.to_owned(), source };
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let is_other = |others: &[&str]| others.iter().any(|other| name == *other);
-        // Links between folders are not followed: they may lead in a circle.
-        if entry.file_type().map_err(io)?.is_dir() {
-            let hidden = name.to_string_lossy().starts_with('.');
-            if !hidden && !is_other(&NO_SCENARIO_FOLDERS) {
-                below(&path, files)?;
-            }
-        } else if path.extension().is_some_and(|e| e == "toml") && !is_other(&NO_SCENARIOS) {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != PIECES && !name.starts_with('.') {
+            folders.push(path);
+        } else if name.ends_with(".toml") && !NO_SCENARIOS.contains(&name.as_str()) {
             files.push(path);
         }
     }
-    Ok(())
+    files.sort();
+    folders.sort();
+    found.append(&mut files);
+    folders.iter().try_for_each(|folder| find_in(folder, found))
 }
