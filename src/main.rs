@@ -34,7 +34,10 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     /// Run scenario files, or folders of them (default: the folder `scenarios`)
-    Run(run::RunArguments),
+    Run(Box<run::RunArguments>),
+    /// Runs one case, for `qsim run`, which asks on standard input
+    #[command(hide = true)]
+    RunCase,
     /// Run a journal again and stop at the first entry that differs
     Replay(replay::ReplayArguments),
     /// Fetch, import, list, show and check market data
@@ -63,6 +66,7 @@ enum Format {
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::RunCase => run::child::answer(),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Data(arguments) => data::run(arguments),
         Command::Journal(arguments) => journal::run(&arguments),

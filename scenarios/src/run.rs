@@ -8,7 +8,7 @@ use engine::{
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sim_exchange::SimExchange;
 
@@ -18,7 +18,7 @@ use crate::timeline::Plan;
 use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, market};
 
 /// How a scenario ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All expectations hold.
@@ -33,6 +33,16 @@ pub enum Verdict {
 pub trait Progress: Sync {
     /// A run has advanced by so many virtual seconds and handled so many events; it stands at `now`.
     fn advanced(&self, virtual_seconds: u64, events: u64, now: Nanos);
+
+    /// Seconds of wall time since the run began, for its limit; who does not know is not limited.
+    fn wall_seconds(&self) -> Option<f64> {
+        None
+    }
+
+    /// Mebibytes of resident memory, for its limit; who does not know is not limited.
+    fn memory_mb(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Nobody listens.
@@ -50,12 +60,12 @@ pub struct RunOptions {
     pub data: Option<PathBuf>,
     /// Folder for journals; none are written without it.
     pub journals: Option<PathBuf>,
-    /// Bounds of a run, beside those that its file states.
+    /// Bounds of a run; what they leave open, its file may say.
     pub limits: Limits,
 }
 
 /// A finished run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenarioReport {
     /// Whether the expectations hold.
     pub verdict: Verdict,
@@ -182,13 +192,14 @@ pub fn run(
     let (mut kernel, range) = prepared.start(sink)?;
     let driver =
         Driver { world: &world, every: scenario.look_every().map_err(build)?, range, progress };
-    let judged =
-        driver.drive(&mut kernel, observer, options.limits).map_err(|stop| match stop {
+    let judged = driver.drive(&mut kernel, observer, options.limits.or(scenario.limits)).map_err(
+        |stop| match stop {
             Stop::Run(source) => ScenarioError::Run { origin: scenario.origin.clone(), source },
             Stop::Limit(problem) => {
                 ScenarioError::Limit { origin: scenario.origin.clone(), problem }
             }
-        })?;
+        },
+    )?;
     let (footer, figures) = (judged.footer, figures(&kernel));
     let of_figures = scenario.expect.iter().filter_map(|expectation| expectation.check(&figures));
     let failed: Vec<Failure> = judged.failed.into_iter().chain(of_figures).collect();
