@@ -422,8 +422,9 @@ impl Scenario {
             .or_else(|| self.invariants.problem())
             .or_else(|| self.same_names());
         problem.map_or(Ok(()), |problem| Err(build(problem)))?;
+        let range = self.range().map_err(build)?;
         for expectation in &self.expect {
-            if let Some(problem) = expectation.problem() {
+            if let Some(problem) = expectation.problem(range) {
                 return Err(expectation.place.fault(origin, problem));
             }
         }
@@ -490,8 +491,13 @@ fn content(path: &Path) -> Result<String, ScenarioError> {
     std::fs::read_to_string(path).map_err(io)
 }
 
-/// The scenario files that the given paths name: files as they are, folders with their `*.toml` in the
-/// order of their names. The manifest of this crate lies beside the scenario files and is none.
+/// Files beside scenarios that are none: the manifest of this crate, and the digests of the library.
+const NO_SCENARIOS: [&str; 2] = ["Cargo.toml", "goldens.toml"];
+/// The folder of pieces that scenarios include.
+const PIECES: &str = "parts";
+
+/// The scenario files that the given paths name: files as they are, folders with their `*.toml` and those of
+/// their subfolders in the order of their names, except `parts`, whose files are pieces for others.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
     let mut found = Vec::new();
     for path in paths {
@@ -499,20 +505,29 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScenarioError> {
             found.push(path.clone());
             continue;
         }
-        let io = |source| ScenarioError::Io { path: path.clone(), source };
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(path).map_err(io)? {
-            let file = entry.map_err(io)?.path();
-            let is_toml = file.extension().is_some_and(|e| e == "toml");
-            if is_toml && file.file_name().is_some_and(|n| n != "Cargo.toml") {
-                files.push(file);
-            }
-        }
-        if files.is_empty() {
+        let before = found.len();
+        find_in(path, &mut found)?;
+        if found.len() == before {
             return Err(ScenarioError::EmptyFolder { path: path.clone() });
         }
-        files.sort();
-        found.append(&mut files);
     }
     Ok(found)
+}
+
+fn find_in(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), ScenarioError> {
+    let io = |source| ScenarioError::Io { path: folder.to_owned(), source };
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != PIECES && !name.starts_with('.') {
+            folders.push(path);
+        } else if name.ends_with(".toml") && !NO_SCENARIOS.contains(&name.as_str()) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    folders.sort();
+    found.append(&mut files);
+    folders.iter().try_for_each(|folder| find_in(folder, found))
 }

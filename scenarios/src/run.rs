@@ -107,9 +107,10 @@ impl Prepared {
         let market = market::open(scenario, &rules, data)?;
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
             .map_err(|error| build(error.to_string()))?;
-        let plan =
+        let mut plan =
             scenario.timeline_plan(&members, &market.instruments, market.range).map_err(build)?;
-        let exchange = crate::venue::build(scenario, &market, &rules).map_err(build)?;
+        let faults = std::mem::take(&mut plan.faults);
+        let exchange = crate::venue::build(scenario, &market, &rules, faults).map_err(build)?;
         Ok(Prepared { scenario: scenario.clone(), market, exchange, members, plan })
     }
 

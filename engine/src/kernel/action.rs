@@ -1,7 +1,7 @@
 //! What a scenario does to a run at set times.
 
 use crate::faults::{CallFault, LinkFault, MarketFault, OnCall, OnLink, OnMarket};
-use crate::{Body, Leg, Member, Nanos, ServiceId};
+use crate::{AccountId, Body, Leg, Member, Nanos, Request, ServiceId};
 
 /// How a supervisor starts a service again that has died, as systemd does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,14 @@ pub enum Action {
         stream: String,
         /// The entry.
         body: Body,
+    },
+    /// Somebody who is no service asks the exchange for something with an account's key: its answer goes
+    /// to nobody, and what the user stream tells of it to all services of the account.
+    Submit {
+        /// Whose key.
+        account: AccountId,
+        /// What is asked.
+        request: Request,
     },
     /// Somebody sends the bus a command of Redis, given by its words. Readers of an entry that it adds hear
     /// of it; its reply stands in the journal.
@@ -159,6 +167,7 @@ impl Action {
             | Action::Restart(_)
             | Action::Publish { .. }
             | Action::Command(_)
+            | Action::Submit { .. }
             | Action::Supervise { .. }
             | Action::Replace { .. } => return None,
         };
@@ -180,6 +189,7 @@ impl Action {
                     words.iter().map(|word| String::from_utf8_lossy(word)).collect();
                 format!("command {}", words.join(" "))
             }
+            Action::Submit { account, .. } => format!("request of account {} by hand", account.0),
             Action::LoseBus { .. } => "loss of the bus".to_owned(),
             Action::Partition { services, exchange, .. } => {
                 let services: Vec<&str> = services.iter().map(name).collect();

@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::{KeyWrite, Request, Seen, ServiceId};
+use engine::{KeyWrite, Nanos, Request, Seen, ServiceId};
 use pipeline::keys::{PERMIT_GOVERNOR, PERMIT_P26, PERMIT_P33};
 
 use super::{Invariant, plan_of, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
+/// So long after its permits were used up the order of a plan may be on its way: its leverage is set first.
+const ORDER_FOLLOWS: Nanos = Nanos::from_secs(10);
+
 /// See the file.
 #[derive(Default)]
 pub(crate) struct PermitsUsedOnce {
     used: BTreeMap<String, Moment>,
-    /// Plans whose permits the service that is running has just used up, and has sent no order for.
-    unsent: BTreeSet<String>,
+    /// Plans whose permits were used up and whose order was not sent yet, with who used them.
+    unsent: BTreeMap<String, (Moment, Option<ServiceId>)>,
+    /// Plans whose permits were used up in what is being handled.
+    now_used: BTreeSet<String>,
     failure: Option<Failure>,
 }
 
@@ -24,12 +29,13 @@ impl PermitsUsedOnce {
         self.failure.get_or_insert_with(|| violated(NAME, Some(moment), found));
     }
 
-    /// What was used up in a handling has to be sent in it.
-    fn handling_over(&mut self, moment: Moment) {
-        if let Some(plan) = self.unsent.pop_first() {
-            self.unsent.clear();
+    fn sent(&mut self, moment: Moment, id: &str, plan: &str) {
+        self.unsent.remove(plan);
+        // The id of a plan that is too long for the exchange is told by its digest.
+        if !self.now_used.is_empty() && !self.now_used.contains(plan) && plan.len() <= 30 {
+            let permits: Vec<&str> = self.now_used.iter().map(String::as_str).collect();
             let found =
-                format!("the permits of plan {plan} were used up, and no order of it was sent");
+                format!("order {id} was sent with the permits of plan {}", permits.join(", "));
             self.fail(moment, found);
         }
     }
@@ -44,39 +50,44 @@ fn permitted(key: &str) -> Option<&str> {
 }
 
 impl Invariant for PermitsUsedOnce {
-    fn seen(&mut self, moment: Moment, _: Option<ServiceId>, seen: &Seen<'_>) {
+    fn seen(&mut self, moment: Moment, handling: Option<ServiceId>, seen: &Seen<'_>) {
         match seen {
             Seen::Key(key, KeyWrite::Deleted, _) => {
                 let Some(plan) = permitted(key) else { return };
-                self.unsent.insert(plan.to_owned());
+                self.unsent.insert(plan.to_owned(), (moment, handling));
+                self.now_used.insert(plan.to_owned());
                 if self.used.insert((*key).to_owned(), moment).is_some() {
                     self.fail(moment, format!("{key} was used up twice"));
                 }
             }
-            Seen::Submit(_, _, Request::NewOrder(order)) if !self.unsent.is_empty() => {
-                let Some(plan) = plan_of(&order.client_order_id.0) else { return };
-                // A plan's id that is too long for the exchange is told by its digest.
-                if !self.unsent.remove(plan) && plan.len() <= 30 {
-                    let permits: Vec<&str> = self.unsent.iter().map(String::as_str).collect();
-                    let found = format!(
-                        "order {} was sent with the permits of plan {}",
-                        order.client_order_id.0,
-                        permits.join(", ")
-                    );
-                    self.fail(moment, found);
+            Seen::Submit(_, _, Request::NewOrder(order)) => {
+                let id = &order.client_order_id.0;
+                if let Some(plan) = plan_of(id) {
+                    self.sent(moment, id, plan);
                 }
-                self.unsent.clear();
             }
             Seen::Publish(..)
             | Seen::Key(..)
             | Seen::Submit(..)
             | Seen::CallOut(..)
             | Seen::ReplyOut(..) => {}
-            _ => self.handling_over(moment),
+            _ => self.now_used.clear(),
         }
     }
 
-    fn end(&mut self, _: &mut Run, _: &World) -> Option<Failure> {
+    fn end(&mut self, kernel: &mut Run, world: &World) -> Option<Failure> {
+        let now = kernel.now();
+        let late = |(_, (moment, _)): &(&String, &(Moment, Option<ServiceId>))| {
+            now - moment.time > ORDER_FOLLOWS
+        };
+        if let Some((plan, (moment, who))) = self.unsent.iter().find(late) {
+            let who = who.and_then(|who| world.services.get(usize::from(who.0)));
+            let who = who.map_or("nobody of the pipeline", String::as_str);
+            let found =
+                format!("{who} used up the permits of plan {plan} and no order of it was sent");
+            let moment = *moment;
+            self.fail(moment, found);
+        }
         self.failure.take()
     }
 }

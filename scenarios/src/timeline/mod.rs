@@ -1,6 +1,7 @@
 //! `[[timeline]]`: what the scenario does to the run at set times. One action is one file and one line in
 //! [`steps!`].
 
+mod ban;
 mod command;
 mod corrupt;
 mod crash;
@@ -8,34 +9,46 @@ mod crash_loop;
 mod create_group;
 mod delay;
 mod delay_call;
+mod delay_user_stream;
 mod delete_key;
 mod drop;
 mod drop_call;
 mod duplicate;
+mod expire_listen_key;
 mod flush_redis;
 mod frozen_market;
 mod gapped_market;
 mod given;
 mod hang;
 mod lose_redis;
+mod lose_user_stream;
+mod manual_trade;
+mod partial_fills;
 mod partition;
 mod publish;
+mod rate_limit;
 mod reconfigure;
+mod refuse;
 mod reorder;
 mod restart;
 mod restart_redis;
 mod set_key;
 mod skew_clock;
+mod skew_exchange_clock;
+mod slippage;
 mod slow;
 mod stale_market;
 mod supervise;
 #[cfg(test)]
 mod tests;
+mod time_out;
 mod trim;
+mod venue_faults;
 
 use engine::{Action, Instrument, Member, Nanos, ReadMode, Symbol, SymbolIndex, Wiring, nearest};
 use pipeline::streams::{STREAMS, Stream};
 use serde::{Deserialize, Serialize};
+use sim_exchange::VenueFault;
 
 use crate::Scenario;
 use crate::events::{instant, within};
@@ -79,6 +92,8 @@ pub(crate) struct Setting<'a> {
 pub(crate) struct Plan {
     /// For the kernel.
     pub(crate) actions: Vec<(Nanos, Action)>,
+    /// For the exchange.
+    pub(crate) faults: Vec<VenueFault>,
 }
 
 /// One action.
@@ -196,6 +211,28 @@ steps! {
     frozen_market: frozen_market::FrozenMarket;
     /// A share of the market data does not reach the services.
     gapped_market: gapped_market::GappedMarket;
+    /// The outcome of requests stays unknown to who sent them.
+    time_out: time_out::TimeOut;
+    /// The exchange refuses requests with an error of its own.
+    refuse: refuse::Refuse;
+    /// The exchange refuses requests as if a limit were passed (429).
+    rate_limit: rate_limit::RateLimit;
+    /// The exchange bans the pipeline's address (418).
+    ban: ban::Ban;
+    /// The user stream says nothing, and what it would have said is never told.
+    lose_user_stream: lose_user_stream::LoseUserStream;
+    /// The user stream is late.
+    delay_user_stream: delay_user_stream::DelayUserStream;
+    /// The key of the user stream expires, which is told once.
+    expire_listen_key: expire_listen_key::ExpireListenKey;
+    /// Orders that take fill only in part at once.
+    partial_fills: partial_fills::PartialFills;
+    /// Takers get worse prices than the market shows.
+    slippage: slippage::Slippage;
+    /// The exchange's clock differs from that of its clients (-1021).
+    skew_exchange_clock: skew_exchange_clock::SkewExchangeClock;
+    /// Somebody trades the pipeline's account by hand.
+    manual_trade: manual_trade::ManualTrade;
 }
 
 fn check_span(name: &str, lasts: Lasts, when: When) -> Result<(), String> {
