@@ -37,9 +37,10 @@ pub use faults::{
 pub use feed_latency::{FeedDelay, FeedLatency};
 pub use io_remedy::io_remedy;
 pub use journal::{
-    Compare, Decoded, Decoder, Difference, DigestOnly, FORMAT_VERSION, FileSink, Journal,
-    JournalError, JournalFile, JournalFooter, JournalSink, KeyWrite, NumbersOf, Publication,
-    RecordedNumbers, Seen, Watch,
+    Blocks, BodyEntry, Compare, DecodeError, Decoded, Decoder, Definitions, Difference, DigestOnly,
+    EnvelopeKind, FORMAT_VERSION, FileSink, Journal, JournalEntry, JournalError, JournalFile,
+    JournalFooter, JournalSink, KeyValue, KeyWrite, MemberOf, MemorySink, NumbersOf, Publication,
+    RecordEntry, RecordedNumbers, Seen, Value, Watch,
 };
 pub use kernel::{
     Action, Dies, Kernel, KernelConfig, Member, RunCounts, RunError, ServiceLife, Supervision,

@@ -166,8 +166,8 @@ impl Action {
             Action::Crash(_)
             | Action::Restart(_)
             | Action::Publish { .. }
-            | Action::Command(_)
             | Action::Submit { .. }
+            | Action::Command(_)
             | Action::Supervise { .. }
             | Action::Replace { .. } => return None,
         };
@@ -184,12 +184,14 @@ impl Action {
             Action::Crash(service) => format!("crash of {}", name(service)),
             Action::Restart(service) => format!("restart of {}", name(service)),
             Action::Publish { stream, .. } => format!("publish to {stream}"),
+            Action::Submit { account, .. } => {
+                format!("request of account {} by hand", account.0)
+            }
             Action::Command(words) => {
                 let words: Vec<_> =
                     words.iter().map(|word| String::from_utf8_lossy(word)).collect();
                 format!("command {}", words.join(" "))
             }
-            Action::Submit { account, .. } => format!("request of account {} by hand", account.0),
             Action::LoseBus { .. } => "loss of the bus".to_owned(),
             Action::Partition { services, exchange, .. } => {
                 let services: Vec<&str> = services.iter().map(name).collect();

@@ -2,9 +2,7 @@
 
 use crate::faults::{Active, Partition};
 use crate::schedule::{Class, Due};
-use crate::{
-    AccountId, Action, Exchange, Feed, Request, RequestId, RunError, Sender, ServiceId, Trim,
-};
+use crate::{Action, Exchange, Feed, RequestId, RunError, Sender, ServiceId, Trim};
 
 use super::{Kernel, Slowness};
 
@@ -33,7 +31,13 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                 let _ = self.core.publish(&stream, Trim::Keep, body);
             }
             Action::Command(_) => {}
-            Action::Submit { account, request } => self.submit(account, request),
+            Action::Submit { account, request } => {
+                // The submission follows in the journal; its sender stands there as nobody.
+                self.core.next_request += 1;
+                let (id, service) = (RequestId(self.core.next_request), ServiceId::NOBODY);
+                self.core.journal.submit(now, service, id, &request);
+                self.exchange.submit(now, Sender { service, account }, id, request);
+            }
             Action::LoseBus { .. } => {
                 let all = Partition { services: Vec::new(), exchange: false };
                 self.core.faults.part(place, all);
@@ -99,22 +103,13 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             Action::Hang { .. }
             | Action::Crash(_)
             | Action::Restart(_)
+            | Action::Submit { .. }
             | Action::Publish { .. }
             | Action::Command(_)
-            | Action::Submit { .. }
             | Action::Supervise { .. }
             | Action::Replace { .. } => {}
         }
         Ok(())
-    }
-
-    /// The submission follows in the journal; its sender stands there as a service that does not exist.
-    fn submit(&mut self, account: AccountId, request: Request) {
-        let now = self.core.now;
-        self.core.next_request += 1;
-        let (id, service) = (RequestId(self.core.next_request), ServiceId::NOBODY);
-        self.core.journal.submit(now, service, id, &request);
-        self.exchange.submit(now, Sender { service, account }, id, request);
     }
 
     fn set_clocks(&mut self) {

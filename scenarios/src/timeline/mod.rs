@@ -161,6 +161,28 @@ steps! {
     restart: restart::Restart;
     /// An entry appears on a stream.
     publish: publish::Publish;
+    /// The outcome of requests stays unknown to who sent them.
+    time_out: time_out::TimeOut;
+    /// The exchange refuses requests with an error of its own.
+    refuse: refuse::Refuse;
+    /// The exchange refuses requests as if a limit were passed (429).
+    rate_limit: rate_limit::RateLimit;
+    /// The exchange bans the pipeline's address (418).
+    ban: ban::Ban;
+    /// The user stream says nothing, and what it would have said is never told.
+    lose_user_stream: lose_user_stream::LoseUserStream;
+    /// The user stream is late.
+    delay_user_stream: delay_user_stream::DelayUserStream;
+    /// The key of the user stream expires, which is told once.
+    expire_listen_key: expire_listen_key::ExpireListenKey;
+    /// Orders that take fill only in part at once.
+    partial_fills: partial_fills::PartialFills;
+    /// Takers get worse prices than the market shows.
+    slippage: slippage::Slippage;
+    /// The exchange's clock differs from that of its clients (-1021).
+    skew_exchange_clock: skew_exchange_clock::SkewExchangeClock;
+    /// Somebody trades the pipeline's account by hand.
+    manual_trade: manual_trade::ManualTrade;
     /// A key gets a text, a list or a hash.
     set_key: set_key::SetKey;
     /// A key, or a whole stream, is deleted.
@@ -211,28 +233,6 @@ steps! {
     frozen_market: frozen_market::FrozenMarket;
     /// A share of the market data does not reach the services.
     gapped_market: gapped_market::GappedMarket;
-    /// The outcome of requests stays unknown to who sent them.
-    time_out: time_out::TimeOut;
-    /// The exchange refuses requests with an error of its own.
-    refuse: refuse::Refuse;
-    /// The exchange refuses requests as if a limit were passed (429).
-    rate_limit: rate_limit::RateLimit;
-    /// The exchange bans the pipeline's address (418).
-    ban: ban::Ban;
-    /// The user stream says nothing, and what it would have said is never told.
-    lose_user_stream: lose_user_stream::LoseUserStream;
-    /// The user stream is late.
-    delay_user_stream: delay_user_stream::DelayUserStream;
-    /// The key of the user stream expires, which is told once.
-    expire_listen_key: expire_listen_key::ExpireListenKey;
-    /// Orders that take fill only in part at once.
-    partial_fills: partial_fills::PartialFills;
-    /// Takers get worse prices than the market shows.
-    slippage: slippage::Slippage;
-    /// The exchange's clock differs from that of its clients (-1021).
-    skew_exchange_clock: skew_exchange_clock::SkewExchangeClock;
-    /// Somebody trades the pipeline's account by hand.
-    manual_trade: manual_trade::ManualTrade;
 }
 
 fn check_span(name: &str, lasts: Lasts, when: When) -> Result<(), String> {
