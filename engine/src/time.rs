@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// differences stop at the ends of the range, so that no span, however long, turns time back.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(transparent)]
 pub struct Nanos(pub i64);

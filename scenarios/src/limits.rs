@@ -6,7 +6,7 @@ use crate::Progress;
 
 /// Bounds of a case, as `[limits]` of its file says them. They end a run and change nothing in it: no
 /// journal and no digest knows them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Seconds of wall time.
