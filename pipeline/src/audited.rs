@@ -425,9 +425,7 @@ impl schemars::JsonSchema for AuditedNames {
         "AuditedNames".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let one = |known: &AuditedBehaviour| {
-            serde_json::json!({ "const": known.name, "description": known.about.trim() })
-        };
+        let one = |known: &AuditedBehaviour| serde_json::json!({ "const": known.name, "description": known.about.trim() });
         let names: Vec<serde_json::Value> = AUDITED.iter().map(one).collect();
         schemars::json_schema!({ "type": "array", "items": { "oneOf": names } })
     }

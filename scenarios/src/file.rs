@@ -25,7 +25,9 @@ const LAST_TIME_S: i64 = 7_258_118_400;
 const WALLET_MAX: i64 = 1_000_000_000_000;
 
 /// What the scenario's verdict should be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Expected {
     /// All expectations hold.
@@ -194,7 +196,9 @@ pub struct Recorded {
 }
 
 /// The two forms of recorded trades.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Tape {
     /// Aggregated trades.
@@ -205,7 +209,9 @@ pub enum Tape {
 }
 
 /// What becomes of a time for which recorded data lack rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum OnGap {
     /// The run goes on and its report says what is missing.

@@ -121,7 +121,9 @@ fn moved(at: Nanos, text: &str) -> Result<(Nanos, &str), String> {
 }
 
 /// The envelope of an entry that a scenario writes (market-signal-entry 1.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Envelope {
     /// The fields themselves.
@@ -134,7 +136,9 @@ pub enum Envelope {
 }
 
 /// The fields of an entry, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Entry(pub BTreeMap<String, WireText>);
 

@@ -45,7 +45,9 @@ pub struct FillModel {
 }
 
 /// A named set of assumptions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
     /// Every order that the price reaches fills completely: for sweeps with small orders.

@@ -14,7 +14,9 @@ use super::regimes::{self, Regime};
 use crate::bars::BarMode;
 
 /// The names that `model` takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 enum Model {
     #[default]
