@@ -64,3 +64,8 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(transparent)]
 pub struct ServiceId(pub u16);
+
+impl ServiceId {
+    /// No service of the run: somebody who acts by hand.
+    pub const NOBODY: ServiceId = ServiceId(u16::MAX);
+}

@@ -422,8 +422,9 @@ impl Scenario {
             .or_else(|| self.invariants.problem())
             .or_else(|| self.same_names());
         problem.map_or(Ok(()), |problem| Err(build(problem)))?;
+        let range = self.range().map_err(build)?;
         for expectation in &self.expect {
-            if let Some(problem) = expectation.problem() {
+            if let Some(problem) = expectation.problem(range) {
                 return Err(expectation.place.fault(origin, problem));
             }
         }

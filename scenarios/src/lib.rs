@@ -10,6 +10,7 @@ mod exchange_settings;
 mod expect;
 mod file;
 mod halts;
+mod initial_positions;
 mod invariants;
 mod limits;
 mod market;
@@ -26,6 +27,7 @@ pub use events::{Event, EventKind, Gap};
 pub use exchange_settings::{Account, LatencyTable, Venue};
 pub use expect::{Expectation, Failure, Figures};
 pub use file::{Expected, Links, Market, OnGap, Recorded, Scenario, Tape, find};
+pub use initial_positions::HeldPosition;
 pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
 pub use run::{

@@ -108,8 +108,10 @@ impl Prepared {
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
             .map_err(|error| build(error.to_string()))?;
         let services: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
-        let plan = scenario.timeline_plan(&services, market.range).map_err(build)?;
-        let exchange = crate::venue::build(scenario, &market, &rules).map_err(build)?;
+        let mut plan =
+            scenario.timeline_plan(&services, &market.instruments, market.range).map_err(build)?;
+        let faults = std::mem::take(&mut plan.faults);
+        let exchange = crate::venue::build(scenario, &market, &rules, faults).map_err(build)?;
         Ok(Prepared { scenario: scenario.clone(), market, exchange, members, plan })
     }
 

@@ -17,6 +17,7 @@ use crate::collateral_wallets::CollateralWallets;
 use crate::conditional::Conditionals;
 use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 use crate::depth::{DepthBook, DepthFill};
+use crate::faults::Faults;
 use crate::fills::MarketDepth;
 use crate::funding::FundingClock;
 use crate::index_market::IndexMarket;
@@ -102,6 +103,10 @@ pub struct SimExchange {
     pub(crate) rules_ahead: Vec<RulesFrom>,
     /// Orders of before the last reset.
     pub(crate) orders_wiped: usize,
+    /// None where the run has none.
+    pub(crate) faults: Option<Box<Faults>>,
+    /// Positions of an earlier time that wait for their symbol's first price.
+    pub(crate) awaited: Vec<usize>,
     inbox: DueQueue<Arrival>,
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
@@ -179,6 +184,8 @@ impl SimExchange {
             watch,
             wake: Nanos::ZERO,
             now: config.start,
+            faults: Faults::new(&config.faults, config.seed, accounts.len()),
+            awaited: Vec::new(),
             orders: Orders::new(accounts.len(), markets.len(), config.orders_kept_max),
             markets,
             accounts,
@@ -204,18 +211,32 @@ impl SimExchange {
         };
         exchange.schedule_rules(book)?;
         exchange.schedule_events()?;
+        exchange.schedule_faults();
+        exchange.open_positions()?;
         exchange.set_wake();
         Ok(exchange)
     }
 
     /// Sends what happened now to the clients.
     pub(crate) fn send(&mut self, event: ExchangeEvent) {
-        let due = self.wires.delivery(&self.config.latency, self.now);
+        let due = self.delivery();
+        self.send_at(due, event);
+    }
+
+    /// When what happens now reaches the clients.
+    pub(crate) fn delivery(&mut self) -> Nanos {
+        self.wires.delivery(&self.config.latency, self.now)
+    }
+
+    pub(crate) fn send_at(&mut self, due: Nanos, event: ExchangeEvent) {
         self.outbox.push(due, event);
     }
 
     /// Sends an event of an account's user stream.
     pub(crate) fn send_user(&mut self, account: AccountId, event: UserEvent) {
+        if self.faults.is_some() {
+            return self.send_user_by_fate(account, event);
+        }
         self.send(ExchangeEvent::User { account, time: self.now, event });
     }
 
@@ -296,16 +317,18 @@ impl SimExchange {
         };
         self.moved = false;
         let account = arrival.from.account;
-        let admitted = self.admit(account, arrival.sent, &arrival.request);
-        let outcome = match admitted.and_then(|()| self.serve(account, arrival.request)) {
-            Ok(answer) => Outcome::Done(answer),
-            Err(error) => Outcome::Refused(error),
-        };
-        self.send(ExchangeEvent::Response {
-            to: arrival.from.service,
-            request: arrival.id,
-            outcome,
-        });
+        if self.faults.is_some() {
+            let fate = self.fate_of(account, &arrival.request);
+            self.answer_by_fate(arrival.from, arrival.sent, arrival.id, arrival.request, fate);
+        } else {
+            let admitted = self.admit(account, arrival.sent, &arrival.request);
+            let outcome = match admitted.and_then(|()| self.serve(account, arrival.request)) {
+                Ok(answer) => Outcome::Done(answer),
+                Err(error) => Outcome::Refused(error),
+            };
+            let (to, request) = (arrival.from.service, arrival.id);
+            self.send(ExchangeEvent::Response { to, request, outcome });
+        }
         // What only reads leaves the bands as they are.
         if !reads && (self.moved || !orders) {
             self.settle();

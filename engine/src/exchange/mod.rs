@@ -290,6 +290,8 @@ pub enum UserEvent {
         /// All assets are collateral, or each for itself.
         multi_assets: bool,
     },
+    /// listenKeyExpired: the stream says nothing more until the client has another key.
+    ListenKeyExpired,
 }
 
 /// What comes back from the exchange.

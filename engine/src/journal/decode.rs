@@ -304,6 +304,9 @@ impl<'a> Decoder<'a> {
 
     fn service(&mut self) -> Result<String> {
         let index = self.varint()? as usize;
+        if index == usize::from(ServiceId::NOBODY.0) {
+            return Ok("by hand".to_owned());
+        }
         Ok(self.services.get(index).cloned().unwrap_or_else(|| format!("service {index}")))
     }
 

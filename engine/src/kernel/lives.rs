@@ -3,7 +3,8 @@
 use crate::context::{Core, ReaderMode};
 use crate::schedule::{Class, Due};
 use crate::{
-    Action, BusError, EntryId, Exchange, Feed, GroupStart, Input, RunError, ServiceId, Trim,
+    AccountId, Action, BusError, EntryId, Exchange, Feed, GroupStart, Input, Request, RequestId,
+    RunError, Sender, ServiceId, Trim,
 };
 
 use super::{HOUSEKEEPING, Kernel};
@@ -97,7 +98,18 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                 // The journal's publish entry follows; a refusal leaves the action alone in it.
                 let _ = self.core.publish(&stream, Trim::Keep, body);
             }
+            Action::Submit { account, request } => self.submit(account, request),
         }
         Ok(())
+    }
+
+    /// The submission follows in the journal; its sender stands there as a service that does not exist.
+    fn submit(&mut self, account: AccountId, request: Request) {
+        let now = self.core.now;
+        self.core.journal.action(now, &format!("request of account {} by hand", account.0));
+        self.core.next_request += 1;
+        let (id, service) = (RequestId(self.core.next_request), ServiceId::NOBODY);
+        self.core.journal.submit(now, service, id, &request);
+        self.exchange.submit(now, Sender { service, account }, id, request);
     }
 }

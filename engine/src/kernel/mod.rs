@@ -21,7 +21,7 @@ use crate::{
     AccountId, Activity, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent,
     Feed, FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter,
     JournalSink, Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, PendingRule, ReadMode,
-    RecordedNumbers, Service, ServiceId, ThinkingTime, Touch, Watch, Wiring,
+    RecordedNumbers, Request, Service, ServiceId, ThinkingTime, Touch, Watch, Wiring,
 };
 
 /// How often readers look after what was left pending.
@@ -102,6 +102,14 @@ pub enum Action {
         stream: String,
         /// The entry.
         body: Body,
+    },
+    /// Somebody who is no service asks the exchange for something with an account's key: its answer goes
+    /// to nobody, and what the user stream tells of it to all services of the account.
+    Submit {
+        /// Whose key.
+        account: AccountId,
+        /// What is asked.
+        request: Request,
     },
 }
 

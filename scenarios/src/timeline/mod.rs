@@ -1,13 +1,26 @@
 //! `[[timeline]]`: what the scenario does to the run at set times. One action is one file and one line in
 //! [`steps!`].
 
+mod ban;
 mod crash;
+mod delay_user_stream;
+mod expire_listen_key;
+mod lose_user_stream;
+mod manual_trade;
+mod partial_fills;
 mod publish;
+mod rate_limit;
+mod refuse;
 mod restart;
+mod skew_exchange_clock;
+mod slippage;
+mod time_out;
+mod venue_faults;
 
-use engine::{Action, Nanos, Symbol, nearest};
+use engine::{Action, Instrument, Nanos, Symbol, nearest};
 use pipeline::streams::{STREAMS, Stream};
 use serde::{Deserialize, Serialize};
+use sim_exchange::VenueFault;
 
 use crate::Scenario;
 use crate::events::{instant, within};
@@ -36,6 +49,8 @@ pub(crate) struct Setting<'a> {
     /// The services that run, in their order: a `ServiceId` is a place in it.
     pub(crate) services: &'a [String],
     pub(crate) symbols: &'a [Symbol],
+    /// The grids of the symbols.
+    pub(crate) instruments: &'a [Instrument],
     pub(crate) range: (Nanos, Nanos),
     pub(crate) scenario: &'a Scenario,
     /// The step's place in the timeline, from 0: names its random stream.
@@ -47,6 +62,8 @@ pub(crate) struct Setting<'a> {
 pub(crate) struct Plan {
     /// For the kernel.
     pub(crate) actions: Vec<(Nanos, Action)>,
+    /// For the exchange.
+    pub(crate) faults: Vec<VenueFault>,
 }
 
 /// One action.
@@ -114,6 +131,28 @@ steps! {
     restart: restart::Restart;
     /// An entry appears on a stream.
     publish: publish::Publish;
+    /// The outcome of requests stays unknown to who sent them.
+    time_out: time_out::TimeOut;
+    /// The exchange refuses requests with an error of its own.
+    refuse: refuse::Refuse;
+    /// The exchange refuses requests as if a limit were passed (429).
+    rate_limit: rate_limit::RateLimit;
+    /// The exchange bans the pipeline's address (418).
+    ban: ban::Ban;
+    /// The user stream says nothing, and what it would have said is never told.
+    lose_user_stream: lose_user_stream::LoseUserStream;
+    /// The user stream is late.
+    delay_user_stream: delay_user_stream::DelayUserStream;
+    /// The key of the user stream expires, which is told once.
+    expire_listen_key: expire_listen_key::ExpireListenKey;
+    /// Orders that take fill only in part at once.
+    partial_fills: partial_fills::PartialFills;
+    /// Takers get worse prices than the market shows.
+    slippage: slippage::Slippage;
+    /// The exchange's clock differs from that of its clients (-1021).
+    skew_exchange_clock: skew_exchange_clock::SkewExchangeClock;
+    /// Somebody trades the pipeline's account by hand.
+    manual_trade: manual_trade::ManualTrade;
 }
 
 fn check_span(name: &str, lasts: Lasts, when: When) -> Result<(), String> {
@@ -157,12 +196,14 @@ impl Scenario {
     pub(crate) fn timeline_plan(
         &self,
         services: &[String],
+        instruments: &[Instrument],
         range: (Nanos, Nanos),
     ) -> Result<Plan, String> {
         let symbols = self.symbols();
         let mut plan = Plan::default();
         for (place, step) in self.timeline.iter().enumerate() {
-            let setting = Setting { services, symbols: &symbols, range, scenario: self, place };
+            let symbols = &symbols;
+            let setting = Setting { services, symbols, instruments, range, scenario: self, place };
             step.plan(&setting, &mut plan)
                 .map_err(|problem| format!("[[timeline]] number {}: {problem}", place + 1))?;
         }
