@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     AccountId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos, Outcome,
-    Request, RequestId, Sender, UserEvent,
+    Request, RequestId, Sender, ServiceId, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,7 @@ pub(crate) struct Market {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Arrival {
     from: Sender,
+    /// By the clock of the client.
     sent: Nanos,
     id: RequestId,
     request: Request,
@@ -92,6 +93,8 @@ pub struct SimExchange {
     /// Since the last request has come, a wallet or a position has changed.
     pub(crate) moved: bool,
     pub(crate) clock: DueQueue<Due>,
+    /// How far the clocks of clients are ahead of the true one, where somebody has said so.
+    clocks: BTreeMap<ServiceId, Nanos>,
     /// The countdowns that run, by account and symbol.
     pub(crate) countdowns: BTreeMap<(AccountId, usize), u64>,
     pub(crate) countdown_number: u64,
@@ -194,6 +197,7 @@ impl SimExchange {
             conditionals: Conditionals::new(config.instruments.len(), config.orders_kept_max),
             moved: false,
             clock: DueQueue::new(),
+            clocks: BTreeMap::new(),
             countdowns: BTreeMap::new(),
             countdown_number: 0,
             wires: Wires::new(config.seed),
@@ -379,8 +383,13 @@ fn account(
 impl Exchange for SimExchange {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         let due = self.wires.arrival(&self.config.latency, now);
-        self.inbox.push(due, Arrival { from, sent: now, id, request });
+        let ahead = self.clocks.get(&from.service).copied().unwrap_or_default();
+        self.inbox.push(due, Arrival { from, sent: now + ahead, id, request });
         self.set_wake();
+    }
+
+    fn set_clock(&mut self, client: ServiceId, ahead: Nanos) {
+        self.clocks.insert(client, ahead);
     }
 
     #[inline]

@@ -94,7 +94,7 @@ pub struct Expectation {
 }
 
 /// An expectation that did not hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Name of the expectation, or of the invariant.
     pub name: String,
