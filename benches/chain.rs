@@ -39,7 +39,7 @@ fn month(criterion: &mut Criterion) {
         "#
     );
     let mut scenario = Scenario::parse("bench", &text).expect("a scenario");
-    let options = RunOptions { data: Some(data.path().to_owned()), journals: None };
+    let options = RunOptions { data: Some(data.path().to_owned()), ..RunOptions::default() };
     let mut group = criterion.benchmark_group("chain");
     group.sample_size(10);
     for (name, enabled) in [("without", false), ("with", true)] {

@@ -2,9 +2,12 @@
 //! error. Exit codes: 0 fine, 1 a check failed, 2 misuse or bad input.
 
 mod data;
+mod diff;
+mod explain;
 mod journal;
 #[cfg(feature = "models")]
 mod learn;
+mod new;
 mod pipeline;
 mod replay;
 mod run;
@@ -31,13 +34,22 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Command {
     /// Run scenario files, or folders of them (default: the folder `scenarios`)
-    Run(run::RunArguments),
+    Run(Box<run::RunArguments>),
+    /// Runs one case, for `qsim run`, which asks on standard input
+    #[command(hide = true)]
+    RunCase,
     /// Run a journal again and stop at the first entry that differs
     Replay(replay::ReplayArguments),
     /// Fetch, import, list, show and check market data
     Data(data::DataArgs),
     /// Print the entries of a journal
     Journal(journal::JournalArguments),
+    /// Compare two journals by cause, and show where they part
+    Diff(diff::DiffArguments),
+    /// Tell the chain of causes from the market to an entry, an order or a plan
+    Explain(explain::ExplainArguments),
+    /// Write a scenario file of a window of a journal
+    New(new::NewArguments),
     /// Print the map of the pipeline, or the contracts of its streams and keys
     Pipeline(pipeline::PipelineArgs),
 }
@@ -54,9 +66,13 @@ enum Format {
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::RunCase => run::child::answer(),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Data(arguments) => data::run(arguments),
         Command::Journal(arguments) => journal::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
         Command::Pipeline(arguments) => pipeline::run(&arguments),
     }
 }

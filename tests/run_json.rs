@@ -34,6 +34,12 @@ fn a_line_has_these_keys_and_no_others() {
         "virtual_seconds",
         "wall_seconds",
         "failed",
+        "file",
+        "relapse",
+        "ok",
+        "failures",
+        "faults",
+        "again",
     ];
     let places: Vec<usize> = documented
         .iter()
@@ -55,6 +61,9 @@ fn a_line_has_these_keys_and_no_others() {
     assert!(line["events"].as_u64().is_some_and(|n| n > 10_000), "{line}");
     assert!(line["wall_seconds"].as_f64().is_some_and(|s| s > 0.0), "{line}");
     assert_eq!(line["failed"], json!([]));
+    assert_eq!((&line["file"], &line["ok"]), (&json!("flash_crash.toml"), &json!(true)));
+    assert_eq!(line["relapse"], json!(false));
+    assert_eq!(line["again"], "qsim run flash_crash.toml --filter flash_crash/default");
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! What a service may do while it handles an input.
 
+mod bus;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::journal::kind;
+use crate::faults::{Faults, Leg};
+use crate::kernel::EXCHANGE_TIME_OUT;
 use crate::schedule::{Class, Due};
 use crate::{
     AccountId, Activity, Body, Bus, BusError, CorrelationId, Delivery, Entry, EntryId, Exchange,
-    GroupInfo, HashFields, Held, Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos,
-    PendingRule, Record, RecordedNumbers, Request, RequestId, Sender, ServiceId, SetOptions,
-    Symbol, TimerKey, Trim, Ttl, TypedRecord,
+    Instrument, Journal, Link, Lookup, Malformed, NamedRng, Nanos, PendingRule, RecordedNumbers,
+    Request, RequestId, Sender, ServiceId, Symbol, TimerKey, Trim, TypedRecord,
 };
 
 use crate::schedule::Schedule;
@@ -91,6 +93,12 @@ pub(crate) struct ReaderState {
     pub(crate) redeliveries: std::collections::VecDeque<Entry>,
     pub(crate) link: Link,
     pub(crate) rng: NamedRng,
+    /// Its minute's look is in the schedule.
+    pub(crate) looked_after: bool,
+    /// Its service started without a connection: group and first position are still to come.
+    pub(crate) unopened: bool,
+    /// Its service reads other streams now.
+    pub(crate) retired: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +144,7 @@ pub(crate) struct Core {
     pub(crate) touches: Option<BTreeSet<Touch>>,
     /// In a replay: numbers that were recorded as inputs.
     pub(crate) recorded: Option<Box<dyn RecordedNumbers>>,
+    pub(crate) faults: Faults,
 }
 
 impl Core {
@@ -151,19 +160,58 @@ impl Core {
         let mut seen = |id, body: &Body| journal.publish(now, stream, id, body);
         let id = self.bus.xadd_seen(now, stream, body, trim, &mut seen)?;
         self.published += 1;
+        self.announce(stream);
+        Ok(id)
+    }
+
+    /// Wakes the readers of a stream for one more entry.
+    #[inline]
+    pub(crate) fn announce(&mut self, stream: &str) {
+        let now = self.now;
         if let Some(readers) = self.readers_of.get(stream) {
             for &reader in readers {
                 let state = &mut self.readers[reader as usize];
-                let arrival = state.link.arrival(now, &mut state.rng).max(state.last_arrival);
+                let mut arrival = state.link.arrival(now, &mut state.rng);
+                if !self.faults.links.is_empty() {
+                    arrival += self.faults.link_delay(stream, state.service);
+                }
+                let arrival = arrival.max(state.last_arrival);
                 state.last_arrival = arrival;
                 state.arrivals.push_back(arrival);
                 if !state.scheduled && state.mode == ReaderMode::Live {
                     state.scheduled = true;
-                    self.schedule.push(arrival, Class::Delivery, Due::Reader(reader));
+                    let life = self.lives[usize::from(state.service.0)];
+                    self.schedule.push(arrival, Class::Delivery, Due::Reader { reader, life });
                 }
             }
         }
-        Ok(id)
+    }
+}
+
+impl Core {
+    /// When a leg of a call arrives; `None` when it is lost on its way.
+    fn call_arrival(&mut self, caller: ServiceId, asked: ServiceId, leg: Leg) -> Option<Nanos> {
+        let arrival = self.call_link.arrival(self.now, &mut self.call_rng);
+        if self.faults.calls_are_quiet() {
+            return Some(arrival);
+        }
+        let delay = self.faults.call_delay(caller, asked, leg);
+        match delay {
+            None => {
+                self.faults.count(caller, "calls_lost", 1);
+                let [caller, asked] =
+                    [caller, asked].map(|service| &self.names[usize::from(service.0)]);
+                let what = match leg {
+                    Leg::Request => "call",
+                    Leg::Answer => "answer to the call",
+                };
+                let text = format!("lost on its way: {what} of {caller} to {asked}");
+                self.journal.action(self.now, &text);
+            }
+            Some(Nanos::ZERO) => {}
+            Some(_) => self.faults.count(caller, "calls_delayed", 1),
+        }
+        delay.map(|delay| arrival + delay)
     }
 }
 
@@ -174,13 +222,15 @@ pub struct Context<'a> {
     pub(crate) exchange: &'a mut dyn Exchange,
     pub(crate) me: ServiceId,
     pub(crate) leave_pending: bool,
+    /// How far the service's clock is ahead.
+    pub(crate) skew: Nanos,
 }
 
 impl Context<'_> {
-    /// Virtual time.
+    /// Virtual time, as the clock of the service shows it.
     #[inline]
     pub fn now(&self) -> Nanos {
-        self.core.now
+        self.core.now + self.skew
     }
 
     /// The service that is running.
@@ -218,8 +268,15 @@ impl Context<'_> {
     pub fn publish(&mut self, stream: &str, trim: Trim, body: Body) -> Result<EntryId, BusError> {
         let stream = self.name_of(stream);
         self.touch(stream, Touch::Published);
+        self.connected()?;
         self.wrote();
         self.core.publish(stream, trim, body)
+    }
+
+    /// What each operation on the bus asks first.
+    #[inline]
+    fn connected(&mut self) -> Result<(), BusError> {
+        self.core.faults.connected(self.me)
     }
 
     /// What a stream is called in this run.
@@ -243,7 +300,8 @@ impl Context<'_> {
         let event = stream.strip_prefix("quantum:stream:").unwrap_or(stream);
         let body = Body::Fields(std::sync::Arc::new(fields));
         let dead = format!("quantum:dlq:{event}");
-        if self.core.publish(&dead, Trim::Approximate(10_000), body).is_err() {
+        let lost = self.connected().is_err();
+        if lost || self.core.publish(&dead, Trim::Approximate(10_000), body).is_err() {
             self.count("dead_letters_lost", 1);
         }
         self.count("dead_letters", 1);
@@ -283,17 +341,18 @@ impl Context<'_> {
         self.leave_pending = true;
     }
 
-    /// A timer at `at`, or now if that has passed. Timers die with a crash.
+    /// A timer at `at` by the service's clock, or now if that has passed. Timers die with a crash.
     pub fn timer_at(&mut self, at: Nanos, key: TimerKey) {
         let life = self.core.lives[self.me.0 as usize];
-        let at = at.max(self.core.now);
+        // The service knows only its own clock.
+        let at = (at - self.skew).max(self.core.now);
         self.core.schedule.push(at, Class::Timer, Due::Timer { service: self.me, key, life });
     }
 
     /// A timer after `span`.
     #[inline]
     pub fn timer_after(&mut self, span: Nanos, key: TimerKey) {
-        self.timer_at(self.core.now + span, key);
+        self.timer_at(self.now() + span, key);
     }
 
     /// Sends a request to the exchange; the answer arrives as `Input::Exchange`.
@@ -305,7 +364,13 @@ impl Context<'_> {
         self.core.next_request += 1;
         let id = RequestId(self.core.next_request);
         self.core.journal.submit(self.core.now, self.me, id, &request);
-        let from = Sender { service: self.me, account: self.core.accounts[self.me.0 as usize] };
+        let account = self.core.accounts[self.me.0 as usize];
+        let from = Sender { service: self.me, account };
+        if self.core.faults.is_off_exchange(self.me) {
+            let due = Due::Unanswered { service: self.me, request: id };
+            self.core.schedule.push(self.core.now + EXCHANGE_TIME_OUT, Class::Exchange, due);
+            return id;
+        }
         self.exchange.submit(self.core.now, from, id, request);
         id
     }
@@ -323,8 +388,9 @@ impl Context<'_> {
         let from_life = core.lives[self.me.0 as usize];
         let open = OpenCall { from: self.me, from_life, to, body: Some(body), reply: None };
         core.calls.insert(id, open);
-        let arrival = core.call_link.arrival(core.now, &mut core.call_rng);
-        core.schedule.push(arrival, Class::Delivery, Due::Call(id));
+        if let Some(arrival) = core.call_arrival(self.me, to, Leg::Request) {
+            core.schedule.push(arrival, Class::Delivery, Due::Call(id));
+        }
         core.schedule.push(core.now + time_out, Class::Timer, Due::TimeOut(id));
         id
     }
@@ -338,9 +404,11 @@ impl Context<'_> {
             self.count("replies_too_late", 1);
             return;
         };
+        let (from, to) = (open.from, open.to);
         open.reply = Some(body);
-        let arrival = core.call_link.arrival(core.now, &mut core.call_rng);
-        core.schedule.push(arrival, Class::Delivery, Due::Reply(id));
+        if let Some(arrival) = core.call_arrival(from, to, Leg::Answer) {
+            core.schedule.push(arrival, Class::Delivery, Due::Reply(id));
+        }
     }
 
     /// Numbers that do not follow from our own rules alone, such as the output of a model file whose kernels
@@ -405,246 +473,4 @@ impl Context<'_> {
             touches.insert(what(self.me, name.to_owned()));
         }
     }
-
-    /// GET, as text. A value that is not UTF-8 reads as absent.
-    pub fn get(&mut self, key: &str) -> Result<Option<String>, BusError> {
-        self.touch(key, Touch::KeyRead);
-        let value = self.core.bus.get(self.core.now, key)?;
-        Ok(value.and_then(|bytes| String::from_utf8(bytes).ok()))
-    }
-
-    /// SET; `false` when its condition did not hold.
-    pub fn set(&mut self, key: &str, value: &str, options: SetOptions) -> Result<bool, BusError> {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        let done = self.core.bus.set(self.core.now, key, value.as_bytes(), options)?;
-        if done {
-            self.core.journal.set(self.core.now, key, value.as_bytes(), options.expire);
-        }
-        Ok(done)
-    }
-
-    /// INCRBY.
-    pub fn incr_by(&mut self, key: &str, by: i64) -> Result<i64, BusError> {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        let value = self.core.bus.incr_by(self.core.now, key, by)?;
-        self.core.journal.set(self.core.now, key, value.to_string().as_bytes(), None);
-        Ok(value)
-    }
-
-    /// EXISTS.
-    pub fn exists(&mut self, key: &str) -> bool {
-        self.touch(key, Touch::KeyRead);
-        self.core.bus.exists(self.core.now, key)
-    }
-
-    /// DEL; `false` when there was no such key.
-    pub fn del(&mut self, key: &str) -> bool {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        let done = self.core.bus.del(self.core.now, key);
-        if done {
-            self.core.journal.del(self.core.now, key);
-        }
-        done
-    }
-
-    /// Deletes all of these keys if all are there, else none.
-    pub fn del_together(&mut self, keys: &[&str]) -> bool {
-        keys.iter().for_each(|key| self.touch(key, Touch::KeyWritten));
-        self.wrote();
-        let done = self.core.bus.del_together(self.core.now, keys);
-        if done {
-            keys.iter().for_each(|key| self.core.journal.del(self.core.now, key));
-        }
-        done
-    }
-
-    /// PEXPIRE; `false` when there is no such key.
-    pub fn expire(&mut self, key: &str, life: Nanos) -> bool {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        let done = self.core.bus.expire(self.core.now, key, life);
-        if done {
-            self.core.journal.expire(self.core.now, key, life);
-        }
-        done
-    }
-
-    /// PTTL.
-    pub fn ttl(&mut self, key: &str) -> Ttl {
-        self.touch(key, Touch::KeyRead);
-        self.core.bus.ttl(self.core.now, key)
-    }
-
-    /// Keys that match the glob, sorted.
-    pub fn scan(&mut self, pattern: &str) -> Vec<String> {
-        self.touch(pattern, Touch::KeyRead);
-        self.core.bus.scan(self.core.now, pattern)
-    }
-
-    /// Replaces the hash at `key` by the record's fields.
-    pub fn set_record(
-        &mut self,
-        key: &str,
-        record: &dyn Record,
-        life: Option<Nanos>,
-    ) -> Result<(), BusError> {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        self.core.bus.set_record(self.core.now, key, record, life)?;
-        self.core.journal.set_record(self.core.now, false, key, record, life);
-        Ok(())
-    }
-
-    /// The hash at `key` as a record; `Ok(None)` when the key is absent. Fields that do not fit are an
-    /// error in Redis' words, so that a reader fails loudly.
-    pub fn record<R: TypedRecord>(&mut self, key: &str) -> Result<Option<Cow<'_, R>>, BusError> {
-        self.touch(key, Touch::KeyRead);
-        let fields = match self.core.bus.record(self.core.now, key)? {
-            Held::Absent => return Ok(None),
-            Held::Record(record) => match record.as_any().downcast_ref::<R>() {
-                Some(record) => return Ok(Some(Cow::Borrowed(record))),
-                None => record_fields(record),
-            },
-            Held::Raw(fields) => fields,
-        };
-        let get = |name: &str| {
-            let (_, value) = fields.iter().find(|(n, _)| n == name)?;
-            std::str::from_utf8(value).ok()
-        };
-        let read = R::from_fields(&get).map_err(|m| BusError::Other(format!("{key}: {m}")))?;
-        Ok(Some(Cow::Owned(read)))
-    }
-
-    /// SET of a record's JSON text; `false` when the condition did not hold.
-    pub fn set_json(
-        &mut self,
-        key: &str,
-        record: &dyn Record,
-        options: SetOptions,
-    ) -> Result<bool, BusError> {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        let done = self.core.bus.set_json(self.core.now, key, record, options)?;
-        if done {
-            self.core.journal.set_record(self.core.now, true, key, record, options.expire);
-        }
-        Ok(done)
-    }
-
-    /// The JSON string at `key` as a record; `Ok(None)` when the key is absent.
-    pub fn json<R: TypedRecord>(&mut self, key: &str) -> Result<Option<Cow<'_, R>>, BusError> {
-        self.touch(key, Touch::KeyRead);
-        let json = match self.core.bus.json_record(self.core.now, key)? {
-            Held::Absent => return Ok(None),
-            Held::Record(record) => match record.as_any().downcast_ref::<R>() {
-                Some(record) => return Ok(Some(Cow::Borrowed(record))),
-                None => record.to_json(),
-            },
-            Held::Raw(text) => {
-                serde_json::from_slice(&text).map_err(|e| BusError::Other(format!("{key}: {e}")))?
-            }
-        };
-        let read = R::from_json(&json).map_err(|m| BusError::Other(format!("{key}: {m}")))?;
-        Ok(Some(Cow::Owned(read)))
-    }
-
-    /// HGET, as text.
-    pub fn hget(&mut self, key: &str, field: &str) -> Result<Option<String>, BusError> {
-        self.touch(key, Touch::KeyRead);
-        let value = self.core.bus.hget(self.core.now, key, field)?;
-        Ok(value.and_then(|bytes| String::from_utf8(bytes).ok()))
-    }
-
-    /// HSET of one field.
-    pub fn hset(&mut self, key: &str, field: &str, value: &str) -> Result<(), BusError> {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        self.core.bus.hset(self.core.now, key, field, value.as_bytes())?;
-        self.core.journal.member(self.core.now, kind::HASH_SET, key, field, value.as_bytes());
-        Ok(())
-    }
-
-    /// HINCRBY.
-    pub fn hincr_by(&mut self, key: &str, field: &str, by: i64) -> Result<i64, BusError> {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        let value = self.core.bus.hincr_by(self.core.now, key, field, by)?;
-        let text = value.to_string();
-        self.core.journal.member(self.core.now, kind::HASH_SET, key, field, text.as_bytes());
-        Ok(value)
-    }
-
-    /// SADD; `true` when the member is new.
-    pub fn sadd(&mut self, key: &str, member: &str) -> Result<bool, BusError> {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        let new = self.core.bus.sadd(self.core.now, key, member.as_bytes())?;
-        if new {
-            self.core.journal.member(self.core.now, kind::SET_ADD, key, "", member.as_bytes());
-        }
-        Ok(new)
-    }
-
-    /// LPUSH and LTRIM to the newest `keep`.
-    pub fn lpush_keep(
-        &mut self,
-        key: &str,
-        value: impl AsRef<[u8]>,
-        keep: usize,
-    ) -> Result<(), BusError> {
-        self.touch(key, Touch::KeyWritten);
-        self.wrote();
-        let value = value.as_ref();
-        self.core.bus.lpush_keep(self.core.now, key, value, keep)?;
-        self.core.journal.member(self.core.now, kind::LIST_PUSH, key, "", value);
-        Ok(())
-    }
-
-    /// The newest `count` members of a list, newest first, as text.
-    pub fn lrange(&mut self, key: &str, count: usize) -> Result<Vec<String>, BusError> {
-        self.touch(key, Touch::KeyRead);
-        let values = self.core.bus.lrange(self.core.now, key, count)?;
-        Ok(values.into_iter().filter_map(|v| String::from_utf8(v).ok()).collect())
-    }
-
-    /// XLEN; 0 when there is no such stream.
-    pub fn length(&mut self, stream: &str) -> Result<u64, BusError> {
-        let stream = self.name_of(stream);
-        self.touch(stream, Touch::Looked);
-        self.core.bus.xlen(self.core.now, stream)
-    }
-
-    /// XINFO GROUPS: what each group of a stream has read and not acknowledged, and how far it is behind.
-    pub fn groups(&mut self, stream: &str) -> Result<Vec<GroupInfo>, BusError> {
-        let stream = self.name_of(stream);
-        self.touch(stream, Touch::Looked);
-        self.core.bus.xinfo_groups(self.core.now, stream)
-    }
-
-    /// The newest `count` entries of a stream, newest first.
-    pub fn newest(&mut self, stream: &str, count: usize) -> Result<Vec<Entry>, BusError> {
-        let stream = self.name_of(stream);
-        self.touch(stream, Touch::Looked);
-        let mut out = Vec::new();
-        self.core.bus.xrevrange(
-            self.core.now,
-            stream,
-            EntryId::MAX,
-            EntryId::ZERO,
-            count,
-            &mut out,
-        )?;
-        Ok(out)
-    }
-}
-
-fn record_fields(record: &dyn Record) -> HashFields {
-    let mut fields = HashFields::new();
-    record.for_each_field(&mut |name, text| {
-        fields.push((name.to_owned(), text.as_bytes().to_vec()));
-    });
-    fields
 }

@@ -10,6 +10,7 @@ mod bus;
 mod context;
 pub mod decimal_serde;
 mod exchange;
+mod faults;
 mod feed_latency;
 mod io_remedy;
 mod journal;
@@ -30,14 +31,20 @@ pub use activity::Activity;
 pub use bus::*;
 pub use context::{CallId, Context, GaugeOf, Gauges, Touch};
 pub use exchange::*;
+pub use faults::{
+    CallFault, Chance, Corruption, Leg, LinkFault, MarketFault, OnCall, OnLink, OnMarket,
+};
 pub use feed_latency::{FeedDelay, FeedLatency};
 pub use io_remedy::io_remedy;
 pub use journal::{
-    Compare, Decoded, Decoder, Difference, DigestOnly, FORMAT_VERSION, FileSink, Journal,
-    JournalError, JournalFile, JournalFooter, JournalSink, KeyWrite, NumbersOf, Publication,
-    RecordedNumbers, Seen, Watch,
+    Blocks, BodyEntry, Compare, DecodeError, Decoded, Decoder, Definitions, Difference, DigestOnly,
+    EnvelopeKind, FORMAT_VERSION, FileSink, Journal, JournalEntry, JournalError, JournalFile,
+    JournalFooter, JournalSink, KeyValue, KeyWrite, MemberOf, MemorySink, NumbersOf, Publication,
+    RecordEntry, RecordedNumbers, Seen, Value, Watch,
 };
-pub use kernel::{Action, Kernel, KernelConfig, Member, RunCounts, RunError, ServiceLife};
+pub use kernel::{
+    Action, Dies, Kernel, KernelConfig, Member, RunCounts, RunError, ServiceLife, Supervision,
+};
 pub use link::{Link, ThinkingTime};
 pub use lookup::Lookup;
 pub use market::*;
@@ -64,3 +71,8 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(transparent)]
 pub struct ServiceId(pub u16);
+
+impl ServiceId {
+    /// No service of the run: somebody who acts by hand.
+    pub const NOBODY: ServiceId = ServiceId(u16::MAX);
+}

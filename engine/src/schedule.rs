@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use crate::{CallId, Nanos, ServiceId, TimerKey};
+use crate::{CallId, Nanos, RequestId, ServiceId, TimerKey};
 
 /// Rank among things of the same nanosecond: actions and faults, market, exchange, deliveries, timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +30,19 @@ impl Class {
 pub(crate) enum Due {
     /// The action with this place in the timeline.
     Action(u32),
-    /// A reader has something to read, or its pending entries to look after.
-    Reader(u32),
+    /// The action with this place ends.
+    Ended(u32),
+    /// A supervisor starts a service that has died; of the time after its life number `life`.
+    Supervised { service: ServiceId, life: u32 },
+    /// A service in a crash-loop dies, in its life number `life`.
+    Dies { service: ServiceId, life: u32 },
+    /// A delivery that was held back on its way arrives.
+    Held(u64),
+    /// A client that is cut from the exchange gives a request up.
+    Unanswered { service: ServiceId, request: RequestId },
+    /// A reader has something to read, or its pending entries to look after, in life number `life` of its
+    /// service.
+    Reader { reader: u32, life: u32 },
     /// The minute's look at entries that were left pending.
     Housekeeping(u32),
     /// A timer of a service, of its life number `life`.

@@ -183,6 +183,12 @@ where
     }
 }
 
+impl Clone for Box<dyn Service> {
+    fn clone(&self) -> Self {
+        (**self).clone_service()
+    }
+}
+
 impl fmt::Debug for dyn Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Service")

@@ -18,7 +18,7 @@ use crate::{Scenario, ScenarioError, text};
 const INCLUDES_DEEP: usize = 8;
 
 /// A place in a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
 pub struct Place {
     /// Which file.
     pub file: String,

@@ -14,7 +14,7 @@ use sim_exchange::{
     Quantiles, RuleBook, StatedBrackets, StatedFilters, VolumeLimit,
 };
 
-use crate::Event;
+use crate::{Event, HeldPosition};
 
 /// A day: no delivery takes longer.
 pub(crate) const DELIVERY_MAX_US: i64 = 86_400_000_000;
@@ -48,6 +48,9 @@ pub struct Account {
     /// Of an asset whose symbol is not in the market: what one of it is worth in USD, at all times.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub collateral_prices: BTreeMap<Symbol, Decimal>,
+    /// What it holds from an earlier time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub positions: Vec<HeldPosition>,
 }
 
 /// What the file need not say is not written either, so that a key that is new changes no digest.
@@ -68,6 +71,7 @@ impl Default for Account {
             multi_assets: false,
             collateral: BTreeMap::new(),
             collateral_prices: BTreeMap::new(),
+            positions: Vec::new(),
         }
     }
 }

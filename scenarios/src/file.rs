@@ -15,7 +15,7 @@ use crate::invariants::{INVARIANTS, Invariants};
 use crate::state::State;
 use crate::timeline::TimelineStep;
 use crate::{
-    Account, Expectation, Gap, ScenarioError, Venue, alterations, compose, events, market,
+    Account, Expectation, Gap, Limits, ScenarioError, Venue, alterations, compose, events, market,
 };
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
@@ -84,6 +84,9 @@ pub struct Scenario {
     /// Which invariants do not hold here, and why.
     #[serde(default, skip_serializing_if = "is_default")]
     pub invariants: Invariants,
+    /// What a run of it may cost; no journal knows it.
+    #[serde(default, skip_serializing)]
+    pub limits: Limits,
     /// Which variant of its file it is; nothing if it is the file's own.
     #[serde(skip)]
     pub variant: String,
@@ -420,10 +423,12 @@ impl Scenario {
             .look_every()
             .err()
             .or_else(|| self.invariants.problem())
+            .or_else(|| self.limits.problem())
             .or_else(|| self.same_names());
         problem.map_or(Ok(()), |problem| Err(build(problem)))?;
+        let range = self.range().map_err(build)?;
         for expectation in &self.expect {
-            if let Some(problem) = expectation.problem() {
+            if let Some(problem) = expectation.problem(range) {
                 return Err(expectation.place.fault(origin, problem));
             }
         }

@@ -10,11 +10,13 @@ mod exchange_settings;
 mod expect;
 mod file;
 mod halts;
+mod initial_positions;
 mod invariants;
 mod limits;
 mod market;
 mod run;
 mod state;
+mod story;
 mod text;
 mod timeline;
 mod venue;
@@ -26,15 +28,21 @@ pub use events::{Event, EventKind, Gap};
 pub use exchange_settings::{Account, LatencyTable, Venue};
 pub use expect::{Expectation, Failure, Figures};
 pub use file::{Expected, Links, Market, OnGap, Recorded, Scenario, Tape, find};
+pub use initial_positions::HeldPosition;
 pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
 pub use run::{
-    NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, replay, run,
-    services_of,
+    NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
+    replay, run, services_of,
 };
 pub use state::{GroupState, KeyState, State, StreamState};
 pub use timeline::{ACTIONS, TimelineStep};
 pub use wire_text::{Entry, Envelope, WireText};
+
+pub use story::{
+    Around, Differences, KeyRead, Out, Parting, Recording, Side, Step, Story, Target, Unlike, diff,
+    draft, explain, story,
+};
 
 /// The scenario that comes with the program: a synthetic market with a flash crash.
 pub fn embedded() -> Result<Scenario, ScenarioError> {

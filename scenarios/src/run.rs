@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 
 use engine::{
     Compare, Difference, DigestOnly, FileSink, GaugeOf, JournalError, JournalFile, JournalSink,
-    Kernel, KernelConfig, MemoryBus, Nanos, NumbersOf, RunError, ServiceId,
+    Kernel, KernelConfig, MemoryBus, MemorySink, Nanos, NumbersOf, RunError, ServiceId,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sim_exchange::SimExchange;
 
 use crate::drive::{Driver, Stop};
 use crate::expect::{Observer, Run, World};
 use crate::timeline::Plan;
-use crate::{Failure, Figures, Limits, Scenario, ScenarioError, market};
+use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, market};
 
 /// How a scenario ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All expectations hold.
@@ -33,6 +33,16 @@ pub enum Verdict {
 pub trait Progress: Sync {
     /// A run has advanced by so many virtual seconds and handled so many events; it stands at `now`.
     fn advanced(&self, virtual_seconds: u64, events: u64, now: Nanos);
+
+    /// Seconds of wall time since the run began, for its limit; who does not know is not limited.
+    fn wall_seconds(&self) -> Option<f64> {
+        None
+    }
+
+    /// Mebibytes of resident memory, for its limit; who does not know is not limited.
+    fn memory_mb(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Nobody listens.
@@ -50,12 +60,12 @@ pub struct RunOptions {
     pub data: Option<PathBuf>,
     /// Folder for journals; none are written without it.
     pub journals: Option<PathBuf>,
-    /// Bounds of a run, beside those that its file states.
+    /// Bounds of a run; what they leave open, its file may say.
     pub limits: Limits,
 }
 
 /// A finished run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenarioReport {
     /// Whether the expectations hold.
     pub verdict: Verdict,
@@ -107,9 +117,10 @@ impl Prepared {
         let market = market::open(scenario, &rules, data)?;
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
             .map_err(|error| build(error.to_string()))?;
-        let services: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
-        let plan = scenario.timeline_plan(&services, market.range).map_err(build)?;
-        let exchange = crate::venue::build(scenario, &market, &rules).map_err(build)?;
+        let mut plan =
+            scenario.timeline_plan(&members, &market.instruments, market.range).map_err(build)?;
+        let faults = std::mem::take(&mut plan.faults);
+        let exchange = crate::venue::build(scenario, &market, &rules, faults).map_err(build)?;
         Ok(Prepared { scenario: scenario.clone(), market, exchange, members, plan })
     }
 
@@ -119,6 +130,7 @@ impl Prepared {
             "scenario": self.scenario,
             "market": self.market.identity,
             "services": self.services(),
+            "instruments": self.market.instruments,
         })
     }
 
@@ -180,13 +192,14 @@ pub fn run(
     let (mut kernel, range) = prepared.start(sink)?;
     let driver =
         Driver { world: &world, every: scenario.look_every().map_err(build)?, range, progress };
-    let judged =
-        driver.drive(&mut kernel, observer, options.limits).map_err(|stop| match stop {
+    let judged = driver.drive(&mut kernel, observer, options.limits.or(scenario.limits)).map_err(
+        |stop| match stop {
             Stop::Run(source) => ScenarioError::Run { origin: scenario.origin.clone(), source },
             Stop::Limit(problem) => {
                 ScenarioError::Limit { origin: scenario.origin.clone(), problem }
             }
-        })?;
+        },
+    )?;
     let (footer, figures) = (judged.footer, figures(&kernel));
     let of_figures = scenario.expect.iter().filter_map(|expectation| expectation.check(&figures));
     let failed: Vec<Failure> = judged.failed.into_iter().chain(of_figures).collect();
@@ -247,6 +260,18 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
         Err(source) => return Err(ScenarioError::Run { origin: scenario.origin, source }),
     };
     Ok(Replayed { digest, entries, difference })
+}
+
+/// Runs a scenario again and keeps its journal in memory, for the story of what failed.
+pub fn record(scenario: &Scenario, data: Option<&Path>) -> Result<Recording, ScenarioError> {
+    let prepared = Prepared::new(scenario, data)?;
+    let (header, sink) = (prepared.header(), MemorySink::default());
+    let (mut kernel, range) = prepared.start(Box::new(sink.clone()))?;
+    kernel
+        .run_until(range.1)
+        .and_then(|()| kernel.finish())
+        .map_err(|source| ScenarioError::Run { origin: scenario.origin.clone(), source })?;
+    Recording::of(&scenario.origin, header, sink.take())
 }
 
 /// The market of a journal's header or of a report, a line each: its digest, and its series if it is recorded.

@@ -3,7 +3,9 @@
 use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use sim_exchange::commission_tiers::{CommissionBook, VipLevel};
-use sim_exchange::{ExchangeConfig, FillModel, Funding, MarketDepth, RuleBook, SimExchange};
+use sim_exchange::{
+    ExchangeConfig, FillModel, Funding, MarketDepth, RuleBook, SimExchange, VenueFault,
+};
 
 use crate::halts;
 use crate::market::OpenMarket;
@@ -14,6 +16,7 @@ pub(crate) fn build(
     scenario: &Scenario,
     market: &OpenMarket,
     rules: &RuleBook,
+    faults: Vec<VenueFault>,
 ) -> Result<SimExchange, String> {
     let symbols = || market.instruments.iter().map(|instrument| instrument.symbol);
     let venue = &scenario.exchange;
@@ -56,6 +59,8 @@ pub(crate) fn build(
     config.insurance_fund = venue.insurance_fund;
     config.liquidation_size = venue.liquidation_size;
     config.adl_formula = venue.adl_formula;
+    config.faults = faults;
+    config.positions = account.initial_positions(&listed)?;
     let stated = scenario.venue_events(market.range)?;
     config.events = halts::join(stated.into_iter().chain(market.halts.clone()).collect());
     SimExchange::with_rules(config, rules).map_err(|error| error.to_string())

@@ -145,7 +145,8 @@ impl SimExchange {
         if reduces(changed.side, position_side, changed.reduces()) {
             return Ok(());
         }
-        let Some(resting) = self.markets[symbol].book.get_mut(changed.side, id).copied() else {
+        let in_book = self.markets[symbol].book.get_mut(changed.side, id).copied();
+        let Some(resting) = in_book.or_else(|| self.working(id)) else {
             return Err(VenueError::NoSuchOrder.error());
         };
         let price = takes_at.or(changed.price.map(|p| p.0)).unwrap_or(0);

@@ -107,7 +107,11 @@ impl SimExchange {
             low = low.max(market.mark_low);
             high = high.min(market.mark_high);
         }
-        let band = (low.max(1), high.min(PRICE_MAX));
+        let mut band = (low.max(1), high.min(PRICE_MAX));
+        if !self.awaited.is_empty() && self.awaits_price(symbol) {
+            // Any trade is the one that it waits for.
+            band = (i64::MAX, 0);
+        }
         // Where books are known, they see every trade.
         let seen = if self.depths.is_empty() { band } else { (i64::MAX, 0) };
         self.markets[symbol].band = band;

@@ -232,6 +232,14 @@ impl Conditionals {
         &self.waiting[symbol]
     }
 
+    /// The order of the algo service that waits so; none where it is one of the old route.
+    pub(crate) fn waiting_algo(&self, waiting: &Waiting) -> Option<&AlgoOrderState> {
+        match waiting.owner {
+            Owner::Algo(id) => Some(self.algo(id)),
+            Owner::Order(_) => None,
+        }
+    }
+
     /// The orders of the old route that an account has waiting in a symbol, oldest first.
     pub(crate) fn open_orders(&self, account: AccountId, symbol: usize) -> Vec<OrderId> {
         let own = self.waiting[symbol].iter().filter(|w| w.account == account);

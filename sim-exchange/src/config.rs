@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::adl::AdlFormula;
 use crate::collateral_wallets::Collateral;
 use crate::commission_tiers::VipLevel;
+use crate::faults::VenueFault;
 use crate::fills::{FillModel, MarketDepth, Profile};
+use crate::initial_positions::InitialPosition;
 use crate::latency::Latency;
 use crate::limits::LimitsConfig;
 use crate::recv_window::RECV_WINDOW_MAX_MS;
@@ -159,6 +161,12 @@ pub struct ExchangeConfig {
     /// What befalls the venue, in any order.
     #[serde(default)]
     pub events: Vec<VenueEvent>,
+    /// What the venue does wrong towards its clients; where several strike, the first one stated does.
+    #[serde(default)]
+    pub faults: Vec<VenueFault>,
+    /// Positions of an earlier time.
+    #[serde(default)]
+    pub positions: Vec<InitialPosition>,
 }
 
 /// Binance's leverage of a new account.
@@ -234,6 +242,8 @@ impl ExchangeConfig {
             adl_formula: AdlFormula::default(),
             client_clock_offset_ms: 0,
             events: Vec::new(),
+            faults: Vec::new(),
+            positions: Vec::new(),
         }
     }
 
@@ -307,6 +317,12 @@ impl ExchangeConfig {
             }
         }
         if let Some(problem) = self.events.iter().find_map(|event| event.problem(self)) {
+            return bad(problem);
+        }
+        if let Some(problem) = self.faults.iter().find_map(|fault| fault.problem(self)) {
+            return bad(problem);
+        }
+        if let Some(problem) = self.positions.iter().find_map(|held| held.problem(self)) {
             return bad(problem);
         }
         if let Some(problem) = self.fills.problem().or_else(|| self.latency.problem()) {

@@ -39,6 +39,7 @@ impl SimExchange {
             self.depth_fill(symbol, &fill);
         }
         self.depth_fills = fills;
+        self.open_awaited(symbol);
         self.trigger_conditionals(symbol);
         self.settle();
     }

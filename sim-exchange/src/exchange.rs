@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     AccountId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos, Outcome,
-    Request, RequestId, Sender, UserEvent,
+    Request, RequestId, Sender, ServiceId, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use crate::collateral_wallets::CollateralWallets;
 use crate::conditional::Conditionals;
 use crate::config::{AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding};
 use crate::depth::{DepthBook, DepthFill};
+use crate::faults::Faults;
 use crate::fills::MarketDepth;
 use crate::funding::FundingClock;
 use crate::index_market::IndexMarket;
@@ -65,6 +66,7 @@ pub(crate) struct Market {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Arrival {
     from: Sender,
+    /// By the clock of the client.
     sent: Nanos,
     id: RequestId,
     request: Request,
@@ -91,6 +93,8 @@ pub struct SimExchange {
     /// Since the last request has come, a wallet or a position has changed.
     pub(crate) moved: bool,
     pub(crate) clock: DueQueue<Due>,
+    /// How far the clocks of clients are ahead of the true one, where somebody has said so.
+    clocks: BTreeMap<ServiceId, Nanos>,
     /// The countdowns that run, by account and symbol.
     pub(crate) countdowns: BTreeMap<(AccountId, usize), u64>,
     pub(crate) countdown_number: u64,
@@ -102,6 +106,10 @@ pub struct SimExchange {
     pub(crate) rules_ahead: Vec<RulesFrom>,
     /// Orders of before the last reset.
     pub(crate) orders_wiped: usize,
+    /// None where the run has none.
+    pub(crate) faults: Option<Box<Faults>>,
+    /// Positions of an earlier time that wait for their symbol's first price.
+    pub(crate) awaited: Vec<usize>,
     inbox: DueQueue<Arrival>,
     outbox: DueQueue<ExchangeEvent>,
     pub(crate) config: ExchangeConfig,
@@ -179,6 +187,8 @@ impl SimExchange {
             watch,
             wake: Nanos::ZERO,
             now: config.start,
+            faults: Faults::new(&config.faults, config.seed, accounts.len()),
+            awaited: Vec::new(),
             orders: Orders::new(accounts.len(), markets.len(), config.orders_kept_max),
             markets,
             accounts,
@@ -187,6 +197,7 @@ impl SimExchange {
             conditionals: Conditionals::new(config.instruments.len(), config.orders_kept_max),
             moved: false,
             clock: DueQueue::new(),
+            clocks: BTreeMap::new(),
             countdowns: BTreeMap::new(),
             countdown_number: 0,
             wires: Wires::new(config.seed),
@@ -204,18 +215,32 @@ impl SimExchange {
         };
         exchange.schedule_rules(book)?;
         exchange.schedule_events()?;
+        exchange.schedule_faults();
+        exchange.open_positions()?;
         exchange.set_wake();
         Ok(exchange)
     }
 
     /// Sends what happened now to the clients.
     pub(crate) fn send(&mut self, event: ExchangeEvent) {
-        let due = self.wires.delivery(&self.config.latency, self.now);
+        let due = self.delivery();
+        self.send_at(due, event);
+    }
+
+    /// When what happens now reaches the clients.
+    pub(crate) fn delivery(&mut self) -> Nanos {
+        self.wires.delivery(&self.config.latency, self.now)
+    }
+
+    pub(crate) fn send_at(&mut self, due: Nanos, event: ExchangeEvent) {
         self.outbox.push(due, event);
     }
 
     /// Sends an event of an account's user stream.
     pub(crate) fn send_user(&mut self, account: AccountId, event: UserEvent) {
+        if self.faults.is_some() {
+            return self.send_user_by_fate(account, event);
+        }
         self.send(ExchangeEvent::User { account, time: self.now, event });
     }
 
@@ -296,16 +321,18 @@ impl SimExchange {
         };
         self.moved = false;
         let account = arrival.from.account;
-        let admitted = self.admit(account, arrival.sent, &arrival.request);
-        let outcome = match admitted.and_then(|()| self.serve(account, arrival.request)) {
-            Ok(answer) => Outcome::Done(answer),
-            Err(error) => Outcome::Refused(error),
-        };
-        self.send(ExchangeEvent::Response {
-            to: arrival.from.service,
-            request: arrival.id,
-            outcome,
-        });
+        if self.faults.is_some() {
+            let fate = self.fate_of(account, &arrival.request);
+            self.answer_by_fate(arrival.from, arrival.sent, arrival.id, arrival.request, fate);
+        } else {
+            let admitted = self.admit(account, arrival.sent, &arrival.request);
+            let outcome = match admitted.and_then(|()| self.serve(account, arrival.request)) {
+                Ok(answer) => Outcome::Done(answer),
+                Err(error) => Outcome::Refused(error),
+            };
+            let (to, request) = (arrival.from.service, arrival.id);
+            self.send(ExchangeEvent::Response { to, request, outcome });
+        }
         // What only reads leaves the bands as they are.
         if !reads && (self.moved || !orders) {
             self.settle();
@@ -356,8 +383,13 @@ fn account(
 impl Exchange for SimExchange {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         let due = self.wires.arrival(&self.config.latency, now);
-        self.inbox.push(due, Arrival { from, sent: now, id, request });
+        let ahead = self.clocks.get(&from.service).copied().unwrap_or_default();
+        self.inbox.push(due, Arrival { from, sent: now + ahead, id, request });
         self.set_wake();
+    }
+
+    fn set_clock(&mut self, client: ServiceId, ahead: Nanos) {
+        self.clocks.insert(client, ahead);
     }
 
     #[inline]

@@ -198,8 +198,12 @@ impl Ledger {
         self.dropped
     }
 
+    pub(crate) fn sum(&self) -> Decimal {
+        self.balances.iter().copied().sum()
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
-        let sum: Decimal = self.balances.iter().copied().sum();
+        let sum = self.sum();
         if !sum.is_zero() {
             return Err(format!("the ledger's accounts add up to {sum}, not to zero"));
         }

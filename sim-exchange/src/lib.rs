@@ -19,11 +19,13 @@ mod delisting;
 pub mod depth;
 mod depth_events;
 mod exchange;
+mod faults;
 mod fills;
 mod funding;
 pub mod funding_rate;
 pub mod funding_terms;
 mod index_market;
+mod initial_positions;
 mod latency;
 mod ledger;
 mod limits;
@@ -66,11 +68,16 @@ pub use config::{
 };
 pub use engine::Quantiles;
 pub use exchange::SimExchange;
+pub use faults::{
+    FaultFilter, FaultKind, FillRest, ForcedLimit, RequestKind, TimeOutAnswer, VenueFault,
+};
 pub use fills::{FillModel, MarketDepth, Profile, VolumeLimit};
+pub use initial_positions::InitialPosition;
 pub use latency::{Latency, LatencyRow};
 pub use ledger::{IncomeType, LedgerAccount, LedgerRecord, LedgerTotals};
 pub use limits::{LimitCounts, LimitsConfig, UsedLimits};
 pub use margin::PoolSums;
+pub use observing::FilledOrders;
 pub use report::{ExchangeReport, SymbolCounts};
 pub use rule_changes::{FilterChange, Tier};
 pub use stated_rules::{StatedBrackets, StatedFilters, StatedTier};

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::Account;
 use crate::exchange::SimExchange;
+use crate::faults::ForcedLimit;
 use crate::request_weight::Cost;
 use crate::wire::VenueError;
 
@@ -149,7 +150,8 @@ pub struct UsedLimits {
 impl Usage {
     /// The IP's part, before anybody looks at the request: the ban, and the weight.
     fn weigh(&mut self, cost: Cost, at: Nanos, limits: &LimitsConfig) -> Result<(), ExchangeError> {
-        if limits.enforce && at < self.banned_until {
+        // A fault bans where limits are only counted, too.
+        if at < self.banned_until {
             return Err(self.banned());
         }
         self.weight_1m.add(MINUTE, at, cost.weight);
@@ -177,16 +179,52 @@ impl Usage {
         if limits.enforce && (over_10s || over_1m) {
             self.refuse(at, limits)?;
             self.counts.order_refusals += 1;
-            // The names of the spans are those of a client's log, not of the documentation.
-            let (limit, span) = match over_10s {
-                true => (limits.orders_10s, "TEN_SECONDS"),
-                false => (limits.orders_1m, "MINUTE"),
-            };
-            return Err(VenueError::TooManyOrders.naming(&[&limit, &span]));
+            return Err(too_many_orders(over_10s, limits));
         }
         self.orders_10s.add(TEN_SECONDS, at, cost.orders_10s);
         self.orders_1m.add(MINUTE, at, cost.orders_1m);
         Ok(())
+    }
+
+    /// A request is refused as if it were over a limit.
+    pub(crate) fn force(
+        &mut self,
+        limit: ForcedLimit,
+        at: Nanos,
+        limits: &LimitsConfig,
+    ) -> ExchangeError {
+        if let Err(banned) = self.refuse(at, limits) {
+            return banned;
+        }
+        match limit {
+            ForcedLimit::Weight => {
+                self.counts.weight_refusals += 1;
+                VenueError::TooManyRequests.naming(&[&limits.request_weight_1m])
+            }
+            ForcedLimit::Orders10s | ForcedLimit::Orders1m => {
+                self.counts.order_refusals += 1;
+                too_many_orders(limit == ForcedLimit::Orders10s, limits)
+            }
+        }
+    }
+
+    /// Bans until an instant, or for the length of the next ban; never shorter than a ban that runs.
+    pub(crate) fn ban(&mut self, at: Nanos, until: Option<Nanos>, limits: &LimitsConfig) {
+        let own = || at.saturating_add(limits.ban_length(self.counts.bans));
+        self.banned_until = self.banned_until.max(until.unwrap_or_else(own));
+        self.counts.bans = self.counts.bans.saturating_add(1);
+    }
+
+    /// Seconds, rounded up, until the ban ends, or the minute in which there were refusals.
+    pub(crate) fn retry_after_s(&self, at: Nanos) -> Option<i64> {
+        const SECOND: i64 = 1_000_000_000;
+        let minute_ends = (at.0.div_euclid(MINUTE.0) + 1).saturating_mul(MINUTE.0);
+        let until = match at < self.banned_until {
+            true => self.banned_until.0,
+            false if self.refusals_1m.used(MINUTE, at) > 0 => minute_ends,
+            false => return None,
+        };
+        Some(until.saturating_sub(at.0).saturating_add(SECOND - 1) / SECOND)
     }
 
     /// A request is over a limit: that is one refusal more in this minute, or a ban.
@@ -206,6 +244,15 @@ impl Usage {
     }
 }
 
+/// The names of the spans are those of a client's log, not of the documentation.
+fn too_many_orders(over_10s: bool, limits: &LimitsConfig) -> ExchangeError {
+    let (limit, span) = match over_10s {
+        true => (limits.orders_10s, "TEN_SECONDS"),
+        false => (limits.orders_1m, "MINUTE"),
+    };
+    VenueError::TooManyOrders.naming(&[&limit, &span])
+}
+
 impl SimExchange {
     /// What stands between the wire and the venue: the IP's weight, the timestamp, the account's orders,
     /// in this order.
@@ -220,7 +267,7 @@ impl SimExchange {
         // An unknown account has no IP in this model. It is refused as a stranger later on.
         let Some(known) = self.accounts.get_mut(number) else { return Ok(()) };
         known.usage.weigh(cost, now, &self.config.limits)?;
-        self.check_timestamp(sent, request)?;
+        self.check_timestamp(account, sent, request)?;
         self.accounts[number].usage.count_orders(cost, now, &self.config.limits)
     }
 

@@ -415,7 +415,7 @@ impl SimExchange {
 
     /// Ends all open orders of an account in one symbol.
     pub(crate) fn expire_all(&mut self, account: AccountId, symbol: usize, reason: ExpiryReason) {
-        for resting in self.markets[symbol].book.of(account) {
+        for resting in self.resting_of(account, symbol) {
             self.remove_resting(symbol, resting.side, resting.id);
             self.expire(resting.id, reason);
         }

@@ -108,7 +108,7 @@ impl SimExchange {
         self.moved(symbol, side, price, spread)
     }
 
-    fn moved(&self, symbol: usize, side: Side, price: i64, ticks: i64) -> i64 {
+    pub(crate) fn moved(&self, symbol: usize, side: Side, price: i64, ticks: i64) -> i64 {
         let tick = self.markets[symbol].rules.tick;
         let by = tick.saturating_mul(ticks);
         let price = match side {

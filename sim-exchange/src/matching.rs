@@ -70,6 +70,7 @@ impl SimExchange {
         }
         self.now = self.now.max(time);
         self.watch[symbol].trade(price, qty);
+        self.open_awaited(symbol);
         let mut reaches = match self.config.fills.volume {
             None => i64::MAX,
             Some(limit) => {
@@ -115,6 +116,7 @@ impl SimExchange {
         state.mark = Some(price);
         if first || price < state.mark_low || price > state.mark_high {
             self.now = self.now.max(time);
+            self.open_awaited(symbol);
             self.trigger_conditionals(symbol);
             self.settle();
             self.refresh_watch(symbol);
@@ -191,7 +193,8 @@ impl SimExchange {
                 let Some(offer) = offer.filter(|offer| no_worse(offer.price, limit)) else { break };
                 let part = part.min(offer.qty);
                 self.took(symbol, side, offer.price, part);
-                self.execute(id, offer.price, part, against, None);
+                let price = self.slipped(symbol, id, offer.price, limit);
+                self.execute(id, price, part, against, None);
                 left -= part;
                 continue;
             };

@@ -50,6 +50,11 @@ impl<T: Ends> Numbered<T> {
         None
     }
 
+    /// All that are known, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.older.values().chain(&self.newest)
+    }
+
     /// The record, if it is still known.
     pub(crate) fn get(&self, number: u64) -> Option<&T> {
         match number.checked_sub(self.first) {

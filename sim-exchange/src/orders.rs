@@ -138,6 +138,11 @@ impl Orders {
         (!old).then_some(found)
     }
 
+    /// All of an account that are known, oldest first.
+    pub(crate) fn of(&self, account: AccountId) -> impl Iterator<Item = &OrderState> {
+        self.all.iter().filter(move |entry| entry.owner == account).map(|entry| &entry.state)
+    }
+
     pub(crate) fn amendments(&self, id: OrderId) -> u32 {
         self.amendments.get(&id).copied().unwrap_or(0)
     }

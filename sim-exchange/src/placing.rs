@@ -167,7 +167,7 @@ impl SimExchange {
     }
 
     /// marketTakeBound: the worst price of a market order.
-    fn market_bound(&self, symbol: usize, side: Side, mark: Option<i64>) -> i64 {
+    pub(crate) fn market_bound(&self, symbol: usize, side: Side, mark: Option<i64>) -> i64 {
         let bound = self.markets[symbol].rules.rules.market_take_bound;
         let mark = Decimal::from(mark.unwrap_or(0));
         let price = match side {
@@ -282,10 +282,12 @@ impl SimExchange {
     pub(crate) fn match_order(&mut self, id: OrderId, checked: &Checked) -> OrderState {
         let Checked { symbol, qty, takes_at, crosses_book, .. } = *checked;
         let price = checked.order.price.map(|p| p.0);
+        let in_parts = self.in_parts(id, checked);
         let filled = if takes_at.is_some() || crosses_book {
             let side = checked.order.side;
             let worst = price.unwrap_or_else(|| self.market_bound(symbol, side, self.mark(symbol)));
-            self.take(symbol, id, Some(worst), takes_at.is_some(), qty, Against::MarketMaker)
+            let wanted = in_parts.map_or(qty, |how| how.first);
+            self.take(symbol, id, Some(worst), takes_at.is_some(), wanted, Against::MarketMaker)
         } else {
             0
         };
@@ -294,15 +296,21 @@ impl SimExchange {
         if left == 0 || state.status.is_terminal() {
             return state.clone();
         }
+        let (order_type, time_in_force) = (state.order_type, state.time_in_force);
+        let good_till_date = state.good_till_date;
         if state.reduce_only && self.executable(id, left) == 0 {
             // It could only have opened a position.
             self.expire(id, ExpiryReason::ReduceOnlyKnockedOut);
-        } else if state.order_type == OrderType::Market {
+        } else if in_parts
+            .is_some_and(|how| how.first == filled && self.works_on(id, checked, left, how))
+        {
+            // It is open, and fills on.
+        } else if order_type == OrderType::Market {
             self.expire(id, ExpiryReason::MarketRest);
-        } else if matches!(state.time_in_force, TimeInForce::Ioc | TimeInForce::Fok) {
+        } else if matches!(time_in_force, TimeInForce::Ioc | TimeInForce::Fok) {
             self.expire(id, ExpiryReason::IocRest);
         } else {
-            if let Some(end) = state.good_till_date {
+            if let Some(end) = good_till_date {
                 self.clock.push(end, Due::GoodTill(id));
             }
             self.rest(symbol, id, price.unwrap_or(0), left);
@@ -343,7 +351,9 @@ impl SimExchange {
         side: Side,
         id: OrderId,
     ) -> Option<Resting> {
-        let resting = self.markets[symbol].book.remove(side, id)?;
+        let Some(resting) = self.markets[symbol].book.remove(side, id) else {
+            return self.remove_working(symbol, id);
+        };
         if let Some(depth) = self.depths.get_mut(symbol) {
             depth.cancel(side, id);
         }
@@ -380,9 +390,16 @@ impl SimExchange {
         }
     }
 
+    /// The orders of an account in a symbol that are in the book, and those that fill in parts.
+    pub(crate) fn resting_of(&self, account: AccountId, symbol: usize) -> Vec<Resting> {
+        let mut orders = self.markets[symbol].book.of(account);
+        orders.extend(self.working_of(account, symbol));
+        orders
+    }
+
     /// The open orders of an account in a symbol, oldest first, with those of the old route that wait.
     pub(crate) fn open_ids(&self, account: AccountId, symbol: usize) -> Vec<OrderId> {
-        let resting = self.markets[symbol].book.of(account).into_iter().map(|order| order.id);
+        let resting = self.resting_of(account, symbol).into_iter().map(|order| order.id);
         let mut ids: Vec<OrderId> =
             resting.chain(self.conditionals.open_orders(account, symbol)).collect();
         ids.sort();

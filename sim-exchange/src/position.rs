@@ -72,6 +72,14 @@ impl Position {
         realized
     }
 
+    /// Becomes a position of before the run, of signed lots that cost so much: its witnesses begin with it.
+    pub(crate) fn inherit(&mut self, signed: i64, cost: Decimal, time: Nanos) {
+        assert!(self.qty == 0 && signed != 0, "it is opened once");
+        self.cash_flow -= Decimal::from(signed.signum()) * cost;
+        self.filled += signed;
+        (self.qty, self.cost, self.update_time) = (signed, cost, time);
+    }
+
     /// Unrealised profit at `mark`, exact.
     pub(crate) fn unrealized(&self, rules: &GridRules, mark: i64) -> Decimal {
         self.unrealized_at(rules.notional(mark, self.qty.abs()))

@@ -3,7 +3,7 @@
 //! Requests carry no timestamp in the port: it is the client's clock at `submit`, which is ours plus a
 //! stated offset. The exchange's time is that of the arrival.
 
-use engine::{ExchangeError, Nanos, Request};
+use engine::{AccountId, ExchangeError, Nanos, Request};
 
 use crate::exchange::SimExchange;
 use crate::wire::VenueError;
@@ -19,6 +19,7 @@ impl SimExchange {
     /// refuses, and -5028 does not occur.
     pub(crate) fn check_timestamp(
         &self,
+        account: AccountId,
         sent: Nanos,
         request: &Request,
     ) -> Result<(), ExchangeError> {
@@ -27,7 +28,8 @@ impl SimExchange {
             return Ok(());
         }
         let timestamp = sent.millis().saturating_add(self.config.client_clock_offset_ms);
-        let late = self.now.millis().saturating_sub(timestamp);
+        let skew = self.clock_skew_ms(account, request);
+        let late = self.now.millis().saturating_add(skew).saturating_sub(timestamp);
         if late <= -AHEAD_MAX_MS {
             return Err(VenueError::AheadOfServer.error());
         }

@@ -149,6 +149,8 @@ impl SimExchange {
             }
         });
         lines.extend(self.config.events.iter().map(ToString::to_string));
+        lines.extend(self.config.faults.iter().map(ToString::to_string));
+        lines.extend(self.config.positions.iter().map(ToString::to_string));
         lines.extend(self.config.notes.iter().cloned());
         lines.extend(self.funding_notes.iter().map(|note| format!("Funding: {note}.")));
         let notes = self.markets.iter().flat_map(|market| &market.rules.rules.notes);

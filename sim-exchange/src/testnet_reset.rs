@@ -36,6 +36,10 @@ impl SimExchange {
         // What is left of them would find other orders under its ids.
         self.clock.retain(Due::is_of_venue);
         self.standstill.forget();
+        self.awaited.clear();
+        if let Some(faults) = &mut self.faults {
+            faults.forget_orders();
+        }
         self.margin_calls.clear();
         (0..self.markets.len()).for_each(|symbol| self.leave_queues(symbol));
         for market in &mut self.markets {

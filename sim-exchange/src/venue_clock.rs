@@ -20,6 +20,10 @@ pub(crate) enum Due {
     Event(usize),
     /// The end of one that lasts.
     EventEnd(usize),
+    /// A fault begins, by its place in the configuration.
+    Fault(usize),
+    /// The next part of an order that fills in parts.
+    Part(OrderId),
     /// A sample of the basis, and a new mark price of a symbol.
     Mark(usize),
     /// A sample of the premium index of a symbol.
@@ -29,7 +33,10 @@ pub(crate) enum Due {
 impl Due {
     /// It concerns no order and no account of its own: no reset and no maintenance takes it away.
     pub(crate) fn is_of_venue(&self) -> bool {
-        !matches!(self, Due::GoodTill(_) | Due::AlgoGoodTill(_) | Due::Countdown { .. })
+        !matches!(
+            self,
+            Due::GoodTill(_) | Due::AlgoGoodTill(_) | Due::Countdown { .. } | Due::Part(_)
+        )
     }
 }
 
@@ -60,6 +67,8 @@ impl SimExchange {
             Due::Rules(number) => self.dated_rules(number),
             Due::Event(number) => self.befall(number),
             Due::EventEnd(number) => self.pass(number),
+            Due::Fault(number) => self.fault_begins(number),
+            Due::Part(id) => self.fill_next_part(id),
             Due::Mark(symbol) => self.mark_from_index(symbol),
             Due::Premium(symbol) => self.premium_sample(symbol),
         }

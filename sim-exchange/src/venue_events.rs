@@ -198,7 +198,7 @@ impl SimExchange {
     }
 
     /// Of a symbol of the run; [`VenueEvent::problem`] has refused all others.
-    fn place_of(&self, symbol: Symbol) -> usize {
+    pub(crate) fn place_of(&self, symbol: Symbol) -> usize {
         let place = self.config.instruments.iter().position(|i| i.symbol == symbol);
         debug_assert!(place.is_some(), "an event's symbol is of the run");
         place.unwrap_or_default()

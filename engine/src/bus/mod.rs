@@ -369,6 +369,8 @@ pub trait Bus: Send {
         record: &dyn Record,
         options: SetOptions,
     ) -> Result<bool, BusError>;
+    /// Any command, by its words, as a client of Redis sends it.
+    fn execute(&mut self, now: Nanos, words: &[&[u8]]) -> Resp;
     /// The string at `key`: the record that `set_json` put there, else its bytes.
     fn json_record(&mut self, now: Nanos, key: &str) -> Result<Held<'_, Vec<u8>>, BusError>;
 }

@@ -290,6 +290,8 @@ pub enum UserEvent {
         /// All assets are collateral, or each for itself.
         multi_assets: bool,
     },
+    /// listenKeyExpired: the stream says nothing more until the client has another key.
+    ListenKeyExpired,
 }
 
 /// What comes back from the exchange.
@@ -328,6 +330,10 @@ pub struct Sender {
 pub trait Exchange {
     /// Takes a request that `from` sends at `now`. The answer comes out of [`Exchange::advance`].
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request);
+
+    /// The clock of a client, which stamps its requests, is ahead of the true one by this much from now on. A
+    /// live exchange sees the time stamps themselves.
+    fn set_clock(&mut self, _client: ServiceId, _ahead: Nanos) {}
 
     /// Shows a market event to the exchange; a live one has no use for it.
     fn observe(&mut self, event: &MarketEvent);

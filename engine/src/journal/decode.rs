@@ -1,10 +1,13 @@
-//! Reads the entries of a block back, as text for a person.
+//! Reads the entries of a block back, as values and as text for a person.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 
-use super::{Publication, kind};
+use super::{
+    BodyEntry, EnvelopeKind, JournalEntry, KeyValue, MemberOf, Publication, RecordEntry, Value,
+    kind,
+};
 use crate::record::tag;
-use crate::{CorrelationId, EntryId, ExchangeEvent, Nanos, Request, ServiceId};
+use crate::{CallId, CorrelationId, EntryId, Nanos, RequestId, ServiceId, TimerKey};
 
 /// One entry, readable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +23,13 @@ pub struct Decoder<'a> {
     bytes: &'a [u8],
     at: usize,
     time: i64,
-    defined: Vec<(String, Vec<String>)>,
+    defined: Arc<Vec<(Arc<str>, Arc<[String]>)>>,
     services: &'a [String],
 }
+
+/// The records that a block defines: their names with those of their fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definitions(Arc<Vec<(Arc<str>, Arc<[String]>)>>);
 
 /// The block ended in the middle of an entry, or holds what no entry begins with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,19 +43,10 @@ pub struct DecodeError {
 
 type Result<T> = std::result::Result<T, DecodeError>;
 
-/// How a text is shown.
-#[derive(Clone, Copy)]
-enum Text {
-    /// In quotes, for a person.
-    Quoted,
-    /// As it is.
-    Plain,
-}
-
 impl<'a> Decoder<'a> {
     /// From the start of a block. `services` are the names of the run's services.
     pub fn new(bytes: &'a [u8], services: &'a [String]) -> Decoder<'a> {
-        Decoder { bytes, at: 0, time: 0, defined: Vec::new(), services }
+        Decoder { bytes, at: 0, time: 0, defined: Arc::default(), services }
     }
 
     /// Where the next entry begins.
@@ -58,9 +56,31 @@ impl<'a> Decoder<'a> {
 
     /// The next entry, or `None` at the end of the block. Definitions and time marks are skipped.
     pub fn next_entry(&mut self) -> Result<Option<Decoded>> {
+        let services = self.services;
+        let decoded = self.next_value()?;
+        Ok(decoded.map(|(time, entry)| Decoded { time, text: entry.text(services) }))
+    }
+
+    /// The next entry as a value, or `None` at the end of the block. Definitions and time marks are skipped.
+    pub fn next_value(&mut self) -> Result<Option<(Nanos, JournalEntry)>> {
         let Some(first) = self.head()? else { return Ok(None) };
-        let text = self.entry(first)?;
-        Ok(Some(Decoded { time: Nanos(self.time), text }))
+        let entry = self.entry(first)?;
+        Ok(Some((Nanos(self.time), entry)))
+    }
+
+    /// Names of the records that were defined so far, with their fields.
+    pub fn into_definitions(self) -> Definitions {
+        Definitions(self.defined)
+    }
+
+    /// The entry that begins at `at`, if `definitions` are those of the whole block.
+    pub fn value_at(bytes: &[u8], at: usize, definitions: &Definitions) -> Result<JournalEntry> {
+        let defined = Arc::clone(&definitions.0);
+        let mut one = Decoder { bytes, at, time: 0, defined, services: &[] };
+        match one.next_value()? {
+            Some((_, entry)) => Ok(entry),
+            None => Err(DecodeError { at, problem: "no entry begins here" }),
+        }
     }
 
     /// The next entry of a stream, or `None` where the block has no more of them; what lies between is
@@ -69,7 +89,7 @@ impl<'a> Decoder<'a> {
         while let Some(first) = self.head()? {
             if first == kind::PUBLISH {
                 let (stream, _) = (self.text()?, self.id()?);
-                let fields = self.fields()?;
+                let fields = self.body()?.texts();
                 return Ok(Some((Nanos(self.time), Publication { stream, fields })));
             }
             self.entry(first)?;
@@ -81,8 +101,7 @@ impl<'a> Decoder<'a> {
     pub(super) fn next_outside(&mut self) -> Result<Option<(ServiceId, Vec<f64>)>> {
         while let Some(first) = self.head()? {
             if first == kind::OUTSIDE {
-                let service = ServiceId(self.varint()? as u16);
-                return Ok(Some((service, self.numbers()?)));
+                return Ok(Some((self.service()?, self.numbers()?)));
             }
             self.entry(first)?;
         }
@@ -119,102 +138,72 @@ impl<'a> Decoder<'a> {
         Ok(numbers)
     }
 
-    /// The fields of an entry's body that are present.
-    fn fields(&mut self) -> Result<Vec<(String, String)>> {
-        let mut fields = Vec::new();
-        match self.byte()? {
-            0 => {
-                for _ in 0..self.varint()? {
-                    fields.push((self.text()?, self.text()?));
-                }
-                return Ok(fields);
-            }
-            2 => fields.push(("correlation_id".to_owned(), self.value(Text::Plain)?)),
-            1 | 3 => {}
-            _ => {
-                return Err(DecodeError { at: self.at - 1, problem: "unknown envelope" });
-            }
-        }
-        let at = self.at;
-        let index = self.varint()? as usize;
-        let undefined = DecodeError { at, problem: "a record that was not defined" };
-        let (_, names) = self.defined.get(index).cloned().ok_or(undefined)?;
-        for name in names {
-            let value = self.value(Text::Plain)?;
-            if !value.is_empty() {
-                fields.push((name, value));
-            }
-        }
-        Ok(fields)
-    }
-
-    fn entry(&mut self, first: u8) -> Result<String> {
+    fn entry(&mut self, first: u8) -> Result<JournalEntry> {
+        use JournalEntry as J;
         Ok(match first {
-            kind::MARKET => format!("{} market events passed", self.varint()?),
-            kind::START => format!("start of {}", self.service()?),
-            kind::STOP => format!("stop of {}", self.service()?),
-            kind::TIMER => format!("timer {1} of {0}", self.service()?, self.varint()?),
+            kind::MARKET => J::Market(self.varint()?),
+            kind::START => J::Start(self.service()?),
+            kind::STOP => J::Stop(self.service()?),
+            kind::TIMER => J::Timer(self.service()?, TimerKey(self.varint()? as u32)),
             kind::DELIVERY => {
-                format!(
-                    "delivery to {} (reader {}) of {}",
-                    self.service()?,
-                    self.varint()?,
-                    self.id()?
-                )
+                let (service, reader) = (self.service()?, self.varint()?);
+                J::Delivery { service, reader, id: self.id()? }
             }
-            kind::EXCHANGE => format!("from the exchange: {:?}", self.packed::<ExchangeEvent>()?),
+            kind::EXCHANGE => J::Exchange(self.packed()?),
             kind::POSITION_RISK => {
-                let (to, request) = (self.service()?, self.varint()?);
-                let rows = self.packed::<Vec<crate::PositionRisk>>()?;
-                format!("from the exchange: answer to request {request} of {to}: {rows:?}")
+                let (to, request) = (self.service()?, RequestId(self.varint()?));
+                J::PositionRisk { to, request, rows: self.packed()? }
             }
-            kind::CALL => format!("call {1} reaches {0}", self.service()?, self.varint()?),
+            kind::CALL => J::Call(self.service()?, CallId(self.varint()?)),
             kind::REPLY => {
-                let (service, id) = (self.service()?, self.varint()?);
-                let how = if self.byte()? == 1 { "reply to" } else { "time-out of" };
-                format!("{how} call {id} reaches {service}")
+                let (service, id) = (self.service()?, CallId(self.varint()?));
+                J::Reply { service, id, answered: self.byte()? == 1 }
             }
-            kind::ACTION => format!("action: {}", self.text()?),
-            kind::OUTSIDE => {
-                format!("numbers from outside for {}: {:?}", self.service()?, self.numbers()?)
-            }
-            kind::LATE_MARKET => format!("a market event reaches the busy {}", self.service()?),
+            kind::ACTION => J::Action(self.text()?),
+            kind::OUTSIDE => J::Outside(self.service()?, self.numbers()?),
+            kind::LATE_MARKET => J::LateMarket(self.service()?),
             kind::PUBLISH => {
-                format!("publish to {} as {}: {}", self.text()?, self.id()?, self.body()?)
+                let (stream, id) = (self.text()?, self.id()?);
+                J::Publish { stream, id, body: self.body()? }
             }
-            kind::SET_RECORD => self.keyed_record("hash")?,
-            kind::SET_JSON => self.keyed_record("JSON string")?,
-            kind::SET => {
-                let (key, life) = (self.text()?, self.life()?);
-                format!("set {key} = {:?}{life}", self.text()?)
-            }
-            kind::DEL => format!("delete {}", self.text()?),
-            kind::EXPIRE => format!("expire {} in {} ns", self.text()?, self.varint()?),
-            kind::HASH_SET | kind::LIST_PUSH | kind::SET_ADD => {
-                format!("member of {}: {} = {:?}", self.text()?, self.text()?, self.text()?)
-            }
+            kind::SET_RECORD => self.set(|decoder| Ok(KeyValue::Hash(decoder.record()?)))?,
+            kind::SET_JSON => self.set(|decoder| Ok(KeyValue::Json(decoder.record()?)))?,
+            kind::SET => self.set(|decoder| Ok(KeyValue::Text(decoder.text()?)))?,
+            kind::DEL => J::Delete(self.text()?),
+            kind::EXPIRE => J::Expire(self.text()?, Nanos(self.varint()? as i64)),
+            kind::HASH_SET => self.member(MemberOf::Hash)?,
+            kind::LIST_PUSH => self.member(MemberOf::List)?,
+            kind::SET_ADD => self.member(MemberOf::Set)?,
             kind::SUBMIT => {
-                let (service, id) = (self.service()?, self.varint()?);
-                format!("{service} sends request {id}: {:?}", self.packed::<Request>()?)
+                let (service, id) = (self.service()?, RequestId(self.varint()?));
+                J::Submit { service, id, request: self.packed()? }
             }
             kind::CALL_OUT => {
-                format!("call {1} to {0}: {2}", self.service()?, self.varint()?, self.body()?)
+                let (to, id) = (self.service()?, CallId(self.varint()?));
+                J::CallOut { to, id, body: self.body()? }
             }
-            kind::REPLY_OUT => format!("reply to call {}: {}", self.varint()?, self.body()?),
+            kind::REPLY_OUT => {
+                let id = CallId(self.varint()?);
+                J::ReplyOut { id, body: self.body()? }
+            }
             _ => {
                 return Err(DecodeError { at: self.at - 1, problem: "unknown kind of entry" });
             }
         })
     }
 
-    fn keyed_record(&mut self, what: &str) -> Result<String> {
-        let (key, life) = (self.text()?, self.life()?);
-        Ok(format!("set {what} {key}{life}: {}", self.record()?))
+    fn set(
+        &mut self,
+        value: impl FnOnce(&mut Decoder<'a>) -> Result<KeyValue>,
+    ) -> Result<JournalEntry> {
+        let (key, life) = (self.text()?, self.varint()?);
+        let life = (life > 0).then_some(Nanos(life as i64));
+        Ok(JournalEntry::Set { key, value: value(self)?, life })
     }
 
-    fn life(&mut self) -> Result<String> {
-        let life = self.varint()?;
-        Ok(if life == 0 { String::new() } else { format!(" for {} ms", life / 1_000_000) })
+    fn member(&mut self, of: MemberOf) -> Result<JournalEntry> {
+        let (key, field) = (self.text()?, self.text()?);
+        Ok(JournalEntry::Member { of, key, field, value: self.text()? })
     }
 
     fn define(&mut self) -> Result<()> {
@@ -224,87 +213,75 @@ impl<'a> Decoder<'a> {
         for _ in 0..count {
             fields.push(self.text()?);
         }
-        self.defined.push((name, fields));
+        Arc::make_mut(&mut self.defined).push((name.into(), fields.into()));
         Ok(())
     }
 
-    fn body(&mut self) -> Result<String> {
-        let mut text = String::new();
-        match self.byte()? {
+    fn body(&mut self) -> Result<BodyEntry> {
+        let envelope = match self.byte()? {
             0 => {
+                let mut fields = Vec::new();
                 for _ in 0..self.varint()? {
-                    let (name, value) = (self.text()?, self.text()?);
-                    let _ = write!(text, "{name}={value:?} ");
+                    fields.push((self.text()?, self.text()?));
                 }
-                return Ok(text);
+                return Ok(BodyEntry::Raw(fields));
             }
-            2 => {
-                let correlation = self.value(Text::Quoted)?;
-                let _ = write!(text, "[{correlation}] ");
-            }
-            1 | 3 => {}
+            1 => EnvelopeKind::Flat,
+            2 => EnvelopeKind::Bus(match self.value()? {
+                Some(Value::Id(id)) => Some(id),
+                _ => None,
+            }),
+            3 => EnvelopeKind::Contract,
             _ => {
                 return Err(DecodeError { at: self.at - 1, problem: "unknown envelope" });
             }
-        }
-        text.push_str(&self.record()?);
-        Ok(text)
+        };
+        Ok(BodyEntry::Record(envelope, self.record()?))
     }
 
-    fn record(&mut self) -> Result<String> {
+    fn record(&mut self) -> Result<RecordEntry> {
         let at = self.at;
         let index = self.varint()? as usize;
         let undefined = DecodeError { at, problem: "a record that was not defined" };
         let (name, fields) = self.defined.get(index).cloned().ok_or(undefined)?;
-        let mut text = format!("{name} {{");
-        for field in fields {
-            let value = self.value(Text::Quoted)?;
-            if !value.is_empty() {
-                let _ = write!(text, " {field}={value}");
+        let mut present = Vec::with_capacity(fields.len());
+        for field in &*fields {
+            if let Some(value) = self.value()? {
+                present.push((field.clone(), value));
             }
         }
-        text.push_str(" }");
-        Ok(text)
+        Ok(RecordEntry { name: name.to_string(), fields: present })
     }
 
-    /// One field of a record; an absent one is empty.
-    fn value(&mut self, shown: Text) -> Result<String> {
-        Ok(match self.byte()? {
-            tag::ABSENT => String::new(),
-            tag::F64 => f64::from_bits(u64::from_le_bytes(self.array()?)).to_string(),
+    /// One field of a record; an absent one is none.
+    fn value(&mut self) -> Result<Option<Value>> {
+        Ok(Some(match self.byte()? {
+            tag::ABSENT => return Ok(None),
+            tag::F64 => Value::Float(f64::from_bits(u64::from_le_bytes(self.array()?))),
             tag::I64 => {
                 let zigzag = self.varint()?;
-                ((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64)).to_string()
+                Value::Signed((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))
             }
-            tag::U64 => self.varint()?.to_string(),
-            tag::FALSE => "false".to_owned(),
-            tag::TRUE => "true".to_owned(),
-            tag::TEXT => {
-                let length = self.varint()? as usize;
-                let text = self.take(length)?;
-                let text = String::from_utf8_lossy(text);
-                match shown {
-                    Text::Quoted => format!("{text:?}"),
-                    Text::Plain => text.into_owned(),
-                }
-            }
-            tag::UUID => CorrelationId(u128::from_le_bytes(self.array()?)).to_string(),
+            tag::U64 => Value::Unsigned(self.varint()?),
+            tag::FALSE => Value::Bool(false),
+            tag::TRUE => Value::Bool(true),
+            tag::TEXT => Value::Text(self.text()?),
+            tag::UUID => Value::Id(CorrelationId(u128::from_le_bytes(self.array()?))),
             tag::DECIMAL => {
                 let (at, length) = (self.at, usize::from(self.byte()?));
                 let decimal = crate::decimal_serde::unpack(self.take(length)?);
                 let bad = DecodeError { at, problem: "a decimal that cannot be read" };
-                decimal.ok_or(bad)?.to_string()
+                Value::Decimal(decimal.ok_or(bad)?)
             }
-            tag::TIME => Nanos(i64::from_le_bytes(self.array()?)).to_string(),
+            tag::TIME => Value::Time(Nanos(i64::from_le_bytes(self.array()?))),
             _ => {
                 return Err(DecodeError { at: self.at - 1, problem: "unknown kind of field" });
             }
-        })
+        }))
     }
 
-    fn service(&mut self) -> Result<String> {
-        let index = self.varint()? as usize;
-        Ok(self.services.get(index).cloned().unwrap_or_else(|| format!("service {index}")))
+    fn service(&mut self) -> Result<ServiceId> {
+        Ok(ServiceId(self.varint()? as u16))
     }
 
     fn id(&mut self) -> Result<EntryId> {

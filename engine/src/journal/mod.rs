@@ -9,13 +9,17 @@
 
 mod compare;
 mod decode;
+mod entry;
 mod file;
+mod memory;
 mod outside;
 mod watch;
 
 pub use compare::{Compare, Difference};
-pub use decode::{Decoded, Decoder};
+pub use decode::{DecodeError, Decoded, Decoder, Definitions};
+pub use entry::{BodyEntry, EnvelopeKind, JournalEntry, KeyValue, MemberOf, RecordEntry, Value};
 pub use file::{FORMAT_VERSION, FileSink, JournalFile, JournalFooter};
+pub use memory::{Blocks, MemorySink};
 pub use outside::{NumbersOf, Publication, RecordedNumbers};
 pub use watch::{KeyWrite, Seen, Watch};
 

@@ -30,6 +30,14 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let Some(seat) = self.seats.get(service.0 as usize) else {
             return;
         };
+        if !seat.alive || self.loses_exchange_event(service, event) {
+            return;
+        }
+        self.hand_over(service, event);
+    }
+
+    pub(super) fn hand_over(&mut self, service: ServiceId, event: &ExchangeEvent) {
+        let seat = &self.seats[service.0 as usize];
         if !seat.alive {
             return;
         }

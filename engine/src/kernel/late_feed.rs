@@ -36,6 +36,11 @@ impl LateFeed {
         }
     }
 
+    /// Somebody asks for more from now on.
+    pub(super) fn want(&mut self, wants: MarketWants) {
+        self.wanted = self.wanted.or(wants);
+    }
+
     /// Whether events are under way, or batches with events that nobody asked for.
     pub(super) fn has_more(&self) -> bool {
         self.arrival.is_some() || !self.batches.is_empty()

@@ -112,6 +112,40 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     /// Hands a market event to those who asked for it; `true` if somebody did.
     #[inline]
     pub(super) fn offer(&mut self, event: &MarketEvent) -> bool {
+        if self.core.faults.market.is_empty() {
+            return self.offer_as_it_is(event);
+        }
+        match self.altered(*event) {
+            Some(event) => self.offer_as_it_is(&event),
+            None => false,
+        }
+    }
+
+    /// What the faults of the market data leave of an event that somebody asks for.
+    #[cold]
+    fn altered(&mut self, mut event: MarketEvent) -> Option<MarketEvent> {
+        let data = event.data;
+        let wanted = |subscriber: &&Subscriber| subscriber.wants.wants(&data);
+        if !self.subscribers.iter().any(|subscriber| wanted(&subscriber)) {
+            return None;
+        }
+        let faults = &mut self.core.faults;
+        for place in 0..faults.market.len() {
+            match faults.market[place].fault.pass(event) {
+                Some(passed) => event = passed,
+                None => {
+                    for subscriber in self.subscribers.iter().filter(wanted) {
+                        faults.count(subscriber.service, "market_withheld", 1);
+                    }
+                    return None;
+                }
+            }
+        }
+        Some(event)
+    }
+
+    #[inline]
+    fn offer_as_it_is(&mut self, event: &MarketEvent) -> bool {
         let mut offered = false;
         for place in 0..self.subscribers.len() {
             let Subscriber { service, wants } = self.subscribers[place];
@@ -120,6 +154,10 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             }
             let seat = &mut self.seats[service.0 as usize];
             if !seat.alive {
+                continue;
+            }
+            if self.core.faults.is_off_exchange(service) {
+                self.core.faults.count(service, "market_withheld", 1);
                 continue;
             }
             offered = true;

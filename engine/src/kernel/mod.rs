@@ -3,25 +3,40 @@
 //!
 //! Invariant: nothing but (time, class, sequence) orders events, and time never goes back.
 
+mod action;
+mod acts;
+mod command;
 mod exchange_events;
 mod late_feed;
+mod links;
 mod lives;
 mod market;
+mod outage;
+mod pace;
 mod readers;
 mod scheduled;
+mod seat;
+mod supervisor;
 
-use std::collections::{BTreeMap, VecDeque};
+pub use action::{Action, Dies, Supervision};
+pub(crate) use outage::EXCHANGE_TIME_OUT;
+pub use seat::ServiceLife;
+
+use std::collections::BTreeMap;
 
 use late_feed::LateFeed;
+use pace::Slowness;
+use seat::{Links, Seat};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Core, Gauges, ReaderMode, ReaderState};
+use crate::context::{Core, Gauges};
+use crate::faults::{Active, Faults};
 use crate::schedule::{Class, Due, Schedule};
 use crate::{
-    AccountId, Activity, Body, Bus, BusError, Context, Entry, EntryId, Exchange, ExchangeEvent,
-    Feed, FeedError, FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter,
-    JournalSink, Link, Lookup, MarketEvent, MarketWants, NamedRng, Nanos, PendingRule, ReadMode,
-    RecordedNumbers, Service, ServiceId, ThinkingTime, Touch, Watch, Wiring,
+    AccountId, Activity, Bus, BusError, Context, Entry, Exchange, ExchangeEvent, Feed, FeedError,
+    FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink, Link,
+    Lookup, MarketEvent, MarketWants, NamedRng, Nanos, PendingRule, RecordedNumbers, Service,
+    ServiceId, ThinkingTime, Touch, Watch, Wiring,
 };
 
 /// How often readers look after what was left pending.
@@ -47,6 +62,7 @@ pub struct KernelConfig {
 }
 
 /// A service and what it costs.
+#[derive(Clone, Debug)]
 pub struct Member {
     /// Its name; unique, and the name of its random stream and consumer.
     pub name: String,
@@ -89,22 +105,6 @@ impl Member {
     }
 }
 
-/// Something that the scenario does to the run at a set time.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// The service loses its memory and handles nothing.
-    Crash(ServiceId),
-    /// It starts again, from its first state; the bus is as it was left.
-    Restart(ServiceId),
-    /// An entry appears in a stream.
-    Publish {
-        /// Which stream.
-        stream: String,
-        /// The entry.
-        body: Body,
-    },
-}
-
 /// Why a run stopped before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -145,24 +145,6 @@ pub struct RunCounts {
     pub acknowledged: u64,
 }
 
-struct Seat {
-    service: Box<dyn Service>,
-    first_state: Box<dyn Service>,
-    alive: bool,
-    busy_until: Nanos,
-    thinking: ThinkingTime,
-    user_stream: bool,
-}
-
-/// How a service has fared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ServiceLife {
-    /// It has started and not died since.
-    pub alive: bool,
-    /// How often it has started, the first time included.
-    pub starts: u32,
-}
-
 struct Subscriber {
     service: ServiceId,
     wants: MarketWants,
@@ -174,6 +156,14 @@ enum Waiting {
     Exchange(ServiceId, ExchangeEvent),
 }
 
+impl Waiting {
+    fn service(&self) -> ServiceId {
+        match self {
+            Waiting::Market(service, _) | Waiting::Exchange(service, _) => *service,
+        }
+    }
+}
+
 /// One run.
 pub struct Kernel<X, F> {
     core: Core,
@@ -182,6 +172,9 @@ pub struct Kernel<X, F> {
     seats: Vec<Seat>,
     subscribers: Vec<Subscriber>,
     timeline: Vec<Action>,
+    links: Links,
+    slow: Vec<Active<Slowness>>,
+    crash_loops: Vec<Active<(ServiceId, Dies)>>,
     batch: Vec<MarketEvent>,
     cursor: usize,
     feed_ended: bool,
@@ -231,7 +224,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             activity: vec![Activity::default(); members.len()],
             touches: None,
             recorded: None,
+            faults: Faults::new(members.len()),
         };
+        let links = Links { usual: config.link, by_stream: config.links, seed: config.seed };
         let mut seats = Vec::new();
         let mut subscribers = Vec::new();
         for (place, member) in members.into_iter().enumerate() {
@@ -241,44 +236,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                 subscribers.push(Subscriber { service, wants: wiring.market });
             }
             for (index, reader) in wiring.readers.into_iter().enumerate() {
-                let (group, start) = match reader.mode {
-                    ReadMode::Group { group, start } => (Some(group), start),
-                    ReadMode::Tail { start } => (None, start),
-                };
-                let link = config.links.get(&reader.stream).copied().unwrap_or(config.link);
-                let rng =
-                    NamedRng::new(config.seed, &format!("link:{}:{}", reader.stream, member.name));
-                let number = core.readers.len() as u32;
-                match core.readers_of.get_mut(reader.stream.as_str()) {
-                    Some(readers) => readers.push(number),
-                    None => {
-                        core.readers_of.insert(reader.stream.clone(), vec![number]);
-                    }
-                }
-                core.readers.push(ReaderState {
-                    service,
-                    index,
-                    stream: reader.stream,
-                    group,
-                    start,
-                    position: EntryId::ZERO,
-                    arrivals: VecDeque::new(),
-                    last_arrival: Nanos::ZERO,
-                    scheduled: false,
-                    mode: ReaderMode::Down,
-                    redeliveries: VecDeque::new(),
-                    link,
-                    rng,
-                });
+                core.add_reader(service, index, reader, &links);
             }
-            seats.push(Seat {
-                first_state: member.service.clone_service(),
-                service: member.service,
-                alive: false,
-                busy_until: Nanos::ZERO,
-                thinking: member.thinking,
-                user_stream: wiring.user_stream,
-            });
+            seats.push(Seat::new(member, wiring.user_stream, config.start));
         }
         let wanted = subscribers.iter().fold(MarketWants::NONE, |all, s| all.or(s.wants));
         let late = (config.feed_latency != FeedLatency::NONE)
@@ -290,6 +250,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             seats,
             subscribers,
             timeline: Vec::new(),
+            links,
+            slow: Vec::new(),
+            crash_loops: Vec::new(),
             batch: Vec::new(),
             cursor: 0,
             feed_ended: false,
@@ -362,17 +325,20 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         &self.core.names
     }
 
-    /// How a service has fared.
-    pub fn life(&self, service: ServiceId) -> Option<ServiceLife> {
-        let seat = self.seats.get(service.0 as usize)?;
-        // A start and a crash both begin a new number.
-        let starts = self.core.lives[service.0 as usize].div_ceil(2);
-        Some(ServiceLife { alive: seat.alive, starts })
-    }
-
     /// A service's state.
     pub fn state(&self, service: ServiceId) -> Option<&dyn Service> {
         self.seats.get(service.0 as usize).map(|seat| &*seat.service)
+    }
+
+    /// Whether a service runs, and how often it has started.
+    pub fn life(&self, service: ServiceId) -> Option<ServiceLife> {
+        let seat = self.seats.get(service.0 as usize)?;
+        Some(seat.life(self.core.now))
+    }
+
+    /// What faults did to a service, by name.
+    pub fn fault_counts(&self, service: ServiceId) -> Option<&BTreeMap<&'static str, u64>> {
+        self.core.faults.counts(service)
     }
 
     /// From now on notes what each service touches; see [`Kernel::touches`].
@@ -481,13 +447,21 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         activity.seen_at = self.core.now;
         activity.inputs +=
             u64::from(!matches!(input, Input::Start | Input::Timer(_) | Input::Stop));
+        let skew = self.core.faults.skews[service.0 as usize];
         let mut ctx = Context {
             core: &mut self.core,
             exchange: &mut self.exchange,
             me: service,
             leave_pending: false,
+            skew,
         };
         self.seats[service.0 as usize].service.handle(input, &mut ctx);
         ctx.leave_pending
+    }
+    /// What the service could do now, for what the kernel does in its name.
+    fn context(&mut self, service: ServiceId) -> Context<'_> {
+        let skew = self.core.faults.skews[service.0 as usize];
+        let (core, exchange) = (&mut self.core, &mut self.exchange);
+        Context { core, exchange, me: service, leave_pending: false, skew }
     }
 }

@@ -3,7 +3,10 @@
 
 use crate::context::{Core, ReaderMode};
 use crate::schedule::{Class, Due};
-use crate::{Context, Delivery, EntryId, Exchange, Feed, Input, Nanos, ReadFrom, ServiceId};
+use crate::{
+    BusError, Delivery, Entry, EntryId, Exchange, Feed, GroupStart, Input, Nanos, ReadFrom,
+    ServiceId,
+};
 
 use super::{HOUSEKEEPING, Kernel};
 
@@ -20,19 +23,16 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let now = self.core.now;
         let mut entries = std::mem::take(&mut self.entries);
         entries.clear();
-        let Core { readers, bus, names, .. } = &mut self.core;
-        let reader = &mut readers[number as usize];
+        let reader = &mut self.core.readers[number as usize];
         reader.scheduled = false;
-        let consumer = names[reader.service.0 as usize].as_str();
         let mut redelivered = false;
-        // A stream that was deleted under the reader reads as empty; the group is made again at the next start.
         if let Some(entry) = reader.redeliveries.pop_front() {
             redelivered = true;
             entries.push(entry);
-        } else if let Some(group) = &reader.group {
+        } else if reader.group.is_some() {
             if let ReaderMode::OwnPending(after) = reader.mode {
-                let from = ReadFrom::Pending(after);
-                let _ = bus.xreadgroup(now, &reader.stream, group, consumer, from, 1, &mut entries);
+                self.core.read_group(number, ReadFrom::Pending(after), &mut entries);
+                let reader = &mut self.core.readers[number as usize];
                 match entries.first() {
                     Some(entry) => {
                         reader.mode = ReaderMode::OwnPending(entry.id);
@@ -42,25 +42,18 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                 }
             }
             if entries.is_empty() {
-                let _ = bus.xreadgroup(
-                    now,
-                    &reader.stream,
-                    group,
-                    consumer,
-                    ReadFrom::New,
-                    1,
-                    &mut entries,
-                );
+                self.core.read_group(number, ReadFrom::New, &mut entries);
             }
         } else {
             if let ReaderMode::OwnPending(_) = reader.mode {
                 reader.mode = ReaderMode::CatchUp;
             }
-            let _ = bus.xread(now, &reader.stream, reader.position, 1, &mut entries);
+            let _ = self.core.bus.xread(now, &reader.stream, reader.position, 1, &mut entries);
             if let Some(entry) = entries.first() {
                 reader.position = entry.id;
             }
         }
+        let reader = &mut self.core.readers[number as usize];
         if !redelivered {
             reader.arrivals.pop_front();
         }
@@ -73,7 +66,12 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             self.settle_reader(number);
         }
         if let Some(entry) = entries.pop() {
-            self.deliver(number, service, Delivery { reader: index, entry, redelivered });
+            let delivery = Delivery { reader: index, entry, redelivered };
+            if self.core.faults.links.is_empty() && self.core.faults.held.is_empty() {
+                self.deliver(number, service, delivery);
+            } else {
+                self.deliver_over_link(number, service, delivery);
+            }
         }
         self.entries = entries;
         self.schedule_reader(number);
@@ -105,7 +103,10 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     pub(super) fn schedule_reader(&mut self, number: u32) {
         let now = self.core.now;
         let reader = &mut self.core.readers[number as usize];
-        if reader.scheduled || reader.mode == ReaderMode::Down {
+        if reader.scheduled
+            || reader.mode == ReaderMode::Down
+            || self.core.faults.is_cut(reader.service)
+        {
             return;
         }
         let next = if reader.mode != ReaderMode::Live || !reader.redeliveries.is_empty() {
@@ -115,11 +116,16 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         };
         if let Some(at) = next {
             reader.scheduled = true;
-            self.core.schedule.push(at, Class::Delivery, Due::Reader(number));
+            let life = self.core.lives[usize::from(reader.service.0)];
+            let due = Due::Reader { reader: number, life };
+            self.core.schedule.push(at, Class::Delivery, due);
         }
     }
 
     pub(super) fn deliver(&mut self, number: u32, service: ServiceId, delivery: Delivery) {
+        if !self.crash_loops.is_empty() && self.dies_at(number, service, &delivery) {
+            return;
+        }
         self.core.journal.delivery(self.core.now, service, delivery.reader, delivery.entry.id);
         let kept = self.handle(service, Input::Delivery(&delivery));
         if !kept {
@@ -146,6 +152,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let Some(group) = reader.group.clone() else {
             return;
         };
+        if self.core.faults.is_cut(reader.service) || self.hangs(reader.service) || reader.retired {
+            return;
+        }
         if self.core.pending[usize::from(reader.service.0)].never_recovered {
             return;
         }
@@ -176,12 +185,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             };
             if row.deliveries > DELIVERIES_MAX {
                 let delivery = Delivery { reader: index, entry, redelivered: true };
-                let mut ctx = Context {
-                    core: &mut self.core,
-                    exchange: &mut self.exchange,
-                    me: service,
-                    leave_pending: false,
-                };
+                let mut ctx = self.context(service);
                 ctx.dead_letter(&stream, &delivery, "delivered too often");
                 self.acknowledge(number, row.id);
             } else {
@@ -189,5 +193,28 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             }
         }
         self.schedule_reader(number);
+    }
+}
+
+impl Core {
+    /// XREADGROUP of one entry. Where the group is gone, as after a restart of Redis, its client makes it
+    /// again from the beginning, so that nothing that came meanwhile is missed.
+    fn read_group(&mut self, number: u32, from: ReadFrom, entries: &mut Vec<Entry>) {
+        let Core { readers, bus, names, faults, journal, now, .. } = self;
+        let reader = &readers[number as usize];
+        let Some(group) = reader.group.as_deref() else { return };
+        let (stream, consumer) = (&reader.stream, names[usize::from(reader.service.0)].as_str());
+        let read = bus.xreadgroup(*now, stream, group, consumer, from, 1, entries);
+        match read {
+            Ok(()) => {}
+            Err(BusError::NoGroup { .. }) => {
+                let made = bus.xgroup_create(*now, stream, group, GroupStart::Beginning);
+                let again = bus.xreadgroup(*now, stream, group, consumer, from, 1, entries);
+                faults.count(reader.service, "groups_recreated", u64::from(made.is_ok()));
+                faults.count(reader.service, "reads_failed", u64::from(again.is_err()));
+                journal.action(*now, &format!("{consumer} makes group {group} of {stream} again"));
+            }
+            Err(_) => faults.count(reader.service, "reads_failed", 1),
+        }
     }
 }

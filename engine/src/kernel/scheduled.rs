@@ -12,9 +12,18 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let now = item.time;
         match item.due {
             Due::Action(place) => self.act(place)?,
-            Due::Reader(reader) => {
+            Due::Ended(place) => self.end(place)?,
+            Due::Supervised { service, life } => self.supervised_start(service, life)?,
+            Due::Dies { service, life } => self.dies(service, life),
+            Due::Held(number) => self.arrive(number, &item),
+            Due::Unanswered { service, request } => self.unanswered(service, request),
+            Due::Reader { reader, life } => {
                 let service = self.core.readers[reader as usize].service;
-                if !self.seats[service.0 as usize].alive {
+                if self.core.lives[service.0 as usize] != life {
+                    return Ok(());
+                }
+                if self.core.faults.is_cut(service) {
+                    // Who has no connection gets nothing, and looks again when it is back.
                     self.core.readers[reader as usize].scheduled = false;
                 } else if self.ready(service, &item, |t| t.message) {
                     self.read(reader);
@@ -50,8 +59,26 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                     self.answer(id);
                 }
             }
-            Due::TimeOut(id) => self.answer_time_out(id),
+            Due::TimeOut(id) => {
+                let Some(from) = self.core.calls.get(&id).map(|open| open.from) else {
+                    return Ok(());
+                };
+                if self.hangs(from) && self.seats[from.0 as usize].alive {
+                    let until = self.seats[from.0 as usize].hung_until;
+                    self.core.schedule.push(until, Class::Timer, item.due);
+                } else {
+                    self.answer_time_out(id);
+                }
+            }
             Due::Waiting(place) => {
+                if let Some(waiting) = &self.waiting[place as usize]
+                    && self.hangs(waiting.service())
+                    && self.seats[waiting.service().0 as usize].alive
+                {
+                    let until = self.seats[waiting.service().0 as usize].hung_until;
+                    self.core.schedule.push_item(until, item.class(), true, item.due);
+                    return Ok(());
+                }
                 self.waiting_free.push(place);
                 match self.waiting[place as usize].take() {
                     Some(Waiting::Market(service, event))
@@ -82,6 +109,10 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     ) -> bool {
         let seat = &mut self.seats[service.0 as usize];
         if item.thought || !seat.alive {
+            if seat.alive && seat.hung_until > item.time {
+                self.core.schedule.push_item(seat.hung_until, item.class(), true, item.due);
+                return false;
+            }
             return seat.alive;
         }
         let span = think(&seat.thinking);

@@ -3,6 +3,8 @@
 
 use engine::*;
 
+pub mod faults;
+
 #[derive(Default)]
 pub struct NoExchange;
 

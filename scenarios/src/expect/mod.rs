@@ -94,7 +94,7 @@ pub struct Expectation {
 }
 
 /// An expectation that did not hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Name of the expectation, or of the invariant.
     pub name: String,
@@ -143,9 +143,11 @@ impl Expectation {
         }
     }
 
-    /// Why the expectation does not make sense, if it does not.
-    pub fn problem(&self) -> Option<String> {
-        self.found_problem().map(|problem| format!("expectation {:?} {problem}", self.name))
+    /// Why the expectation does not make sense in a run of this range, if it does not.
+    pub(crate) fn problem(&self, range: (Nanos, Nanos)) -> Option<String> {
+        let problem = self.found_problem();
+        let problem = problem.map(|problem| format!("expectation {:?} {problem}", self.name));
+        problem.or_else(|| judge::Judge::read(self, range).err())
     }
 
     fn found_problem(&self) -> Option<String> {

@@ -6,8 +6,11 @@ mod conservation;
 mod deleveraging;
 mod depth;
 mod examples;
+mod fault_flow;
+mod faults;
 mod fills;
 mod index_market;
+mod initial_positions;
 mod limits;
 mod margin_call;
 mod matching;
@@ -261,6 +264,7 @@ fn show(event: &ExchangeEvent) -> Option<String> {
             balance: Some(b),
             ..
         } => format!("auto-exchange {} to {}", b.balance_change.normalize(), b.wallet_balance),
+        UserEvent::ListenKeyExpired => "listen key expired".to_owned(),
         UserEvent::MarginCall { positions, .. } => format!("margin call {}", positions.len()),
         _ => return None,
     };
@@ -311,7 +315,8 @@ fn show_outcome(outcome: &Outcome) -> Option<String> {
             let trading = rows.iter().filter(|row| row.trading).map(|row| row.name.to_string());
             Some(format!("trading [{}]", trading.collect::<Vec<_>>().join(" ")))
         }
-        Outcome::Done(_) | Outcome::Unknown => None,
+        Outcome::Unknown => Some("no answer".to_owned()),
+        Outcome::Done(_) => None,
     }
 }
 

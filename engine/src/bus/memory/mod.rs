@@ -373,6 +373,10 @@ impl Bus for MemoryBus {
         self.keys.set_text(now, key.as_bytes(), NewText::Json(record), options, false)
     }
 
+    fn execute(&mut self, now: Nanos, words: &[&[u8]]) -> Resp {
+        MemoryBus::execute(self, now, words)
+    }
+
     fn json_record(&mut self, now: Nanos, key: &str) -> Result<Held<'_, Vec<u8>>, BusError> {
         Ok(match self.keys.text(now, key.as_bytes())? {
             None => Held::Absent,

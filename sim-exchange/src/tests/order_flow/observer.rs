@@ -131,7 +131,9 @@ impl Observer {
                 assert!(seen.orders[order_id].status.is_terminal(), "it has expired");
             }
             UserEvent::MarginCall { .. } => self.tally.add("margin call"),
-            UserEvent::LeverageUpdate { .. } | UserEvent::MultiAssetsUpdate { .. } => {}
+            UserEvent::LeverageUpdate { .. }
+            | UserEvent::MultiAssetsUpdate { .. }
+            | UserEvent::ListenKeyExpired => {}
         }
     }
 

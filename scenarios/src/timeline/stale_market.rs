@@ -1,0 +1,30 @@
+//! `stale_market`: market data stops.
+
+use engine::{Action, MarketFault, OnMarket, Symbol};
+use serde::{Deserialize, Serialize};
+
+use super::{Lasts, Plan, Setting, Step, When, given, symbol_words};
+
+/// No market data reaches the services; the exchange goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaleMarket {
+    /// Whose data; that of all symbols without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<Symbol>,
+}
+
+impl Step for StaleMarket {
+    const LASTS: Lasts = Lasts::Maybe;
+
+    fn plan(&self, when: When, setting: &Setting<'_>, plan: &mut Plan) -> Result<(), String> {
+        let what = OnMarket::Stale;
+        let fault = MarketFault::new(setting.symbols("symbols", &self.symbols)?, what);
+        plan.actions.push((when.from, Action::Market { fault, until: given::end(when) }));
+        Ok(())
+    }
+
+    fn sentence(&self) -> String {
+        format!("no market data of {} reaches the services", symbol_words(&self.symbols))
+    }
+}
