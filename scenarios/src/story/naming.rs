@@ -80,6 +80,7 @@ pub(super) fn user_event_name(event: &UserEvent) -> &'static str {
         UserEvent::AlgoUpdate { .. } => "ALGO_UPDATE",
         UserEvent::ConditionalTriggerReject { .. } => "CONDITIONAL_ORDER_TRIGGER_REJECT",
         UserEvent::MarginCall { .. } => "MARGIN_CALL",
+        UserEvent::ListenKeyExpired => "listenKeyExpired",
         UserEvent::LeverageUpdate { .. } | UserEvent::MultiAssetsUpdate { .. } => {
             "ACCOUNT_CONFIG_UPDATE"
         }
