@@ -50,6 +50,8 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Write a scenario file of a window of a journal
     New(new::NewArguments),
+    /// Print the JSON schema of scenario files, for editors
+    Schema,
     /// Print the map of the pipeline, or the contracts of its streams and keys
     Pipeline(pipeline::PipelineArgs),
 }
@@ -71,6 +73,10 @@ fn main() -> ExitCode {
         Command::Data(arguments) => data::run(arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
+        Command::Schema => {
+            print(&format!("{:#}", scenarios::schema()));
+            ExitCode::SUCCESS
+        }
         Command::Explain(arguments) => explain::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
         Command::Pipeline(arguments) => pipeline::run(&arguments),

@@ -6,7 +6,7 @@ use engine::{Trade, TradeOrigin};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a bar of trades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BarMode {
     /// Four trades on the path open, nearer extreme, other extreme, close; then the closed bar.

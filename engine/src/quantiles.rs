@@ -7,7 +7,7 @@ use crate::{NamedRng, Nanos};
 /// A distribution by its quantiles, straight between them: `[[0, 2000], [500, 5000], [1000, 90000]]` is
 /// 2 to 90 ms with a median of 5 ms. The first of each pair is in thousandths, from 0 to 1000; the
 /// second in microseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Quantiles(pub Vec<(u32, i64)>);
 

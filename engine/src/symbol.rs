@@ -78,6 +78,18 @@ impl Serialize for Symbol {
     }
 }
 
+impl schemars::JsonSchema for Symbol {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Symbol".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "A symbol such as BTCUSDT."
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Symbol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Symbol, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;

@@ -8,7 +8,18 @@ use serde::{Deserialize, Serialize};
 /// A point in virtual time, or a span of it, in nanoseconds. Points count from the Unix epoch. Sums and
 /// differences stop at the ends of the range, so that no span, however long, turns time back.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(transparent)]
 pub struct Nanos(pub i64);

@@ -7,7 +7,9 @@ use crate::PipelineSettings;
 use crate::audited::Audited;
 
 /// What executes intents (MSE 13).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecutionPath {
     /// Intent bridge, permits and intent executor.
@@ -21,7 +23,9 @@ pub enum ExecutionPath {
 }
 
 /// Who turns decisions into opening intents (MSE 5.1, 6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum IntentWriter {
     /// The trading bot, which asks the AI engine every minute.

@@ -420,6 +420,17 @@ impl Serialize for AuditedNames {
     }
 }
 
+impl schemars::JsonSchema for AuditedNames {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "AuditedNames".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one = |known: &AuditedBehaviour| serde_json::json!({ "const": known.name, "description": known.about.trim() });
+        let names: Vec<serde_json::Value> = AUDITED.iter().map(one).collect();
+        schemars::json_schema!({ "type": "array", "items": { "oneOf": names } })
+    }
+}
+
 impl<'de> Deserialize<'de> for AuditedNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AuditedNames, D::Error> {
         BTreeSet::deserialize(deserializer).map(AuditedNames)

@@ -48,7 +48,7 @@ macro_rules! services {
     (components { $($(#[doc = $what:literal])+ $component:ident: $table:ty;)* }
      $($(#[doc = $about:literal])+ $name:ident: $group:ident::$module:ident::$service:ident = $described:literal;)*) => {
         /// Settings of the pipeline, with a table for each service.
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct PipelineSettings {
             /// Time that a service thinks about each message, in µs.

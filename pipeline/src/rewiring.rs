@@ -17,7 +17,7 @@ use crate::settings::Component;
 use crate::streams::{STREAMS, Stream};
 
 /// By service, what it calls a stream and what that is in this run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Rewiring(BTreeMap<String, BTreeMap<String, String>>);
 

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::PipelineSettings;
 
 /// A text that no message shows.
-#[derive(Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Secret(String);
 
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// Settings of one service.
-pub trait Settings: Clone + Default + Serialize + DeserializeOwned {
+pub trait Settings: Clone + Default + Serialize + DeserializeOwned + schemars::JsonSchema {
     /// The file in which they are declared.
     const FILE: &'static str;
     /// Whether it runs.
@@ -48,7 +48,7 @@ pub trait Settings: Clone + Default + Serialize + DeserializeOwned {
 }
 
 /// Settings of what several services use and is no service itself.
-pub trait Component: Clone + Default + Serialize + DeserializeOwned {
+pub trait Component: Clone + Default + Serialize + DeserializeOwned + schemars::JsonSchema {
     /// The first setting that makes no sense.
     fn problem(&self) -> Option<String>;
 }
@@ -82,7 +82,7 @@ macro_rules! settings {
         $($(#[$field_meta:meta])* pub $field:ident : $kind:ty = $default:expr $(=> $sensible:expr)?),* $(,)?
     }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $kind,)*
@@ -110,7 +110,7 @@ macro_rules! settings {
         $($(#[$field_meta:meta])* pub $field:ident : $kind:ty = $default:expr $(=> $sensible:expr)?),* $(,)?
     }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct $name {
             /// Whether the service runs.

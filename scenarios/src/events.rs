@@ -16,7 +16,7 @@ use crate::file::quoted_time;
 use crate::market::OpenMarket;
 
 /// What can befall the venue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// Balances, positions and orders are gone, and ids start again; takes `wallet`.
@@ -51,7 +51,7 @@ impl EventKind {
 }
 
 /// One `[[exchange.events]]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// When it begins: an offset from the start, or a time.
@@ -80,7 +80,7 @@ pub struct Event {
 }
 
 /// One `[[market.gaps]]`: from an instant on all prices of a symbol are higher or lower by a share.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gap {
     /// When: an offset from the start, or a time.

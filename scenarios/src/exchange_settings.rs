@@ -20,7 +20,7 @@ use crate::{Event, HeldPosition};
 pub(crate) const DELIVERY_MAX_US: i64 = 86_400_000_000;
 
 /// The account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Account {
     /// First deposit, in USDT.
@@ -115,7 +115,7 @@ impl Account {
 }
 
 /// The exchange as the scenario has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Venue {
     /// The named set of assumptions about fills: fast, standard or strict.
@@ -213,7 +213,7 @@ impl Venue {
 }
 
 /// `[exchange.latency]`: two distributions, or measurements.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LatencyTable {
     /// Quantiles of the way there: pairs of thousandths and µs.

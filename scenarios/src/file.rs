@@ -25,7 +25,9 @@ const LAST_TIME_S: i64 = 7_258_118_400;
 const WALLET_MAX: i64 = 1_000_000_000_000;
 
 /// What the scenario's verdict should be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Expected {
     /// All expectations hold.
@@ -36,7 +38,7 @@ pub enum Expected {
 }
 
 /// One scenario, as its file says it and, in a journal's header, with all defaults filled in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Its name; the file's name when absent.
@@ -130,7 +132,7 @@ fn default_seed() -> u64 {
 }
 
 /// Where prices come from: exactly one of the two.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Market {
     /// A made market.
@@ -148,7 +150,7 @@ pub struct Market {
 }
 
 /// Imported market data, replayed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// The symbols, in the order in which they rank at equal times.
@@ -194,7 +196,9 @@ pub struct Recorded {
 }
 
 /// The two forms of recorded trades.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Tape {
     /// Aggregated trades.
@@ -205,7 +209,9 @@ pub enum Tape {
 }
 
 /// What becomes of a time for which recorded data lack rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum OnGap {
     /// The run goes on and its report says what is missing.
@@ -218,7 +224,7 @@ pub enum OnGap {
 }
 
 /// Delivery times inside the pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Links {
     /// Of a stream entry to a reader, in µs.

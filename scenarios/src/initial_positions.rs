@@ -8,7 +8,7 @@ use sim_exchange::InitialPosition;
 use crate::Account;
 
 /// A position of an earlier time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeldPosition {
     /// Of which symbol.

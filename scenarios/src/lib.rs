@@ -15,6 +15,7 @@ mod invariants;
 mod limits;
 mod market;
 mod run;
+mod schema;
 mod state;
 mod story;
 mod text;
@@ -35,6 +36,7 @@ pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
     replay, run, services_of,
 };
+pub use schema::schema;
 pub use state::{GroupState, KeyState, State, StreamState};
 pub use timeline::{ACTIONS, TimelineStep};
 pub use wire_text::{Entry, Envelope, WireText};

@@ -6,7 +6,7 @@ use crate::Progress;
 
 /// Bounds of a case, as `[limits]` of its file says them. They end a run and change nothing in it: no
 /// journal and no digest knows them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Seconds of wall time.
@@ -31,14 +31,17 @@ impl Limits {
 
     /// What is exceeded, if something is. Asked between the slices of a run.
     pub(crate) fn check(&self, progress: &dyn Progress) -> Result<(), String> {
-        if let Some((limit, used)) = self.wall_s.zip(progress.wall_seconds())
+        if let Some(limit) = self.wall_s
+            && let Some(used) = progress.wall_seconds()
             && used > limit
         {
             return Err(format!(
                 "time limit: {limit} s of wall time are over; give it more with --time-limit or [limits] wall_s, or shorten the scenario"
             ));
         }
-        if let Some((limit, used)) = self.memory_mb.zip(progress.memory_mb())
+        // What a process holds costs a system call per mapping: it is asked for only where there is a limit.
+        if let Some(limit) = self.memory_mb
+            && let Some(used) = progress.memory_mb()
             && used > limit
         {
             return Err(format!(

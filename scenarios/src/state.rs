@@ -16,7 +16,7 @@ use crate::wire_text::{Entry, Envelope, WireText, WireTextVisitor};
 const TIMES_MAX: u32 = 2_000_000;
 
 /// What lies on the bus before the first instant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Derive)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Derive, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct State {
     /// Keys by their names; `{S}` in a name makes one for each symbol.
@@ -47,7 +47,7 @@ pub struct KeyState {
     pub ttl: Option<String>,
 }
 
-#[derive(Derive)]
+#[derive(Derive, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct KeyTable {
     value: Option<WireText>,
@@ -88,6 +88,18 @@ fn text_key(value: WireText) -> KeyState {
     KeyState { value: Some(value), ..KeyState::default() }
 }
 
+impl schemars::JsonSchema for KeyState {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "KeyState".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let table = generator.subschema_for::<KeyTable>();
+        schemars::json_schema!({
+            "oneOf": [{ "type": ["string", "number", "boolean"] }, table]
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for KeyState {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<KeyState, D::Error> {
         deserializer.deserialize_any(KeyVisitor)
@@ -95,7 +107,7 @@ impl<'de> Deserialize<'de> for KeyState {
 }
 
 /// One `[[state.streams]]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Derive)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Derive, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamState {
     /// Which stream, such as `trade.intent`.
@@ -118,7 +130,7 @@ pub struct StreamState {
 }
 
 /// A group of readers, as it was left.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Derive)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Derive, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupState {
     /// Its name.

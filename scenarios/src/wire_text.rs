@@ -45,6 +45,18 @@ impl<'de> Visitor<'de> for WireTextVisitor {
     }
 }
 
+impl schemars::JsonSchema for WireText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "WireText".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["string", "number", "boolean"],
+            "description": "Text of the wire; $now, $now_s, $now_ms and $n are filled in."
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for WireText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<WireText, D::Error> {
         deserializer.deserialize_any(WireTextVisitor)
@@ -109,7 +121,9 @@ fn moved(at: Nanos, text: &str) -> Result<(Nanos, &str), String> {
 }
 
 /// The envelope of an entry that a scenario writes (market-signal-entry 1.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Envelope {
     /// The fields themselves.
@@ -122,7 +136,9 @@ pub enum Envelope {
 }
 
 /// The fields of an entry, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Entry(pub BTreeMap<String, WireText>);
 

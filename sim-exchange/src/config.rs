@@ -36,7 +36,9 @@ pub enum Funding {
 }
 
 /// How large a liquidation order is. Binance publishes no details.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LiquidationSize {
     /// The whole position in the first tier, above it the fewest lots that make the pool compliant.

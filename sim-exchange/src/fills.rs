@@ -19,7 +19,7 @@ pub enum MarketDepth {
 }
 
 /// How much of the traded volume an order gets, where no book is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VolumeLimit {
     /// Share of a minute's volume that a taker finds at each price; more moves the price.
@@ -45,7 +45,9 @@ pub struct FillModel {
 }
 
 /// A named set of assumptions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
     /// Every order that the price reaches fills completely: for sweeps with small orders.

@@ -21,7 +21,7 @@ const TEN_SECONDS: Nanos = Nanos::from_secs(10);
 const MINUTE: Nanos = Nanos::from_secs(60);
 
 /// The limits. The defaults are those of production.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     /// Requests over a limit are refused; or else they are only counted.

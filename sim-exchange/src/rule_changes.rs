@@ -18,7 +18,7 @@ use crate::symbol_rules::{Bracket, GridRules, RuleBook, RulesError, SymbolRules,
 use crate::venue_clock::Due;
 
 /// Filters that change; the others stay. The names are those of `rules/filters.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs, reason = "each is described at the field of `SymbolRules` with its name")]
 pub struct FilterChange {
@@ -59,7 +59,7 @@ pub struct FilterChange {
 }
 
 /// A leverage tier as an event states it; floor and cum follow from the tier below.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
     /// notionalCap in USDT.

@@ -16,7 +16,7 @@ use crate::symbol_rules::{
 
 /// The filters of a symbol, with the keys of `rules/filters.toml`; what is left out is typical of the exchange,
 /// or follows from the rest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "each is described at the field of `SymbolRules` with its name")]
 pub struct StatedFilters {
@@ -58,7 +58,7 @@ pub struct StatedFilters {
 }
 
 /// A leverage tier; its `cum` follows from the tier below, and is checked where it is stated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "each is described at the field of `Bracket` with its name")]
 pub struct StatedTier {
@@ -70,7 +70,7 @@ pub struct StatedTier {
 }
 
 /// The leverage brackets of a symbol, with the keys of `rules/brackets.toml`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatedBrackets {
     /// Whose.

@@ -22,6 +22,7 @@ mod outcome;
 mod outputs;
 mod sarif;
 mod select;
+mod stories;
 mod suite;
 mod table;
 mod twice;

@@ -10,7 +10,7 @@ use super::board::Board;
 use super::case::{Case, Content};
 use super::goldens::Goldens;
 use super::outcome::{Ended, Fault, Judged, Kind, Outcome, judge, without_run};
-use super::{RunArguments, child, execute, json, table, twice};
+use super::{RunArguments, child, execute, json, stories, table, twice};
 use crate::{Format, print};
 
 /// What all threads share.
@@ -101,6 +101,9 @@ impl Suite<'_> {
         faults.extend(more);
         if let Some((goldens, report)) = self.goldens.zip(outcome.report()) {
             faults.extend(goldens.check(&case, &report.digest));
+        }
+        if let (Content::Ready(scenario), Some(report)) = (&case.content, outcome.report()) {
+            stories::tell(&mut faults, scenario, &self.options, report.events);
         }
         let again = self.arguments.again(&case);
         let judged = Judged { case, outcome, faults, again };

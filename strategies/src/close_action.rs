@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// How much of what remains is closed. Ordered: a later one closes more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub enum CloseAction {
     /// A quarter.
     #[serde(rename = "PARTIAL_25")]

@@ -16,7 +16,7 @@ use crate::DataError;
 const NOISE_TICKS_MAX: u32 = 100_000;
 
 /// What is done to a market. Everything is off by default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Perturbation {
     /// Bars are drawn anew from the market's own, in blocks of so many minutes that all symbols share; 0

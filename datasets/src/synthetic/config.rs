@@ -11,7 +11,7 @@ use crate::bars::BarMode;
 use crate::decimal;
 
 /// One symbol of a synthetic market.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyntheticSymbol {
     /// Its name.
@@ -31,7 +31,7 @@ pub struct SyntheticSymbol {
 }
 
 /// A flash crash of all symbols together.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FlashCrash {
     /// Minutes from the market's start to the crash's first minute.
@@ -49,7 +49,7 @@ pub struct FlashCrash {
 }
 
 /// A constant funding rate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "FundingKeys")]
 pub struct ConstantFunding {
     /// The rate, in units of 1e-8: 10,000 is 0.01 %.
@@ -59,7 +59,7 @@ pub struct ConstantFunding {
 }
 
 /// A constant rate as a file has it.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FundingKeys {
     rate: Option<Rate>,

@@ -8,7 +8,7 @@ use super::events::{LaidEvent, Shock};
 use super::rate::{self, Rate};
 
 /// The names that `event` takes in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum EventName {
     FlashCrash,
@@ -19,7 +19,7 @@ enum EventName {
 }
 
 /// An event as a file has it: flat, so that a wrong key is told with its own place in the file.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct EventKeys {
     event: Option<EventName>,
@@ -53,6 +53,7 @@ pub(super) struct EventKeys {
     rate: Option<Rate>,
     /// There for its message only.
     #[serde(skip_serializing)]
+    #[schemars(skip)]
     percent: Option<IgnoredAny>,
 }
 

@@ -12,7 +12,7 @@ use super::event_keys::EventKeys;
 use super::funding::settles_within;
 
 /// A shock and when it begins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "EventKeys", into = "EventKeys")]
 pub struct LaidEvent {
     /// Minutes from the market's start to the shock's first minute.

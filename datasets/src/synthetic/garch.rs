@@ -17,7 +17,7 @@ const VARIANCE_MAX: f64 = 1.0;
 const MINUTES_PER_DAY: f64 = 1_440.0;
 
 /// Parameters; the long-run σ is the symbol's `volatility_per_minute`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Garch {
     /// μ: mean log return of a day.

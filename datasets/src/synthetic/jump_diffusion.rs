@@ -19,7 +19,7 @@ use super::draws::poisson;
 const MINUTES_PER_DAY: f64 = 1_440.0;
 
 /// Parameters; the diffusion's σ is the symbol's `volatility_per_minute`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JumpDiffusion {
     /// μ: mean growth of the price in a day, as a fraction.

@@ -11,7 +11,7 @@ use crate::DataError;
 use crate::bars::BarMode;
 
 /// A made market.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub enum SyntheticMarket {
     /// Random walks with trends: the default.

@@ -14,7 +14,9 @@ use super::regimes::{self, Regime};
 use crate::bars::BarMode;
 
 /// The names that `model` takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 enum Model {
     #[default]
@@ -45,7 +47,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// A symbol as a file has it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SymbolKeys {
     symbol: Symbol,
@@ -68,7 +70,7 @@ pub(super) struct SymbolKeys {
 }
 
 /// A market as a file has it: flat, so that a wrong key is told with its own place in the file.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Keys {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use super::bar_market::heat;
 const MINUTES_PER_DAY: f64 = 1_440.0;
 
 /// One state of the market.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Regime {
     /// For readers.

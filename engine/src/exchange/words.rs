@@ -8,6 +8,7 @@ macro_rules! words {
         $(#[$meta])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+            schemars::JsonSchema,
         )]
         pub enum $name {
             $($(#[$word_meta])* #[serde(rename = $text)] $word,)*

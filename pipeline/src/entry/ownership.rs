@@ -6,7 +6,7 @@ use strategies::apply::EXIT_OWNERS;
 use crate::settings::Component;
 
 /// `[pipeline.exits]`: who may close a position, by the `source` of his plans.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExitSettings {
     /// Their names. A plan of anybody else, or of nobody, closes nothing.

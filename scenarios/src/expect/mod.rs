@@ -21,7 +21,7 @@ pub(crate) use world::{Run, World};
 
 /// One expectation: exactly one of `figure`, `always`, `never`, `eventually`, `first`, `count`, `holds` and
 /// `at_end`, and what belongs to it. Conditions are in CEL.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// Its name, as it appears when it fails.

@@ -61,7 +61,7 @@ invariants! {
 }
 
 /// `[invariants]`: what does not hold here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Invariants {
     /// Invariants that are not looked at, each with the reason.

@@ -7,7 +7,7 @@ use super::venue_faults::{self, Whom};
 use super::{Lasts, Plan, Setting, Step, When};
 
 /// The exchange answers everything with 418 and -1003, until `until` or as long as its next ban lasts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ban {}
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Lasts, Plan, Setting, Step, When, given, stream};
 
 /// A consumer group is made, as an operator would make it; one that exists stays as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateGroup {
     /// Of which stream.

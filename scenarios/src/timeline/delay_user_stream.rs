@@ -7,7 +7,7 @@ use super::venue_faults::{self, Whom, span};
 use super::{Lasts, Plan, Setting, Step, When};
 
 /// What the user stream says comes later; its order stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DelayUserStream {
     /// By how much, such as `3s`.

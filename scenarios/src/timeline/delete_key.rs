@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Lasts, Plan, Setting, Step, When, given};
 
 /// A key, or a whole stream, is deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteKey {
     /// Which key.

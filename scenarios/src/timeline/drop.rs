@@ -7,7 +7,7 @@ use super::{Lasts, Plan, Setting, Step, When, given};
 
 /// Entries of a stream do not reach their readers: in a group they stay pending and come back after a minute,
 /// without one they are lost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drop {
     /// Which stream; every one without it.

@@ -8,7 +8,7 @@ use super::{Lasts, Plan, Setting, Step, When};
 
 /// The user stream says `listenKeyExpired` and then nothing, until the client has renewed the key: at
 /// `until`, or never. What it would have said meanwhile is never told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpireListenKey {}
 

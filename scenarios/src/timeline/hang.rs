@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Lasts, Plan, Setting, Step, When, given};
 
 /// A service handles nothing; what comes for it waits, and it catches up afterwards.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hang {
     /// Which service.

@@ -7,7 +7,7 @@ use super::venue_faults::{self, Whom};
 use super::{Lasts, Plan, Setting, Step, When};
 
 /// The user stream says nothing, and what it would have said is never told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoseUserStream {}
 

@@ -13,7 +13,7 @@ use super::{Lasts, Plan, Setting, Step, When};
 
 /// Somebody trades the pipeline's account by hand. The exchange answers to nobody of ours, and what the user
 /// stream tells of the order reaches all services of the account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManualTrade {
     /// Of which symbol.

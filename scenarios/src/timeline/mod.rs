@@ -109,7 +109,7 @@ pub(crate) trait Step {
 macro_rules! steps {
     ($($(#[doc = $about:literal])+ $name:ident: $module:ident::$step:ident;)*) => {
         /// One `[[timeline]]`: when, and exactly one of the actions.
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct TimelineStep {
             /// When it happens: an offset from the start such as `5m 30s`, or a time.

@@ -11,7 +11,7 @@ use crate::wire_text::{Entry, Envelope};
 const TIMES_MAX: u32 = 100_000;
 
 /// An entry appears on a stream, or several of them, one after the other.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
     /// Which stream, such as `trade.intent`.

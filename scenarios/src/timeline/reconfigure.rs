@@ -10,7 +10,7 @@ use crate::text::with_suggestion;
 use super::{Lasts, Plan, Setting, Step, When};
 
 /// A service is restarted with other settings than the rest of the run: another version of its configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reconfigure {
     /// Which service.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Lasts, Plan, Setting, Step, When, given};
 
 /// Redis starts again with empty memory; with `until` nobody reaches it before that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestartRedis {}
 

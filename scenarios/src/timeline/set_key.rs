@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Lasts, Plan, Setting, Step, When, given};
 
 /// A key gets a value, as an operator would give it; what it held is gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetKey {
     /// Which key.
@@ -19,7 +19,7 @@ pub struct SetKey {
 }
 
 /// What a key gets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum KeyValue {
     /// SET.

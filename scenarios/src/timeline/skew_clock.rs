@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Lasts, Plan, Setting, Step, When, given};
 
 /// The clock of a service is ahead of the true one, or behind it; its timers keep their spans.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SkewClock {
     /// Which service.

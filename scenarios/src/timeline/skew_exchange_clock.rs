@@ -9,7 +9,7 @@ use super::{Lasts, Plan, Setting, Step, When};
 
 /// The exchange's clock differs from that of its clients when it looks at timestamps (-1021); nothing else
 /// happens earlier or later.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SkewExchangeClock {
     /// How far it is ahead, such as `6s`: beyond recv_window_ms requests are too old.

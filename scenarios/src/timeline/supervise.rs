@@ -7,7 +7,7 @@ use super::{Lasts, Plan, Setting, Step, When, given};
 
 /// From now on a supervisor starts the service again when it has died, as systemd does, until it has started too
 /// often.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Supervise {
     /// Which service.

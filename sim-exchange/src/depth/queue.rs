@@ -19,7 +19,7 @@ pub trait QueueModel {
 }
 
 /// The queue models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "model", rename_all = "snake_case", deny_unknown_fields)]
 pub enum QueueKind {
     /// All cancels are behind the order, as long as there is anything: it advances by trades.

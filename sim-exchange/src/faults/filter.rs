@@ -8,7 +8,9 @@ use crate::accounts::reduces;
 use crate::exchange::SimExchange;
 
 /// Requests by what they are for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestKind {
     /// Whatever it is.

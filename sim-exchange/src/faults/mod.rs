@@ -52,7 +52,9 @@ fn all() -> Decimal {
 }
 
 /// What the client hears of a request that has timed out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeOutAnswer {
     /// HTTP 408 with -1007.
@@ -63,7 +65,9 @@ pub enum TimeOutAnswer {
 }
 
 /// What becomes of the part of an order that a partial fill leaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FillRest {
     /// It is filled later, in parts, at the prices of then.
@@ -74,7 +78,9 @@ pub enum FillRest {
 }
 
 /// Which limit a forced refusal names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ForcedLimit {
     /// The IP's weight in a minute: -1003, of every request.

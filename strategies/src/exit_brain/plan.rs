@@ -17,7 +17,7 @@ const SL_RANGE: (f64, f64) = (0.012, 0.05);
 const TRAILING_ATR_MAX: f64 = 2.0;
 
 /// The distances from which the levels are made.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExitBases {
     /// Of the target.

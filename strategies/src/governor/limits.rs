@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::numbers::{RefusedNumber, all_finite};
 
 /// Which rules are in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum GovernorMode {
     /// Counts positions and notional.

@@ -13,7 +13,7 @@ const UNCHANGED_PARTIAL: &str = "partial_unchanged";
 const UNCHANGED_OTHER: &str = "non_full_close_unchanged";
 
 /// One cell of the matrix.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cell {
     /// What is allowed; absent is to hold.
@@ -24,7 +24,7 @@ pub struct Cell {
 }
 
 /// What each close becomes, by bucket: cold, warm, hot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CalibrationMatrix {
     /// Of a full close, whichever of its two spellings.

@@ -125,7 +125,9 @@ fn audited(in_action: &str, level: HeatBucket, hold: bool) -> HeatDecision {
 }
 
 /// What a fault of the inputs means (`HEAT_FAIL_MODE`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FailMode {
     /// Nothing is done.

@@ -6,7 +6,7 @@ use crate::numbers::{RefusedNumber, all_finite, not_negative};
 use crate::position::MarketView;
 
 /// One multiple of sigma a regime.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegimeWeights {
     /// In a trend.
@@ -26,7 +26,7 @@ impl RegimeWeights {
 }
 
 /// All parameters. Distances are fractions of the price.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RiskParams {
     /// Least distance of stop and trailing stop.

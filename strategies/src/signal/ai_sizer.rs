@@ -46,7 +46,9 @@ pub struct AiSizing {
 }
 
 /// AI_SIZING_MODE.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum AiSizingMode {
     /// It only tells.

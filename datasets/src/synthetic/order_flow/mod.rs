@@ -37,7 +37,7 @@ use super::grid::pow10_f64;
 pub(super) use flow::Flow;
 
 /// Rates of one symbol's order flow, both sides together, per second.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OrderFlow {
     /// Limit orders within `levels` of the opposite best.
@@ -58,7 +58,7 @@ pub struct OrderFlow {
 }
 
 /// The exponential kernel of a self-exciting process.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hawkes {
     /// Market orders that one of them brings about, directly: 0 to below 1.

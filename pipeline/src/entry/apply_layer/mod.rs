@@ -53,7 +53,7 @@ settings! {
 }
 
 /// What becomes of plans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplyMode {
     /// Permits are looked at, nothing is sent.

@@ -67,7 +67,7 @@ settings! {
 }
 
 /// What a decision of the gate does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateMode {
     /// It is told; the permit allows what the plan asks for.
@@ -77,7 +77,7 @@ pub enum GateMode {
 }
 
 /// Where heat decisions come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Moderator {
     /// From the heat, as the calibration does.

@@ -44,7 +44,9 @@ pub use seats::{ModelKind, ModelRole, ModelSetting};
 
 /// Where the engine trades: a testnet only logs drift, caps sizes and has no daily limit. Nothing else
 /// differs: off the testnet the reference system decided nothing at all (incident I-18).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineMode {
     /// As the audited system ran.
@@ -55,7 +57,9 @@ pub enum EngineMode {
 }
 
 /// What sizes a decision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SizingMode {
     /// The formulas.

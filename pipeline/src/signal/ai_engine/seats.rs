@@ -10,7 +10,7 @@ use strategies::{Features, Outside, Prediction, Predictor, PredictorFault, predi
 pub(super) const SEATS_MAX: usize = 16;
 
 /// What a model file is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelKind {
     /// Gradient-boosted trees: XGBoost's JSON or UBJSON, LightGBM's text, or what `qsim pipeline learn` writes.
@@ -20,7 +20,9 @@ pub enum ModelKind {
 }
 
 /// What a model file is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelRole {
     /// It votes.
@@ -31,7 +33,7 @@ pub enum ModelRole {
 }
 
 /// A model file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSetting {
     /// Its name in telemetry.

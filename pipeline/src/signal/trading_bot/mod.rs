@@ -57,7 +57,9 @@ settings! {
 }
 
 /// Whose size and leverage the bot trades.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum BotSizing {
     /// Its own, by the account and by what earlier trades brought.
@@ -68,7 +70,9 @@ pub enum BotSizing {
 }
 
 /// When momentum is traded in place of an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum BotFallback {
     /// Never: no signal is HOLD.
