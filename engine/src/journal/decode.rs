@@ -18,18 +18,21 @@ pub struct Decoded {
     pub text: String,
 }
 
+/// A record's name and those of its fields.
+type Definition = (Arc<str>, Arc<[String]>);
+
 /// Walks the entries of one block.
 pub struct Decoder<'a> {
     bytes: &'a [u8],
     at: usize,
     time: i64,
-    defined: Arc<Vec<(Arc<str>, Arc<[String]>)>>,
+    defined: Arc<Vec<Definition>>,
     services: &'a [String],
 }
 
 /// The records that a block defines: their names with those of their fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Definitions(Arc<Vec<(Arc<str>, Arc<[String]>)>>);
+pub struct Definitions(Arc<Vec<Definition>>);
 
 /// The block ended in the middle of an entry, or holds what no entry begins with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

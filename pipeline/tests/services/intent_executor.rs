@@ -620,7 +620,7 @@ fn the_wait_for_a_permit_is_shorter_than_its_life() {
     settings.intent_executor.permit_wait_ms = 59_999;
     assert!(chain(&settings, &[instrument()]).is_ok());
     settings.intent_executor.permit_wait_ms = 60_000;
-    let error = chain(&settings, &[instrument()]).err().expect("too long").to_string();
+    let error = chain(&settings, &[instrument()]).expect_err("too long").to_string();
     assert_eq!(
         error,
         "[pipeline.intent_executor] permit_wait_ms is 60000: it has to be below 60000, the life \

@@ -310,7 +310,7 @@ fn a_symbol_is_trusted_again_whatever_became_of_the_hold() {
 fn an_empty_secret_is_refused() {
     let mut settings = PipelineSettings::default();
     settings.reconcile_engine.close_secret = Some(Secret::from(" "));
-    let problem = chain(&settings, &[instrument()]).err().expect("refused").to_string();
+    let problem = chain(&settings, &[instrument()]).expect_err("refused").to_string();
     assert!(problem.contains("[pipeline.reconcile_engine] close_secret is empty"), "{problem}");
     assert_eq!(format!("{:?}", settings.reconcile_engine.close_secret), "Some(Secret(..))");
 }

@@ -141,7 +141,7 @@ fn two_writers_of_intents_are_refused() {
     assert!(routed.iter().any(|name| name == ROUTER));
     let mut both = PipelineSettings::default();
     both.strategy_router.enabled = true;
-    let problem = chain(&both, &[instrument()]).err().expect("refused").to_string();
+    let problem = chain(&both, &[instrument()]).expect_err("refused").to_string();
     assert!(problem.contains("intent_writer = \"strategy_router\""), "{problem}");
     let named = names(&audited(&["two_writers_of_intents"]));
     assert!(["trading_bot", ROUTER].iter().all(|name| named.iter().any(|n| n == name)));

@@ -91,7 +91,7 @@ fn incident_i12_a_policy_is_renewed_before_it_ends() {
     }
     let mut settings = settings();
     settings.universe_generator.refresh_s = 151;
-    let problem = chain(&settings, &instruments()).err().expect("refused").to_string();
+    let problem = chain(&settings, &instruments()).expect_err("refused").to_string();
     assert!(problem.contains("[pipeline.universe_generator]"), "{problem}");
     assert!(problem.contains("refresh it at least twice in its validity"), "{problem}");
 }

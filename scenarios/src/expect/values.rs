@@ -55,6 +55,9 @@ fn field(shape: Option<&Shape>, name: &str, text: &str) -> Json {
         let place = shape.fields.iter().position(|field| *field == name)?;
         shape.kinds.get(place)
     });
+    if kind.is_some_and(|kind| kind.contains("JsonText")) {
+        return serde_json::from_str(text).map_or(Json::Null, doubles);
+    }
     let text_anyway = kind.is_some_and(|kind| is_text(kind)) || name.ends_with("_id");
     if text_anyway { Json::String(text.to_owned()) } else { plain(text) }
 }

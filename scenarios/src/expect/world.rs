@@ -129,7 +129,9 @@ impl World {
         let mut object = Object::new();
         let life = kernel.life(service).unwrap_or_default();
         object.insert("alive".to_owned(), Json::Bool(life.alive));
+        object.insert("failed".to_owned(), Json::Bool(life.failed));
         object.insert("starts".to_owned(), number(f64::from(life.starts)));
+        object.insert("crashes".to_owned(), number(f64::from(life.crashes)));
         if with_state && let Some(state) = kernel.state(service) {
             let saved = state.save().map_or(Json::Null, values::doubles);
             object.insert("state".to_owned(), saved);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{ExchangeEvent, Seen, ServiceId, UserEvent};
+use engine::{CorrelationId, ExchangeEvent, Seen, ServiceId, UserEvent};
 use pipeline::records::ExecutionResult;
 use pipeline::streams::EXECUTION_RESULT;
 
@@ -30,7 +30,11 @@ impl OneOrderPerIntent {
         if result.reduce_only.0 || result.client_order_id.is_empty() {
             return;
         }
-        let decision = result.correlation_id.to_string();
+        // An intent from elsewhere may have no correlation id; its plan has an id of its own.
+        let decision = match result.correlation_id == CorrelationId::default() {
+            true => result.plan_id.clone(),
+            false => result.correlation_id.to_string(),
+        };
         let first = self.opened.entry(decision).or_insert_with(|| result.client_order_id.clone());
         if *first != result.client_order_id {
             let found = format!(

@@ -93,7 +93,8 @@ fn slots(a: &[(Nanos, u32)], b: &[(Nanos, u32)]) -> Vec<(Option<u32>, Option<u32
                 let apart = at_a.0 - at_b.0;
                 if apart.abs() <= near {
                     pairs.push((Some(*one), Some(*other)));
-                    (a.next(), b.next());
+                    a.next();
+                    b.next();
                 } else if apart < 0 {
                     pairs.push((Some(*one), None));
                     a.next();
