@@ -477,7 +477,7 @@ mod tests {
     fn rules_of_two_dates_do_not_hold_at_once() {
         let both = ["kill_score_january", "kill_score_february"];
         let settings = asking_for(&both).expect("names");
-        let problem = chain(&settings, &[]).err().expect("one rule holds").to_string();
+        let problem = chain(&settings, &[]).expect_err("one rule holds").to_string();
         assert!(problem.starts_with("[pipeline.audited] names"), "{problem}");
     }
 }
