@@ -57,23 +57,47 @@ fn breaks(expectation: &str, second: Option<f64>, says: &str) {
 fn of_entries() {
     let results = "on = \"apply.result\"";
     holds(&format!("always = \"entry.symbol == 'BTCUSDT'\"\n{results}\nat_least = 2"));
-    breaks(&format!("always = \"entry.executed\"\n{results}"), Some(240.0), "does not hold: action=BUY");
-    breaks(&format!("always = \"true\"\n{results}\nat_least = 9"), None, "there were 2 entries to look at, expected at least 9");
+    breaks(
+        &format!("always = \"entry.executed\"\n{results}"),
+        Some(240.0),
+        "does not hold: action=BUY",
+    );
+    breaks(
+        &format!("always = \"true\"\n{results}\nat_least = 9"),
+        None,
+        "there were 2 entries to look at, expected at least 9",
+    );
     holds(&format!("never = \"entry.symbol == 'ETHUSDT'\"\n{results}"));
     breaks(&format!("never = \"entry.executed\"\n{results}"), Some(180.0), "holds: action=BUY");
     holds(&format!("never = \"entry.executed\"\n{results}\nfrom = \"3m 30s\""));
     holds(&format!("never = \"!entry.executed\"\n{results}\nuntil = \"3m 30s\""));
     holds(&format!("count = \"entry.executed\"\n{results}\nequals = 1"));
-    breaks(&format!("count = \"true\"\n{results}\nat_most = 1"), Some(240.0), "held for the 2th time");
-    breaks(&format!("count = \"entry.executed\"\n{results}\nat_least = 2"), None, "held 1, expected at least 2, of 2 entries");
+    breaks(
+        &format!("count = \"true\"\n{results}\nat_most = 1"),
+        Some(240.0),
+        "held for the 2th time",
+    );
+    breaks(
+        &format!("count = \"entry.executed\"\n{results}\nat_least = 2"),
+        None,
+        "held 1, expected at least 2, of 2 entries",
+    );
 }
 
 #[test]
 fn of_what_follows() {
     let results = "on = \"apply.result\"";
     holds(&format!("eventually = \"entry.executed\"\n{results}\nwithin = \"181s\""));
-    breaks(&format!("eventually = \"entry.executed\"\n{results}\nwithin = \"2m\""), None, "had not held by 2026-01-01T00:02:00Z");
-    breaks(&format!("eventually = \"entry.symbol == 'ETHUSDT'\"\n{results}"), None, "never held, of 2 looks");
+    breaks(
+        &format!("eventually = \"entry.executed\"\n{results}\nwithin = \"2m\""),
+        None,
+        "had not held by 2026-01-01T00:02:00Z",
+    );
+    breaks(
+        &format!("eventually = \"entry.symbol == 'ETHUSDT'\"\n{results}"),
+        None,
+        "never held, of 2 looks",
+    );
     let after = "after = \"true\"\nafter_on = \"trade.intent\"";
     let same = "entry.correlation_id == trigger.correlation_id";
     holds(&format!("eventually = \"{same}\"\n{results}\n{after}\nwithin = \"5s\""));
@@ -82,23 +106,49 @@ fn of_what_follows() {
         Some(240.0),
         "did not follow within 5 s: action=BUY",
     );
-    breaks(&format!("eventually = \"{same}\"\n{results}\n{after}\nwithin = \"10ms\""), Some(180.0), "did not follow within 0.01 s");
-    breaks(&format!("eventually = \"true\"\n{results}\nafter = \"entry.symbol == 'X'\"\nafter_on = \"trade.intent\""), None, "never held, so that nothing was judged");
-    holds(&format!("first = \"entry.class == 'open'\"\non = \"apply.plan\"\nbefore = \"true\"\nbefore_on = \"orders\""));
-    breaks("first = \"true\"\non = \"fills\"\nbefore = \"true\"\nbefore_on = \"apply.plan\"", Some(180.0), "came, and \"true\" had not been before");
+    breaks(
+        &format!("eventually = \"{same}\"\n{results}\n{after}\nwithin = \"10ms\""),
+        Some(180.0),
+        "did not follow within 0.01 s",
+    );
+    breaks(
+        &format!(
+            "eventually = \"true\"\n{results}\nafter = \"entry.symbol == 'X'\"\nafter_on = \"trade.intent\""
+        ),
+        None,
+        "never held, so that nothing was judged",
+    );
+    holds(&format!(
+        "first = \"entry.class == 'open'\"\non = \"apply.plan\"\nbefore = \"true\"\nbefore_on = \"orders\""
+    ));
+    breaks(
+        "first = \"true\"\non = \"fills\"\nbefore = \"true\"\nbefore_on = \"apply.plan\"",
+        Some(180.0),
+        "came, and \"true\" had not been before",
+    );
 }
 
 #[test]
 fn of_the_state() {
     holds("always = \"account.margin_balance > 9990.0\"");
-    breaks("always = \"account.wallet_balance == 10000.0\"", Some(180.0), "does not hold: account=");
+    breaks(
+        "always = \"account.wallet_balance == 10000.0\"",
+        Some(180.0),
+        "does not hold: account=",
+    );
     breaks("never = \"held.exists(p, p.amt > 0.0)\"", Some(180.0), "holds: held=");
     holds("eventually = \"positions['BTCUSDT'].amt == 0.005\"\nwithin = \"3m 1s\"");
     holds("holds = \"size(held) == 0\"\nat = \"2m\"");
     breaks("holds = \"size(held) == 0\"\nat = \"3m 30s\"", Some(210.0), "does not hold");
     holds("at_end = \"size(orders) == 0 && positions['ETHUSDT'].amt == 0.0\"");
-    breaks("at_end = \"streams['apply.plan'].length == 0.0\"", Some(300.0), "does not hold: streams=");
-    holds("at_end = \"keys['quantum:position:ledger:BTCUSDT'].position_amt == 0.005 && ttl['quantum:position:ledger:BTCUSDT'] == -1.0 && ttl['nothing'] == -2.0\"");
+    breaks(
+        "at_end = \"streams['apply.plan'].length == 0.0\"",
+        Some(300.0),
+        "does not hold: streams=",
+    );
+    holds(
+        "at_end = \"keys['quantum:position:ledger:BTCUSDT'].position_amt == 0.005 && ttl['quantum:position:ledger:BTCUSDT'] == -1.0 && ttl['nothing'] == -2.0\"",
+    );
     holds("at_end = \"services['apply_layer'].alive && services['apply_layer'].starts == 1.0\"");
     holds("at_end = \"figures['intent_executor.orders_opened'] == 1.0\"");
     breaks("at_end = \"keys['nothing'].x == 1.0\"", Some(300.0), "cannot be judged");
@@ -120,10 +170,13 @@ fn invariants_notice_what_they_are_for() {
     let by_hand = |words: &str| {
         format!("{RUN}\n[[timeline]]\nat = \"3m 30s\"\ncommand = {{ words = [{words}] }}\n")
     };
-    let found = violation(&by_hand("\"DEL\", \"quantum:position:ledger:BTCUSDT\""), "positions_recorded");
+    let unmended =
+        "[pipeline.ledger_sync]\nenabled = false\n[pipeline.reconcile_engine]\nenabled = false\n";
+    let gone = by_hand("\"DEL\", \"quantum:position:ledger:BTCUSDT\"");
+    let found = violation(&format!("{gone}{unmended}"), "positions_recorded");
     assert!(found.contains("BTCUSDT holds 0.005 on the exchange"), "{found}");
     let denied = format!(
-        "{}\n[state.keys]\n\"quantum:reconcile:hold:BTCUSDT\" = \"1\"\n",
+        "{}\n[state.keys]\n\"quantum:reconcile:hold:BTCUSDT\" = \"1\"\n[pipeline.reconcile_engine]\nenabled = false\n",
         audited("\"denial_uses_permits\"")
     );
     let found = violation(&denied, "permits_used_once");
