@@ -22,6 +22,8 @@ pub(crate) enum Stop {
 pub(crate) struct Judged {
     pub(crate) footer: JournalFooter,
     pub(crate) failed: Vec<Failure>,
+    /// The first entry that went to the dead letters, in words.
+    pub(crate) first_dead: Option<String>,
 }
 
 /// Drives a run.
@@ -86,13 +88,14 @@ impl Driver<'_> {
             events_before = events;
             limits.check(self.progress).map_err(Stop::Limit)?;
         }
-        let mut failed = Vec::new();
+        let (mut failed, mut first_dead) = (Vec::new(), None);
         with_observer(kernel, |observer, kernel| {
             observer.ask(kernel, self.world, true);
             failed = observer.end(kernel, self.world, to);
+            first_dead = observer.first_dead();
         });
         let footer = kernel.finish().map_err(Stop::Run)?;
-        Ok(Judged { footer, failed })
+        Ok(Judged { footer, failed, first_dead })
     }
 }
 

@@ -204,7 +204,11 @@ pub fn run(
     let of_figures = scenario.expect.iter().filter_map(|expectation| expectation.check(&figures));
     let failed: Vec<Failure> = judged.failed.into_iter().chain(of_figures).collect();
     let counts = kernel.counts();
-    let stopped = emergency(&figures).into_iter().collect();
+    let dead = judged.first_dead.map(|first| {
+        let count = figures.get("dead_letters").copied().unwrap_or_default();
+        format!("{count} entries went to the dead letters; {first}")
+    });
+    let stopped = emergency(&figures).into_iter().chain(dead).collect();
     Ok(ScenarioReport {
         verdict: if failed.is_empty() { Verdict::Pass } else { Verdict::Fail },
         digest: footer.digest_hex(),

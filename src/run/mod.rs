@@ -93,7 +93,7 @@ fn tell(arguments: &RunArguments, judged: &[Judged]) {
         github::annotations(judged).iter().for_each(|line| print(line));
     }
     for one in judged {
-        table::explain(one, arguments.verbose);
+        table::explain(one, arguments.verbose, table::is_long(judged));
     }
     let left = judged.iter().filter(|one| matches!(one.outcome.ended, Ended::NotRun)).count();
     if left > 0 {
@@ -156,6 +156,9 @@ fn open_goldens(arguments: &RunArguments) -> Result<Option<Goldens>, String> {
         }
     };
     if arguments.seed.is_some() {
+        if !arguments.accept {
+            eprintln!("golden digests are of the files' own seeds: none is compared with --seed");
+        }
         if arguments.accept {
             return Err(
                 "--accept takes the digests of the files' own seeds: leave --seed out".into()
@@ -188,6 +191,9 @@ fn settle_goldens(
     }
     for name in &accepted.new {
         eprintln!("accepted: {name}: new");
+    }
+    for name in &accepted.refused {
+        eprintln!("not accepted: {name}: it is not as it should be");
     }
     for name in &accepted.gone {
         eprintln!("accepted: {name}: gone, with its file");

@@ -182,6 +182,16 @@ pub fn judge(case: &Case, outcome: &Outcome) -> Vec<Fault> {
         Ended::Bug(text) => return whole(Kind::Bug, text.clone()),
         Ended::Skipped(_) | Ended::NotRun => return Vec::new(),
     };
+    // What cannot be judged says nothing about the run: neither good nor the relapse that was wanted.
+    let unjudged: Vec<Fault> = report
+        .failed
+        .iter()
+        .filter(|failure| failure.unjudged)
+        .map(|failure| Fault { kind: Kind::Error, ..Fault::of_expectation(case, failure) })
+        .collect();
+    if !unjudged.is_empty() {
+        return unjudged;
+    }
     if case.relapse {
         return relapse(case, report).into_iter().collect();
     }

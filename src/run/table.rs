@@ -8,8 +8,13 @@ use super::numbers::{count, short, span};
 use super::outcome::{Ended, Judged, Kind};
 
 /// Cases that the table shows one by one; of longer suites it shows, without `-v`, a file whose cases are all
-/// as they should be on one row.
+/// as they should be on one row, and of more files than this only those where something is wrong.
 const ROWS_MAX: usize = 40;
+
+/// Whether the suite has more cases than anybody reads one by one.
+pub fn is_long(judged: &[Judged]) -> bool {
+    judged.len() > ROWS_MAX
+}
 
 /// The table, and below it the counts.
 pub fn text(judged: &[Judged], verbose: bool) -> String {
@@ -26,12 +31,16 @@ pub fn text(judged: &[Judged], verbose: bool) -> String {
         "wall",
         "digest",
     ]);
-    let whole = verbose || judged.len() <= ROWS_MAX;
+    let whole = verbose || !is_long(judged);
+    let files = judged.chunk_by(|a, b| a.case.file == b.case.file).count();
     // Those that were skipped have been told of, and stand among the counts.
     let shown: Vec<&Judged> =
         judged.iter().filter(|one| !matches!(one.outcome.ended, Ended::Skipped(_))).collect();
     for file in shown.chunk_by(|a, b| a.case.file == b.case.file) {
         let fine = file.iter().all(|one| one.faults.is_empty() && one.counts());
+        if !whole && fine && files > ROWS_MAX {
+            continue;
+        }
         if !whole && fine && file.len() > 1 {
             table.add_row(together(file));
             continue;
@@ -39,6 +48,12 @@ pub fn text(judged: &[Judged], verbose: bool) -> String {
         for (place, one) in file.iter().enumerate() {
             table.add_row(row(one, place == 0));
         }
+    }
+    if table.is_empty() {
+        return format!(
+            "{}\n(no case is listed that is as it should be; -v lists all)",
+            counts(judged)
+        );
     }
     // A suite of one case says it all in its row.
     if judged.len() < 2 { table.to_string() } else { format!("{table}\n{}", counts(judged)) }
@@ -131,7 +146,9 @@ pub fn counts(judged: &[Judged]) -> String {
 }
 
 /// What went wrong, what is noteworthy and, on request, everything else; all on standard error.
-pub fn explain(one: &Judged, verbose: bool) {
+///
+/// In a long suite warnings are told with `-v` only: a scenario may be about what they warn of.
+pub fn explain(one: &Judged, verbose: bool, long: bool) {
     let title = one.case.title();
     for line in describe::faults(one) {
         if let Some(detail) = line.strip_prefix("  ") {
@@ -144,13 +161,16 @@ pub fn explain(one: &Judged, verbose: bool) {
         }
     }
     let Some(report) = one.outcome.report() else { return };
-    if verbose && one.case.expected == Expected::Fail {
+    let fails = one.case.relapse || one.case.expected == Expected::Fail;
+    if fails && one.faults.is_empty() && (verbose || !long) {
         for failure in &report.failed {
             eprintln!("{title}: fails: {}: {}", failure.name, failure.found);
         }
     }
-    for warning in &report.warnings {
-        eprintln!("{title}: warning: {warning}");
+    if verbose || !long {
+        for warning in &report.warnings {
+            eprintln!("{title}: warning: {warning}");
+        }
     }
     if let Some(journal) = &report.journal {
         eprintln!("{title}: journal {}", journal.display());

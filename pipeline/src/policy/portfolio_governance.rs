@@ -163,7 +163,9 @@ impl PortfolioGovernance {
         let (policy, reason) = owned_policy(&score, by_regime, self.policy);
         let timestamp = EpochSeconds(ctx.now());
         let old = std::mem::replace(&mut self.policy, policy);
-        if self.one_of_two && old == policy {
+        // A Redis that came back empty has no policy, and without one nothing opens.
+        let is_gone = || matches!(ctx.get(keys::GOVERNANCE_POLICY.name), Ok(None));
+        if old == policy && (self.one_of_two || is_gone()) {
             self.save_policy(ctx);
         }
         if old != policy {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cel::{Context, Env};
 use engine::{Nanos, nearest};
+use pipeline::keys::{KEYS, Key};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
@@ -87,6 +88,7 @@ impl Judge {
         let part = |key: &str, source: &str, topic: Option<Topic>| {
             let condition = Condition::read(source).map_err(|p| fault(format!("{key}: {p}")))?;
             check_fields(&condition.needs, topic.as_ref())
+                .and_then(|()| check_keys(&condition.needs))
                 .map_err(|p| fault(format!("{key}: {p}")))?;
             Ok::<_, String>((condition, topic))
         };
@@ -171,6 +173,7 @@ impl Judge {
                 found,
                 at: moment.map(|moment| moment.time),
                 entry: moment.map(|moment| moment.entry),
+                unjudged: false,
                 place: self.spec.place.clone(),
             });
         }
@@ -219,6 +222,9 @@ impl Judge {
         };
         if let Err(problem) = judged {
             self.fail(problem, Some(moment));
+            if let Some(failure) = &mut self.failure {
+                failure.unjudged = true;
+            }
         }
     }
 
@@ -463,4 +469,29 @@ fn check_fields(needs: &Needs, topic: Option<&Topic>) -> Result<(), String> {
         Some(near) => format!("entries have no field {odd:?}; did you mean {near:?}?"),
         None => format!("entries have no field {odd:?}; they have {}", known.join(", ")),
     })
+}
+
+/// A key that nobody writes reads as null for ever: one that looks like a slip is refused.
+fn check_keys(needs: &Needs) -> Result<(), String> {
+    for key in needs.keys.iter().chain(&needs.ttl) {
+        let is = |known: &Key| {
+            key.strip_prefix(known.name).is_some_and(|rest| {
+                if known.part.is_empty() { rest.is_empty() } else { rest.ends_with(known.after) }
+            })
+        };
+        if KEYS.iter().any(is) {
+            continue;
+        }
+        // What varies is mostly what stands last.
+        let part = key.rsplit(':').next().unwrap_or_default();
+        let known: Vec<String> = KEYS
+            .iter()
+            .map(|known| if known.part.is_empty() { known.name.to_owned() } else { known.of(part) })
+            .collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        if let Some(near) = nearest(key, &known) {
+            return Err(format!("nobody writes a key {key:?}; did you mean {near:?}?"));
+        }
+    }
+    Ok(())
 }

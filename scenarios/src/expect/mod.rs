@@ -106,6 +106,9 @@ pub struct Failure {
     /// The number of the journal's entry there, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<u64>,
+    /// It could not be judged at all: the condition is at fault, not the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unjudged: bool,
     /// Where the expectation stands; nowhere if it is an invariant.
     pub place: Place,
 }

@@ -50,6 +50,8 @@ pub(crate) struct Observer {
     moment: Moment,
     /// The exchange said something since the last look at the state.
     stirred: bool,
+    /// The first entry that nobody could handle: its stream, and why.
+    first_dead: Option<String>,
 }
 
 impl Observer {
@@ -80,6 +82,7 @@ impl Observer {
             handling: None,
             moment: Moment { time: range.0, entry: 0 },
             stirred: false,
+            first_dead: None,
         };
         for spec in &scenario.expect {
             if let Some(judge) = Judge::read(spec, range)? {
@@ -141,7 +144,13 @@ impl Observer {
     }
 
     /// Shows an entry to those who want it: at once, or when the state may be looked at.
-    fn show(&mut self, wanted: &Wanted, entry: Object) {
+    fn show(&mut self, topic: Topic, wanted: &Wanted, mut entry: Object) {
+        // What an entry does not have is null, so that no condition has to ask first.
+        for field in topic.fields().into_iter().flatten() {
+            if !entry.contains_key(field) {
+                entry.insert(field.to_owned(), Json::Null);
+            }
+        }
         let entry = Json::Object(entry);
         for &(place, role) in wanted {
             let judge = &mut self.judges[place];
@@ -162,19 +171,20 @@ impl Observer {
         match seen {
             Seen::Publish(stream, _, body) => {
                 if let Some((known, wanted)) = self.streams.get(*stream) {
-                    let (entry, wanted) = (values::entry(body, Some(&known.shape)), wanted.clone());
-                    self.show(&wanted, entry);
+                    let (known, wanted) = (*known, wanted.clone());
+                    let entry = values::entry(body, Some(&known.shape));
+                    self.show(Topic::Stream(known), &wanted, entry);
                 }
                 if !self.dead_letters.is_empty() && stream.starts_with("quantum:dlq:") {
                     let wanted = self.dead_letters.clone();
-                    self.show(&wanted, values::entry(body, None));
+                    self.show(Topic::DeadLetters, &wanted, values::entry(body, None));
                 }
             }
             Seen::Submit(service, _, request) if !self.requests.is_empty() => {
                 let mut entry = Grids(&self.instruments).request(request);
                 entry.insert("service".to_owned(), self.who(*service));
                 let wanted = self.requests.clone();
-                self.show(&wanted, entry);
+                self.show(Topic::Requests, &wanted, entry);
             }
             Seen::Exchange(event) => {
                 self.stirred = true;
@@ -185,9 +195,9 @@ impl Observer {
                     let fill = entry.get("fill_qty").is_some_and(|qty| !qty.is_null());
                     let (orders, fills) = (self.orders.clone(), self.fills.clone());
                     if fill {
-                        self.show(&fills, entry.clone());
+                        self.show(Topic::Fills, &fills, entry.clone());
                     }
-                    self.show(&orders, entry);
+                    self.show(Topic::Orders, &orders, entry);
                 }
                 if let ExchangeEvent::Response { to, outcome, .. } = event
                     && !self.responses.is_empty()
@@ -195,7 +205,7 @@ impl Observer {
                     let mut entry = Grids(&self.instruments).outcome(outcome);
                     entry.insert("service".to_owned(), self.who(*to));
                     let wanted = self.responses.clone();
-                    self.show(&wanted, entry);
+                    self.show(Topic::Responses, &wanted, entry);
                 }
             }
             Seen::Key(key, write, life) if !self.keys.is_empty() => {
@@ -203,13 +213,13 @@ impl Observer {
                 let who = self.handling.map_or(Json::Null, |service| self.who(service));
                 entry.insert("service".to_owned(), who);
                 let wanted = self.keys.clone();
-                self.show(&wanted, entry);
+                self.show(Topic::Keys, &wanted, entry);
             }
             Seen::Action(text) if !self.actions.is_empty() => {
                 let mut entry = Object::new();
                 entry.insert("text".to_owned(), Json::String((*text).to_owned()));
                 let wanted = self.actions.clone();
-                self.show(&wanted, entry);
+                self.show(Topic::Actions, &wanted, entry);
             }
             _ => {}
         }
@@ -260,6 +270,11 @@ impl Observer {
         }
     }
 
+    /// The first entry that went to the dead letters, in words.
+    pub(crate) fn first_dead(&mut self) -> Option<String> {
+        self.first_dead.take()
+    }
+
     /// What did not hold, in the order of the file; then the invariants.
     pub(crate) fn end(&mut self, kernel: &mut Run, world: &World, end: Nanos) -> Vec<Failure> {
         let mut failures = Vec::new();
@@ -291,6 +306,15 @@ impl Watch for Observer {
         }
         for invariant in &mut self.invariants {
             invariant.seen(self.moment, self.handling, &seen);
+        }
+        if self.first_dead.is_none()
+            && let Seen::Publish(stream, _, body) = &seen
+            && let Some(event) = stream.strip_prefix("quantum:dlq:")
+        {
+            let fields = body.to_fields();
+            let reason = fields.get("dlq_reason").unwrap_or("without a reason");
+            let who = fields.get("dlq_service").unwrap_or("nobody");
+            self.first_dead = Some(format!("the first one of {event}, by {who}: {reason}"));
         }
         if !self.judges.is_empty() {
             self.seen_by_judges(&seen);

@@ -72,6 +72,7 @@ impl Topic {
                 "type",
                 "symbol",
                 "client_order_id",
+                "order_id",
                 "qty",
                 "reduce_only",
                 "close_position",

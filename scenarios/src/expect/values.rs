@@ -2,8 +2,8 @@
 
 use cel::Value;
 use engine::{
-    Body, ExchangeEvent, Instrument, KeyWrite, Nanos, NewOrder, OrderState, Outcome, QtyLots,
-    Record, Request, SymbolIndex, UserEvent,
+    Body, ExchangeEvent, Instrument, KeyWrite, Nanos, NewOrder, OrderRef, OrderState, Outcome,
+    QtyLots, Record, Request, SymbolIndex, UserEvent,
 };
 use pipeline::contracts::Shape;
 use rust_decimal::Decimal;
@@ -174,6 +174,10 @@ impl Grids<'_> {
             Request::NewOrder(order) | Request::TestOrder(order) | Request::NewAlgoOrder(order) => {
                 self.new_order(order)
             }
+            Request::ModifyOrder(change) => self.order_ref(change.symbol, &change.order),
+            Request::CancelOrder { symbol, order } | Request::QueryOrder { symbol, order } => {
+                self.order_ref(*symbol, order)
+            }
             _ => Object::new(),
         };
         let kind = word(request);
@@ -186,6 +190,16 @@ impl Grids<'_> {
         };
         object.insert("kind".to_owned(), kind);
         object
+    }
+
+    /// An order that a request names.
+    fn order_ref(&self, symbol: SymbolIndex, order: &OrderRef) -> Object {
+        let (name, id) = match order {
+            OrderRef::Id(id) => ("order_id", number(id.0 as f64)),
+            OrderRef::Client(id) => ("client_order_id", Json::String(id.0.to_string())),
+        };
+        let words = [("symbol", self.symbol(symbol)), (name, id)];
+        words.into_iter().map(|(name, json)| (name.to_owned(), json)).collect()
     }
 
     fn new_order(&self, order: &NewOrder) -> Object {

@@ -103,6 +103,7 @@ pub(crate) fn violated(name: &str, moment: Option<Moment>, found: String) -> Fai
         found,
         at: moment.map(|moment| moment.time),
         entry: moment.map(|moment| moment.entry),
+        unjudged: false,
         place: Place::default(),
     }
 }

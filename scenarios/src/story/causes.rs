@@ -18,6 +18,8 @@ struct Current {
     services: Vec<u16>,
     /// Whose output came last.
     last: u16,
+    /// The timeline does it: what follows is no service's.
+    by_hand: bool,
 }
 
 /// A walk over a journal, from its beginning.
@@ -151,7 +153,8 @@ impl Causes {
             _ if row.service == NOBODY => Vec::new(),
             _ => vec![row.service],
         };
-        self.current = Some(Current { entry: self.entry, time, services, last: NOBODY });
+        let by_hand = row.kind == Kind::Action;
+        self.current = Some(Current { entry: self.entry, time, services, last: NOBODY, by_hand });
         Some(row)
     }
 
@@ -257,6 +260,9 @@ impl Causes {
             return (service, self.hidden(service));
         };
         let entry = current.entry;
+        if current.by_hand {
+            return (NOBODY, entry);
+        }
         if let [service] = current.services[..] {
             // What it never writes, another one wrote: it had been busy when its input was journaled.
             let other = writers.iter().copied().find(|_| !writers.contains(&service));
