@@ -170,10 +170,21 @@ fn head(
         }
     }
     if let Some(incident) = table.remove("incident") {
-        head.incident = text_of(&incident).unwrap_or_default();
+        match text_of(&incident).filter(|text| !text.trim().is_empty()) {
+            Some(text) => head.incident = text,
+            None => {
+                return wrong(
+                    incident.span().start,
+                    "incident says in words why that is the incident's own configuration",
+                );
+            }
+        }
     }
     if let Some(description) = table.remove("description") {
         head.description = text_of(&description);
+        if head.description.is_none() {
+            return wrong(description.span().start, "description is a text");
+        }
     }
     if head.relapse && head.fails.is_none() {
         return wrong(
@@ -192,7 +203,16 @@ fn head(
                 &format!("has {name_of_key:?}, which a variant cannot change: remove it"),
             );
         }
-        if !head.relapse || name_of_key == "pipeline" {
+        if !head.relapse || (name_of_key == "pipeline" && only_audited(table)) {
+            continue;
+        }
+        if name_of_key == "pipeline" {
+            if head.incident.is_empty() {
+                return wrong(
+                    at,
+                    "is a relapse and changes settings beside `audited`: say with `incident = \"...\"` why they are the incident's own configuration",
+                );
+            }
             continue;
         }
         if !OF_INCIDENTS.contains(&name_of_key) {
@@ -214,6 +234,18 @@ fn head(
         }
     }
     Ok(head)
+}
+
+/// Whether a variant's pipeline brings old behaviour back by its name, and changes nothing else.
+fn only_audited(table: &DeTable<'_>) -> bool {
+    let pipeline = table.get("pipeline").and_then(|pipeline| pipeline.get_ref().as_table());
+    pipeline.is_some_and(|pipeline| pipeline.iter().all(|(key, _)| key.get_ref() == "audited"))
+}
+
+/// Whether all of `base` is in `other`, in its order: a relapse may add to what befalls a run, and takes nothing out.
+fn keeps<T: PartialEq>(base: &[T], other: &[T]) -> bool {
+    let mut rest = other.iter();
+    base.iter().all(|one| rest.any(|other| other == one))
 }
 
 /// The scenario of a text and one for each of its variants, the file's own first.
@@ -257,6 +289,17 @@ pub(crate) fn cases(origin: &str, content: &str) -> Result<Vec<Scenario>, Scenar
                         "[variants.{name}] fails = {fails:?} is no expectation of this file{near}"
                     ),
                 ));
+            }
+        }
+        if head.relapse
+            && let Some(base) = found.first()
+        {
+            let kept = [
+                ("timeline", keeps(&base.timeline, &scenario.timeline)),
+                ("state.streams", keeps(&base.state.streams, &scenario.state.streams)),
+            ];
+            if let Some((what, _)) = kept.iter().find(|(_, kept)| !kept) {
+                return Err(sources.fault(at, format!("[variants.{name}] is a relapse and takes something out of `{what}`, or changes it: an array replaces the file's, so repeat all of it and add to it")));
             }
         }
         name_problem(&name).map_or(Ok(()), |problem| Err(sources.fault(at, problem)))?;

@@ -498,7 +498,9 @@ impl Recorded {
 
 fn content(path: &Path) -> Result<String, ScenarioError> {
     let io = |source| ScenarioError::Io { path: path.to_owned(), source };
-    std::fs::read_to_string(path).map_err(io)
+    let text = std::fs::read_to_string(path).map_err(io)?;
+    // Some editors begin a file with a byte order mark.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Files beside scenarios that are none: the manifest of this crate, and the digests of the library.

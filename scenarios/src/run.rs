@@ -306,7 +306,6 @@ pub fn services_of(header: &Json) -> Vec<String> {
 /// Names of the figures that are taken from counters.
 pub(crate) const DERIVED: [&str; 4] = ["entries", "exits", "exit_reasons", "dead_letters"];
 
-/// The figures of a finished run: the exchange's own, and every counter as `service.counter`.
 /// A run that stood still to its end: without a word its figures would be those of a quiet market.
 fn emergency(figures: &Figures) -> Option<String> {
     let active = figures.get("emergency_stop.quantum_ess_active")?;
@@ -317,6 +316,7 @@ fn emergency(figures: &Figures) -> Option<String> {
     })
 }
 
+/// The figures of a finished run: the exchange's own, and every counter as `service.counter`.
 pub(crate) fn figures(kernel: &Run) -> Figures {
     let mut figures = crate::venue::figures(kernel.exchange());
     for (place, name) in kernel.services().iter().enumerate() {

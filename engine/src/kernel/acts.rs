@@ -22,6 +22,8 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             Action::Crash(service) => self.crash(service),
             Action::Restart(service) => {
                 self.seats[service.0 as usize].forgive();
+                // One that runs loses its memory first, as a restarted process does.
+                self.crash(service);
                 if !self.seats[service.0 as usize].alive {
                     self.start(service)?;
                 }

@@ -164,8 +164,8 @@ impl PortfolioGovernance {
         let timestamp = EpochSeconds(ctx.now());
         let old = std::mem::replace(&mut self.policy, policy);
         // A Redis that came back empty has no policy, and without one nothing opens.
-        let is_gone = || matches!(ctx.get(keys::GOVERNANCE_POLICY.name), Ok(None));
-        if old == policy && (self.one_of_two || is_gone()) {
+        let same = old == policy;
+        if same && (self.one_of_two || ctx.get(keys::GOVERNANCE_POLICY.name) == Ok(None)) {
             self.save_policy(ctx);
         }
         if old != policy {

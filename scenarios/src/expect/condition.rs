@@ -7,19 +7,20 @@ use cel::{Context, ExecutionError, Program, Value};
 use engine::nearest;
 
 /// What a condition may look at beside the entry of its topic.
-pub(crate) const STATE: [&str; 11] = [
+pub(crate) const STATE: [&str; 10] = [
     "account",
     "figures",
     "held",
     "keys",
     "orders",
     "positions",
-    "requests",
     "services",
     "streams",
     "time",
     "ttl",
 ];
+/// What of it is asked for by its name only.
+const NAMED: [&str; 5] = ["figures", "keys", "services", "streams", "ttl"];
 /// What exists only while entries are looked at.
 pub(crate) const OF_ENTRIES: [&str; 2] = ["entry", "trigger"];
 
@@ -146,8 +147,10 @@ impl Walk {
                     && let [of, index] = &call.args[..]
                     && let Expr::Ident(name) = &of.expr
                     && !bound.contains(name)
+                    && NAMED.contains(&name.as_str())
                 {
-                    self.indexed(name, index)?;
+                    self.needs.names.insert(name.clone());
+                    return self.indexed(name, index);
                 }
                 let target = call.target.iter().map(|target| &**target);
                 target.chain(&call.args).try_for_each(|part| self.expr(part, bound))
@@ -172,6 +175,10 @@ impl Walk {
     fn ident(&mut self, name: &str, bound: &[String]) -> Result<(), String> {
         if bound.iter().any(|one| one == name) || OF_ENTRIES.contains(&name) {
             return Ok(());
+        }
+        if NAMED.contains(&name) {
+            // Only what is asked for by its name is made: a question about all of them would be about none.
+            return Err(format!("{name} is asked by name: write {name}['...']"));
         }
         if STATE.contains(&name) {
             self.needs.names.insert(name.to_owned());

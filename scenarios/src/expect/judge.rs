@@ -60,8 +60,8 @@ pub(crate) struct Judge {
     looked: u64,
     held: u64,
     first_held: Option<Moment>,
-    /// The last trigger of `always`, `never` and `count`, and when what it began is over.
-    armed: Option<(Json, Nanos)>,
+    /// Triggers of `always`, `never` and `count`, and when what each began is over.
+    armed: VecDeque<(Json, Nanos)>,
     waiting: VecDeque<Obligation>,
     pub(crate) failure: Option<Failure>,
 }
@@ -130,6 +130,21 @@ impl Judge {
         };
         let window =
             (time("from", &spec.from, range.0)?, time("until", &spec.until, Nanos::NEVER)?);
+        if window.0 >= window.1.min(range.1) {
+            return Err(fault(
+                "nothing lies between `from` and `until`, or the end: change them".into(),
+            ));
+        }
+        if kind == Kind::Eventually
+            && after.is_none()
+            && let Some(within) = within
+            && (range.0 + within <= window.0 || range.0 + within > range.1)
+        {
+            return Err(fault(format!(
+                "within = {:?} counts from the start of the run, and ends before `from` or after the end: change it",
+                spec.within.as_deref().unwrap_or_default()
+            )));
+        }
         Ok(Some(Judge {
             spec: spec.clone(),
             kind,
@@ -143,7 +158,7 @@ impl Judge {
             looked: 0,
             held: 0,
             first_held: None,
-            armed: None,
+            armed: VecDeque::new(),
             waiting: VecDeque::new(),
             failure: None,
         }))
@@ -238,7 +253,7 @@ impl Judge {
         if self.kind == Kind::Eventually {
             self.waiting.push_back(Obligation { made, deadline, trigger });
         } else {
-            self.armed = Some((trigger, deadline));
+            self.armed.push_back((trigger, deadline));
         }
         Ok(())
     }
@@ -266,19 +281,16 @@ impl Judge {
         if self.kind == Kind::Eventually && self.after.is_some() {
             return self.answered(look);
         }
-        let trigger = match (&self.after, &self.armed) {
-            (None, _) => None,
-            (Some(_), Some((trigger, deadline))) if look.moment.time <= *deadline => {
-                Some(trigger.clone())
-            }
-            (Some(_), _) => return Ok(()),
-        };
+        self.armed.retain(|(_, deadline)| look.moment.time <= *deadline);
+        if self.after.is_some() && self.armed.is_empty() {
+            return Ok(());
+        }
         let done = matches!(self.kind, Kind::Eventually | Kind::First) && self.first_held.is_some();
         if done {
             return Ok(());
         }
         self.looked += 1;
-        let holds = self.ask(Role::Main, look, trigger.as_ref())?;
+        let holds = self.holds(look)?;
         if holds {
             self.held += 1;
             self.first_held.get_or_insert(look.moment);
@@ -315,6 +327,20 @@ impl Judge {
         Ok(())
     }
 
+    /// Whether the condition holds: with triggers of `always` for each of them, else for any.
+    fn holds(&self, look: &Look<'_>) -> Result<bool, String> {
+        if self.after.is_none() {
+            return self.ask(Role::Main, look, None);
+        }
+        let of_all = self.kind == Kind::Always;
+        for (trigger, _) in &self.armed {
+            if self.ask(Role::Main, look, Some(trigger))? != of_all {
+                return Ok(!of_all);
+            }
+        }
+        Ok(of_all)
+    }
+
     /// An entry, or a state, that may answer what waits.
     fn answered(&mut self, look: &Look<'_>) -> Result<(), String> {
         let mut place = 0;
@@ -335,7 +361,7 @@ impl Judge {
         let Some(place) = self.waiting.iter().position(|one| one.deadline < now) else {
             let late =
                 self.kind == Kind::Eventually && self.after.is_none() && self.first_held.is_none();
-            let deadline = self.window.0 + self.within.unwrap_or(Nanos::NEVER);
+            let deadline = self.start + self.within.unwrap_or(Nanos::NEVER);
             if late && now > deadline {
                 self.fail(format!("{:?} had not held by {deadline}", self.main.0.source), None);
             }
@@ -363,16 +389,16 @@ impl Judge {
         let source = self.main.0.source.clone();
         match self.kind {
             Kind::Eventually if self.after.is_some() => {
-                if let Some(one) = self.waiting.front() {
-                    // What still had time is not judged, if it had some.
-                    let (made, open) = (one.made, one.deadline != Nanos::NEVER);
-                    let trigger = shown(Some(&one.trigger));
-                    if !open {
-                        self.fail(
-                            format!("{source:?} did not follow until the end{trigger}"),
-                            Some(made),
-                        );
-                    }
+                // What still had time is not judged, if something else was.
+                let missed = self.waiting.iter().find(|one| one.deadline == Nanos::NEVER);
+                if let Some(one) = missed {
+                    let (made, trigger) = (one.made, shown(Some(&one.trigger)));
+                    self.fail(
+                        format!("{source:?} did not follow until the end{trigger}"),
+                        Some(made),
+                    );
+                } else if self.held == 0 && !self.waiting.is_empty() {
+                    self.fail("every trigger still had time at the end, so that nothing was judged: let the run be longer".into(), None);
                 } else if self.held == 0 {
                     let after = self.after.as_ref().map_or("", |(condition, _)| &condition.source);
                     self.fail(format!("{after:?} never held, so that nothing was judged"), None);

@@ -155,7 +155,9 @@ impl Observer {
         for &(place, role) in wanted {
             let judge = &mut self.judges[place];
             let own = judge.parts().into_iter().find(|(of, ..)| *of == role);
-            if own.is_some_and(|(_, condition, _)| condition.needs.no_state()) {
+            // A judge sees its entries in their order: behind one that waits, the others wait, too.
+            let waits = self.deferred.iter().any(|deferred| deferred.judge == place);
+            if !waits && own.is_some_and(|(_, condition, _)| condition.needs.no_state()) {
                 let look =
                     Look { moment: self.moment, entry: Some(&entry), state: None, env: &self.env };
                 judge.look(role, &look);

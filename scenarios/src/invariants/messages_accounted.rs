@@ -23,14 +23,14 @@ impl Invariant for MessagesAccounted {
             let mut oldest = Vec::new();
             let (low, high) = (engine::EntryId::ZERO, engine::EntryId::MAX);
             let _ = bus.xrange(now, stream.name, low, high, 1, &mut oldest);
-            let Some(oldest) = oldest.pop() else { continue };
+            let oldest = oldest.pop().map_or(high, |oldest| oldest.id);
             for group in bus.xinfo_groups(now, stream.name).unwrap_or_default() {
                 // Redis knows no lag where entries behind the group's position are gone.
-                let (Some(lag), true) = (group.lag, group.last_delivered < oldest.id) else {
+                let (Some(lag), true) = (group.lag, group.last_delivered < oldest) else {
                     continue;
                 };
                 let mut unread = Vec::new();
-                let _ = bus.xrange(now, stream.name, oldest.id, high, usize::MAX, &mut unread);
+                let _ = bus.xrange(now, stream.name, oldest, high, usize::MAX, &mut unread);
                 let lost = lag.saturating_sub(unread.len() as u64);
                 if lost > 0 {
                     let found = format!(

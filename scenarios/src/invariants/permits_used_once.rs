@@ -54,6 +54,10 @@ impl Invariant for PermitsUsedOnce {
         match seen {
             Seen::Key(key, KeyWrite::Deleted, _) => {
                 let Some(plan) = permitted(key) else { return };
+                // Deleted by hand: it is gone, and nobody used it.
+                if handling.is_none() {
+                    return;
+                }
                 self.unsent.insert(plan.to_owned(), (moment, handling));
                 self.now_used.insert(plan.to_owned());
                 if self.used.insert((*key).to_owned(), moment).is_some() {

@@ -22,8 +22,9 @@ impl Invariant for SafeModePassesExits {
             return;
         }
         let Some(result) = record::<ApplyResult>(body) else { return };
-        let for_safe_mode =
-            result.error.as_deref().is_some_and(|error| error.contains("safe_mode"));
+        // SAFE_MODE_ACTIVE of the executors, safety_safe_mode_enabled of the kernel.
+        let names_it = |error: &str| error.to_ascii_lowercase().contains("safe_mode");
+        let for_safe_mode = result.error.as_deref().is_some_and(names_it);
         if result.reduce_only.0 && !result.executed && for_safe_mode {
             let found = format!(
                 "close {} of {} ended with {}",
