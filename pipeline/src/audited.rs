@@ -327,6 +327,15 @@ audited! {
     LedgerByOtherNames "ledger_by_other_names": reconcile_engine = "EHR 3.21; I-39";
     /// The reconcile engine looks for evidence under other names than results have, and never finds any.
     EvidenceByOtherNames "evidence_by_other_names": reconcile_engine = "EHR 3.21; I-39";
+    /// While a reconcile close is out, the engine publishes one more every two minutes, and all are executed, whatever
+    /// exchange and ledger say by then.
+    ReconcileClosesPileUp "reconcile_closes_pile_up": reconcile_engine, apply_layer = "EHR 3.21";
+    /// The reconcile engine takes the result of its own close for evidence, by a snapshot from before it.
+    OwnCloseIsEvidence "own_close_is_evidence": reconcile_engine = "EHR 3.21";
+    /// What is gone from the exchange stays in the ledger and watched by its stop: the hold never ends, nor do the closes.
+    RecordsOutlivePositions "records_outlive_positions": reconcile_engine, exit_monitor = "INC-9";
+    /// Telemetry takes a read counter's lag for what is still to be read, also of a group that has read everything.
+    LagIsBacklog "lag_is_backlog": safety_telemetry = "INC-7; MSE 1.7";
     /// Results are expected as JSON in a field that none has: exit intelligence leaves them pending, and the MetricPack
     /// passes over them.
     ResultsExpectedAsData "results_expected_as_data": exit_intelligence, metric_pack = "INC-7; I-39; EHR 3.29, 3.30";

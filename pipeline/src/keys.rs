@@ -274,6 +274,8 @@ keys! {
     RECONCILE_HOLD_SIG = "quantum:reconcile:hold_sig:" S "" => Holds::Text("the signature"), s(900);
     /// Where a symbol stands.
     RECONCILE_STATE = "quantum:reconcile:state:" S "" => hash::<ReconcileState>(), STAYS;
+    /// The reconcile close that is out: no other leaves before it has ended, or is too old to be executed.
+    RECONCILE_CLOSE_OUT = "quantum:reconcile:close:out:" S "" => Holds::Text("the plan's id"), s(120);
     /// A case was closed in this time: `{symbol}:{signature}:{bucket of 120 s}`.
     RECONCILE_CLOSE_COOLDOWN = "quantum:reconcile:close:cooldown:" case "" => Holds::Mark, s(120);
     /// An open position, as older readers know it.

@@ -10,6 +10,7 @@ pub mod catalogue;
 mod chain;
 pub mod contracts;
 mod counters;
+mod drift;
 mod entry;
 mod exchange_info;
 mod exits;

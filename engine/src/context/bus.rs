@@ -261,6 +261,22 @@ impl Context<'_> {
         self.core.bus.xinfo_groups(self.core.now, stream)
     }
 
+    /// The oldest `count` entries behind this one, oldest first.
+    pub fn after(
+        &mut self,
+        stream: &str,
+        id: EntryId,
+        count: usize,
+    ) -> Result<Vec<Entry>, BusError> {
+        let stream = self.name_of(stream);
+        self.touch(stream, Touch::Looked);
+        self.connected()?;
+        let low = EntryId { ms: id.ms, seq: id.seq.saturating_add(1) };
+        let mut out = Vec::new();
+        self.core.bus.xrange(self.core.now, stream, low, EntryId::MAX, count, &mut out)?;
+        Ok(out)
+    }
+
     /// The newest `count` entries of a stream, newest first.
     pub fn newest(&mut self, stream: &str, count: usize) -> Result<Vec<Entry>, BusError> {
         let stream = self.name_of(stream);

@@ -6,12 +6,13 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use engine::{
-    Activity, Context, Entry, Envelope, EpochSeconds, GaugeOf, Input, Nanos, Service, TimerKey,
-    Ttl, Wiring,
+    Activity, Context, Entry, EntryId, Envelope, EpochSeconds, GaugeOf, GroupInfo, Input, Nanos,
+    Service, TimerKey, Ttl, Wiring,
 };
 use serde::{Deserialize, Serialize};
 use strategies::operations::{PENDING_ALARM, backlog};
 
+use crate::audited::Audited;
 use crate::keys;
 use crate::records::{AlarmKind, GroupLag, Heartbeat, TelemetryAlarm};
 use crate::settings::{Configured, Setup, settings};
@@ -40,6 +41,8 @@ pub struct SafetyTelemetry {
     /// Inputs and outputs of each service, of the last rounds.
     rounds: VecDeque<Vec<(u64, u64)>>,
     alarms: BTreeSet<(AlarmKind, String)>,
+    /// All that a read counter lags behind is still to be read, or lost.
+    lag_is_backlog: bool,
 }
 
 impl SafetyTelemetry {
@@ -90,19 +93,37 @@ impl SafetyTelemetry {
         ctx.gauge("quantum_safety_rate_global_current_window", GaugeOf::All, rate);
     }
 
-    /// Lag told apart into what can still be read and what is lost. What is unread is the newest of a
-    /// stream, so that all of it that fits the stream is there.
+    /// What a group has still to read and what it can no longer read. Where it stands decides that: a lag counts reads, and
+    /// what was trimmed away before they were counted, or was passed over, stays in it for ever.
+    fn unread(&self, stream: &str, group: &GroupInfo, ctx: &mut Context<'_>) -> (u64, u64) {
+        let lag = group.lag.unwrap_or(0);
+        if self.lag_is_backlog {
+            return (lag, ctx.length(stream).unwrap_or(0));
+        }
+        let newest = ctx.newest(stream, 1).unwrap_or_default();
+        if newest.first().is_some_and(|newest| newest.id <= group.last_delivered) {
+            return (0, 0);
+        }
+        let ahead = ctx.after(stream, group.last_delivered, usize::MAX).unwrap_or_default();
+        let ahead = ahead.len() as u64;
+        let oldest = ctx.after(stream, EntryId::ZERO, 1).unwrap_or_default();
+        // Streams are trimmed from their old end: behind an entry that is still there nothing is missing.
+        let nothing_missing =
+            oldest.first().is_some_and(|oldest| oldest.id <= group.last_delivered);
+        (if nothing_missing { ahead } else { lag.max(ahead) }, ahead)
+    }
+
     fn groups(&mut self, ctx: &mut Context<'_>) {
         let timestamp = EpochSeconds(ctx.now());
         for stream in STREAMS {
             let Ok(groups) = ctx.groups(stream.name) else { continue };
-            let length = ctx.length(stream.name).unwrap_or(0);
             let (mut behind, mut lost, mut pending) = (0, 0, 0);
             for group in groups {
                 if group.lag.is_none() {
                     ctx.count("lag_unknown", 1);
                 }
-                let told = backlog(group.lag.unwrap_or(0), length, group.pending);
+                let (lag, ahead) = self.unread(stream.name, &group, ctx);
+                let told = backlog(lag, ahead, group.pending);
                 behind += told.backlog;
                 lost += told.lost;
                 pending += group.pending;
@@ -246,10 +267,14 @@ impl Configured for SafetyTelemetry {
 
     fn configured(
         settings: &SafetyTelemetrySettings,
-        _: Setup<'_>,
+        setup: Setup<'_>,
     ) -> Result<SafetyTelemetry, String> {
-        let settings = settings.clone();
-        Ok(SafetyTelemetry { settings, rounds: VecDeque::new(), alarms: BTreeSet::new() })
+        Ok(SafetyTelemetry {
+            settings: settings.clone(),
+            rounds: VecDeque::new(),
+            alarms: BTreeSet::new(),
+            lag_is_backlog: setup.pipeline.audited.has(Audited::LagIsBacklog),
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use strategies::heat::daily_sigma;
 use strategies::position::MarketView;
 use strategies::{ExitReason as Reached, ExitWatch};
 
-use super::exit_monitor::close_intent;
+use super::close_intent::close_intent;
 use super::held::{HELD_KEYS, Held, HeldKeys, Seen, side_of};
 use crate::audited::Audited;
 use crate::grid;

@@ -6,23 +6,24 @@
 //! own keys, the Apply Layer for an UPDATE_SL plan in `quantum:stop:asked:{S}`. At each look the monitor takes what is
 //! fresh, of this very position and closer; a stop never goes back.
 
+mod gone;
+
 use engine::{
-    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, IsoTime, Nanos, Reader,
-    Service, Symbol, TimerKey, Wiring,
+    Context, Delivery, Envelope, EpochSeconds, GaugeOf, GroupStart, Input, Nanos, Reader, Service,
+    Symbol, TimerKey, Wiring,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::{ExitWatch, sound_levels};
 
 use super::asked;
+use super::close_intent::close_intent;
 use super::price;
-use crate::audited::Audited;
+use crate::audited::{Audited, AuditedNames};
 use crate::fills;
 use crate::grid;
 use crate::keys;
-use crate::records::{
-    ExecutionResult, ExitReason, IntentAction, OrderSide, PositionSide, Stops, TradeIntent,
-};
+use crate::records::{ExecutionResult, ExitReason, IntentAction, OrderSide, PositionSide, Stops};
 use crate::settings::{Configured, Setup, settings};
 use crate::streams::{EXECUTION_RESULT, TRADE_INTENT};
 
@@ -60,6 +61,8 @@ pub struct ExitMonitor {
     watched: Vec<Option<Watched>>,
     /// It forgets a position when it asks for its close, which could open.
     forgets: bool,
+    /// It goes on watching a position that is gone.
+    keeps_gone: bool,
 }
 
 /// A position under watch.
@@ -71,6 +74,17 @@ struct Watched {
     quiet_at: Option<Decimal>,
     /// The last look that had a fresh price.
     checked_at: Nanos,
+    /// When its last opening fill was heard of.
+    filled_at: Nanos,
+    /// The first of the looks at the exchange that show nothing of it.
+    flat_since: Option<Nanos>,
+}
+
+impl Watched {
+    fn of(stops: Stops, watch: ExitWatch, now: Nanos) -> Watched {
+        let (checked_at, filled_at) = (now, now);
+        Watched { stops, watch, quiet_at: None, checked_at, filled_at, flat_since: None }
+    }
 }
 
 /// Entry of a position after another fill, by volume; that of the fill where the numbers are beyond reckoning.
@@ -96,7 +110,11 @@ fn watch_of(stops: &Stops) -> ExitWatch {
 
 impl ExitMonitor {
     /// For these symbols, in the order of the run.
-    fn new(symbols: &[Symbol], settings: &ExitMonitorSettings, forgets: bool) -> ExitMonitor {
+    fn new(
+        symbols: &[Symbol],
+        settings: &ExitMonitorSettings,
+        audited: &AuditedNames,
+    ) -> ExitMonitor {
         ExitMonitor {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
@@ -107,7 +125,8 @@ impl ExitMonitor {
             harvest_keys: keys::HARVEST_PROPOSAL.of_each(symbols),
             asked_keys: keys::STOP_ASKED.of_each(symbols),
             watched: vec![None; symbols.len()],
-            forgets,
+            forgets: audited.has(Audited::ExitForgottenBeforeFill),
+            keeps_gone: audited.has(Audited::RecordsOutlivePositions),
         }
     }
 
@@ -117,12 +136,7 @@ impl ExitMonitor {
         for (key, slot) in self.stop_keys.iter().zip(&mut self.watched) {
             match ctx.record::<Stops>(key) {
                 Ok(Some(stops)) => {
-                    *slot = Some(Watched {
-                        watch: watch_of(&stops),
-                        stops: stops.into_owned(),
-                        quiet_at: None,
-                        checked_at: now,
-                    });
+                    *slot = Some(Watched::of(stops.clone().into_owned(), watch_of(&stops), now));
                 }
                 Ok(None) => {}
                 Err(_) => ctx.count("stops_unreadable", 1),
@@ -215,7 +229,7 @@ impl ExitMonitor {
             },
         };
         self.save(place, &stops, ctx);
-        self.watched[place] = Some(Watched { stops, watch, quiet_at: None, checked_at: ctx.now() });
+        self.watched[place] = Some(Watched::of(stops, watch, ctx.now()));
     }
 
     fn reduce(&mut self, place: usize, qty: Decimal, ctx: &mut Context<'_>) {
@@ -246,7 +260,7 @@ impl ExitMonitor {
 
     fn check_all(&mut self, ctx: &mut Context<'_>) {
         for place in 0..self.symbols.len() {
-            if self.watched[place].is_some() {
+            if self.watched[place].is_some() && !self.is_gone(place, ctx) {
                 self.tighten(place, ctx);
                 self.check(place, ctx);
             }
@@ -360,45 +374,6 @@ impl ExitMonitor {
     }
 }
 
-/// The intent of an exit owner to close this position.
-pub(super) fn close_intent(
-    stops: &Stops,
-    price: Decimal,
-    reason: ExitReason,
-    source: &'static str,
-    now: Nanos,
-) -> TradeIntent {
-    TradeIntent {
-        symbol: stops.symbol,
-        action: Some(IntentAction::Close),
-        side: stops.side.closing(),
-        confidence: 1.0,
-        timestamp: IsoTime(now),
-        position_size_usd: Some((stops.qty * price).round_dp(8)).filter(|usd| *usd > Decimal::ZERO),
-        margin_usd: None,
-        notional_usd: None,
-        size: None,
-        price: None,
-        quantity: Some(stops.qty),
-        qty: None,
-        leverage: None,
-        entry_price: Some(price),
-        stop_loss: None,
-        take_profit: None,
-        reduce_only: Some(true),
-        source: Some(source.into()),
-        reason: Some(reason.as_str().into()),
-        model: Some(source.into()),
-        meta_strategy: Some("EXIT".into()),
-        regime: None,
-        atr_value: None,
-        volatility_factor: None,
-        exchange_divergence: None,
-        funding_rate: None,
-        correlation_id: Some(stops.correlation_id),
-    }
-}
-
 fn hit_counter(reason: ExitReason) -> &'static str {
     match reason {
         ExitReason::TakeProfit => "tp_hits",
@@ -429,6 +404,7 @@ impl Configured for ExitMonitor {
         "fills_of_unknown_symbols",
         "levels_refused",
         "max_holding_hits",
+        "positions_gone",
         "positions_tracked",
         "price_stale",
         "price_unknown",
@@ -447,8 +423,7 @@ impl Configured for ExitMonitor {
         &["exit_monitor_heartbeat", "last_check_age_sec", "price_age_sec"];
 
     fn configured(settings: &ExitMonitorSettings, setup: Setup<'_>) -> Result<ExitMonitor, String> {
-        let forgets = setup.pipeline.audited.has(Audited::ExitForgottenBeforeFill);
-        Ok(ExitMonitor::new(setup.symbols, settings, forgets))
+        Ok(ExitMonitor::new(setup.symbols, settings, &setup.pipeline.audited))
     }
 }
 

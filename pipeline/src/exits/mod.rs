@@ -1,6 +1,7 @@
 //! The way out of a position: proposals, harvest, stops.
 
 mod asked;
+mod close_intent;
 pub(crate) mod emergency_stop;
 pub(crate) mod exit_brain;
 pub(crate) mod exit_monitor;

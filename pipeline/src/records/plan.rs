@@ -209,9 +209,19 @@ engine::record! {
     }
 }
 
-impl ExecutionResult {
-    /// Whether it belongs to a close of P3.4, which closes what no book of ours holds.
+/// How the plans of P3.4 begin (EHR 3.21): they close what no book of ours holds.
+const RECONCILE: &str = "reconclose:";
+
+impl ApplyResult {
+    /// Whether it is of a close of P3.4.
     pub fn is_reconcile_close(&self) -> bool {
-        self.plan_id.starts_with("reconclose:")
+        self.plan_id.starts_with(RECONCILE)
+    }
+}
+
+impl ExecutionResult {
+    /// Whether it is of a close of P3.4.
+    pub fn is_reconcile_close(&self) -> bool {
+        self.plan_id.starts_with(RECONCILE)
     }
 }

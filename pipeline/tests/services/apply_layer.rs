@@ -656,11 +656,36 @@ mod reconcile {
     const ID: &str = "reconclose:BTCUSDT:0123456789ab:1770000000000";
 
     fn bench() -> Bench {
-        let mut settings = PipelineSettings::default();
+        let settings = PipelineSettings::default();
+        bench_of(settings)
+    }
+
+    fn bench_of(mut settings: PipelineSettings) -> Bench {
         settings.reconcile_engine.close_secret = Some("key".into());
         let mut bench = bench_with(&settings);
         hold(&mut bench);
+        book(&mut bench, "1");
         bench
+    }
+
+    fn ledger() -> String {
+        keys::POSITION_LEDGER.of(instrument().symbol)
+    }
+
+    /// The ledger says this, and has for a minute.
+    fn book(bench: &mut Bench, amount: &str) {
+        let changed = (START.secs() - 60).to_string();
+        let fields = [
+            ("symbol", "BTCUSDT"),
+            ("position_amt", amount),
+            ("last_known_amt", amount),
+            ("side", "LONG"),
+            ("avg_entry_price", "100"),
+            ("version", "4"),
+            ("source", "intent_executor"),
+            ("updated_at", &changed),
+        ];
+        bench.hset(&ledger(), &fields);
     }
 
     fn hold(bench: &mut Bench) {
@@ -712,8 +737,7 @@ mod reconcile {
             matches!(bench.ttl(&hold), Ttl::Left(left) if left > Nanos::from_secs(800)),
             "the lease"
         );
-        let ledger = keys::POSITION_LEDGER.of(instrument().symbol);
-        assert!(bench.hash(&ledger).is_empty(), "the ledger never held it");
+        assert_eq!(bench.hash(&ledger())["version"], "4", "the ledger never held it");
         let observed: Vec<HeatObserved> = bench.records(streams::APPLY_HEAT_OBSERVED);
         assert_eq!(observed[0].obs_point, "reconcile_close_consume");
     }
@@ -722,8 +746,65 @@ mod reconcile {
     fn it_takes_what_the_exchange_holds_at_most() {
         let mut bench = bench();
         held::look(&mut bench, &Position { amount: "0.5", ..Position::default() });
+        book(&mut bench, "0");
         send(&mut bench, &fields("0.75"));
         assert_eq!(orders(&bench), [(true, 500)]);
+    }
+
+    /// The Apply Layer had been down: what a close was for may be over, closed by another, or different by now.
+    #[test]
+    fn it_is_checked_against_exchange_and_ledger_now() {
+        let skipped = |mut bench: Bench| {
+            send(&mut bench, &fields("0.75"));
+            assert!(orders(&bench).is_empty());
+            let (decision, error) = ended(&mut bench);
+            assert_eq!(decision, Decision::Skip);
+            error
+        };
+        let mut agreed = bench();
+        book(&mut agreed, "2");
+        assert_eq!(skipped(agreed), "drift_gone");
+        let mut less = bench();
+        book(&mut less, "3");
+        assert_eq!(skipped(less), "drift_gone", "a close would make it larger");
+        let mut old = bench();
+        old.run_to_ms(120_100);
+        held::look(&mut old, &Position::default());
+        assert_eq!(skipped(old), "close_expired");
+        // Of a drift that has become smaller it takes what is left.
+        let mut smaller = bench();
+        book(&mut smaller, "1.5");
+        send(&mut smaller, &fields("0.75"));
+        assert_eq!(orders(&smaller), [(true, 500)]);
+    }
+
+    /// The fill of a reconcile close is in no ledger: the next close has to see it in a snapshot.
+    #[test]
+    fn it_waits_for_a_look_at_the_exchange_that_shows_the_last_fill() {
+        let mut bench = bench();
+        let traded = bench.kernel.now().millis().to_string();
+        bench.set(&keys::COOLDOWN_LAST_EXEC.of(instrument().symbol), &traded);
+        send(&mut bench, &fields("0.75"));
+        bench.run_for_ms(3_000);
+        assert!(orders(&bench).is_empty());
+        held::look(&mut bench, &Position { amount: "1.25", ..Position::default() });
+        bench.run_for_ms(200);
+        assert_eq!(orders(&bench), [(true, 250)]);
+    }
+
+    /// Closes that had piled up were all executed, whatever was left of their drift.
+    #[test]
+    fn closes_piled_up() {
+        let run = |settings| {
+            let mut bench = bench_of(settings);
+            bench.run_to_ms(120_100);
+            held::look(&mut bench, &Position::default());
+            book(&mut bench, "2");
+            send(&mut bench, &fields("0.75"));
+            orders(&bench)
+        };
+        assert_eq!(run(PipelineSettings::default()), []);
+        assert_eq!(run(audited(&["reconcile_closes_pile_up"])), [(true, 750)]);
     }
 
     #[test]

@@ -55,6 +55,25 @@ fn mark(bench: &mut Bench, price: &str) {
     bench.run_for_ms(5_000);
 }
 
+/// The exchange holds nothing, as P3.3 shows it; then one look of the monitor.
+fn gone(bench: &mut Bench, price: &str) {
+    let now = bench.kernel.now().secs().to_string();
+    let key = keys::POSITION_SNAPSHOT.of(instrument().symbol);
+    let fields = [
+        ("symbol", "BTCUSDT"),
+        ("position_amt", "0"),
+        ("side", "NONE"),
+        ("entry_price", "0"),
+        ("mark_price", price),
+        ("unrealized_pnl", "0"),
+        ("leverage", "10"),
+        ("ts_epoch", &now),
+        ("source", "p33_poll"),
+    ];
+    bench.hset(&key, &fields);
+    bench.run_for_ms(5_000);
+}
+
 fn intents(bench: &mut Bench) -> Vec<TradeIntent> {
     bench.records(streams::TRADE_INTENT)
 }
@@ -435,4 +454,47 @@ fn absurd_fills_of_one_position_are_survived() {
     }
     bench.run_for_ms(10_000);
     assert_eq!(bench.hash(&stops_key())["side"], "LONG");
+}
+
+/// After a reset of the testnet the close of a position that was gone was asked for every 15 s, for ever.
+#[test]
+fn a_position_that_is_gone_from_the_exchange_is_watched_no_longer() {
+    let watched = |settings: &PipelineSettings| {
+        let mut bench = Bench::new(&["exit_monitor"], settings, Vec::new());
+        bench.run_to_ms(1);
+        fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+        mark(&mut bench, "100");
+        gone(&mut bench, "100");
+        for _ in 0..5 {
+            gone(&mut bench, "96");
+        }
+        let half = (intents(&mut bench).len(), bench.hash(&stops_key()).is_empty());
+        for _ in 0..6 {
+            gone(&mut bench, "96");
+        }
+        (half, intents(&mut bench).len(), bench.hash(&stops_key()).is_empty())
+    };
+    assert_eq!(watched(&PipelineSettings::default()), ((0, false), 0, true));
+    let (half, asked, forgotten) = watched(&audited(&["records_outlive_positions"]));
+    assert_eq!((half.1, forgotten), (false, false));
+    assert!(half.0 > 0 && asked > half.0, "{asked}");
+}
+
+/// One look may be wrong, or from before the fill.
+#[test]
+fn a_position_is_not_gone_by_one_look() {
+    let mut bench = bench();
+    gone(&mut bench, "100");
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    // The look of before the fill lies there still.
+    bench.run_for_ms(20_000);
+    assert!(!bench.hash(&stops_key()).is_empty());
+    for _ in 0..4 {
+        gone(&mut bench, "100");
+        gone(&mut bench, "100");
+        mark(&mut bench, "100");
+    }
+    assert!(!bench.hash(&stops_key()).is_empty());
+    gone(&mut bench, "96");
+    assert_eq!(intents(&mut bench).len(), 1, "a stop does not wait for the second look");
 }

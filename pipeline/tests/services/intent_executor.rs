@@ -127,6 +127,26 @@ fn examples_8_to_12_quantities() {
     assert_eq!(twelfth.run(), Ok(34_364));
 }
 
+/// Permits are used at the moment of sending: what is refused for its size sends nothing.
+#[test]
+fn an_open_that_is_too_small_uses_up_no_permit() {
+    for (qty, error) in [("0.0009", "min_qty_check_failed"), ("0.004", "min_notional_check_failed")]
+    {
+        let mut bench = bench();
+        bench.kernel.exchange_mut().min_notional = 5;
+        bench.run_to_ms(100);
+        let mut plan = plan(&bench, PlanAction::Buy, BUY);
+        plan.qty = Some(decimal(qty));
+        grant(&mut bench, &permit_of(&plan, "0"));
+        send(&mut bench, &plan);
+        bench.run_for_ms(10);
+        assert!(result(&mut bench).1.starts_with(error), "{error}");
+        for permit in [keys::PERMIT_GOVERNOR, keys::PERMIT_P33] {
+            assert!(bench.get(&permit.of(&plan.plan_id)).is_some(), "{error}: {permit:?}");
+        }
+    }
+}
+
 #[test]
 fn an_open_is_rounded_down_to_whole_steps_and_bounded() {
     // Half a step and more is no reason to round up.

@@ -172,15 +172,106 @@ fn a_hold_is_never_shortened_and_a_case_is_closed_once_in_two_minutes() {
     assert_eq!(left(&mut bench), first - 20_000);
     assert_eq!(closes(&mut bench).len(), 1);
     bench.run_to_ms(599_000);
-    // Five buckets of 120 s; the bench starts at the beginning of one.
+    // Nobody executes them: each is out for its 120 s.
     assert_eq!(closes(&mut bench).len(), 5);
     assert_eq!(bench.counter(ENGINE, "p34_reconcile_close_published_total"), 5);
+}
+
+/// The Apply Layer was down for six minutes, and found three closes of one drift.
+#[test]
+fn no_close_leaves_while_one_is_out() {
+    let published = |mut bench: Bench, ended: bool| {
+        bench.run_to_ms(6_100);
+        let mut result = plans::executed(&bench, 1, OrderSide::Sell, "0.06", "100", true);
+        result.plan_id = closes(&mut bench)[0].plan_id.clone();
+        result.executed = false;
+        if ended {
+            plans::tell_result(&mut bench, &result);
+        }
+        // A bucket of 120 s begins, and the first close is not yet as old as that.
+        bench.run_to_ms(124_000);
+        closes(&mut bench).len()
+    };
+    assert_eq!(published(bench(62, Some("0.002"), Some(SECRET)), false), 1);
+    assert_eq!(published(bench(62, Some("0.002"), Some(SECRET)), true), 2, "it was refused");
+    let piled = audited_bench("reconcile_closes_pile_up", 62, "0.002");
+    assert_eq!(published(piled, false), 2);
+}
+
+/// A second after its own close the engine saw a snapshot from before it, and the ledger learned of what was just closed.
+#[test]
+fn an_own_close_is_no_evidence() {
+    let closed = |mut bench: Bench| {
+        bench.run_to_ms(6_100);
+        let mut result = plans::executed(&bench, 1, OrderSide::Sell, "0.06", "100", true);
+        result.plan_id = closes(&mut bench)[0].plan_id.clone();
+        bench.kernel.exchange_mut().held[0] = 2;
+        let traded = bench.kernel.now().millis().to_string();
+        bench.set(&key(keys::COOLDOWN_LAST_EXEC), &traded);
+        plans::tell_result(&mut bench, &result);
+        bench.run_to_ms(9_000);
+        let ledger = bench.hash(&key(keys::POSITION_LEDGER))["position_amt"].clone();
+        bench.run_to_ms(30_000);
+        (ledger, events(&mut bench))
+    };
+    let (ledger, told) = closed(bench(62, Some("0.002"), Some(SECRET)));
+    assert_eq!(ledger, "0.002");
+    assert_eq!(told, ["HOLD_SET qty_mismatch_no_evidence", "HOLD_CLEARED agree"]);
+    let (ledger, told) = closed(audited_bench("own_close_is_evidence", 62, "0.002"));
+    assert_eq!(ledger, "0.062");
+    assert_eq!(told[1], "AUTO_REPAIR p34_auto");
+}
+
+/// What was executed after a snapshot is not in it, and explains nothing of what it shows.
+#[test]
+fn evidence_is_older_than_the_snapshot() {
+    let mut bench = bench(1_500, Some("1.4"), None);
+    bench.run_to_ms(5_500);
+    executed(&mut bench, "0.1");
+    bench.run_to_ms(9_900);
+    assert_eq!(bench.counter(ENGINE, "p34_reconcile_auto_repair_total"), 0);
+    bench.run_to_ms(11_100);
+    assert_eq!(bench.counter(ENGINE, "p34_reconcile_auto_repair_total"), 1);
+}
+
+/// After a reset of the testnet the exchange held nothing, the ledger did, and the hold never ended.
+#[test]
+fn a_ledger_is_emptied_when_the_exchange_has_long_held_nothing() {
+    for ledger in ["1", "-1"] {
+        let mut bench = bench(0, Some(ledger), Some(SECRET));
+        bench.run_to_ms(30_500);
+        assert_eq!(events(&mut bench), ["HOLD_SET side_mismatch"]);
+        bench.run_to_ms(40_000);
+        let book = bench.hash(&key(keys::POSITION_LEDGER));
+        assert_eq!((decimal(&book["position_amt"]), book["side"].as_str()), (decimal("0"), "NONE"));
+        assert_eq!((book["source"].as_str(), book["version"].as_str()), ("p34_flat", "5"));
+        assert_eq!(events(&mut bench)[1..], ["AUTO_REPAIR p34_flat", "HOLD_CLEARED repaired"]);
+        assert_eq!(bench.ttl(&key(keys::RECONCILE_HOLD)), Ttl::Absent);
+        assert_eq!(bench.hash(&key(keys::RECONCILE_STATE))["status"], "OK");
+        assert!(closes(&mut bench).is_empty());
+    }
+    // The word of a moment: it is there again.
+    let mut back = bench(0, Some("1"), Some(SECRET));
+    back.run_to_ms(24_000);
+    back.kernel.exchange_mut().held[0] = 1_000;
+    back.run_to_ms(60_000);
+    assert_eq!(events(&mut back), ["HOLD_SET side_mismatch", "HOLD_CLEARED agree"]);
+    assert_eq!(back.hash(&key(keys::POSITION_LEDGER))["version"], "4");
+}
+
+#[test]
+fn a_ledger_outlived_its_position() {
+    let mut bench = audited_bench("records_outlive_positions", 0, "1");
+    bench.run_to_ms(600_000);
+    assert_eq!(events(&mut bench)[1..], ["MANUAL_REQUIRED nothing_to_close"]);
+    assert_eq!(bench.get(&key(keys::RECONCILE_HOLD)).as_deref(), Some("1"));
+    assert_eq!(bench.hash(&key(keys::POSITION_LEDGER))["position_amt"], "1");
 }
 
 /// A close takes from the exchange only: where the ledger holds more, it would make the difference larger.
 #[test]
 fn what_the_ledger_holds_beyond_the_exchange_is_an_operators() {
-    for (held, ledger) in [(500, "1"), (0, "1"), (-500, "-1")] {
+    for (held, ledger) in [(500, "1"), (-500, "-1")] {
         let mut bench = bench(held, Some(ledger), Some(SECRET));
         bench.run_to_ms(60_000);
         assert!(closes(&mut bench).is_empty(), "{held}");

@@ -4,7 +4,7 @@ use engine::{GaugeOf, Nanos, SetOptions, Ttl};
 use pipeline::records::{OrderSide, PlanAction, TelemetryAlarm};
 use pipeline::{PipelineSettings, keys, streams};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, audited};
 use crate::plans;
 
 const TELEMETRY: &str = "safety_telemetry";
@@ -76,6 +76,38 @@ fn what_is_pending_and_what_is_lost_is_an_alarm() {
     assert!(alarms(&mut bench).contains(&"pending apply.plan/p33 true".to_owned()));
     assert_eq!(bench.counter(TELEMETRY, "pending_alarm"), 1);
     assert_eq!(bench.counter(TELEMETRY, "loss_alarm"), 1);
+    // What was lost is lost, and no backlog: the alarm ends.
+    assert!(alarms(&mut bench).contains(&"loss apply.plan/p33 false".to_owned()));
+    let lag = bench.hash(&keys::TELEMETRY_GROUP.of("apply.plan/p33"));
+    assert_eq!((lag["lag"].as_str(), lag["backlog"].as_str()), ("100", "0"));
+    assert_eq!(lag["loss"], "0");
+}
+
+/// A lag of 1.5 million was history: the group had read all that there was.
+#[test]
+fn history_was_taken_for_a_backlog() {
+    let told = |settings: &PipelineSettings| {
+        let mut bench = Bench::new(&[BRAIN, TELEMETRY], settings, Vec::new());
+        bench.run_to_ms(1);
+        let plan = plans::plan(&bench, PlanAction::Buy, OrderSide::Buy);
+        plans::send(&mut bench, &plan);
+        bench.crash(BRAIN, 600_000);
+        bench.run_for_ms(1);
+        let (now, stream) = (bench.kernel.now(), streams::APPLY_PLAN.name);
+        let bus = bench.kernel.bus_mut();
+        for _ in 0..500 {
+            let body = engine::Body::message(engine::Envelope::Flat, plan.clone());
+            bus.xadd(now, stream, body, engine::Trim::Exact(100)).expect("an id");
+        }
+        let mut read = Vec::new();
+        let from = engine::ReadFrom::New;
+        bus.xreadgroup(now, stream, "p33", "other", from, 100, &mut read).expect("a group");
+        bench.run_to_ms(60_500);
+        let lag = bench.hash(&keys::TELEMETRY_GROUP.of("apply.plan/p33"));
+        ["lag", "backlog", "loss"].map(|field| lag[field].clone())
+    };
+    assert_eq!(told(&PipelineSettings::default()), ["400", "0", "0"]);
+    assert_eq!(told(&audited(&["lag_is_backlog"])), ["400", "100", "300"]);
 }
 
 #[test]

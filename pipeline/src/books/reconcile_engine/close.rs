@@ -7,10 +7,11 @@ use strategies::reconcile::{
     CloseSecret, HOLD_LEASE_SEC, close_sizing, hmac_payload, reconcile_plan_id,
 };
 
-use super::{Look, ReconcileEngine};
+use super::{Look, RESULTS_MAX, ReconcileEngine};
+use crate::drift;
 use crate::keys;
-use crate::records::{OrderSide, ReconcileClose};
-use crate::streams::RECONCILE_CLOSE;
+use crate::records::{ApplyResult, OrderSide, ReconcileClose};
+use crate::streams::{APPLY_RESULT, RECONCILE_CLOSE};
 
 /// A case is closed once in so many seconds.
 const BUCKET_SEC: i64 = 120;
@@ -21,10 +22,11 @@ impl ReconcileEngine {
         let (Some(exchange), Some(ledger)) = (look.exchange_amt(), look.ledger) else { return };
         let symbol = self.symbols[place];
         let sizing = close_sizing(symbol.as_str(), exchange, ledger);
-        // Where the ledger holds more, a close would make the difference larger.
-        let beyond = !exchange.is_zero()
-            && (exchange - ledger).is_sign_positive() == exchange.is_sign_positive();
-        if !beyond || sizing.qty <= Decimal::ZERO {
+        if exchange.is_zero() && !self.old.keeps_gone {
+            // There is nothing to close: the ledger follows when that has been so for a while.
+            return;
+        }
+        if !drift::is_beyond(exchange, ledger) || sizing.qty <= Decimal::ZERO {
             self.tell_operator(place, look, &sizing.signature, "nothing_to_close", ctx);
             return;
         }
@@ -37,7 +39,7 @@ impl ReconcileEngine {
         let bucket = now_ms / 1_000 / BUCKET_SEC;
         let case = format_args!("{symbol}:{}:{bucket}", sizing.signature);
         let cooldown = keys::RECONCILE_CLOSE_COOLDOWN.of(case);
-        if ctx.exists(&cooldown) {
+        if ctx.exists(&cooldown) || self.is_out(place, ctx) {
             return;
         }
         let (qty, ts) = (sizing.qty.normalize().to_string(), now_ms.to_string());
@@ -62,7 +64,10 @@ impl ReconcileEngine {
         };
         let expire = keys::RECONCILE_CLOSE_COOLDOWN.life;
         let once = SetOptions { if_absent: true, expire, ..SetOptions::default() };
-        if ctx.set(&cooldown, "1", once) != Ok(true) {
+        let out = SetOptions { expire: Some(drift::CLOSE_VALID), ..SetOptions::default() };
+        if ctx.set(&cooldown, "1", once) != Ok(true)
+            || ctx.set(&self.keys[place].close_out, &close.plan_id, out) != Ok(true)
+        {
             ctx.count("close_not_published", 1);
             return;
         }
@@ -80,5 +85,25 @@ impl ReconcileEngine {
         }
         ctx.count("p34_reconcile_close_published_total", 1);
         crate::publish(ctx, RECONCILE_CLOSE, Envelope::Flat, close);
+    }
+
+    /// Whether a close of the symbol may still be executed: its result has not been told, and it is not too old. Another
+    /// one would close the same drift again.
+    fn is_out(&self, place: usize, ctx: &mut Context<'_>) -> bool {
+        let key = &self.keys[place].close_out;
+        let Some(plan_id) = ctx.get(key).ok().flatten().filter(|_| !self.old.piles_up) else {
+            return false;
+        };
+        let Ok(newest) = ctx.newest(APPLY_RESULT.name, RESULTS_MAX) else {
+            ctx.count("results_unreadable", 1);
+            return true;
+        };
+        let mut read =
+            newest.iter().filter_map(|entry| entry.body.as_ref()?.read::<ApplyResult>().ok());
+        let ended = read.any(|result| result.plan_id == plan_id);
+        if ended {
+            ctx.del(key);
+        }
+        !ended
     }
 }

@@ -3,9 +3,11 @@
 //! it publishes the signed close of what the exchange holds beyond the ledger.
 //!
 //! Invariants: a hold is never made shorter; without a configured secret no close leaves; a snapshot that may
-//! be older than the ledger's last change is compared with nothing.
+//! be older than the ledger's last change or the symbol's last trade is compared with nothing; one close is out at a
+//! time.
 
 mod close;
+mod evidence;
 mod hold;
 mod ledger;
 
@@ -18,15 +20,16 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use strategies::reconcile::{
-    CloseSecret, Drift, DriftKind, Executed, ReconcileInput, ReconcileStep, reconcile_step,
+    CloseSecret, Drift, DriftKind, ReconcileInput, ReconcileStep, reconcile_step,
 };
 
 use crate::audited::Audited;
+use crate::drift;
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyResult, PositionLedger, PositionSnapshot, ReconcileEvent, ReconcileEventKind,
-    ReconcileState, ReconcileStatus,
+    PositionLedger, PositionSnapshot, ReconcileEvent, ReconcileEventKind, ReconcileState,
+    ReconcileStatus,
 };
 use crate::settings::{Configured, Secret, Setup, settings};
 use crate::streams::{APPLY_RESULT, RECONCILE_CLOSE, RECONCILE_EVENTS};
@@ -39,23 +42,20 @@ settings! {
         /// Seals the closes that the engine publishes, and checks them in the Apply Layer. Without one no
         /// close is published: a symbol is held, and MANUAL_REQUIRED says so.
         pub close_secret: Option<Secret> = None,
+        /// A ledger is emptied when each look of so long has shown that the exchange holds nothing, in s.
+        pub flat_after_s: i64 = 30 => 1..,
     }
 }
 
-/// A snapshot has to be so much younger than the ledger's last change: the exchange answered it before it was
-/// written down.
-const SETTLES: Nanos = Nanos::from_secs(1);
-/// A ledger that changed longer ago is compared with any fresh snapshot, and so is one of the future.
-const CHANGED_LATELY: Nanos = Nanos::from_secs(30);
-/// An older snapshot is stale.
-const FRESH: Nanos = Nanos::from_secs(10);
 /// An unchanged state is written again after so long.
 const STATE_REFRESH: Nanos = Nanos::from_secs(30);
-/// So many results of a symbol may explain a difference.
-const RESULTS_OF_SYMBOL: usize = 50;
 /// So many results of all symbols are looked through for them.
 const RESULTS_MAX: usize = 1_000;
 const AGREE: &str = "agree";
+/// Who wrote a ledger that was repaired, and why: an execution explains it,
+const EVIDENCE: (&str, &str) = ("p34_auto", "evidence");
+/// or the exchange has held nothing for a while.
+const GONE: (&str, &str) = ("p34_flat", "exchange_flat");
 
 /// Keys of one symbol, made once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,6 +63,8 @@ struct Keys {
     snapshot: String,
     ledger: String,
     inflight: String,
+    traded: String,
+    close_out: String,
     hold: String,
     reason: String,
     signature: String,
@@ -122,6 +124,12 @@ struct Old {
     other_ledger: bool,
     /// Nor those of results.
     other_evidence: bool,
+    /// It publishes another close while one is out.
+    piles_up: bool,
+    /// Its own close is evidence, and a snapshot from before it is looked at.
+    own_evidence: bool,
+    /// A ledger outlives the position.
+    keeps_gone: bool,
 }
 
 impl ReconcileEngine {
@@ -131,6 +139,8 @@ impl ReconcileEngine {
             snapshot: keys::POSITION_SNAPSHOT.of(symbol),
             ledger: keys::POSITION_LEDGER.of(symbol),
             inflight: keys::INFLIGHT.of(symbol),
+            traded: keys::COOLDOWN_LAST_EXEC.of(symbol),
+            close_out: keys::RECONCILE_CLOSE_OUT.of(symbol),
             hold: keys::RECONCILE_HOLD.of(symbol),
             reason: keys::RECONCILE_HOLD_REASON.of(symbol),
             signature: keys::RECONCILE_HOLD_SIG.of(symbol),
@@ -194,11 +204,15 @@ impl ReconcileEngine {
             }
         };
         if let (Some((_, taken)), Some((_, changed, version))) = (exchange, ledger) {
-            if self.known[place].agreed == Some((taken, version)) && now - taken.0 <= FRESH {
+            if self.known[place].agreed == Some((taken, version)) && now - taken.0 <= drift::FRESH {
                 return;
             }
-            let lately = (Nanos::ZERO..=CHANGED_LATELY).contains(&(now - changed));
-            if lately && taken.0 - changed < SETTLES {
+            let traded = match self.old.own_evidence {
+                true => None,
+                false => drift::traded_at(&self.keys[place].traded, ctx),
+            };
+            let older = |changed| drift::may_be_older(taken.0, changed, now);
+            if older(changed) || traded.is_some_and(older) {
                 return;
             }
         }
@@ -231,7 +245,7 @@ impl ReconcileEngine {
         } = step
             && confirmed
         {
-            let executions = self.executions(place, ctx);
+            let executions = self.executions(place, look, ctx);
             step = reconcile_step(&ReconcileInput { executions: &executions, ..input });
         }
         let agree = matches!(step, ReconcileStep::Agree);
@@ -243,7 +257,12 @@ impl ReconcileEngine {
                     self.agree(place, Look { ledger: Some(amount), ..look }, ctx);
                 }
             }
-            ReconcileStep::Repair { amount, drift } => self.repair(place, look, amount, drift, ctx),
+            ReconcileStep::Repair { amount, drift } => {
+                self.repair(place, look, amount, drift, EVIDENCE, ctx);
+            }
+            ReconcileStep::Hold { drift: Some(drift), .. } if self.is_gone(place, look) => {
+                self.repair(place, look, Decimal::ZERO, drift, GONE, ctx);
+            }
             ReconcileStep::Hold { reason, drift } => {
                 self.hold(place, look, reason, drift, ctx);
                 if confirmed {
@@ -272,26 +291,6 @@ impl ReconcileEngine {
         }
     }
 
-    /// The last executed results of the symbol.
-    fn executions(&self, place: usize, ctx: &mut Context<'_>) -> Vec<Executed> {
-        if self.old.other_evidence {
-            return Vec::new();
-        }
-        let now = ctx.now();
-        let Ok(newest) = ctx.newest(APPLY_RESULT.name, RESULTS_MAX) else {
-            ctx.count("results_unreadable", 1);
-            return Vec::new();
-        };
-        let read =
-            newest.iter().filter_map(|entry| entry.body.as_ref()?.read::<ApplyResult>().ok());
-        let own = read.filter(|result| result.symbol == self.symbols[place] && result.executed);
-        let executed = own.filter_map(|result| {
-            let age_sec = (now - result.timestamp.0).as_secs_f64();
-            Some(Executed { filled_qty: result.filled_qty?, age_sec })
-        });
-        executed.take(RESULTS_OF_SYMBOL).collect()
-    }
-
     fn agree(&mut self, place: usize, look: Look, ctx: &mut Context<'_>) {
         let held = self.release(place, ctx);
         if held || self.still_marked(place, ctx) {
@@ -307,9 +306,10 @@ impl ReconcileEngine {
         look: Look,
         amount: Decimal,
         drift: Drift,
+        (source, reason): (&'static str, &'static str),
         ctx: &mut Context<'_>,
     ) {
-        let told = (ReconcileEventKind::AutoRepair, "p34_auto");
+        let told = (ReconcileEventKind::AutoRepair, source);
         if !self.write_ledger(place, look, amount, told, ctx) {
             return;
         }
@@ -322,7 +322,7 @@ impl ReconcileEngine {
         }
         let repaired = Look { ledger: Some(amount), ..look };
         let status = ReconcileStatus::Repaired;
-        self.stand(place, repaired, "evidence".into(), status, Some(drift), ctx);
+        self.stand(place, repaired, reason.into(), status, Some(drift), ctx);
     }
 
     /// Writes where the symbol stands when that has changed, or is long written.
@@ -429,6 +429,9 @@ impl Configured for ReconcileEngine {
             cuts_holds: audited.has(Audited::HoldCutEachLook),
             other_ledger: audited.has(Audited::LedgerByOtherNames),
             other_evidence: audited.has(Audited::EvidenceByOtherNames),
+            piles_up: audited.has(Audited::ReconcileClosesPileUp),
+            own_evidence: audited.has(Audited::OwnCloseIsEvidence),
+            keeps_gone: audited.has(Audited::RecordsOutlivePositions),
         };
         Ok(ReconcileEngine::new(setup.symbols, settings, old))
     }
@@ -448,6 +451,8 @@ impl Service for ReconcileEngine {
                 keys::POSITION_SNAPSHOT,
                 keys::POSITION_LEDGER,
                 keys::INFLIGHT,
+                keys::COOLDOWN_LAST_EXEC,
+                keys::RECONCILE_CLOSE_OUT,
                 keys::RECONCILE_HOLD,
                 keys::RECONCILE_HOLD_REASON,
                 keys::RECONCILE_STATE,
@@ -460,6 +465,7 @@ impl Service for ReconcileEngine {
                 keys::RECONCILE_HOLD_REASON,
                 keys::RECONCILE_HOLD_SIG,
                 keys::RECONCILE_STATE,
+                keys::RECONCILE_CLOSE_OUT,
                 keys::RECONCILE_CLOSE_COOLDOWN,
             ]),
             ..Wiring::default()

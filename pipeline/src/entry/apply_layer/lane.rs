@@ -18,7 +18,7 @@ use crate::exits::held::{Held, Seen, side_of};
 use crate::grid;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, ApplyResult, Decision, Executor, PlanAction, PlanClass, PositionSnapshot, StopAsked,
+    ApplyPlan, ApplyResult, Decision, Executor, PlanAction, PlanClass, StopAsked,
 };
 use crate::streams::APPLY_PLAN;
 use crate::switches;
@@ -31,22 +31,27 @@ pub(super) struct Waiting {
 }
 
 /// Why a plan ends without an order.
-type Refusal = (Decision, Cow<'static, str>);
+pub(super) type Refusal = (Decision, Cow<'static, str>);
 
-fn refuse<T>(decision: Decision, why: impl Into<Cow<'static, str>>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(
+    decision: Decision,
+    why: impl Into<Cow<'static, str>>,
+) -> Result<T, Refusal> {
     Err((decision, why.into()))
 }
 
 /// The counter of a refusal: its text up to the first colon, if it is one that we know.
 fn counter(error: &str) -> &'static str {
-    const KNOWN: [&str; 19] = [
+    const KNOWN: [&str; 21] = [
         "invalid_safe_close_qty",
         DENY_NOT_EXIT_OWNER,
         "SAFE_MODE_ACTIVE",
         "SKIP_OPEN_COOLDOWN",
         "action_hold",
+        "close_expired",
         "close_not_reduce_only",
         "close_without_step",
+        "drift_gone",
         "entry_not_ours",
         "kill_switch_active",
         "min_qty_check_failed",
@@ -201,6 +206,16 @@ impl ApplyLayer {
         if self.desk.in_flight(place, ctx) || self.desk.filters(place).step == 0 {
             return Some(Waiting { since: ctx.now(), ..waiting });
         }
+        if plan.class == PlanClass::ReconcileClose {
+            match self.still_drifts(place, plan, ctx) {
+                Ok(true) => {}
+                Ok(false) => return Some(waiting),
+                Err((decision, why)) => {
+                    self.refuse(plan, decision, why, ctx);
+                    return None;
+                }
+            }
+        }
         let waited = ctx.now() - waiting.since;
         let in_time = waited < Nanos::from_millis(self.settings.permit_wait_ms);
         let found = permits::look(plan, &self.permits, self.reading, ctx);
@@ -328,28 +343,6 @@ impl ApplyLayer {
             return refuse(Decision::Skip, why);
         }
         Ok(lots)
-    }
-
-    /// What a reconcile close takes: what it names, at most what the exchange holds on that side.
-    fn reconcile_lots(
-        &self,
-        place: usize,
-        plan: &ApplyPlan,
-        ctx: &mut Context<'_>,
-    ) -> Result<i64, Refusal> {
-        let amount = match ctx.record::<PositionSnapshot>(&self.keys[place].snapshot) {
-            Ok(Some(seen)) => seen.position_amt,
-            Ok(None) | Err(_) => {
-                return refuse(Decision::Blocked, "exchange_state_unknown:snapshot");
-            }
-        };
-        if amount.is_zero() {
-            return refuse(Decision::Skip, "no_position");
-        }
-        if amount.is_sign_positive() == (plan.side.sign() > 0) {
-            return refuse(Decision::Denied, "wrong_side");
-        }
-        self.whole_steps(place, plan.qty.unwrap_or_default().min(amount.abs()), ctx)
     }
 
     pub(super) fn whole_steps(

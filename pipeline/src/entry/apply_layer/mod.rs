@@ -80,6 +80,8 @@ struct Keys {
     tranches: String,
     hold: String,
     snapshot: String,
+    ledger: String,
+    traded: String,
     held: HeldKeys,
 }
 
@@ -104,6 +106,8 @@ pub struct ApplyLayer {
     observer: Observer,
     /// The harvest brain's rungs are its own affair.
     brain_unchecked: bool,
+    /// Reconcile closes run whatever became of their drift.
+    piles_up: bool,
     /// When each symbol's last proposal was computed of which a plan was made: a cache of the dedupe keys.
     seen: Vec<Option<Nanos>>,
 }
@@ -144,11 +148,13 @@ impl Configured for ApplyLayer {
         "apply_executed_total",
         "apply_plan_processed_total",
         "binance_error",
+        "close_expired",
         "close_not_reduce_only",
         "close_without_handler",
         "close_without_step",
         "cooldown_not_saved",
         "decision_refused",
+        "drift_gone",
         "duplicate_plan",
         "entry_not_ours",
         "executed_false",
@@ -247,6 +253,8 @@ impl Configured for ApplyLayer {
             tranches: keys::APPLY_TRANCHES.of(symbol),
             hold: keys::RECONCILE_HOLD.of(symbol),
             snapshot: keys::POSITION_SNAPSHOT.of(symbol),
+            ledger: keys::POSITION_LEDGER.of(symbol),
+            traded: keys::COOLDOWN_LAST_EXEC.of(symbol),
             held: HeldKeys::of(*symbol),
         });
         Ok(ApplyLayer {
@@ -267,6 +275,7 @@ impl Configured for ApplyLayer {
             looking: false,
             observer: Observer::new(audited.has(Audited::HeatObservedTooEarly)),
             seen: vec![None; symbols.len()],
+            piles_up: audited.has(Audited::ReconcileClosesPileUp),
             brain_unchecked: audited.has(Audited::HarvestMarkedByProfit),
             settings: settings.clone(),
         })
@@ -289,6 +298,7 @@ impl Service for ApplyLayer {
             keys::APPLY_WAITING,
             keys::APPLY_TRANCHES,
             keys::INFLIGHT,
+            keys::COOLDOWN_LAST_EXEC,
             keys::POSITION_LEDGER,
             keys::RECONCILE_HOLD,
             keys::HEAT_BY_PLAN,

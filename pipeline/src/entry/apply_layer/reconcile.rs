@@ -3,13 +3,16 @@
 use engine::{Context, Delivery, EpochSeconds, Nanos, SetOptions, Ttl};
 use rust_decimal::Decimal;
 use strategies::reconcile::{
-    CloseSecret, ReconcileClose as Sealed, ReconcileContext, failed_guardrails,
+    CloseSecret, ReconcileClose as Sealed, ReconcileContext, detect_drift, failed_guardrails,
 };
 
 use super::ApplyLayer;
+use super::lane::{Refusal, refuse};
+use crate::drift;
 use crate::keys;
 use crate::records::{
-    ApplyPlan, Decision, Executor, PlanAction, PlanClass, ReconcileClose, ReduceOnly,
+    ApplyPlan, Decision, Executor, PlanAction, PlanClass, PositionLedger, PositionSnapshot,
+    ReconcileClose, ReduceOnly,
 };
 use crate::streams::RECONCILE_CLOSE;
 
@@ -105,6 +108,71 @@ impl ApplyLayer {
         failed_guardrails(&sealed, &ReconcileContext { secret: &secret, hold_active, exchange_amt })
     }
 
+    /// Whether what a reconcile close is for is still so; `false` while nobody can tell. It may have waited long: for the
+    /// end of another order, or for this service to be there again.
+    pub(super) fn still_drifts(
+        &self,
+        place: usize,
+        plan: &ApplyPlan,
+        ctx: &mut Context<'_>,
+    ) -> Result<bool, Refusal> {
+        if self.piles_up {
+            return Ok(true);
+        }
+        let now = ctx.now();
+        if now > plan.valid_until.0 {
+            return refuse(Decision::Skip, "close_expired");
+        }
+        let keys = &self.keys[place];
+        let seen = match ctx.record::<PositionSnapshot>(&keys.snapshot) {
+            Ok(Some(seen)) => (seen.position_amt, seen.ts_epoch.0),
+            Ok(None) | Err(_) => return Ok(false),
+        };
+        let ledger = match ctx.record::<PositionLedger>(&keys.ledger) {
+            Ok(Some(ledger)) => (ledger.position_amt, ledger.updated_at.0),
+            // Without a book nothing is too much.
+            Ok(None) => return refuse(Decision::Skip, "drift_gone"),
+            Err(_) => return refuse(Decision::Blocked, "ledger_unreadable"),
+        };
+        let older = |changed| drift::may_be_older(seen.1, changed, now);
+        let traded = drift::traded_at(&keys.traded, ctx);
+        if now - seen.1 > drift::FRESH || older(ledger.1) || traded.is_some_and(older) {
+            return Ok(false);
+        }
+        if detect_drift(seen.0, ledger.0).is_none() || !drift::is_beyond(seen.0, ledger.0) {
+            return refuse(Decision::Skip, "drift_gone");
+        }
+        Ok(true)
+    }
+
+    /// What a reconcile close takes: what it names, at most what the exchange holds on that side and beyond the ledger.
+    pub(super) fn reconcile_lots(
+        &self,
+        place: usize,
+        plan: &ApplyPlan,
+        ctx: &mut Context<'_>,
+    ) -> Result<i64, Refusal> {
+        let keys = &self.keys[place];
+        let amount = match ctx.record::<PositionSnapshot>(&keys.snapshot) {
+            Ok(Some(seen)) => seen.position_amt,
+            Ok(None) | Err(_) => {
+                return refuse(Decision::Blocked, "exchange_state_unknown:snapshot");
+            }
+        };
+        if amount.is_zero() {
+            return refuse(Decision::Skip, "no_position");
+        }
+        if amount.is_sign_positive() == (plan.side.sign() > 0) {
+            return refuse(Decision::Denied, "wrong_side");
+        }
+        let ledger = match ctx.record::<PositionLedger>(&keys.ledger) {
+            Ok(Some(ledger)) if !self.piles_up => ledger.position_amt,
+            Ok(_) | Err(_) => Decimal::ZERO,
+        };
+        let most = amount.abs().min(amount.saturating_sub(ledger).abs());
+        self.whole_steps(place, plan.qty.unwrap_or_default().min(most), ctx)
+    }
+
     /// The symbol stays held until its close has had time to be seen. A hold is never made shorter.
     fn renew_lease(&self, place: usize, ctx: &mut Context<'_>) {
         let key = &self.keys[place].hold;
@@ -117,6 +185,9 @@ impl ApplyLayer {
 }
 
 fn plan_of(close: &ReconcileClose, now: Nanos) -> ApplyPlan {
+    let decided = close.ts.parse::<i64>().ok().and_then(|ms| ms.checked_mul(1_000_000)).map(Nanos);
+    // Of the future it may be as little as the clocks of two machines differ.
+    let decided = decided.filter(|at| at.0 <= now.0.saturating_add(drift::CLOSE_VALID.0));
     ApplyPlan {
         plan_id: close.plan_id.clone(),
         correlation_id: close.correlation_id,
@@ -146,6 +217,7 @@ fn plan_of(close: &ReconcileClose, now: Nanos) -> ApplyPlan {
         price: None,
         model: None,
         timestamp: EpochSeconds(now),
-        valid_until: EpochSeconds(now),
+        // One that does not say when it was decided is too old.
+        valid_until: EpochSeconds(decided.map_or(Nanos::ZERO, |at| at + drift::CLOSE_VALID)),
     }
 }

@@ -90,13 +90,18 @@ impl IntentExecutor {
             self.refuse(plan, decision, error.to_owned(), ctx);
             return None;
         }
+        // Before the permits are used: an order that is none uses up nothing.
+        let lots = match self.lots(place, plan, grant.permitted, ctx) {
+            Ok(lots) => lots,
+            Err(error) => {
+                self.refuse(plan, Decision::Blocked, error, ctx);
+                return None;
+            }
+        };
         if !grant.consume(ctx) {
             return Some(waiting);
         }
-        match self.lots(place, plan, grant.permitted, ctx) {
-            Ok(lots) => self.send(place, plan, lots, ctx),
-            Err(error) => self.refuse(plan, Decision::Blocked, error, ctx),
-        }
+        self.send(place, plan, lots, ctx);
         None
     }
 
