@@ -295,9 +295,10 @@ audited! {
     RolloutDrawnPerProcess "rollout_drawn_per_process": exit_brain = "EHR 3.23";
     /// The rollout is asked for without a symbol, so that its percentage limits nothing.
     RolloutWithoutSymbol "rollout_without_symbol": exit_brain = "EHR 3.23";
-    /// The exit monitor forgets a position when it asks for its close, and the close could open: it does not say that
-    /// it only reduces, and its own fill is watched as a new position.
+    /// The exit monitor forgets a position when it asks for its close: what is not filled is never asked for again.
     ExitForgottenBeforeFill "exit_forgotten_before_fill": exit_monitor = "INC-1; EHR 3.25";
+    /// The exit monitor's close does not say that it only reduces: it could open, and is refused as an opposite entry.
+    ExitCouldOpen "exit_could_open": exit_monitor = "INC-1; EHR 3.25";
     /// R and profit are part of the harvest brain's mark: a quarter is closed every 5 s while the profit lasts.
     HarvestMarkedByProfit "harvest_marked_by_profit": harvest_brain, apply_layer = "EHR 3.27";
     /// Below its least R the harvest brain leaves a losing position open, also on a kill signal.

@@ -59,8 +59,10 @@ pub struct ExitMonitor {
     harvest_keys: Vec<String>,
     asked_keys: Vec<String>,
     watched: Vec<Option<Watched>>,
-    /// It forgets a position when it asks for its close, which could open.
+    /// It forgets a position when it asks for its close.
     forgets: bool,
+    /// Its close could open.
+    could_open: bool,
     /// It goes on watching a position that is gone.
     keeps_gone: bool,
 }
@@ -126,6 +128,7 @@ impl ExitMonitor {
             asked_keys: keys::STOP_ASKED.of_each(symbols),
             watched: vec![None; symbols.len()],
             forgets: audited.has(Audited::ExitForgottenBeforeFill),
+            could_open: audited.has(Audited::ExitCouldOpen),
             keeps_gone: audited.has(Audited::RecordsOutlivePositions),
         }
     }
@@ -261,6 +264,7 @@ impl ExitMonitor {
     fn check_all(&mut self, ctx: &mut Context<'_>) {
         for place in 0..self.symbols.len() {
             if self.watched[place].is_some() && !self.is_gone(place, ctx) {
+                self.keep(place, ctx);
                 self.tighten(place, ctx);
                 self.check(place, ctx);
             }
@@ -268,6 +272,16 @@ impl ExitMonitor {
         // Who watches the watcher: this figure stands still when the service does.
         let now = ctx.now();
         ctx.gauge("exit_monitor_heartbeat", GaugeOf::All, now.as_secs_f64());
+    }
+
+    /// Writes again what a bus that came back empty has lost: the next start would know of no stop.
+    fn keep(&self, place: usize, ctx: &mut Context<'_>) {
+        if let Some(Watched { stops, .. }) = &self.watched[place]
+            && !ctx.exists(&self.stop_keys[place])
+        {
+            self.save(place, stops, ctx);
+            ctx.count("stops_written_again", 1);
+        }
     }
 
     /// Takes the closest of the stops that others ask for.
@@ -359,12 +373,14 @@ impl ExitMonitor {
         ctx.count("exits_triggered", 1);
         ctx.count(hit_counter(reason), 1);
         let mut intent = close_intent(&stops, price, reason, SOURCE, now);
-        if self.forgets {
+        if self.could_open {
             intent.reduce_only = None;
             intent.action = intent.side.map(|side| match side {
                 OrderSide::Buy => IntentAction::Buy,
                 OrderSide::Sell => IntentAction::Sell,
             });
+        }
+        if self.forgets {
             self.watched[place] = None;
             ctx.del(&self.stop_keys[place]);
         }
@@ -416,6 +432,7 @@ impl Configured for ExitMonitor {
         "stops_not_saved",
         "stops_tightened",
         "stops_unreadable",
+        "stops_written_again",
         "tp_hits",
         "trailing_hits",
     ];

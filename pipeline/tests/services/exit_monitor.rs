@@ -425,11 +425,39 @@ fn a_fill_that_comes_again_is_not_added_again() {
     }
 }
 
-/// It forgot the position before the fill, its close could open, and its own fill was watched as a new position.
+/// A bus that comes back empty has no stops; who watches writes them again, so that a start after it knows them.
+#[test]
+fn stops_that_are_gone_from_the_bus_are_written_again() {
+    let mut bench = bench();
+    bench.run_to_ms(1);
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    let before = bench.hash(&stops_key());
+    assert!(!before.is_empty());
+    bench.forget(&stops_key());
+    mark(&mut bench, "100");
+    assert_eq!(bench.hash(&stops_key()), before);
+}
+
+/// It forgot the position before the fill: what was not filled was never asked for again.
 #[test]
 fn a_position_was_forgotten_before_its_fill() {
     let mut bench =
         Bench::new(&["exit_monitor"], &audited(&["exit_forgotten_before_fill"]), Vec::new());
+    bench.run_to_ms(1);
+    fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
+    mark(&mut bench, "96.5");
+    let asked = intents(&mut bench);
+    assert_eq!((asked.len(), asked[0].reduce_only), (1, Some(true)));
+    assert!(bench.hash(&stops_key()).is_empty());
+    bench.run_for_ms(60_000);
+    assert_eq!(intents(&mut bench).len(), 1, "nobody asks again, filled or not");
+}
+
+/// Its close could open, and its own fill was watched as a new position.
+#[test]
+fn a_close_could_open() {
+    let names = ["exit_forgotten_before_fill", "exit_could_open"];
+    let mut bench = Bench::new(&["exit_monitor"], &audited(&names), Vec::new());
     bench.run_to_ms(1);
     fill(&mut bench, LONG, "0.25", false, ["97", "104"]);
     mark(&mut bench, "96.5");
