@@ -33,6 +33,15 @@ fn every_case_is_as_it_should_be_and_as_it_was() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Two processes with unlike numbers of threads say the same of every case of a part of the library, which
+/// `--shard` takes by name alone.
+#[test]
+fn a_case_is_the_same_in_two_processes() {
+    let output = qsim(&["run", "scenarios", "--shard", "1/8", "--twice", "--format", "json"]);
+    assert!(lines(&output).len() > 20, "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// The text of each scenario file, by its path below `scenarios/`, without the ending.
 fn texts() -> BTreeMap<String, String> {
     fn look(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -66,7 +66,7 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "it is read for its messages")]
     struct Sample {
         wallet: String,
         #[serde(default)]

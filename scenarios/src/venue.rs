@@ -96,7 +96,7 @@ fn fees(account: &Account, at: Nanos) -> Result<(Decimal, Decimal, Vec<String>),
 }
 
 /// Names of the exchange's figures.
-pub(crate) const FIGURES: [&str; 11] = [
+pub(crate) const FIGURES: [&str; 12] = [
     "wallet_balance",
     "unrealized_profit",
     "margin_balance",
@@ -106,6 +106,7 @@ pub(crate) const FIGURES: [&str; 11] = [
     "orders",
     "fills",
     "liquidations",
+    "deleveraged",
     "funding_payments",
     "off_tick_prices",
 ];
@@ -127,6 +128,7 @@ pub(crate) fn figures(exchange: &SimExchange) -> Figures {
         sum(|c| c.orders),
         sum(|c| c.fills),
         sum(|c| c.liquidations),
+        sum(|c| c.deleveraged) + Decimal::from(report.others_deleveraged),
         sum(|c| c.funding_payments),
         sum(|c| c.off_tick_prices),
     ];

@@ -117,6 +117,8 @@ pub struct SimExchange {
     /// What was assumed about funding terms.
     pub(crate) funding_notes: Vec<String>,
     pub(crate) bad_prices: u64,
+    /// Liquidations whose rest the market's other traders had to take.
+    pub(crate) others_deleveraged: u64,
     /// Depth that came although the model of fills has no book.
     pub(crate) depth_ignored: u64,
 }
@@ -211,6 +213,7 @@ impl SimExchange {
             warnings,
             funding_notes: Vec::new(),
             bad_prices: 0,
+            others_deleveraged: 0,
             depth_ignored: 0,
         };
         exchange.schedule_rules(book)?;

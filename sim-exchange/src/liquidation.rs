@@ -248,6 +248,7 @@ impl SimExchange {
             if !self.warnings.iter().any(|warning| warning == text) {
                 self.warnings.push(text.to_owned());
             }
+            self.others_deleveraged += 1;
             self.execute(id, price, left, Against::Deleveraging, None);
         }
     }

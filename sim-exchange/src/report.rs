@@ -54,6 +54,8 @@ pub struct ExchangeReport {
     pub symbols: Vec<(Symbol, SymbolCounts)>,
     /// Market prices that were refused: not above zero, or absurd.
     pub bad_prices: u64,
+    /// Liquidations whose rest traders of the market had to take who hold no account here.
+    pub others_deleveraged: u64,
     /// Ledger records that were dropped for newer ones.
     pub ledger_dropped: u64,
     /// Requests that a limit refused, and bans.
@@ -93,6 +95,7 @@ impl SimExchange {
             totals: self.ledger.totals(account),
             symbols: self.markets.iter().enumerate().map(row).collect(),
             bad_prices: self.bad_prices,
+            others_deleveraged: self.others_deleveraged,
             ledger_dropped: self.ledger.dropped(),
             limits: self.account(account).usage.counts,
         }

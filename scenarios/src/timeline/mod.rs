@@ -55,7 +55,6 @@ use crate::events::{instant, within};
 
 /// Whether a step is of an instant or lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "each is for some action")]
 pub(crate) enum Lasts {
     /// It has no `until`.
     Never,
