@@ -75,7 +75,7 @@ fn of_entries() {
     breaks(
         &format!("count = \"true\"\n{results}\nat_most = 1"),
         Some(240.0),
-        "held for the 2th time",
+        "held 2 times, expected at most 1",
     );
     breaks(
         &format!("count = \"entry.executed\"\n{results}\nat_least = 2"),

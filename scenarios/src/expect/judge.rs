@@ -314,7 +314,7 @@ impl Judge {
                 if let Some(most) = most.filter(|most| Decimal::from(self.held) > *most) {
                     self.fail(
                         format!(
-                            "{source:?} held for the {}th time, expected at most {most}{}",
+                            "{source:?} held {} times, expected at most {most}{}",
                             self.held,
                             shown(look.entry)
                         ),
