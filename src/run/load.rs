@@ -69,7 +69,12 @@ fn refuse_same_names(cases: &[Case]) -> Result<(), String> {
     let Some(pair) = all.windows(2).find(|pair| file_name(pair[0]) == file_name(pair[1])) else {
         return Ok(());
     };
-    let (name, first, other) = (file_name(pair[0]), pair[0].shown_path(), pair[1].shown_path());
+    // As on the command line, where one of them has to go.
+    let given = |case: &Case| {
+        let path = case.path.as_ref().map(|path| path.display().to_string());
+        path.unwrap_or_else(|| case.shown_path().to_string())
+    };
+    let (name, first, other) = (file_name(pair[0]), given(pair[0]), given(pair[1]));
     let file = |case: &Case| case.path.as_ref().and_then(|path| path.canonicalize().ok());
     Err(if file(pair[0]) == file(pair[1]) {
         format!("{first}: is named twice, here and as {other}: name it once")
