@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange_settings::DELIVERY_MAX_US;
 use crate::invariants::{INVARIANTS, Invariants};
+use crate::links::Links;
 use crate::state::State;
 use crate::timeline::TimelineStep;
-use crate::links::Links;
 use crate::{
     Account, Expectation, Gap, Limits, ScenarioError, Venue, alterations, compose, events, market,
 };

@@ -30,10 +30,10 @@ pub use events::{Event, EventKind, Gap};
 pub use exchange_settings::{Account, LatencyTable, Venue};
 pub use expect::{Expectation, Failure, Figures};
 pub use file::{Expected, Market, OnGap, Recorded, Scenario, Tape, find};
-pub use links::Links;
 pub use initial_positions::HeldPosition;
 pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
+pub use links::Links;
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
     replay, run, services_of,

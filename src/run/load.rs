@@ -72,7 +72,7 @@ fn refuse_same_names(cases: &[Case]) -> Result<(), String> {
     // As on the command line, where one of them has to go.
     let given = |case: &Case| {
         let path = case.path.as_ref().map(|path| path.display().to_string());
-        path.unwrap_or_else(|| case.shown_path().to_string())
+        path.unwrap_or_else(|| case.shown_path())
     };
     let (name, first, other) = (file_name(pair[0]), given(pair[0]), given(pair[1]));
     let file = |case: &Case| case.path.as_ref().and_then(|path| path.canonicalize().ok());

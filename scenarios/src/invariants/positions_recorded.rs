@@ -44,7 +44,8 @@ impl Invariant for PositionsRecorded {
             }
             let rows = kernel.exchange().positions_of(Default::default());
             let own = rows.iter().filter(|row| row.symbol == symbol);
-            let held: f64 = own.map(|row| instrument.qty_f64(row.position_amt)).fold(0.0, |a, b| a + b);
+            let held: f64 =
+                own.map(|row| instrument.qty_f64(row.position_amt)).fold(0.0, |a, b| a + b);
             let key = POSITION_LEDGER.of(instrument.symbol);
             let recorded = kernel.bus_mut().hget(now, &key, "position_amt").ok().flatten();
             let text = recorded.as_deref().map(String::from_utf8_lossy);
