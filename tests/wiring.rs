@@ -84,6 +84,9 @@ fn services_touch_what_their_wiring_names() {
         // A made market tells no best quotes.
         "price_feed writes the key quantum:market:{S}:book",
         "reconcile_engine reads the key quantum:reconcile:close:cooldown:{case}",
+        "apply_layer reads the key quantum:cooldown:last_exec_ts:{S}",
+        "reconcile_engine reads the key quantum:reconcile:close:out:{S}",
+        "reconcile_engine writes the key quantum:reconcile:close:out:{S}",
         "reconcile_engine reads the key quantum:reconcile:hold_reason:{S}",
         "reconcile_engine writes the key quantum:reconcile:close:cooldown:{case}",
         "reconcile_engine writes the key quantum:reconcile:hold:{S}",

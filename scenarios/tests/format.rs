@@ -137,11 +137,11 @@ fn a_relapse_brings_back_the_incident_and_nothing_else() {
     for (variant, reason) in [
         (
             "relapse = true",
-            "a.toml:13:11: [variants.back] is a relapse and does not say at which expectation it fails",
+            "a.toml:12:11: [variants.back] is a relapse and does not say at which expectation it fails",
         ),
         (
             "relapse = true\nfails = \"something is execute\"",
-            "a.toml:15:9: [variants.back] fails = \"something is execute\" is no expectation of this file; did you mean \"something is executed\"?",
+            "a.toml:14:9: [variants.back] fails = \"something is execute\" is no expectation of this file; did you mean \"something is executed\"?",
         ),
         ("fails = \"something is executed\"", "has `fails` and is no relapse"),
         (
@@ -181,7 +181,7 @@ fn expectations_that_nothing_could_break_are_refused() {
         ("at_end = \"true\"\nwithin = \"5s\"", "do not belong together"),
         (
             "never = \"entry.eror == 'x'\"\non = \"apply.result\"",
-            "a.toml:8:1: expectation \"x\": never: entries have no field \"eror\"; did you mean \"error\"?",
+            "a.toml:7:1: expectation \"x\": never: entries have no field \"eror\"; did you mean \"error\"?",
         ),
         ("never = \"entry.error == 'x'\"", "`entry` is there only with `on`"),
         (

@@ -85,7 +85,7 @@ pub(super) fn keep_before(settings: &mut Json, start: Nanos, until: Nanos, from:
         for step in steps {
             for key in ["at", "until"] {
                 let Some(at) = time(step, key) else { continue };
-                let at = Nanos(at.0.min(until.0)).max(from.unwrap_or(at));
+                let at = Nanos(at.0.min(until.0)).max(from.unwrap_or(Nanos(i64::MIN)));
                 if from.is_some() || key == "until" {
                     step[key] = Json::String(at.to_string());
                 }
