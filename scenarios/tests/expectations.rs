@@ -118,9 +118,9 @@ fn of_what_follows() {
         None,
         "never held, so that nothing was judged",
     );
-    holds(&format!(
-        "first = \"entry.class == 'open'\"\non = \"apply.plan\"\nbefore = \"true\"\nbefore_on = \"orders\""
-    ));
+    holds(
+        "first = \"entry.class == 'open'\"\non = \"apply.plan\"\nbefore = \"true\"\nbefore_on = \"orders\"",
+    );
     breaks(
         "first = \"true\"\non = \"fills\"\nbefore = \"true\"\nbefore_on = \"apply.plan\"",
         Some(180.0),
