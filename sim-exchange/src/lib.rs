@@ -60,8 +60,9 @@ mod testnet_reset;
 mod triggering;
 mod venue_clock;
 mod venue_events;
-pub mod wire;
 
+/// What goes over the wire.
+pub use binance_wire as wire;
 pub use collateral_wallets::{Collateral, CollateralPrice};
 pub use config::{
     AccountConfig, ConfigError, DEFAULT_LEVERAGE, ExchangeConfig, Funding, LiquidationSize,

@@ -1,0 +1,2 @@
+//! The simulated exchange behind Binance's own interface for USDⓈ-M futures: REST, WebSocket streams and
+//! the WebSocket API.
