@@ -145,6 +145,8 @@ pub(crate) struct Core {
     /// In a replay: numbers that were recorded as inputs.
     pub(crate) recorded: Option<Box<dyn RecordedNumbers>>,
     pub(crate) faults: Faults,
+    /// Others write on the bus.
+    pub(crate) shared_bus: bool,
 }
 
 impl Core {

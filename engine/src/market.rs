@@ -245,6 +245,11 @@ pub trait Feed {
     /// The times never go back, within a batch or between batches.
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError>;
 
+    /// Whether an empty batch only says that nothing has come yet: a live feed.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// Virtual time at which the data ends, if it is known, for progress.
     fn ends_at(&self) -> Option<Nanos> {
         None
@@ -254,6 +259,9 @@ pub trait Feed {
 impl<F: Feed + ?Sized> Feed for Box<F> {
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         (**self).next_batch(batch)
+    }
+    fn waits(&self) -> bool {
+        (**self).waits()
     }
     fn ends_at(&self) -> Option<Nanos> {
         (**self).ends_at()

@@ -369,6 +369,8 @@ pub trait Bus: Send {
         record: &dyn Record,
         options: SetOptions,
     ) -> Result<bool, BusError>;
+    /// Appends what the bus answered since the last call, for the journal; nothing where no others write on it.
+    fn take_tape(&mut self, _out: &mut Vec<u8>) {}
     /// Any command, by its words, as a client of Redis sends it.
     fn execute(&mut self, now: Nanos, words: &[&[u8]]) -> Resp;
     /// The string at `key`: the record that `set_json` put there, else its bytes.

@@ -40,6 +40,27 @@ impl Compare {
         Ok(Compare { file, services })
     }
 
+    /// Whether the recording goes on behind this block of the replay, which is `closed` or has only begun; and where, in
+    /// bytes, the recording's closed blocks end. What the recording has of the block has to be its beginning.
+    pub(super) fn follows(
+        &mut self,
+        first_entry: u64,
+        bytes: &[u8],
+        closed: bool,
+    ) -> Result<(bool, u64), JournalError> {
+        let recorded = self.file.next_block()?.map(|(_, block)| block);
+        let at_tail = self.file.at_tail() || recorded.is_none();
+        let recorded = recorded.unwrap_or_default();
+        let same = match at_tail {
+            true => bytes.starts_with(&recorded),
+            false => closed && bytes == recorded,
+        };
+        if !same {
+            return Err(self.differ(first_entry, &recorded, bytes));
+        }
+        Ok((!at_tail, self.file.whole_until()))
+    }
+
     fn differ(&self, first_entry: u64, recorded: &[u8], replayed: &[u8]) -> JournalError {
         let mut old = Decoder::new(recorded, &self.services);
         let mut new = Decoder::new(replayed, &self.services);

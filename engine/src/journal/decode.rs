@@ -7,7 +7,10 @@ use super::{
     kind,
 };
 use crate::record::tag;
-use crate::{CallId, CorrelationId, EntryId, Nanos, RequestId, ServiceId, TimerKey};
+use crate::{
+    CallId, CorrelationId, EntryId, FeedDelay, MarketEvent, Nanos, RequestId, ServiceId, SymbolIndex,
+    TimerKey,
+};
 
 /// One entry, readable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +168,19 @@ impl<'a> Decoder<'a> {
             kind::ACTION => J::Action(self.text()?),
             kind::OUTSIDE => J::Outside(self.service()?, self.numbers()?),
             kind::LATE_MARKET => J::LateMarket(self.service()?),
+            kind::MARKET_EVENT => {
+                let (symbol, delay) = (SymbolIndex(self.varint()? as u16), self.varint()?);
+                let delay = match delay {
+                    0 => FeedDelay::UNKNOWN,
+                    more => FeedDelay::new(Nanos((more - 1) as i64)),
+                };
+                let data = self.packed()?;
+                J::MarketEvent(MarketEvent { time: Nanos(self.time), symbol, delay, data })
+            }
+            kind::TAPE => {
+                let length = self.varint()? as usize;
+                J::Tape(self.take(length)?.to_vec())
+            }
             kind::PUBLISH => {
                 let (stream, id) = (self.text()?, self.id()?);
                 J::Publish { stream, id, body: self.body()? }

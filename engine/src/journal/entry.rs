@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    CallId, CorrelationId, EntryId, ExchangeEvent, Nanos, PositionRisk, Request, RequestId,
+    CallId, CorrelationId, EntryId, ExchangeEvent, MarketEvent, Nanos, PositionRisk, Request, RequestId,
     ServiceId, TimerKey,
 };
 use rust_decimal::Decimal;
@@ -171,6 +171,10 @@ pub enum MemberOf {
 pub enum JournalEntry {
     /// So many market events passed; who handled them is not journaled.
     Market(u64),
+    /// A market event of a session whose market no data set has.
+    MarketEvent(MarketEvent),
+    /// What the bus answered, where others write on it, too.
+    Tape(Vec<u8>),
     /// A market event reached a service that had been busy.
     LateMarket(ServiceId),
     /// A service started.
@@ -281,6 +285,7 @@ impl JournalEntry {
         matches!(
             self,
             J::Market(_)
+                | J::MarketEvent(_)
                 | J::LateMarket(_)
                 | J::Start(_)
                 | J::Stop(_)
@@ -309,6 +314,8 @@ impl JournalEntry {
         };
         match self {
             J::Market(count) => format!("{count} market events passed"),
+            J::MarketEvent(event) => format!("market of symbol {}: {:?}", event.symbol.0, event.data),
+            J::Tape(replies) => format!("{} bytes of replies of the bus", replies.len()),
             J::LateMarket(service) => {
                 format!("a market event reaches the busy {}", name(service))
             }

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::{JournalError, JournalSink};
+use super::{JournalError, JournalSink, live_file};
+use crate::Nanos;
 
 /// Version of the format; a reader takes its own version only.
 pub const FORMAT_VERSION: u32 = 3;
@@ -15,6 +16,16 @@ const BLOCK: u8 = b'B';
 const FOOTER: u8 = b'E';
 /// Larger blocks are not written, so a larger length is damage.
 const BLOCK_BYTES_MAX: u32 = 64 << 20;
+
+/// Ends the name of a journal that is being written.
+pub(super) const PARTIAL: &str = ".partial";
+
+/// The file of that name with something behind it.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
 
 /// What stands at the end of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +45,7 @@ impl JournalFooter {
     }
 }
 
-fn checksum(bytes: &[u8]) -> [u8; 8] {
+pub(super) fn checksum(bytes: &[u8]) -> [u8; 8] {
     let mut short = [0; 8];
     short.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
     short
@@ -45,29 +56,61 @@ pub struct FileSink {
     path: PathBuf,
     partial: PathBuf,
     out: Option<BufWriter<File>>,
-    packed: Vec<u8>,
+}
+
+/// Makes the folder of a journal.
+pub(super) fn make_folder(path: &Path) -> Result<(), JournalError> {
+    let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) else { return Ok(()) };
+    std::fs::create_dir_all(folder)
+        .map_err(|source| JournalError::Io { path: folder.to_owned(), source })
+}
+
+/// What a journal begins with.
+pub(super) fn head_bytes(header: &serde_json::Value) -> Vec<u8> {
+    let header = header.to_string().into_bytes();
+    let mut head = MAGIC.to_vec();
+    head.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    head.extend_from_slice(&(header.len() as u32).to_le_bytes());
+    head.extend_from_slice(&header);
+    head.extend_from_slice(&checksum(&header));
+    head
+}
+
+/// A block, packed.
+pub(super) fn block_bytes(first_entry: u64, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let packed = zstd::bulk::compress(bytes, 1)?;
+    let mut head = Vec::with_capacity(25 + packed.len());
+    head.push(BLOCK);
+    head.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    head.extend_from_slice(&(packed.len() as u32).to_le_bytes());
+    head.extend_from_slice(&first_entry.to_le_bytes());
+    let mut covered = head.clone();
+    covered.extend_from_slice(&packed);
+    head.extend_from_slice(&checksum(&covered));
+    head.extend_from_slice(&packed);
+    Ok(head)
+}
+
+/// What a journal ends with.
+pub(super) fn footer_bytes(footer: &JournalFooter) -> Vec<u8> {
+    let mut bytes = vec![FOOTER];
+    bytes.extend_from_slice(&footer.entries.to_le_bytes());
+    bytes.extend_from_slice(&footer.market_events.to_le_bytes());
+    bytes.extend_from_slice(&footer.digest);
+    let sum = checksum(&bytes);
+    bytes.extend_from_slice(&sum);
+    bytes
 }
 
 impl FileSink {
     /// Begins the file; `header` is what the replay needs (scenario, seed, data digests) as JSON.
     pub fn create(path: &Path, header: &serde_json::Value) -> Result<FileSink, JournalError> {
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
+        let partial = beside(path, PARTIAL);
         let io = |source| JournalError::Io { path: partial.clone(), source };
-        if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| JournalError::Io { path: folder.to_owned(), source })?;
-        }
+        make_folder(path)?;
         let mut out = BufWriter::new(File::create(&partial).map_err(io)?);
-        let header = header.to_string().into_bytes();
-        let mut head = MAGIC.to_vec();
-        head.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        head.extend_from_slice(&(header.len() as u32).to_le_bytes());
-        head.extend_from_slice(&header);
-        head.extend_from_slice(&checksum(&header));
-        out.write_all(&head).map_err(io)?;
-        Ok(FileSink { path: path.to_owned(), partial, out: Some(out), packed: Vec::new() })
+        out.write_all(&head_bytes(header)).map_err(io)?;
+        Ok(FileSink { path: path.to_owned(), partial, out: Some(out) })
     }
 
     fn write(&mut self, parts: &[&[u8]]) -> Result<(), JournalError> {
@@ -85,27 +128,12 @@ impl FileSink {
 impl JournalSink for FileSink {
     fn block(&mut self, first_entry: u64, bytes: &[u8]) -> Result<(), JournalError> {
         let io = |source| JournalError::Io { path: self.partial.clone(), source };
-        let packed = zstd::bulk::compress(bytes, 1).map_err(io)?;
-        self.packed = packed;
-        let mut head = Vec::with_capacity(25);
-        head.push(BLOCK);
-        head.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-        head.extend_from_slice(&(self.packed.len() as u32).to_le_bytes());
-        head.extend_from_slice(&first_entry.to_le_bytes());
-        let mut covered = head.clone();
-        covered.extend_from_slice(&self.packed);
-        head.extend_from_slice(&checksum(&covered));
-        let packed = std::mem::take(&mut self.packed);
-        self.write(&[&head, &packed])
+        let block = block_bytes(first_entry, bytes).map_err(io)?;
+        self.write(&[&block])
     }
 
     fn finish(&mut self, footer: &JournalFooter) -> Result<(), JournalError> {
-        let mut bytes = vec![FOOTER];
-        bytes.extend_from_slice(&footer.entries.to_le_bytes());
-        bytes.extend_from_slice(&footer.market_events.to_le_bytes());
-        bytes.extend_from_slice(&footer.digest);
-        let sum = checksum(&bytes);
-        self.write(&[&bytes, &sum])?;
+        self.write(&[&footer_bytes(footer)])?;
         let io = |source| JournalError::Io { path: self.path.clone(), source };
         if let Some(out) = self.out.take() {
             out.into_inner().map_err(|e| io(e.into_error()))?.sync_all().map_err(io)?;
@@ -130,17 +158,26 @@ pub struct JournalFile {
     header: serde_json::Value,
     blocks_at: u64,
     footer: JournalFooter,
+    /// The session has not come to its end: there is no footer.
+    unfinished: bool,
+    /// Of an unfinished one: the block that was open, with the number of its first entry.
+    tail: Option<(u64, Vec<u8>)>,
+    /// Whether the tail has been given.
+    tail_given: bool,
+    /// Where the last whole block ends.
+    whole_until: u64,
 }
 
 impl JournalFile {
-    /// Opens the file and checks all of it, so that damage is found before anything is run.
+    /// Opens the file and checks all of it, so that damage is found before anything is run. A live session that goes on,
+    /// or was killed, has a file that ends with `.partial`: it is read as far as it goes.
     pub fn open(path: &Path) -> Result<JournalFile, JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), source };
         let format = |problem: String| JournalError::Format { path: path.to_owned(), problem };
         let mut input = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
         let mut head = [0; 16];
         input.read_exact(&mut head).ok().filter(|()| head.starts_with(MAGIC)).ok_or_else(|| {
-            format("not a qsim journal; give a file that `qsim run --journal` wrote".into())
+            format("not a qsim journal; give a file that `qsim run --journal` or `qsim live` wrote".into())
         })?;
         let number =
             |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -171,10 +208,67 @@ impl JournalFile {
             serde_json::from_slice(&header).map_err(|_| damaged(16, "the header is not JSON"))?;
         let blocks_at = 16 + u64::from(length) + 8;
         let empty = JournalFooter { entries: 0, market_events: 0, digest: [0; 32] };
-        let mut file =
-            JournalFile { path: path.to_owned(), input, header, blocks_at, footer: empty };
-        file.check()?;
+        let unfinished = path.to_string_lossy().ends_with(PARTIAL);
+        let mut file = JournalFile {
+            path: path.to_owned(),
+            input,
+            header,
+            blocks_at,
+            footer: empty,
+            unfinished,
+            tail: None,
+            tail_given: false,
+            whole_until: blocks_at,
+        };
+        if unfinished {
+            file.find_tail()?;
+        } else {
+            file.check()?;
+        }
         Ok(file)
+    }
+
+    /// Reads a session that was not finished as far as it goes, and makes the footer that it would have there.
+    fn find_tail(&mut self) -> Result<(), JournalError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut last: Option<(u64, Vec<u8>)> = None;
+        while let Some(block) = self.next_block()? {
+            hasher.update(&block.1);
+            last = Some(block);
+        }
+        let tail = live_file::read_tail(&self.path)?;
+        // The tail of a block that has been closed since says nothing new.
+        let behind = |(first, _): &(u64, Vec<u8>)| last.as_ref().is_none_or(|(l, _)| first > l);
+        self.tail = tail.filter(behind);
+        if let Some((first, block)) = &self.tail {
+            hasher.update(block);
+            last = Some((*first, block.clone()));
+        }
+        if let Some((first, block)) = last {
+            let mut decoder = super::Decoder::new(&block, &[]);
+            self.footer.entries = first;
+            while let Ok(Some(_)) = decoder.next_value() {
+                self.footer.entries += 1;
+            }
+        }
+        self.footer.digest = *hasher.finalize().as_bytes();
+        self.rewind()
+    }
+
+    /// Whether the session came to no end: the file has no footer, and what [`JournalFile::footer`] says is what it would
+    /// be at this point.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished
+    }
+
+    /// Where the last block ends that is whole, in bytes.
+    pub(super) fn whole_until(&self) -> u64 {
+        self.whole_until
+    }
+
+    /// Whether the block that was given last was still open.
+    pub(super) fn at_tail(&self) -> bool {
+        self.tail_given
     }
 
     fn check(&mut self) -> Result<(), JournalError> {
@@ -198,10 +292,28 @@ impl JournalFile {
     /// Back to the first block.
     pub fn rewind(&mut self) -> Result<(), JournalError> {
         let path = &self.path;
+        self.tail_given = false;
         self.input
             .seek(SeekFrom::Start(self.blocks_at))
             .map(|_| ())
             .map_err(|source| JournalError::Io { path: path.clone(), source })
+    }
+
+    /// The time of the last entry; zero if there is none.
+    pub fn last_time(&mut self) -> Result<Nanos, JournalError> {
+        self.rewind()?;
+        let mut last = None;
+        while let Some((_, block)) = self.next_block()? {
+            last = Some(block);
+        }
+        let mut time = Nanos::ZERO;
+        let block = last.unwrap_or_default();
+        let mut decoder = super::Decoder::new(&block, &[]);
+        while let Ok(Some((at, _))) = decoder.next_value() {
+            time = at;
+        }
+        self.rewind()?;
+        Ok(time)
     }
 
     /// Where it is.
@@ -226,6 +338,9 @@ impl JournalFile {
     /// The next block and the number of its first entry; `None` at the footer.
     pub fn next_block(&mut self) -> Result<Option<(u64, Vec<u8>)>, JournalError> {
         let offset = self.input.stream_position().unwrap_or_default();
+        if self.unfinished {
+            return self.next_block_so_far(offset);
+        }
         let cut = "the file is cut off";
         let mut kind = [0; 1];
         self.input.read_exact(&mut kind).map_err(|_| self.damaged(offset, cut))?;
@@ -251,6 +366,30 @@ impl JournalFile {
             }
             _ => Err(self.damaged(offset, "neither a block nor the footer begins here")),
         }
+    }
+
+    /// The next block of a file that is being written, or was when its process was killed: what is cut off at its end
+    /// has not been written yet.
+    fn next_block_so_far(&mut self, offset: u64) -> Result<Option<(u64, Vec<u8>)>, JournalError> {
+        let length = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let mut head = [0; 9];
+        let whole = self.input.read_exact(&mut head).is_ok() && {
+            let packed = u32::from_le_bytes([head[5], head[6], head[7], head[8]]);
+            head[0] == BLOCK && offset + 25 + u64::from(packed) <= length
+        };
+        let back = SeekFrom::Start(if whole { offset + 1 } else { offset });
+        let io = |source| JournalError::Io { path: self.path.clone(), source };
+        self.input.seek(back).map_err(io)?;
+        if whole {
+            let block = self.read_block(offset)?;
+            self.whole_until = self.input.stream_position().unwrap_or_default();
+            return Ok(Some(block));
+        }
+        if self.tail_given || self.tail.is_none() {
+            return Ok(None);
+        }
+        self.tail_given = true;
+        Ok(self.tail.clone())
     }
 
     fn read_block(&mut self, offset: u64) -> Result<(u64, Vec<u8>), JournalError> {

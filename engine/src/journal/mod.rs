@@ -11,18 +11,22 @@ mod compare;
 mod decode;
 mod entry;
 mod file;
+mod live_file;
 mod memory;
 mod outside;
 mod pack;
+mod session;
 mod watch;
 
 pub use compare::{Compare, Difference};
 pub use decode::{DecodeError, Decoded, Decoder, Definitions};
 pub use entry::{BodyEntry, EnvelopeKind, JournalEntry, KeyValue, MemberOf, RecordEntry, Value};
 pub use file::{FORMAT_VERSION, FileSink, JournalFile, JournalFooter};
+pub use live_file::LiveSink;
 pub use memory::{Blocks, MemorySink};
 pub use outside::{NumbersOf, Publication, RecordedNumbers};
 pub(crate) use pack::varint;
+pub use session::{Entries, RecordedAction, RecordedActions, RecordedExchange, RecordedFeed, Unanswered};
 pub use watch::{KeyWrite, Seen, Watch};
 
 use pack::{pack, pack_risks};
@@ -31,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::{
-    Answer, Body, CallId, CorrelationId, EntryId, Envelope, ExchangeEvent, FieldValue, Nanos,
+    Answer, Body, CallId, CorrelationId, EntryId, Envelope, ExchangeEvent, FieldValue, MarketEvent, Nanos,
     Outcome, PositionRisk, Record, Request, RequestId, ServiceId, TimerKey,
 };
 
@@ -55,6 +59,8 @@ pub(crate) mod kind {
     pub const LATE_MARKET: u8 = 12;
     pub const POSITION_RISK: u8 = 13;
     pub const OUTSIDE: u8 = 14;
+    pub const MARKET_EVENT: u8 = 15;
+    pub const TAPE: u8 = 16;
     pub const PUBLISH: u8 = 32;
     pub const SET_RECORD: u8 = 33;
     pub const SET_JSON: u8 = 34;
@@ -107,6 +113,10 @@ pub enum JournalError {
 pub trait JournalSink: Send {
     /// One block, whose first entry has the number `first_entry`.
     fn block(&mut self, first_entry: u64, bytes: &[u8]) -> Result<(), JournalError>;
+    /// The block that is open, so far: what a live session has to find again if it is killed now.
+    fn tail(&mut self, _first_entry: u64, _bytes: &[u8]) -> Result<(), JournalError> {
+        Ok(())
+    }
     /// The end of the run.
     fn finish(&mut self, footer: &JournalFooter) -> Result<(), JournalError>;
 }
@@ -143,6 +153,8 @@ pub struct Journal {
     /// The run is to stop where it stands: for a failure, or for who watches.
     halted: bool,
     paused: bool,
+    /// Market events stand in the journal one by one, because no data set has them.
+    keeps_market: bool,
 }
 
 impl Journal {
@@ -164,6 +176,7 @@ impl Journal {
             watch: None,
             halted: false,
             paused: false,
+            keeps_market: false,
         }
     }
 
@@ -215,10 +228,42 @@ impl Journal {
         }
     }
 
+    /// From now on market events stand in the journal, one by one: no data set has them.
+    pub(crate) fn keep_market(&mut self) {
+        self.keeps_market = true;
+    }
+
     /// One market event passed.
     #[inline]
-    pub(crate) fn market(&mut self) {
-        self.market_since += 1;
+    pub(crate) fn market(&mut self, event: &MarketEvent) {
+        if self.keeps_market {
+            self.market_event(event);
+        } else {
+            self.market_since += 1;
+        }
+    }
+
+    fn market_event(&mut self, event: &MarketEvent) {
+        self.market_total += 1;
+        self.begin(event.time, kind::MARKET_EVENT);
+        varint(&mut self.block, u64::from(event.symbol.0));
+        // One more than the span, so that zero says that nobody knows it.
+        varint(&mut self.block, event.delay.span().map_or(0, |span| span.0 as u64 + 1));
+        self.packed(&event.data);
+    }
+
+    /// What the bus answered since the last time, where others write on it, too.
+    pub(crate) fn tape(&mut self, now: Nanos, replies: &[u8]) {
+        self.begin(now, kind::TAPE);
+        self.bytes(replies);
+    }
+
+    /// Hands what is journaled so far to the sink, entries of the open block included.
+    pub(crate) fn sync(&mut self) -> Result<(), JournalError> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        self.sink.tail(self.block_first_entry, &self.block)
     }
 
     /// Closes the last block and gives the digest of all entries.

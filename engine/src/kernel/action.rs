@@ -111,6 +111,10 @@ pub enum Action {
         /// The end.
         until: Nanos,
     },
+    /// Others have written into these streams of the bus: their readers look.
+    Arrived(Vec<String>),
+    /// The operator of a live session did something that only the journal has to know.
+    Operator(String),
     /// At its next start the service is this one: another configuration, or another version.
     Replace {
         /// Who.
@@ -169,6 +173,8 @@ impl Action {
             | Action::Submit { .. }
             | Action::Command(_)
             | Action::Supervise { .. }
+            | Action::Arrived(_)
+            | Action::Operator(_)
             | Action::Replace { .. } => return None,
         };
         (until != Nanos::NEVER).then_some(until)
@@ -211,6 +217,8 @@ impl Action {
                     format!("crash-loop of {}: at each message of {stream}", name(service))
                 }
             },
+            Action::Operator(text) => text.clone(),
+            Action::Arrived(streams) => format!("arrived {}", streams.join(" ")),
             Action::Replace { service, .. } => {
                 format!("{} is another one from its next start on", name(service))
             }

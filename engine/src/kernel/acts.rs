@@ -32,7 +32,15 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                 // The journal's publish entry follows; a refusal leaves the action alone in it.
                 let _ = self.core.publish(&stream, Trim::Keep, body);
             }
-            Action::Command(_) => {}
+            Action::Command(_) | Action::Operator(_) => {}
+            Action::Arrived(streams) => {
+                for number in 0..self.core.readers.len() {
+                    let reader = &self.core.readers[number];
+                    if !reader.retired && streams.contains(&reader.stream) {
+                        self.look_again(number as u32);
+                    }
+                }
+            }
             Action::Submit { account, request } => {
                 // The submission follows in the journal; its sender stands there as nobody.
                 self.core.next_request += 1;
@@ -109,7 +117,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             | Action::Publish { .. }
             | Action::Command(_)
             | Action::Supervise { .. }
-            | Action::Replace { .. } => {}
+            | Action::Replace { .. }
+            | Action::Arrived(_)
+            | Action::Operator(_) => {}
         }
         Ok(())
     }

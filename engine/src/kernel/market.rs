@@ -13,7 +13,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             }
             self.feed.next_batch(&mut self.batch)?;
             self.cursor = 0;
-            self.feed_ended = self.batch.is_empty();
+            self.feed_ended = self.batch.is_empty() && !self.feed.waits();
             if let Some(first) = self.batch.first()
                 && first.time < self.feed_time
             {
@@ -60,7 +60,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             }
             if self.cursor == self.batch.len() {
                 self.refill()?;
-                if self.feed_ended {
+                if self.batch.is_empty() {
                     return Ok(());
                 }
             }
@@ -76,7 +76,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         self.feed_time = event.time;
         self.core.now = event.time;
         self.cursor += 1;
-        self.core.journal.market();
+        self.core.journal.market(event);
         self.exchange.observe(event);
         Ok(())
     }

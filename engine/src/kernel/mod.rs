@@ -14,6 +14,7 @@ mod market;
 mod outage;
 mod pace;
 mod readers;
+mod recording;
 mod scheduled;
 mod seat;
 mod supervisor;
@@ -187,6 +188,8 @@ pub struct Kernel<X, F> {
     waiting_free: Vec<u32>,
     counts: RunCounts,
     started: bool,
+    /// What the bus answered, on its way to the journal.
+    replies: Vec<u8>,
 }
 
 impl<X: Exchange, F: Feed> Kernel<X, F> {
@@ -225,6 +228,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             touches: None,
             recorded: None,
             faults: Faults::new(members.len()),
+            shared_bus: false,
         };
         let links = Links { usual: config.link, by_stream: config.links, seed: config.seed };
         let mut seats = Vec::new();
@@ -264,6 +268,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             waiting_free: Vec::new(),
             counts: RunCounts::default(),
             started: false,
+            replies: Vec::new(),
         }
     }
 
@@ -313,6 +318,33 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     /// The bus, to set it up before the run or to look at it after.
     pub fn bus_mut(&mut self) -> &mut dyn Bus {
         &mut *self.core.bus
+    }
+
+    /// The feed, to hand it what has come in.
+    pub fn feed_mut(&mut self) -> &mut F {
+        &mut self.feed
+    }
+
+    /// From now on market events stand in the journal one by one, because no data set has them. To be called before
+    /// the first one.
+    pub fn keep_market(&mut self) {
+        self.core.journal.keep_market();
+    }
+
+    /// Hands all that is journaled to the sink, so that it outlives the process. Whatever the kernel wants sent may
+    /// be sent after it.
+    pub fn sync(&mut self) -> Result<(), RunError> {
+        Ok(self.core.journal.sync()?)
+    }
+
+    /// When something is due that is known now; [`Nanos::NEVER`] if all waits for something to come in.
+    pub fn next_due(&mut self) -> Nanos {
+        self.core.schedule.horizon().time.min(self.exchange.next_due()).min(self.next_market())
+    }
+
+    /// Entries journaled so far.
+    pub fn entries(&self) -> u64 {
+        self.core.journal.entries()
     }
 
     /// The feed.
@@ -456,8 +488,29 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             skew,
         };
         self.seats[service.0 as usize].service.handle(input, &mut ctx);
-        ctx.leave_pending
+        let kept = ctx.leave_pending;
+        if self.core.shared_bus {
+            self.tape();
+        }
+        kept
     }
+
+    /// Others write on the bus: what it answers is an input, and journaled.
+    pub fn share_bus(&mut self) {
+        self.core.shared_bus = true;
+    }
+
+    #[cold]
+    fn tape(&mut self) {
+        let mut replies = std::mem::take(&mut self.replies);
+        self.core.bus.take_tape(&mut replies);
+        if !replies.is_empty() {
+            self.core.journal.tape(self.core.now, &replies);
+            replies.clear();
+        }
+        self.replies = replies;
+    }
+
     /// What the service could do now, for what the kernel does in its name.
     fn context(&mut self, service: ServiceId) -> Context<'_> {
         let skew = self.core.faults.skews[service.0 as usize];

@@ -1,0 +1,178 @@
+//! The journal of a live session: nothing that it has taken is lost when its process is killed (a loss of power may
+//! take what the system has not written yet).
+//!
+//! Closed blocks go to `NAME.partial`. The block that is open is written entry by entry to `NAME.tail`, whose frames
+//! have checksums: a frame that is cut off was never acknowledged. A session that ends gives both up for `NAME`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::file::{PARTIAL, beside, block_bytes, checksum, footer_bytes, head_bytes, make_folder};
+use super::{Compare, JournalError, JournalFile, JournalFooter, JournalSink};
+
+const TAIL: &str = ".tail";
+/// Longer frames are not written, so a larger length is damage.
+const FRAME_BYTES_MAX: usize = 64 << 20;
+
+/// Writes the journal of a live session.
+pub struct LiveSink {
+    path: PathBuf,
+    out: File,
+    tail: File,
+    /// First entry of the block in the tail file, and how much of it is there.
+    in_tail: Option<(u64, usize)>,
+    frame: Vec<u8>,
+    /// Of a session that goes on after its process was killed: what it had journaled, until the replay has come to
+    /// its end.
+    before: Option<Compare>,
+}
+
+impl LiveSink {
+    /// Begins a session's journal at `path`. A session of before that was not finished there is an error: it has to be
+    /// resumed, or moved away.
+    pub fn create(path: &Path, header: &serde_json::Value) -> Result<LiveSink, JournalError> {
+        make_folder(path)?;
+        let partial = beside(path, PARTIAL);
+        let io = |source| JournalError::Io { path: partial.clone(), source };
+        let mut out =
+            OpenOptions::new().write(true).create_new(true).open(&partial).map_err(io)?;
+        out.write_all(&head_bytes(header)).map_err(io)?;
+        let tail = open_tail(path)?;
+        tail.set_len(0).map_err(io)?;
+        let path = path.to_owned();
+        Ok(LiveSink { path, out, tail, in_tail: None, frame: Vec::new(), before: None })
+    }
+
+    /// Whether a session was not finished at `path`.
+    pub fn is_unfinished(path: &Path) -> bool {
+        beside(path, PARTIAL).exists()
+    }
+
+    /// Goes on with the session at `path` that was not finished. The kernel has to run through what it recorded first:
+    /// as long as that lasts, each block is compared with the recorded one, and nothing is written. `services` are the
+    /// names of the run's services. Gives the recording, too.
+    pub fn resume(
+        path: &Path,
+        services: Vec<String>,
+    ) -> Result<(LiveSink, JournalFile), JournalError> {
+        let partial = beside(path, PARTIAL);
+        let io = |source| JournalError::Io { path: partial.clone(), source };
+        let file = JournalFile::open(&partial)?;
+        let out = OpenOptions::new().read(true).write(true).open(&partial).map_err(io)?;
+        let before = Some(Compare::new(JournalFile::open(&partial)?, services)?);
+        let (path, tail) = (path.to_owned(), open_tail(path)?);
+        Ok((LiveSink { path, out, tail, in_tail: None, frame: Vec::new(), before }, file))
+    }
+
+    fn io(&self, end: &str, source: std::io::Error) -> JournalError {
+        JournalError::Io { path: beside(&self.path, end), source }
+    }
+
+    /// Compares what the replay has done with what was recorded; `true` as long as it has not come to the recording's
+    /// end. Then writing begins behind what was recorded.
+    fn replays(
+        &mut self,
+        first_entry: u64,
+        bytes: &[u8],
+        closed: bool,
+    ) -> Result<bool, JournalError> {
+        let Some(before) = &mut self.before else { return Ok(false) };
+        let (whole, whole_until) = before.follows(first_entry, bytes, closed)?;
+        if whole {
+            return Ok(true);
+        }
+        self.before = None;
+        let cut = self.out.set_len(whole_until).and_then(|()| {
+            self.out.seek(SeekFrom::Start(whole_until))?;
+            self.tail.set_len(0)
+        });
+        cut.map_err(|source| self.io(PARTIAL, source))?;
+        Ok(false)
+    }
+}
+
+impl JournalSink for LiveSink {
+    fn block(&mut self, first_entry: u64, bytes: &[u8]) -> Result<(), JournalError> {
+        if self.replays(first_entry, bytes, true)? {
+            return Ok(());
+        }
+        let written = block_bytes(first_entry, bytes)
+            .and_then(|block| self.out.write_all(&block))
+            .and_then(|()| self.tail.set_len(0))
+            .and_then(|()| self.tail.rewind());
+        self.in_tail = None;
+        written.map_err(|source| self.io(PARTIAL, source))
+    }
+
+    fn tail(&mut self, first_entry: u64, bytes: &[u8]) -> Result<(), JournalError> {
+        if self.before.is_some() && self.replays(first_entry, bytes, false)? {
+            return Ok(());
+        }
+        let (first, from) = self.in_tail.unwrap_or((first_entry, 0));
+        debug_assert_eq!(first, first_entry, "a block that is closed leaves the tail");
+        let Some(new) = bytes.get(from..).filter(|new| !new.is_empty()) else { return Ok(()) };
+        self.frame.clear();
+        if from == 0 {
+            self.frame.extend_from_slice(&first_entry.to_le_bytes());
+        }
+        self.frame.extend_from_slice(&(new.len() as u32).to_le_bytes());
+        self.frame.extend_from_slice(&checksum(new));
+        self.frame.extend_from_slice(new);
+        let written = match from {
+            0 => self.tail.rewind().and_then(|()| self.tail.write_all(&self.frame)),
+            _ => self.tail.write_all(&self.frame),
+        };
+        written.map_err(|source| self.io(TAIL, source))?;
+        self.in_tail = Some((first_entry, bytes.len()));
+        Ok(())
+    }
+
+    fn finish(&mut self, footer: &JournalFooter) -> Result<(), JournalError> {
+        self.replays(footer.entries, &[], false)?;
+        let partial = beside(&self.path, PARTIAL);
+        let written = self
+            .out
+            .write_all(&footer_bytes(footer))
+            .and_then(|()| self.out.sync_all())
+            .and_then(|()| std::fs::rename(&partial, &self.path));
+        written.map_err(|source| self.io(PARTIAL, source))?;
+        std::fs::remove_file(beside(&self.path, TAIL)).map_err(|source| self.io(TAIL, source))
+    }
+}
+
+fn open_tail(path: &Path) -> Result<File, JournalError> {
+    let tail = beside(path, TAIL);
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&tail)
+        .map_err(|source| JournalError::Io { path: tail, source })
+}
+
+/// The block that was open, as far as its frames are whole; `partial` is the file of the closed ones.
+pub(super) fn read_tail(partial: &Path) -> Result<Option<(u64, Vec<u8>)>, JournalError> {
+    let name = partial.to_string_lossy();
+    let Some(path) = name.strip_suffix(PARTIAL) else { return Ok(None) };
+    let path = beside(Path::new(path), TAIL);
+    let mut bytes = Vec::new();
+    match File::open(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Ok(_) => {}
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(JournalError::Io { path, source }),
+    }
+    let Some((first, mut rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
+    let mut block = Vec::new();
+    while let Some((length, more)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let Some((sum, more)) = more.split_first_chunk::<8>() else { break };
+        let Some(frame) = more.get(..length).filter(|_| length <= FRAME_BYTES_MAX) else { break };
+        if *sum != checksum(frame) {
+            break;
+        }
+        block.extend_from_slice(frame);
+        rest = &more[length..];
+    }
+    Ok((!block.is_empty()).then(|| (u64::from_le_bytes(*first), block)))
+}

@@ -1,0 +1,304 @@
+//! A live session: the kernel on the wall's clock.
+//!
+//! Each turn: wait for something to come in or to be due; stamp what came in with one time; run the kernel up to
+//! it; write the journal; send. So the journal has every request before the venue has it, and a replay of the
+//! journal makes the same turns.
+
+mod feed;
+mod guard;
+mod operator;
+mod remote;
+mod resume;
+mod stats;
+
+pub use feed::LiveFeed;
+pub use guard::{Guard, GuardLimits, Holds, only_asks};
+pub use operator::{Command, Operator, OperatorSettings};
+pub use remote::{Remote, SessionVenue};
+pub use resume::{run_through, start_again};
+pub use stats::{Histogram, Stats};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{
+    Action, Exchange, JournalError, Kernel, Nanos, Request, RunError, Sender, ServiceId, SymbolIndex,
+    Unanswered,
+};
+
+use crate::clock::LiveClock;
+use crate::link::{Incoming, LinkError, Notice, Outgoing, VenueLink, Weight};
+
+/// No turn waits longer: what the operator does is looked at in between.
+const TURN_MAX: Duration = Duration::from_millis(50);
+/// A session that ends waits so long for the answers to what it has sent.
+const ANSWERS_MAX: Nanos = Nanos::from_secs(20);
+
+/// The kernel of a session.
+pub type LiveKernel<X> = Kernel<Guard<X>, LiveFeed>;
+
+/// Why a session stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The kernel or its journal.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The journal of before.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The venue.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Requests without an answer at the end.
+    #[error("{0} requests have no answer yet: start the session again, it asks the venue what became of them")]
+    Doubt(usize),
+}
+
+/// Hears what a session has to say, on the session's thread: it must not block.
+pub trait Listener {
+    /// A notice of the link, or of the session itself, at the session's time.
+    fn notice(&mut self, now: Nanos, notice: &Notice);
+    /// After each turn, with what happened in it.
+    fn turned(&mut self, now: Nanos, stats: &Stats);
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Entries and digest of its journal.
+    pub footer: engine::JournalFooter,
+    /// Why: the operator's words, or the time that was set.
+    pub why: String,
+}
+
+/// A session that runs.
+pub struct Session<X: Exchange, L> {
+    kernel: LiveKernel<X>,
+    link: L,
+    clock: Arc<LiveClock>,
+    operator: Operator,
+    incoming: Vec<Incoming>,
+    outgoing: Vec<Outgoing>,
+    /// Requests that were sent and have no answer.
+    in_doubt: std::collections::BTreeSet<engine::RequestId>,
+    symbols: usize,
+    stats: Stats,
+    /// The operator wants it to end.
+    stop: Option<String>,
+    /// For tests of restarts: the process kills itself behind this many entries.
+    die_at: Option<u64>,
+    die: fn(),
+}
+
+impl<X: SessionVenue, L: VenueLink> Session<X, L> {
+    /// Puts a session together. `symbols` is how many the run has.
+    pub fn new(
+        kernel: LiveKernel<X>,
+        link: L,
+        clock: Arc<LiveClock>,
+        operator: Operator,
+        symbols: usize,
+    ) -> Session<X, L> {
+        Session {
+            kernel,
+            link,
+            clock,
+            operator,
+            incoming: Vec::new(),
+            outgoing: Vec::new(),
+            in_doubt: Default::default(),
+            symbols,
+            stats: Stats::default(),
+            stop: None,
+            die_at: None,
+            die: || {},
+        }
+    }
+
+    /// For tests of restarts: `die` is called as soon as the journal has this many entries, before anything of that turn
+    /// is sent.
+    pub fn die_at(&mut self, entry: u64, die: fn()) {
+        self.die_at = Some(entry);
+        self.die = die;
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> &LiveKernel<X> {
+        &self.kernel
+    }
+
+    /// The kernel, to look at its bus.
+    pub fn kernel_mut(&mut self) -> &mut LiveKernel<X> {
+        &mut self.kernel
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The session's time, later than everything before.
+    fn stamp(&self) -> Nanos {
+        self.clock.now().max(Nanos(self.kernel.now().0 + 1))
+    }
+
+    /// Asks the venue what became of requests that an earlier life of the session may have sent, and says of the others
+    /// that they were not sent; then waits for the answers, for `patience` at most. The services hear the answers as any
+    /// others.
+    pub fn settle(
+        &mut self,
+        unanswered: Vec<Unanswered>,
+        patience: Nanos,
+        listener: &mut dyn Listener,
+    ) -> Result<(), SessionError> {
+        let until = self.clock.now() + patience;
+        for one in unanswered {
+            let outgoing = Outgoing { from: one.from, id: one.id, request: one.request };
+            if one.recorded {
+                self.in_doubt.insert(outgoing.id);
+                self.link.resolve(outgoing);
+            } else {
+                let text = format!("request {} had not been sent when the session died", one.id.0);
+                let what = "not_sent";
+                self.tell(listener, &Notice { weight: Weight::Info, what, text });
+            }
+        }
+        while !self.in_doubt.is_empty() && self.clock.now() < until {
+            self.turn(listener)?;
+        }
+        match self.in_doubt.len() {
+            0 => Ok(()),
+            left => Err(SessionError::Doubt(left)),
+        }
+    }
+
+    /// Runs until the operator stops the session or `until` has come, and ends it: nothing is opened any more, what was
+    /// sent is waited for, and the journal is closed.
+    pub fn run(
+        &mut self,
+        until: Option<Nanos>,
+        listener: &mut dyn Listener,
+    ) -> Result<Ended, SessionError> {
+        let why = loop {
+            if until.is_some_and(|until| self.clock.now() >= until) {
+                break "its time is over".to_owned();
+            }
+            if let Some(why) = self.stop.take() {
+                break why;
+            }
+            self.turn(listener)?;
+        };
+        let text = format!("the session ends: {why}");
+        self.tell(listener, &Notice { weight: Weight::Info, what: "ends", text });
+        let mut holds = self.kernel.exchange().holds();
+        holds.closing = true;
+        self.operate(&Command::Hold(holds, "closing".to_owned()))?;
+        let patience = self.clock.now() + ANSWERS_MAX;
+        while !self.in_doubt.is_empty() && self.clock.now() < patience {
+            self.turn(listener)?;
+        }
+        let footer = self.kernel.finish()?;
+        // What the services wanted at their end is sent, too.
+        self.send();
+        match self.in_doubt.len() {
+            0 => Ok(Ended { footer, why }),
+            left => Err(SessionError::Doubt(left)),
+        }
+    }
+
+    /// One turn.
+    fn turn(&mut self, listener: &mut dyn Listener) -> Result<(), SessionError> {
+        let wait = self.clock.wait(self.kernel.next_due()).min(TURN_MAX);
+        self.incoming.clear();
+        self.link.poll(wait, &mut self.incoming)?;
+        self.stats.came_in();
+        while let Some(command) = self.operator.next() {
+            match command {
+                Command::Stop(why) => self.stop = Some(why),
+                command => self.operate(&command)?,
+            }
+        }
+        let now = self.stamp();
+        let mut incoming = std::mem::take(&mut self.incoming);
+        for one in incoming.drain(..) {
+            match one {
+                Incoming::Market { symbol, venue_time, data } => {
+                    self.kernel.feed_mut().push(now, symbol, venue_time, data);
+                    self.stats.market += 1;
+                }
+                Incoming::Exchange(event) => {
+                    if let engine::ExchangeEvent::Response { request, .. } = &event {
+                        self.in_doubt.remove(request);
+                    }
+                    self.kernel.exchange_mut().tell(now, event);
+                    self.stats.told += 1;
+                }
+                Incoming::Notice(notice) => self.tell(listener, &notice),
+            }
+        }
+        self.incoming = incoming;
+        self.kernel.run_until(now)?;
+        self.kernel.sync()?;
+        if self.die_at.is_some_and(|entry| self.kernel.entries() >= entry) {
+            (self.die)();
+        }
+        self.send();
+        self.stats.entries = self.kernel.entries();
+        listener.turned(now, &self.stats);
+        Ok(())
+    }
+
+    fn send(&mut self) {
+        self.kernel.exchange_mut().take_outgoing(&mut self.outgoing);
+        for outgoing in self.outgoing.drain(..) {
+            self.in_doubt.insert(outgoing.id);
+            self.stats.sent += 1;
+            if only_asks(&outgoing.request) {
+                self.link.send(outgoing);
+            } else {
+                self.link.send(outgoing);
+                self.stats.order_left();
+            }
+        }
+    }
+
+    fn tell(&mut self, listener: &mut dyn Listener, notice: &Notice) {
+        self.stats.note(notice);
+        listener.notice(self.kernel.now(), notice);
+    }
+
+    /// Does what the operator wants, now; the journal has it.
+    fn operate(&mut self, command: &Command) -> Result<(), SessionError> {
+        let now = self.stamp();
+        // What was due before belongs to the time before.
+        self.kernel.run_until(Nanos(now.0 - 1))?;
+        match command {
+            Command::Arrived(streams) => self.kernel.at(now, Action::Arrived(streams.clone())),
+            Command::Hold(holds, _) => {
+                let before = self.kernel.exchange().holds();
+                self.kernel.at(now, Action::Operator(command.text()));
+                self.kernel.exchange_mut().hold(*holds);
+                if holds.killed && !before.killed {
+                    for symbol in 0..self.symbols {
+                        let symbol = SymbolIndex(symbol as u16);
+                        for request in [
+                            Request::CancelAllOpenOrders { symbol },
+                            Request::CancelAllAlgoOrders { symbol },
+                        ] {
+                            let account = self.link.account();
+                            self.kernel.at(now, Action::Submit { account, request });
+                        }
+                    }
+                }
+            }
+            Command::Stop(_) => {}
+        }
+        self.kernel.run_until(now)?;
+        Ok(())
+    }
+
+    /// Who sends what no service sends.
+    pub fn nobody(&self) -> Sender {
+        Sender { service: ServiceId::NOBODY, account: self.link.account() }
+    }
+}

@@ -1,0 +1,92 @@
+//! Counts of a session, and how long it takes from what came in to what was sent.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::link::Notice;
+
+/// Upper bounds of the buckets, in µs.
+const BOUNDS_US: [u64; 16] =
+    [10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000];
+
+/// How often something took how long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    counts: [u64; BOUNDS_US.len() + 1],
+    sum_us: u64,
+}
+
+impl Histogram {
+    fn add(&mut self, span_us: u64) {
+        let place = BOUNDS_US.iter().position(|bound| span_us <= *bound);
+        self.counts[place.unwrap_or(BOUNDS_US.len())] += 1;
+        self.sum_us += span_us;
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Their sum in µs.
+    pub fn sum_us(&self) -> u64 {
+        self.sum_us
+    }
+
+    /// Upper bounds in µs, each with how many did not take longer.
+    pub fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> {
+        let mut sum = 0;
+        BOUNDS_US.iter().zip(self.counts).map(move |(bound, count)| {
+            sum += count;
+            (*bound, sum)
+        })
+    }
+}
+
+/// What a session has done so far.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// Market events.
+    pub market: u64,
+    /// Answers and events of the user stream.
+    pub told: u64,
+    /// Requests that were sent.
+    pub sent: u64,
+    /// Entries of the journal.
+    pub entries: u64,
+    /// Notices, by their word.
+    pub notices: BTreeMap<&'static str, u64>,
+    /// From the end of a wait to the end of the sending of an order that it led to, in the wall's time.
+    pub to_order: Histogram,
+    turn_began: Instant,
+}
+
+impl Default for Stats {
+    #[allow(clippy::disallowed_methods, reason = "a measurement of the session, which reaches no journal")]
+    fn default() -> Stats {
+        Stats {
+            market: 0,
+            told: 0,
+            sent: 0,
+            entries: 0,
+            notices: BTreeMap::new(),
+            to_order: Histogram::default(),
+            turn_began: Instant::now(),
+        }
+    }
+}
+
+impl Stats {
+    #[allow(clippy::disallowed_methods, reason = "a measurement of the session, which reaches no journal")]
+    pub(super) fn came_in(&mut self) {
+        self.turn_began = Instant::now();
+    }
+
+    pub(super) fn order_left(&mut self) {
+        self.to_order.add(self.turn_began.elapsed().as_micros() as u64);
+    }
+
+    pub(super) fn note(&mut self, notice: &Notice) {
+        *self.notices.entry(notice.what).or_default() += 1;
+    }
+}
