@@ -5,12 +5,14 @@ mod data;
 mod diff;
 mod explain;
 mod journal;
+mod live;
 #[cfg(feature = "models")]
 mod learn;
 mod new;
 mod pipeline;
 mod replay;
 mod run;
+mod serve;
 mod show;
 
 use std::process::ExitCode;
@@ -38,6 +40,10 @@ enum Command {
     /// Runs one case, for `qsim run`, which asks on standard input
     #[command(hide = true)]
     RunCase,
+    /// Serve the simulated exchange to any client of Binance USDⓈ-M futures
+    Serve(Box<serve::ServeArguments>),
+    /// Run a scenario's pipeline live, at the venue that its file names
+    Live(Box<live::LiveArguments>),
     /// Run a journal again and stop at the first entry that differs
     Replay(replay::ReplayArguments),
     /// Fetch, import, list, show and check market data
@@ -69,6 +75,8 @@ fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::RunCase => run::child::answer(),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Live(arguments) => live::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Data(arguments) => data::run(arguments),
         Command::Journal(arguments) => journal::run(&arguments),

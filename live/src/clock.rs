@@ -17,12 +17,17 @@ pub struct LiveClock {
     venue_ahead: AtomicI64,
 }
 
+/// The system's time.
+#[allow(clippy::disallowed_methods, reason = "the edge: live time is the wall's")]
+pub fn system_time() -> Nanos {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Nanos(since.as_nanos() as i64)
+}
+
 impl LiveClock {
     /// The system's time.
-    #[allow(clippy::disallowed_methods, reason = "the edge: live time is the wall's")]
     pub fn system() -> LiveClock {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        LiveClock::starting_at(Nanos(since.as_nanos() as i64), 1)
+        LiveClock::starting_at(system_time(), 1)
     }
 
     /// A clock that shows `base` now and runs `speed` times as fast as the wall, for a venue that does so.

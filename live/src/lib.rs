@@ -5,4 +5,8 @@
 
 pub mod clock;
 pub mod link;
+pub mod metrics_endpoint;
 pub mod session;
+mod venue_time;
+
+pub use venue_time::venue_time;

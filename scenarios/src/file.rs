@@ -16,7 +16,7 @@ use crate::links::Links;
 use crate::state::State;
 use crate::timeline::TimelineStep;
 use crate::{
-    Account, Expectation, Gap, Limits, ScenarioError, Venue, alterations, compose, events, market,
+    Account, Expectation, Gap, Limits, LiveSettings, ScenarioError, TradingVenue, Venue, alterations, compose, events, market,
 };
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
@@ -54,6 +54,12 @@ pub struct Scenario {
     /// What the verdict should be.
     #[serde(default)]
     pub expected: Expected,
+    /// Where it trades: simulated, unless another venue is named. The one line that goes live.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub venue: TradingVenue,
+    /// What only a live session reads.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub live: LiveSettings,
     /// Where prices come from.
     pub market: Market,
     /// The account.
@@ -328,6 +334,7 @@ impl Scenario {
             .err()
             .or_else(|| self.invariants.problem())
             .or_else(|| self.limits.problem())
+            .or_else(|| self.live.problem(self.venue))
             .or_else(|| self.same_names());
         problem.map_or(Ok(()), |problem| Err(build(problem)))?;
         let range = self.range().map_err(build)?;

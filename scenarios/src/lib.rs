@@ -14,9 +14,12 @@ mod initial_positions;
 mod invariants;
 mod limits;
 mod links;
+mod live_settings;
 mod market;
 mod run;
 mod schema;
+mod served;
+mod session;
 mod state;
 mod story;
 mod text;
@@ -34,11 +37,16 @@ pub use initial_positions::HeldPosition;
 pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
 pub use links::Links;
+pub use live_settings::{
+    CONFIRMATION, LiveLimits, LiveSettings, TradingVenue, VenueAddresses,
+};
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
     replay, run, services_of,
 };
 pub use schema::schema;
+pub use served::ServedVenue;
+pub use session::{SessionHeader, SessionParts, session_of};
 pub use state::{GroupState, KeyState, State, StreamState};
 pub use timeline::{ACTIONS, TimelineStep};
 pub use wire_text::{Entry, Envelope, WireText};

@@ -15,7 +15,9 @@ use sim_exchange::SimExchange;
 use crate::drive::{Driver, Stop};
 use crate::expect::{Observer, Run, World};
 use crate::timeline::Plan;
-use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, market};
+use crate::{
+    Failure, Figures, Limits, Recording, Scenario, ScenarioError, TradingVenue, market,
+};
 
 /// How a scenario ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +122,7 @@ impl Prepared {
         let mut plan =
             scenario.timeline_plan(&members, &market.instruments, market.range).map_err(build)?;
         let faults = std::mem::take(&mut plan.faults);
-        let exchange = crate::venue::build(scenario, &market, &rules, faults).map_err(build)?;
+        let exchange = crate::venue::build(scenario, &market, &rules, faults, 0).map_err(build)?;
         Ok(Prepared { scenario: scenario.clone(), market, exchange, members, plan })
     }
 
@@ -169,6 +171,13 @@ pub fn run(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<ScenarioReport, ScenarioError> {
+    if scenario.venue != TradingVenue::Sim {
+        let problem = format!(
+            "venue is \"{}\", which `qsim live` trades at; a simulation needs venue = \"sim\", or none",
+            scenario.venue.word()
+        );
+        return Err(ScenarioError::Build { origin: scenario.origin.clone(), problem });
+    }
     let prepared = Prepared::new(scenario, options.data.as_deref())?;
     let services = prepared.services();
     if let Some(problem) = scenario.expect.iter().find_map(|one| one.unknown_figure(&services)) {
@@ -246,6 +255,9 @@ pub fn replay(path: &Path, data: Option<&Path>) -> Result<Replayed, ScenarioErro
         ))
     })?;
     scenario.origin = path.display().to_string();
+    if let Some(session) = crate::session::session_of(file.header()) {
+        return crate::session::replay_session(path, &scenario, &session);
+    }
     let prepared = Prepared::new(&scenario, data)?;
     if file.header().get("market") != Some(&prepared.market.identity) {
         return Err(format(

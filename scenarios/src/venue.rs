@@ -4,19 +4,20 @@ use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use sim_exchange::commission_tiers::{CommissionBook, VipLevel};
 use sim_exchange::{
-    ExchangeConfig, FillModel, Funding, MarketDepth, RuleBook, SimExchange, VenueFault,
+    AccountConfig, ExchangeConfig, FillModel, Funding, MarketDepth, RuleBook, SimExchange, VenueFault,
 };
 
 use crate::halts;
 use crate::market::OpenMarket;
 use crate::{Account, Figures, Scenario, Venue};
 
-/// The exchange with the scenario's account.
+/// The exchange with the scenario's account, and `further` ones that are set as it is.
 pub(crate) fn build(
     scenario: &Scenario,
     market: &OpenMarket,
     rules: &RuleBook,
     faults: Vec<VenueFault>,
+    further: usize,
 ) -> Result<SimExchange, String> {
     let symbols = || market.instruments.iter().map(|instrument| instrument.symbol);
     let venue = &scenario.exchange;
@@ -60,6 +61,18 @@ pub(crate) fn build(
     config.liquidation_size = venue.liquidation_size;
     config.adl_formula = venue.adl_formula;
     config.faults = faults;
+    let same = AccountConfig {
+        wallet: config.wallet,
+        leverage: config.leverage.clone(),
+        hedge_mode: config.hedge_mode,
+        margin_type: config.margin_type.clone(),
+        multi_assets: config.multi_assets,
+        collateral: config.collateral.clone(),
+        vip: config.vip,
+        maker_rate: config.maker_rate,
+        taker_rate: config.taker_rate,
+    };
+    config.further_accounts = vec![same; further];
     config.positions = account.initial_positions(&listed)?;
     let stated = scenario.venue_events(market.range)?;
     config.events = halts::join(stated.into_iter().chain(market.halts.clone()).collect());

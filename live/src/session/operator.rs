@@ -218,6 +218,23 @@ impl Operator {
     }
 }
 
+/// Waits until the process is asked to end: SIGINT or SIGTERM.
+#[allow(clippy::disallowed_methods, reason = "the edge: nothing else runs on this thread")]
+pub fn wait_for_signal() -> Result<(), LinkError> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&asked)).map_err(|source| LinkError::Io {
+            what: format!("listening to signal {signal}"),
+            source,
+        })?;
+    }
+    while !asked.load(Ordering::Relaxed) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,150 @@
+//! A scenario's pipeline as a live session has it, and sessions that are run again from their journals.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use engine::{
+    Bus, Compare, FeedLatency, Instrument, JournalError, JournalFile, Kernel, KernelConfig, Link,
+    Member, MemoryBus, Nanos, NumbersOf, RecordedActions, RecordedExchange, RecordedFeed, RunError,
+    ThinkingTime,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+use crate::{Replayed, Scenario, ScenarioError, services_of};
+
+/// What a session's journal says of it beside the scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionHeader {
+    /// The venue's word, as in a file.
+    pub venue: String,
+    /// When it began.
+    pub start: Nanos,
+    /// `memory` or `redis`.
+    pub bus: String,
+    /// Grids of the symbols.
+    pub instruments: Vec<Instrument>,
+    /// Names of the services of this process, in their order.
+    pub services: Vec<String>,
+}
+
+/// Everything of a session's kernel but its ports.
+pub struct SessionParts {
+    /// The services, which think in no time: live, time passes by itself.
+    pub members: Vec<Member>,
+    /// Links without delay, for the same reason.
+    pub config: KernelConfig,
+    /// For the journal.
+    pub header: Json,
+}
+
+impl Scenario {
+    /// The scenario's pipeline for a session that began at `start`, with the venue's grids.
+    pub fn session(
+        &self,
+        instruments: Vec<Instrument>,
+        start: Nanos,
+    ) -> Result<SessionParts, ScenarioError> {
+        let build =
+            |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
+        let mut members = pipeline::chain(&self.pipeline, &instruments)
+            .map_err(|error| build(error.to_string()))?;
+        let only = &self.live.services;
+        if let Some(unknown) = only.iter().find(|name| members.iter().all(|m| m.name != **name)) {
+            return Err(build(format!(
+                "live.services: no service {unknown:?} runs; `qsim pipeline show` lists those that do"
+            )));
+        }
+        if !only.is_empty() {
+            let apart = members.iter().filter(|member| only.contains(&member.name)).find_map(|m| {
+                let called = m.service.wiring().calls.into_iter();
+                let there = |name: &&str| members.iter().any(|other| other.name == *name);
+                called.filter(there).find(|name| !only.contains(*name)).map(|name| (&m.name, name))
+            });
+            if let Some((caller, called)) = apart {
+                return Err(build(format!(
+                    "live.services: {caller} calls {called}, and calls stay in one process: name both, or neither"
+                )));
+            }
+            members.retain(|member| only.contains(&member.name));
+        }
+        members.iter_mut().for_each(|member| member.thinking = ThinkingTime::default());
+        let services: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+        let session = SessionHeader {
+            venue: self.venue.word().to_owned(),
+            start,
+            bus: if self.live.redis.is_some() { "redis" } else { "memory" }.to_owned(),
+            instruments: instruments.clone(),
+            services: services.clone(),
+        };
+        let header = json!({
+            "qsim": env!("CARGO_PKG_VERSION"),
+            "scenario": self,
+            "session": session,
+            "services": services,
+            "instruments": instruments,
+        });
+        let config = KernelConfig {
+            seed: self.seed,
+            start,
+            instruments,
+            link: Link::default(),
+            links: BTreeMap::new(),
+            call_link: Link::default(),
+            feed_latency: FeedLatency::NONE,
+        };
+        Ok(SessionParts { members, config, header })
+    }
+
+    /// Lays the file's state on an embedded bus.
+    pub fn lay_state(&self, bus: &mut dyn Bus, start: Nanos) -> Result<(), ScenarioError> {
+        self.state
+            .lay(bus, start, &self.symbols())
+            .map_err(|problem| ScenarioError::Build { origin: self.origin.clone(), problem })
+    }
+}
+
+/// The session of a journal's header; none if it is that of a simulation.
+pub fn session_of(header: &Json) -> Option<SessionHeader> {
+    serde_json::from_value(header.get("session")?.clone()).ok()
+}
+
+/// Runs a recorded session again, from its journal alone.
+pub(crate) fn replay_session(
+    path: &Path,
+    scenario: &Scenario,
+    session: &SessionHeader,
+) -> Result<Replayed, ScenarioError> {
+    let mut file = JournalFile::open(path)?;
+    if session.bus != "memory" {
+        return Err(JournalError::Format {
+            path: path.to_owned(),
+            problem: "its bus was a Redis server's".to_owned(),
+        }
+        .into());
+    }
+    let (digest, entries) = (file.footer().digest_hex(), file.footer().entries);
+    let unfinished = file.is_unfinished();
+    let services = services_of(file.header());
+    let parts = scenario.session(session.instruments.clone(), session.start)?;
+    let open = || JournalFile::open(path);
+    let end = file.last_time()?;
+    let sink = Compare::new(open()?, services)?;
+    let mut bus = Box::new(MemoryBus::new());
+    scenario.lay_state(&mut *bus, session.start)?;
+    let (feed, exchange) = (RecordedFeed::new(open()?)?, RecordedExchange::new(open)?);
+    let mut kernel =
+        Kernel::new(parts.config, bus, exchange, feed, parts.members, Box::new(sink));
+    kernel.keep_market();
+    kernel.replay_numbers(Box::new(NumbersOf::new(open()?)));
+    let mut run = kernel.run_through(RecordedActions::new(file)?, end, |_, _| {});
+    if !unfinished {
+        run = run.and_then(|()| kernel.finish().map(|_| ()));
+    }
+    let difference = match run {
+        Ok(()) => None,
+        Err(RunError::Journal(JournalError::Differs(difference))) => Some(*difference),
+        Err(source) => return Err(ScenarioError::Run { origin: scenario.origin.clone(), source }),
+    };
+    Ok(Replayed { digest, entries, difference })
+}

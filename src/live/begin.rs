@@ -1,0 +1,252 @@
+//! Puts a session together: journal, bus, kernel, link; and goes on with one that was killed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::{
+    Bus, Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants,
+    MemoryBus, Nanos, NumbersOf, RecordedExchange, RecordedFeed, Unanswered,
+};
+use live::binance::{BinanceLink, Setup, VenueFacts};
+use live::clock::LiveClock;
+use live::session::{
+    Ended, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator, OperatorSettings, Remote,
+    Session, SessionError, run_through, start_again,
+};
+use scenarios::{Scenario, SessionHeader, SessionParts, session_of};
+
+use super::LiveArguments;
+use super::logs::Log;
+use super::metrics::Metrics;
+use super::place::Place;
+
+/// A session that has begun waits so long to hear what became of its requests of before.
+const SETTLE_MAX: Nanos = Nanos::from_secs(120);
+
+/// A session that is ready to run.
+pub struct Begun {
+    session: Session<Remote, BinanceLink>,
+    journal: PathBuf,
+    clock: Arc<LiveClock>,
+    log: Log,
+    /// Of a session that goes on: what it had sent and has no answer to.
+    unanswered: Option<Vec<Unanswered>>,
+}
+
+/// Where the session's journal is, and whether it is one that goes on.
+pub fn journal_of(arguments: &LiveArguments, scenario: &Scenario) -> Option<(PathBuf, bool)> {
+    if let Some(path) = &arguments.journal {
+        return Some((path.clone(), LiveSink::is_unfinished(path)));
+    }
+    let stem = scenario.file_stem();
+    let begins = format!("{stem}-");
+    let mut unfinished: Vec<PathBuf> = std::fs::read_dir(&scenario.live.journals)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            let journal = name.strip_suffix(".partial")?;
+            journal.starts_with(&begins).then(|| path.with_file_name(journal))
+        })
+        .collect();
+    unfinished.sort();
+    unfinished.pop().map(|path| (path, true))
+}
+
+fn new_journal(scenario: &Scenario, start: Nanos) -> PathBuf {
+    let time: String = start.to_string().chars().filter(char::is_ascii_digit).take(14).collect();
+    scenario.live.journals.join(format!("{}-{time}.journal", scenario.file_stem()))
+}
+
+fn wants(parts: &SessionParts) -> MarketWants {
+    let of = |member: &engine::Member| member.service.wiring().market;
+    parts.members.iter().map(of).fold(MarketWants::NONE, MarketWants::or)
+}
+
+fn limits(scenario: &Scenario) -> GuardLimits {
+    let own = &scenario.live.limits;
+    GuardLimits {
+        order_notional: own.order_notional,
+        position_notional: own.position_notional,
+        total_notional: own.total_notional,
+        orders_per_minute: own.orders_per_minute,
+        orders_per_day: own.orders_per_day,
+        loss: own.loss,
+    }
+}
+
+/// Begins a session, or goes on with the one that was killed.
+pub fn begin(
+    arguments: &LiveArguments,
+    scenario: &Scenario,
+    place: &Place,
+    clock: Arc<LiveClock>,
+    facts: VenueFacts,
+) -> Result<Begun, String> {
+    let said = |error: &dyn std::fmt::Display| error.to_string();
+    let operator = Operator::new(OperatorSettings {
+        kill_file: scenario.live.kill_file.clone(),
+        holds: Holds { dry_run: arguments.dry_run, ..Holds::default() },
+        signals: true,
+    })
+    .map_err(|error| said(&error))?;
+    let log = Log::new(scenario.live.metrics.as_deref().map(Metrics::serve).transpose()?);
+    let setup = |wants, instruments, heard| Setup {
+        config: place.config.clone(),
+        keys: Arc::clone(&place.keys),
+        clock: Arc::clone(&clock),
+        instruments,
+        wants,
+        account: Default::default(),
+        heard,
+    };
+    let found = journal_of(arguments, scenario);
+    if let Some((journal, true)) = found {
+        let recorded = Recorded::open(&journal)?;
+        let parts = recorded.parts(scenario)?;
+        let instruments = recorded.header.instruments.clone();
+        let (kernel, unanswered) =
+            recorded.run_through(&journal, scenario, parts.config, parts.members, arguments)?;
+        let wants = kernel_wants(scenario, &instruments)?;
+        let symbols = instruments.len();
+        let link = BinanceLink::connect(setup(wants, instruments, recorded.heard()?))
+            .map_err(|error| said(&error))?;
+        let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+        return Ok(Begun { session, journal, clock, log, unanswered: Some(unanswered) });
+    }
+    let start = clock.now();
+    let parts = scenario.session(facts.instruments.clone(), start).map_err(|error| said(&error))?;
+    let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
+    let link = BinanceLink::connect(setup(wants(&parts), facts.instruments.clone(), Vec::new()))
+        .map_err(|error| said(&error))?;
+    let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
+    let mut bus = Box::new(MemoryBus::new());
+    scenario.lay_state(&mut *bus, start).map_err(|error| said(&error))?;
+    let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
+    let symbols = facts.instruments.len();
+    let guard = Guard::new(Remote::default(), limits(scenario), holds, facts.instruments, false);
+    let mut kernel =
+        Kernel::new(parts.config, bus, guard, LiveFeed::default(), parts.members, Box::new(sink));
+    kernel.keep_market();
+    let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+    Ok(Begun { session, journal, clock, log, unanswered: None })
+}
+
+fn kernel_wants(
+    scenario: &Scenario,
+    instruments: &[engine::Instrument],
+) -> Result<MarketWants, String> {
+    let parts = scenario.session(instruments.to_vec(), Nanos::ZERO);
+    parts.map(|parts| wants(&parts)).map_err(|error| error.to_string())
+}
+
+/// A session that was killed.
+struct Recorded {
+    partial: PathBuf,
+    header: SessionHeader,
+    services: Vec<String>,
+}
+
+impl Recorded {
+    fn open(journal: &Path) -> Result<Recorded, String> {
+        let mut partial = journal.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let file = JournalFile::open(&partial).map_err(|error| error.to_string())?;
+        let shown = partial.display();
+        let header = session_of(file.header()).ok_or(format!(
+            "{shown}: not the journal of a live session; move it away to begin a new one"
+        ))?;
+        let services = scenarios::services_of(file.header());
+        Ok(Recorded { partial, header, services })
+    }
+
+    /// The session's parts by the file of now: who changed it in between is told by the comparison with the recording.
+    fn parts(&self, scenario: &Scenario) -> Result<SessionParts, String> {
+        if self.header.venue != scenario.venue.word() {
+            return Err(format!(
+                "{}: a session at {} was not ended, and this one trades at {}: end it there first, or give another --journal",
+                self.partial.display(),
+                self.header.venue,
+                scenario.venue.word()
+            ));
+        }
+        scenario
+            .session(self.header.instruments.clone(), self.header.start)
+            .map_err(|error| error.to_string())
+    }
+
+    fn file(&self) -> Result<JournalFile, String> {
+        JournalFile::open(&self.partial).map_err(|error| error.to_string())
+    }
+
+    fn heard(&self) -> Result<Vec<ExchangeEvent>, String> {
+        let pick = |entry| match entry {
+            JournalEntry::Exchange(event @ ExchangeEvent::User { .. }) => Some(event),
+            _ => None,
+        };
+        let mut entries = Entries::new(self.file()?, pick).map_err(|error| error.to_string())?;
+        let mut heard = Vec::new();
+        while let Some((_, event)) = entries.take().map_err(|error| error.to_string())? {
+            heard.push(event);
+        }
+        Ok(heard)
+    }
+
+    fn run_through(
+        &self,
+        journal: &Path,
+        scenario: &Scenario,
+        config: engine::KernelConfig,
+        members: Vec<engine::Member>,
+        arguments: &LiveArguments,
+    ) -> Result<(LiveKernel<Remote>, Vec<Unanswered>), String> {
+        let goes_on = |error: &dyn std::fmt::Display| {
+            format!(
+                "{}: the session cannot go on: {error}\nqsim: go on with the qsim and the file of then, or move the journal away to begin a new session (it then finds what the account holds)",
+                self.partial.display()
+            )
+        };
+        let open = || JournalFile::open(&self.partial);
+        let feed = open().and_then(RecordedFeed::new).map_err(|error| goes_on(&error))?;
+        let exchange = RecordedExchange::new(open).map_err(|error| goes_on(&error))?;
+        let (sink, file) = LiveSink::resume(journal, self.services.clone())
+            .map_err(|error| goes_on(&error))?;
+        let mut bus: Box<dyn Bus> = Box::new(MemoryBus::new());
+        scenario.lay_state(&mut *bus, self.header.start).map_err(|error| error.to_string())?;
+        let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
+        let instruments = self.header.instruments.clone();
+        let guard =
+            Guard::new(Remote::behind(exchange), limits(scenario), holds, instruments, true);
+        let feed = LiveFeed::behind(feed);
+        debug_assert!(feed.waits(), "a live feed waits");
+        let mut kernel = Kernel::new(config, bus, guard, feed, members, Box::new(sink));
+        kernel.keep_market();
+        let numbers = open().map_err(|error| goes_on(&error))?;
+        kernel.replay_numbers(Box::new(NumbersOf::new(numbers)));
+        let unanswered = run_through(&mut kernel, file).map_err(|error| goes_on(&error))?;
+        Ok((kernel, unanswered))
+    }
+}
+
+impl Begun {
+    /// Runs the session to its end; gives the journal's place, too.
+    pub fn run(
+        mut self,
+        length: Option<Nanos>,
+    ) -> Result<(PathBuf, Result<Ended, SessionError>), String> {
+        self.log.began(&self.journal, self.unanswered.as_ref().map(Vec::len));
+        let until = length.map(|length| self.clock.now() + length);
+        let ended = self.run_until(until);
+        Ok((self.journal, ended))
+    }
+
+    fn run_until(&mut self, until: Option<Nanos>) -> Result<Ended, SessionError> {
+        if let Some(unanswered) = self.unanswered.take() {
+            self.session.settle(unanswered, SETTLE_MAX, &mut self.log)?;
+            start_again(self.session.kernel_mut(), self.clock.now())?;
+        }
+        self.session.run(until, &mut self.log)
+    }
+}

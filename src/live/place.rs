@@ -1,0 +1,92 @@
+//! The venue of a session: its addresses and the key.
+
+use std::sync::Arc;
+
+use engine::Symbol;
+use live::binance::{
+    Addresses, BinanceConfig, KeySources, Keys, SecretSource, StreamPaths, Venue, VenueFacts,
+    venue_facts,
+};
+use live::clock::LiveClock;
+use scenarios::{LiveSettings, Scenario, TradingVenue, VenueAddresses};
+
+/// Where a session trades, and as whom.
+pub struct Place {
+    /// For the adapter.
+    pub config: BinanceConfig,
+    /// Never printed.
+    pub keys: Arc<Keys>,
+    own: bool,
+}
+
+/// The addresses of a `qsim serve`, from that of its REST interface.
+pub fn addresses(rest: &str) -> Result<VenueAddresses, String> {
+    let rest = rest.trim_end_matches('/');
+    let bare = match rest.split_once("://") {
+        Some(("http", bare)) => format!("ws://{bare}"),
+        Some(("https", bare)) => format!("wss://{bare}"),
+        _ => return Err(format!("--address {rest}: give a URL such as http://127.0.0.1:8080")),
+    };
+    Ok(VenueAddresses {
+        rest: rest.to_owned(),
+        ws_api: format!("{bare}/ws-fapi/v1"),
+        streams: bare,
+    })
+}
+
+impl Place {
+    /// Of a scenario.
+    pub fn of(scenario: &Scenario) -> Result<Place, String> {
+        let live = &scenario.live;
+        let venue = match (&live.addresses, scenario.venue) {
+            (Some(own), _) => Venue::Own(Addresses {
+                rest: own.rest.clone(),
+                streams: own.streams.clone(),
+                ws_api: own.ws_api.clone(),
+            }),
+            (None, TradingVenue::Production | TradingVenue::Paper) => Venue::Production,
+            (None, _) => Venue::Testnet,
+        };
+        let mut config = BinanceConfig::new(venue, sources(live));
+        if live.legacy_streams {
+            config.stream_paths = StreamPaths::Legacy;
+        }
+        if let Some(problem) = config.problem() {
+            return Err(format!("live.addresses: {problem}"));
+        }
+        let keys = Keys::load(&config.keys, &environment).map_err(|error| error.to_string())?;
+        Ok(Place { config, keys: Arc::new(keys), own: live.addresses.is_some() })
+    }
+
+    /// Whether it is a venue of our own.
+    pub fn is_own(&self) -> bool {
+        self.own
+    }
+
+    /// The address of REST.
+    pub fn rest(&self) -> String {
+        self.config.venue.addresses().rest
+    }
+
+    /// What the venue says of the scenario's symbols.
+    pub fn facts(&self, scenario: &Scenario, clock: &Arc<LiveClock>) -> Result<VenueFacts, String> {
+        let symbols: Vec<Symbol> = scenario.symbols();
+        venue_facts(&self.config, &self.keys, clock, &symbols).map_err(|error| error.to_string())
+    }
+}
+
+fn sources(live: &LiveSettings) -> KeySources {
+    let source = |file: &Option<std::path::PathBuf>, name: &str| match file {
+        Some(path) => SecretSource::File(path.clone()),
+        None => SecretSource::Env(name.to_owned()),
+    };
+    KeySources {
+        api_key: source(&live.key_file, &live.key_env),
+        secret: source(&live.secret_file, &live.secret_env),
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // The edge: what it says becomes an argument here.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
