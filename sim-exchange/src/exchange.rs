@@ -23,7 +23,7 @@ use crate::funding::FundingClock;
 use crate::index_market::IndexMarket;
 use crate::latency::{DueQueue, Wires};
 use crate::ledger::{IncomeType, Ledger, LedgerAccount};
-use crate::limits::Usage;
+use crate::limits::LimitUsage;
 use crate::liquidity::Meter;
 use crate::margin::Pool;
 use crate::market_state::SettledFunding;
@@ -383,7 +383,7 @@ fn account(
         maker_rate: stated.maker_rate,
         taker_rate: stated.taker_rate,
         holdings: markets.iter().map(holding).collect::<Result<_, _>>()?,
-        usage: Usage::default(),
+        usage: LimitUsage::default(),
         risks: KeptRisks::default(),
     })
 }

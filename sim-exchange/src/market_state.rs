@@ -9,9 +9,7 @@ use rust_decimal::Decimal;
 use crate::config::Funding;
 use crate::exchange::SimExchange;
 use crate::funding_rate::FundingTerms;
-use crate::ledger::LedgerAccount;
 use crate::mark_price::FundingOutlook;
-use crate::symbol_rules::SymbolRules;
 
 /// Settlements of a symbol that are kept: a year of payments every eight hours.
 const SETTLED_MAX: usize = 1_095;
@@ -39,11 +37,6 @@ pub enum SymbolTrading {
 }
 
 impl SimExchange {
-    /// What holds for a symbol now.
-    pub fn symbol_rules(&self, symbol: SymbolIndex) -> Option<&SymbolRules> {
-        self.markets.get(usize::from(symbol.0)).map(|market| &market.rules.rules)
-    }
-
     /// Whether a symbol is traded now.
     pub fn symbol_trading(&self, symbol: SymbolIndex) -> SymbolTrading {
         match self.markets.get(usize::from(symbol.0)).map(|market| &market.state) {
@@ -51,12 +44,6 @@ impl SimExchange {
             Some(state) if !state.is_trading() => SymbolTrading::Halted,
             _ => SymbolTrading::Open,
         }
-    }
-
-    /// The mark price, or the last price where it stands in for one; none before the first price.
-    pub fn mark_price(&self, symbol: SymbolIndex) -> Option<PriceTicks> {
-        let symbol = usize::from(symbol.0);
-        (symbol < self.markets.len()).then(|| self.mark(symbol)).flatten().map(PriceTicks)
     }
 
     /// Interval, interest, cap and floor of a symbol's funding.
@@ -104,9 +91,9 @@ impl SimExchange {
         QtyLots(accounts.map(long).sum())
     }
 
-    /// What the insurance fund holds, in USDT.
-    pub fn insurance_fund(&self) -> Decimal {
-        self.ledger.balance(LedgerAccount::InsuranceFund)
+    /// Order ticks that a taker pays beyond the last price, where no book is known.
+    pub fn taker_spread_ticks(&self) -> u32 {
+        self.config.fills.taker_spread_ticks
     }
 
     pub(crate) fn funding_settled(&mut self, symbol: usize, rate: Decimal) {

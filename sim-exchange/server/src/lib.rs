@@ -1,4 +1,25 @@
 //! The simulated exchange behind Binance's own interface for USDⓈ-M futures: REST, WebSocket streams and
 //! the WebSocket API.
+//!
+//! Invariant: one lock holds everything that trades ([`Venue`]): a request advances the venue to now, does
+//! what it asks, and takes its answer before it lets go.
+//! Invariant: `sim_exchange` knows nothing of sockets and clocks, and nothing in here touches its books but
+//! through its port.
 
+mod app;
+mod clock;
+mod config;
+mod conn;
+pub mod http;
+pub mod hub;
 pub mod market;
+mod server;
+pub mod streams;
+pub mod venue;
+
+pub use app::App;
+pub use clock::ClockMode;
+pub use config::{ApiKey, KeySecret, ServerConfig, ServerError};
+pub use conn::ConnInfo;
+pub use server::{Server, serve};
+pub use venue::Venue;

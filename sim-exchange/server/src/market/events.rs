@@ -4,9 +4,9 @@ use binance_wire::{
     AggTradeEvent, BookTickerEvent, BracketEvent, ContinuousKlineEvent, ContractInfoEvent,
     ContractType, DepthEvent, Fixed, ForceOrderEvent, ForceOrderRow, JsonNumber, KlineBar,
     KlineEvent, LevelRow, MarkPriceEvent, MarketStreamEvent, MiniTickerEvent, Money, Num,
-    SymbolStatus, TickerEvent, TradeEvent,
+    OrderStatus, OrderType, SymbolStatus, TickerEvent, TimeInForce, TradeEvent,
 };
-use engine::Side;
+use engine::{Fill, OrderState, Side};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sim_exchange::SymbolTrading;
@@ -252,6 +252,37 @@ pub(crate) fn id(id: i64) -> u64 {
 
 pub(crate) fn force_order(row: ForceOrderRow, now: i64) -> MarketStreamEvent {
     MarketStreamEvent::ForceOrder(ForceOrderEvent { event_time: now, order: row })
+}
+
+/// A liquidation order in its final state.
+pub(crate) fn liquidation(
+    view: &SymbolView,
+    order: &OrderState,
+    fill: Option<&Fill>,
+) -> ForceOrderRow {
+    let grid = &view.grid;
+    let executed = Decimal::new(order.executed_qty.0, grid.qty_decimals);
+    let price = order.price.map_or(0, |price| price.0);
+    let average = order.cum_quote.checked_div(executed).unwrap_or_default();
+    ForceOrderRow {
+        symbol: view.name.clone(),
+        side: match order.side {
+            Side::Buy => binance_wire::Side::Buy,
+            Side::Sell => binance_wire::Side::Sell,
+        },
+        order_type: OrderType::Limit,
+        time_in_force: TimeInForce::Ioc,
+        orig_qty: grid.qty(order.orig_qty.0),
+        price: grid.price(price),
+        avg_price: grid.precision.price(average),
+        status: match order.status {
+            engine::OrderStatus::Filled => OrderStatus::Filled,
+            _ => OrderStatus::Expired,
+        },
+        last_qty: grid.qty(fill.map_or(0, |fill| fill.qty.0)),
+        filled_qty: grid.qty(order.executed_qty.0),
+        time: order.update_time.millis(),
+    }
 }
 
 pub(crate) fn status(trading: SymbolTrading) -> SymbolStatus {

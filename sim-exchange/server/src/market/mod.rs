@@ -4,8 +4,8 @@
 //! Invariant: no sockets and no clock. Events and times come in; what goes out goes to an [`Outlet`].
 //! Invariant: histories are bounded, so that memory does not grow with the run.
 //! Invariant: what nobody listens to is not serialised.
-//! Invariant: a trade and a closed kline are told once, whatever the speed of the clock; what has a period
-//! is told at most once a call of [`MarketView::tick`], as it is then.
+//! Invariant: a trade and a closed kline are told once, whatever the speed of the clock. Periods are of the
+//! venue's time, so that what is told does not depend on the speed either.
 //!
 //! A stream that was just subscribed tells what there is at its next period, even if nothing has moved.
 //! Binance waits for the next change, which in a market made of bars may be long.
@@ -17,7 +17,7 @@ mod grid;
 mod interval;
 mod klines;
 mod outlet;
-pub mod rest;
+mod rest;
 mod stream_name;
 mod symbol;
 mod trades;
@@ -25,13 +25,14 @@ mod wants;
 
 use std::collections::BTreeMap;
 
-use binance_wire::{ForceOrderRow, MarketStreamEvent, RateLimit};
-use engine::{Instrument, MarketEvent, Nanos, Symbol, SymbolIndex};
+use binance_wire::MarketStreamEvent;
+use engine::{ExchangeEvent, MarketEvent, Nanos, SymbolIndex, UserEvent};
 use rust_decimal::Decimal;
 use sim_exchange::SimExchange;
 
 pub use interval::Interval;
 pub use outlet::{Nobody, Outlet};
+pub use rest::{answer, needs_key, weight};
 pub use stream_name::{AllStream, Route, StreamName, SymbolStream};
 
 use assets::Assets;
@@ -39,7 +40,7 @@ use symbol::SymbolView;
 use wants::Periodic;
 
 /// How much is kept, and what is stated where the market is silent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarketSettings {
     /// Closed klines of each interval; 1,500 is the most that a request can ask for, and a day's ticker
     /// needs 1,440 minutes.
@@ -51,8 +52,6 @@ pub struct MarketSettings {
     pub quote_spread_ticks: u32,
     /// Their size in the quote asset, cut to whole steps.
     pub quoted_notional: Decimal,
-    /// What exchangeInfo says of rate limits.
-    pub rate_limits: Vec<RateLimit>,
 }
 
 impl Default for MarketSettings {
@@ -62,19 +61,8 @@ impl Default for MarketSettings {
             trades_max: 10_000,
             quote_spread_ticks: 1,
             quoted_notional: Decimal::from(1_000_000),
-            rate_limits: RateLimit::PRODUCTION.to_vec(),
         }
     }
-}
-
-/// Why there is no view of a market.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MarketError {
-    /// The exchange does not have the symbol at its place.
-    #[error(
-        "{0} is no symbol of the exchange: give the instruments in the order of its configuration"
-    )]
-    UnknownSymbol(Symbol),
 }
 
 /// The market.
@@ -84,10 +72,17 @@ pub struct MarketView {
     places: BTreeMap<Box<str>, usize>,
     assets: Assets,
     all: AllWants,
-    settings: MarketSettings,
     seen: Option<u64>,
     /// The last whole second that was sampled, in ms.
     second: i64,
+    /// When something is to be told by the clock, in ms.
+    due: i64,
+}
+
+impl std::fmt::Debug for MarketView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MarketView").field("second", &self.second).finish_non_exhaustive()
+    }
 }
 
 /// Streams of all symbols with a listener.
@@ -96,7 +91,6 @@ struct AllWants {
     timed: Vec<TimedAll>,
     force_order: bool,
     contract_info: bool,
-    assets: bool,
 }
 
 struct TimedAll {
@@ -113,60 +107,104 @@ struct TimedAll {
 const FORCE_ORDER_MS: i64 = 1_000;
 
 impl MarketView {
-    /// An empty view of the exchange's symbols, which `instruments` lists in the order of its
-    /// configuration.
-    pub fn new(
-        exchange: &SimExchange,
-        instruments: &[Instrument],
-        start: Nanos,
-        settings: MarketSettings,
-    ) -> Result<MarketView, MarketError> {
-        let symbols = instruments.iter().enumerate().map(|(place, instrument)| {
-            let index = SymbolIndex(place as u16);
-            SymbolView::new(index, instrument, exchange, start, &settings)
-        });
-        let symbols = symbols.collect::<Result<Vec<SymbolView>, MarketError>>()?;
+    /// Of an exchange that has seen nothing yet, with quotes that are what its takers pay.
+    pub fn new(exchange: &SimExchange) -> MarketView {
+        let quote_spread_ticks = exchange.taker_spread_ticks();
+        let settings = MarketSettings { quote_spread_ticks, ..MarketSettings::default() };
+        MarketView::with_settings(exchange, settings)
+    }
+
+    /// The same with other bounds.
+    pub fn with_settings(exchange: &SimExchange, settings: MarketSettings) -> MarketView {
+        let now = exchange.now();
+        let instruments = exchange.instruments().iter().enumerate();
+        let symbols: Vec<SymbolView> = instruments
+            .filter_map(|(place, instrument)| {
+                SymbolView::new(SymbolIndex(place as u16), instrument, exchange, now, &settings)
+            })
+            .collect();
+        assert_eq!(symbols.len(), exchange.instruments().len(), "an exchange knows its symbols");
         let named = symbols.iter().enumerate();
         let places = named
             .flat_map(|(place, view)| {
                 [(view.name.clone(), place), (view.name.to_ascii_lowercase().into(), place)]
             })
             .collect();
-        let assets = Assets::new(&symbols, start);
-        let second = start.millis().div_euclid(1_000) * 1_000;
+        let assets = Assets::new(&symbols, now);
+        let second = now.millis().div_euclid(1_000) * 1_000;
         let all = AllWants::default();
-        Ok(MarketView { symbols, places, assets, all, settings, seen: None, second })
+        MarketView { symbols, places, assets, all, seen: None, second, due: second + 1_000 }
     }
 
-    /// One event of the market. The same events in the same order as the exchange observes them.
-    pub fn observe(&mut self, event: &MarketEvent, out: &impl Outlet) {
-        self.listen(event.time.millis(), out);
+    /// Takes an event that the exchange has just seen, too.
+    pub fn observe(&mut self, event: &MarketEvent, exchange: &SimExchange, out: &impl Outlet) {
         let ms = event.time.millis();
-        // The bar that closes at a whole second still belongs to the time before it.
+        self.subscriptions(ms, out);
+        // What closes at a whole second, as bars do, still belongs to the time before it.
         if ms > self.second + 1_000 {
-            self.seconds(ms - 1, out);
+            self.advance(Nanos::from_millis(ms - 1), exchange, out);
         }
         if let Some(view) = self.symbols.get_mut(usize::from(event.symbol.0)) {
             view.observe(ms, &event.data, out);
+            self.due = self.due.min(view.trade_due());
         }
     }
 
-    /// What goes out by the clock at `now`, after all events up to then were observed. The exchange tells
-    /// its marks, funding and rules.
-    pub fn tick(&mut self, now: Nanos, exchange: &SimExchange, out: &impl Outlet) {
-        let ms = now.millis();
-        self.listen(ms, out);
-        for place in 0..self.symbols.len() {
-            let view = &mut self.symbols[place];
-            let changed = view.ask_venue(exchange, now);
-            if changed && self.all.contract_info {
-                let event = events::contract_info(view, ms);
-                out.publish("!contractInfo", events::json(&event));
+    /// Takes an event of the exchange: its liquidations are public.
+    pub fn observe_exchange(&mut self, event: &ExchangeEvent, out: &impl Outlet) {
+        self.subscriptions(self.second, out);
+        let ExchangeEvent::User { time, event, .. } = event else { return };
+        let UserEvent::OrderTradeUpdate { order, fill, liquidation: true, .. } = event else {
+            return;
+        };
+        // Deleveraging closes somebody else's position, which is no liquidation.
+        let is_adl = order.client_order_id.0.starts_with("adl_autoclose");
+        if is_adl || !order.status.is_terminal() {
+            return;
+        }
+        if let Some(view) = self.symbols.get_mut(usize::from(order.symbol.0)) {
+            let row = events::liquidation(view, order, fill.as_ref());
+            view.force_order(time.millis(), row, FORCE_ORDER_MS);
+        }
+    }
+
+    /// When something is to be told, or sampled, that no event brings.
+    pub fn next_due(&self) -> Nanos {
+        Nanos::from_millis(self.due)
+    }
+
+    /// Tells and samples what is due up to and including `now`. The exchange tells its marks, funding and
+    /// rules.
+    pub fn advance(&mut self, now: Nanos, exchange: &SimExchange, out: &impl Outlet) {
+        let now = now.millis();
+        self.subscriptions(now, out);
+        while self.due <= now {
+            let ms = self.due;
+            if ms >= self.second + 1_000 {
+                self.second += 1_000;
+                for view in &mut self.symbols {
+                    let changed = view.ask_venue(exchange, Nanos::from_millis(ms));
+                    if changed && self.all.contract_info {
+                        let event = events::contract_info(view, ms);
+                        out.publish("!contractInfo", events::json(&event));
+                    }
+                    view.second(ms, out);
+                }
             }
+            self.tell(ms, out);
+            self.due = self.earliest();
         }
-        if ms >= self.second + 1_000 {
-            self.seconds(ms, out);
+    }
+
+    /// Somebody has subscribed or left: what is told from `now` on follows at once.
+    pub fn subscriptions(&mut self, now: i64, out: &impl Outlet) {
+        if self.seen != Some(out.version()) {
+            self.listen(now, out);
+            self.due = self.earliest();
         }
+    }
+
+    fn tell(&mut self, ms: i64, out: &impl Outlet) {
         for view in &mut self.symbols {
             view.tick(ms, out);
             let Some(row) = view.due_force_order(ms) else { continue };
@@ -181,11 +219,31 @@ impl MarketView {
         self.tick_all(ms, out);
     }
 
-    /// A liquidation order of the venue in its final state: the largest of a symbol's second is told.
-    pub fn force_order(&mut self, now: Nanos, symbol: SymbolIndex, order: ForceOrderRow) {
-        if let Some(view) = self.symbols.get_mut(usize::from(symbol.0)) {
-            view.force_order(now.millis(), order, FORCE_ORDER_MS);
-        }
+    fn earliest(&self) -> i64 {
+        let timed = self.all.timed.iter().map(|timed| timed.due);
+        let views = self.symbols.iter().map(SymbolView::due);
+        views.chain(timed).min().unwrap_or(i64::MAX).min(self.second + 1_000)
+    }
+
+    /// A symbol by its name as REST has it, in capitals.
+    pub(crate) fn of_name(&self, name: &str) -> Option<&SymbolView> {
+        let place = *self.places.get(name)?;
+        self.symbols.get(place).filter(|view| &*view.name == name)
+    }
+
+    /// All symbols in their order.
+    pub(crate) fn symbols(&self) -> impl Iterator<Item = &SymbolView> {
+        self.symbols.iter()
+    }
+
+    /// The assets that are margin and have a price.
+    pub(crate) fn assets(&self) -> impl Iterator<Item = assets::AssetNow> {
+        self.assets.now(&self.symbols)
+    }
+
+    /// The assets that are margin.
+    pub(crate) fn asset_names(&self) -> impl Iterator<Item = &str> {
+        self.assets.names()
     }
 
     /// How its prices and quantities are printed, and how many of either make one: for whoever writes
@@ -201,22 +259,9 @@ impl MarketView {
         Some([book.best(engine::Side::Buy)?, book.best(engine::Side::Sell)?])
     }
 
-    fn seconds(&mut self, until: i64, out: &impl Outlet) {
-        while self.second + 1_000 <= until {
-            self.second += 1_000;
-            for view in &mut self.symbols {
-                view.second(self.second, out);
-            }
-        }
-    }
-
     /// Reads the topics anew when they have changed.
     fn listen(&mut self, now: i64, out: &impl Outlet) {
-        let version = out.version();
-        if self.seen == Some(version) {
-            return;
-        }
-        self.seen = Some(version);
+        self.seen = Some(out.version());
         let old: Vec<_> = self.symbols.iter_mut().map(|view| view.wants.begin()).collect();
         self.all.timed.iter_mut().for_each(|timed| timed.keep = false);
         (self.all.force_order, self.all.contract_info) = (false, false);

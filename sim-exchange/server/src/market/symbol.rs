@@ -13,6 +13,7 @@ use sim_exchange::mark_price::FundingOutlook;
 use sim_exchange::premium_index::premium_index;
 use sim_exchange::{SimExchange, SymbolRules, SymbolTrading};
 
+use super::MarketSettings;
 use super::book::Book;
 use super::events;
 use super::grid::Grid;
@@ -20,7 +21,6 @@ use super::klines::{Fold, Kline, Klines};
 use super::outlet::Outlet;
 use super::trades::Trades;
 use super::wants::{Periodic, Wants};
-use super::{MarketError, MarketSettings};
 
 /// Marks that their moving average is taken over, one a second.
 const AVERAGED: usize = 30;
@@ -69,19 +69,14 @@ impl SymbolView {
         exchange: &SimExchange,
         now: Nanos,
         settings: &MarketSettings,
-    ) -> Result<SymbolView, MarketError> {
-        let known = (
-            exchange.symbol_rules(index),
-            exchange.funding_outlook(index, now),
-            exchange.funding_terms_of(index),
-        );
-        let (Some(rules), Some(outlook), Some(terms)) = known else {
-            return Err(MarketError::UnknownSymbol(instrument.symbol));
-        };
+    ) -> Option<SymbolView> {
+        let rules = exchange.rules_of(index)?;
+        let outlook = exchange.funding_outlook(index, now)?;
+        let terms = exchange.funding_terms_of(index)?;
         let grid = grid_of(instrument, rules);
         let tick = grid.to_ticks(rules.tick_size).unwrap_or(1).max(1);
         let klines = || Klines::new(settings.klines_max);
-        Ok(SymbolView {
+        Some(SymbolView {
             index,
             name: instrument.symbol.as_str().into(),
             grid,
@@ -101,7 +96,7 @@ impl SymbolView {
             wants: Wants::default(),
             revision: 0,
             tick,
-            settings: settings.clone(),
+            settings: *settings,
             marks: VecDeque::with_capacity(AVERAGED),
             waiting: None,
         })
@@ -281,7 +276,7 @@ impl SymbolView {
             self.outlook = outlook;
         }
         let trading = exchange.symbol_trading(self.index);
-        let rules = exchange.symbol_rules(self.index).filter(|rules| **rules != self.rules);
+        let rules = exchange.rules_of(self.index).filter(|rules| **rules != self.rules);
         let changed = trading != self.trading || rules.is_some();
         self.trading = trading;
         if let Some(rules) = rules {
@@ -356,6 +351,20 @@ impl SymbolView {
         if let Some(event) = event {
             timed.sent = Some(revision);
             out.publish(&timed.topic, events::json(&event));
+        }
+    }
+
+    /// When it has something to tell, in ms.
+    pub(crate) fn due(&self) -> i64 {
+        let waiting = self.waiting.as_ref().map_or(i64::MAX, |waiting| waiting.until);
+        self.wants.due().min(waiting).min(self.trade_due())
+    }
+
+    /// When the open aggregate is to be told.
+    pub(crate) fn trade_due(&self) -> i64 {
+        match self.wants.agg_trade {
+            Some(_) => self.trades.due(),
+            None => i64::MAX,
         }
     }
 

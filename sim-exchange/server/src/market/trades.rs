@@ -95,6 +95,11 @@ impl Trades {
         (tick, closed)
     }
 
+    /// When the open aggregate closes by itself.
+    pub(crate) fn due(&self) -> i64 {
+        self.open.map_or(i64::MAX, |open| open.opened + AGGREGATE_MS)
+    }
+
     /// Closes the open aggregate when its time is over.
     pub(crate) fn close_due(&mut self, now_ms: i64) -> Option<Aggregate> {
         self.open.filter(|open| open.opened + AGGREGATE_MS <= now_ms)?;

@@ -105,6 +105,11 @@ impl Wants {
         self.book_ticker_is_new = self.book_ticker.is_some() && is_new;
     }
 
+    /// When a stream is due first.
+    pub(crate) fn due(&self) -> i64 {
+        self.timed.iter().map(|timed| timed.due).min().unwrap_or(i64::MAX)
+    }
+
     /// Whether somebody listens to changes of the book collected under `stream`.
     pub(crate) fn collects(&self, stream: u32) -> bool {
         self.timed.iter().any(|timed| timed.what == Periodic::Depth { stream })
