@@ -51,3 +51,8 @@ pub fn weight(path: &str, params: &Params<'_>) -> Option<u32> {
     let _ = (path, params);
     None
 }
+
+/// Whether a market-data request needs a key.
+pub fn needs_key(path: &str) -> bool {
+    path == "/fapi/v1/historicalTrades"
+}
