@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use engine::{
-    AccountId, AlgoOrderState, Instrument, MarginType, Nanos, OrderRef, OrderState, PositionRisk,
-    PositionSide, PriceTicks, SymbolIndex,
+    AccountId, AdlQuantile, AlgoOrderState, Instrument, MarginType, Nanos, OrderRef, OrderState,
+    PositionRisk, PositionSide, PriceTicks, SymbolIndex,
 };
 use rust_decimal::Decimal;
 
@@ -195,6 +195,16 @@ impl SimExchange {
         let known = self.accounts.get(usize::from(account.0));
         let holding = known.and_then(|known| known.holdings.get(usize::from(symbol.0)));
         holding.is_some_and(|holding| holding.has_open_orders())
+    }
+
+    /// The places of an account's positions in the deleveraging queues; empty where it holds none.
+    pub fn adl_quantiles_of(&self, account: AccountId) -> Vec<AdlQuantile> {
+        let known = self.accounts.get(usize::from(account.0));
+        if known.is_some_and(|known| known.has_positions()) {
+            self.adl_quantiles(account)
+        } else {
+            Vec::new()
+        }
     }
 
     /// An account's assets, USDT first; those without a price yet are not there.

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use engine::Nanos;
 use tokio::sync::Notify;
 
-use crate::clock::VenueClock;
 use crate::config::ServerConfig;
 use crate::conn::Connections;
+use crate::faults::WireFaults;
 use crate::http::Keys;
 use crate::hub::Hub;
 use crate::venue::Venue;
@@ -22,6 +22,7 @@ pub struct App {
     pub config: ServerConfig,
     pub(crate) keys: Keys,
     pub(crate) connections: Connections,
+    pub(crate) faults: WireFaults,
     /// The venue may be due sooner than the clock task believes.
     pub(crate) sooner: Notify,
 }
@@ -34,6 +35,7 @@ impl App {
             config,
             keys,
             connections: Connections::default(),
+            faults: WireFaults::default(),
             sooner: Notify::new(),
         })
     }
@@ -76,12 +78,5 @@ impl App {
                 None => self.sooner.notified().await,
             }
         }
-    }
-}
-
-impl Venue {
-    /// The clock, for the admin routes.
-    pub(crate) fn clock(&mut self) -> &mut VenueClock {
-        &mut self.clock
     }
 }

@@ -9,6 +9,7 @@ use sim_exchange::SimExchange;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::admin;
 use crate::app::App;
 use crate::clock::VenueClock;
 use crate::config::{ServerConfig, ServerError};
@@ -91,6 +92,7 @@ pub async fn serve(
 /// A server that has its addresses.
 struct Bound {
     listener: TcpListener,
+    admin: TcpListener,
     addr: SocketAddr,
     admin_addr: SocketAddr,
     app: Arc<App>,
@@ -102,32 +104,39 @@ impl Bound {
         exchange: SimExchange,
         feed: Box<dyn Feed + Send>,
     ) -> Result<Bound, ServerError> {
-        let keys = Keys::new(&config.keys)?;
+        let keys = Keys::new(&config.keys, exchange.accounts_total())?;
         let (listener, addr) = bind("clients", config.addr).await?;
-        let (_admin, admin_addr) = bind("admin", config.admin_addr).await?;
+        let (admin, admin_addr) = bind("admin", config.admin_addr).await?;
         let hub = Hub::with_queues(config.streams.queue_max);
         let clock = VenueClock::standing(config.clock, exchange.now());
-        let mut venue = Venue::new(exchange, feed, clock, hub.clone());
+        let mut venue = Venue::new(exchange, feed, clock, hub.clone(), config.archive_max);
         if !config.held {
             venue.go();
         }
         let app = App::new(config, keys, venue, hub);
-        Ok(Bound { listener, addr, admin_addr, app })
+        Ok(Bound { listener, admin, addr, admin_addr, app })
     }
 
     async fn run(self, mut stopped: watch::Receiver<bool>) {
-        let Bound { listener, app, .. } = self;
+        let Bound { listener, admin, app, .. } = self;
         let connections = app.connections.clone();
         let router = Router::new().fallback(http::entry).with_state(Arc::clone(&app));
         let clients = axum::serve(
             CuttableListener { listener, connections },
             router.into_make_service_with_connect_info::<ConnInfo>(),
         );
+        let routes = Router::new().fallback(admin::entry).with_state(Arc::clone(&app));
+        let admins = axum::serve(admin, routes);
         let timekeeper = Arc::clone(&app).keep_time();
         tokio::select! {
             served = async { clients.await } => {
                 if let Err(error) = served {
                     tracing::error!(%error, "the server stopped");
+                }
+            }
+            served = async { admins.await } => {
+                if let Err(error) = served {
+                    tracing::error!(%error, "the admin routes stopped");
                 }
             }
             () = timekeeper => {}

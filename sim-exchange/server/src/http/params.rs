@@ -86,3 +86,20 @@ fn decoded(text: &str) -> Cow<'_, str> {
     let text = text.replace('+', " ");
     Cow::Owned(percent_decode_str(&text).decode_utf8_lossy().into_owned())
 }
+
+/// The text of a JSON value that is a parameter: strings without their quotes, numbers and booleans as they
+/// were sent, lists and objects as their JSON; none for null.
+pub(crate) fn text_of(value: &serde_json::value::RawValue) -> Option<Cow<'_, str>> {
+    let text = value.get();
+    match text.as_bytes().first() {
+        Some(b'"') => {
+            let plain = text.get(1..text.len() - 1)?;
+            if plain.contains('\\') {
+                return serde_json::from_str(text).ok().map(Cow::Owned);
+            }
+            Some(Cow::Borrowed(plain))
+        }
+        _ if text == "null" => None,
+        _ => Some(Cow::Borrowed(text)),
+    }
+}

@@ -64,6 +64,3 @@ fn refusal(status: StatusCode, body: &ErrorBody) -> Response {
     let json = serde_json::to_string(body).unwrap_or_default();
     (status, [(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
-
-#[cfg(test)]
-mod tests;

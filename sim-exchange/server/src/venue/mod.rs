@@ -3,15 +3,24 @@
 //! Invariant: nothing happens out of order of time: market events and the exchange's own business up to an
 //! instant come before a request of that instant.
 
+pub(crate) mod books;
+pub(crate) mod gate;
+mod listen_keys;
 mod requests;
 
 pub use requests::Asked;
 
 use std::collections::BTreeMap;
 
-use engine::{Exchange, ExchangeEvent, Feed, Instrument, MarketEvent, Nanos, Outcome, SymbolIndex};
-use sim_exchange::SimExchange;
+use engine::{
+    ClientOrderId, Exchange, ExchangeEvent, Feed, Instrument, MarketEvent, Nanos, Outcome,
+    SymbolIndex,
+};
+use sim_exchange::{LedgerAccount, SimExchange};
 use tokio::sync::oneshot;
+
+use books::AccountBook;
+use gate::Gate;
 
 use crate::clock::VenueClock;
 use crate::hub::Hub;
@@ -45,6 +54,16 @@ pub struct Venue {
     events: Vec<ExchangeEvent>,
     /// When the clock task will look again.
     planned: Nanos,
+    /// What is kept for each account.
+    pub(crate) books: Vec<AccountBook>,
+    pub(crate) gate: Gate,
+    /// When the first listen key may expire.
+    keys_due: Nanos,
+    /// Records of the ledger that have been looked at.
+    ledger_seen: u64,
+    /// How far the venue's clock is wrong when it looks at timestamps, in ms; above zero it is ahead.
+    pub(crate) skew_ms: i64,
+    client_ids: u64,
 }
 
 impl std::fmt::Debug for Venue {
@@ -55,13 +74,16 @@ impl std::fmt::Debug for Venue {
 
 impl Venue {
     pub(crate) fn new(
-        exchange: SimExchange,
+        mut exchange: SimExchange,
         feed: Box<dyn Feed + Send>,
         clock: VenueClock,
         hub: Hub,
+        archive_max: usize,
     ) -> Venue {
         let (now, market) = (exchange.now(), MarketView::new(&exchange));
-        Venue {
+        let accounts = exchange.accounts_total();
+        let gate = Gate::new(exchange.hand_over_limits(), accounts);
+        let mut venue = Venue {
             exchange,
             market,
             feed,
@@ -78,7 +100,15 @@ impl Venue {
             answered: None,
             events: Vec::new(),
             planned: Nanos::NEVER,
-        }
+            books: vec![AccountBook::new(archive_max); accounts],
+            gate,
+            keys_due: Nanos::NEVER,
+            ledger_seen: 0,
+            skew_ms: 0,
+            client_ids: 0,
+        };
+        venue.book_income();
+        venue
     }
 
     /// The exchange, to look at.
@@ -104,6 +134,11 @@ impl Venue {
     /// What the clock shows, whether or not the venue has got there.
     pub fn clock_now(&self) -> Nanos {
         self.clock.now().max(self.now)
+    }
+
+    /// What the venue says the time is, in milliseconds: wrong where a fault makes it so.
+    pub fn shown_ms(&self) -> i64 {
+        self.now.millis().saturating_add(self.skew_ms)
     }
 
     /// A symbol of the venue by its name.
@@ -151,6 +186,7 @@ impl Venue {
         let more = self.advance_some(until);
         if !more {
             self.now = self.now.max(until);
+            self.expire_listen_keys();
         }
         more
     }
@@ -187,6 +223,39 @@ impl Venue {
             self.tell(event);
         }
         self.events = events;
+        self.book_income();
+    }
+
+    /// Takes the ledger's new records into the accounts' histories.
+    fn book_income(&mut self) {
+        let serial = self.exchange.ledger_serial();
+        if serial == self.ledger_seen {
+            return;
+        }
+        for (number, record) in self.exchange.ledger_since(self.ledger_seen) {
+            for side in [record.from, record.to] {
+                if let LedgerAccount::Wallet(account) = side
+                    && let Some(book) = self.books.get_mut(usize::from(account.0))
+                {
+                    book.book(account, number, record);
+                }
+            }
+        }
+        self.ledger_seen = serial;
+        self.books.iter_mut().for_each(AccountBook::forget_booked);
+    }
+
+    /// Sends JSON to the streams of a topic.
+    pub(crate) fn publish(&self, topic: &str, text: &[u8]) {
+        if let Ok(text) = std::str::from_utf8(text) {
+            self.hub.publish(topic, text);
+        }
+    }
+
+    /// An id for an order whose owner gave it none.
+    pub(crate) fn fresh_client_id(&mut self) -> ClientOrderId {
+        self.client_ids += 1;
+        ClientOrderId(format!("srv{:019}", self.client_ids).into())
     }
 
     /// The market begins, and the clock with it.
@@ -214,6 +283,6 @@ impl Venue {
     /// The next instant at which anything happens by itself.
     pub(crate) fn next_due(&mut self) -> Nanos {
         let market = self.next_market();
-        market.min(self.exchange.next_due()).min(self.market.next_due())
+        market.min(self.exchange.next_due()).min(self.market.next_due()).min(self.keys_due)
     }
 }

@@ -1,9 +1,13 @@
 //! Requests to the exchange, and what comes back from it.
 
+use engine::UserEvent;
 use engine::{AccountId, Exchange, ExchangeEvent, Outcome, Request, RequestId, Sender, ServiceId};
 use tokio::sync::oneshot;
 
 use super::Venue;
+use super::books::ListenKey;
+use crate::shapes::events::{self, Told};
+use crate::shapes::json;
 
 /// How a request was taken.
 #[derive(Debug)]
@@ -45,7 +49,22 @@ impl Venue {
                     self.answered = Some(outcome);
                 }
             }
-            ExchangeEvent::User { .. } => {}
+            ExchangeEvent::User { account, time, event } => {
+                let Some(book) = self.books.get_mut(usize::from(account.0)) else { return };
+                book.keep(time, &event);
+                if event == UserEvent::ListenKeyExpired {
+                    self.expire_listen_key(account);
+                    return;
+                }
+                // Nobody listens: nothing has to be written.
+                let book = self.books.get(usize::from(account.0));
+                let key = book.and_then(|book| book.listen_key.as_ref());
+                let Some(ListenKey { key, .. }) = key else { return };
+                let told = Told { account, time, now: self.now };
+                if let Some(shown) = events::event(&self.exchange, told, &event) {
+                    self.publish(key, &json(&shown));
+                }
+            }
         }
     }
 }
