@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::book::Resting;
 use crate::collateral_wallets::CollateralWallets;
 use crate::exchange::PRICE_MAX;
-use crate::limits::Usage;
+use crate::limits::LimitUsage;
 use crate::position::Position;
 use crate::report::{KeptRisks, SymbolCounts};
 
@@ -28,7 +28,7 @@ pub(crate) struct Account {
     pub(crate) taker_rate: Decimal,
     /// In the order of the run's symbols.
     pub(crate) holdings: Vec<Holding>,
-    pub(crate) usage: Usage,
+    pub(crate) usage: LimitUsage,
     #[serde(skip)]
     pub(crate) risks: KeptRisks,
 }

@@ -195,6 +195,12 @@ impl Conditionals {
         &self.record(id).state
     }
 
+    /// All of an account that are known, oldest first.
+    pub(crate) fn algos_of(&self, account: AccountId) -> impl Iterator<Item = &AlgoOrderState> {
+        let own = self.algos.iter().filter(move |record| record.account == account);
+        own.map(|record| &record.state)
+    }
+
     /// The symbol of a conditional order that is still known.
     pub(crate) fn symbol_of(&self, id: AlgoId) -> Option<usize> {
         self.algos.get(id.0).map(|record| usize::from(record.state.order.symbol.0))

@@ -194,6 +194,16 @@ impl Ledger {
         self.records.iter()
     }
 
+    /// How many records are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The kept records but the first `skipped`.
+    pub(crate) fn since(&self, skipped: usize) -> impl Iterator<Item = &LedgerRecord> {
+        self.records.range(skipped.min(self.records.len())..)
+    }
+
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }

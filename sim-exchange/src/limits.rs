@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::Account;
 use crate::exchange::SimExchange;
 use crate::faults::ForcedLimit;
-use crate::request_weight::Cost;
+use crate::request_weight::RequestCost;
 use crate::wire::VenueError;
 
 const TEN_SECONDS: Nanos = Nanos::from_secs(10);
@@ -124,9 +124,9 @@ pub struct LimitCounts {
     pub bans: u32,
 }
 
-/// The windows and the ban of one account.
+/// The windows and the ban of one account, or of one IP: a server in front of the exchange keeps them apart.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Usage {
+pub struct LimitUsage {
     weight_1m: Window,
     orders_10s: Window,
     orders_1m: Window,
@@ -147,9 +147,14 @@ pub struct UsedLimits {
     pub orders_1m: u32,
 }
 
-impl Usage {
+impl LimitUsage {
     /// The IP's part, before anybody looks at the request: the ban, and the weight.
-    fn weigh(&mut self, cost: Cost, at: Nanos, limits: &LimitsConfig) -> Result<(), ExchangeError> {
+    pub fn weigh(
+        &mut self,
+        cost: RequestCost,
+        at: Nanos,
+        limits: &LimitsConfig,
+    ) -> Result<(), ExchangeError> {
         // A fault bans where limits are only counted, too.
         if at < self.banned_until {
             return Err(self.banned());
@@ -165,9 +170,9 @@ impl Usage {
     }
 
     /// The account's part: its orders.
-    fn count_orders(
+    pub fn count_orders(
         &mut self,
-        cost: Cost,
+        cost: RequestCost,
         at: Nanos,
         limits: &LimitsConfig,
     ) -> Result<(), ExchangeError> {
@@ -187,12 +192,7 @@ impl Usage {
     }
 
     /// A request is refused as if it were over a limit.
-    pub(crate) fn force(
-        &mut self,
-        limit: ForcedLimit,
-        at: Nanos,
-        limits: &LimitsConfig,
-    ) -> ExchangeError {
+    pub fn force(&mut self, limit: ForcedLimit, at: Nanos, limits: &LimitsConfig) -> ExchangeError {
         if let Err(banned) = self.refuse(at, limits) {
             return banned;
         }
@@ -209,14 +209,14 @@ impl Usage {
     }
 
     /// Bans until an instant, or for the length of the next ban; never shorter than a ban that runs.
-    pub(crate) fn ban(&mut self, at: Nanos, until: Option<Nanos>, limits: &LimitsConfig) {
+    pub fn ban(&mut self, at: Nanos, until: Option<Nanos>, limits: &LimitsConfig) {
         let own = || at.saturating_add(limits.ban_length(self.counts.bans));
         self.banned_until = self.banned_until.max(until.unwrap_or_else(own));
         self.counts.bans = self.counts.bans.saturating_add(1);
     }
 
     /// Seconds, rounded up, until the ban ends, or the minute in which there were refusals.
-    pub(crate) fn retry_after_s(&self, at: Nanos) -> Option<i64> {
+    pub fn retry_after_s(&self, at: Nanos) -> Option<i64> {
         const SECOND: i64 = 1_000_000_000;
         let minute_ends = (at.0.div_euclid(MINUTE.0) + 1).saturating_mul(MINUTE.0);
         let until = match at < self.banned_until {
@@ -225,6 +225,15 @@ impl Usage {
             false => return None,
         };
         Some(until.saturating_sub(at.0).saturating_add(SECOND - 1) / SECOND)
+    }
+
+    /// What is used in the windows of `at`.
+    pub fn used(&self, at: Nanos) -> UsedLimits {
+        UsedLimits {
+            weight_1m: self.weight_1m.used(MINUTE, at),
+            orders_10s: self.orders_10s.used(TEN_SECONDS, at),
+            orders_1m: self.orders_1m.used(MINUTE, at),
+        }
     }
 
     /// A request is over a limit: that is one refusal more in this minute, or a ban.
@@ -262,7 +271,7 @@ impl SimExchange {
         sent: Nanos,
         request: &Request,
     ) -> Result<(), ExchangeError> {
-        let (now, cost) = (self.now, Cost::of(request, self.rules_time()));
+        let (now, cost) = (self.now, RequestCost::of(request, self.rules_time()));
         let number = usize::from(account.0);
         // An unknown account has no IP in this model. It is refused as a stranger later on.
         let Some(known) = self.accounts.get_mut(number) else { return Ok(()) };
@@ -274,10 +283,6 @@ impl SimExchange {
     /// What an account has used in the windows of `at`; nothing where there is no such account.
     pub fn used_limits(&self, account: AccountId, at: Nanos) -> UsedLimits {
         let known = self.accounts.get(usize::from(account.0));
-        known.map_or_else(UsedLimits::default, |Account { usage, .. }| UsedLimits {
-            weight_1m: usage.weight_1m.used(MINUTE, at),
-            orders_10s: usage.orders_10s.used(TEN_SECONDS, at),
-            orders_1m: usage.orders_1m.used(MINUTE, at),
-        })
+        known.map_or_else(UsedLimits::default, |Account { usage, .. }| usage.used(at))
     }
 }

@@ -8,24 +8,26 @@ const HEAVIER_QUERIES_FROM: Nanos = Nanos::from_secs(1_722_988_800);
 
 /// One request's share of the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cost {
+pub struct RequestCost {
     /// Of the weight of an IP.
-    pub(crate) weight: u32,
-    /// Of the orders in ten seconds and in a minute; zero for what only reads or cancels.
-    pub(crate) orders_10s: u32,
-    pub(crate) orders_1m: u32,
+    pub weight: u32,
+    /// Of the orders in ten seconds; zero for what only reads or cancels.
+    pub orders_10s: u32,
+    /// Of the orders in a minute.
+    pub orders_1m: u32,
 }
 
-impl Cost {
-    const fn weight(weight: u32) -> Cost {
-        Cost { weight, orders_10s: 0, orders_1m: 0 }
+impl RequestCost {
+    /// Of what only weighs.
+    pub const fn weight(weight: u32) -> RequestCost {
+        RequestCost { weight, orders_10s: 0, orders_1m: 0 }
     }
 
     /// By the rules of `at`. A batch counts as five orders in ten seconds, however many it holds.
-    pub(crate) fn of(request: &Request, at: Nanos) -> Cost {
-        let one_order = Cost { weight: 0, orders_10s: 1, orders_1m: 1 };
-        let batch = Cost { weight: 5, orders_10s: 5, orders_1m: 1 };
-        let one_or_all = |one: bool| Cost::weight(if one { 1 } else { 40 });
+    pub fn of(request: &Request, at: Nanos) -> RequestCost {
+        let one_order = RequestCost { weight: 0, orders_10s: 1, orders_1m: 1 };
+        let batch = RequestCost { weight: 5, orders_10s: 5, orders_1m: 1 };
+        let one_or_all = |one: bool| RequestCost::weight(if one { 1 } else { 40 });
         match request {
             // Whether a conditional order counts is undocumented; it is an order that is placed.
             Request::NewOrder(_) | Request::ModifyOrder(_) | Request::NewAlgoOrder(_) => one_order,
@@ -34,10 +36,10 @@ impl Cost {
                 one_or_all(symbol.is_some())
             }
             Request::PositionRisk | Request::Account => {
-                Cost::weight(if at >= HEAVIER_QUERIES_FROM { 10 } else { 5 })
+                RequestCost::weight(if at >= HEAVIER_QUERIES_FROM { 10 } else { 5 })
             }
-            Request::AdlQuantile => Cost::weight(5),
-            Request::CountdownCancelAll { .. } => Cost::weight(10),
+            Request::AdlQuantile => RequestCost::weight(5),
+            Request::CountdownCancelAll { .. } => RequestCost::weight(10),
             // The weight of a test order is unverified.
             Request::TestOrder(_)
             | Request::CancelOrder { .. }
@@ -52,7 +54,7 @@ impl Cost {
             | Request::SetMarginType { .. }
             | Request::ModifyPositionMargin { .. }
             | Request::SetPositionMode { .. }
-            | Request::SetMultiAssetsMode { .. } => Cost::weight(1),
+            | Request::SetMultiAssetsMode { .. } => RequestCost::weight(1),
         }
     }
 }

@@ -160,7 +160,7 @@ impl SimExchange {
     }
 
     /// Fifths of the queue; the last of it is 0.
-    fn adl_quantiles(&self, account: AccountId) -> Vec<AdlQuantile> {
+    pub(crate) fn adl_quantiles(&self, account: AccountId) -> Vec<AdlQuantile> {
         let mut rows = Vec::new();
         for symbol in 0..self.markets.len() {
             for side in [Side::Buy, Side::Sell] {

@@ -6,14 +6,14 @@ use engine::{AccountId, Nanos, Request};
 
 use super::{FaultKind, ForcedLimit};
 use crate::exchange::SimExchange;
-use crate::request_weight::Cost;
+use crate::request_weight::RequestCost;
 
 impl SimExchange {
     /// A limit of orders refuses orders alone.
     pub(super) fn limit_fits(&self, what: &FaultKind, request: &Request) -> bool {
         match what {
             FaultKind::RateLimit { limit: ForcedLimit::Orders10s | ForcedLimit::Orders1m } => {
-                Cost::of(request, self.rules_time()).orders_10s > 0
+                RequestCost::of(request, self.rules_time()).orders_10s > 0
             }
             _ => true,
         }

@@ -6,7 +6,7 @@ use engine::{
 };
 
 use super::{START, Script, account_of, toy_with};
-use crate::request_weight::Cost;
+use crate::request_weight::RequestCost;
 use crate::{ExchangeConfig, Funding, LimitCounts, SimExchange, UsedLimits};
 
 fn script(change: impl FnOnce(&mut ExchangeConfig)) -> Script {
@@ -81,7 +81,7 @@ fn weights_by_request() {
     let early = Nanos::from_secs(1_722_988_799);
     let late = Nanos::from_secs(1_722_988_800);
     let cost = |request: &Request, at| {
-        let Cost { weight, orders_10s, orders_1m } = Cost::of(request, at);
+        let RequestCost { weight, orders_10s, orders_1m } = RequestCost::of(request, at);
         (weight, orders_10s, orders_1m)
     };
     let table = [
