@@ -232,6 +232,13 @@ impl Budget {
     }
 }
 
+/// The end of a ban as its text tells it: `IP banned until 1573000000000.`
+pub(super) fn ban_ends(text: &str) -> Option<Nanos> {
+    let rest = text.split_once("until ")?.1;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok().map(Nanos::from_millis)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +284,13 @@ mod tests {
         let close = budget.ask(secs(21), Kind::Close, 1, (0, 0));
         assert!(matches!(&close, Verdict::Refused(error) if error.code == -1003), "{close:?}");
         assert_eq!(budget.ask(secs(21), Kind::Read, 1, (0, 0)), Verdict::Wait(secs(140)));
+    }
+
+    #[test]
+    fn a_ban_tells_its_end() {
+        let text = "Way too many requests; IP banned until 1573000000000. Please";
+        assert_eq!(ban_ends(text), Some(Nanos::from_millis(1_573_000_000_000)));
+        assert_eq!(ban_ends("Too many requests"), None);
     }
 
     #[test]

@@ -75,11 +75,6 @@ impl Stitcher {
         Stitched::Snapshot
     }
 
-    /// The snapshot could not be had: the next change asks again.
-    pub(super) fn failed(&mut self) {
-        self.asked = false;
-    }
-
     /// Takes a snapshot. `Ok` holds the changes that follow it; `Err` says that it is too old and another
     /// one is needed.
     pub(super) fn snapshot(&mut self, snapshot: &Depth) -> Result<Vec<DepthEvent>, ()> {
@@ -186,7 +181,5 @@ mod tests {
         book.snapshot(&snapshot(5)).unwrap();
         book.reset();
         assert_eq!(book.change(change(6, 7, 5)), Stitched::Snapshot);
-        book.failed();
-        assert_eq!(book.change(change(8, 9, 7)), Stitched::Snapshot);
     }
 }

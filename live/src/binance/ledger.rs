@@ -578,3 +578,7 @@ fn position_update(row: &PositionRisk, accumulated_realized: Decimal) -> Positio
         isolated_wallet: row.isolated_wallet,
     }
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -314,19 +314,16 @@ impl Market {
         }
     }
 
-    /// Takes the answer to a query; `None` if there was none: what it was for is asked again.
+    /// Takes the answer to a query.
     pub(super) fn fetched(
         &mut self,
         fetch: Fetch,
-        body: Option<&[u8]>,
+        body: &[u8],
         grid: &Grid,
     ) -> Result<(), WireError> {
         match fetch {
             Fetch::Klines(symbol, gap) => {
-                let mut rows: Vec<wire::KlineRow> = Vec::new();
-                if let Some(body) = body {
-                    rows = serde_json::from_slice(body)?;
-                }
+                let rows: Vec<wire::KlineRow> = serde_json::from_slice(body)?;
                 let place = usize::from(symbol.0);
                 let newest = rows.iter().map(|row| row.0).max();
                 for row in rows.iter().filter(|row| row.0 <= gap.to) {
@@ -336,18 +333,15 @@ impl Market {
                     }
                 }
                 // A full page is not the end.
-                let complete = body.is_some()
-                    && newest.is_none_or(|n| n >= gap.to || (rows.len() as i64) < KLINES_MAX);
+                let complete =
+                    newest.is_none_or(|n| n >= gap.to || (rows.len() as i64) < KLINES_MAX);
                 self.bars[place].fetched(complete, &mut self.told);
                 if let Some(gap) = self.bars[place].gap() {
                     self.fetches.push(Fetch::Klines(symbol, gap));
                 }
             }
             Fetch::Trades(symbol, gap) => {
-                let mut rows: Vec<wire::AggTradeRow> = Vec::new();
-                if let Some(body) = body {
-                    rows = serde_json::from_slice(body)?;
-                }
+                let rows: Vec<wire::AggTradeRow> = serde_json::from_slice(body)?;
                 let place = usize::from(symbol.0);
                 let newest = rows.iter().map(|row| row.id as i64).max();
                 for row in &rows {
@@ -356,8 +350,8 @@ impl Market {
                         Err(error) => self.tell_off(&error),
                     }
                 }
-                let complete = body.is_some()
-                    && newest.is_none_or(|n| n >= gap.to || (rows.len() as i64) < TRADES_MAX);
+                let complete =
+                    newest.is_none_or(|n| n >= gap.to || (rows.len() as i64) < TRADES_MAX);
                 self.trades[place].fetched(complete, &mut self.told);
                 if let Some(gap) = self.trades[place].gap() {
                     self.fetches.push(Fetch::Trades(symbol, gap));
@@ -365,26 +359,15 @@ impl Market {
             }
             Fetch::Snapshot(symbol) => self.snapshot(symbol, body, grid)?,
             Fetch::Funding(symbol, payment) => {
-                if let Some(body) = body {
-                    let rows: Vec<wire::FundingRateRow> = serde_json::from_slice(body)?;
-                    self.settled(symbol, payment, &rows, grid)?;
-                }
+                let rows: Vec<wire::FundingRateRow> = serde_json::from_slice(body)?;
+                self.settled(symbol, payment, &rows, grid)?;
             }
         }
         Ok(())
     }
 
-    fn snapshot(
-        &mut self,
-        symbol: SymbolIndex,
-        body: Option<&[u8]>,
-        grid: &Grid,
-    ) -> Result<(), WireError> {
+    fn snapshot(&mut self, symbol: SymbolIndex, body: &[u8], grid: &Grid) -> Result<(), WireError> {
         let book = &mut self.books[usize::from(symbol.0)];
-        let Some(body) = body else {
-            book.failed();
-            return Ok(());
-        };
         let snapshot: wire::Depth = serde_json::from_slice(body)?;
         if !book.awaits() {
             return Ok(());
@@ -477,3 +460,7 @@ fn closed_bar(
     });
     Ok(Incoming::Market { symbol, venue_time: Nanos::from_millis(open_time + BAR_MS), data })
 }
+
+#[cfg(test)]
+#[path = "market_tests.rs"]
+mod tests;

@@ -51,7 +51,7 @@ use tungstenite::Utf8Bytes;
 use crate::clock::LiveClock;
 use crate::link::{Incoming, LinkError, Notice, Outgoing, VenueLink, Wake, Weight};
 use answers::Brackets;
-use budget::Budget;
+use budget::{Budget, Verdict};
 use grid::{Grid, WireError};
 use ledger::Ledger;
 use market::{Fetch, Market};
@@ -70,6 +70,8 @@ const WAKER: Token = Token(usize::MAX);
 /// A connection on which nothing was heard for so long gets a ping, and after the other is given up.
 const PING_AFTER: Duration = Duration::from_secs(20);
 const DEAD_AFTER: Duration = Duration::from_secs(60);
+/// A query for market data that failed is made again after this, then after twice as long, and so on.
+const FETCH_AGAIN: Duration = Duration::from_secs(1);
 /// The clock is measured so often, with so many round trips.
 const SYNC_EVERY: Nanos = Nanos::from_secs(300);
 const SYNC_SAMPLES: usize = 3;
@@ -137,6 +139,9 @@ pub struct BinanceLink {
     purposes: BTreeMap<u64, Purpose>,
     ledger: Ledger,
     market: Market,
+    /// Queries for market data that failed, and when they are made again.
+    fetch_later: Vec<(Instant, Fetch)>,
+    failed_fetches: u32,
     user: User,
     sync_at: Nanos,
     syncing: bool,
@@ -360,8 +365,9 @@ impl BinanceLink {
             let now = self.clock.venue_now();
             let (ten, minute) = (headers.orders_ten_seconds, headers.orders_minute);
             self.budget.headers(now, headers.weight, ten, minute);
-            if let Ok((status @ (418 | 429), _)) = &reply.result {
-                self.told_off(*status, headers.retry_after);
+            if let Ok((status @ (418 | 429), body)) = &reply.result {
+                let error = serde_json::from_slice(body).ok();
+                self.told_off(*status, headers.retry_after, error.as_ref());
             }
         }
         match (purpose, done) {
@@ -370,22 +376,54 @@ impl BinanceLink {
             (Purpose::Settle(number), Done::Call(reply)) => self.settle_answer(number, &reply),
             (Purpose::User(step), Done::Call(reply)) => self.user_step(step, &reply),
             (Purpose::Fetch(fetch), Done::Call(reply)) => {
-                let body = match &reply.result {
-                    Ok((200, body)) => Some(body.as_slice()),
-                    Ok(_) | Err(_) => None,
-                };
-                if let Err(error) = self.market.fetched(fetch, body, &self.grid) {
-                    self.unreadable("market data", &error);
-                }
-                self.market.take(&mut self.out);
+                self.fetched(fetch, &reply);
             }
             (_, Done::Call(_) | Done::Measured(_)) => {}
         }
     }
 
+    /// The answer to a query for market data. One without is made again, after a pause that grows.
+    fn fetched(&mut self, fetch: Fetch, reply: &rest::Reply) {
+        let problem = match &reply.result {
+            Ok((200, body)) => {
+                self.failed_fetches = 0;
+                if let Err(error) = self.market.fetched(fetch, body, &self.grid) {
+                    self.unreadable("market data", &error);
+                }
+                return self.market.take(&mut self.out);
+            }
+            Ok((status, _)) => format!("HTTP {status}"),
+            Err(failure) => failure.to_string(),
+        };
+        let pause = FETCH_AGAIN * (1 << self.failed_fetches.min(6));
+        self.failed_fetches += 1;
+        self.fetch_later.push((wall() + pause, fetch));
+        if self.failed_fetches == 1 {
+            let text = format!("market data could not be asked for: {problem}");
+            self.notice(Weight::Warning, "market_query_failed", text);
+        }
+    }
+
+    fn fetch(&mut self, fetch: Fetch, now: Instant) {
+        let call = Market::call(fetch, &self.grid);
+        match self.budget.ask(self.clock.venue_now(), calls::Kind::Read, call.weight, (0, 0)) {
+            Verdict::Go => self.give(Purpose::Fetch(fetch), Task::Call(call), false),
+            Verdict::Wait(_) | Verdict::Refused(_) => {
+                self.fetch_later.push((now + FETCH_AGAIN, fetch));
+            }
+        }
+    }
+
     /// 429 or 418: the budget stands still, and an operator hears of it.
-    fn told_off(&mut self, status: u16, retry_after: Option<Nanos>) {
+    fn told_off(
+        &mut self,
+        status: u16,
+        retry_after: Option<Nanos>,
+        error: Option<&binance_wire::ErrorBody>,
+    ) {
         let now = self.clock.venue_now();
+        // The WebSocket API has no headers, but the text of a ban tells its end.
+        let retry_after = retry_after.or_else(|| Some(budget::ban_ends(&error?.msg)? - now));
         if status == 418 {
             let until = self.budget.banned(now, retry_after);
             let text = format!("the venue has banned this address: nothing is sent before {until}");
@@ -440,9 +478,16 @@ impl BinanceLink {
         self.user_due(now);
         let venue = self.clock.venue_now();
         for fetch in self.market.fetches(venue) {
-            let call = Market::call(fetch, &self.grid);
-            // Gaps are filled at once: they are few, and everything behind them waits.
-            self.give(Purpose::Fetch(fetch), Task::Call(call), false);
+            self.fetch(fetch, now);
+        }
+        if self.fetch_later.iter().any(|(at, _)| *at <= now) {
+            let (ripe, later) =
+                std::mem::take(&mut self.fetch_later).into_iter().partition(|(at, _)| *at <= now);
+            self.fetch_later = later;
+            let ripe: Vec<(Instant, Fetch)> = ripe;
+            for (_, fetch) in ripe {
+                self.fetch(fetch, now);
+            }
         }
     }
 
@@ -493,6 +538,9 @@ impl BinanceLink {
         let ahead = self.clock.venue_ahead();
         let until = |venue: Nanos| self.clock.wait(venue - ahead);
         wait = wait.min(self.clock.wait(self.sync_at));
+        for (at, _) in &self.fetch_later {
+            wait = wait.min(at.saturating_duration_since(now));
+        }
         wait = self.market.due().map_or(wait, |due| wait.min(until(due)));
         wait = self.requests_wait(now).map_or(wait, |due| wait.min(due));
         self.user_wait(now).map_or(wait, |due| wait.min(due))

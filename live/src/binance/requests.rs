@@ -199,7 +199,7 @@ impl BinanceLink {
             self.budget.counts(now, counts);
         }
         if matches!(envelope.status, 418 | 429) {
-            self.told_off(envelope.status, None);
+            self.told_off(envelope.status, None, envelope.error.as_ref());
         }
         let number = match &envelope.id {
             Some(WsId::Number(number)) => u64::try_from(*number).ok(),

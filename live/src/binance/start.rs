@@ -261,6 +261,8 @@ impl BinanceLink {
             purposes: std::collections::BTreeMap::new(),
             ledger,
             market,
+            fetch_later: Vec::new(),
+            failed_fetches: 0,
             user,
             sync_at,
             syncing: false,

@@ -62,10 +62,10 @@ fn every_kind_of_request_is_answered() {
     };
     assert_eq!(open.len(), 1);
     live.done(Request::CancelAlgoOrder { order });
-    let batch = Request::BatchOrders(vec![resting("b1"), NewOrder {
-        price: Some(PriceTicks(1)),
-        ..resting("b2")
-    }]);
+    let batch = Request::BatchOrders(vec![
+        resting("b1"),
+        NewOrder { price: Some(PriceTicks(1)), ..resting("b2") },
+    ]);
     let Answer::Orders(rows) = live.done(batch) else { panic!() };
     assert!(rows[0].is_ok() && rows[1].is_err(), "{rows:?}");
     assert_eq!(live.done(Request::CancelAllOpenOrders { symbol: BTC }), Answer::Done);
@@ -89,19 +89,20 @@ fn refusals_come_in_the_venues_words() {
 fn cut(fault_kind: &str, path: &str, times: usize) {
     let (server, _peer, mut live) = connected();
     let method = if path.starts_with('/') { "POST" } else { "WS" };
-    fault(
-        &server,
-        &format!(r#"{{{fault_kind},"times":1,"method":"{method}","path":"{path}"}}"#),
-    );
+    fault(&server, &format!(r#"{{{fault_kind},"times":1,"method":"{method}","path":"{path}"}}"#));
     if method == "POST" {
         // Without the WebSocket API the order goes over REST.
         fault(&server, r#"{"kind":"drop_before","times":1,"method":"WS","path":"order.cancel"}"#);
         let cancel = Request::CancelOrder { symbol: BTC, order: by_client("nobody") };
         let first = live.send(cancel);
-        live.until("a cut", |said| said.iter().find_map(|incoming| match incoming {
-            live::link::Incoming::Notice(notice) => (notice.what == "ws_api_lost").then_some(()),
-            _ => None,
-        }));
+        live.until("a cut", |said| {
+            said.iter().find_map(|incoming| match incoming {
+                live::link::Incoming::Notice(notice) => {
+                    (notice.what == "ws_api_lost").then_some(())
+                }
+                _ => None,
+            })
+        });
         let second = live.send(Request::NewOrder(resting("q-cut-1")));
         live.outcome(first);
         return check(&server, live, second, times);
@@ -196,16 +197,21 @@ fn a_clock_that_is_two_seconds_off_is_set_and_the_order_goes_out_once() {
 #[test]
 fn after_429_reads_wait_and_after_418_nothing_is_sent() {
     let (server, _peer, mut live) = connected();
-    fault(&server, r#"{"kind":"refuse","http":429,"code":-1003,"msg":"Too many requests","times":1,"path":"/fapi/v2/account"}"#);
+    fault(
+        &server,
+        r#"{"kind":"refuse","http":429,"code":-1003,"msg":"Too many requests","times":1,"path":"/fapi/v2/account"}"#,
+    );
     // The first answer is 429, the second comes when the venue is asked again.
     let Answer::Account(_) = live.done(Request::Account) else { panic!() };
     assert!(live.notices().contains(&"rate_limited"));
     fault(&server, r#"{"kind":"ban","ms":60000,"times":1,"path":"/fapi/v2/account"}"#);
     live.send(Request::Account);
-    live.until("a ban", |said| said.iter().find_map(|incoming| match incoming {
-        live::link::Incoming::Notice(notice) => (notice.what == "banned").then_some(()),
-        _ => None,
-    }));
+    live.until("a ban", |said| {
+        said.iter().find_map(|incoming| match incoming {
+            live::link::Incoming::Notice(notice) => (notice.what == "banned").then_some(()),
+            _ => None,
+        })
+    });
     let Outcome::Refused(error) = live.ask(Request::NewOrder(resting("ban1"))) else { panic!() };
     assert_eq!(error.code, -1003);
     assert_eq!(at_the_venue(&server, "ban1"), 0);
@@ -215,13 +221,17 @@ fn after_429_reads_wait_and_after_418_nothing_is_sent() {
 fn a_server_that_restarts_is_found_again() {
     let (server, _peer, mut live) = connected();
     admin(&server, "POST", "/restart", r#"{"down_ms":300}"#);
-    live.until("a cut", |said| said.iter().find_map(|incoming| match incoming {
-        live::link::Incoming::Notice(notice) => (notice.what == "ws_api_lost").then_some(()),
-        _ => None,
-    }));
-    live.until("the way back", |said| said.iter().find_map(|incoming| match incoming {
-        live::link::Incoming::Notice(notice) => (notice.what == "ws_api_back").then_some(()),
-        _ => None,
-    }));
+    live.until("a cut", |said| {
+        said.iter().find_map(|incoming| match incoming {
+            live::link::Incoming::Notice(notice) => (notice.what == "ws_api_lost").then_some(()),
+            _ => None,
+        })
+    });
+    live.until("the way back", |said| {
+        said.iter().find_map(|incoming| match incoming {
+            live::link::Incoming::Notice(notice) => (notice.what == "ws_api_back").then_some(()),
+            _ => None,
+        })
+    });
     assert_eq!(live.order(Request::NewOrder(resting("again"))).status, OrderStatus::New);
 }

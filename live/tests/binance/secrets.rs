@@ -50,6 +50,9 @@ fn a_key_that_is_refused_is_told_without_it() {
         let text = format!("{error} {error:?}");
         clean(&text);
         assert!(!text.contains("hush"), "{text}");
-        assert!(text.contains("-2014") || text.contains("-2015") || text.contains("-1022"), "{text}");
+        assert!(
+            text.contains("-2014") || text.contains("-2015") || text.contains("-1022"),
+            "{text}"
+        );
     }
 }

@@ -13,7 +13,15 @@ use crate::support::*;
 const USER: &str = "/private/ws/";
 
 /// ORDER_TRADE_UPDATE of a buy of 0.010 at 49,000, with what differs.
-fn order_frame(id: u64, execution: &str, status: &str, trade: u64, last: &str, filled: &str, time: i64) -> String {
+fn order_frame(
+    id: u64,
+    execution: &str,
+    status: &str,
+    trade: u64,
+    last: &str,
+    filled: &str,
+    time: i64,
+) -> String {
     format!(
         r#"{{"e":"ORDER_TRADE_UPDATE","T":{time},"E":{time},"o":{{"s":"BTCUSDT","c":"q-x-{id}","S":"BUY","o":"LIMIT","f":"GTC","q":"0.010","p":"49000.00","ap":"49000.00","sp":"0","x":"{execution}","X":"{status}","i":{id},"l":"{last}","z":"{filled}","L":"49000.00","N":"USDT","n":"0.01","T":{time},"t":{trade},"b":"0","a":"0","m":true,"R":false,"wt":"CONTRACT_PRICE","ot":"LIMIT","ps":"BOTH","cp":false,"pP":false,"si":0,"ss":0,"rp":"0","V":"EXPIRE_MAKER","pm":"NONE","gtd":0,"er":"0"}}}}"#
     )
@@ -106,10 +114,7 @@ fn what_was_missed_during_a_cut_is_told_once() {
     );
     assert_eq!(
         of("q-rests-1"),
-        [
-            (ExecutionType::New, OrderStatus::New),
-            (ExecutionType::Canceled, OrderStatus::Canceled)
-        ]
+        [(ExecutionType::New, OrderStatus::New), (ExecutionType::Canceled, OrderStatus::Canceled)]
     );
     let account = events.iter().find_map(|event| match event {
         UserEvent::AccountUpdate { balance, positions, .. } => Some((*balance, positions.clone())),
@@ -149,7 +154,9 @@ fn a_restarted_session_hears_what_it_missed() {
     let frame = order_frame(id, "NEW", "NEW", 0, "0", "0", time);
     peer.say(USER, &frame.replace(&format!("q-x-{id}"), "q-rests-1"));
     live.until("NEW", |said| {
-        said.iter().any(|incoming| format!("{incoming:?}").contains("OrderTradeUpdate")).then_some(())
+        said.iter()
+            .any(|incoming| format!("{incoming:?}").contains("OrderTradeUpdate"))
+            .then_some(())
     });
     let heard = live.said.iter().filter_map(|incoming| match incoming {
         Incoming::Exchange(event) => Some(event.clone()),
@@ -193,9 +200,15 @@ fn market_frames_become_events_of_the_grid() {
     let mut live = Live::of(BinanceLink::connect(setup(config, wants)).unwrap());
     peer.wait_for("/market/ws/btcusdt@aggTrade/btcusdt@kline_1m/btcusdt@markPrice@1s", 1);
     let say = |frame: &str| peer.say("/market", frame);
-    say(r#"{"e":"aggTrade","E":5,"s":"BTCUSDT","a":9,"p":"50000.10","q":"0.002","f":1,"l":2,"T":4,"m":true}"#);
-    say(r#"{"e":"aggTrade","E":5,"s":"BTCUSDT","a":9,"p":"50000.10","q":"0.002","f":1,"l":2,"T":4,"m":true}"#);
-    say(r#"{"stream":"btcusdt@markPrice@1s","data":{"e":"markPriceUpdate","E":7,"s":"BTCUSDT","p":"50000.12600000","i":"50001.00000000","P":"1.0","r":"0.0001","T":100}}"#);
+    say(
+        r#"{"e":"aggTrade","E":5,"s":"BTCUSDT","a":9,"p":"50000.10","q":"0.002","f":1,"l":2,"T":4,"m":true}"#,
+    );
+    say(
+        r#"{"e":"aggTrade","E":5,"s":"BTCUSDT","a":9,"p":"50000.10","q":"0.002","f":1,"l":2,"T":4,"m":true}"#,
+    );
+    say(
+        r#"{"stream":"btcusdt@markPrice@1s","data":{"e":"markPriceUpdate","E":7,"s":"BTCUSDT","p":"50000.12600000","i":"50001.00000000","P":"1.0","r":"0.0001","T":100}}"#,
+    );
     let bar = |closed: bool| {
         format!(
             r#"{{"e":"kline","E":60001,"s":"BTCUSDT","k":{{"t":0,"T":59999,"s":"BTCUSDT","i":"1m","f":1,"L":2,"o":"1.00","c":"2.00","h":"3.00","l":"0.50","v":"0.010","n":1,"x":{closed},"q":"1","V":"0","Q":"0","B":"0"}}}}"#
@@ -203,7 +216,9 @@ fn market_frames_become_events_of_the_grid() {
     };
     say(&bar(false));
     say(&bar(true));
-    say(r#"{"e":"aggTrade","E":5,"s":"BTCUSDT","a":10,"p":"50000.101","q":"0.002","f":1,"l":2,"T":4,"m":true}"#);
+    say(
+        r#"{"e":"aggTrade","E":5,"s":"BTCUSDT","a":10,"p":"50000.101","q":"0.002","f":1,"l":2,"T":4,"m":true}"#,
+    );
     live.until("the last frame", |said| {
         said.iter().any(|incoming| format!("{incoming:?}").contains("off_grid")).then_some(())
     });

@@ -99,8 +99,10 @@ pub fn config(rest: SocketAddr, streams: SocketAddr) -> BinanceConfig {
         streams: format!("ws://{streams}"),
         ws_api: format!("ws://{rest}/ws-fapi/v1"),
     };
-    let keys =
-        KeySources { api_key: SecretSource::Env("K".into()), secret: SecretSource::Env("S".into()) };
+    let keys = KeySources {
+        api_key: SecretSource::Env("K".into()),
+        secret: SecretSource::Env("S".into()),
+    };
     let config = BinanceConfig::new(Venue::Own(addresses), keys);
     // Short, so that a request that never arrived is known soon.
     BinanceConfig { recv_window_ms: 500, request_timeout_ms: 2_000, ..config }
