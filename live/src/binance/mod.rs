@@ -1,0 +1,553 @@
+//! Binance USDⓈ-M futures over REST and WebSocket.
+//!
+//! The session's thread reads the streams and writes requests; what blocks (handshakes, REST) happens on
+//! threads that hand their results over. Orders go out over the WebSocket API in the call of `send`, and
+//! over REST while it is down.
+//!
+//! Invariant: every request gets one answer. One that changes something is written once; if its outcome is
+//! unknown it is asked for, never sent again. Only what certainly did not reach the venue goes out a second
+//! time.
+//! Invariant: no secret is in a notice, an error or an event. Addresses are shown without parameters.
+
+mod answers;
+mod budget;
+mod calls;
+mod config;
+mod depth;
+mod grid;
+mod ledger;
+mod market;
+mod order_ids;
+mod params;
+mod preflight;
+mod requests;
+mod rest;
+mod secret;
+mod sequence;
+mod settle;
+mod sign;
+mod socket;
+mod start;
+mod user;
+mod user_events;
+
+pub use answers::Filters;
+pub use config::{Addresses, BinanceConfig, StreamPaths, Venue};
+pub use order_ids::{Desk, OrderIntent, decode_order_id};
+pub use preflight::{Expectations, Finding, Preflight, SymbolExpectation};
+pub use secret::{KeyError, KeySources, Keys, Secret, SecretSource};
+pub use sign::SignerError;
+pub use start::{Setup, VenueFacts, venue_facts};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender as Post};
+use std::time::{Duration, Instant};
+
+use engine::{AccountId, ExchangeEvent, Nanos};
+use mio::{Events, Poll, Token};
+use tungstenite::Utf8Bytes;
+
+use crate::clock::LiveClock;
+use crate::link::{Incoming, LinkError, Notice, Outgoing, VenueLink, Wake, Weight};
+use answers::Brackets;
+use budget::{Budget, Verdict};
+use grid::{Grid, WireError};
+use ledger::Ledger;
+use market::{Fetch, Market};
+use requests::Pending;
+use rest::{Done, Failure, Rest, RestPool, Task};
+use secret::Keys as OwnKeys;
+use socket::{Came, Slot, State, Wire, connect_apart};
+use user::{Step, User};
+
+/// The WebSocket API is the first connection, the user stream the second, market streams follow.
+const WS_API: usize = 0;
+const USER: usize = 1;
+const MARKET: usize = 2;
+const WAKER: Token = Token(usize::MAX);
+
+/// A connection on which nothing was heard for so long gets a ping, and after the other is given up.
+const PING_AFTER: Duration = Duration::from_secs(20);
+const DEAD_AFTER: Duration = Duration::from_secs(60);
+/// A query for market data that failed is made again after this, then after twice as long, and so on.
+const FETCH_AGAIN: Duration = Duration::from_secs(1);
+/// The clock is measured so often, with so many round trips.
+const SYNC_EVERY: Nanos = Nanos::from_secs(300);
+const SYNC_SAMPLES: usize = 3;
+
+/// The wall, for time-outs and pauses; everything else has the session's or the venue's time.
+#[allow(clippy::disallowed_methods, reason = "the edge: sockets time out by the wall")]
+fn wall() -> Instant {
+    Instant::now()
+}
+
+/// What other threads hand over.
+#[derive(Debug)]
+enum Helped {
+    Rest(u64, Done),
+    Socket(usize, u64, Result<Wire, String>),
+}
+
+/// What a task of the pool is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// The request itself.
+    Request(u64),
+    /// How a request ended.
+    Settle(u64),
+    Fetch(Fetch),
+    /// A step of the user stream: its key, or a query of a recovery.
+    User(Step),
+    Clock,
+}
+
+struct Waker(mio::Waker);
+
+impl Wake for Waker {
+    fn wake(&self) {
+        // A poll that can't be woken ends at its time-out.
+        let _ = self.0.wake();
+    }
+}
+
+/// The connection to Binance with one account's key.
+pub struct BinanceLink {
+    config: BinanceConfig,
+    addresses: Addresses,
+    account: AccountId,
+    keys: Arc<OwnKeys>,
+    clock: Arc<LiveClock>,
+    grid: Grid,
+    brackets: Brackets,
+    rest: Arc<Rest>,
+    pool: RestPool,
+    poll: Poll,
+    events: Events,
+    ready: Vec<usize>,
+    waker: Arc<Waker>,
+    post: Post<Helped>,
+    inbox: Receiver<Helped>,
+    slots: Vec<Slot>,
+    /// Which market slots carry books.
+    carries_depth: Vec<bool>,
+    was_up: Vec<bool>,
+    out: Vec<Incoming>,
+    budget: Budget,
+    next_number: u64,
+    pending: BTreeMap<u64, Pending>,
+    purposes: BTreeMap<u64, Purpose>,
+    ledger: Ledger,
+    market: Market,
+    /// Queries for market data that failed, and when they are made again.
+    fetch_later: Vec<(Instant, Fetch)>,
+    failed_fetches: u32,
+    user: User,
+    sync_at: Nanos,
+    syncing: bool,
+    fatal: Option<LinkError>,
+}
+
+impl std::fmt::Debug for BinanceLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("BinanceLink");
+        shown.field("rest", &self.addresses.rest).field("pending", &self.pending.len());
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl VenueLink for BinanceLink {
+    fn poll(&mut self, timeout: Duration, out: &mut Vec<Incoming>) -> Result<(), LinkError> {
+        self.due();
+        let timeout = if self.out.is_empty() { self.wait(timeout) } else { Duration::ZERO };
+        if let Err(source) = self.poll.poll(&mut self.events, Some(timeout))
+            && source.kind() != std::io::ErrorKind::Interrupted
+        {
+            return Err(LinkError::Io { what: "waiting for the venue".to_owned(), source });
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        let tokens = self.events.iter().map(mio::event::Event::token);
+        ready.extend(tokens.filter(|token| *token != WAKER).map(|token| token.0));
+        for slot in ready.drain(..) {
+            self.read(slot);
+        }
+        self.ready = ready;
+        while let Ok(helped) = self.inbox.try_recv() {
+            self.helped(helped);
+        }
+        self.due();
+        self.market.take(&mut self.out);
+        out.append(&mut self.out);
+        match self.fatal.take() {
+            Some(fatal) => Err(fatal),
+            None => Ok(()),
+        }
+    }
+
+    fn send(&mut self, outgoing: Outgoing) {
+        self.take_request(outgoing);
+    }
+
+    fn resolve(&mut self, outgoing: Outgoing) {
+        self.take_old_request(outgoing);
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        self.waker.clone()
+    }
+
+    fn account(&self) -> AccountId {
+        self.account
+    }
+}
+
+impl Drop for BinanceLink {
+    fn drop(&mut self) {
+        for slot in &mut self.slots {
+            if let State::Up(wire) = &mut slot.state {
+                wire.close();
+            }
+        }
+    }
+}
+
+impl BinanceLink {
+    fn notice(&mut self, weight: Weight, what: &'static str, text: String) {
+        self.out.push(Incoming::Notice(Notice { weight, what, text }));
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    fn give(&mut self, purpose: Purpose, task: Task, urgent: bool) {
+        let number = self.number();
+        self.purposes.insert(number, purpose);
+        self.pool.give(number, task, urgent);
+    }
+
+    /// Something of the wire could not be taken over. What belongs to other symbols is no fault.
+    fn unreadable(&mut self, what: &'static str, error: &WireError) {
+        match error {
+            WireError::ForeignSymbol(_) => {}
+            WireError::OffGrid { .. } => self.notice(Weight::Error, "off_grid", error.to_string()),
+            WireError::Word { .. } | WireError::Json(_) => {
+                self.notice(Weight::Error, "unreadable", format!("{what}: {error}"));
+            }
+        }
+    }
+
+    /// Reads all that a connection holds.
+    fn read(&mut self, place: usize) {
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        let State::Up(mut wire) = std::mem::replace(&mut slot.state, State::Off) else { return };
+        let attempt = slot.attempt;
+        wire.flush();
+        let problem = loop {
+            match wire.read() {
+                Came::Nothing => break None,
+                Came::Gone(problem) => break Some(problem),
+                Came::Life => self.slots[place].heard = wall(),
+                Came::Text(frame) => {
+                    self.slots[place].heard = wall();
+                    self.frame(place, &frame);
+                }
+            }
+        };
+        // A frame may have made the slot connect elsewhere.
+        let slot = &mut self.slots[place];
+        if slot.attempt != attempt || !matches!(slot.state, State::Off) {
+            return;
+        }
+        slot.state = State::Up(wire);
+        if let Some(problem) = problem {
+            self.lost(place, &problem);
+        }
+    }
+
+    fn frame(&mut self, place: usize, frame: &Utf8Bytes) {
+        match place {
+            WS_API => self.ws_frame(frame),
+            USER => self.user_frame(frame),
+            _ => {
+                if let Err(error) = self.market.hear(frame, &self.grid) {
+                    self.unreadable("a market stream", &error);
+                }
+                self.market.take(&mut self.out);
+            }
+        }
+    }
+
+    /// A connection is gone: it is made again, and what it carried is asked for.
+    fn lost(&mut self, place: usize, problem: &str) {
+        let now = wall();
+        let most = Duration::from_millis(self.config.reconnect_max_ms.into());
+        let slot = &mut self.slots[place];
+        let was_up = matches!(slot.state, State::Up(_));
+        let attempt = slot.attempt;
+        slot.attempt += 1;
+        slot.state = State::Waiting(now + slot.pause(most));
+        slot.failed += 1;
+        let (what, address) = (slot.what, slot.shown().to_owned());
+        if was_up || slot.failed == 1 {
+            let kind = match place {
+                WS_API => "ws_api_lost",
+                USER => "user_stream_lost",
+                _ => "market_stream_lost",
+            };
+            self.notice(Weight::Warning, kind, format!("{what} at {address}: {problem}"));
+        }
+        match place {
+            WS_API => self.ws_lost(attempt),
+            USER => self.user_lost(was_up),
+            _ => {}
+        }
+    }
+
+    fn helped(&mut self, helped: Helped) {
+        match helped {
+            Helped::Rest(number, done) => {
+                if let Some(purpose) = self.purposes.remove(&number) {
+                    self.rest_done(purpose, done);
+                }
+            }
+            Helped::Socket(place, attempt, made) => {
+                let connecting = matches!(self.slots[place].state, State::Connecting);
+                if !connecting || self.slots[place].attempt != attempt {
+                    return;
+                }
+                let registered = made.and_then(|mut wire| {
+                    let done = wire.register(self.poll.registry(), Token(place));
+                    done.map(|()| wire).map_err(|error| error.kind().to_string())
+                });
+                match registered {
+                    Ok(wire) => self.connected(place, wire),
+                    Err(problem) => self.lost(place, &problem),
+                }
+            }
+        }
+    }
+
+    fn connected(&mut self, place: usize, wire: Wire) {
+        let now = wall();
+        let slot = &mut self.slots[place];
+        slot.state = State::Up(wire);
+        (slot.heard, slot.pinged) = (now, now);
+        let again = std::mem::replace(&mut self.was_up[place], true);
+        let what = slot.what;
+        if again {
+            let kind = match place {
+                WS_API => "ws_api_back",
+                USER => "user_stream_back",
+                _ => "market_stream_back",
+            };
+            self.notice(Weight::Info, kind, format!("{what} is connected again"));
+        }
+        match place {
+            WS_API => self.slots[place].failed = 0,
+            USER => self.user_connected(),
+            _ => {
+                self.slots[place].failed = 0;
+                if again {
+                    let depth = self.carries_depth[place - MARKET];
+                    self.market.reconnected(depth, self.clock.venue_now());
+                }
+            }
+        }
+        // What came with the handshake's last bytes makes no event of its own.
+        self.read(place);
+    }
+
+    fn rest_done(&mut self, purpose: Purpose, done: Done) {
+        if let Done::Call(reply) = &done {
+            let headers = reply.headers;
+            let now = self.clock.venue_now();
+            let (ten, minute) = (headers.orders_ten_seconds, headers.orders_minute);
+            self.budget.headers(now, headers.weight, ten, minute);
+            if let Ok((status @ (418 | 429), body)) = &reply.result {
+                let error = serde_json::from_slice(body).ok();
+                self.told_off(*status, headers.retry_after, error.as_ref());
+            }
+        }
+        match (purpose, done) {
+            (Purpose::Clock, Done::Measured(result)) => self.synced(result),
+            (Purpose::Request(number), Done::Call(reply)) => self.rest_answer(number, &reply),
+            (Purpose::Settle(number), Done::Call(reply)) => self.settle_answer(number, &reply),
+            (Purpose::User(step), Done::Call(reply)) => self.user_step(step, &reply),
+            (Purpose::Fetch(fetch), Done::Call(reply)) => {
+                self.fetched(fetch, &reply);
+            }
+            (_, Done::Call(_) | Done::Measured(_)) => {}
+        }
+    }
+
+    /// The answer to a query for market data. One without is made again, after a pause that grows.
+    fn fetched(&mut self, fetch: Fetch, reply: &rest::Reply) {
+        let problem = match &reply.result {
+            Ok((200, body)) => {
+                self.failed_fetches = 0;
+                if let Err(error) = self.market.fetched(fetch, body, &self.grid) {
+                    self.unreadable("market data", &error);
+                }
+                return self.market.take(&mut self.out);
+            }
+            Ok((status, _)) => format!("HTTP {status}"),
+            Err(failure) => failure.to_string(),
+        };
+        let pause = FETCH_AGAIN * (1 << self.failed_fetches.min(6));
+        self.failed_fetches += 1;
+        self.fetch_later.push((wall() + pause, fetch));
+        if self.failed_fetches == 1 {
+            let text = format!("market data could not be asked for: {problem}");
+            self.notice(Weight::Warning, "market_query_failed", text);
+        }
+    }
+
+    fn fetch(&mut self, fetch: Fetch, now: Instant) {
+        let call = Market::call(fetch, &self.grid);
+        match self.budget.ask(self.clock.venue_now(), calls::Kind::Read, call.weight, (0, 0)) {
+            Verdict::Go => self.give(Purpose::Fetch(fetch), Task::Call(call), false),
+            Verdict::Wait(_) | Verdict::Refused(_) => {
+                self.fetch_later.push((now + FETCH_AGAIN, fetch));
+            }
+        }
+    }
+
+    /// 429 or 418: the budget stands still, and an operator hears of it.
+    fn told_off(
+        &mut self,
+        status: u16,
+        retry_after: Option<Nanos>,
+        error: Option<&binance_wire::ErrorBody>,
+    ) {
+        let now = self.clock.venue_now();
+        // The WebSocket API has no headers, but the text of a ban tells its end.
+        let retry_after = retry_after.or_else(|| Some(budget::ban_ends(&error?.msg)? - now));
+        if status == 418 {
+            let until = self.budget.banned(now, retry_after);
+            let text = format!("the venue has banned this address: nothing is sent before {until}");
+            self.notice(Weight::Error, "banned", text);
+        } else {
+            let until = self.budget.told_off(now, retry_after);
+            let text = format!("too many requests: all waits until {until}");
+            self.notice(Weight::Warning, "rate_limited", text);
+        }
+    }
+
+    fn synced(&mut self, result: Result<Nanos, Failure>) {
+        self.syncing = false;
+        self.sync_at = self.clock.now() + SYNC_EVERY;
+        match result {
+            Ok(ahead) => {
+                let moved = ahead - self.clock.venue_ahead();
+                self.clock.set_venue_ahead(ahead);
+                if moved.0.abs() >= 500_000_000 {
+                    let text = format!(
+                        "the venue's clock is {} ms ahead, {} ms more than before",
+                        ahead.millis(),
+                        moved.millis()
+                    );
+                    self.notice(Weight::Warning, "clock_moved", text);
+                }
+            }
+            Err(failure) => {
+                self.sync_at = self.clock.now() + Nanos::from_secs(5);
+                self.notice(Weight::Warning, "clock_not_measured", failure.to_string());
+            }
+        }
+        self.clock_measured();
+    }
+
+    fn sync(&mut self) {
+        if !std::mem::replace(&mut self.syncing, true) {
+            self.give(Purpose::Clock, Task::Measure(SYNC_SAMPLES), true);
+        }
+    }
+
+    /// Does what is due by time.
+    fn due(&mut self) {
+        let now = wall();
+        for place in 0..self.slots.len() {
+            self.slot_due(place, now);
+        }
+        if self.clock.now() >= self.sync_at {
+            self.sync();
+        }
+        self.requests_due(now);
+        self.user_due(now);
+        let venue = self.clock.venue_now();
+        for fetch in self.market.fetches(venue) {
+            self.fetch(fetch, now);
+        }
+        if self.fetch_later.iter().any(|(at, _)| *at <= now) {
+            let (ripe, later) =
+                std::mem::take(&mut self.fetch_later).into_iter().partition(|(at, _)| *at <= now);
+            self.fetch_later = later;
+            let ripe: Vec<(Instant, Fetch)> = ripe;
+            for (_, fetch) in ripe {
+                self.fetch(fetch, now);
+            }
+        }
+    }
+
+    fn slot_due(&mut self, place: usize, now: Instant) {
+        let timeout = self.timeout();
+        let slot = &mut self.slots[place];
+        match &mut slot.state {
+            State::Waiting(at) if *at <= now => {
+                let (post, waker) = (self.post.clone(), self.waker.clone());
+                let attempt = slot.attempt;
+                let done = move |made| {
+                    let _ = post.send(Helped::Socket(place, attempt, made));
+                    waker.wake();
+                };
+                let began = connect_apart(slot.address.clone(), timeout, done);
+                slot.state = State::Connecting;
+                if let Err(error) = began {
+                    self.lost(place, &error.kind().to_string());
+                }
+            }
+            State::Up(wire) if now.duration_since(slot.heard) < DEAD_AFTER => {
+                let quiet = now.duration_since(slot.heard.max(slot.pinged));
+                if quiet >= PING_AFTER {
+                    wire.ping();
+                    slot.pinged = now;
+                }
+            }
+            State::Up(_) => self.lost(place, "nothing was heard for a minute"),
+            State::Off | State::Waiting(_) | State::Connecting => {}
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.config.request_timeout_ms.into())
+    }
+
+    /// How long there is nothing to do.
+    fn wait(&self, most: Duration) -> Duration {
+        let now = wall();
+        let mut wait = most;
+        for slot in &self.slots {
+            match &slot.state {
+                State::Waiting(at) => wait = wait.min(at.saturating_duration_since(now)),
+                State::Up(_) => wait = wait.min(PING_AFTER),
+                State::Off | State::Connecting => {}
+            }
+        }
+        let ahead = self.clock.venue_ahead();
+        let until = |venue: Nanos| self.clock.wait(venue - ahead);
+        wait = wait.min(self.clock.wait(self.sync_at));
+        for (at, _) in &self.fetch_later {
+            wait = wait.min(at.saturating_duration_since(now));
+        }
+        wait = self.market.due().map_or(wait, |due| wait.min(until(due)));
+        wait = self.requests_wait(now).map_or(wait, |due| wait.min(due));
+        self.user_wait(now).map_or(wait, |due| wait.min(due))
+    }
+
+    fn user_event(&mut self, time: Nanos, event: engine::UserEvent) {
+        let account = self.account;
+        self.out.push(Incoming::Exchange(ExchangeEvent::User { account, time, event }));
+    }
+}

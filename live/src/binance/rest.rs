@@ -1,0 +1,294 @@
+//! REST: one blocking call, and the threads that make them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use engine::Nanos;
+
+use super::calls::{Auth, Call, Method};
+use super::secret::Keys;
+use crate::clock::LiveClock;
+
+/// Larger answers are none of this venue's.
+const BODY_MAX: u64 = 64 << 20;
+
+/// What came of a call.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    /// The status of HTTP and the body, or why there are none.
+    pub result: Result<(u16, Vec<u8>), Failure>,
+    pub headers: Headers,
+    /// The venue's time that the request was stamped with.
+    pub stamp: Nanos,
+}
+
+/// What the headers tell of limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Headers {
+    pub weight: Option<u32>,
+    pub orders_ten_seconds: Option<u32>,
+    pub orders_minute: Option<u32>,
+    pub retry_after: Option<Nanos>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub(super) struct Failure {
+    /// The request certainly did not reach the venue.
+    pub unsent: bool,
+    /// Without address, parameters and keys.
+    pub problem: String,
+}
+
+/// Makes calls, one at a time for each thread that asks.
+pub(super) struct Rest {
+    agent: ureq::Agent,
+    base: String,
+    keys: Arc<Keys>,
+    clock: Arc<LiveClock>,
+    recv_window: u32,
+}
+
+impl Rest {
+    pub(super) fn new(
+        base: &str,
+        keys: Arc<Keys>,
+        clock: Arc<LiveClock>,
+        recv_window: u32,
+        timeout: Duration,
+    ) -> Rest {
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .timeout_connect(Some(timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent("qsim")
+            .build()
+            .new_agent();
+        Rest { agent, base: base.to_owned(), keys, clock, recv_window }
+    }
+
+    /// Stamps, signs and sends a call, and waits for its answer. It is sent once, never again.
+    pub(super) fn call(&self, call: &Call) -> Reply {
+        let stamp = self.clock.venue_now();
+        let query = match call.auth {
+            Auth::Signature => {
+                call.params.signed_query(&self.keys, self.recv_window, stamp.millis())
+            }
+            Auth::Nothing | Auth::Key => Some(call.params.query()),
+        };
+        let failed = |failure| Reply { result: Err(failure), headers: Headers::default(), stamp };
+        let Some(query) = query else {
+            let problem = "the request could not be signed".to_owned();
+            return failed(Failure { unsent: true, problem });
+        };
+        let address = match query.is_empty() {
+            true => format!("{}{}", self.base, call.path),
+            false => format!("{}{}?{query}", self.base, call.path),
+        };
+        let key = (call.auth != Auth::Nothing).then(|| self.keys.api_key.expose());
+        let sent = match call.method {
+            Method::Get => with_key(self.agent.get(&address), key).call(),
+            Method::Delete => with_key(self.agent.delete(&address), key).call(),
+            Method::Post => with_key(self.agent.post(&address), key).send_empty(),
+            Method::Put => with_key(self.agent.put(&address), key).send_empty(),
+        };
+        let mut answer = match sent {
+            Ok(answer) => answer,
+            Err(error) => return failed(failure(&error)),
+        };
+        let headers = headers(&answer);
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(BODY_MAX).read_to_vec();
+        let result = match body {
+            Ok(body) => Ok((status, body)),
+            Err(error) => Err(Failure { unsent: false, ..failure(&error) }),
+        };
+        Reply { result, headers, stamp }
+    }
+
+    /// By how much the venue's clock is ahead of the session's: the median of `samples` round trips.
+    pub(super) fn measure(&self, samples: usize) -> Result<Nanos, Failure> {
+        let call = Call::get("/fapi/v1/time", Auth::Nothing, 1);
+        let mut found = Vec::with_capacity(samples);
+        let mut last = None;
+        for _ in 0..samples {
+            let before = self.clock.now();
+            let reply = self.call(&call);
+            let after = self.clock.now();
+            let read = |body: &[u8]| serde_json::from_slice::<binance_wire::ServerTime>(body).ok();
+            match reply.result {
+                Ok((200, body)) => match read(&body) {
+                    Some(time) => found.push(ahead(before, after, time.server_time)),
+                    None => last = Some(Failure::answer("no time in the answer")),
+                },
+                Ok((status, _)) => last = Some(Failure::answer(&format!("HTTP {status}"))),
+                Err(failure) => last = Some(failure),
+            }
+        }
+        found.sort_unstable();
+        match found.get(found.len() / 2) {
+            Some(median) => Ok(*median),
+            None => Err(last.unwrap_or_else(|| Failure::answer("nothing was asked"))),
+        }
+    }
+}
+
+/// The venue's milliseconds are cut: on average it is half a millisecond later than it says.
+fn ahead(before: Nanos, after: Nanos, server_ms: i64) -> Nanos {
+    let middle = before.0 + (after.0 - before.0) / 2;
+    Nanos(Nanos::from_millis(server_ms).0 + 500_000 - middle)
+}
+
+impl Failure {
+    fn answer(problem: &str) -> Failure {
+        Failure { unsent: false, problem: problem.to_owned() }
+    }
+}
+
+fn with_key<B>(request: ureq::RequestBuilder<B>, key: Option<&str>) -> ureq::RequestBuilder<B> {
+    match key {
+        Some(key) => request.header("X-MBX-APIKEY", key),
+        None => request,
+    }
+}
+
+fn headers<B>(answer: &ureq::http::Response<B>) -> Headers {
+    let number = |name: &str| -> Option<u32> {
+        answer.headers().get(name)?.to_str().ok()?.trim().parse().ok()
+    };
+    Headers {
+        weight: number("x-mbx-used-weight-1m"),
+        orders_ten_seconds: number("x-mbx-order-count-10s"),
+        orders_minute: number("x-mbx-order-count-1m"),
+        retry_after: number("retry-after").map(|s| Nanos::from_secs(s.into())),
+    }
+}
+
+/// The error in words that hold no address: ureq's own may show parameters.
+fn failure(error: &ureq::Error) -> Failure {
+    use std::io::ErrorKind;
+    let (unsent, problem) = match error {
+        ureq::Error::Io(io) => {
+            let refused = matches!(
+                io.kind(),
+                ErrorKind::ConnectionRefused
+                    | ErrorKind::HostUnreachable
+                    | ErrorKind::NetworkUnreachable
+                    | ErrorKind::AddrNotAvailable
+            );
+            (refused, format!("connection: {}", io.kind()))
+        }
+        ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+            (true, "no connection in time".to_owned())
+        }
+        ureq::Error::Timeout(_) => (false, "no answer in time".to_owned()),
+        ureq::Error::HostNotFound => (true, "the host was not found".to_owned()),
+        ureq::Error::ConnectionFailed => (true, "the connection failed".to_owned()),
+        ureq::Error::BadUri(_) => (true, "the address is none".to_owned()),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => (false, "TLS failed".to_owned()),
+        ureq::Error::Protocol(_) => (false, "the answer is no HTTP".to_owned()),
+        _ => (false, "the call failed".to_owned()),
+    };
+    Failure { unsent, problem }
+}
+
+/// What a thread does.
+#[derive(Clone, Debug)]
+pub(super) enum Task {
+    Call(Call),
+    /// Measures the venue's clock with so many round trips.
+    Measure(usize),
+}
+
+/// What came of a task.
+#[derive(Clone, Debug)]
+pub(super) enum Done {
+    Call(Reply),
+    Measured(Result<Nanos, Failure>),
+}
+
+#[derive(Default)]
+struct Queue {
+    tasks: VecDeque<(u64, Task)>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    filled: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Threads that make calls for a session that must not wait. They end when this is dropped, after the call
+/// that they are in.
+pub(super) struct RestPool {
+    shared: Arc<Shared>,
+}
+
+impl RestPool {
+    /// `done` is called on the threads, with the number that the task was given.
+    #[allow(clippy::disallowed_methods, reason = "the edge: REST blocks, and the session does not")]
+    pub(super) fn start(
+        rest: &Arc<Rest>,
+        threads: u8,
+        done: impl Fn(u64, Done) + Clone + Send + 'static,
+    ) -> std::io::Result<RestPool> {
+        let shared = Arc::new(Shared::default());
+        for n in 0..threads {
+            let (shared, rest, done) = (shared.clone(), rest.clone(), done.clone());
+            let builder = thread::Builder::new().name(format!("binance-rest-{n}"));
+            builder.spawn(move || {
+                while let Some((number, task)) = next(&shared) {
+                    let came = match task {
+                        Task::Call(call) => Done::Call(rest.call(&call)),
+                        Task::Measure(samples) => Done::Measured(rest.measure(samples)),
+                    };
+                    done(number, came);
+                }
+            })?;
+        }
+        Ok(RestPool { shared })
+    }
+
+    /// Gives a task to the next thread that is free; an urgent one goes before all others.
+    pub(super) fn give(&self, number: u64, task: Task, urgent: bool) {
+        let mut queue = self.shared.lock();
+        match urgent {
+            true => queue.tasks.push_front((number, task)),
+            false => queue.tasks.push_back((number, task)),
+        }
+        drop(queue);
+        self.shared.filled.notify_one();
+    }
+}
+
+impl Drop for RestPool {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.filled.notify_all();
+    }
+}
+
+fn next(shared: &Shared) -> Option<(u64, Task)> {
+    let mut queue = shared.lock();
+    loop {
+        if queue.closed {
+            return None;
+        }
+        if let Some(task) = queue.tasks.pop_front() {
+            return Some(task);
+        }
+        queue = shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    }
+}

@@ -1,0 +1,298 @@
+//! The beginning of a session: what the venue is asked before anything else, and the connections.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use binance_wire::{RateLimit, SymbolBrackets};
+use engine::{AccountId, ExchangeEvent, Instrument, MarketWants, Symbol};
+use mio::{Events, Poll};
+use serde::de::DeserializeOwned;
+
+use super::answers::{Brackets, Filters, LooseInfo};
+use super::budget::Budget;
+use super::calls::{Auth, Call};
+use super::config::StreamPaths;
+use super::grid::{Grid, on_grid};
+use super::ledger::Ledger;
+use super::market::Market;
+use super::rest::{Rest, RestPool};
+use super::secret::Keys;
+use super::socket::Slot;
+use super::user::User;
+use super::{BinanceConfig, BinanceLink, Helped, SYNC_EVERY, WAKER, WS_API, Waker, wall};
+use crate::clock::LiveClock;
+use crate::link::{Incoming, LinkError, VenueLink, Wake, Weight};
+
+/// Streams of one connection: Binance allows 1,024, and an address has an end.
+const STREAMS_MAX: usize = 100;
+/// All connections are up after this, or the session does not begin.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// All that a link needs.
+#[derive(Debug)]
+pub struct Setup {
+    /// Venue and limits.
+    pub config: BinanceConfig,
+    /// The account's key.
+    pub keys: Arc<Keys>,
+    /// The session's clock. Its distance to the venue's is measured here and from then on.
+    pub clock: Arc<LiveClock>,
+    /// The session's symbols in their order, with the grid that the pipeline counts on. Each tick and step
+    /// of the venue must be on it.
+    pub instruments: Vec<Instrument>,
+    /// Which market data somebody wants.
+    pub wants: MarketWants,
+    /// Whose key it is.
+    pub account: AccountId,
+    /// What an earlier life of this session has heard, from its journal, oldest first: what was missed since
+    /// then is told. Without any the session begins with what it finds, and tells nothing of it.
+    pub heard: Vec<ExchangeEvent>,
+}
+
+/// What the venue says about the session's symbols.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VenueFacts {
+    /// In the order asked, on the venue's own precisions.
+    pub instruments: Vec<Instrument>,
+    /// Of each.
+    pub filters: Vec<Filters>,
+}
+
+struct Asked {
+    facts: VenueFacts,
+    brackets: Brackets,
+    limits: Vec<RateLimit>,
+}
+
+pub(super) fn rest_of(config: &BinanceConfig, keys: &Arc<Keys>, clock: &Arc<LiveClock>) -> Rest {
+    let timeout = Duration::from_millis(config.request_timeout_ms.into());
+    let base = config.venue.addresses().rest;
+    Rest::new(&base, keys.clone(), clock.clone(), config.recv_window_ms, timeout)
+}
+
+fn refused(config: &BinanceConfig, problem: String) -> LinkError {
+    LinkError::Refused { venue: config.venue.addresses().rest, problem }
+}
+
+/// One call whose answer is needed to go on.
+pub(super) fn needed<T: DeserializeOwned>(rest: &Rest, call: &Call) -> Result<T, String> {
+    let path = call.path;
+    match rest.call(call).result {
+        Ok((200, body)) => serde_json::from_slice(&body)
+            .map_err(|error| format!("{path}: {}", super::WireError::from(error))),
+        Ok((status, body)) => {
+            let error: Option<binance_wire::ErrorBody> = serde_json::from_slice(&body).ok();
+            let said = error.map_or(String::new(), |e| format!(": {} {}", e.code, e.msg));
+            Err(format!("{path}: HTTP {status}{said}"))
+        }
+        Err(failure) => Err(format!("{path}: {failure}")),
+    }
+}
+
+fn ask(rest: &Rest, clock: &LiveClock, symbols: &[Symbol]) -> Result<Asked, String> {
+    let ahead = rest.measure(5).map_err(|failure| format!("/fapi/v1/time: {failure}"))?;
+    clock.set_venue_ahead(ahead);
+    let call = Call::get("/fapi/v1/exchangeInfo", Auth::Nothing, 1);
+    let info: LooseInfo = needed(rest, &call)?;
+    let call = Call::get("/fapi/v1/leverageBracket", Auth::Signature, 1);
+    let rows: Vec<SymbolBrackets> = needed(rest, &call)?;
+    let mut asked = Asked {
+        facts: VenueFacts { instruments: Vec::new(), filters: Vec::new() },
+        brackets: Brackets::default(),
+        limits: info.rate_limits,
+    };
+    for symbol in symbols {
+        let name = symbol.as_str();
+        let row = info.symbols.iter().find(|row| &*row.symbol == name);
+        let row = row.ok_or_else(|| format!("it does not list {symbol}"))?;
+        let brackets = rows.iter().find(|row| &*row.symbol == name);
+        let brackets =
+            brackets.ok_or_else(|| format!("it has no leverage brackets of {symbol}"))?;
+        asked.brackets.0.push(brackets.brackets.clone());
+        asked.facts.filters.push(row.filters());
+        asked.facts.instruments.push(Instrument {
+            symbol: *symbol,
+            price_decimals: row.price_precision,
+            qty_decimals: row.quantity_precision,
+        });
+    }
+    Ok(asked)
+}
+
+/// Asks a venue for the grids and filters of symbols, and sets the clock. Blocks.
+///
+/// # Errors
+/// The venue does not answer, refuses the key or does not know a symbol.
+pub fn venue_facts(
+    config: &BinanceConfig,
+    keys: &Arc<Keys>,
+    clock: &Arc<LiveClock>,
+    symbols: &[Symbol],
+) -> Result<VenueFacts, LinkError> {
+    let rest = rest_of(config, keys, clock);
+    let asked = ask(&rest, clock, symbols).map_err(|problem| refused(config, problem))?;
+    Ok(asked.facts)
+}
+
+/// The first rule of the venue that a grid can't express.
+fn off_grid(instruments: &[Instrument], filters: &[Filters]) -> Option<String> {
+    for (instrument, filters) in instruments.iter().zip(filters) {
+        for (what, value, decimals) in [
+            ("tick", filters.tick_size, instrument.price_decimals),
+            ("step", filters.step_size, instrument.qty_decimals),
+        ] {
+            if on_grid(value, decimals).is_none() {
+                let symbol = instrument.symbol;
+                return Some(format!(
+                    "{symbol}: its {what} {value} is off the session's grid of {decimals} decimals"
+                ));
+            }
+        }
+    }
+    None
+}
+
+impl BinanceLink {
+    /// Connects to the venue. Blocks until the streams are up and what the account holds is known.
+    ///
+    /// # Errors
+    /// The venue refuses the key or a symbol, or does not answer within half a minute.
+    pub fn connect(setup: Setup) -> Result<BinanceLink, LinkError> {
+        let mut link = BinanceLink::prepare(setup)?;
+        let began = wall();
+        let mut came: Vec<Incoming> = Vec::new();
+        while !link.is_ready() {
+            if began.elapsed() > START_MAX {
+                let last = came.iter().rev().find_map(|incoming| match incoming {
+                    Incoming::Notice(notice) => Some(format!("; last: {}", notice.text)),
+                    Incoming::Market { .. } | Incoming::Exchange(_) => None,
+                });
+                let problem = format!(
+                    "its streams did not come up in {} seconds{}",
+                    START_MAX.as_secs(),
+                    last.unwrap_or_default()
+                );
+                return Err(refused(&link.config, problem));
+            }
+            link.poll(Duration::from_millis(100), &mut came)?;
+        }
+        if !link.slots[WS_API].is_up() {
+            let text = "orders go over REST until the WebSocket API is up".to_owned();
+            link.notice(Weight::Warning, "ws_api_down", text);
+        }
+        // What came meanwhile is told by the first poll.
+        came.append(&mut link.out);
+        link.out = came;
+        Ok(link)
+    }
+
+    /// Whether all streams are up and nothing that was missed is being asked for.
+    pub fn is_ready(&self) -> bool {
+        let tried = |slot: &Slot| slot.is_up() || slot.failed > 2;
+        let streams = self.slots.iter().skip(1).all(Slot::is_up);
+        self.user.ready && streams && tried(&self.slots[WS_API])
+    }
+
+    fn prepare(setup: Setup) -> Result<BinanceLink, LinkError> {
+        let Setup { config, keys, clock, instruments, wants, account, heard } = setup;
+        if let Some(problem) = config.problem() {
+            return Err(refused(&config, problem));
+        }
+        let symbols: Vec<Symbol> = instruments.iter().map(|i| i.symbol).collect();
+        let rest = Arc::new(rest_of(&config, &keys, &clock));
+        let asked = ask(&rest, &clock, &symbols).map_err(|problem| refused(&config, problem))?;
+        if let Some(problem) = off_grid(&instruments, &asked.facts.filters) {
+            return Err(refused(&config, problem));
+        }
+        let io = |what: &str| {
+            let what = what.to_owned();
+            move |source| LinkError::Io { what, source }
+        };
+        let poll = Poll::new().map_err(io("a poll"))?;
+        let waker = mio::Waker::new(poll.registry(), WAKER).map_err(io("a waker"))?;
+        let waker = Arc::new(Waker(waker));
+        let (post, inbox) = channel();
+        let done = {
+            let (post, waker) = (post.clone(), waker.clone());
+            move |number, done| {
+                let _ = post.send(Helped::Rest(number, done));
+                waker.wake();
+            }
+        };
+        let pool = RestPool::start(&rest, config.rest_threads, done).map_err(io("threads"))?;
+        let mut budget = Budget::default();
+        budget.set_limits(&asked.limits);
+        let grid = Grid::new(instruments);
+        let mut ledger = Ledger::new(grid.clone());
+        heard.iter().for_each(|event| ledger.remember(event));
+        let market = Market::new(&grid, wants);
+        let (slots, carries_depth) = slots(&config, &market, &grid);
+        let now = wall();
+        let addresses = config.venue.addresses();
+        // Fills are looked for from the last thing that was heard.
+        let last = heard.iter().rev().find_map(|event| match event {
+            ExchangeEvent::User { time, .. } => Some(*time),
+            ExchangeEvent::Response { .. } => None,
+        });
+        let user = User::new(now, last.unwrap_or(clock.venue_now()));
+        let sync_at = clock.now() + SYNC_EVERY;
+        Ok(BinanceLink {
+            addresses,
+            account,
+            keys,
+            grid,
+            brackets: asked.brackets,
+            rest,
+            pool,
+            poll,
+            events: Events::with_capacity(64),
+            ready: Vec::new(),
+            waker,
+            post,
+            inbox,
+            was_up: vec![false; slots.len()],
+            slots,
+            carries_depth,
+            out: Vec::new(),
+            budget,
+            next_number: 0,
+            pending: std::collections::BTreeMap::new(),
+            purposes: std::collections::BTreeMap::new(),
+            ledger,
+            market,
+            fetch_later: Vec::new(),
+            failed_fetches: 0,
+            user,
+            sync_at,
+            syncing: false,
+            fatal: None,
+            clock,
+            config,
+        })
+    }
+}
+
+/// The connections, and which of those for market data carry books.
+fn slots(config: &BinanceConfig, market: &Market, grid: &Grid) -> (Vec<Slot>, Vec<bool>) {
+    let now = wall();
+    let addresses = config.venue.addresses();
+    let mut slots = vec![
+        Slot::new("the WebSocket API", addresses.ws_api.clone(), now),
+        Slot::new("the user stream", String::new(), now),
+    ];
+    let mut carries_depth = Vec::new();
+    let [public, rest] = market.streams(grid);
+    for (streams, path, depth) in [(public, "/public", true), (rest, "/market", false)] {
+        let path = match config.stream_paths {
+            StreamPaths::Routed => path,
+            StreamPaths::Legacy => "",
+        };
+        for part in streams.chunks(STREAMS_MAX) {
+            let address = format!("{}{path}/ws/{}", addresses.streams, part.join("/"));
+            slots.push(Slot::new("a market stream", address, now));
+            carries_depth.push(depth);
+        }
+    }
+    (slots, carries_depth)
+}

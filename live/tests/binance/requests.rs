@@ -1,0 +1,237 @@
+//! Requests: each gets one answer, whatever happens on the way, and is executed at most once.
+
+use engine::{
+    AlgoRef, Answer, ClientOrderId, ModifyOrder, NewOrder, OrderStatus, OrderType, Outcome,
+    PriceTicks, QtyLots, Request, Side,
+};
+use live::link::VenueLink;
+
+use crate::support::*;
+
+#[test]
+fn every_kind_of_request_is_answered() {
+    let (server, _peer, mut live) = connected();
+    let Answer::ExchangeInfo(rows) = live.done(Request::ExchangeInfo) else { panic!() };
+    assert_eq!((rows.len(), rows[0].symbol, rows[0].trading), (2, BTC, true));
+    assert!(rows[0].tick_size > 0 && rows[0].step_size > 0 && rows[0].max_leverage > 0);
+    let Answer::Account(money) = live.done(Request::Account) else { panic!() };
+    assert_eq!(money.wallet_balance, 100_000.into());
+    let Answer::Leverage { leverage: 7, .. } =
+        live.done(Request::SetLeverage { symbol: BTC, leverage: 7 })
+    else {
+        panic!()
+    };
+    let order = live.order(Request::NewOrder(resting("q0123456789abcdef-1")));
+    assert_eq!((order.status, order.price), (OrderStatus::New, Some(PriceTicks(4_900_000))));
+    let change = ModifyOrder {
+        symbol: BTC,
+        order: by_client("q0123456789abcdef-1"),
+        side: Side::Buy,
+        quantity: QtyLots(12),
+        price: Some(PriceTicks(4_800_000)),
+        price_match: None,
+    };
+    let order = live.order(Request::ModifyOrder(change));
+    assert_eq!((order.orig_qty, order.price), (QtyLots(12), Some(PriceTicks(4_800_000))));
+    let query = Request::QueryOrder { symbol: BTC, order: by_client("q0123456789abcdef-1") };
+    assert_eq!(live.order(query).order_id, order.order_id);
+    let Answer::Orders(open) = live.done(Request::OpenOrders { symbol: None }) else { panic!() };
+    assert_eq!(open.len(), 1);
+    let cancel = Request::CancelOrder { symbol: BTC, order: by_client("q0123456789abcdef-1") };
+    assert_eq!(live.order(cancel).status, OrderStatus::Canceled);
+    let filled = live.order(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "m1")));
+    assert_eq!((filled.status, filled.executed_qty), (OrderStatus::Filled, QtyLots(10)));
+    let Answer::PositionRisk(rows) = live.done(Request::PositionRisk) else { panic!() };
+    let held: Vec<_> = rows.iter().filter(|row| row.position_amt.0 != 0).collect();
+    assert_eq!((held.len(), held[0].position_amt, held[0].leverage), (1, QtyLots(10), 7));
+    let stop = NewOrder {
+        order_type: OrderType::StopMarket,
+        trigger_price: Some(PriceTicks(4_000_000)),
+        reduce_only: Some(true),
+        ..NewOrder::market(BTC, Side::Sell, QtyLots(10), "stop1")
+    };
+    let Answer::AlgoOrder(algo) = live.done(Request::NewAlgoOrder(stop)) else { panic!() };
+    let order = AlgoRef::Client(ClientOrderId("stop1".into()));
+    let Answer::AlgoOrder(found) = live.done(Request::QueryAlgoOrder { order: order.clone() })
+    else {
+        panic!()
+    };
+    assert_eq!(found.algo_id, algo.algo_id);
+    let Answer::AlgoOrders(open) = live.done(Request::OpenAlgoOrders { symbol: Some(BTC) }) else {
+        panic!()
+    };
+    assert_eq!(open.len(), 1);
+    live.done(Request::CancelAlgoOrder { order });
+    let batch = Request::BatchOrders(vec![
+        resting("b1"),
+        NewOrder { price: Some(PriceTicks(1)), ..resting("b2") },
+    ]);
+    let Answer::Orders(rows) = live.done(batch) else { panic!() };
+    assert!(rows[0].is_ok() && rows[1].is_err(), "{rows:?}");
+    assert_eq!(live.done(Request::CancelAllOpenOrders { symbol: BTC }), Answer::Done);
+    assert_eq!(live.done(Request::TestOrder(resting("t1"))), Answer::Done);
+    live.done(Request::AdlQuantile);
+    assert_eq!(at_the_venue(&server, "t1"), 0);
+}
+
+#[test]
+fn refusals_come_in_the_venues_words() {
+    let (_server, _peer, mut live) = connected();
+    let cancel = Request::CancelOrder { symbol: BTC, order: by_client("nobody") };
+    let Outcome::Refused(error) = live.ask(cancel) else { panic!() };
+    assert_eq!((error.code, &*error.msg), (-2011, "Unknown order sent."));
+    let long = "x".repeat(37);
+    let Outcome::Refused(error) = live.ask(Request::NewOrder(resting(&long))) else { panic!() };
+    assert_eq!(error.code, -4015, "an id that is too long never goes out");
+}
+
+/// Cuts a new order in each phase; it is at the venue `times` times afterwards, and answered once.
+fn cut(fault_kind: &str, path: &str, times: usize) {
+    let (server, _peer, mut live) = connected();
+    let method = if path.starts_with('/') { "POST" } else { "WS" };
+    fault(&server, &format!(r#"{{{fault_kind},"times":1,"method":"{method}","path":"{path}"}}"#));
+    if method == "POST" {
+        // Without the WebSocket API the order goes over REST.
+        fault(&server, r#"{"kind":"drop_before","times":1,"method":"WS","path":"order.cancel"}"#);
+        let cancel = Request::CancelOrder { symbol: BTC, order: by_client("nobody") };
+        let first = live.send(cancel);
+        live.until("a cut", |said| {
+            said.iter().find_map(|incoming| match incoming {
+                live::link::Incoming::Notice(notice) => {
+                    (notice.what == "ws_api_lost").then_some(())
+                }
+                _ => None,
+            })
+        });
+        let second = live.send(Request::NewOrder(resting("q-cut-1")));
+        live.outcome(first);
+        return check(&server, live, second, times);
+    }
+    let id = live.send(Request::NewOrder(resting("q-cut-1")));
+    check(&server, live, id, times);
+}
+
+fn check(server: &exchange_server::Server, mut live: Live, id: engine::RequestId, times: usize) {
+    let outcome = live.outcome(id);
+    match (times, &outcome) {
+        (1, Outcome::Done(Answer::Order(order))) => assert_eq!(order.status, OrderStatus::New),
+        (0, Outcome::Refused(error)) => assert_eq!(error.code, -1001, "{error}"),
+        _ => panic!("{outcome:?} {:#?}", live.said),
+    }
+    assert_eq!(at_the_venue(server, "q-cut-1"), times);
+    live.until_is("connected again", live::binance::BinanceLink::is_ready);
+    assert_eq!(outcomes(&live.said, id), [outcome], "answered once");
+}
+
+#[test]
+fn a_ws_request_that_is_cut_before_it_arrives_never_arrives() {
+    cut(r#""kind":"drop_before""#, "order.place", 0);
+}
+
+#[test]
+fn a_ws_request_that_is_cut_after_it_arrived_is_found() {
+    cut(r#""kind":"drop_after""#, "order.place", 1);
+}
+
+#[test]
+fn a_ws_answer_that_is_cut_in_its_middle_is_asked_for() {
+    cut(r#""kind":"drop_middle""#, "order.place", 1);
+}
+
+#[test]
+fn a_rest_request_is_cut_in_each_phase() {
+    cut(r#""kind":"drop_before""#, "/fapi/v1/order", 0);
+    cut(r#""kind":"drop_after""#, "/fapi/v1/order", 1);
+    cut(r#""kind":"drop_middle""#, "/fapi/v1/order", 1);
+}
+
+#[test]
+fn answers_that_leave_the_outcome_open_are_followed_by_a_question() {
+    cut(r#""kind":"unknown503","executed":true"#, "order.place", 1);
+    cut(r#""kind":"unknown503","executed":false"#, "order.place", 0);
+    cut(r#""kind":"timeout408","executed":true"#, "order.place", 1);
+    cut(r#""kind":"timeout408","executed":false"#, "/fapi/v1/order", 0);
+    // The answer comes later than anybody waits for it.
+    cut(r#""kind":"delay_after","ms":4000"#, "order.place", 1);
+}
+
+#[test]
+fn what_has_failed_is_refused_at_once() {
+    let (server, _peer, mut live) = connected();
+    for kind in ["unavailable503", "throttled503"] {
+        fault(&server, &format!(r#"{{"kind":"{kind}","times":1,"path":"order.place"}}"#));
+        let Outcome::Refused(_) = live.ask(Request::NewOrder(resting("f1"))) else { panic!() };
+        assert!(!live.notices().contains(&"answer_lost"));
+    }
+    assert_eq!(at_the_venue(&server, "f1"), 0);
+}
+
+#[test]
+fn a_request_of_an_earlier_life_is_asked_for_and_never_sent() {
+    let (server, _peer, mut live) = connected();
+    live.order(Request::NewOrder(resting("q-old-1")));
+    let outgoing = live.outgoing(Request::NewOrder(resting("q-old-1")));
+    let id = outgoing.id;
+    live.link.resolve(outgoing);
+    assert!(matches!(live.outcome(id), Outcome::Done(Answer::Order(_))));
+    let outgoing = live.outgoing(Request::NewOrder(resting("q-old-2")));
+    let id = outgoing.id;
+    live.link.resolve(outgoing);
+    assert!(matches!(live.outcome(id), Outcome::Refused(_)));
+    assert_eq!((at_the_venue(&server, "q-old-1"), at_the_venue(&server, "q-old-2")), (1, 0));
+}
+
+#[test]
+fn a_clock_that_is_two_seconds_off_is_set_and_the_order_goes_out_once() {
+    let (server, _peer, mut live) = connected();
+    for ms in [2_000, -2_000] {
+        admin(&server, "POST", "/skew", &format!(r#"{{"ms":{ms}}}"#));
+        let id = format!("skew{}", ms + 2_000);
+        let order = live.order(Request::NewOrder(resting(&id)));
+        assert_eq!(order.status, OrderStatus::New);
+        assert_eq!(at_the_venue(&server, &id), 1);
+    }
+    assert!(live.notices().contains(&"clock_moved"));
+}
+
+#[test]
+fn after_429_reads_wait_and_after_418_nothing_is_sent() {
+    let (server, _peer, mut live) = connected();
+    fault(
+        &server,
+        r#"{"kind":"refuse","http":429,"code":-1003,"msg":"Too many requests","times":1,"path":"/fapi/v2/account"}"#,
+    );
+    // The first answer is 429, the second comes when the venue is asked again.
+    let Answer::Account(_) = live.done(Request::Account) else { panic!() };
+    assert!(live.notices().contains(&"rate_limited"));
+    fault(&server, r#"{"kind":"ban","ms":60000,"times":1,"path":"/fapi/v2/account"}"#);
+    live.send(Request::Account);
+    live.until("a ban", |said| {
+        said.iter().find_map(|incoming| match incoming {
+            live::link::Incoming::Notice(notice) => (notice.what == "banned").then_some(()),
+            _ => None,
+        })
+    });
+    let Outcome::Refused(error) = live.ask(Request::NewOrder(resting("ban1"))) else { panic!() };
+    assert_eq!(error.code, -1003);
+    assert_eq!(at_the_venue(&server, "ban1"), 0);
+}
+
+#[test]
+fn a_server_that_restarts_is_found_again() {
+    let (server, _peer, mut live) = connected();
+    admin(&server, "POST", "/restart", r#"{"down_ms":300}"#);
+    live.until("a cut", |said| {
+        said.iter().find_map(|incoming| match incoming {
+            live::link::Incoming::Notice(notice) => (notice.what == "ws_api_lost").then_some(()),
+            _ => None,
+        })
+    });
+    live.until("the way back", |said| {
+        said.iter().find_map(|incoming| match incoming {
+            live::link::Incoming::Notice(notice) => (notice.what == "ws_api_back").then_some(()),
+            _ => None,
+        })
+    });
+    assert_eq!(live.order(Request::NewOrder(resting("again"))).status, OrderStatus::New);
+}
