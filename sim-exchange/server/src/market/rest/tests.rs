@@ -78,7 +78,8 @@ impl World {
             price_decimals: 2,
             qty_decimals: 3,
         };
-        let rates = [("BTCUSDT".parse().unwrap(), Decimal::new(1, 4))].into();
+        let rate = |symbol: &str| (symbol.parse().unwrap(), Decimal::new(1, 4));
+        let rates = [rate("BTCUSDT"), rate("ETHUSDT")].into();
         let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
         let config = ExchangeConfig::new(
             vec![instrument("BTCUSDT"), instrument("ETHUSDT")],
