@@ -2,7 +2,7 @@
 //!
 //! Invariant: the exchange knows no bus, no file and no clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::{
     AccountId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos, Outcome,
@@ -26,6 +26,7 @@ use crate::ledger::{IncomeType, Ledger, LedgerAccount};
 use crate::limits::LimitUsage;
 use crate::liquidity::Meter;
 use crate::margin::Pool;
+use crate::market_state::SettledFunding;
 use crate::orders::Orders;
 use crate::report::KeptRisks;
 use crate::rule_changes::RulesFrom;
@@ -61,6 +62,9 @@ pub(crate) struct Market {
     /// Rates of the data that were not used.
     pub(crate) funding_ignored: u64,
     pub(crate) state: SymbolState,
+    /// For whoever asks; nothing is decided by it.
+    #[serde(skip)]
+    pub(crate) settled: VecDeque<SettledFunding>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -166,6 +170,7 @@ impl SimExchange {
                 funding_rate,
                 funding_ignored: 0,
                 state: SymbolState::default(),
+                settled: VecDeque::new(),
             });
         }
         let stated: Vec<AccountConfig> = config.accounts().collect();

@@ -77,6 +77,7 @@ impl SimExchange {
     }
 
     pub(crate) fn pay_rate(&mut self, symbol: usize, rate: Decimal) {
+        self.funding_settled(symbol, rate);
         let worth = self.mark_or_zero(symbol);
         for number in 0..self.accounts.len() {
             let account = AccountId(number as u16);

@@ -136,6 +136,11 @@ impl FundingEstimate {
         FundingEstimate { terms, start, premium: WeightedPremium::default() }
     }
 
+    /// What holds in this interval.
+    pub fn terms(&self) -> FundingTerms {
+        self.terms
+    }
+
     /// When the estimate is paid.
     pub fn settlement(&self) -> Nanos {
         self.start + self.terms.interval.span()

@@ -26,6 +26,22 @@ pub(crate) struct IndexMarket {
     impact: ImpactDepth,
 }
 
+impl IndexMarket {
+    /// What holds until the next payment.
+    pub(crate) fn terms(&self) -> FundingTerms {
+        self.estimate.terms()
+    }
+
+    /// The running estimate, and when it is paid.
+    pub(crate) fn outlook(&self) -> FundingOutlook {
+        FundingOutlook {
+            last_rate: self.estimate.predicted().unwrap_or_default(),
+            next_time: self.estimate.settlement(),
+            interval: self.interval,
+        }
+    }
+}
+
 impl SimExchange {
     /// A new index price.
     #[cold]
@@ -92,11 +108,7 @@ impl SimExchange {
             index.mark.set_last(PriceTicks(last));
         }
         index.mark.sample(now);
-        let outlook = FundingOutlook {
-            last_rate: index.estimate.predicted().unwrap_or_default(),
-            next_time: index.estimate.settlement(),
-            interval: index.interval,
-        };
+        let outlook = index.outlook();
         let mark = index.mark.mark(now, outlook);
         let next = index.mark.next_sample(now);
         self.at(next, Due::Mark(symbol));

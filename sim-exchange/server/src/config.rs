@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use engine::AccountId;
 
 use crate::clock::ClockMode;
+use crate::streams::StreamSettings;
 
 /// How a key signs.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub struct ServerConfig {
     pub check_timestamps: bool,
     /// Whether the stream paths without `/public`, `/market` and `/private` work as they did before 2026-04.
     pub legacy_streams: bool,
+    /// What a stream connection may do.
+    pub streams: StreamSettings,
     /// So many rows of each kind (trades, income, amendments, ...) are kept for an account, the newest ones.
     pub archive_max: usize,
     /// Threads of the server's runtime.
@@ -78,6 +81,7 @@ impl Default for ServerConfig {
             held: false,
             check_timestamps: true,
             legacy_streams: false,
+            streams: StreamSettings::default(),
             archive_max: 10_000,
             threads: 2,
         }

@@ -1,14 +1,368 @@
-//! Topics and their subscribers (placeholder of the market-data side).
+//! Topics and who listens to them. A topic is a stream's name such as `btcusdt@aggTrade`, or a listen key.
+//!
+//! Invariant: a listener gets every event of its topics, in order, or it is cut off and counted. It is
+//! never silently short of one.
+//! Invariant: publishing never waits.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Publishes raw JSON text under a topic: a stream name such as `btcusdt@aggTrade`, or a listen key.
-#[derive(Clone, Debug, Default)]
-pub struct Hub(Arc<()>);
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::{mpsc, watch};
+
+use crate::market::Outlet;
+
+/// Events that wait for one connection; with more of them it is too slow.
+pub const QUEUE_MAX: usize = 10_000;
+
+/// Who is told what happens. Clones are the same hub.
+#[derive(Clone, Debug)]
+pub struct Hub(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    inner: Mutex<Inner>,
+    version: AtomicU64,
+    queue_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    topics: BTreeMap<Box<str>, Vec<u64>>,
+    connections: BTreeMap<u64, Connection>,
+    next: u64,
+    counts: HubCounts,
+}
+
+#[derive(Debug)]
+struct Connection {
+    queue: mpsc::Sender<Utf8Bytes>,
+    cut: watch::Sender<Option<CutOff>>,
+    wrapped: bool,
+    topics: BTreeMap<Box<str>, Events>,
+}
+
+/// Which events of a topic: all of them, or those of these names.
+type Events = Option<BTreeSet<Box<str>>>;
+
+/// Why a listener was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutOff {
+    /// Its queue was full.
+    TooSlow,
+    /// Somebody wanted it so: a fault.
+    Wanted,
+}
+
+/// What the hub has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HubCounts {
+    /// Listeners that are connected now.
+    pub connections: usize,
+    /// Topics with a listener now.
+    pub topics: usize,
+    /// Events that were put into a listener's queue.
+    pub sent: u64,
+    /// Listeners that were cut off because they were too slow.
+    pub too_slow: u64,
+}
+
+impl Default for Hub {
+    fn default() -> Hub {
+        Hub::with_queues(QUEUE_MAX)
+    }
+}
 
 impl Hub {
-    /// Sends `text` to all subscribers of `topic`; never waits.
+    /// A hub that lets at most `queue_max` events wait for each listener.
+    pub fn with_queues(queue_max: usize) -> Hub {
+        let queue_max = queue_max.max(1);
+        let (inner, version) = (Mutex::default(), AtomicU64::default());
+        Hub(Arc::new(Shared { inner, version, queue_max }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing in here panics between two changes that belong together.
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new listener, without topics. Events come with their stream's name if `wrapped`.
+    pub fn listen(&self, wrapped: bool) -> Listener {
+        let (queue, events) = mpsc::channel(self.0.queue_max);
+        let (cut, cut_off) = watch::channel(None);
+        let mut inner = self.lock();
+        let id = inner.next;
+        inner.next += 1;
+        let connection = Connection { queue, cut, wrapped, topics: BTreeMap::new() };
+        inner.connections.insert(id, connection);
+        Listener { hub: self.clone(), id, events, cut_off }
+    }
+
+    /// Whether anybody listens to a topic.
+    pub fn has_listeners(&self, topic: &str) -> bool {
+        self.lock().topics.contains_key(topic)
+    }
+
+    /// Sends `text`, an event as JSON, to all listeners of `topic`; never waits.
     pub fn publish(&self, topic: &str, text: &str) {
-        let _ = (&self.0, topic, text);
+        let mut inner = self.lock();
+        // Copied only where somebody listens.
+        if inner.topics.contains_key(topic) {
+            inner.send(topic, Utf8Bytes::from(text));
+            self.changed_by_cuts(&mut inner);
+        }
+    }
+
+    /// Cuts all listeners of a topic off, as a network fault would.
+    pub fn cut(&self, topic: &str) -> usize {
+        let mut inner = self.lock();
+        let ids = inner.topics.get(topic).cloned().unwrap_or_default();
+        ids.iter().for_each(|id| inner.cut(*id, CutOff::Wanted));
+        self.changed_by_cuts(&mut inner);
+        ids.len()
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> HubCounts {
+        let inner = self.lock();
+        HubCounts {
+            connections: inner.connections.len(),
+            topics: inner.topics.len(),
+            ..inner.counts
+        }
+    }
+
+    fn changed(&self) {
+        self.0.version.fetch_add(1, Ordering::Release);
+    }
+
+    fn changed_by_cuts(&self, inner: &mut Inner) {
+        let before = inner.topics.len();
+        inner.topics.retain(|_, ids| !ids.is_empty());
+        if inner.topics.len() != before {
+            self.changed();
+        }
+    }
+}
+
+impl Inner {
+    fn send(&mut self, topic: &str, text: Utf8Bytes) {
+        let Some(ids) = self.topics.get(topic) else { return };
+        let (mut wrapped, mut slow) = (None, Vec::new());
+        for id in ids {
+            let Some(connection) = self.connections.get(id) else { continue };
+            if let Some(Some(events)) = connection.topics.get(topic)
+                && !event_name(&text).is_some_and(|name| events.contains(name))
+            {
+                continue;
+            }
+            let text = if connection.wrapped {
+                wrapped.get_or_insert_with(|| wrap(topic, &text)).clone()
+            } else {
+                text.clone()
+            };
+            match connection.queue.try_send(text) {
+                Ok(()) => self.counts.sent += 1,
+                Err(_) => slow.push(*id),
+            }
+        }
+        for id in slow {
+            self.counts.too_slow += 1;
+            tracing::warn!(topic, "a listener is too slow and was cut off");
+            self.cut(id, CutOff::TooSlow);
+        }
+    }
+
+    fn cut(&mut self, id: u64, why: CutOff) {
+        if let Some(connection) = self.connections.remove(&id) {
+            connection.cut.send_replace(Some(why));
+            for topic in connection.topics.keys() {
+                self.forget(topic, id);
+            }
+        }
+    }
+
+    fn forget(&mut self, topic: &str, id: u64) {
+        if let Some(ids) = self.topics.get_mut(topic) {
+            ids.retain(|known| *known != id);
+        }
+    }
+}
+
+/// `{"stream":…,"data":…}`; a topic has no letters that JSON would escape, or it is escaped.
+fn wrap(topic: &str, text: &str) -> Utf8Bytes {
+    let topic = serde_json::Value::from(topic);
+    Utf8Bytes::from(format!("{{\"stream\":{topic},\"data\":{text}}}"))
+}
+
+/// The `e` of an event: its first member, as all our events have it.
+fn event_name(text: &str) -> Option<&str> {
+    text.strip_prefix("{\"e\":\"")?.split('"').next()
+}
+
+impl Outlet for Hub {
+    fn version(&self) -> u64 {
+        self.0.version.load(Ordering::Acquire)
+    }
+
+    fn topics(&self, each: &mut dyn FnMut(&str)) {
+        self.lock().topics.keys().for_each(|topic| each(topic));
+    }
+
+    fn publish(&self, topic: &str, json: String) {
+        let mut inner = self.lock();
+        inner.send(topic, Utf8Bytes::from(json));
+        self.changed_by_cuts(&mut inner);
+    }
+}
+
+/// One connection's end of the hub. It leaves when it is dropped.
+#[derive(Debug)]
+pub struct Listener {
+    hub: Hub,
+    id: u64,
+    events: mpsc::Receiver<Utf8Bytes>,
+    cut_off: watch::Receiver<Option<CutOff>>,
+}
+
+impl Listener {
+    /// Adds a topic; with `events`, only events of these names. Says whether it is new here.
+    pub fn subscribe(&self, topic: &str, events: Option<Vec<Box<str>>>) -> bool {
+        let mut inner = self.hub.lock();
+        let Some(connection) = inner.connections.get_mut(&self.id) else { return false };
+        let events = events.map(|events| events.into_iter().collect());
+        if connection.topics.insert(topic.into(), events).is_some() {
+            return false;
+        }
+        let ids = inner.topics.entry(topic.into()).or_default();
+        ids.push(self.id);
+        if ids.len() == 1 {
+            self.hub.changed();
+        }
+        true
+    }
+
+    /// Takes a topic away.
+    pub fn unsubscribe(&self, topic: &str) {
+        let mut inner = self.hub.lock();
+        let Some(connection) = inner.connections.get_mut(&self.id) else { return };
+        if connection.topics.remove(topic).is_some() {
+            inner.forget(topic, self.id);
+            self.hub.changed_by_cuts(&mut inner);
+        }
+    }
+
+    /// Its topics, by name.
+    pub fn topics(&self) -> Vec<Box<str>> {
+        let inner = self.hub.lock();
+        let connection = inner.connections.get(&self.id);
+        connection.map(|connection| connection.topics.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether events come with their stream's name from now on.
+    pub fn set_wrapped(&self, wrapped: bool) {
+        if let Some(connection) = self.hub.lock().connections.get_mut(&self.id) {
+            connection.wrapped = wrapped;
+        }
+    }
+
+    /// Whether they do.
+    pub fn is_wrapped(&self) -> bool {
+        self.hub.lock().connections.get(&self.id).is_some_and(|connection| connection.wrapped)
+    }
+
+    /// The next event; none once it was cut off and has got what was in its queue by then.
+    pub async fn next(&mut self) -> Option<Utf8Bytes> {
+        self.events.recv().await
+    }
+
+    /// A sight of whether it was cut off, for whoever waits for the network meanwhile.
+    pub fn cut_off(&self) -> watch::Receiver<Option<CutOff>> {
+        self.cut_off.clone()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut inner = self.hub.lock();
+        if let Some(connection) = inner.connections.remove(&self.id) {
+            connection.topics.keys().for_each(|topic| inner.forget(topic, self.id));
+            self.hub.changed_by_cuts(&mut inner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn got(listener: &mut Listener) -> Vec<String> {
+        std::iter::from_fn(|| listener.events.try_recv().ok().map(|text| text.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn raw_and_wrapped_listeners_get_their_topics() {
+        let hub = Hub::default();
+        let (mut raw, mut wrapped) = (hub.listen(false), hub.listen(true));
+        assert!(raw.subscribe("a@trade", None) && !raw.subscribe("a@trade", None));
+        wrapped.subscribe("a@trade", None);
+        wrapped.subscribe("b@trade", None);
+        hub.publish("a@trade", "{}");
+        hub.publish("b@trade", "[]");
+        hub.publish("c@trade", "0");
+        assert_eq!(got(&mut raw), ["{}"]);
+        let both = [r#"{"stream":"a@trade","data":{}}"#, r#"{"stream":"b@trade","data":[]}"#];
+        assert_eq!(got(&mut wrapped), both);
+        assert_eq!(wrapped.topics(), ["a@trade".into(), "b@trade".into()]);
+    }
+
+    #[test]
+    fn the_version_tells_when_topics_come_and_go() {
+        let hub = Hub::default();
+        let mut seen = hub.version();
+        let mut moved = |moves: bool| {
+            let now = hub.version();
+            assert_eq!(std::mem::replace(&mut seen, now) != now, moves);
+        };
+        let (first, second) = (hub.listen(false), hub.listen(false));
+        moved(false);
+        first.subscribe("a", None);
+        moved(true);
+        second.subscribe("a", None);
+        moved(false);
+        first.unsubscribe("a");
+        moved(false);
+        assert!(hub.has_listeners("a"));
+        drop(second);
+        moved(true);
+        assert!(!hub.has_listeners("a"));
+    }
+
+    #[test]
+    fn a_filter_lets_the_named_events_through() {
+        let hub = Hub::default();
+        let mut some = hub.listen(false);
+        some.subscribe("key", Some(vec!["ACCOUNT_UPDATE".into(), "listenKeyExpired".into()]));
+        hub.publish("key", r#"{"e":"ORDER_TRADE_UPDATE","E":1}"#);
+        hub.publish("key", r#"{"e":"ACCOUNT_UPDATE","E":2}"#);
+        assert_eq!(got(&mut some), [r#"{"e":"ACCOUNT_UPDATE","E":2}"#]);
+    }
+
+    #[test]
+    fn who_is_too_slow_gets_all_until_he_is_cut_off() {
+        let hub = Hub::with_queues(3);
+        let (mut slow, mut quick) = (hub.listen(false), hub.listen(false));
+        [&slow, &quick].map(|listener| listener.subscribe("a", None));
+        let mut told = Vec::new();
+        for n in 0..5 {
+            hub.publish("a", &n.to_string());
+            told.extend(got(&mut quick));
+        }
+        assert_eq!(told, ["0", "1", "2", "3", "4"]);
+        assert_eq!(*slow.cut_off().borrow(), Some(CutOff::TooSlow));
+        assert_eq!(got(&mut slow), ["0", "1", "2"], "a beginning without a gap");
+        assert_eq!((hub.counts().too_slow, hub.counts().connections), (1, 1));
     }
 }

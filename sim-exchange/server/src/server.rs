@@ -107,7 +107,7 @@ impl Bound {
         let keys = Keys::new(&config.keys, exchange.accounts_total())?;
         let (listener, addr) = bind("clients", config.addr).await?;
         let (admin, admin_addr) = bind("admin", config.admin_addr).await?;
-        let hub = Hub::default();
+        let hub = Hub::with_queues(config.streams.queue_max);
         let clock = VenueClock::standing(config.clock, exchange.now());
         let mut venue = Venue::new(exchange, feed, clock, hub.clone(), config.archive_max);
         if !config.held {

@@ -1,0 +1,117 @@
+//! Which streams of a symbol somebody listens to, and when each is due.
+
+use super::interval::Interval;
+use super::stream_name::SymbolStream;
+
+/// A stream that is sent as it happens: its topic while somebody listens.
+pub(crate) type Topic = Option<Box<str>>;
+
+/// What is sent by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Periodic {
+    Depth { stream: u32 },
+    Levels(usize),
+    MarkPrice,
+    Kline(Interval),
+    ContinuousKline(Interval),
+    MiniTicker,
+    Ticker,
+}
+
+/// A stream with a period of the venue's time.
+#[derive(Clone, Debug)]
+pub(crate) struct Timed {
+    pub(crate) topic: Box<str>,
+    pub(crate) what: Periodic,
+    period_ms: i64,
+    due: i64,
+    /// What it has told last; none before the first event.
+    pub(crate) sent: Option<u64>,
+    keep: bool,
+}
+
+impl Timed {
+    /// Whether it is due, and if so when next: at a multiple of its period after `now`. What was due several
+    /// times since, because the clock runs fast, is sent once.
+    pub(crate) fn is_due(&mut self, now: i64) -> bool {
+        let due = self.due <= now;
+        if due {
+            self.due = (now.div_euclid(self.period_ms) + 1) * self.period_ms;
+        }
+        due
+    }
+}
+
+/// The streams of one symbol with a listener.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wants {
+    pub(crate) agg_trade: Topic,
+    pub(crate) trade: Topic,
+    pub(crate) book_ticker: Topic,
+    /// Nothing was told of the best quotes since somebody listens.
+    pub(crate) book_ticker_is_new: bool,
+    pub(crate) force_order: Topic,
+    pub(crate) timed: Vec<Timed>,
+}
+
+/// Diff streams by their speed: what the book collects changes under.
+pub(crate) const RPI_STREAM: u32 = 1;
+
+impl Wants {
+    /// Before the topics are named anew.
+    pub(crate) fn begin(&mut self) -> Wants {
+        let old = std::mem::take(self);
+        self.timed = old.timed.clone();
+        self.timed.iter_mut().for_each(|timed| timed.keep = false);
+        old
+    }
+
+    /// A topic of this symbol.
+    pub(crate) fn add(&mut self, topic: &str, stream: SymbolStream, now: i64) {
+        let name = || Some(topic.into());
+        let (what, period_ms) = match stream {
+            SymbolStream::AggTrade => return self.agg_trade = name(),
+            SymbolStream::Trade => return self.trade = name(),
+            SymbolStream::BookTicker => return self.book_ticker = name(),
+            SymbolStream::ForceOrder => return self.force_order = name(),
+            // Of all symbols, or of none.
+            SymbolStream::AssetIndex | SymbolStream::CompositeIndex => return,
+            SymbolStream::Depth { period_ms } => {
+                (Periodic::Depth { stream: period_ms as u32 }, period_ms)
+            }
+            SymbolStream::RpiDepth => (Periodic::Depth { stream: RPI_STREAM }, 500),
+            SymbolStream::Levels { levels, period_ms } => (Periodic::Levels(levels), period_ms),
+            SymbolStream::MarkPrice { period_ms } => (Periodic::MarkPrice, period_ms),
+            SymbolStream::Kline(interval) => (Periodic::Kline(interval), 250),
+            SymbolStream::ContinuousKline(interval) => (Periodic::ContinuousKline(interval), 250),
+            SymbolStream::MiniTicker => (Periodic::MiniTicker, 2_000),
+            SymbolStream::Ticker => (Periodic::Ticker, 2_000),
+        };
+        match self.timed.iter_mut().find(|timed| &*timed.topic == topic) {
+            Some(timed) => timed.keep = true,
+            None => {
+                let due = (now.div_euclid(period_ms) + 1) * period_ms;
+                let timed =
+                    Timed { topic: topic.into(), what, period_ms, due, sent: None, keep: true };
+                self.timed.push(timed);
+            }
+        }
+    }
+
+    /// After the topics were named.
+    pub(crate) fn end(&mut self, old: &Wants) {
+        self.timed.retain(|timed| timed.keep);
+        let is_new = old.book_ticker.is_none() || old.book_ticker_is_new;
+        self.book_ticker_is_new = self.book_ticker.is_some() && is_new;
+    }
+
+    /// When a stream is due first.
+    pub(crate) fn due(&self) -> i64 {
+        self.timed.iter().map(|timed| timed.due).min().unwrap_or(i64::MAX)
+    }
+
+    /// Whether somebody listens to changes of the book collected under `stream`.
+    pub(crate) fn collects(&self, stream: u32) -> bool {
+        self.timed.iter().any(|timed| timed.what == Periodic::Depth { stream })
+    }
+}
