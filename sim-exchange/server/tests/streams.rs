@@ -1,5 +1,12 @@
 //! Stream connections on real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
