@@ -164,8 +164,8 @@ impl MarketView {
 
     /// Takes an event of the exchange: its liquidations are public.
     pub fn observe_exchange(&mut self, event: &ExchangeEvent, out: &impl Outlet) {
-        self.subscriptions(self.second, out);
         let ExchangeEvent::User { time, event, .. } = event else { return };
+        self.subscriptions(time.millis(), out);
         let UserEvent::OrderTradeUpdate { order, fill, liquidation: true, .. } = event else {
             return;
         };
@@ -177,6 +177,7 @@ impl MarketView {
         if let Some(view) = self.symbols.get_mut(usize::from(order.symbol.0)) {
             let row = events::liquidation(view, order, fill.as_ref());
             view.force_order(time.millis(), row, FORCE_ORDER_MS);
+            self.due = self.due.min(view.due());
         }
     }
 
