@@ -354,7 +354,9 @@ mod tests {
     fn who_is_too_slow_gets_all_until_he_is_cut_off() {
         let hub = Hub::with_queues(3);
         let (mut slow, mut quick) = (hub.listen(false), hub.listen(false));
-        [&slow, &quick].map(|listener| listener.subscribe("a", None));
+        for listener in [&slow, &quick] {
+            listener.subscribe("a", None);
+        }
         let mut told = Vec::new();
         for n in 0..5 {
             hub.publish("a", &n.to_string());
