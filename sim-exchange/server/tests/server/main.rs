@@ -20,4 +20,5 @@ mod listen_keys;
 mod orders;
 mod parameters;
 mod signing;
+mod user_stream;
 mod ws_api;
