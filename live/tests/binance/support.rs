@@ -27,7 +27,6 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const KEY: &str = "keyoftheaccount";
 pub const SECRET: &str = "hushhushsecret";
 pub const BTC: SymbolIndex = SymbolIndex(0);
-const START: Nanos = Nanos::from_secs(1_770_249_600);
 
 struct Tape(Vec<MarketEvent>);
 
@@ -50,6 +49,8 @@ pub fn instruments() -> Vec<Instrument> {
 
 /// BTCUSDT at 50,000 and ETHUSDT at 2,000, an account with 100,000 USDT, the wall's clock.
 pub fn server() -> Server {
+    // The wall's clock: the books begin just now.
+    let start = LiveClock::system().now() - Nanos::from_secs(2);
     let trade = |symbol: u16, price: i64| {
         let trade = Trade {
             price: PriceTicks(price * 100),
@@ -57,12 +58,12 @@ pub fn server() -> Server {
             buyer_is_maker: false,
             origin: TradeOrigin::Tape,
         };
-        let time = START + Nanos::from_millis(1);
+        let time = start + Nanos::from_millis(1);
         MarketEvent::new(time, SymbolIndex(symbol), MarketData::Trade(trade))
     };
     let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
     let wallet = Decimal::from(100_000);
-    let exchange = ExchangeConfig::new(instruments(), START, wallet, latency, Funding::None);
+    let exchange = ExchangeConfig::new(instruments(), start, wallet, latency, Funding::None);
     let config = ServerConfig {
         keys: vec![ApiKey::hmac(KEY, SECRET, AccountId(0))],
         clock: ClockMode::Wall,
