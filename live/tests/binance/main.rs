@@ -6,3 +6,4 @@ mod requests;
 mod secrets;
 mod stream;
 mod support;
+mod whole;

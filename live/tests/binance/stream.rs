@@ -181,8 +181,8 @@ fn a_key_that_expires_is_replaced() {
     let key = path.strip_prefix(USER).unwrap();
     admin(&server, "POST", "/restart", r#"{"forget_listen_keys":true}"#);
     peer.say(USER, &format!(r#"{{"e":"listenKeyExpired","E":1,"listenKey":"{key}"}}"#));
-    peer.wait_for(USER, 2);
-    live.until_is("back", BinanceLink::is_ready);
+    let keys = |peer: &StreamPeer| peer.paths().iter().filter(|p| p.starts_with(USER)).count();
+    live.until_is("on another key", |link| link.is_ready() && keys(&peer) == 2);
     assert!(live.user_events().contains(&UserEvent::ListenKeyExpired));
     let shown = format!("{:?}", live.said);
     assert!(!shown.contains(key), "a listen key is a secret");

@@ -230,6 +230,14 @@ pub fn connected() -> (Server, StreamPeer, Live) {
     (server, peer, Live::of(link))
 }
 
+/// A server, and a link whose streams are the server's own.
+pub fn connected_whole(wants: MarketWants) -> (Server, Live) {
+    let server = server();
+    let config = config(server.addr(), server.addr());
+    let link = BinanceLink::connect(setup(config, wants)).unwrap();
+    (server, Live::of(link))
+}
+
 pub fn resting(id: &str) -> NewOrder {
     NewOrder::limit(BTC, Side::Buy, QtyLots(10), PriceTicks(4_900_000), TimeInForce::Gtc, id)
 }

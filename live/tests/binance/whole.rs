@@ -1,0 +1,140 @@
+//! The link and the server alone: streams, user events and what a cut loses.
+
+use engine::{
+    AccountUpdateReason, ExecutionType, MarketData, MarketWants, NewOrder, OrderStatus, PriceTicks,
+    QtyLots, Request, Side, UserEvent,
+};
+use live::binance::BinanceLink;
+use live::link::Incoming;
+
+use crate::support::*;
+
+/// What was told about an order: execution, status and what is filled.
+fn told(live: &Live, id: &str) -> Vec<(ExecutionType, OrderStatus, i64)> {
+    let own = |event: UserEvent| match event {
+        UserEvent::OrderTradeUpdate { execution, order, .. } if *order.client_order_id.0 == *id => {
+            Some((execution, order.status, order.executed_qty.0))
+        }
+        _ => None,
+    };
+    live.user_events().into_iter().filter_map(own).collect()
+}
+
+fn ended(said: &[Incoming], id: &str) -> Option<()> {
+    let ends = |incoming: &Incoming| match incoming {
+        Incoming::Exchange(engine::ExchangeEvent::User {
+            event: UserEvent::OrderTradeUpdate { order, .. },
+            ..
+        }) => *order.client_order_id.0 == *id && order.status.is_terminal(),
+        _ => false,
+    };
+    said.iter().any(ends).then_some(())
+}
+
+#[test]
+fn the_user_stream_tells_what_orders_do() {
+    let (_server, mut live) = connected_whole(MarketWants::NONE);
+    live.done(Request::SetLeverage { symbol: BTC, leverage: 9 });
+    let filled = live.order(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "m1")));
+    live.done(Request::NewOrder(resting("r1")));
+    live.done(Request::CancelOrder { symbol: BTC, order: by_client("r1") });
+    live.until("the end of both", |said| ended(said, "m1").and(ended(said, "r1")));
+    assert_eq!(
+        told(&live, "m1"),
+        [
+            (ExecutionType::New, OrderStatus::New, 0),
+            (ExecutionType::Trade, OrderStatus::Filled, 10)
+        ]
+    );
+    assert_eq!(
+        told(&live, "r1"),
+        [
+            (ExecutionType::New, OrderStatus::New, 0),
+            (ExecutionType::Canceled, OrderStatus::Canceled, 0)
+        ]
+    );
+    let events = live.user_events();
+    assert!(events.contains(&UserEvent::LeverageUpdate { symbol: BTC, leverage: 9 }));
+    let order = events.iter().find_map(|event| match event {
+        UserEvent::OrderTradeUpdate { order, fill: Some(fill), .. } => Some((order, fill)),
+        _ => None,
+    });
+    let (order, fill) = order.unwrap();
+    assert_eq!(order.cum_quote, filled.cum_quote);
+    assert!(fill.commission > 0.into());
+    let account = events.iter().find_map(|event| match event {
+        UserEvent::AccountUpdate { reason, positions, .. } => Some((*reason, positions[0])),
+        _ => None,
+    });
+    let (reason, position) = account.unwrap();
+    assert_eq!((reason, position.position_amt), (AccountUpdateReason::Order, QtyLots(10)));
+}
+
+#[test]
+fn nothing_is_missing_after_cuts_in_the_middle_of_trading() {
+    let (server, mut live) = connected_whole(MarketWants::NONE);
+    let mut ids = Vec::new();
+    for n in 0..12 {
+        let id = format!("q-{n}-1");
+        let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
+        let request = live.send(Request::NewOrder(NewOrder::market(BTC, side, QtyLots(5), &id)));
+        if n % 3 == 1 {
+            admin(&server, "POST", "/cut", "{}");
+        }
+        ids.push((request, id));
+    }
+    for (request, id) in &ids {
+        let outcome = live.outcome(*request);
+        assert!(
+            matches!(&outcome, engine::Outcome::Done(engine::Answer::Order(_))),
+            "{id}: {outcome:?}"
+        );
+    }
+    live.until_is("ready", BinanceLink::is_ready);
+    for (request, id) in &ids {
+        live.until("its end", |said| ended(said, id));
+        assert_eq!(outcomes(&live.said, *request).len(), 1, "{id} is answered once");
+        assert_eq!(at_the_venue(&server, id), 1, "{id} is at the venue once");
+        assert_eq!(
+            told(&live, id),
+            [
+                (ExecutionType::New, OrderStatus::New, 0),
+                (ExecutionType::Trade, OrderStatus::Filled, 5)
+            ],
+            "{id} is told once"
+        );
+    }
+}
+
+#[test]
+fn a_listen_key_that_the_venue_ends_is_replaced() {
+    let (server, mut live) = connected_whole(MarketWants::NONE);
+    admin(&server, "POST", "/listen-key/expire", r#"{"account":0}"#);
+    live.until("the end of the key", |said| {
+        said.iter().any(|one| format!("{one:?}").contains("ListenKeyExpired")).then_some(())
+    });
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "k1")));
+    live.until("a fill on the new key", |said| ended(said, "k1"));
+    assert_eq!(told(&live, "k1").len(), 2);
+}
+
+#[test]
+fn market_streams_come_from_the_server() {
+    let wants =
+        MarketWants { trades: true, bars: true, marks: true, depth: true, ..MarketWants::NONE };
+    let (server, mut live) = connected_whole(wants);
+    let mark = |said: &[Incoming]| {
+        said.iter().find_map(|incoming| match incoming {
+            Incoming::Market { symbol: BTC, data: MarketData::MarkPrice(mark), .. } => Some(*mark),
+            _ => None,
+        })
+    };
+    assert_eq!(live.until("a mark price", mark), PriceTicks(5_000_000));
+    admin(&server, "POST", "/cut", "{}");
+    live.until_is("lost", |link| !link.is_ready());
+    live.said.clear();
+    live.until_is("back", BinanceLink::is_ready);
+    assert_eq!(live.until("a mark price", mark), PriceTicks(5_000_000));
+    let off: Vec<_> = live.notices().into_iter().filter(|what| what.contains("off_grid")).collect();
+    assert!(off.is_empty(), "{:#?}", live.said);
+}
