@@ -1,8 +1,8 @@
 //! The link and the server alone: streams, user events and what a cut loses.
 
 use engine::{
-    AccountUpdateReason, ExecutionType, MarketData, MarketWants, NewOrder, OrderStatus, PriceTicks,
-    QtyLots, Request, Side, UserEvent,
+    AccountUpdateReason, Answer, ExecutionType, MarketData, MarketWants, NewOrder, OrderStatus,
+    Outcome, PriceTicks, QtyLots, Request, Side, UserEvent,
 };
 use live::binance::BinanceLink;
 use live::link::Incoming;
@@ -81,29 +81,31 @@ fn nothing_is_missing_after_cuts_in_the_middle_of_trading() {
         if n % 3 == 1 {
             admin(&server, "POST", "/cut", "{}");
         }
+        if n % 2 == 1 {
+            live.link.poll(std::time::Duration::from_millis(5), &mut live.said).unwrap();
+        }
         ids.push((request, id));
     }
-    for (request, id) in &ids {
-        let outcome = live.outcome(*request);
-        assert!(
-            matches!(&outcome, engine::Outcome::Done(engine::Answer::Order(_))),
-            "{id}: {outcome:?}"
-        );
-    }
+    let mut executed = 0;
+    let outcomes_of: Vec<_> = ids.iter().map(|(request, _)| live.outcome(*request)).collect();
     live.until_is("ready", BinanceLink::is_ready);
-    for (request, id) in &ids {
-        live.until("its end", |said| ended(said, id));
+    for ((request, id), outcome) in ids.iter().zip(outcomes_of) {
+        let (times, events) = match &outcome {
+            Outcome::Done(Answer::Order(_)) => {
+                live.until("its end", |said| ended(said, id));
+                let new = (ExecutionType::New, OrderStatus::New, 0);
+                (1, vec![new, (ExecutionType::Trade, OrderStatus::Filled, 5)])
+            }
+            // It was cut before the venue saw it.
+            Outcome::Refused(error) if error.code == -1001 => (0, Vec::new()),
+            other => panic!("{id}: {other:?}"),
+        };
+        executed += times;
         assert_eq!(outcomes(&live.said, *request).len(), 1, "{id} is answered once");
-        assert_eq!(at_the_venue(&server, id), 1, "{id} is at the venue once");
-        assert_eq!(
-            told(&live, id),
-            [
-                (ExecutionType::New, OrderStatus::New, 0),
-                (ExecutionType::Trade, OrderStatus::Filled, 5)
-            ],
-            "{id} is told once"
-        );
+        assert_eq!(at_the_venue(&server, id), times, "{id}: {outcome:?}");
+        assert_eq!(told(&live, id), events, "{id} is told once");
     }
+    assert!(executed > 0, "some were not cut");
 }
 
 #[test]
