@@ -86,7 +86,7 @@ fn wall() -> Instant {
 #[derive(Debug)]
 enum Helped {
     Rest(u64, Done),
-    Socket(usize, u64, Result<Wire, String>),
+    Socket(usize, u64, Result<Box<Wire>, String>),
 }
 
 /// What a task of the pool is for.
@@ -329,7 +329,7 @@ impl BinanceLink {
         }
     }
 
-    fn connected(&mut self, place: usize, wire: Wire) {
+    fn connected(&mut self, place: usize, wire: Box<Wire>) {
         let now = wall();
         let slot = &mut self.slots[place];
         slot.state = State::Up(wire);

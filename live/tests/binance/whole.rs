@@ -5,7 +5,7 @@ use engine::{
     Outcome, PriceTicks, QtyLots, Request, Side, UserEvent,
 };
 use live::binance::BinanceLink;
-use live::link::Incoming;
+use live::link::{Incoming, VenueLink};
 
 use crate::support::*;
 
