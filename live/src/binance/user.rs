@@ -297,9 +297,7 @@ impl BinanceLink {
         }
         let taken = match &reply.result {
             Ok((200, body)) => self.take_found(step, body, &mut recovery),
-            // An order that the venue does not know any more.
-            Ok((400, _)) if matches!(step, Step::Order(..) | Step::Algo(_)) => Ok(()),
-            Ok((status, _)) => Err(format!("HTTP {status}")),
+            Ok((status, body)) => self.not_found(step, *status, body),
             Err(failure) => Err(failure.to_string()),
         };
         if let Err(problem) = taken {
@@ -316,6 +314,23 @@ impl BinanceLink {
             self.end_recovery(recovery.found);
         } else {
             self.second_look(recovery);
+        }
+    }
+
+    /// A query of a recovery was refused: that there is nothing is an answer, too.
+    fn not_found(&mut self, step: Step, status: u16, body: &[u8]) -> Result<(), String> {
+        let error: Option<wire::ErrorBody> = serde_json::from_slice(body).ok();
+        let code = error.as_ref().map_or(0, |error| error.code);
+        match (step, status, code) {
+            // An order that the venue has forgotten.
+            (Step::Order(..) | Step::Algo(_), _, -2013) => Ok(()),
+            // A venue without the algo service.
+            (Step::OpenAlgos, 404, _) => Ok(()),
+            (_, _, -1021) => {
+                self.sync();
+                Err(format!("HTTP {status} {code}"))
+            }
+            _ => Err(format!("HTTP {status} {code}")),
         }
     }
 
@@ -445,6 +460,16 @@ impl BinanceLink {
     }
 
     pub(super) fn user_due(&mut self, now: Instant) {
+        if let Some(silence) = self.silence() {
+            let later = |at: &mut Option<Instant>| {
+                if at.is_some_and(|at| at <= now) {
+                    *at = Some(now + silence);
+                }
+            };
+            later(&mut self.user.make_key_at);
+            later(&mut self.user.recover_at);
+            return;
+        }
         if !self.user.making_key && self.user.make_key_at.is_some_and(|at| at <= now) {
             self.user.make_key_at = None;
             self.user.making_key = true;
