@@ -11,6 +11,8 @@ mod peer;
 mod preflight;
 mod requests;
 mod secrets;
+mod signing;
+mod speed;
 mod stream;
 mod support;
 mod whole;

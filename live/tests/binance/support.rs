@@ -49,6 +49,11 @@ pub fn instruments() -> Vec<Instrument> {
 
 /// BTCUSDT at 50,000 and ETHUSDT at 2,000, an account with 100,000 USDT, the wall's clock.
 pub fn server() -> Server {
+    server_with(ApiKey::hmac(KEY, SECRET, AccountId(0)))
+}
+
+/// The same with another key.
+pub fn server_with(key: ApiKey) -> Server {
     // The wall's clock: the books begin just now.
     let start = LiveClock::system().now() - Nanos::from_secs(2);
     let trade = |symbol: u16, price: i64| {
@@ -64,11 +69,8 @@ pub fn server() -> Server {
     let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
     let wallet = Decimal::from(100_000);
     let exchange = ExchangeConfig::new(instruments(), start, wallet, latency, Funding::None);
-    let config = ServerConfig {
-        keys: vec![ApiKey::hmac(KEY, SECRET, AccountId(0))],
-        clock: ClockMode::Wall,
-        ..ServerConfig::default()
-    };
+    let config =
+        ServerConfig { keys: vec![key], clock: ClockMode::Wall, ..ServerConfig::default() };
     let exchange = SimExchange::new(exchange).unwrap();
     let tape = Tape(vec![trade(0, 50_000), trade(1, 2_000)]);
     Server::start(config, exchange, Box::new(tape)).unwrap()
