@@ -1,9 +1,10 @@
 //! Requests: each gets one answer, whatever happens on the way, and is executed at most once.
 
 use engine::{
-    AlgoRef, Answer, ClientOrderId, ModifyOrder, NewOrder, OrderStatus, OrderType, Outcome,
-    PriceTicks, QtyLots, Request, Side,
+    AlgoRef, Answer, ClientOrderId, MarketWants, ModifyOrder, NewOrder, OrderStatus, OrderType,
+    Outcome, PriceTicks, QtyLots, Request, Side,
 };
+use live::binance::{BinanceConfig, BinanceLink};
 use live::link::VenueLink;
 
 use crate::support::*;
@@ -153,6 +154,22 @@ fn answers_that_leave_the_outcome_open_are_followed_by_a_question() {
     cut(r#""kind":"timeout408","executed":false"#, "/fapi/v1/order", 0);
     // The answer comes later than anybody waits for it.
     cut(r#""kind":"delay_after","ms":4000"#, "order.place", 1);
+}
+
+/// A question that finds nothing while the order may still be on its way is no answer.
+#[test]
+fn an_order_that_arrives_late_is_not_given_up_before_its_window_has_passed() {
+    let server = server();
+    let config = config(server.addr(), server.addr());
+    let config = BinanceConfig { recv_window_ms: 6_000, request_timeout_ms: 700, ..config };
+    let link = BinanceLink::connect(setup(config, MarketWants::NONE)).unwrap();
+    let mut live = Live::of(link);
+    fault(&server, r#"{"kind":"delay_before","ms":2500,"times":1,"path":"order.place"}"#);
+    let outcome = live.ask(Request::NewOrder(resting("q-late-1")));
+    let Outcome::Done(Answer::Order(order)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(order.status, OrderStatus::New);
+    assert_eq!(at_the_venue(&server, "q-late-1"), 1);
+    assert!(live.notices().contains(&"answer_lost"));
 }
 
 #[test]
