@@ -142,10 +142,10 @@ impl BinanceLink {
         slot.state = State::Off;
         self.user_lost(true);
         self.user.keep_at = Nanos::NEVER;
-        self.user.make_key_at = Some(wall());
     }
 
-    /// The connection is gone. After a failed attempt the key itself may be.
+    /// The connection is gone. The key may be, too, and a stream of an old key is silent: the venue is asked
+    /// for the one that is valid.
     pub(super) fn user_lost(&mut self, was_up: bool) {
         if was_up && self.user.ready {
             self.user.lost_at = self.clock.venue_now();
@@ -154,11 +154,11 @@ impl BinanceLink {
         self.user.recovery = None;
         self.user.recover_at = None;
         self.user.held.clear();
-        if !was_up {
-            self.slots[USER].state = State::Off;
-            let pause = Duration::from_millis(self.config.reconnect_max_ms.into());
-            self.user.make_key_at = Some(wall() + self.slots[USER].pause(pause));
-        }
+        let slot = &mut self.slots[USER];
+        slot.state = State::Off;
+        let most = Duration::from_millis(self.config.reconnect_max_ms.into());
+        let pause = if was_up { Duration::ZERO } else { slot.pause(most) };
+        self.user.make_key_at = Some(wall() + pause);
     }
 
     /// The stream is up: what was missed is asked for while its events are held.

@@ -54,6 +54,11 @@ pub fn server() -> Server {
 
 /// The same with another key.
 pub fn server_with(key: ApiKey) -> Server {
+    server_as(|config| config.keys = vec![key])
+}
+
+/// The same with another configuration.
+pub fn server_as(change: impl FnOnce(&mut ServerConfig)) -> Server {
     // The wall's clock: the books begin just now.
     let start = LiveClock::system().now() - Nanos::from_secs(2);
     let trade = |symbol: u16, price: i64| {
@@ -71,6 +76,7 @@ pub fn server_with(key: ApiKey) -> Server {
     let exchange = ExchangeConfig::new(instruments(), start, wallet, latency, Funding::None);
     let config =
         ServerConfig { keys: vec![key], clock: ClockMode::Wall, ..ServerConfig::default() };
+    change(&mut config);
     let exchange = SimExchange::new(exchange).unwrap();
     let tape = Tape(vec![trade(0, 50_000), trade(1, 2_000)]);
     Server::start(config, exchange, Box::new(tape)).unwrap()

@@ -4,7 +4,7 @@ use engine::{
     AccountUpdateReason, Answer, ExecutionType, MarketData, MarketWants, NewOrder, OrderStatus,
     Outcome, PriceTicks, QtyLots, Request, Side, UserEvent,
 };
-use live::binance::BinanceLink;
+use live::binance::{BinanceConfig, BinanceLink, StreamPaths};
 use live::link::{Incoming, VenueLink};
 
 use crate::support::*;
@@ -118,6 +118,28 @@ fn a_listen_key_that_the_venue_ends_is_replaced() {
     live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "k1")));
     live.until("a fill on the new key", |said| ended(said, "k1"));
     assert_eq!(told(&live, "k1").len(), 2);
+}
+
+#[test]
+fn a_venue_that_restarts_without_its_listen_keys_is_heard_again() {
+    let (server, mut live) = connected_whole(MarketWants::NONE);
+    admin(&server, "POST", "/restart", r#"{"down_ms":300,"forget_listen_keys":true}"#);
+    live.until_is("lost", |link| !link.is_ready());
+    live.until_is("back", BinanceLink::is_ready);
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "k2")));
+    live.until("a fill on the new key", |said| ended(said, "k2"));
+    assert_eq!(told(&live, "k2").len(), 2);
+}
+
+#[test]
+fn the_paths_of_before_work_where_the_venue_still_has_them() {
+    let server = server_as(|config| config.legacy_streams = true);
+    let config = config(server.addr(), server.addr());
+    let config = BinanceConfig { stream_paths: StreamPaths::Legacy, ..config };
+    let wants = MarketWants { marks: true, ..MarketWants::NONE };
+    let mut live = Live::of(BinanceLink::connect(setup(config, wants)).unwrap());
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "l1")));
+    live.until("a fill", |said| ended(said, "l1"));
 }
 
 #[test]
