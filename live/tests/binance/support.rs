@@ -74,8 +74,8 @@ pub fn server_as(change: impl FnOnce(&mut ServerConfig)) -> Server {
     let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
     let wallet = Decimal::from(100_000);
     let exchange = ExchangeConfig::new(instruments(), start, wallet, latency, Funding::None);
-    let config =
-        ServerConfig { keys: vec![key], clock: ClockMode::Wall, ..ServerConfig::default() };
+    let keys = vec![ApiKey::hmac(KEY, SECRET, AccountId(0))];
+    let mut config = ServerConfig { keys, clock: ClockMode::Wall, ..ServerConfig::default() };
     change(&mut config);
     let exchange = SimExchange::new(exchange).unwrap();
     let tape = Tape(vec![trade(0, 50_000), trade(1, 2_000)]);
