@@ -1,10 +1,14 @@
 //! The link and the server alone: streams, user events and what a cut loses.
 
+use std::sync::Arc;
+
 use engine::{
-    AccountUpdateReason, Answer, ExecutionType, MarketData, MarketWants, NewOrder, OrderStatus,
-    Outcome, PriceTicks, QtyLots, Request, Side, UserEvent,
+    AccountUpdateReason, Answer, ExecutionType, MarketData, MarketWants, Nanos, NewOrder,
+    OrderStatus, Outcome, PriceTicks, QtyLots, Request, Side, UserEvent,
 };
-use live::binance::{BinanceConfig, BinanceLink, StreamPaths};
+use exchange_server::ClockMode;
+use live::binance::{BinanceConfig, BinanceLink, Setup, StreamPaths};
+use live::clock::LiveClock;
 use live::link::{Incoming, VenueLink};
 
 use crate::support::*;
@@ -140,6 +144,32 @@ fn the_paths_of_before_work_where_the_venue_still_has_them() {
     let mut live = Live::of(BinanceLink::connect(setup(config, wants)).unwrap());
     live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "l1")));
     live.until("a fill", |said| ended(said, "l1"));
+}
+
+#[test]
+fn an_accelerated_venue_is_followed() {
+    let server = server_as(|config| config.clock = ClockMode::Speed(60));
+    // A window of a second of the wall.
+    let config = BinanceConfig { recv_window_ms: 60_000, ..config(server.addr(), server.addr()) };
+    let clock = Arc::new(LiveClock::starting_at(LiveClock::system().now(), 60));
+    let wants = MarketWants { marks: true, ..MarketWants::NONE };
+    let setup = Setup { clock: Arc::clone(&clock), ..setup(config, wants) };
+    let mut live = Live::of(BinanceLink::connect(setup).unwrap());
+    let began = clock.venue_now();
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "a1")));
+    live.until("a fill", |said| ended(said, "a1"));
+    live.until("ten minutes of the venue", |said| {
+        let last = said.iter().rev().find_map(|incoming| match incoming {
+            Incoming::Market { venue_time, .. } => Some(*venue_time),
+            _ => None,
+        });
+        last.filter(|last| *last > began + Nanos::from_secs(600)).map(|_| ())
+    });
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Sell, QtyLots(10), "a2")));
+    live.until("a fill", |said| ended(said, "a2"));
+    fault(&server, r#"{"kind":"drop_before","times":1,"path":"order.place"}"#);
+    let Outcome::Refused(_) = live.ask(Request::NewOrder(resting("a3"))) else { panic!() };
+    assert_eq!(at_the_venue(&server, "a3"), 0);
 }
 
 #[test]
