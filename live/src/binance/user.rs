@@ -25,6 +25,8 @@ const KEEP_ALIVE: Nanos = Nanos::from_secs(1_800);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Fills are looked for from so long before the connection was lost.
 const LOOK_BACK: Nanos = Nanos::from_secs(60);
+/// A query of fills by time reaches back for seven days at most.
+const TRADES_SPAN: Nanos = Nanos::from_secs(7 * 86_400 - 60);
 /// So many events wait for a recovery; with more it begins anew.
 const HELD_MAX: usize = 10_000;
 /// The most rows of userTrades.
@@ -206,7 +208,8 @@ impl BinanceLink {
                 match from {
                     Some(id) => call.number("fromId", id),
                     None if self.ledger.begun => {
-                        let since = self.user.lost_at - LOOK_BACK;
+                        let oldest = self.clock.venue_now() - TRADES_SPAN;
+                        let since = (self.user.lost_at - LOOK_BACK).max(oldest);
                         call.number("startTime", since.millis())
                     }
                     None => call,
