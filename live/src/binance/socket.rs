@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_their_most() {
-        #[allow(clippy::disallowed_methods, reason = "a test of wall time")]
-        let mut slot = Slot::new("market", "ws://h/ws/K".to_owned(), Instant::now());
+        let now = crate::binance::wall();
+        let mut slot = Slot::new("market", "ws://h/ws/K".to_owned(), now);
         let most = Duration::from_secs(2);
         let pauses: Vec<_> = (0..8)
             .map(|failed| {
