@@ -235,6 +235,35 @@ fn after_429_reads_wait_and_after_418_nothing_is_sent() {
 }
 
 #[test]
+fn before_the_order_limit_only_closes_go() {
+    let (server, _peer, mut live) = connected();
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "open1")));
+    admin(&server, "POST", "/limits", r#"{"orders_10s":10,"forgive":true}"#);
+    let mut refused = None;
+    // Enough for two windows: one may end on the way.
+    for n in 0..30 {
+        let id = format!("limit{n}");
+        match live.ask(Request::NewOrder(resting(&id))) {
+            Outcome::Done(_) => assert_eq!(at_the_venue(&server, &id), 1),
+            Outcome::Refused(error) => {
+                assert_eq!(error.code, -1015, "{error}");
+                assert_eq!(at_the_venue(&server, &id), 0);
+                refused = Some(n);
+                break;
+            }
+            Outcome::Unknown => panic!("{:#?}", live.said),
+        }
+    }
+    assert!(refused.is_some(), "nothing was refused");
+    assert!(live.notices().contains(&"refused_by_budget"), "here, before the venue does it");
+    let close = NewOrder {
+        reduce_only: Some(true),
+        ..NewOrder::market(BTC, Side::Sell, QtyLots(10), "close1")
+    };
+    assert_eq!(live.order(Request::NewOrder(close)).status, OrderStatus::Filled);
+}
+
+#[test]
 fn a_server_that_restarts_is_found_again() {
     let (server, _peer, mut live) = connected();
     admin(&server, "POST", "/restart", r#"{"down_ms":300}"#);
