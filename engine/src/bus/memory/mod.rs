@@ -133,6 +133,7 @@ impl Bus for MemoryBus {
         let consumer = consumer.as_bytes();
         match from {
             ReadFrom::New => stream.read_new(now, group, consumer, count, true, out),
+            ReadFrom::Pending(_) if count == 0 => {}
             ReadFrom::Pending(after) => {
                 stream.read_pending(now, group, consumer, after, count, out);
             }
@@ -200,6 +201,9 @@ impl Bus for MemoryBus {
         out: &mut Vec<Entry>,
     ) -> Result<EntryId, BusError> {
         let (stream, group) = self.keys.group_of(now, stream.as_bytes(), group.as_bytes())?;
+        if count == 0 {
+            return Err(BusError::Other("ERR COUNT must be > 0".into()));
+        }
         let claim =
             Claim { min_idle, delivered: now, deliveries: None, just_id: false, force: false };
         // Deleted entries are gone from the pending list and nobody here needs their names.
