@@ -189,11 +189,25 @@ impl<B: Bus> World<B> {
 
     /// A stream that comes again begins with other ids.
     fn forget(&mut self, key: &'static str) {
-        self.ids(key).clear();
+        let kind = self.bus.execute(self.now, &[b"TYPE", key.as_bytes()]);
+        if kind != engine::Resp::Status("stream") {
+            self.ids(key).clear();
+        }
     }
 
     /// Does it and says what came out.
     pub fn apply(&mut self, op: &Op) -> String {
+        let answer = self.answer(op);
+        match *op {
+            Op::Set(k, ..) | Op::Del(k) | Op::Expire(k, _) | Op::SetJson(k, ..) => self.forget(k),
+            Op::Execute(k, _) => self.forget(k),
+            Op::DelTogether(a, b) => [a, b].into_iter().for_each(|key| self.forget(key)),
+            _ => {}
+        }
+        answer
+    }
+
+    fn answer(&mut self, op: &Op) -> String {
         self.now += Nanos::from_millis(1);
         let now = self.now;
         match *op {
@@ -218,7 +232,6 @@ impl<B: Bus> World<B> {
             }
             Op::Get(k) => show::outcome(self.bus.get(now, k), show::bytes),
             Op::Set(k, value, how) => {
-                self.forget(k);
                 let options = SetOptions {
                     if_absent: how % 4 == 1,
                     if_present: how % 4 == 2,
@@ -228,19 +241,10 @@ impl<B: Bus> World<B> {
                 show::outcome(done, |done| done.to_string())
             }
             Op::Incr(k, by) => show::outcome(self.bus.incr_by(now, k, by), |n| n.to_string()),
-            Op::Del(k) => {
-                self.forget(k);
-                self.bus.del(now, k).to_string()
-            }
-            Op::DelTogether(a, b) => {
-                [a, b].into_iter().for_each(|key| self.forget(key));
-                self.bus.del_together(now, &[a, b]).to_string()
-            }
+            Op::Del(k) => self.bus.del(now, k).to_string(),
+            Op::DelTogether(a, b) => self.bus.del_together(now, &[a, b]).to_string(),
             Op::Exists(k) => self.bus.exists(now, k).to_string(),
             Op::Expire(k, die) => {
-                if die {
-                    self.forget(k);
-                }
                 self.bus.expire(now, k, if die { Nanos::ZERO } else { HOUR }).to_string()
             }
             Op::Ttl(k) => show::ttl(self.bus.ttl(now, k)),
@@ -272,7 +276,6 @@ impl<B: Bus> World<B> {
             Op::Record(k) => show::outcome(self.bus.record(now, k), show::held_hash),
             Op::Hgetall(k) => show::outcome(self.bus.hgetall(now, k), show::fields),
             Op::SetJson(k, which, new) => {
-                self.forget(k);
                 let options = SetOptions { if_absent: new, ..SetOptions::default() };
                 let set = match which {
                     2 => self.bus.set_json(now, k, &Beat { count: 3 }, options),
@@ -282,9 +285,6 @@ impl<B: Bus> World<B> {
             }
             Op::Json(k) => show::outcome(self.bus.json_record(now, k), show::held_text),
             Op::Execute(k, line) => {
-                if line.starts_with("SET ") {
-                    self.forget(k);
-                }
                 if line == "FLUSHALL" {
                     self.ids.clear();
                 }

@@ -200,10 +200,10 @@ impl Bus for MemoryBus {
         count: usize,
         out: &mut Vec<Entry>,
     ) -> Result<EntryId, BusError> {
-        let (stream, group) = self.keys.group_of(now, stream.as_bytes(), group.as_bytes())?;
         if count == 0 {
             return Err(BusError::Other("ERR COUNT must be > 0".into()));
         }
+        let (stream, group) = self.keys.group_of(now, stream.as_bytes(), group.as_bytes())?;
         let claim =
             Claim { min_idle, delivered: now, deliveries: None, just_id: false, force: false };
         // Deleted entries are gone from the pending list and nobody here needs their names.
