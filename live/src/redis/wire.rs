@@ -134,6 +134,9 @@ impl Wire {
     fn open(&mut self) -> Result<(), RedisError> {
         let place = self.config.place.clone();
         let away = |error: redis::RedisError| match error.code() {
+            None if error.kind() == redis::ErrorKind::AuthenticationFailed => {
+                RedisError::Refused { place: place.clone(), problem: said(&error) }
+            }
             Some(code) if !PASSING.contains(&code) => {
                 RedisError::Refused { place: place.clone(), problem: said(&error) }
             }

@@ -4,6 +4,8 @@
 // includes this uses all of it.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, dead_code)]
 
+pub mod proxy;
+
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -63,13 +65,19 @@ impl Server {
     }
 
     pub fn config(&self) -> RedisConfig {
+        self.config_through(self.port)
+    }
+
+    /// To something that listens on another port.
+    pub fn config_through(&self, port: u16) -> RedisConfig {
         let patience = Patience {
             connect: Duration::from_secs(2),
             answer: Duration::from_secs(5),
             lost: Duration::from_secs(20),
             ..Patience::default()
         };
-        RedisConfig::new(&self.address()).expect("an address").with_patience(patience)
+        let address = format!("redis://127.0.0.1:{port}/");
+        RedisConfig::new(&address).expect("an address").with_patience(patience)
     }
 
     /// A connection of its own.
