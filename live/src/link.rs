@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{AccountId, ExchangeEvent, MarketData, Nanos, Request, RequestId, Sender, SymbolIndex};
+use engine::{
+    AccountId, ExchangeEvent, MarketData, Nanos, Request, RequestId, Sender, SymbolIndex,
+};
 
 /// One thing that a venue has told.
 #[derive(Clone, Debug, PartialEq)]

@@ -70,7 +70,11 @@ fn nothing_is_done_twice_or_left_out_when_connections_break() {
     let list = direct.lrange(NOW, "list", 1_000_000).unwrap();
     let list = list.iter().rev().map(|item| String::from_utf8_lossy(item).parse().unwrap());
     assert_eq!(list.collect::<Vec<u64>>(), wanted);
-    assert_eq!(direct.scan(NOW, "*"), ["count", "hash", "intent", "list", "set"], "none of our own");
+    assert_eq!(
+        direct.scan(NOW, "*"),
+        ["count", "hash", "intent", "list", "set"],
+        "none of our own"
+    );
     assert!(load(&counts.done_already) > 30, "{counts:?}");
     assert!(load(&counts.repeated) > load(&counts.done_already), "{counts:?}");
     assert_eq!(load(&counts.given_up), 0, "{counts:?}");
@@ -113,7 +117,10 @@ fn a_server_that_is_away_is_an_error_and_not_a_wait() {
     assert_eq!(bus.trouble(), None);
     server.kill();
     let error = bus.xadd(NOW, "intent", body(1), Trim::Keep).unwrap_err();
-    assert!(matches!(&error, BusError::Other(text) if text.starts_with("connection lost")), "{error}");
+    assert!(
+        matches!(&error, BusError::Other(text) if text.starts_with("connection lost")),
+        "{error}"
+    );
     assert!(bus.trouble().is_some());
     // Two hundred operations fail faster than two hundred times a patience of 300 ms would pass: the test
     // ends.
@@ -260,7 +267,8 @@ fn two_processes_share_a_group() {
     // The kernel's look each minute: what is idle for a minute, with its own name. Time is made to pass.
     for row in &rows {
         let id = row.id.to_string();
-        let words = ["XCLAIM", "intent", "execution", "executor@a", "0", &id, "IDLE", "61000", "JUSTID"];
+        let words =
+            ["XCLAIM", "intent", "execution", "executor@a", "0", &id, "IDLE", "61000", "JUSTID"];
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         assert!(matches!(bus.execute(NOW, &words), Resp::Array(_)));
     }
@@ -371,6 +379,8 @@ fn an_error_says_where_and_keeps_the_password() {
     let Err(error) = RedisBus::connect(RedisConfig::new(&address).unwrap()) else { panic!("none") };
     assert!(!format!("{error} {error:?}").contains(secret), "{error}");
     server.run("CONFIG SET requirepass another");
-    let Err(error) = RedisBus::connect(RedisConfig::new(&address).unwrap()) else { panic!("wrong") };
+    let Err(error) = RedisBus::connect(RedisConfig::new(&address).unwrap()) else {
+        panic!("wrong")
+    };
     assert!(matches!(error, RedisError::Refused { .. }), "{error:?}");
 }

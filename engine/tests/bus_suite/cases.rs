@@ -241,10 +241,7 @@ fn errors_are_those_of_redis<B: Bus>(mut stage: Stage<B>) {
     assert_eq!(bus.hincr_by(now, "hash", "f", 1), not("hash value is not an integer"));
     assert_eq!(bus.xinfo_groups(now, "nothing").map(|_| 0), not("no such key"));
     bus.xgroup_create(now, "intent", "g", GroupStart::End).unwrap();
-    assert_eq!(
-        bus.xgroup_create(now, "intent", "g", GroupStart::End),
-        Err(BusError::BusyGroup)
-    );
+    assert_eq!(bus.xgroup_create(now, "intent", "g", GroupStart::End), Err(BusError::BusyGroup));
     for (stream, group) in [("intent", "h"), ("nothing", "g")] {
         let error = Err(no_group(stream, group));
         let read = bus.xreadgroup(now, stream, group, "c", ReadFrom::New, 1, &mut out);

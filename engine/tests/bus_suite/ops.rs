@@ -342,8 +342,7 @@ impl<B: Bus> World<B> {
             }
             Op::Autoclaim(s, g, c, long, count) => {
                 let start = self.ids(s).back(11);
-                let claimed =
-                    self.bus.xautoclaim(now, s, g, c, idle(long), start, count, &mut out);
+                let claimed = self.bus.xautoclaim(now, s, g, c, idle(long), start, count, &mut out);
                 let ids = self.ids(s);
                 show::outcome(claimed, |next| {
                     format!("{} {}", ids.show(next), show::entries(ids, &out))

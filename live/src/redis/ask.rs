@@ -50,9 +50,7 @@ fn refused(error: &redis::ServerError, about: About<'_>) -> BusError {
     match error.code() {
         "WRONGTYPE" => BusError::WrongType { key: about.key.to_owned() },
         "BUSYGROUP" => BusError::BusyGroup,
-        "NOGROUP" => {
-            BusError::NoGroup { key: about.key.to_owned(), group: about.group.to_owned() }
-        }
+        "NOGROUP" => BusError::NoGroup { key: about.key.to_owned(), group: about.group.to_owned() },
         _ => BusError::Other(error_text(error)),
     }
 }
@@ -113,10 +111,11 @@ impl RedisBus {
 
     /// A question that changes nothing, so that it may be asked again.
     pub(super) fn read(&mut self, words: &[&[u8]], about: About<'_>) -> Result<Value, BusError> {
-        let mut values = self.wire.converse(1, None, |_, _, out| pack(words, out)).map_err(|away| {
-            count(&self.wire.counts().given_up);
-            lost(&away)
-        })?;
+        let mut values =
+            self.wire.converse(1, None, |_, _, out| pack(words, out)).map_err(|away| {
+                count(&self.wire.counts().given_up);
+                lost(&away)
+            })?;
         answer(values.pop().unwrap_or(Value::Nil), about)
     }
 

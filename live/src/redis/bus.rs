@@ -50,12 +50,7 @@ impl RedisBus {
         Ok(reply::entries(there, out).ok_or(Odd(command))?)
     }
 
-    fn set_text(
-        &mut self,
-        key: &str,
-        value: &[u8],
-        options: SetOptions,
-    ) -> Result<bool, BusError> {
+    fn set_text(&mut self, key: &str, value: &[u8], options: SetOptions) -> Result<bool, BusError> {
         let life = options.expire.map(|life| digits(millis(life)));
         let mut words: Vec<&[u8]> = vec![b"SET", key.as_bytes(), value];
         if let Some(life) = &life {
@@ -179,13 +174,8 @@ impl Bus for RedisBus {
             ReadFrom::Pending(after) => after.to_string(),
         };
         let (consumer, count) = (self.consumer(consumer), most(count));
-        let words: [&[u8]; 5] = [
-            stream.as_bytes(),
-            group.as_bytes(),
-            consumer.as_bytes(),
-            &count,
-            from.as_bytes(),
-        ];
+        let words: [&[u8]; 5] =
+            [stream.as_bytes(), group.as_bytes(), consumer.as_bytes(), &count, from.as_bytes()];
         let read = self.once(Script::ReadGroup, &words, About { key: stream, group })?;
         Ok(reply::entries(read, out).ok_or(Odd("XREADGROUP"))?)
     }
@@ -363,7 +353,13 @@ impl Bus for RedisBus {
         Ok(reply::bytes(self.read(&words, key.into())?))
     }
 
-    fn hset(&mut self, _now: Nanos, key: &str, field: &str, value: &[u8]) -> Result<bool, BusError> {
+    fn hset(
+        &mut self,
+        _now: Nanos,
+        key: &str,
+        field: &str,
+        value: &[u8],
+    ) -> Result<bool, BusError> {
         let words: [&[u8]; 4] = [b"HSET", key.as_bytes(), field.as_bytes(), value];
         flag(&self.write(&words, key.into())?, "HSET")
     }

@@ -9,26 +9,82 @@ use super::wire::{count, pack};
 
 /// Commands that only look, so that they may be asked again.
 const LOOKING: [&str; 27] = [
-    "XLEN", "XRANGE", "XREVRANGE", "XREAD", "XPENDING", "XINFO", "GET", "MGET", "HGET", "HMGET",
-    "HGETALL", "HEXISTS", "HLEN", "LRANGE", "LLEN", "SISMEMBER", "SMEMBERS", "SCARD", "ZSCORE",
-    "ZRANGE", "ZRANGEBYSCORE", "ZCARD", "TTL", "PTTL", "EXISTS", "TYPE", "SCAN",
+    "XLEN",
+    "XRANGE",
+    "XREVRANGE",
+    "XREAD",
+    "XPENDING",
+    "XINFO",
+    "GET",
+    "MGET",
+    "HGET",
+    "HMGET",
+    "HGETALL",
+    "HEXISTS",
+    "HLEN",
+    "LRANGE",
+    "LLEN",
+    "SISMEMBER",
+    "SMEMBERS",
+    "SCARD",
+    "ZSCORE",
+    "ZRANGE",
+    "ZRANGEBYSCORE",
+    "ZCARD",
+    "TTL",
+    "PTTL",
+    "EXISTS",
+    "TYPE",
+    "SCAN",
 ];
 
 /// Commands that write and that a script may do.
 const WRITING: [&str; 31] = [
-    "XADD", "XDEL", "XTRIM", "XGROUP", "XREADGROUP", "XACK", "XCLAIM", "XAUTOCLAIM", "SET", "SETEX",
-    "SETNX", "HSET", "HSETNX", "HDEL", "LPUSH", "RPUSH", "LTRIM", "LPOP", "RPOP", "SADD", "SREM",
-    "ZADD", "ZREM", "ZREMRANGEBYRANK", "ZREMRANGEBYSCORE", "EXPIRE", "PEXPIRE", "EXPIREAT",
-    "PEXPIREAT", "PERSIST", "DEL",
+    "XADD",
+    "XDEL",
+    "XTRIM",
+    "XGROUP",
+    "XREADGROUP",
+    "XACK",
+    "XCLAIM",
+    "XAUTOCLAIM",
+    "SET",
+    "SETEX",
+    "SETNX",
+    "HSET",
+    "HSETNX",
+    "HDEL",
+    "LPUSH",
+    "RPUSH",
+    "LTRIM",
+    "LPOP",
+    "RPOP",
+    "SADD",
+    "SREM",
+    "ZADD",
+    "ZREM",
+    "ZREMRANGEBYRANK",
+    "ZREMRANGEBYSCORE",
+    "EXPIRE",
+    "PEXPIRE",
+    "EXPIREAT",
+    "PEXPIREAT",
+    "PERSIST",
+    "DEL",
 ];
 
 /// What a script says where the server itself says how many words it misses.
 const WRONG_NUMBER: &str = "ERR Wrong number of args";
 
+/// Whether a command of this name changes nothing.
+pub(super) fn looks_only(name: &[u8]) -> bool {
+    LOOKING.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
 pub(super) fn execute(bus: &mut RedisBus, words: &[&[u8]]) -> Resp {
     let Some(name) = words.first() else { return Resp::Error("ERR empty command".into()) };
     let is = |list: &[&str]| list.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
-    if is(&LOOKING) {
+    if looks_only(name) {
         return ask(bus, words, true);
     }
     let answer = match words {

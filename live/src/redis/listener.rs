@@ -73,12 +73,11 @@ impl Listener {
     ) -> Result<Listener, RedisError> {
         let shared = Arc::new(Shared::default());
         let place = config.place().to_owned();
-        let mut waiter = Waiter { config, streams, after: Vec::new(), wake, shared: shared.clone() };
+        let mut waiter =
+            Waiter { config, streams, after: Vec::new(), wake, shared: shared.clone() };
         // At once, so that nothing is missed between here and the first wait.
-        let connection = waiter.open().map_err(|problem| RedisError::Away {
-            place: place.clone(),
-            problem,
-        })?;
+        let connection =
+            waiter.open().map_err(|problem| RedisError::Away { place: place.clone(), problem })?;
         let thread = std::thread::Builder::new()
             .name("redis-listener".to_owned())
             .spawn(move || waiter.run(connection))

@@ -128,7 +128,9 @@ impl fmt::Debug for RedisConfig {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedisError {
     /// Not an address of a Redis server.
-    #[error("the address of the Redis server is not one such as redis://127.0.0.1:6379/0 or unix:///run/redis.sock")]
+    #[error(
+        "the address of the Redis server is not one such as redis://127.0.0.1:6379/0 or unix:///run/redis.sock"
+    )]
     Address,
     /// It does not answer.
     #[error("redis at {place}: {problem}; is the server running?")]

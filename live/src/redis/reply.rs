@@ -94,8 +94,7 @@ fn pairs(value: Value) -> Option<Vec<(String, Value)>> {
 /// The fields of a hash, in the order of their names.
 pub(super) fn hash(value: Value) -> Option<Vec<(String, Vec<u8>)>> {
     let rows = pairs(value)?.into_iter();
-    let fields: Option<Vec<_>> =
-        rows.map(|(name, value)| Some((name, bytes(value)?))).collect();
+    let fields: Option<Vec<_>> = rows.map(|(name, value)| Some((name, bytes(value)?))).collect();
     let mut fields = fields?;
     fields.sort();
     Some(fields)

@@ -161,7 +161,11 @@ impl Wire {
         let refused = |problem: String| {
             let passes = PASSING.iter().any(|code| problem.starts_with(code));
             let place = place.clone();
-            if passes { RedisError::Away { place, problem } } else { RedisError::Refused { place, problem } }
+            if passes {
+                RedisError::Away { place, problem }
+            } else {
+                RedisError::Refused { place, problem }
+            }
         };
         if let Some(Value::ServerError(error)) =
             answers.iter().find(|answer| matches!(answer, Value::ServerError(_)))
@@ -306,8 +310,7 @@ impl Wire {
         let until = wall() + self.patience().lost;
         let mut packed = Vec::new();
         pack(words, &mut packed);
-        let connection =
-            self.reach(until).map_err(|problem| Away { problem, sent: false })?;
+        let connection = self.reach(until).map_err(|problem| Away { problem, sent: false })?;
         connection.req_packed_commands(&packed, 0, 1).map_err(|error| {
             let problem = said(&error);
             self.lose(&problem);

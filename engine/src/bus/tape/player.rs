@@ -143,7 +143,9 @@ impl TapeBus {
         let number = self.answered + 1;
         let wanted = format_args!("{} {about:?}", asked.command());
         let differs = |there: fmt::Arguments<'_>| {
-            format!("operation {number} on the bus: the replay asked for {wanted}, the tape has {there}")
+            format!(
+                "operation {number} on the bus: the replay asked for {wanted}, the tape has {there}"
+            )
         };
         if self.at == self.tape.len() {
             return Ok(Err(differs(format_args!("come to its end"))));

@@ -12,26 +12,89 @@ type Key = Box<str>;
 pub(super) enum Change {
     /// Everything is written anew from here.
     Begin,
-    Entry { stream: Key, id: EntryId, body: Body, trim: Trim },
-    Group { stream: Key, group: Key, start: GroupStart },
+    Entry {
+        stream: Key,
+        id: EntryId,
+        body: Body,
+        trim: Trim,
+    },
+    Group {
+        stream: Key,
+        group: Key,
+        start: GroupStart,
+    },
     /// XREADGROUP of so many new ones.
-    Read { stream: Key, group: Key, consumer: Key, count: usize },
+    Read {
+        stream: Key,
+        group: Key,
+        consumer: Key,
+        count: usize,
+    },
     /// XREADGROUP of so many that were pending.
-    ReadAgain { stream: Key, group: Key, consumer: Key, after: EntryId, count: usize },
-    Acknowledged { stream: Key, group: Key, id: EntryId },
-    Claimed { stream: Key, group: Key, consumer: Key, ids: Vec<EntryId> },
-    Text { key: Key, value: Vec<u8>, life: Option<Nanos> },
-    Json { key: Key, record: Box<dyn Record>, life: Option<Nanos> },
-    Hash { key: Key, record: Box<dyn Record>, life: Option<Nanos> },
+    ReadAgain {
+        stream: Key,
+        group: Key,
+        consumer: Key,
+        after: EntryId,
+        count: usize,
+    },
+    Acknowledged {
+        stream: Key,
+        group: Key,
+        id: EntryId,
+    },
+    Claimed {
+        stream: Key,
+        group: Key,
+        consumer: Key,
+        ids: Vec<EntryId>,
+    },
+    Text {
+        key: Key,
+        value: Vec<u8>,
+        life: Option<Nanos>,
+    },
+    Json {
+        key: Key,
+        record: Box<dyn Record>,
+        life: Option<Nanos>,
+    },
+    Hash {
+        key: Key,
+        record: Box<dyn Record>,
+        life: Option<Nanos>,
+    },
     /// A string whose life stays.
-    Number { key: Key, value: i64 },
-    Field { key: Key, field: Key, value: Vec<u8> },
-    Member { key: Key, value: Vec<u8> },
-    Push { key: Key, value: Vec<u8>, keep: usize },
-    Deleted { key: Key },
-    Expires { key: Key, life: Nanos },
+    Number {
+        key: Key,
+        value: i64,
+    },
+    Field {
+        key: Key,
+        field: Key,
+        value: Vec<u8>,
+    },
+    Member {
+        key: Key,
+        value: Vec<u8>,
+    },
+    Push {
+        key: Key,
+        value: Vec<u8>,
+        keep: usize,
+    },
+    Deleted {
+        key: Key,
+    },
+    Expires {
+        key: Key,
+        life: Nanos,
+    },
     /// A command of a key that is written anew.
-    Command { key: Key, words: Vec<Vec<u8>> },
+    Command {
+        key: Key,
+        words: Vec<Vec<u8>>,
+    },
 }
 
 impl Change {
@@ -58,17 +121,9 @@ impl Change {
         }
     }
 
-    /// Whether the key stays until somebody deletes it.
-    pub(super) fn stays(&self) -> bool {
-        !matches!(
-            self,
-            Change::Text { life: Some(_), .. }
-                | Change::Json { life: Some(_), .. }
-                | Change::Hash { life: Some(_), .. }
-                | Change::Expires { .. }
-                | Change::Deleted { .. }
-                | Change::Begin
-        )
+    /// Whether the key may come about by it.
+    pub(super) fn makes(&self) -> bool {
+        !matches!(self, Change::Expires { .. } | Change::Deleted { .. } | Change::Begin)
     }
 
     /// Appends its commands; answers how many those are.
@@ -110,16 +165,7 @@ impl Change {
                 pack(&[b"XACK", stream.as_bytes(), group.as_bytes(), id.as_bytes()], out);
             }
             Change::Claimed { stream, group, consumer, ids } => {
-                let ids: Vec<String> = ids.iter().map(EntryId::to_string).collect();
-                let mut words: Vec<&[u8]> = vec![
-                    b"XCLAIM",
-                    stream.as_bytes(),
-                    group.as_bytes(),
-                    consumer.as_bytes(),
-                    b"0",
-                ];
-                words.extend(ids.iter().map(|id| id.as_bytes()));
-                pack(&words, out);
+                return claimed(stream, group, consumer, ids, out);
             }
             Change::Text { key, value, life } => set(key, value, *life, out),
             Change::Json { key, record, life } => {
@@ -171,6 +217,32 @@ fn read(stream: &str, group: &str, consumer: &str, count: usize, from: &str, out
         from.as_bytes(),
     ];
     pack(&words, out);
+}
+
+/// What was claimed; and what XAUTOCLAIM meets that is no longer in the stream leaves the list.
+fn claimed(stream: &str, group: &str, consumer: &str, ids: &[EntryId], out: &mut Vec<u8>) -> usize {
+    let (stream, group, consumer) = (stream.as_bytes(), group.as_bytes(), consumer.as_bytes());
+    // Nothing has been idle for three hundred years.
+    let words: [&[u8]; 9] = [
+        b"XAUTOCLAIM",
+        stream,
+        group,
+        consumer,
+        b"9000000000000",
+        b"0",
+        b"COUNT",
+        b"10000",
+        b"JUSTID",
+    ];
+    pack(&words, out);
+    if ids.is_empty() {
+        return 1;
+    }
+    let ids: Vec<String> = ids.iter().map(EntryId::to_string).collect();
+    let mut words: Vec<&[u8]> = vec![b"XCLAIM", stream, group, consumer, b"0"];
+    words.extend(ids.iter().map(|id| id.as_bytes()));
+    pack(&words, out);
+    2
 }
 
 fn set(key: &str, value: &[u8], life: Option<Nanos>, out: &mut Vec<u8>) {

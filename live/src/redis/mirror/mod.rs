@@ -2,7 +2,9 @@
 //!
 //! [`Mirror`] wraps the bus and hands every change to a thread over a queue of fixed length; the thread makes
 //! text of it and sends it in batches. Streams get the same ids, keys the rest of their lives, and groups
-//! their readers, pending lists and lags, because the same commands are done there in the same order.
+//! their places, lags and pending lists, because the same commands are done there in the same order. Of a
+//! pending list only entries count that are still in the stream; a consumer that has nothing pending may be
+//! missing.
 //!
 //! A queue that is full costs the copy, never the session: the change is dropped and counted, and the key is
 //! written anew from the bus, a piece at a time, when there is room again. The same for all keys after the
@@ -153,31 +155,36 @@ impl<B: Bus> Mirror<B> {
         if self.shared.look.swap(false, Ordering::Acquire) {
             self.look(now);
         }
-        // Half of the queue is for what happens now.
-        if self.shared.queued.load(Ordering::Relaxed) > self.capacity / 2 {
-            return;
-        }
-        let Some(mut first) = self.stale.first_entry() else { return };
-        let key = first.key().clone();
-        let room = (self.capacity / 4).clamp(1, 128);
-        let mut changes = Vec::new();
-        let done = first.get_mut().step(&mut self.inner, now, &key, room, &mut changes);
-        if done {
-            first.remove();
+        let Some((key, mut rewrite)) = self.stale.pop_first() else { return };
+        if self.go_on(now, &key, &mut rewrite) {
             count(&self.shared.counts.rewritten);
+        } else {
+            self.stale.insert(key, rewrite);
         }
-        for change in changes {
-            if !self.hand_over(change) {
-                self.stale.insert(key, Rewrite::default());
-                return;
+    }
+
+    /// One step of writing a key anew; `true` when that is done.
+    fn go_on(&mut self, now: Nanos, key: &str, rewrite: &mut Rewrite) -> bool {
+        if rewrite.changes.is_empty() {
+            let room = (self.capacity / 4).clamp(1, 128);
+            rewrite.step(&mut self.inner, now, key, room);
+        }
+        while let Some(change) = rewrite.changes.pop_front() {
+            // Half of the queue is for what happens now.
+            let full = self.shared.queued.load(Ordering::Relaxed) > self.capacity / 2;
+            let back = if full { Some(change) } else { self.hand_over(change) };
+            if let Some(change) = back {
+                rewrite.changes.push_front(change);
+                return false;
             }
         }
+        rewrite.is_done()
     }
 
     /// What the thread wants.
     fn look(&mut self, now: Nanos) {
         if self.shared.refresh.load(Ordering::Acquire) {
-            if !self.hand_over(Change::Begin) {
+            if self.hand_over(Change::Begin).is_some() {
                 self.shared.look.store(true, Ordering::Release);
                 return;
             }
@@ -198,16 +205,19 @@ impl<B: Bus> Mirror<B> {
         }
     }
 
-    /// `false` when there is no room.
-    fn hand_over(&mut self, change: Change) -> bool {
-        let Some(queue) = &self.queue else { return true };
+    /// Gives the change back when there is no room.
+    fn hand_over(&mut self, change: Change) -> Option<Change> {
+        let queue = self.queue.as_ref()?;
         self.shared.queued.fetch_add(1, Ordering::Relaxed);
         match queue.try_send(change) {
-            Ok(()) => true,
+            Ok(()) => None,
             Err(error) => {
                 self.shared.queued.fetch_sub(1, Ordering::Relaxed);
-                // Without the thread there is no copy and nothing to catch up with.
-                matches!(error, TrySendError::Disconnected(_))
+                match error {
+                    TrySendError::Full(change) => Some(change),
+                    // Without the thread there is no copy and nothing to catch up with.
+                    TrySendError::Disconnected(_) => None,
+                }
             }
         }
     }
@@ -223,7 +233,7 @@ impl<B: Bus> Mirror<B> {
             count(&self.shared.counts.deferred);
             return;
         }
-        if !self.hand_over(change()) {
+        if self.hand_over(change()).is_some() {
             count(&self.shared.counts.dropped);
             self.stale.insert(key.into(), Rewrite::default());
         }

@@ -1,5 +1,7 @@
 //! A key that is written anew, a piece at a time.
 
+use std::collections::VecDeque;
+
 use engine::{Bus, EntryId, GroupInfo, GroupStart, HashFields, Nanos, Resp, Trim, Ttl};
 
 use super::change::Change;
@@ -11,10 +13,16 @@ const PENDING_MAX: usize = 1_000;
 /// How far it has come.
 #[derive(Debug, Default)]
 pub(super) struct Rewrite {
-    /// The last entry of a stream that was handed over; nothing yet when absent.
+    /// What was made and not yet handed over.
+    pub(super) changes: VecDeque<Change>,
+    /// The last entry of a stream that was made; nothing yet when absent.
     upto: Option<EntryId>,
-    /// Something else than a new entry has changed since then.
+    /// The key has changed since the first piece was made.
     disturbed: bool,
+    /// The last piece is made.
+    complete: bool,
+    /// The key has changed since then, so that it begins again.
+    outdated: bool,
 }
 
 fn command(key: &str, words: &[&[u8]]) -> Change {
@@ -22,14 +30,29 @@ fn command(key: &str, words: &[&[u8]]) -> Change {
 }
 
 impl Rewrite {
-    /// The key has changed meanwhile. What was handed over of a stream is right as long as entries are only
-    /// added; a cut at its front is made up for by the next entry that is cut.
+    /// The key has changed meanwhile.
     pub(super) fn disturb(&mut self) {
         self.disturbed = true;
+        self.outdated = self.complete;
     }
 
-    /// Appends about `room` changes; `true` when nothing is left to do.
-    pub(super) fn step<B: Bus>(
+    /// Whether the key on the server is what it is here, once all changes have been handed over.
+    pub(super) fn is_done(&self) -> bool {
+        self.complete && !self.outdated
+    }
+
+    /// Makes about `room` changes.
+    pub(super) fn step<B: Bus>(&mut self, bus: &mut B, now: Nanos, key: &str, room: usize) {
+        if self.outdated {
+            *self = Rewrite::default();
+        }
+        let mut out = Vec::new();
+        self.complete = self.piece(bus, now, key, room, &mut out);
+        self.changes.extend(out);
+    }
+
+    /// Appends some of it; `true` when that was the rest.
+    fn piece<B: Bus>(
         &mut self,
         bus: &mut B,
         now: Nanos,
@@ -71,6 +94,8 @@ impl Rewrite {
         true
     }
 
+    /// Entries from the oldest to the newest, then what only the end of it can say. Entries that come meanwhile
+    /// are met on the way; what is cut meanwhile is cut at the end.
     fn stream<B: Bus>(
         &mut self,
         bus: &mut B,
@@ -90,23 +115,54 @@ impl Rewrite {
         for entry in entries {
             self.upto = Some(entry.id);
             if let Some(body) = entry.body {
-                out.push(Change::Entry { stream: key.into(), id: entry.id, body, trim: Trim::Keep });
+                out.push(Change::Entry {
+                    stream: key.into(),
+                    id: entry.id,
+                    body,
+                    trim: Trim::Keep,
+                });
             }
         }
         self.upto.get_or_insert(EntryId::ZERO);
         if !last_piece {
             return false;
         }
-        // What was cut meanwhile is cut here, too.
         if self.disturbed {
             let length = digits(bus.xlen(now, key).unwrap_or(0));
             out.push(command(key, &[b"XTRIM", key.as_bytes(), b"MAXLEN", b"=", &length]));
         }
+        counters(bus, now, key, out);
         for group in bus.xinfo_groups(now, key).unwrap_or_default() {
             groups(bus, now, key, &group, out);
         }
         life(bus, now, key, out);
         true
+    }
+}
+
+/// What a stream remembers of entries that are no longer there: lags are counted from it.
+fn counters<B: Bus>(bus: &mut B, now: Nanos, key: &str, out: &mut Vec<Change>) {
+    let stream = key.as_bytes();
+    if bus.xlen(now, key) == Ok(0) {
+        // A stream without entries comes about with a group only.
+        let (create, destroy) = (b"CREATE".as_slice(), b"DESTROY".as_slice());
+        out.push(command(key, &[b"XGROUP", create, stream, b"qsim", b"0", b"MKSTREAM"]));
+        out.push(command(key, &[b"XGROUP", destroy, stream, b"qsim"]));
+    }
+    let Resp::Array(words) = bus.execute(now, &[b"XINFO", b"STREAM", stream]) else { return };
+    let text = |name: &str| {
+        let at = words.iter().position(|word| *word == Resp::Bulk(name.as_bytes().to_vec()))?;
+        match words.get(at + 1)? {
+            Resp::Bulk(bytes) => Some(bytes.clone()),
+            Resp::Int(number) => Some(digits(number)),
+            _ => None,
+        }
+    };
+    let all = [text("last-generated-id"), text("entries-added"), text("max-deleted-entry-id")];
+    if let [Some(last), Some(added), Some(deleted)] = &all {
+        let words: [&[u8]; 7] =
+            [b"XSETID", stream, last, b"ENTRIESADDED", added, b"MAXDELETEDID", deleted];
+        out.push(command(key, &words));
     }
 }
 

@@ -7,12 +7,7 @@ use engine::{
 
 use super::Mirror;
 use super::change::Change;
-
-/// Commands by their words that change nothing.
-const LOOKING: [&str; 14] = [
-    "XLEN", "XRANGE", "XREVRANGE", "XPENDING", "XINFO", "GET", "HGET", "HGETALL", "LRANGE", "TTL",
-    "PTTL", "EXISTS", "TYPE", "SCAN",
-];
+use crate::redis::command::looks_only;
 
 impl<B: Bus> Bus for Mirror<B> {
     fn xadd(
@@ -144,10 +139,8 @@ impl<B: Bus> Bus for Mirror<B> {
         let next =
             self.inner.xautoclaim(now, stream, group, consumer, min_idle, start, count, out)?;
         let ids: Vec<EntryId> = out[before..].iter().map(|entry| entry.id).collect();
-        if !ids.is_empty() {
-            let (group, consumer) = (group.into(), consumer.into());
-            self.changed(stream, || Change::Claimed { stream: stream.into(), group, consumer, ids });
-        }
+        let (group, consumer) = (group.into(), consumer.into());
+        self.changed(stream, || Change::Claimed { stream: stream.into(), group, consumer, ids });
         Ok(next)
     }
 
@@ -346,9 +339,7 @@ impl<B: Bus> Bus for Mirror<B> {
     fn execute(&mut self, now: Nanos, words: &[&[u8]]) -> Resp {
         self.tend(now);
         let reply = self.inner.execute(now, words);
-        let looks = words.first().is_none_or(|name| {
-            LOOKING.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        });
+        let looks = words.first().is_none_or(|name| looks_only(name));
         if !looks && !matches!(reply, Resp::Error(_)) {
             self.changed_all();
         }

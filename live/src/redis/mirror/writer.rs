@@ -18,6 +18,8 @@ const BATCH_MAX: usize = 512;
 /// How long it rests when there is nothing to do. Asking costs the session nothing; waiting to be woken would
 /// cost it a call to the system for each change.
 const REST: Duration = Duration::from_millis(2);
+/// Keys in the registry before any are looked for that have expired.
+const PRUNE_MIN: usize = 10_000;
 /// Refused keys that wait to be written anew.
 const REFUSED_MAX: usize = 1_000;
 
@@ -34,6 +36,8 @@ pub(super) struct Writer {
     registry: String,
     /// Keys in the registry.
     known: BTreeSet<Box<str>>,
+    /// At so many of them those that have expired are looked for.
+    prune_at: usize,
 }
 
 impl Writer {
@@ -52,6 +56,7 @@ impl Writer {
             begun: false,
             registry,
             known: BTreeSet::new(),
+            prune_at: PRUNE_MIN,
         }
     }
 
@@ -122,7 +127,11 @@ impl Writer {
     }
 
     fn lose(&mut self, problem: &str) {
-        tracing::warn!(place = self.config.place(), problem, "the mirror of the bus lost its server");
+        tracing::warn!(
+            place = self.config.place(),
+            problem,
+            "the mirror of the bus lost its server"
+        );
         self.connection = None;
         self.begun = false;
     }
@@ -164,13 +173,40 @@ impl Writer {
         self.known.clear();
     }
 
+    /// Takes keys out of the registry that are no longer there: most of a session's keys live for a minute.
+    fn prune(&mut self) -> Result<(), ()> {
+        let known: Vec<Box<str>> = self.known.iter().cloned().collect();
+        for some in known.chunks(1_000) {
+            let mut request = Vec::new();
+            for key in some {
+                pack(&[b"EXISTS", key.as_bytes()], &mut request);
+            }
+            let there = self.converse(&request, some.len())?;
+            let gone = some.iter().zip(&there).filter(|(_, there)| **there == Value::Int(0));
+            let gone: Vec<&str> = gone.map(|(key, _)| &**key).collect();
+            if gone.is_empty() {
+                continue;
+            }
+            let mut words: Vec<&[u8]> = vec![b"SREM", self.registry.as_bytes()];
+            words.extend(gone.iter().map(|key| key.as_bytes()));
+            request.clear();
+            pack(&words, &mut request);
+            self.converse(&request, 1)?;
+            for key in gone {
+                self.known.remove(key);
+            }
+        }
+        self.prune_at = (self.known.len() * 2).max(PRUNE_MIN);
+        Ok(())
+    }
+
     fn send_all(&mut self, batch: &[Change]) -> Result<(), ()> {
         let mut request = Vec::new();
         // Whose answer each one is.
         let mut keys: Vec<&str> = Vec::new();
         for change in batch {
             let key = change.key();
-            if change.stays() && !self.known.contains(key) {
+            if change.makes() && !self.known.contains(key) {
                 self.known.insert(key.into());
                 let words: [&[u8]; 3] = [b"SADD", self.registry.as_bytes(), key.as_bytes()];
                 pack(&words, &mut request);
@@ -213,6 +249,9 @@ impl Writer {
         self.shared.counts.written.fetch_add(done, Ordering::Relaxed);
         if refused {
             self.shared.look.store(true, Ordering::Release);
+        }
+        if self.known.len() >= self.prune_at {
+            self.prune()?;
         }
         Ok(())
     }
