@@ -1,5 +1,8 @@
 //! The suite on the bus in memory, and what a tape of it answers.
 
+// Helpers of tests outside of test functions, where a failed assumption may end it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 #[path = "bus_suite/mod.rs"]
 mod bus_suite;
 

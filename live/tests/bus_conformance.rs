@@ -1,5 +1,8 @@
 //! One suite, two worlds: what the bus in memory does, the bus on a real Redis server does.
 
+// Helpers of tests outside of test functions, where a failed assumption may end it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 #[path = "../../engine/tests/bus_suite/mod.rs"]
 mod bus_suite;
 mod redis_support;

@@ -1,5 +1,8 @@
 //! What can happen between a session and its Redis server, on real servers and connections.
 
+// Helpers of tests outside of test functions, where a failed assumption may end it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 mod redis_support;
 
 use std::collections::BTreeMap;
