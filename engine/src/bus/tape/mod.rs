@@ -13,7 +13,7 @@
 mod player;
 mod recorder;
 
-pub use player::TapeBus;
+pub use player::{Supply, TapeBus};
 pub use recorder::TapeRecorder;
 
 use serde::{Deserialize, Serialize};

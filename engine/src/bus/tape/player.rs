@@ -14,8 +14,10 @@ use crate::{
 ///
 /// Once it was asked for something else than the tape has, it answers nothing but that: see
 /// [`Bus::trouble`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct TapeBus {
+    /// Gives the next piece of the tape where one is needed.
+    more: Option<Supply>,
     tape: Vec<u8>,
     /// Up to here it has been played.
     at: usize,
@@ -23,6 +25,17 @@ pub struct TapeBus {
     /// Operations answered so far.
     answered: u64,
     trouble: Option<String>,
+}
+
+/// Gives the pieces of a tape in their order; `None` behind the last one.
+pub type Supply = Box<dyn FnMut() -> Option<Vec<u8>> + Send>;
+
+impl fmt::Debug for TapeBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("TapeBus");
+        shown.field("answered", &self.answered).field("trouble", &self.trouble);
+        shown.finish_non_exhaustive()
+    }
 }
 
 /// The words of a command, as a person reads them.
@@ -83,6 +96,11 @@ impl TapeBus {
     /// A player of this tape.
     pub fn of(tape: Vec<u8>) -> TapeBus {
         TapeBus { tape, ..TapeBus::default() }
+    }
+
+    /// A player that asks for the next piece of its tape where it needs one: what has been played is not kept.
+    pub fn fed_by(more: Supply) -> TapeBus {
+        TapeBus { more: Some(more), ..TapeBus::default() }
     }
 
     fn number(&mut self) -> Result<u64, Damaged> {
@@ -147,6 +165,11 @@ impl TapeBus {
                 "operation {number} on the bus: the replay asked for {wanted}, the tape has {there}"
             )
         };
+        if self.at == self.tape.len()
+            && let Some(piece) = self.more.as_mut().and_then(|more| more())
+        {
+            self.tape.extend_from_slice(&piece);
+        }
         if self.at == self.tape.len() {
             return Ok(Err(differs(format_args!("come to its end"))));
         }
@@ -180,6 +203,11 @@ impl TapeBus {
 }
 
 impl Bus for TapeBus {
+    fn take_tape(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.tape[..self.at]);
+        self.tape.drain(..self.at);
+        self.at = 0;
+    }
     fn xadd(&mut self, _: Nanos, stream: &str, _: Body, _: Trim) -> Result<EntryId, BusError> {
         self.answer(Asked::Xadd, stream)
     }
