@@ -13,7 +13,9 @@ mod stats;
 
 pub use feed::LiveFeed;
 pub use guard::{Guard, GuardLimits, Holds, only_asks};
-pub use operator::{Command, Operator, OperatorHandle, OperatorSettings, wait_for_signal};
+pub use operator::{
+    Command, Operator, OperatorHandle, OperatorSettings, kill_self, wait_for_signal,
+};
 pub use remote::{Remote, SessionVenue};
 pub use resume::{run_through, start_again};
 pub use stats::{Histogram, Stats};

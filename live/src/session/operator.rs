@@ -232,6 +232,12 @@ impl Operator {
     }
 }
 
+/// Kills the process as `kill -9` does: for tests of restarts.
+pub fn kill_self() {
+    // Nothing comes behind it where it works, and where it does not a test sees a session that lives.
+    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGKILL);
+}
+
 /// Waits until the process is asked to end: SIGINT or SIGTERM.
 #[allow(clippy::disallowed_methods, reason = "the edge: nothing else runs on this thread")]
 pub fn wait_for_signal() -> Result<(), LinkError> {
