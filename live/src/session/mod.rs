@@ -218,7 +218,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         self.incoming.clear();
         self.link.poll(wait, &mut self.incoming)?;
         self.stats.came_in();
-        while let Some(command) = self.operator.next() {
+        while let Some(command) = self.operator.next_command() {
             match command {
                 Command::Stop(why) => self.stop = Some(why),
                 command => self.operate(&command)?,

@@ -176,7 +176,7 @@ impl Operator {
     }
 
     /// The next thing that the operator wants.
-    pub fn next(&mut self) -> Option<Command> {
+    pub fn next_command(&mut self) -> Option<Command> {
         if let Some(command) = self.waiting.pop_front() {
             return Some(command);
         }
@@ -277,7 +277,7 @@ mod tests {
         let settings = OperatorSettings { kill_file: Some(file.clone()), ..Default::default() };
         let mut operator = Operator::new(settings).expect("no signals");
         let mut looked = |operator: &mut Operator| {
-            (0..32).find_map(|_| operator.next()).map(|command| match command {
+            (0..32).find_map(|_| operator.next_command()).map(|command| match command {
                 Command::Hold(holds, _) => holds.killed,
                 other => panic!("{other:?}"),
             })
