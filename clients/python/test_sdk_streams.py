@@ -48,7 +48,7 @@ MARKET = [
     ("all_market_mini_tickers_stream", {}, lambda e: len(e) > 0),
     ("mark_price_stream", {"symbol": "btcusdt", "update_speed": "1s"}, lambda e: Decimal(e.p) > 0),
     ("mark_price_stream_for_all_market", {"update_speed": "1s"}, lambda e: len(e) == 2),
-    ("individual_symbol_book_ticker_streams", {"symbol": "btcusdt"}, lambda e: e.b < e.a),
+    ("individual_symbol_book_ticker_streams", {"symbol": "btcusdt"}, lambda e: Decimal(e.b) < Decimal(e.a)),
     ("all_book_tickers_stream", {}, lambda e: Decimal(e.b) < Decimal(e.a)),
     ("diff_book_depth_streams", {"symbol": "btcusdt", "update_speed": "100ms"}, lambda e: e.pu < e.u),
     ("partial_book_depth_streams", {"symbol": "btcusdt", "levels": "5"}, lambda e: len(e.b) <= 5),
@@ -132,5 +132,5 @@ async def test_the_user_stream(streams, server, account):
     assert (placed.o.aid, placed.o.X) == (algo.algo_id, "NEW")
 
     server.call("POST", "/listen-key/expire", {"account": account.number})
-    expired = await heard.wait("Listenkeyexpired")
+    expired = await heard.wait("ListenKeyExpired")
     assert expired.listen_key == key
