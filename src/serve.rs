@@ -42,6 +42,9 @@ pub struct ServeArguments {
     /// The market's own time at speed 1, too: clients need a clock of their own for it
     #[arg(long)]
     own_time: bool,
+    /// The venue's clock begins so long before its market, such as 5m
+    #[arg(long, value_name = "SPAN")]
+    lead: Option<String>,
     /// Clock and market stand at their beginning until the admin route `go`
     #[arg(long)]
     held: bool,
@@ -94,9 +97,10 @@ fn serve(arguments: &ServeArguments) -> Result<(), String> {
     let keys = keys(arguments)?;
     let accounts = keys.iter().map(|key| usize::from(key.account.0) + 1).max().unwrap_or(1);
     let data = data_folder(arguments.data.as_ref());
+    let lead = arguments.lead.as_deref().map(scenarios::span_of).transpose()?;
     let begins_at = (clock == ClockMode::Wall).then(live::clock::system_time);
     let venue = scenario
-        .serve(data.as_deref(), begins_at.map(|now| Nanos(now.0 - now.0 % 60_000_000_000)), accounts - 1)
+        .serve(data.as_deref(), begins_at.map(|now| Nanos(now.0 - now.0 % 60_000_000_000)), accounts - 1, lead.unwrap_or_default())
         .map_err(|error| error.to_string())?;
     venue.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     let config = ServerConfig {

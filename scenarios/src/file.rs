@@ -371,7 +371,7 @@ impl Scenario {
     }
 
     /// What its files are named after: name, variant and seed.
-    pub(crate) fn file_stem(&self) -> String {
+    pub fn file_stem(&self) -> String {
         let variant = if self.variant.is_empty() { "" } else { "." };
         format!("{}{variant}{}-{}", self.name, self.variant, self.seed)
     }

@@ -25,12 +25,13 @@ pub struct ServedVenue {
 impl Scenario {
     /// Opens exchange and market for a server. `begins_at`: the market's first instant is this one, and all of it is
     /// moved with it; the rules are those of the market's own date. `further` is the number of accounts beside the first
-    /// one, which are set as it is.
+    /// one, which are set as it is. The exchange is there `lead` before its market.
     pub fn serve(
         &self,
         data: Option<&Path>,
         begins_at: Option<Nanos>,
         further: usize,
+        lead: Nanos,
     ) -> Result<ServedVenue, ScenarioError> {
         let build = |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
         let mut scenario = self.clone();
@@ -53,6 +54,7 @@ impl Scenario {
             market.range = (market.range.0 + by, market.range.1 + by);
             market.feed = Box::new(Moved { feed: market.feed, by });
         }
+        market.range.0 = market.range.0 - lead;
         let exchange =
             venue::build(&scenario, &market, &rules, Vec::new(), further).map_err(build)?;
         let market::OpenMarket { feed, instruments, range, warnings, .. } = market;

@@ -104,6 +104,13 @@ impl Scenario {
     }
 }
 
+/// A span such as "90s", "10m" or "8h".
+pub fn span_of(text: &str) -> Result<Nanos, String> {
+    crate::events::offset(text)
+        .filter(|span| span.0 > 0)
+        .ok_or_else(|| format!("{text:?} is no span such as \"90s\", \"10m\" or \"8h\""))
+}
+
 /// The session of a journal's header; none if it is that of a simulation.
 pub fn session_of(header: &Json) -> Option<SessionHeader> {
     serde_json::from_value(header.get("session")?.clone()).ok()

@@ -115,7 +115,10 @@ pub fn begin(
         let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
         return Ok(Begun { session, journal, clock, log, unanswered: Some(unanswered) });
     }
-    let start = clock.now();
+    let start = match &arguments.begin_at {
+        Some(text) => time(text)?,
+        None => clock.now(),
+    };
     let parts = scenario.session(facts.instruments.clone(), start).map_err(|error| said(&error))?;
     let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
     let link = BinanceLink::connect(setup(wants(&parts), facts.instruments.clone(), Vec::new()))
@@ -130,7 +133,22 @@ pub fn begin(
         Kernel::new(parts.config, bus, guard, LiveFeed::default(), parts.members, Box::new(sink));
     kernel.keep_market();
     let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+    // What comes in meanwhile waits in its sockets.
+    wait_until(&clock, start);
     Ok(Begun { session, journal, clock, log, unanswered: None })
+}
+
+#[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
+fn wait_until(clock: &LiveClock, start: Nanos) {
+    while clock.now() < start {
+        std::thread::sleep(clock.wait(start));
+    }
+}
+
+fn time(text: &str) -> Result<Nanos, String> {
+    engine::IsoTime::read_text(Some(text)).map(|time| time.0).map_err(|_| {
+        format!("--begin-at {text:?} is not a time such as 2026-02-01T00:00:00Z")
+    })
 }
 
 fn kernel_wants(

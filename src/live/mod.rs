@@ -51,6 +51,9 @@ pub struct LiveArguments {
     /// End the session after so long, such as 90s, 10m or 8h
     #[arg(long = "for", value_name = "SPAN")]
     length: Option<String>,
+    /// Begin exactly at this time of the venue's clock, to be compared with a simulation that does
+    #[arg(long, value_name = "TIME")]
+    begin_at: Option<String>,
     /// Only these services in this process (with live.redis)
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     services: Vec<String>,
