@@ -1,0 +1,53 @@
+//! The tests with clients that others wrote: ccxt and the official SDK from PyPI, the official crate.
+//!
+//! They run against the `qsim` binary that the other tests have built.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+/// Installs, builds and runs; prints how long each took.
+pub fn run() -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let target = if target.is_absolute() { target } else { root.join(target) };
+    let (python, venv) = (root.join("clients/python"), target.join("clients-venv"));
+    let qsim = target.join("debug/qsim");
+    let inside = |program: &str| venv.join("bin").join(program);
+
+    step("qsim", Command::new("cargo").args(["build", "--workspace", "--bins", "--locked"]))
+        && step("a venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))
+        && step(
+            "the Python clients",
+            Command::new(inside("pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+                .arg(python.join("requirements.txt")),
+        )
+        && step(
+            "tests with the Python clients",
+            Command::new(inside("python"))
+                .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+                .current_dir(&python)
+                .env("QSIM", &qsim)
+                .env("PYTHONDONTWRITEBYTECODE", "1"),
+        )
+        && step(
+            "tests with the Rust client",
+            Command::new("cargo")
+                .args(["test", "--locked"])
+                .current_dir(root.join("clients/rust"))
+                .env("QSIM", &qsim)
+                // A folder of its own: its dependencies have other features than ours.
+                .env("CARGO_TARGET_DIR", target.join("clients-rust")),
+        )
+}
+
+#[allow(clippy::disallowed_methods, reason = "it prints how long a step of CI takes")]
+fn step(what: &str, command: &mut Command) -> bool {
+    eprintln!("==> clients: {what}");
+    let started = Instant::now();
+    let worked = command.status().is_ok_and(|status| status.success());
+    let end = if worked { "took" } else { "FAILED after" };
+    eprintln!("==> clients: {what} {end} {} s", started.elapsed().as_secs());
+    worked
+}
