@@ -100,7 +100,12 @@ fn serve(arguments: &ServeArguments) -> Result<(), String> {
     let lead = arguments.lead.as_deref().map(scenarios::span_of).transpose()?;
     let begins_at = (clock == ClockMode::Wall).then(live::clock::system_time);
     let venue = scenario
-        .serve(data.as_deref(), begins_at.map(|now| Nanos(now.0 - now.0 % 60_000_000_000)), accounts - 1, lead.unwrap_or_default())
+        .serve(
+            data.as_deref(),
+            begins_at.map(|now| Nanos(now.0 - now.0 % 60_000_000_000)),
+            accounts - 1,
+            lead.unwrap_or_default(),
+        )
         .map_err(|error| error.to_string())?;
     venue.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     let config = ServerConfig {
@@ -158,15 +163,15 @@ fn scenario(arguments: &ServeArguments) -> Result<Scenario, String> {
     };
     let mut scenario =
         Scenario::parse("the command line", &text).map_err(|error| error.to_string())?;
-    if let Some(market) = scenario.market.synthetic.as_mut().filter(|_| !names.is_empty()) {
-        let made: Vec<String> = market.symbols.iter().map(|s| s.symbol.to_string()).collect();
+    if scenario.market.synthetic.is_some() && !names.is_empty() {
+        let made: Vec<String> = scenario.symbols().iter().map(ToString::to_string).collect();
         if let Some(unknown) = names.iter().find(|name| !made.contains(name)) {
             return Err(format!(
                 "--symbols {unknown}: a made market has {}; describe others in a file, or give recorded data with --data, --from and --to",
                 made.join(", ")
             ));
         }
-        market.symbols.retain(|symbol| names.contains(&symbol.symbol.to_string()));
+        scenario.only_symbols(&names);
     }
     Ok(scenario)
 }
@@ -188,7 +193,8 @@ fn keys(arguments: &ServeArguments) -> Result<Vec<ApiKey>, String> {
     let mut keys = Vec::new();
     for (number, row) in rows.key.into_iter().enumerate() {
         let account = row.account.checked_sub(1).map(AccountId);
-        let account = account.ok_or(format!("{shown}: key {}: accounts count from 1", number + 1))?;
+        let account =
+            account.ok_or(format!("{shown}: key {}: accounts count from 1", number + 1))?;
         keys.push(match (row.secret, row.public_key) {
             (Some(secret), None) => ApiKey::hmac(&row.key, &secret, account),
             (None, Some(pem)) => ApiKey {

@@ -105,13 +105,9 @@ fn a_session_decides_as_its_simulation_does_and_replays() {
     let folder = Folder::new();
     let root = folder.root();
     std::fs::write(folder.path("chain.toml"), SCENARIO).expect("written");
-    let simulated = run_program(
-        Path::new(QSIM),
-        root,
-        &[],
-        &["run", "chain.toml", "--journal", "simulated"],
-    )
-    .expect_code(0);
+    let simulated =
+        run_program(Path::new(QSIM), root, &[], &["run", "chain.toml", "--journal", "simulated"])
+            .expect_code(0);
     drop(simulated);
     let wanted = decisions(&only_journal(&folder.path("simulated")));
     assert!(wanted.len() >= 4, "the scenario trades too little for a comparison: {wanted:?}");
@@ -120,8 +116,18 @@ fn a_session_decides_as_its_simulation_does_and_replays() {
     let more = ["--speed", &speed, "--lead", "40m", "--any-timestamp"];
     let served = serve(root, "chain.toml", &more);
     let arguments = [
-        "live", "chain.toml", "--venue", "testnet", "--address", &served.rest, "--begin-at",
-        "2026-01-01T00:00:00Z", "--for", "119m", "--journal", "live.journal",
+        "live",
+        "chain.toml",
+        "--venue",
+        "testnet",
+        "--address",
+        &served.rest,
+        "--begin-at",
+        "2026-01-01T00:00:00Z",
+        "--for",
+        "119m",
+        "--journal",
+        "live.journal",
     ];
     let keys = [("QSIM_API_KEY", KEY), ("QSIM_API_SECRET", SECRET)];
     let live = run_program(Path::new(QSIM), root, &keys, &arguments).expect_code(0);

@@ -16,7 +16,8 @@ use crate::links::Links;
 use crate::state::State;
 use crate::timeline::TimelineStep;
 use crate::{
-    Account, Expectation, Gap, Limits, LiveSettings, ScenarioError, TradingVenue, Venue, alterations, compose, events, market,
+    Account, Expectation, Gap, Limits, LiveSettings, ScenarioError, TradingVenue, Venue,
+    alterations, compose, events, market,
 };
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.

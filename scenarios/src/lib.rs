@@ -37,9 +37,7 @@ pub use initial_positions::HeldPosition;
 pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
 pub use links::Links;
-pub use live_settings::{
-    CONFIRMATION, LiveLimits, LiveSettings, TradingVenue, VenueAddresses,
-};
+pub use live_settings::{CONFIRMATION, LiveLimits, LiveSettings, TradingVenue, VenueAddresses};
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
     replay, run, services_of,

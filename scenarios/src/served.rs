@@ -62,6 +62,22 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Leaves only these symbols of a made market.
+    pub fn only_symbols(&mut self, names: &[String]) {
+        let Ok(mut market) = serde_json::to_value(&self.market) else { return };
+        let symbols = market.pointer_mut("/synthetic/symbols").and_then(|all| all.as_array_mut());
+        if let Some(symbols) = symbols {
+            let name =
+                |row: &serde_json::Value| row["symbol"].as_str().unwrap_or_default().to_owned();
+            symbols.retain(|row| names.contains(&name(row)));
+        }
+        if let Ok(market) = serde_json::from_value(market) {
+            self.market = market;
+        }
+    }
+}
+
 fn chrono_text(time: Nanos) -> String {
     let mut text = time.to_string();
     // Times of rules are whole seconds.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use engine::{
-    Bus, Compare, FeedLatency, Instrument, JournalError, JournalFile, Kernel, KernelConfig, Link,
-    Member, MemoryBus, Nanos, NumbersOf, RecordedActions, RecordedExchange, RecordedFeed, RunError,
-    ThinkingTime,
+    Bus, Compare, Entries, FeedLatency, Instrument, JournalEntry, JournalError, JournalFile,
+    Kernel, KernelConfig, Link, Member, MemoryBus, Nanos, NumbersOf, RecordedActions,
+    RecordedExchange, RecordedFeed, RunError, Supply, TapeBus, ThinkingTime,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -45,8 +45,7 @@ impl Scenario {
         instruments: Vec<Instrument>,
         start: Nanos,
     ) -> Result<SessionParts, ScenarioError> {
-        let build =
-            |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
+        let build = |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
         let mut members = pipeline::chain(&self.pipeline, &instruments)
             .map_err(|error| build(error.to_string()))?;
         let only = &self.live.services;
@@ -116,6 +115,17 @@ pub fn session_of(header: &Json) -> Option<SessionHeader> {
     serde_json::from_value(header.get("session")?.clone()).ok()
 }
 
+/// What the bus answered in a session that others wrote to, too. What cannot be read, the comparison with the same file says
+/// better.
+fn tape_of(file: JournalFile) -> Result<Supply, JournalError> {
+    let pick = |entry| match entry {
+        JournalEntry::Tape(replies) => Some(replies),
+        _ => None,
+    };
+    let mut pieces = Entries::new(file, pick)?;
+    Ok(Box::new(move || pieces.take().ok().flatten().map(|(_, piece)| piece)))
+}
+
 /// Runs a recorded session again, from its journal alone.
 pub(crate) fn replay_session(
     path: &Path,
@@ -123,13 +133,6 @@ pub(crate) fn replay_session(
     session: &SessionHeader,
 ) -> Result<Replayed, ScenarioError> {
     let mut file = JournalFile::open(path)?;
-    if session.bus != "memory" {
-        return Err(JournalError::Format {
-            path: path.to_owned(),
-            problem: "its bus was a Redis server's".to_owned(),
-        }
-        .into());
-    }
     let (digest, entries) = (file.footer().digest_hex(), file.footer().entries);
     let unfinished = file.is_unfinished();
     let services = services_of(file.header());
@@ -137,12 +140,21 @@ pub(crate) fn replay_session(
     let open = || JournalFile::open(path);
     let end = file.last_time()?;
     let sink = Compare::new(open()?, services)?;
-    let mut bus = Box::new(MemoryBus::new());
-    scenario.lay_state(&mut *bus, session.start)?;
+    let shared = session.bus != "memory";
+    let bus: Box<dyn Bus> = match shared {
+        true => Box::new(TapeBus::fed_by(tape_of(open()?)?)),
+        false => {
+            let mut bus = MemoryBus::new();
+            scenario.lay_state(&mut bus, session.start)?;
+            Box::new(bus)
+        }
+    };
     let (feed, exchange) = (RecordedFeed::new(open()?)?, RecordedExchange::new(open)?);
-    let mut kernel =
-        Kernel::new(parts.config, bus, exchange, feed, parts.members, Box::new(sink));
+    let mut kernel = Kernel::new(parts.config, bus, exchange, feed, parts.members, Box::new(sink));
     kernel.keep_market();
+    if shared {
+        kernel.share_bus();
+    }
     kernel.replay_numbers(Box::new(NumbersOf::new(open()?)));
     let mut run = kernel.run_through(RecordedActions::new(file)?, end, |_, _| {});
     if !unfinished {

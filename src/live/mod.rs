@@ -1,6 +1,7 @@
 //! `qsim live`: the same pipeline on the wall's clock, at the venue that the file names.
 
 mod begin;
+mod bus;
 mod check;
 mod logs;
 mod metrics;
@@ -142,9 +143,9 @@ fn scenario(arguments: &LiveArguments) -> Result<Scenario, String> {
         TradingVenue::Sim => Err(format!(
             "{shown}: venue is \"sim\": `qsim run {shown}` runs it; to go live say venue = \"testnet\" in the file, or --venue testnet"
         )),
-        TradingVenue::Production if !arguments.production => Err(format!(
-            "{shown}: venue is \"production\", with real money: say --production, too"
-        )),
+        TradingVenue::Production if !arguments.production => {
+            Err(format!("{shown}: venue is \"production\", with real money: say --production, too"))
+        }
         _ => Ok(scenario),
     }
 }

@@ -168,6 +168,24 @@ fn accounts_and_positions() {
 }
 
 #[test]
+fn market_data_needs_no_key() {
+    let venue = start();
+    let mut client = Client::connect(&venue, "");
+    let mut ask = |method: &str, params: Value| {
+        let answer = client.call(method, params);
+        assert_eq!(answer["status"], 200, "{method}: {answer}");
+        answer["result"].clone()
+    };
+    let btc = json!({"symbol": "BTCUSDT"});
+    assert_eq!(ask("ticker.price", btc.clone())["price"], "50000.00");
+    assert_eq!(ask("ticker.price", json!({})).as_array().unwrap().len(), 2);
+    assert_eq!(ask("ticker.book", btc.clone())["symbol"], "BTCUSDT");
+    assert!(ask("depth", json!({"symbol": "BTCUSDT", "limit": 5}))["lastUpdateId"].is_u64());
+    let answer = client.call("depth", json!({"symbol": "NOPE"}));
+    assert_eq!((&answer["status"], &answer["error"]["code"]), (&json!(400), &json!(-1121)));
+}
+
+#[test]
 fn errors_have_their_status() {
     let venue = start();
     let mut client = Client::connect(&venue, "");
