@@ -295,9 +295,9 @@ async fn refusals() -> Result<()> {
     assert_eq!(code(placed(&good, buy(NewOrderTypeEnum::Market)).await), -1021);
     server.post("/skew", json!({ "ms": 0 }));
     assert_eq!(server.books().count("orders"), 0);
-    let twice = limit(&server).new_client_order_id("twice".to_owned());
-    placed(&good, twice.clone()).await?;
-    assert_eq!(code(placed(&good, twice).await), -4116);
+    let twice = || limit(&server).new_client_order_id("twice".to_owned());
+    placed(&good, twice()).await?;
+    assert_eq!(code(placed(&good, twice()).await), -4116);
     assert_eq!(server.books().count("orders"), 1);
     Ok(())
 }

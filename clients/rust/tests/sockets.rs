@@ -204,7 +204,7 @@ async fn orders_over_the_websocket_api() -> Result<()> {
     assert_eq!(server.books().algo(algo)["orderType"], "STOP_MARKET");
 
     let book = api.order_book(OrderBookParams::builder(BTC.to_owned()).limit(5).build()?).await?;
-    assert!(book.data()?.bids.is_some_and(|bids| bids.len() == 5));
+    assert!(book.data()?.last_update_id > Some(0));
 
     for (answer, wanted) in [
         (api.cancel_order(cancel).await.err(), -2011),
