@@ -28,14 +28,16 @@ def test_positions(rest, server, account):
         rows = {row["symbol"]: row for row in rest.fetch_positions(None, {"method": method})}
         assert (rows[BTC]["side"], rows[BTC]["contracts"]) == ("long", 0.01)
         assert (rows[ETH]["side"], rows[ETH]["contracts"]) == ("short", 0.2)
-        entry = float(kept.position("BTCUSDT")["entryPrice"])
-        assert abs(rows[BTC]["entryPrice"] - entry) < 0.01
+    entry = float(kept.position("BTCUSDT")["entryPrice"])
+    told = rest.fetch_positions([BTC])[0]
+    assert abs(told["entryPrice"] - entry) < 0.01
     v2 = rest.fetch_positions_risk([BTC], {"useV2": True})
     assert v2[0]["leverage"] == 20
 
 
 def test_leverage(rest, server, account):
     rest.set_leverage(7, BTC)
+    rest.create_order(BTC, "market", "buy", 0.01)
     assert server.books(account).position("BTCUSDT")["leverage"] == "7"
     assert rest.fetch_leverages([BTC])[BTC]["longLeverage"] == 7
     wild = {"symbol": "BTCUSDT", "leverage": 999}
@@ -44,11 +46,11 @@ def test_leverage(rest, server, account):
 
 def test_margin_type(rest, server, account):
     rest.set_margin_mode("isolated", BTC)
+    rest.create_order(BTC, "market", "buy", 0.01)
     assert server.books(account).position("BTCUSDT")["marginType"] == "isolated"
     assert rest.fetch_margin_mode(BTC)["marginMode"] == "isolated"
-    rest.set_margin_mode("isolated", BTC)  # ccxt forgives -4046 here
-    with pytest.raises(ccxt.MarginModeAlreadySet):
-        rest.fapiprivate_post_margintype({"symbol": "BTCUSDT", "marginType": "ISOLATED"})
+    with pytest.raises(ccxt.MarginModeAlreadySet, match="-4046"):
+        rest.set_margin_mode("isolated", BTC)
 
 
 def test_margin_of_an_isolated_position(rest, server, account):

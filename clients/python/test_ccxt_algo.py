@@ -52,8 +52,9 @@ def test_a_trailing_stop(rest, server, account):
     order = rest.create_order(BTC, "market", "buy", 0.002, None, params)
     kept = server.books(account).algo(order["id"])
     assert kept["orderType"] == "TRAILING_STOP_MARKET"
-    assert Decimal(kept["callbackRate"]) == 1
-    assert Decimal(kept["activatePrice"]) == Decimal(str(at))
+    # Binance shows these two in the answer to the order alone.
+    assert Decimal(order["info"]["callbackRate"]) == 1
+    assert Decimal(order["info"]["activatePrice"]) == Decimal(str(at))
 
 
 def test_a_stop_that_closes_the_position(rest, server, account):

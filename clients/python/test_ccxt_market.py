@@ -46,8 +46,8 @@ def test_candles_of_every_source(rest):
     _, opened, high, low, close, volume = candles[-1]
     assert low <= min(opened, close) <= max(opened, close) <= high and volume >= 0
     for price in ("mark", "index", "premiumIndex"):
-        rows = rest.fetch_ohlcv(BTC, "1m", limit=3, params={"price": price})
-        assert rows, price
+        source = {"price": price}
+        until(lambda: rest.fetch_ohlcv(BTC, "1m", limit=3, params=source), f"a candle of {price}")
     assert rest.fetch_ohlcv(ETH, "1h", limit=1)[0][0] % 3_600_000 == 0
 
 

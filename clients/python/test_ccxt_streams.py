@@ -2,7 +2,7 @@
 
 import asyncio
 
-from conftest import BTC, ETH
+from conftest import BTC, ETH, ccxt_pro
 from venue import PATIENCE
 
 
@@ -10,25 +10,45 @@ async def soon(waiting):
     return await asyncio.wait_for(waiting, PATIENCE)
 
 
-async def test_order_book_is_stitched(pro, server):
-    """The snapshot and the differences fit: ccxt checks each step and would raise."""
-    for _ in range(5):
-        book = await soon(pro.watch_order_book(BTC))
-    assert book["bids"][0][0] < book["asks"][0][0]
-    assert len(book["bids"]) > 5
-    # What it has built is what the server has, once both are of the same update.
-    for _ in range(200):
-        kept = server.public("/fapi/v1/depth?symbol=BTCUSDT&limit=1000")
-        while pro.orderbooks[BTC]["nonce"] < kept["lastUpdateId"]:
-            await soon(pro.watch_order_book(BTC))
-        book = pro.orderbooks[BTC]
-        if book["nonce"] == kept["lastUpdateId"]:
-            break
-    else:
-        raise AssertionError("no snapshot met an update of the stream")
-    for side in ("bids", "asks"):
-        ours = [[float(p), float(q)] for p, q in kept[side]][:20]
-        assert [list(level[:2]) for level in book[side][:20]] == ours, side
+async def test_order_book_is_stitched(stepped):
+    """Where the clock stands, the book that ccxt has built of snapshot and differences is the server's."""
+    account = stepped.account()
+    pro = ccxt_pro(stepped, account.key, account.secret)
+    try:
+        await pro.load_markets()
+        stepped.step(ms=60_000)
+        waiting = asyncio.ensure_future(pro.watch_order_book(BTC))
+        await moves(stepped, waiting.done)
+        built = pro.orderbooks[BTC]
+
+        def fits():
+            kept = stepped.public("/fapi/v1/depth?symbol=BTCUSDT&limit=1000")
+            sides = (
+                ([list(level[:2]) for level in built[side]], [[float(p), float(q)] for p, q in kept[side]])
+                for side in ("bids", "asks")
+            )
+            return all(ours[:100] == theirs[:100] and len(theirs) > 5 for ours, theirs in sides)
+
+        for _ in range(5):
+            stepped.step(ms=10_000)
+            await soon(comes(fits))
+    finally:
+        await pro.close()
+
+
+async def comes(condition):
+    while not condition():
+        await asyncio.sleep(0.02)
+
+
+async def moves(server, done):
+    """The clock goes on until something is done."""
+    for _ in range(300):
+        if done():
+            return
+        server.step(ms=100)
+        await asyncio.sleep(0.05)
+    raise AssertionError("nothing came")
 
 
 async def test_books_of_two_symbols(pro):

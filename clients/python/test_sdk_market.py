@@ -53,8 +53,9 @@ def test_candles(sdk):
             {"pair": "BTCUSDT", "contract_type": "PERPETUAL"},
         ),
     ]:
-        rows = call(**symbol, interval="1m", limit=3).data()
-        assert rows and all(len(row) == 12 and row[0] % 60_000 == 0 for row in rows), call
+        asked = {**symbol, "interval": "1m", "limit": 3}
+        rows = until(lambda: call(**asked).data(), f"a candle of {call.__name__}")
+        assert all(len(row) == 12 and row[0] % 60_000 == 0 for row in rows), call
 
 
 def test_prices_and_rates(sdk):

@@ -19,7 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 MARKET = HERE.parent / "market.toml"
 QSIM = os.environ.get("QSIM") or str(HERE.parent.parent / "target" / "debug" / "qsim")
 
-ACCOUNTS = 120
+ACCOUNTS = 200
 # No test waits longer than this for anything, in seconds.
 PATIENCE = 30.0
 

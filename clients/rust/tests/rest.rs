@@ -35,9 +35,7 @@ fn buy(kind: NewOrderTypeEnum) -> NewOrderParamsBuilder {
 }
 
 fn limit(server: &Server) -> NewOrderParamsBuilder {
-    buy(NewOrderTypeEnum::Limit)
-        .time_in_force(NewOrderTimeInForceEnum::Gtc)
-        .price(server.away())
+    buy(NewOrderTypeEnum::Limit).time_in_force(NewOrderTimeInForceEnum::Gtc).price(server.away())
 }
 
 /// Places it and gives its id.
@@ -73,7 +71,11 @@ async fn market_data() -> Result<()> {
     let candles = KlineCandlestickDataParams::builder(BTC.to_owned(), interval).build()?;
     let candles = client.kline_candlestick_data(candles).await?.data().await?;
     assert!(candles.iter().all(|row| row.len() == 12));
-    client.mark_price(MarkPriceParams::builder().symbol(BTC.to_owned()).build()?).await?.data().await?;
+    client
+        .mark_price(MarkPriceParams::builder().symbol(BTC.to_owned()).build()?)
+        .await?
+        .data()
+        .await?;
     let trades = RecentTradesListParams::builder(BTC.to_owned()).build()?;
     client.recent_trades_list(trades).await?.data().await?;
     Ok(())
@@ -90,7 +92,10 @@ async fn every_kind_of_key_signs() -> Result<()> {
         let expected = d("0.008") * Decimal::from(n + 1);
         assert_eq!(server.books().amount(BTC), expected, "{n}");
         let account = client.account_information_v3(Default::default()).await?.data().await?;
-        assert_eq!(account.total_wallet_balance.map(|text| d(&text)), Some(server.books().wallet()));
+        assert_eq!(
+            account.total_wallet_balance.map(|text| d(&text)),
+            Some(server.books().wallet())
+        );
     }
     Ok(())
 }
@@ -113,13 +118,19 @@ async fn kinds_of_orders() -> Result<()> {
         let id = placed(&client, order).await?;
         let books = server.books();
         let kept = books.order(id);
-        assert_eq!((&kept["status"], &kept["timeInForce"]), (&json!(status), &json!(time_in_force)));
+        assert_eq!(
+            (&kept["status"], &kept["timeInForce"]),
+            (&json!(status), &json!(time_in_force))
+        );
     }
     assert_eq!(server.books().amount(BTC), d("0.002"));
     let before = server.books().count("orders");
     assert_eq!(code(placed(&client, limit(&server).time_in_force(Fok)).await), -5021);
     let crossing = server.touch(BTC).1 + Decimal::from(50);
-    assert_eq!(code(placed(&client, limit(&server).time_in_force(Gtx).price(crossing)).await), -5022);
+    assert_eq!(
+        code(placed(&client, limit(&server).time_in_force(Gtx).price(crossing)).await),
+        -5022
+    );
     assert_eq!(server.books().count("orders"), before, "what is killed leaves no record");
     let closes = order(NewOrderSideEnum::Sell, NewOrderTypeEnum::Market)
         .quantity(d("0.002"))
@@ -135,7 +146,8 @@ async fn an_order_is_changed_found_and_cancelled() -> Result<()> {
     let client = client(&server, &server.hmac);
     let id = placed(&client, limit(&server)).await?;
     let price = server.away() - Decimal::from(20);
-    let change = ModifyOrderParams::builder(BTC.to_owned(), ModifyOrderSideEnum::Buy, d("0.003"), price);
+    let change =
+        ModifyOrderParams::builder(BTC.to_owned(), ModifyOrderSideEnum::Buy, d("0.003"), price);
     client.modify_order(change.order_id(id).build()?).await?.data().await?;
     assert_eq!(server.books().order(id)["origQty"], "0.003");
     let query = QueryOrderParams::builder(BTC.to_owned()).order_id(id).build()?;
@@ -199,7 +211,9 @@ async fn batches() -> Result<()> {
 
 #[tokio::test]
 async fn conditional_orders() -> Result<()> {
-    use NewAlgoOrderTypeEnum::{Stop, StopMarket, TakeProfit, TakeProfitMarket, TrailingStopMarket};
+    use NewAlgoOrderTypeEnum::{
+        Stop, StopMarket, TakeProfit, TakeProfitMarket, TrailingStopMarket,
+    };
     let server = Server::start(&["--no-limits"]);
     let client = client(&server, &server.hmac);
     let at = |percent: i64| (server.touch(BTC).0 * Decimal::new(percent, 2)).round_dp(1);

@@ -64,7 +64,8 @@ impl<T: Clone + std::fmt::Debug + Send + 'static> Heard<T> {
 }
 
 async fn streams(server: &Server) -> Result<WebsocketStreams> {
-    let config = ConfigurationWebsocketStreams::builder().ws_url(server.streams.as_str()).build()?;
+    let config =
+        ConfigurationWebsocketStreams::builder().ws_url(server.streams.as_str()).build()?;
     DerivativesTradingUsdsFuturesWsStreams::from_config(config).connect().await
 }
 
@@ -147,7 +148,8 @@ async fn the_user_stream() -> Result<()> {
     let filled = |event: &Event| match event {
         Event::OrderTradeUpdate(update) => {
             let order = update.o.as_deref()?;
-            (order.i == id && order.x_uppercase.as_deref() == Some("FILLED")).then(|| order.z.clone())?
+            (order.i == id && order.x_uppercase.as_deref() == Some("FILLED"))
+                .then(|| order.z.clone())?
         }
         _ => None,
     };
@@ -161,7 +163,9 @@ async fn the_user_stream() -> Result<()> {
         _ => None,
     };
     heard.find("the wallet", told).await;
-    heard.find("the fill in short", |event| matches!(event, Event::TradeLite(_)).then_some(())).await;
+    heard
+        .find("the fill in short", |event| matches!(event, Event::TradeLite(_)).then_some(()))
+        .await;
 
     server.post("/listen-key/expire", json!({ "account": 0 }));
     let expired = |event: &Event| matches!(event, Event::ListenKeyExpired(_)).then_some(());
@@ -175,11 +179,12 @@ async fn orders_over_the_websocket_api() -> Result<()> {
     let server = Server::start(&["--no-limits"]);
     let api = ws_api(&server, &server.hmac).await?;
     let price = server.away();
-    let limit = NewOrderParams::builder(BTC.to_owned(), NewOrderSideEnum::Buy, NewOrderTypeEnum::Limit)
-        .time_in_force(NewOrderTimeInForceEnum::Gtc)
-        .quantity(d("0.002"))
-        .price(price)
-        .build()?;
+    let limit =
+        NewOrderParams::builder(BTC.to_owned(), NewOrderSideEnum::Buy, NewOrderTypeEnum::Limit)
+            .time_in_force(NewOrderTimeInForceEnum::Gtc)
+            .quantity(d("0.002"))
+            .price(price)
+            .build()?;
     let id = api.new_order(limit).await?.data()?.order_id.expect("an id");
     assert_eq!(server.books().order(id)["status"], "NEW");
     let side = ModifyOrderSideEnum::Buy;
