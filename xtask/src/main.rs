@@ -1,5 +1,7 @@
 //! `cargo xtask test` installs what the tests need and runs every check that CI runs.
 
+mod clients;
+
 use std::process::{Command, ExitCode};
 
 /// One step: what it is called, and the command.
@@ -46,11 +48,15 @@ const CHECKS: &[Step] = &[
 fn main() -> ExitCode {
     let task = std::env::args().nth(1);
     let done = match task.as_deref() {
-        Some("test") => install_redis() && CHECKS.iter().all(run) && licences(),
+        Some("test") => install_redis() && CHECKS.iter().all(run) && clients::run() && licences(),
+        Some("clients") => clients::run(),
         Some("install") => install_redis(),
         _ => {
             eprintln!(
                 "usage: cargo xtask test     install what the tests need, then run every check"
+            );
+            eprintln!(
+                "       cargo xtask clients  only the tests with clients that others wrote (clients/)"
             );
             eprintln!("       cargo xtask install  only install what the tests need");
             return ExitCode::from(2);

@@ -250,10 +250,10 @@ impl SymbolView {
         }
     }
 
-    /// The premium of the best quotes over the index.
+    /// The premium of the best quotes over the index; the mark stands in for one that the market does not tell.
     fn premium(&self) -> Option<i64> {
         let best = |side| self.book.best(side).map(|(price, _)| self.grid.price_value(price));
-        let index = self.grid.price_value(self.index_price?);
+        let index = self.grid.price_value(self.index_price.or(self.mark)?);
         let premium = premium_index(index, best(Side::Buy)?, best(Side::Sell)?)?;
         (premium * Decimal::from(10i64.pow(PREMIUM_DECIMALS))).to_i64()
     }

@@ -99,7 +99,9 @@ pub(crate) struct AccountBook {
 }
 
 impl AccountBook {
-    pub(crate) fn new(most: usize) -> AccountBook {
+    /// Of an account whose money came at `opened`. A time of zero is Binance's sign of an asset that was never
+    /// touched, and clients (ccxt) pass over the balance of such a one.
+    pub(crate) fn new(most: usize, opened: Nanos) -> AccountBook {
         AccountBook {
             trades: Newest::new(most),
             income: Newest::new(most),
@@ -107,7 +109,7 @@ impl AccountBook {
             margin_moves: Newest::new(most),
             force_orders: Newest::new(most),
             listen_key: None,
-            balance_time: Nanos::ZERO,
+            balance_time: opened,
             fee_burn: false,
             amendments_total: 0,
             booked: VecDeque::new(),

@@ -104,7 +104,7 @@ impl Venue {
             answered: None,
             events: Vec::new(),
             planned: Nanos::NEVER,
-            books: vec![AccountBook::new(archive_max); accounts],
+            books: vec![AccountBook::new(archive_max, now); accounts],
             gate,
             keys_due: Nanos::NEVER,
             ledger_seen: 0,

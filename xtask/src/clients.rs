@@ -1,0 +1,71 @@
+//! The tests with clients that others wrote: ccxt and the official SDK from PyPI, the official crate.
+//!
+//! They run against the `qsim` binary that the other tests have built. The crate's tree compiles while the
+//! Python clients are installed and tested, which wait more than they compute.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+/// Installs, builds and runs; prints how long each took.
+pub fn run() -> bool {
+    let all = watch();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let target = if target.is_absolute() { target } else { root.join(target) };
+    let (python, venv) = (root.join("clients/python"), target.join("clients-venv"));
+    let qsim = target.join("debug/qsim");
+    let inside = |program: &str| venv.join("bin").join(program);
+    let rust = |more: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(["test", "--locked"]).args(more);
+        command.current_dir(root.join("clients/rust")).env("QSIM", &qsim);
+        // A folder of its own: its dependencies have other features than ours.
+        command.env("CARGO_TARGET_DIR", target.join("clients-rust"));
+        command
+    };
+
+    if !step("qsim", Command::new("cargo").args(["build", "--workspace", "--bins", "--locked"])) {
+        return false;
+    }
+    let compiling = rust(&["--no-run", "--quiet"]).spawn();
+    let python_worked = step("a venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))
+        && step(
+            "installing the Python clients",
+            Command::new(inside("pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+                .arg(python.join("requirements.txt")),
+        )
+        && step(
+            "tests with the Python clients",
+            Command::new(inside("python"))
+                .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+                .current_dir(&python)
+                .env("QSIM", &qsim)
+                .env("PYTHONDONTWRITEBYTECODE", "1"),
+        );
+    let started = watch();
+    let compiled = compiling.and_then(|mut child| child.wait()).is_ok_and(|s| s.success());
+    eprintln!("==> clients: waited {} s more for the Rust client to compile", seconds(started));
+    let worked = compiled && step("tests with the Rust client", &mut rust(&[])) && python_worked;
+    eprintln!("==> clients: all of it took {} s", seconds(all));
+    worked
+}
+
+fn step(what: &str, command: &mut Command) -> bool {
+    eprintln!("==> clients: {what}");
+    let started = watch();
+    let worked = command.status().is_ok_and(|status| status.success());
+    let end = if worked { "took" } else { "FAILED after" };
+    eprintln!("==> clients: {what} {end} {} s", seconds(started));
+    worked
+}
+
+#[allow(clippy::disallowed_methods, reason = "it prints how long a step of CI takes")]
+fn watch() -> Instant {
+    Instant::now()
+}
+
+fn seconds(since: Instant) -> u64 {
+    since.elapsed().as_secs()
+}
