@@ -137,6 +137,7 @@ fn killed_at(entry: u64) {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "how much a test does, not what it sees")]
 fn a_session_that_is_killed_doubles_nothing_and_forgets_nothing() {
     let every: u64 =
         std::env::var("QSIM_KILL_EVERY").ok().and_then(|n| n.parse().ok()).unwrap_or(0);

@@ -685,7 +685,8 @@ mod tests {
         journal.set(now, "fill", &vec![b'x'; fill], None);
         assert_eq!(journal.block.len(), BLOCK_BYTES - room, "the test fills the block");
         if market {
-            journal.market();
+            let data = crate::MarketData::DepthClear;
+            journal.market(&MarketEvent::new(now, crate::SymbolIndex(0), data));
         }
         journal.set_record(now, false, "last", &sample, None);
         let footer = journal.finish(now).expect("the sink takes all");
