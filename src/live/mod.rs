@@ -143,6 +143,9 @@ fn scenario(arguments: &LiveArguments) -> Result<Scenario, String> {
         TradingVenue::Sim => Err(format!(
             "{shown}: venue is \"sim\": `qsim run {shown}` runs it; to go live say venue = \"testnet\" in the file, or --venue testnet"
         )),
+        TradingVenue::Paper => Err(format!(
+            "{shown}: venue is \"paper\", which this qsim does not have: say \"testnet\", or --address of a `qsim serve`"
+        )),
         TradingVenue::Production if !arguments.production => {
             Err(format!("{shown}: venue is \"production\", with real money: say --production, too"))
         }

@@ -44,7 +44,7 @@ impl Place {
                 streams: own.streams.clone(),
                 ws_api: own.ws_api.clone(),
             }),
-            (None, TradingVenue::Production | TradingVenue::Paper) => Venue::Production,
+            (None, TradingVenue::Production) => Venue::Production,
             (None, _) => Venue::Testnet,
         };
         let mut config = BinanceConfig::new(venue, sources(live));
