@@ -54,7 +54,7 @@ pub struct ServeArguments {
     /// Takes any timestamp: for clients that know only the wall's time, on another clock
     #[arg(long)]
     any_timestamp: bool,
-    /// Accounts, each with 10,000 USDT or as the file says; their keys are qsim-1 with secret-1, and so on
+    /// Accounts, each with 10,000 USDT or as the file says; their keys are qsim1 with secret1, and so on
     #[arg(long, value_name = "N", default_value_t = 1)]
     accounts: u16,
     /// Keys in place of those: a file with [[key]] tables: key, account (from 1), and secret or public_key (PEM)
@@ -179,7 +179,7 @@ fn scenario(arguments: &ServeArguments) -> Result<Scenario, String> {
 fn keys(arguments: &ServeArguments) -> Result<Vec<ApiKey>, String> {
     let Some(file) = &arguments.keys else {
         let one = |n: u16| {
-            ApiKey::hmac(&format!("qsim-{}", n + 1), &format!("secret-{}", n + 1), AccountId(n))
+            ApiKey::hmac(&format!("qsim{}", n + 1), &format!("secret{}", n + 1), AccountId(n))
         };
         return Ok((0..arguments.accounts.max(1)).map(one).collect());
     };

@@ -4,92 +4,58 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
-use engine::{Decoder, JournalEntry, JournalFile, Nanos, OrderType, Request, Side, SymbolIndex};
+use engine::Nanos;
+use support::served::{Decision, KEY, SECRET, Served, decisions};
 use support::{Folder, QSIM, run_program};
 
-const KEY: &str = "qsim-1";
-const SECRET: &str = "secret-1";
-const SPEED: u32 = 240;
-
-/// Two hours of a market in which the chain trades. Latencies are longer than the jitter of a session's clock, and timers
-/// on whole seconds lie between.
+/// A market with trades and a book, three intents, and what the chain makes of them. Latencies are longer than the jitter of
+/// a session's clock, and the services' timers, on whole seconds, lie between.
 const SCENARIO: &str = r#"
-seed = 11
-
+seed = 2
 [market.synthetic]
-minutes = 120
-
+model = "order_flow"
+minutes = 20
 [account]
 wallet = "10000"
-
 [links]
-feed_latency_us = 400000
-
+feed_latency_us = 300000
 [exchange]
 request_latency_us = 100000
 response_latency_us = 100000
-
 [live]
-speed = 240
-legacy_streams = false
+speed = 60
+[state.keys."quantum:marketstate:{S}".hash]
+symbol = "BTCUSDT"
+sigma = 0.0006
+mu = 0.00002
+ts = 0.8
+p_trend = 0.7
+p_mr = 0.2
+p_chop = 0.1
+dp = 0.5
+vr = 1.0
+spike_proxy = 1.0
+buffer_size = 300
+regime = "TREND"
+ts_timestamp = "$now_s+10m"
+timestamp = "$now_s+10m"
+[[timeline]]
+at = "122500ms"
+publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 80000, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }
+[[timeline]]
+at = "242500ms"
+publish = { stream = "trade.intent", fields = { symbol = "ETHUSDT", action = "SELL", side = "SELL", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 3000, leverage = 5, stop_loss = 3300, take_profit = 2700, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a2" } }
+[[timeline]]
+at = "362500ms"
+publish = { stream = "trade.intent", fields = { symbol = "SOLUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 130, leverage = 5, stop_loss = 115, take_profit = 143, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a3" } }
 "#;
-
-/// A served exchange; ends with the test.
-struct Served {
-    child: Child,
-    rest: String,
-    admin: String,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn serve(folder: &Path, file: &str, more: &[&str]) -> Served {
-    let mut child = Command::new(QSIM)
-        .args(["serve", file, "--addr", "127.0.0.1:0"])
-        .args(more)
-        .current_dir(folder)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut line = String::new();
-    let out = child.stdout.take().expect("it is piped");
-    BufReader::new(out).read_line(&mut line).expect("a line");
-    let word = |name: &str| {
-        let found = line.split_whitespace().find_map(|word| word.strip_prefix(name));
-        found.unwrap_or_else(|| panic!("{name} in {line:?}")).to_owned()
-    };
-    Served { rest: word("rest="), admin: word("admin="), child }
-}
-
-/// An order that a service wanted: which symbol, on which side, how much, and whether it closes.
-type Decision = (SymbolIndex, Side, i64, bool, OrderType);
-
-/// All orders of a journal, with their times.
-fn decisions(path: &Path) -> Vec<(Nanos, Decision)> {
-    let mut file = JournalFile::open(path).unwrap_or_else(|error| panic!("{error}"));
-    let mut found = Vec::new();
-    while let Some((_, block)) = file.next_block().expect("readable") {
-        let mut decoder = Decoder::new(&block, &[]);
-        while let Some((time, entry)) = decoder.next_value().expect("readable") {
-            if let JournalEntry::Submit { request: Request::NewOrder(order), .. } = entry {
-                let lots = order.quantity.map_or(0, |lots| lots.0);
-                let closes = order.reduce_only == Some(true);
-                let decision = (order.symbol, order.side, lots, closes, order.order_type);
-                found.push((time, decision));
-            }
-        }
-    }
-    found
-}
+const SPEED: &str = "60";
+const START: &str = "2026-01-01T00:00:00Z";
+/// The session ends long before the market does.
+const LENGTH: &str = "12m";
+const END_S: i64 = 1_767_225_600 + 11 * 60;
 
 fn only_journal(folder: &Path) -> PathBuf {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -104,18 +70,17 @@ fn only_journal(folder: &Path) -> PathBuf {
 fn a_session_decides_as_its_simulation_does_and_replays() {
     let folder = Folder::new();
     let root = folder.root();
+    let run =
+        |keys: &[(&str, &str)], words: &[&str]| run_program(Path::new(QSIM), root, keys, words);
     std::fs::write(folder.path("chain.toml"), SCENARIO).expect("written");
-    let simulated =
-        run_program(Path::new(QSIM), root, &[], &["run", "chain.toml", "--journal", "simulated"])
-            .expect_code(0);
-    drop(simulated);
+    run(&[], &["run", "chain.toml", "--journal", "simulated"]).expect_code(0);
     let wanted = decisions(&only_journal(&folder.path("simulated")));
-    assert!(wanted.len() >= 4, "the scenario trades too little for a comparison: {wanted:?}");
+    assert!(wanted.len() >= 3, "the scenario trades too little for a comparison: {wanted:?}");
 
-    let speed = SPEED.to_string();
-    let more = ["--speed", &speed, "--lead", "40m", "--any-timestamp"];
-    let served = serve(root, "chain.toml", &more);
-    let arguments = [
+    let more = ["--speed", SPEED, "--lead", "8m", "--any-timestamp", "--no-limits"];
+    let served = Served::start(root, "chain.toml", &more);
+    let keys = [("QSIM_API_KEY", KEY), ("QSIM_API_SECRET", SECRET)];
+    let words = [
         "live",
         "chain.toml",
         "--venue",
@@ -123,28 +88,23 @@ fn a_session_decides_as_its_simulation_does_and_replays() {
         "--address",
         &served.rest,
         "--begin-at",
-        "2026-01-01T00:00:00Z",
+        START,
         "--for",
-        "119m",
+        LENGTH,
         "--journal",
         "live.journal",
     ];
-    let keys = [("QSIM_API_KEY", KEY), ("QSIM_API_SECRET", SECRET)];
-    let live = run_program(Path::new(QSIM), root, &keys, &arguments).expect_code(0);
-    let end = wanted.last().map_or(Nanos::ZERO, |(time, _)| *time);
+    let live = run(&keys, &words).expect_code(0);
     let made = decisions(&folder.path("live.journal"));
-    let bare = |all: &[(Nanos, Decision)]| -> Vec<Decision> {
-        let limit = Nanos::from_secs(118 * 60) + Nanos::from_secs(1_767_225_600);
-        all.iter().filter(|(time, _)| *time < limit).map(|(_, decision)| *decision).collect()
+    let until_end = |all: &[(Nanos, Decision)]| -> Vec<Decision> {
+        let end = Nanos::from_secs(END_S);
+        all.iter().filter(|(time, _)| *time < end).map(|(_, decision)| *decision).collect()
     };
-    assert_eq!(bare(&made), bare(&wanted), "until {end}\n{}", live.stderr);
+    assert_eq!(until_end(&made), until_end(&wanted), "{}", live.stderr);
 
-    let replayed =
-        run_program(Path::new(QSIM), root, &[], &["replay", "live.journal"]).expect_code(0);
+    let replayed = run(&[], &["replay", "live.journal"]).expect_code(0);
     assert!(replayed.stdout.contains("same run"), "{replayed:?}");
     let journal = std::fs::read(folder.path("live.journal")).expect("a journal");
-    let secret = |bytes: &[u8]| bytes.windows(SECRET.len()).any(|at| at == SECRET.as_bytes());
-    assert!(!secret(&journal), "the journal holds the secret");
+    assert!(!journal.windows(SECRET.len()).any(|at| at == SECRET.as_bytes()), "in the journal");
     assert!(!live.stderr.contains(SECRET) && !live.stdout.contains(SECRET), "{live:#?}");
-    let _ = served.admin.len();
 }

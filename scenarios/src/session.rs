@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use engine::{
-    Bus, Compare, Entries, FeedLatency, Instrument, JournalEntry, JournalError, JournalFile,
-    Kernel, KernelConfig, Link, Member, MemoryBus, Nanos, NumbersOf, RecordedActions,
+    Action, Bus, Compare, Entries, FeedLatency, Instrument, JournalEntry, JournalError,
+    JournalFile, Kernel, KernelConfig, Link, Member, MemoryBus, Nanos, NumbersOf, RecordedActions,
     RecordedExchange, RecordedFeed, RunError, Supply, TapeBus, ThinkingTime,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::{Replayed, Scenario, ScenarioError, services_of};
+use crate::{Replayed, Scenario, ScenarioError, TradingVenue, services_of};
 
 /// What a session's journal says of it beside the scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +34,14 @@ pub struct SessionParts {
     pub members: Vec<Member>,
     /// Links without delay, for the same reason.
     pub config: KernelConfig,
+    /// What the file's timeline does, with its times.
+    pub actions: Vec<(Nanos, Action)>,
     /// For the journal.
     pub header: Json,
 }
+
+/// A timeline of a session ends here: two years.
+const TIMELINE_MAX: Nanos = Nanos::from_secs(63_072_000);
 
 impl Scenario {
     /// The scenario's pipeline for a session that began at `start`, with the venue's grids.
@@ -68,6 +73,7 @@ impl Scenario {
             members.retain(|member| only.contains(&member.name));
         }
         members.iter_mut().for_each(|member| member.thinking = ThinkingTime::default());
+        let actions = self.live_actions(&members, &instruments, start).map_err(build)?;
         let services: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
         let session = SessionHeader {
             venue: self.venue.word().to_owned(),
@@ -92,7 +98,29 @@ impl Scenario {
             call_link: Link::default(),
             feed_latency: FeedLatency::NONE,
         };
-        Ok(SessionParts { members, config, header })
+        Ok(SessionParts { members, config, actions, header })
+    }
+
+    /// The steps of the timeline that somebody can do to a live session: entries that appear in streams, and commands to
+    /// the bus. What befalls processes, links and venues befalls them live by itself.
+    fn live_actions(
+        &self,
+        members: &[Member],
+        instruments: &[Instrument],
+        start: Nanos,
+    ) -> Result<Vec<(Nanos, Action)>, String> {
+        if self.timeline.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.venue == TradingVenue::Production {
+            return Err("[[timeline]]: nothing is rehearsed with real money: remove it".into());
+        }
+        let plan = self.timeline_plan(members, instruments, (start, start + TIMELINE_MAX))?;
+        let can = |action: &Action| matches!(action, Action::Publish { .. } | Action::Command(_));
+        if !plan.faults.is_empty() || !plan.actions.iter().all(|(_, action)| can(action)) {
+            return Err("[[timeline]]: a live session takes `publish` and commands to the bus only; the rest can only be simulated".into());
+        }
+        Ok(plan.actions)
     }
 
     /// Lays the file's state on an embedded bus.
@@ -156,6 +184,9 @@ pub(crate) fn replay_session(
         kernel.share_bus();
     }
     kernel.replay_numbers(Box::new(NumbersOf::new(open()?)));
+    for (at, action) in parts.actions {
+        kernel.at(at, action);
+    }
     let mut run = kernel.run_through(RecordedActions::new(file)?, end, |_, _| {});
     if !unfinished {
         run = run.and_then(|()| kernel.finish().map(|_| ()));

@@ -121,8 +121,7 @@ pub fn begin(
         let recorded = Recorded::open(&journal)?;
         let parts = recorded.parts(scenario)?;
         let instruments = recorded.header.instruments.clone();
-        let (kernel, unanswered) =
-            recorded.run_through(&journal, scenario, parts.config, parts.members, arguments)?;
+        let (kernel, unanswered) = recorded.run_through(&journal, scenario, parts, arguments)?;
         let wants = kernel_wants(scenario, &instruments)?;
         let symbols = instruments.len();
         let link = BinanceLink::connect(setup(wants, instruments, recorded.heard()?))
@@ -153,6 +152,9 @@ pub fn begin(
     let guard = Guard::new(Remote::default(), limits(scenario), holds, facts.instruments, false);
     let mut kernel =
         Kernel::new(parts.config, bus, guard, LiveFeed::default(), parts.members, Box::new(sink));
+    for (at, action) in parts.actions {
+        kernel.at(at, action);
+    }
     kernel.keep_market();
     if shared {
         kernel.share_bus();
@@ -283,8 +285,7 @@ impl Recorded {
         &self,
         journal: &Path,
         scenario: &Scenario,
-        config: engine::KernelConfig,
-        members: Vec<engine::Member>,
+        parts: SessionParts,
         arguments: &LiveArguments,
     ) -> Result<(LiveKernel<Remote>, Vec<Unanswered>), String> {
         let goes_on = |error: &dyn std::fmt::Display| {
@@ -305,7 +306,11 @@ impl Recorded {
             Guard::new(Remote::behind(exchange), limits(scenario), holds, instruments, true);
         let feed = LiveFeed::behind(feed);
         debug_assert!(feed.waits(), "a live feed waits");
-        let mut kernel = Kernel::new(config, bus, guard, feed, members, Box::new(sink));
+        let sink = Box::new(sink);
+        let mut kernel = Kernel::new(parts.config, bus, guard, feed, parts.members, sink);
+        for (at, action) in parts.actions {
+            kernel.at(at, action);
+        }
         kernel.keep_market();
         let numbers = open().map_err(|error| goes_on(&error))?;
         kernel.replay_numbers(Box::new(NumbersOf::new(numbers)));
@@ -315,11 +320,16 @@ impl Recorded {
 }
 
 impl Begun {
-    /// Runs the session to its end; gives the journal's place, too.
+    /// Runs the session to its end; gives the journal's place, too. For tests of restarts it dies behind the entry
+    /// `die_at`.
     pub fn run(
         mut self,
         length: Option<Nanos>,
+        die_at: Option<u64>,
     ) -> Result<(PathBuf, Result<Ended, SessionError>), String> {
+        if let Some(entry) = die_at {
+            self.session.die_at(entry, live::session::kill_self);
+        }
         self.log.began(&self.journal, self.unanswered.as_ref().map(Vec::len));
         let until = length.map(|length| self.clock.now() + length);
         let ended = self.run_until(until);

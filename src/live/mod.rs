@@ -90,7 +90,7 @@ fn session(arguments: &LiveArguments) -> Result<ExitCode, String> {
     }
     let length = arguments.length.as_deref().map(scenarios::span_of).transpose()?;
     let begun = begin::begin(arguments, &scenario, &place, clock, facts)?;
-    let ended = begun.run(length)?;
+    let ended = begun.run(length, arguments.die_at_entry)?;
     Ok(tell(ended))
 }
 

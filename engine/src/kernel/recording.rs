@@ -2,8 +2,7 @@
 
 use super::Kernel;
 use crate::{
-    AccountId, Action, Exchange, Feed, JournalError, Nanos, RecordedAction, RecordedActions,
-    RunError, ServiceId,
+    AccountId, Action, Exchange, Feed, Nanos, RecordedAction, RecordedActions, RunError, ServiceId,
 };
 
 impl<X: Exchange, F: Feed> Kernel<X, F> {
@@ -17,7 +16,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         mut heard: impl FnMut(&mut Kernel<X, F>, &str),
     ) -> Result<(), RunError> {
         let mut by_hand: Option<(Nanos, AccountId)> = None;
-        while let Some((time, action)) = actions.take().map_err(JournalError::from)? {
+        while let Some((time, action)) = actions.take()? {
             let text = match action {
                 RecordedAction::Text(text) => text,
                 RecordedAction::ByHand(request) => {

@@ -13,7 +13,9 @@ mod stats;
 
 pub use feed::LiveFeed;
 pub use guard::{Guard, GuardLimits, Holds, only_asks};
-pub use operator::{Command, Operator, OperatorHandle, OperatorSettings, wait_for_signal};
+pub use operator::{
+    Command, Operator, OperatorHandle, OperatorSettings, kill_self, wait_for_signal,
+};
 pub use remote::{Remote, SessionVenue};
 pub use resume::{run_through, start_again};
 pub use stats::{Histogram, Stats};
@@ -216,7 +218,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         self.incoming.clear();
         self.link.poll(wait, &mut self.incoming)?;
         self.stats.came_in();
-        while let Some(command) = self.operator.next() {
+        while let Some(command) = self.operator.next_command() {
             match command {
                 Command::Stop(why) => self.stop = Some(why),
                 command => self.operate(&command)?,

@@ -176,7 +176,7 @@ impl Operator {
     }
 
     /// The next thing that the operator wants.
-    pub fn next(&mut self) -> Option<Command> {
+    pub fn next_command(&mut self) -> Option<Command> {
         if let Some(command) = self.waiting.pop_front() {
             return Some(command);
         }
@@ -232,6 +232,12 @@ impl Operator {
     }
 }
 
+/// Kills the process as `kill -9` does: for tests of restarts.
+pub fn kill_self() {
+    // Nothing comes behind it where it works, and where it does not a test sees a session that lives.
+    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGKILL);
+}
+
 /// Waits until the process is asked to end: SIGINT or SIGTERM.
 #[allow(clippy::disallowed_methods, reason = "the edge: nothing else runs on this thread")]
 pub fn wait_for_signal() -> Result<(), LinkError> {
@@ -271,7 +277,7 @@ mod tests {
         let settings = OperatorSettings { kill_file: Some(file.clone()), ..Default::default() };
         let mut operator = Operator::new(settings).expect("no signals");
         let mut looked = |operator: &mut Operator| {
-            (0..32).find_map(|_| operator.next()).map(|command| match command {
+            (0..32).find_map(|_| operator.next_command()).map(|command| match command {
                 Command::Hold(holds, _) => holds.killed,
                 other => panic!("{other:?}"),
             })
