@@ -23,11 +23,13 @@ async def test_order_book_is_stitched(stepped):
 
         def fits():
             kept = stepped.public("/fapi/v1/depth?symbol=BTCUSDT&limit=1000")
-            sides = (
-                ([list(level[:2]) for level in built[side]], [[float(p), float(q)] for p, q in kept[side]])
-                for side in ("bids", "asks")
-            )
-            return all(ours[:100] == theirs[:100] and len(theirs) > 5 for ours, theirs in sides)
+
+            def same(side):
+                ours = [list(level[:2]) for level in built[side]]
+                theirs = [[float(price), float(size)] for price, size in kept[side]]
+                return ours[:100] == theirs[:100] and len(theirs) > 5
+
+            return same("bids") and same("asks")
 
         for _ in range(5):
             stepped.step(ms=10_000)
