@@ -30,8 +30,8 @@ pub struct CompareArguments {
 /// Compares, prints and writes.
 pub fn run(arguments: &CompareArguments) -> ExitCode {
     let scenario = arguments.scenario.as_deref().map(Scenario::read).transpose();
-    let compared = scenario
-        .and_then(|scenario| scenarios::compare(&arguments.journal, scenario.as_ref()));
+    let compared =
+        scenario.and_then(|scenario| scenarios::compare(&arguments.journal, scenario.as_ref()));
     let comparison = match compared {
         Ok(comparison) => comparison,
         Err(error) => return misuse(error),

@@ -11,7 +11,9 @@ use scenarios::{Cause, Comparison, Scenario, SessionHeader, compare};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sim_exchange::depth::QueueKind;
-use sim_exchange::{ExchangeConfig, FillModel, Funding, Latency, MarketDepth, Profile, SimExchange};
+use sim_exchange::{
+    ExchangeConfig, FillModel, Funding, Latency, MarketDepth, Profile, SimExchange,
+};
 
 /// 2026-02-01T07:59:00Z: funding settles after a minute.
 const START: Nanos = Nanos::from_secs(1_769_932_740);
@@ -123,6 +125,9 @@ struct Elsewhere {
     venue: SimExchange,
     market: VecDeque<MarketEvent>,
     ahead: Nanos,
+    /// The order of this id is lost on its way, and nobody can say so.
+    loses: &'static str,
+    lost: VecDeque<(Nanos, ExchangeEvent)>,
 }
 
 impl Elsewhere {
@@ -136,17 +141,29 @@ impl Elsewhere {
 impl Exchange for Elsewhere {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         self.see(now + self.ahead);
+        if let Request::NewOrder(order) = &request
+            && *order.client_order_id.0 == *self.loses
+        {
+            let (to, outcome) = (from.service, Outcome::Unknown);
+            let event = ExchangeEvent::Response { to, request: id, outcome };
+            self.lost.push_back((now + Nanos::from_secs(2), event));
+            return;
+        }
         self.venue.submit(now + self.ahead, from, id, request);
     }
     fn observe(&mut self, _: &MarketEvent) {}
     fn next_due(&self) -> Nanos {
         let market = self.market.front().map_or(Nanos::NEVER, |event| event.time);
         let due = market.min(self.venue.next_due());
-        if due == Nanos::NEVER { due } else { due - self.ahead }
+        let lost = self.lost.front().map_or(Nanos::NEVER, |(time, _)| *time);
+        lost.min(if due == Nanos::NEVER { due } else { due - self.ahead })
     }
     fn advance(&mut self, now: Nanos, out: &mut Vec<ExchangeEvent>) {
         self.see(now + self.ahead);
         self.venue.advance(now + self.ahead, out);
+        while let Some((_, event)) = self.lost.pop_front_if(|(time, _)| *time <= now) {
+            out.push(event);
+        }
     }
 }
 
@@ -183,8 +200,7 @@ fn record<X: Exchange>(
     };
     let members = vec![Member::new("script", Box::new(Script(script)))];
     let bus = Box::new(MemoryBus::new());
-    let mut kernel =
-        Kernel::new(config, bus, venue, ListFeed(market), members, Box::new(sink));
+    let mut kernel = Kernel::new(config, bus, venue, ListFeed(market), members, Box::new(sink));
     kernel.keep_market();
     meanwhile(&mut kernel);
     kernel.run_until(END).unwrap();
@@ -226,7 +242,14 @@ fn market_order(ms: i64, symbol: u16, side: Side, qty: i64, id: &str) -> (Nanos,
     (at(ms), Request::NewOrder(order))
 }
 
-fn limit_order(ms: i64, symbol: u16, side: Side, qty: i64, price: i64, id: &str) -> (Nanos, Request) {
+fn limit_order(
+    ms: i64,
+    symbol: u16,
+    side: Side,
+    qty: i64,
+    price: i64,
+    id: &str,
+) -> (Nanos, Request) {
     let (symbol, price) = (SymbolIndex(symbol), PriceTicks(price));
     let order = NewOrder::limit(symbol, side, QtyLots(qty), price, TimeInForce::Gtc, id);
     (at(ms), Request::NewOrder(order))
@@ -255,8 +278,7 @@ fn usual_script() -> Vec<(Nanos, Request)> {
 fn compared(terms: &Terms, says: &Terms) -> Comparison {
     let folder = tempfile::tempdir().unwrap();
     let venue = venue(terms, MarketDepth::Trades);
-    let journal =
-        record(folder.path(), venue, &file(says), wandering(5), usual_script(), |_| {});
+    let journal = record(folder.path(), venue, &file(says), wandering(5), usual_script(), |_| {});
     let comparison = compare(&journal, None).unwrap();
     assert!(comparison.live.fills > 24, "{comparison}");
     assert!(comparison.live.orders > 24, "some rest and fill: {comparison}");
@@ -316,13 +338,15 @@ fn a_market_that_comes_late_is_seen_when_it_happened() {
     for ahead in [0, -2_000] {
         let ahead = Nanos::from_millis(ahead);
         // Where there and back take the same time, the clocks' difference can be told exactly.
-        let terms = Terms { request_us: 30_000, response_us: 30_000, ..terms() };
+        let terms = Terms { request_us: 30_001, response_us: 30_001, ..terms() };
         let mut market = wandering(8);
         market.iter_mut().for_each(|event| event.time += ahead);
         let venue = Elsewhere {
             venue: venue(&terms, MarketDepth::Trades),
             market: market.clone().into(),
             ahead,
+            loses: "",
+            lost: VecDeque::new(),
         };
         let mut rng = NamedRng::new(8, "delays");
         let mut last = Nanos::ZERO;
@@ -334,8 +358,7 @@ fn a_market_that_comes_late_is_seen_when_it_happened() {
             event.time = last;
         }
         let folder = tempfile::tempdir().unwrap();
-        let journal =
-            record(folder.path(), venue, &file(&terms), market, usual_script(), |_| {});
+        let journal = record(folder.path(), venue, &file(&terms), market, usual_script(), |_| {});
         let comparison = compare(&journal, None).unwrap();
         assert_eq!(comparison.latency.venue_clock_ahead_us, ahead.0 / 1_000);
         assert!(comparison.live.fills > 24, "{comparison}");
@@ -371,12 +394,14 @@ fn queues(rounds: i64) -> (Vec<MarketEvent>, Vec<(Nanos, Request)>) {
             for n in 0..trades.min(4) {
                 events.push(trade(ms + 2_000 + 100 * n, symbol, best, 50, true));
                 level -= 50;
-                let row = DepthRow { side: Side::Buy, price: PriceTicks(best), qty: QtyLots(level) };
+                let row =
+                    DepthRow { side: Side::Buy, price: PriceTicks(best), qty: QtyLots(level) };
                 let data = MarketData::Depth(row);
                 events.push(MarketEvent::new(at(ms + 2_000 + 100 * n), SymbolIndex(symbol), data));
             }
             script.push(cancel(ms + 3_000, symbol, &id));
-            let clear = MarketEvent::new(at(ms + 6_000), SymbolIndex(symbol), MarketData::DepthClear);
+            let clear =
+                MarketEvent::new(at(ms + 6_000), SymbolIndex(symbol), MarketData::DepthClear);
             events.push(clear);
         }
     }
@@ -404,7 +429,8 @@ fn another_queue_appears_under_queue() {
     let text = "include = [\"calibrated.toml\"]\n[market.synthetic]\nmodel = \"order_flow\"\nminutes = 3\n";
     let again = folder.path().join("again.toml");
     std::fs::write(&again, text).unwrap();
-    let calibrated = Scenario::read(&again).unwrap_or_else(|error| panic!("{error}\n{}", comparison.calibration()));
+    let calibrated = Scenario::read(&again)
+        .unwrap_or_else(|error| panic!("{error}\n{}", comparison.calibration()));
     assert_eq!(calibrated.exchange.queue, Some(QueueKind::Optimistic));
     let mut both = file(&terms());
     both.exchange.queue = calibrated.exchange.queue;
@@ -447,14 +473,33 @@ fn an_order_made_by_hand_is_named_and_valued() {
 }
 
 #[test]
+fn an_order_of_which_nobody_knows_is_named_and_valued() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = wandering(6);
+    let venue = Elsewhere {
+        venue: venue(&terms(), MarketDepth::Trades),
+        market: market.clone().into(),
+        ahead: Nanos::ZERO,
+        // Behind the funding, which would be another position's.
+        loses: "btc-7",
+        lost: VecDeque::new(),
+    };
+    let journal = record(folder.path(), venue, &file(&terms()), market, usual_script(), |_| {});
+    let comparison = compare(&journal, None).unwrap();
+    only(&comparison, Cause::Unattributed);
+    assert_eq!(comparison.unattributed.len(), 1);
+    assert!(comparison.unattributed[0].what.contains("btc-7"), "{comparison}");
+    assert!(comparison.notes.iter().any(|note| note.contains("nobody knowing")), "{comparison}");
+}
+
+#[test]
 fn fills_that_the_file_cannot_explain_stand_under_their_orders() {
     let folder = tempfile::tempdir().unwrap();
     // The venue's takers pay three ticks more than the file says.
     let mut config_terms = file(&terms());
     config_terms.exchange.taker_spread_ticks = Some(4);
     let venue = venue(&terms(), MarketDepth::Trades);
-    let journal =
-        record(folder.path(), venue, &config_terms, wandering(7), usual_script(), |_| {});
+    let journal = record(folder.path(), venue, &config_terms, wandering(7), usual_script(), |_| {});
     let comparison = compare(&journal, None).unwrap();
     // Commission follows the price, so it moves with it: all of it is slippage.
     let slippage = comparison.part(Cause::Slippage);
@@ -475,7 +520,8 @@ fn random_script(rng: &mut NamedRng) -> Vec<(Nanos, Request)> {
         let qty = [5 + rng.below(40) as i64, 100 + rng.below(2_000) as i64][usize::from(symbol)];
         let id = format!("r{n}");
         let base = [10_000_000, 300_000][usize::from(symbol)];
-        let price = base + 10 * (rng.below(6_000) as i64 - 3_000) * [10, 1][usize::from(symbol)] / 10;
+        let price =
+            base + 10 * (rng.below(6_000) as i64 - 3_000) * [10, 1][usize::from(symbol)] / 10;
         match rng.below(3) {
             0 => script.push(market_order(ms, symbol, side, qty, &id)),
             _ => {
@@ -510,8 +556,7 @@ fn the_parts_of_any_session_sum_to_the_difference() {
             file.exchange.profile = Profile::Standard;
         }
         let venue = venue(&live, MarketDepth::Trades);
-        let journal =
-            record(folder.path(), venue, &file, wandering(seed), script, |_| {});
+        let journal = record(folder.path(), venue, &file, wandering(seed), script, |_| {});
         // A comparison whose parts do not sum is an error.
         let comparison = compare(&journal, None).unwrap();
         let sum: Decimal = comparison.parts.iter().map(|part| part.amount).sum();

@@ -3,8 +3,8 @@
 //! Invariant: what is sent is what the session sent. A run differs from another only in what its [`Change`] says.
 
 use engine::{
-    AccountId, Exchange as _, ExchangeEvent, Feed, FeedError, MarketData, MarketEvent, Nanos, Outcome, Quantiles,
-    Sender,
+    AccountId, Exchange as _, ExchangeEvent, Feed, FeedError, MarketData, MarketEvent, Nanos,
+    Outcome, Quantiles, Sender,
 };
 use rust_decimal::Decimal;
 use sim_exchange::SimExchange;

@@ -74,11 +74,11 @@ pub(crate) fn measure(session: &LiveSession) -> Measured {
     let sent = || session.sent.iter().filter(|sent| sent.fate != Fate::Held);
     let mut there: Vec<i64> =
         sent().filter_map(|sent| Some((sent.arrived? - sent.time).0)).collect();
-    let mut back: Vec<i64> =
-        session.heard.iter().map(|(told, heard)| (*heard - *told).0).collect();
+    let mut back: Vec<i64> = session.heard.iter().map(|(told, heard)| (*heard - *told).0).collect();
     let stamps = sent().filter_map(|sent| sent.arrived);
     let stamps = stamps.chain(session.heard.iter().map(|(told, _)| *told));
-    let whole_milliseconds = !there.is_empty() && stamps.into_iter().all(|at| at.0 % MILLISECOND == 0);
+    let whole_milliseconds =
+        !there.is_empty() && stamps.into_iter().all(|at| at.0 % MILLISECOND == 0);
     let bounds = there.iter().min().zip(back.iter().min()).map(|(there, back)| {
         let cut = if whole_milliseconds { MILLISECOND - 1 } else { 0 };
         (back.saturating_neg(), there.saturating_add(cut))

@@ -84,8 +84,7 @@ pub(crate) fn fit(
         let rested = told.fills.iter().filter(|(_, fills)| fills.iter().any(|fill| fill.maker));
         rested.map(|(key, _)| key.clone()).filter(|key| session.orders.contains(key)).collect()
     };
-    let resting: BTreeSet<OrderKey> =
-        std::iter::once(live).chain(&told).flat_map(rests).collect();
+    let resting: BTreeSet<OrderKey> = std::iter::once(live).chain(&told).flat_map(rests).collect();
     let orders = resting.len();
     if orders < ORDERS_MIN {
         let lacks = format!("too few resting orders filled: {orders}, and {ORDERS_MIN} are needed");
@@ -123,7 +122,8 @@ pub(crate) fn fit(
 
 /// The first of the models with the smallest sum over these orders.
 fn best_of(rows: &[Vec<i64>], models: usize, orders: &[usize]) -> usize {
-    let sum = |model: usize| orders.iter().map(|order| i128::from(rows[*order][model])).sum::<i128>();
+    let sum =
+        |model: usize| orders.iter().map(|order| i128::from(rows[*order][model])).sum::<i128>();
     (0..models).min_by_key(|model| sum(*model)).unwrap_or(0)
 }
 

@@ -50,7 +50,9 @@ pub fn compare(path: &Path, scenario: Option<&Scenario>) -> Result<Comparison, S
     let first = simulate(&session, &scenario, measured.ahead, &as_file)?;
     let arrivals = measured.arrivals.as_deref();
     let timed = match arrivals {
-        Some(_) => simulate(&session, &scenario, measured.ahead, &Change { arrivals, queue: None })?,
+        Some(_) => {
+            simulate(&session, &scenario, measured.ahead, &Change { arrivals, queue: None })?
+        }
         None => first.clone(),
     };
     let (queue, queued) = fit_queue(&session, &scenario, &live, &measured, &timed)?;
@@ -138,7 +140,9 @@ fn fit_queue(
     // Runs share nothing, and come back in the order of the models.
     let others: Result<Vec<Simulated>, ScenarioError> = kinds[1..]
         .par_iter()
-        .map(|kind| simulate(session, scenario, measured.ahead, &Change { arrivals, queue: Some(*kind) }))
+        .map(|kind| {
+            simulate(session, scenario, measured.ahead, &Change { arrivals, queue: Some(*kind) })
+        })
         .collect();
     let mut runs = vec![timed.clone()];
     runs.extend(others?);
@@ -169,12 +173,27 @@ fn notes(session: &LiveSession, scenario: &Scenario, guessed: usize) -> Vec<Stri
             notes.push(format!("{count} {text}"));
         }
     };
-    say(count(Fate::Held), "requests were refused by the session's own limits and never left; they are not simulated");
-    say(count(Fate::Unknown), "requests ended with nobody knowing their outcome; they are simulated as sent");
-    say(count(Fate::Unanswered), "requests have no answer in the journal; they are simulated as sent");
-    say(guessed, "requests have no time stamp of the venue; their way there is taken as the median");
+    say(
+        count(Fate::Held),
+        "requests were refused by the session's own limits and never left; they are not simulated",
+    );
+    say(
+        count(Fate::Unknown),
+        "requests ended with nobody knowing their outcome; they are simulated as sent",
+    );
+    say(
+        count(Fate::Unanswered),
+        "requests have no answer in the journal; they are simulated as sent",
+    );
+    say(
+        guessed,
+        "requests have no time stamp of the venue; their way there is taken as the median",
+    );
     let untold = session.own.untold();
-    say(untold.len(), "orders filled more than the journal's fills tell; what is missing is not compared");
+    say(
+        untold.len(),
+        "orders filled more than the journal's fills tell; what is missing is not compared",
+    );
     for (what, (count, amount)) in &session.own.others {
         notes.push(format!(
             "{count} changes of the balance by {what}, {} USDT in all, are neither trading nor funding and not compared",
@@ -183,7 +202,10 @@ fn notes(session: &LiveSession, scenario: &Scenario, guessed: usize) -> Vec<Stri
     }
     let facts = &session.market;
     if scenario.exchange.funding_rate.is_none() && !facts.funding && !facts.index {
-        notes.push("neither the file nor the journal tells funding rates: the simulation pays none".to_owned());
+        notes.push(
+            "neither the file nor the journal tells funding rates: the simulation pays none"
+                .to_owned(),
+        );
     }
     if facts.events == 0 {
         notes.push("the journal has no market: the simulation fills nothing".to_owned());

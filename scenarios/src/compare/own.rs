@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::{
-    AccountUpdateReason, AlgoId, Answer, ExchangeEvent, ExecutionType, Nanos, OrderId, Outcome, Side,
-    UserEvent,
+    AccountUpdateReason, AlgoId, Answer, ExchangeEvent, ExecutionType, Nanos, OrderId, Outcome,
+    Side, UserEvent,
 };
 use rust_decimal::Decimal;
 
@@ -133,7 +133,8 @@ impl Own {
 
     /// The fills, oldest first, those of a conditional order under its own id.
     pub(crate) fn fills(&self) -> Vec<OwnFill> {
-        let mut fills: Vec<OwnFill> = self.fills.iter().map(|(id, fill)| self.named(*id, fill)).collect();
+        let mut fills: Vec<OwnFill> =
+            self.fills.iter().map(|(id, fill)| self.named(*id, fill)).collect();
         fills.sort_by_key(|fill| fill.time);
         fills
     }

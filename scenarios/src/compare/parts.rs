@@ -127,15 +127,16 @@ impl Worth {
     /// What fills earned by the last mark, before commission.
     fn gain(&self, symbol: usize, fills: &[Part]) -> Decimal {
         let last = self.last(symbol);
-        let one = |part: &Part| {
-            i128::from(part.side.sign() * part.qty) * (last - i128::from(part.price))
-        };
+        let one =
+            |part: &Part| i128::from(part.side.sign() * part.qty) * (last - i128::from(part.price));
         self.money(symbol, fills.iter().map(one).sum())
     }
 
     /// What all fills earned by the last mark, before commission: realised profit, and the worth of what is open.
     pub(crate) fn gross(&self, told: &Told) -> Decimal {
-        let of = |(order, fills): (&OrderKey, &Vec<OwnFill>)| self.gain(order.0, &parts(fills, i64::MAX).0);
+        let of = |(order, fills): (&OrderKey, &Vec<OwnFill>)| {
+            self.gain(order.0, &parts(fills, i64::MAX).0)
+        };
         told.fills.iter().map(of).sum()
     }
 }

@@ -305,7 +305,12 @@ impl Comparison {
         }
         match (&self.queue.model, &self.queue.lacks) {
             (Some(model), _) => {
-                writeln!(f, "  queue          {}, from {} resting orders", name(*model), self.queue.orders)?;
+                writeln!(
+                    f,
+                    "  queue          {}, from {} resting orders",
+                    name(*model),
+                    self.queue.orders
+                )?;
             }
             (None, Some(lacks)) => writeln!(f, "  queue          {lacks}")?,
             (None, None) => {}
@@ -320,7 +325,8 @@ impl Comparison {
             )?;
         }
         for one in self.commissions.iter().filter(|one| one.fills > 0) {
-            let (who, paid) = (if one.maker { "maker" } else { "taker" }, one.paid.unwrap_or_default());
+            let (who, paid) =
+                (if one.maker { "maker" } else { "taker" }, one.paid.unwrap_or_default());
             writeln!(
                 f,
                 "  {who} fee      {} paid on {} fills, {} in the file",

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
-    AlgoRef, Answer, Entries, ExchangeEvent, ExecutionType, JournalEntry, JournalError, JournalFile,
-    MarketData, MarketEvent, Nanos, NewOrder, OrderRef, Outcome, Request, RequestId, ServiceId,
-    UserEvent,
+    AlgoRef, Answer, Entries, ExchangeEvent, ExecutionType, JournalEntry, JournalError,
+    JournalFile, MarketData, MarketEvent, Nanos, NewOrder, OrderRef, Outcome, Request, RequestId,
+    ServiceId, UserEvent,
 };
 use sim_exchange::MarketDepth;
 
-use super::own::{Own, OrderKey};
+use super::own::{OrderKey, Own};
 use crate::{Scenario, ScenarioError, SessionHeader, session_of};
 
 /// Whatever else stands in a message of ours, this says that no venue has seen the request.
@@ -178,14 +178,17 @@ impl LiveSession {
             }
             ExchangeEvent::User { time: told, event, .. } => {
                 self.heard.insert((*told, time));
-                let UserEvent::OrderTradeUpdate { execution: ExecutionType::New, order, .. } = event
+                let UserEvent::OrderTradeUpdate { execution: ExecutionType::New, order, .. } =
+                    event
                 else {
                     return;
                 };
                 // The user stream tells when an order was taken, even if its answer was lost.
                 let is_it = |sent: &&mut Sent| {
                     let mut own = new_orders(&sent.request);
-                    own.any(|own| own.symbol == order.symbol && own.client_order_id == order.client_order_id)
+                    own.any(|own| {
+                        own.symbol == order.symbol && own.client_order_id == order.client_order_id
+                    })
                 };
                 if let Some(sent) = self.sent.iter_mut().rev().take(RECENT).find(is_it) {
                     sent.arrived.get_or_insert(order.time);
@@ -220,7 +223,9 @@ impl LiveSession {
         };
         let algo = |order: &AlgoRef| match order {
             AlgoRef::Client(_) => Some(order.clone()),
-            AlgoRef::Id(id) => self.own.algos.get(id).cloned().map(|n| AlgoRef::Client(engine::ClientOrderId(n))),
+            AlgoRef::Id(id) => {
+                self.own.algos.get(id).cloned().map(|n| AlgoRef::Client(engine::ClientOrderId(n)))
+            }
         };
         let mut request = request.clone();
         match &mut request {
@@ -264,7 +269,9 @@ pub(crate) fn new_orders(request: &Request) -> impl Iterator<Item = &NewOrder> {
 fn stamp(request: &Request, answer: &Answer) -> Option<Nanos> {
     let time = match (request, answer) {
         (Request::NewOrder(_), Answer::Order(order)) => order.time,
-        (Request::CancelOrder { .. } | Request::ModifyOrder(_), Answer::Order(order)) => order.update_time,
+        (Request::CancelOrder { .. } | Request::ModifyOrder(_), Answer::Order(order)) => {
+            order.update_time
+        }
         (Request::BatchOrders(_), Answer::Orders(orders)) => orders.iter().flatten().next()?.time,
         (Request::BatchCancel { .. } | Request::BatchModify(_), Answer::Orders(orders)) => {
             orders.iter().flatten().next()?.update_time
@@ -320,7 +327,9 @@ impl MarkReader {
                 None
             }
         };
-        let (Some((kind, price)), Some(known)) = (price, self.marks.get_mut(symbol)) else { return };
+        let (Some((kind, price)), Some(known)) = (price, self.marks.get_mut(symbol)) else {
+            return;
+        };
         // The last price before an hour is the one at which its funding settles.
         let hour = time.0.div_euclid(HOUR);
         if hour > self.hours[symbol] {

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::Path;
 
-use engine::{FeedDelay, Feed as _, FeedError, JournalFile, MarketEvent, Nanos, RecordedFeed};
+use engine::{Feed as _, FeedDelay, FeedError, JournalFile, MarketEvent, Nanos, RecordedFeed};
 
 use super::script::venue_time;
 use crate::ScenarioError;
@@ -48,7 +48,11 @@ pub(crate) struct VenueFeed {
 
 impl VenueFeed {
     /// Of a journal whose events take `longest` at most.
-    pub(crate) fn open(path: &Path, longest: Nanos, start: Nanos) -> Result<VenueFeed, ScenarioError> {
+    pub(crate) fn open(
+        path: &Path,
+        longest: Nanos,
+        start: Nanos,
+    ) -> Result<VenueFeed, ScenarioError> {
         Ok(VenueFeed {
             recorded: RecordedFeed::new(JournalFile::open(path)?)?,
             batch: Vec::new(),
