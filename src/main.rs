@@ -6,9 +6,9 @@ mod data;
 mod diff;
 mod explain;
 mod journal;
-mod live;
 #[cfg(feature = "models")]
 mod learn;
+mod live;
 mod new;
 mod pipeline;
 mod replay;

@@ -42,6 +42,9 @@ pub struct ServeArguments {
     /// The market's own time at speed 1, too: clients need a clock of their own for it
     #[arg(long)]
     own_time: bool,
+    /// The venue's clock begins so long before its market, such as 5m
+    #[arg(long, value_name = "SPAN")]
+    lead: Option<String>,
     /// Clock and market stand at their beginning until the admin route `go`
     #[arg(long)]
     held: bool,
@@ -51,7 +54,7 @@ pub struct ServeArguments {
     /// Takes any timestamp: for clients that know only the wall's time, on another clock
     #[arg(long)]
     any_timestamp: bool,
-    /// Accounts, each with 10,000 USDT or as the file says; their keys are qsim-1 with secret-1, and so on
+    /// Accounts, each with 10,000 USDT or as the file says; their keys are qsim1 with secret1, and so on
     #[arg(long, value_name = "N", default_value_t = 1)]
     accounts: u16,
     /// Keys in place of those: a file with [[key]] tables: key, account (from 1), and secret or public_key (PEM)
@@ -94,9 +97,15 @@ fn serve(arguments: &ServeArguments) -> Result<(), String> {
     let keys = keys(arguments)?;
     let accounts = keys.iter().map(|key| usize::from(key.account.0) + 1).max().unwrap_or(1);
     let data = data_folder(arguments.data.as_ref());
+    let lead = arguments.lead.as_deref().map(scenarios::span_of).transpose()?;
     let begins_at = (clock == ClockMode::Wall).then(live::clock::system_time);
     let venue = scenario
-        .serve(data.as_deref(), begins_at.map(|now| Nanos(now.0 - now.0 % 60_000_000_000)), accounts - 1)
+        .serve(
+            data.as_deref(),
+            begins_at.map(|now| Nanos(now.0 - now.0 % 60_000_000_000)),
+            accounts - 1,
+            lead.unwrap_or_default(),
+        )
         .map_err(|error| error.to_string())?;
     venue.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     let config = ServerConfig {
@@ -154,15 +163,15 @@ fn scenario(arguments: &ServeArguments) -> Result<Scenario, String> {
     };
     let mut scenario =
         Scenario::parse("the command line", &text).map_err(|error| error.to_string())?;
-    if let Some(market) = scenario.market.synthetic.as_mut().filter(|_| !names.is_empty()) {
-        let made: Vec<String> = market.symbols.iter().map(|s| s.symbol.to_string()).collect();
+    if scenario.market.synthetic.is_some() && !names.is_empty() {
+        let made: Vec<String> = scenario.symbols().iter().map(ToString::to_string).collect();
         if let Some(unknown) = names.iter().find(|name| !made.contains(name)) {
             return Err(format!(
                 "--symbols {unknown}: a made market has {}; describe others in a file, or give recorded data with --data, --from and --to",
                 made.join(", ")
             ));
         }
-        market.symbols.retain(|symbol| names.contains(&symbol.symbol.to_string()));
+        scenario.only_symbols(&names);
     }
     Ok(scenario)
 }
@@ -170,7 +179,7 @@ fn scenario(arguments: &ServeArguments) -> Result<Scenario, String> {
 fn keys(arguments: &ServeArguments) -> Result<Vec<ApiKey>, String> {
     let Some(file) = &arguments.keys else {
         let one = |n: u16| {
-            ApiKey::hmac(&format!("qsim-{}", n + 1), &format!("secret-{}", n + 1), AccountId(n))
+            ApiKey::hmac(&format!("qsim{}", n + 1), &format!("secret{}", n + 1), AccountId(n))
         };
         return Ok((0..arguments.accounts.max(1)).map(one).collect());
     };
@@ -184,7 +193,8 @@ fn keys(arguments: &ServeArguments) -> Result<Vec<ApiKey>, String> {
     let mut keys = Vec::new();
     for (number, row) in rows.key.into_iter().enumerate() {
         let account = row.account.checked_sub(1).map(AccountId);
-        let account = account.ok_or(format!("{shown}: key {}: accounts count from 1", number + 1))?;
+        let account =
+            account.ok_or(format!("{shown}: key {}: accounts count from 1", number + 1))?;
         keys.push(match (row.secret, row.public_key) {
             (Some(secret), None) => ApiKey::hmac(&row.key, &secret, account),
             (None, Some(pem)) => ApiKey {

@@ -38,9 +38,10 @@ pub use feed_latency::{FeedDelay, FeedLatency};
 pub use io_remedy::io_remedy;
 pub use journal::{
     Blocks, BodyEntry, Compare, DecodeError, Decoded, Decoder, Definitions, Difference, DigestOnly,
-    Entries, EnvelopeKind, FORMAT_VERSION, FileSink, Journal, JournalEntry, JournalError, JournalFile,
-    JournalFooter, JournalSink, KeyValue, KeyWrite, LiveSink, MemberOf, MemorySink, NumbersOf, Publication,
-    RecordEntry, RecordedAction, RecordedActions, RecordedExchange, RecordedFeed, RecordedNumbers, Seen, Unanswered, Value, Watch,
+    Entries, EnvelopeKind, FORMAT_VERSION, FileSink, Journal, JournalEntry, JournalError,
+    JournalFile, JournalFooter, JournalSink, KeyValue, KeyWrite, LiveSink, MemberOf, MemorySink,
+    NumbersOf, Publication, RecordEntry, RecordedAction, RecordedActions, RecordedExchange,
+    RecordedFeed, RecordedNumbers, Seen, Unanswered, Value, Watch,
 };
 pub use kernel::{
     Action, Dies, Kernel, KernelConfig, Member, RunCounts, RunError, ServiceLife, Supervision,

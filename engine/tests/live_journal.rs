@@ -136,7 +136,10 @@ fn turn(kernel: &mut Kernel<Answers, Waits>, ms: i64) {
 fn recorded(path: &Path) -> (Waits, Answers) {
     let open = || JournalFile::open(path);
     let feed = RecordedFeed::new(open().unwrap()).unwrap();
-    (Waits(Some(feed), VecDeque::new()), Answers(Some(RecordedExchange::new(open).unwrap()), VecDeque::new()))
+    (
+        Waits(Some(feed), VecDeque::new()),
+        Answers(Some(RecordedExchange::new(open).unwrap()), VecDeque::new()),
+    )
 }
 
 /// The session of `path` once more; gives the digest.

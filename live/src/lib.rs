@@ -6,8 +6,9 @@
 pub mod binance;
 pub mod clock;
 pub mod link;
+
 pub mod metrics_endpoint;
+pub mod redis;
 pub mod session;
 mod venue_time;
-
 pub use venue_time::venue_time;

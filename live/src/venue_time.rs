@@ -10,10 +10,8 @@ use crate::link::LinkError;
 pub fn venue_time(rest: &str) -> Result<Nanos, LinkError> {
     let venue = rest.trim_end_matches('/').to_owned();
     let refused = |problem: String| LinkError::Refused { venue: venue.clone(), problem };
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(10)))
-        .build()
-        .into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().into();
     let mut answer = agent
         .get(format!("{venue}/fapi/v1/time"))
         .call()

@@ -16,7 +16,8 @@ use crate::links::Links;
 use crate::state::State;
 use crate::timeline::TimelineStep;
 use crate::{
-    Account, Expectation, Gap, Limits, LiveSettings, ScenarioError, TradingVenue, Venue, alterations, compose, events, market,
+    Account, Expectation, Gap, Limits, LiveSettings, ScenarioError, TradingVenue, Venue,
+    alterations, compose, events, market,
 };
 
 /// Earliest and latest second that can be simulated: 2000-01-01 and 2200-01-01.
@@ -371,7 +372,7 @@ impl Scenario {
     }
 
     /// What its files are named after: name, variant and seed.
-    pub(crate) fn file_stem(&self) -> String {
+    pub fn file_stem(&self) -> String {
         let variant = if self.variant.is_empty() { "" } else { "." };
         format!("{}{variant}{}-{}", self.name, self.variant, self.seed)
     }

@@ -42,16 +42,14 @@ pub use initial_positions::HeldPosition;
 pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
 pub use links::Links;
-pub use live_settings::{
-    CONFIRMATION, LiveLimits, LiveSettings, TradingVenue, VenueAddresses,
-};
+pub use live_settings::{CONFIRMATION, LiveLimits, LiveSettings, TradingVenue, VenueAddresses};
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
     replay, run, services_of,
 };
 pub use schema::schema;
 pub use served::ServedVenue;
-pub use session::{SessionHeader, SessionParts, session_of};
+pub use session::{SessionHeader, SessionParts, session_of, span_of};
 pub use state::{GroupState, KeyState, State, StreamState};
 pub use timeline::{ACTIONS, TimelineStep};
 pub use wire_text::{Entry, Envelope, WireText};

@@ -95,6 +95,9 @@ pub struct LiveSettings {
     /// The embedded bus is copied to this Redis server, for dashboards. No journal knows it, either.
     #[serde(skip_serializing)]
     pub mirror: Option<String>,
+    /// Which of several processes this is, where they run the same services: a name that stays over restarts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// Only these services run in this process; the others run elsewhere, on the same Redis server.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub services: BTreeSet<String>,
@@ -130,6 +133,7 @@ impl Default for LiveSettings {
             journals: PathBuf::from("sessions"),
             redis: None,
             mirror: None,
+            instance: None,
             services: BTreeSet::new(),
             kill_file: None,
             kill_key: None,
@@ -171,7 +175,9 @@ impl LiveSettings {
             return Some("live.mirror and live.redis: say one of them".into());
         }
         if self.kill_key.is_some() && self.redis.is_none() && self.mirror.is_none() {
-            return Some("live.kill_key: it lies on a Redis server: give live.redis or live.mirror".into());
+            return Some(
+                "live.kill_key: it lies on a Redis server: give live.redis or live.mirror".into(),
+            );
         }
         if !(1..=1_000).contains(&self.speed) {
             return Some(format!("live.speed is {}: it has to be 1 to 1000", self.speed));
@@ -184,6 +190,9 @@ impl LiveSettings {
         ];
         let (name, value) =
             positive.iter().find(|(_, value)| value.is_some_and(|v| v <= Decimal::ZERO))?;
-        Some(format!("live.limits.{name} is {}: it has to be above zero", value.unwrap_or_default()))
+        Some(format!(
+            "live.limits.{name} is {}: it has to be above zero",
+            value.unwrap_or_default()
+        ))
     }
 }

@@ -44,7 +44,7 @@ impl Scenario {
     }
 
     /// The symbols of the market.
-    pub(crate) fn symbols(&self) -> Vec<Symbol> {
+    pub fn symbols(&self) -> Vec<Symbol> {
         match (&self.market.synthetic, &self.market.recorded) {
             (Some(synthetic), _) => synthetic.symbols(),
             (None, recorded) => recorded.iter().flat_map(|r| r.symbols.clone()).collect(),

@@ -15,9 +15,7 @@ use sim_exchange::SimExchange;
 use crate::drive::{Driver, Stop};
 use crate::expect::{Observer, Run, World};
 use crate::timeline::Plan;
-use crate::{
-    Failure, Figures, Limits, Recording, Scenario, ScenarioError, TradingVenue, market,
-};
+use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, TradingVenue, market};
 
 /// How a scenario ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,12 +25,13 @@ pub struct ServedVenue {
 impl Scenario {
     /// Opens exchange and market for a server. `begins_at`: the market's first instant is this one, and all of it is
     /// moved with it; the rules are those of the market's own date. `further` is the number of accounts beside the first
-    /// one, which are set as it is.
+    /// one, which are set as it is. The exchange is there `lead` before its market.
     pub fn serve(
         &self,
         data: Option<&Path>,
         begins_at: Option<Nanos>,
         further: usize,
+        lead: Nanos,
     ) -> Result<ServedVenue, ScenarioError> {
         let build = |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
         let mut scenario = self.clone();
@@ -53,10 +54,27 @@ impl Scenario {
             market.range = (market.range.0 + by, market.range.1 + by);
             market.feed = Box::new(Moved { feed: market.feed, by });
         }
+        market.range.0 = market.range.0 - lead;
         let exchange =
             venue::build(&scenario, &market, &rules, Vec::new(), further).map_err(build)?;
         let market::OpenMarket { feed, instruments, range, warnings, .. } = market;
         Ok(ServedVenue { exchange, feed, instruments, range, warnings })
+    }
+}
+
+impl Scenario {
+    /// Leaves only these symbols of a made market.
+    pub fn only_symbols(&mut self, names: &[String]) {
+        let Ok(mut market) = serde_json::to_value(&self.market) else { return };
+        let symbols = market.pointer_mut("/synthetic/symbols").and_then(|all| all.as_array_mut());
+        if let Some(symbols) = symbols {
+            let name =
+                |row: &serde_json::Value| row["symbol"].as_str().unwrap_or_default().to_owned();
+            symbols.retain(|row| names.contains(&name(row)));
+        }
+        if let Ok(market) = serde_json::from_value(market) {
+            self.market = market;
+        }
     }
 }
 

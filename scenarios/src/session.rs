@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use engine::{
-    Bus, Compare, FeedLatency, Instrument, JournalError, JournalFile, Kernel, KernelConfig, Link,
-    Member, MemoryBus, Nanos, NumbersOf, RecordedActions, RecordedExchange, RecordedFeed, RunError,
-    ThinkingTime,
+    Action, Bus, Compare, Entries, FeedLatency, Instrument, JournalEntry, JournalError,
+    JournalFile, Kernel, KernelConfig, Link, Member, MemoryBus, Nanos, NumbersOf, RecordedActions,
+    RecordedExchange, RecordedFeed, RunError, Supply, TapeBus, ThinkingTime,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::{Replayed, Scenario, ScenarioError, services_of};
+use crate::{Replayed, Scenario, ScenarioError, TradingVenue, services_of};
 
 /// What a session's journal says of it beside the scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +34,14 @@ pub struct SessionParts {
     pub members: Vec<Member>,
     /// Links without delay, for the same reason.
     pub config: KernelConfig,
+    /// What the file's timeline does, with its times.
+    pub actions: Vec<(Nanos, Action)>,
     /// For the journal.
     pub header: Json,
 }
+
+/// A timeline of a session ends here: two years.
+const TIMELINE_MAX: Nanos = Nanos::from_secs(63_072_000);
 
 impl Scenario {
     /// The scenario's pipeline for a session that began at `start`, with the venue's grids.
@@ -45,8 +50,7 @@ impl Scenario {
         instruments: Vec<Instrument>,
         start: Nanos,
     ) -> Result<SessionParts, ScenarioError> {
-        let build =
-            |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
+        let build = |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
         let mut members = pipeline::chain(&self.pipeline, &instruments)
             .map_err(|error| build(error.to_string()))?;
         let only = &self.live.services;
@@ -69,6 +73,7 @@ impl Scenario {
             members.retain(|member| only.contains(&member.name));
         }
         members.iter_mut().for_each(|member| member.thinking = ThinkingTime::default());
+        let actions = self.live_actions(&members, &instruments, start).map_err(build)?;
         let services: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
         let session = SessionHeader {
             venue: self.venue.word().to_owned(),
@@ -93,7 +98,29 @@ impl Scenario {
             call_link: Link::default(),
             feed_latency: FeedLatency::NONE,
         };
-        Ok(SessionParts { members, config, header })
+        Ok(SessionParts { members, config, actions, header })
+    }
+
+    /// The steps of the timeline that somebody can do to a live session: entries that appear in streams, and commands to
+    /// the bus. What befalls processes, links and venues befalls them live by itself.
+    fn live_actions(
+        &self,
+        members: &[Member],
+        instruments: &[Instrument],
+        start: Nanos,
+    ) -> Result<Vec<(Nanos, Action)>, String> {
+        if self.timeline.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.venue == TradingVenue::Production {
+            return Err("[[timeline]]: nothing is rehearsed with real money: remove it".into());
+        }
+        let plan = self.timeline_plan(members, instruments, (start, start + TIMELINE_MAX))?;
+        let can = |action: &Action| matches!(action, Action::Publish { .. } | Action::Command(_));
+        if !plan.faults.is_empty() || !plan.actions.iter().all(|(_, action)| can(action)) {
+            return Err("[[timeline]]: a live session takes `publish` and commands to the bus only; the rest can only be simulated".into());
+        }
+        Ok(plan.actions)
     }
 
     /// Lays the file's state on an embedded bus.
@@ -104,9 +131,27 @@ impl Scenario {
     }
 }
 
+/// A span such as "90s", "10m" or "8h".
+pub fn span_of(text: &str) -> Result<Nanos, String> {
+    crate::events::offset(text)
+        .filter(|span| span.0 > 0)
+        .ok_or_else(|| format!("{text:?} is no span such as \"90s\", \"10m\" or \"8h\""))
+}
+
 /// The session of a journal's header; none if it is that of a simulation.
 pub fn session_of(header: &Json) -> Option<SessionHeader> {
     serde_json::from_value(header.get("session")?.clone()).ok()
+}
+
+/// What the bus answered in a session that others wrote to, too. What cannot be read, the comparison with the same file says
+/// better.
+fn tape_of(file: JournalFile) -> Result<Supply, JournalError> {
+    let pick = |entry| match entry {
+        JournalEntry::Tape(replies) => Some(replies),
+        _ => None,
+    };
+    let mut pieces = Entries::new(file, pick)?;
+    Ok(Box::new(move || pieces.take().ok().flatten().map(|(_, piece)| piece)))
 }
 
 /// Runs a recorded session again, from its journal alone.
@@ -116,13 +161,6 @@ pub(crate) fn replay_session(
     session: &SessionHeader,
 ) -> Result<Replayed, ScenarioError> {
     let mut file = JournalFile::open(path)?;
-    if session.bus != "memory" {
-        return Err(JournalError::Format {
-            path: path.to_owned(),
-            problem: "its bus was a Redis server's".to_owned(),
-        }
-        .into());
-    }
     let (digest, entries) = (file.footer().digest_hex(), file.footer().entries);
     let unfinished = file.is_unfinished();
     let services = services_of(file.header());
@@ -130,13 +168,25 @@ pub(crate) fn replay_session(
     let open = || JournalFile::open(path);
     let end = file.last_time()?;
     let sink = Compare::new(open()?, services)?;
-    let mut bus = Box::new(MemoryBus::new());
-    scenario.lay_state(&mut *bus, session.start)?;
+    let shared = session.bus != "memory";
+    let bus: Box<dyn Bus> = match shared {
+        true => Box::new(TapeBus::fed_by(tape_of(open()?)?)),
+        false => {
+            let mut bus = MemoryBus::new();
+            scenario.lay_state(&mut bus, session.start)?;
+            Box::new(bus)
+        }
+    };
     let (feed, exchange) = (RecordedFeed::new(open()?)?, RecordedExchange::new(open)?);
-    let mut kernel =
-        Kernel::new(parts.config, bus, exchange, feed, parts.members, Box::new(sink));
+    let mut kernel = Kernel::new(parts.config, bus, exchange, feed, parts.members, Box::new(sink));
     kernel.keep_market();
+    if shared {
+        kernel.share_bus();
+    }
     kernel.replay_numbers(Box::new(NumbersOf::new(open()?)));
+    for (at, action) in parts.actions {
+        kernel.at(at, action);
+    }
     let mut run = kernel.run_through(RecordedActions::new(file)?, end, |_, _| {});
     if !unfinished {
         run = run.and_then(|()| kernel.finish().map(|_| ()));

@@ -4,7 +4,8 @@ use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use sim_exchange::commission_tiers::{CommissionBook, VipLevel};
 use sim_exchange::{
-    AccountConfig, ExchangeConfig, FillModel, Funding, MarketDepth, RuleBook, SimExchange, VenueFault,
+    AccountConfig, ExchangeConfig, FillModel, Funding, MarketDepth, RuleBook, SimExchange,
+    VenueFault,
 };
 
 use crate::halts;

@@ -145,11 +145,15 @@ impl SimExchange {
     /// What an account has chosen; none where there is no such account.
     pub fn choice_of(&self, account: AccountId) -> Option<AccountChoice> {
         let number = usize::from(account.0);
-        let (known, stated) = (self.accounts.get(number)?, self.config.accounts().nth(number)?);
+        let known = self.accounts.get(number)?;
+        let vip = match number.checked_sub(1) {
+            None => self.config.vip,
+            Some(further) => self.config.further_accounts.get(further)?.vip,
+        };
         Some(AccountChoice {
             hedge: known.dual,
             multi_assets: known.multi_assets,
-            vip: stated.vip,
+            vip,
             maker_rate: known.maker_rate,
             taker_rate: known.taker_rate,
         })

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
-    Bus, Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants,
-    MemoryBus, Nanos, NumbersOf, RecordedExchange, RecordedFeed, Unanswered,
+    Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants, Nanos,
+    NumbersOf, RecordedExchange, RecordedFeed, Unanswered,
 };
 use live::binance::{BinanceLink, Setup, VenueFacts};
 use live::clock::LiveClock;
+use live::link::VenueLink as _;
 use live::session::{
     Ended, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator, OperatorSettings, Remote,
     Session, SessionError, run_through, start_again,
@@ -16,6 +17,7 @@ use live::session::{
 use scenarios::{Scenario, SessionHeader, SessionParts, session_of};
 
 use super::LiveArguments;
+use super::bus::{self, SessionBus};
 use super::logs::Log;
 use super::metrics::Metrics;
 use super::place::Place;
@@ -31,6 +33,8 @@ pub struct Begun {
     log: Log,
     /// Of a session that goes on: what it had sent and has no answer to.
     unanswered: Option<Vec<Unanswered>>,
+    /// Its services have died and start again.
+    starts_again: bool,
 }
 
 /// Where the session's journal is, and whether it is one that goes on.
@@ -47,7 +51,8 @@ pub fn journal_of(arguments: &LiveArguments, scenario: &Scenario) -> Option<(Pat
         .filter_map(|path| {
             let name = path.file_name()?.to_str()?;
             let journal = name.strip_suffix(".partial")?;
-            journal.starts_with(&begins).then(|| path.with_file_name(journal))
+            (journal.starts_with(&begins) && !journal.ends_with(".killed"))
+                .then(|| path.with_file_name(journal))
         })
         .collect();
     unfinished.sort();
@@ -85,7 +90,7 @@ pub fn begin(
     facts: VenueFacts,
 ) -> Result<Begun, String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
-    let operator = Operator::new(OperatorSettings {
+    let mut operator = Operator::new(OperatorSettings {
         kill_file: scenario.live.kill_file.clone(),
         holds: Holds { dry_run: arguments.dry_run, ..Holds::default() },
         signals: true,
@@ -101,36 +106,77 @@ pub fn begin(
         account: Default::default(),
         heard,
     };
-    let found = journal_of(arguments, scenario);
+    let mut found = journal_of(arguments, scenario);
+    // What the services of a shared bus have to keep lies on the server: only what was sent is left to be asked for.
+    let mut unanswered = None;
+    if let Some((journal, true)) = &found {
+        let recorded = Recorded::open(journal)?;
+        if recorded.header.bus != "memory" {
+            unanswered = Some(recorded.unanswered()?);
+            recorded.put_aside()?;
+            found = None;
+        }
+    }
     if let Some((journal, true)) = found {
         let recorded = Recorded::open(&journal)?;
         let parts = recorded.parts(scenario)?;
         let instruments = recorded.header.instruments.clone();
-        let (kernel, unanswered) =
-            recorded.run_through(&journal, scenario, parts.config, parts.members, arguments)?;
+        let (kernel, unanswered) = recorded.run_through(&journal, scenario, parts, arguments)?;
         let wants = kernel_wants(scenario, &instruments)?;
         let symbols = instruments.len();
         let link = BinanceLink::connect(setup(wants, instruments, recorded.heard()?))
             .map_err(|error| said(&error))?;
         let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
-        return Ok(Begun { session, journal, clock, log, unanswered: Some(unanswered) });
+        return Ok(Begun {
+            session,
+            journal,
+            clock,
+            log,
+            unanswered: Some(unanswered),
+            starts_again: true,
+        });
     }
-    let start = clock.now();
+    let start = match &arguments.begin_at {
+        Some(text) => time(text)?,
+        None => clock.now(),
+    };
     let parts = scenario.session(facts.instruments.clone(), start).map_err(|error| said(&error))?;
     let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
     let link = BinanceLink::connect(setup(wants(&parts), facts.instruments.clone(), Vec::new()))
         .map_err(|error| said(&error))?;
     let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
-    let mut bus = Box::new(MemoryBus::new());
-    scenario.lay_state(&mut *bus, start).map_err(|error| said(&error))?;
+    let SessionBus { bus, shared } = bus::open(scenario, start)?;
+    bus::listen(scenario, &parts, &mut operator, &link.waker())?;
     let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
     let symbols = facts.instruments.len();
     let guard = Guard::new(Remote::default(), limits(scenario), holds, facts.instruments, false);
     let mut kernel =
         Kernel::new(parts.config, bus, guard, LiveFeed::default(), parts.members, Box::new(sink));
+    for (at, action) in parts.actions {
+        kernel.at(at, action);
+    }
     kernel.keep_market();
+    if shared {
+        kernel.share_bus();
+    }
     let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
-    Ok(Begun { session, journal, clock, log, unanswered: None })
+    // What comes in meanwhile waits in its sockets.
+    wait_until(&clock, start);
+    Ok(Begun { session, journal, clock, log, unanswered, starts_again: false })
+}
+
+#[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
+fn wait_until(clock: &LiveClock, start: Nanos) {
+    while clock.now() < start {
+        std::thread::sleep(clock.wait(start));
+    }
+}
+
+fn time(text: &str) -> Result<Nanos, String> {
+    use engine::FieldValue as _;
+    engine::IsoTime::read_text(Some(text))
+        .map(|time| time.0)
+        .map_err(|_| format!("--begin-at {text:?} is not a time such as 2026-02-01T00:00:00Z"))
 }
 
 fn kernel_wants(
@@ -194,12 +240,52 @@ impl Recorded {
         Ok(heard)
     }
 
+    /// The requests without an answer.
+    fn unanswered(&self) -> Result<Vec<Unanswered>, String> {
+        enum Half {
+            Sent(engine::ServiceId, engine::RequestId, engine::Request),
+            Answered(engine::RequestId),
+        }
+        let pick = |entry| match entry {
+            JournalEntry::Submit { service, id, request } => Some(Half::Sent(service, id, request)),
+            JournalEntry::PositionRisk { request, .. }
+            | JournalEntry::Exchange(ExchangeEvent::Response { request, .. }) => {
+                Some(Half::Answered(request))
+            }
+            _ => None,
+        };
+        let mut halves = Entries::new(self.file()?, pick).map_err(|error| error.to_string())?;
+        let mut open = std::collections::BTreeMap::new();
+        while let Some((_, half)) = halves.take().map_err(|error| error.to_string())? {
+            match half {
+                Half::Sent(service, id, request) => {
+                    let from = engine::Sender { service, account: Default::default() };
+                    open.insert(id, Unanswered { from, id, request, recorded: true });
+                }
+                Half::Answered(id) => {
+                    open.remove(&id);
+                }
+            }
+        }
+        Ok(open.into_values().collect())
+    }
+
+    /// Gives the journal another name, under which it can be replayed and no session goes on with it.
+    fn put_aside(&self) -> Result<(), String> {
+        let name = self.partial.to_string_lossy();
+        let stem = name.strip_suffix(".partial").unwrap_or(&name);
+        for end in [".partial", ".tail"] {
+            let (from, to) = (format!("{stem}{end}"), format!("{stem}.killed{end}"));
+            std::fs::rename(&from, &to).map_err(|error| format!("{from}: {error}"))?;
+        }
+        Ok(())
+    }
+
     fn run_through(
         &self,
         journal: &Path,
         scenario: &Scenario,
-        config: engine::KernelConfig,
-        members: Vec<engine::Member>,
+        parts: SessionParts,
         arguments: &LiveArguments,
     ) -> Result<(LiveKernel<Remote>, Vec<Unanswered>), String> {
         let goes_on = |error: &dyn std::fmt::Display| {
@@ -211,17 +297,20 @@ impl Recorded {
         let open = || JournalFile::open(&self.partial);
         let feed = open().and_then(RecordedFeed::new).map_err(|error| goes_on(&error))?;
         let exchange = RecordedExchange::new(open).map_err(|error| goes_on(&error))?;
-        let (sink, file) = LiveSink::resume(journal, self.services.clone())
-            .map_err(|error| goes_on(&error))?;
-        let mut bus: Box<dyn Bus> = Box::new(MemoryBus::new());
-        scenario.lay_state(&mut *bus, self.header.start).map_err(|error| error.to_string())?;
+        let (sink, file) =
+            LiveSink::resume(journal, self.services.clone()).map_err(|error| goes_on(&error))?;
+        let SessionBus { bus, .. } = bus::open(scenario, self.header.start)?;
         let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
         let instruments = self.header.instruments.clone();
         let guard =
             Guard::new(Remote::behind(exchange), limits(scenario), holds, instruments, true);
         let feed = LiveFeed::behind(feed);
         debug_assert!(feed.waits(), "a live feed waits");
-        let mut kernel = Kernel::new(config, bus, guard, feed, members, Box::new(sink));
+        let sink = Box::new(sink);
+        let mut kernel = Kernel::new(parts.config, bus, guard, feed, parts.members, sink);
+        for (at, action) in parts.actions {
+            kernel.at(at, action);
+        }
         kernel.keep_market();
         let numbers = open().map_err(|error| goes_on(&error))?;
         kernel.replay_numbers(Box::new(NumbersOf::new(numbers)));
@@ -231,11 +320,16 @@ impl Recorded {
 }
 
 impl Begun {
-    /// Runs the session to its end; gives the journal's place, too.
+    /// Runs the session to its end; gives the journal's place, too. For tests of restarts it dies behind the entry
+    /// `die_at`.
     pub fn run(
         mut self,
         length: Option<Nanos>,
+        die_at: Option<u64>,
     ) -> Result<(PathBuf, Result<Ended, SessionError>), String> {
+        if let Some(entry) = die_at {
+            self.session.die_at(entry, live::session::kill_self);
+        }
         self.log.began(&self.journal, self.unanswered.as_ref().map(Vec::len));
         let until = length.map(|length| self.clock.now() + length);
         let ended = self.run_until(until);
@@ -245,7 +339,9 @@ impl Begun {
     fn run_until(&mut self, until: Option<Nanos>) -> Result<Ended, SessionError> {
         if let Some(unanswered) = self.unanswered.take() {
             self.session.settle(unanswered, SETTLE_MAX, &mut self.log)?;
-            start_again(self.session.kernel_mut(), self.clock.now())?;
+            if self.starts_again {
+                start_again(self.session.kernel_mut(), self.clock.now())?;
+            }
         }
         self.session.run(until, &mut self.log)
     }

@@ -20,7 +20,9 @@ pub struct Metrics {
 impl Metrics {
     /// Listens at `address`.
     pub fn serve(address: &str) -> Result<Metrics, String> {
-        let bad = |why: String| format!("live.metrics = {address:?}: {why}; give an address such as 127.0.0.1:9100");
+        let bad = |why: String| {
+            format!("live.metrics = {address:?}: {why}; give an address such as 127.0.0.1:9100")
+        };
         let address: SocketAddr = address.parse().map_err(|_| bad("no address".to_owned()))?;
         let text = Arc::new(Mutex::new(String::new()));
         live::metrics_endpoint::serve(address, Arc::clone(&text))
@@ -65,7 +67,8 @@ fn text(now: Nanos, stats: &Stats) -> String {
         "# HELP qsim_to_order_seconds From what came in to the order that was sent for it.\n# TYPE qsim_to_order_seconds histogram"
     );
     for (bound, count) in stats.to_order.cumulated() {
-        let _ = writeln!(out, "qsim_to_order_seconds_bucket{{le=\"{}\"}} {count}", bound as f64 / 1e6);
+        let _ =
+            writeln!(out, "qsim_to_order_seconds_bucket{{le=\"{}\"}} {count}", bound as f64 / 1e6);
     }
     let (count, sum) = (stats.to_order.count(), stats.to_order.sum_us() as f64 / 1e6);
     let _ = writeln!(

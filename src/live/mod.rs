@@ -1,6 +1,7 @@
 //! `qsim live`: the same pipeline on the wall's clock, at the venue that the file names.
 
 mod begin;
+mod bus;
 mod check;
 mod logs;
 mod metrics;
@@ -51,6 +52,9 @@ pub struct LiveArguments {
     /// End the session after so long, such as 90s, 10m or 8h
     #[arg(long = "for", value_name = "SPAN")]
     length: Option<String>,
+    /// Begin exactly at this time of the venue's clock, to be compared with a simulation that does
+    #[arg(long, value_name = "TIME")]
+    begin_at: Option<String>,
     /// Only these services in this process (with live.redis)
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     services: Vec<String>,
@@ -86,7 +90,7 @@ fn session(arguments: &LiveArguments) -> Result<ExitCode, String> {
     }
     let length = arguments.length.as_deref().map(scenarios::span_of).transpose()?;
     let begun = begin::begin(arguments, &scenario, &place, clock, facts)?;
-    let ended = begun.run(length)?;
+    let ended = begun.run(length, arguments.die_at_entry)?;
     Ok(tell(ended))
 }
 
@@ -139,9 +143,9 @@ fn scenario(arguments: &LiveArguments) -> Result<Scenario, String> {
         TradingVenue::Sim => Err(format!(
             "{shown}: venue is \"sim\": `qsim run {shown}` runs it; to go live say venue = \"testnet\" in the file, or --venue testnet"
         )),
-        TradingVenue::Production if !arguments.production => Err(format!(
-            "{shown}: venue is \"production\", with real money: say --production, too"
-        )),
+        TradingVenue::Production if !arguments.production => {
+            Err(format!("{shown}: venue is \"production\", with real money: say --production, too"))
+        }
         _ => Ok(scenario),
     }
 }

@@ -1,13 +1,16 @@
 //! The bus: Redis streams, consumer groups and keys as the pipeline knows them.
 //!
 //! [`Bus`] is the port. [`MemoryBus`] is the embedded implementation, with the semantics of Redis 7 and
-//! times to live on virtual time; a differential test holds it to a real server.
+//! times to live on virtual time; a differential test holds it to a real server. What a bus outside of the
+//! process answered is kept on a [`tape`], so that a replay gets the same answers without it.
 
 mod memory;
 mod message;
+pub mod tape;
 
 pub use memory::{MemoryBus, Resp};
 pub use message::{Body, Envelope, Enveloped, Fields, Message};
+pub use tape::{Supply, TapeBus, TapeRecorder};
 
 use std::fmt;
 use std::str::FromStr;
@@ -90,7 +93,7 @@ pub enum ReadFrom {
 }
 
 /// One row of XPENDING (extended form).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingRow {
     /// The entry.
     pub id: EntryId,
@@ -103,7 +106,7 @@ pub struct PendingRow {
 }
 
 /// A row of XINFO GROUPS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupInfo {
     /// Its name.
     pub name: String,
@@ -144,7 +147,7 @@ impl<'a, Raw> Held<'a, Raw> {
 }
 
 /// What TTL answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ttl {
     /// -2: no such key.
     Absent,
@@ -166,7 +169,7 @@ pub struct SetOptions {
 }
 
 /// Redis' errors, with their first word as Redis sends it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum BusError {
     /// The key holds another type.
     #[error("WRONGTYPE Operation against a key holding the wrong kind of value (key {key:?})")]
@@ -195,6 +198,12 @@ pub enum BusError {
 /// Keys and group names are text; values of strings, hashes and raw entries are bytes. Records stay
 /// typed inside ([`Record`]): to every raw command a record under a key is the hash of its fields
 /// (`set_record`) or a string with its JSON (`set_json`).
+///
+/// A bus on a real server goes by the server's clock: `now` matters only to a bus in memory. Methods without
+/// a `Result` answer "nothing there" and "nothing done" while the bus cannot answer: ask [`Bus::trouble`]
+/// before much depends on it.
+///
+/// A count of zero reads nothing.
 pub trait Bus: Send {
     /// XADD with `*`. Ids never go back: in one millisecond, or after a jump, the sequence counts on.
     fn xadd(
@@ -359,7 +368,8 @@ pub trait Bus: Send {
     /// The hash at `key`: the record that `set_record` put there while no raw write has changed it, else
     /// its fields in the order of insertion.
     fn record(&mut self, now: Nanos, key: &str) -> Result<Held<'_, HashFields>, BusError>;
-    /// HGETALL, in the order of insertion.
+    /// HGETALL, in the order of insertion; from a real server, which forgets that order of long hashes, in
+    /// the order of names.
     fn hgetall(&mut self, now: Nanos, key: &str) -> Result<HashFields, BusError>;
     /// SET of the record's JSON text; `false` when the condition did not hold.
     fn set_json(
@@ -369,10 +379,28 @@ pub trait Bus: Send {
         record: &dyn Record,
         options: SetOptions,
     ) -> Result<bool, BusError>;
-    /// Appends what the bus answered since the last call, for the journal; nothing where no others write on it.
-    fn take_tape(&mut self, _out: &mut Vec<u8>) {}
     /// Any command, by its words, as a client of Redis sends it.
     fn execute(&mut self, now: Nanos, words: &[&[u8]]) -> Resp;
     /// The string at `key`: the record that `set_json` put there, else its bytes.
     fn json_record(&mut self, now: Nanos, key: &str) -> Result<Held<'_, Vec<u8>>, BusError>;
+
+    /// Why it cannot answer at present: its server is away, or a replay asks for something else than its
+    /// recording did. Never for a bus in memory.
+    fn trouble(&self) -> Option<&str> {
+        None
+    }
+    /// Appends to `out` what a [`TapeBus`] needs to answer as this bus has answered since the last call.
+    /// Nothing, where the answers follow from what was asked.
+    fn take_tape(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
+    /// Hands a [`TapeBus`] the next piece of its tape; pieces come in the order in which they were taken.
+    /// Any other bus ignores it.
+    fn feed_tape(&mut self, piece: &[u8]) {
+        let _ = piece;
+    }
+    /// How many bytes of its tape a [`TapeBus`] has not yet been asked for.
+    fn tape_left(&self) -> usize {
+        0
+    }
 }

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::record::tag;
 use crate::{
-    CallId, CorrelationId, EntryId, FeedDelay, MarketEvent, Nanos, RequestId, ServiceId, SymbolIndex,
-    TimerKey,
+    CallId, CorrelationId, EntryId, FeedDelay, MarketEvent, Nanos, RequestId, ServiceId,
+    SymbolIndex, TimerKey,
 };
 
 /// One entry, readable.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    CallId, CorrelationId, EntryId, ExchangeEvent, MarketEvent, Nanos, PositionRisk, Request, RequestId,
-    ServiceId, TimerKey,
+    CallId, CorrelationId, EntryId, ExchangeEvent, MarketEvent, Nanos, PositionRisk, Request,
+    RequestId, ServiceId, TimerKey,
 };
 use rust_decimal::Decimal;
 
@@ -314,7 +314,9 @@ impl JournalEntry {
         };
         match self {
             J::Market(count) => format!("{count} market events passed"),
-            J::MarketEvent(event) => format!("market of symbol {}: {:?}", event.symbol.0, event.data),
+            J::MarketEvent(event) => {
+                format!("market of symbol {}: {:?}", event.symbol.0, event.data)
+            }
             J::Tape(replies) => format!("{} bytes of replies of the bus", replies.len()),
             J::LateMarket(service) => {
                 format!("a market event reaches the busy {}", name(service))

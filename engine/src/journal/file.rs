@@ -177,7 +177,10 @@ impl JournalFile {
         let mut input = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
         let mut head = [0; 16];
         input.read_exact(&mut head).ok().filter(|()| head.starts_with(MAGIC)).ok_or_else(|| {
-            format("not a qsim journal; give a file that `qsim run --journal` or `qsim live` wrote".into())
+            format(
+                "not a qsim journal; give a file that `qsim run --journal` or `qsim live` wrote"
+                    .into(),
+            )
         })?;
         let number =
             |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);

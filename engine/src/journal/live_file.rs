@@ -35,8 +35,7 @@ impl LiveSink {
         make_folder(path)?;
         let partial = beside(path, PARTIAL);
         let io = |source| JournalError::Io { path: partial.clone(), source };
-        let mut out =
-            OpenOptions::new().write(true).create_new(true).open(&partial).map_err(io)?;
+        let mut out = OpenOptions::new().write(true).create_new(true).open(&partial).map_err(io)?;
         out.write_all(&head_bytes(header)).map_err(io)?;
         let tail = open_tail(path)?;
         tail.set_len(0).map_err(io)?;

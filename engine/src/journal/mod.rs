@@ -26,7 +26,9 @@ pub use live_file::LiveSink;
 pub use memory::{Blocks, MemorySink};
 pub use outside::{NumbersOf, Publication, RecordedNumbers};
 pub(crate) use pack::varint;
-pub use session::{Entries, RecordedAction, RecordedActions, RecordedExchange, RecordedFeed, Unanswered};
+pub use session::{
+    Entries, RecordedAction, RecordedActions, RecordedExchange, RecordedFeed, Unanswered,
+};
 pub use watch::{KeyWrite, Seen, Watch};
 
 use pack::{pack, pack_risks};
@@ -35,8 +37,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::{
-    Answer, Body, CallId, CorrelationId, EntryId, Envelope, ExchangeEvent, FieldValue, MarketEvent, Nanos,
-    Outcome, PositionRisk, Record, Request, RequestId, ServiceId, TimerKey,
+    Answer, Body, CallId, CorrelationId, EntryId, Envelope, ExchangeEvent, FieldValue, MarketEvent,
+    Nanos, Outcome, PositionRisk, Record, Request, RequestId, ServiceId, TimerKey,
 };
 
 /// A block is closed when it has grown to this many bytes.

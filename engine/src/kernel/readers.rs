@@ -180,10 +180,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                 1,
                 &mut claimed,
             );
-            let Some(entry) = claimed.pop().filter(|entry| entry.id == row.id) else {
-                continue;
-            };
-            if row.deliveries > DELIVERIES_MAX {
+            let Some(entry) = claimed.pop() else { continue };
+            // Another process may have claimed the entry in between: what was claimed in its place is ours now.
+            if entry.id == row.id && row.deliveries > DELIVERIES_MAX {
                 let delivery = Delivery { reader: index, entry, redelivered: true };
                 let mut ctx = self.context(service);
                 ctx.dead_letter(&stream, &delivery, "delivered too often");

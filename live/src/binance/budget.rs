@@ -219,6 +219,12 @@ impl Budget {
         self.banned_until
     }
 
+    /// Until when nothing at all may be asked, after 429 or 418.
+    pub(super) fn silent_until(&self, now: Nanos) -> Option<Nanos> {
+        let until = self.quiet_until.max(self.banned_until);
+        (now < until).then_some(until)
+    }
+
     /// How much of the weight of this minute is used.
     #[cfg(test)]
     fn used(&self) -> (u32, u32, u32) {
@@ -279,6 +285,8 @@ mod tests {
         assert_eq!(budget.ask(secs(6), Kind::Read, 1, (0, 0)), Verdict::Wait(secs(12)));
         assert_eq!(budget.ask(secs(6), Kind::Close, 1, (0, 0)), Verdict::Wait(secs(12)));
         assert!(matches!(budget.ask(secs(6), Kind::Open, 1, (0, 0)), Verdict::Refused(_)));
+        assert_eq!(budget.silent_until(secs(11)), Some(secs(12)));
+        assert_eq!(budget.silent_until(secs(12)), None);
         assert_eq!(budget.ask(secs(12), Kind::Read, 1, (0, 0)), Verdict::Go);
         assert_eq!(budget.banned(secs(20), None), secs(140));
         let close = budget.ask(secs(21), Kind::Close, 1, (0, 0));

@@ -100,10 +100,10 @@ impl Ledger {
 
     fn end(&mut self, order: OrderId) {
         self.ended.push_back(order);
-        if self.ended.len() > ENDED_MAX {
-            if let Some(oldest) = self.ended.pop_front() {
-                self.orders.remove(&oldest);
-            }
+        if self.ended.len() > ENDED_MAX
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.orders.remove(&oldest);
         }
     }
 
@@ -294,10 +294,10 @@ impl Ledger {
         self.algos.insert(id, AlgoMemo { told: Some(state.clone()), state });
         if ended {
             self.ended_algos.push_back(id);
-            if self.ended_algos.len() > ENDED_MAX {
-                if let Some(oldest) = self.ended_algos.pop_front() {
-                    self.algos.remove(&oldest);
-                }
+            if self.ended_algos.len() > ENDED_MAX
+                && let Some(oldest) = self.ended_algos.pop_front()
+            {
+                self.algos.remove(&oldest);
             }
         }
         Some(UserEvent::AlgoUpdate { order })

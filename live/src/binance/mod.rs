@@ -86,7 +86,7 @@ fn wall() -> Instant {
 #[derive(Debug)]
 enum Helped {
     Rest(u64, Done),
-    Socket(usize, u64, Result<Wire, String>),
+    Socket(usize, u64, Result<Box<Wire>, String>),
 }
 
 /// What a task of the pool is for.
@@ -329,7 +329,7 @@ impl BinanceLink {
         }
     }
 
-    fn connected(&mut self, place: usize, wire: Wire) {
+    fn connected(&mut self, place: usize, wire: Box<Wire>) {
         let now = wall();
         let slot = &mut self.slots[place];
         slot.state = State::Up(wire);
@@ -459,7 +459,17 @@ impl BinanceLink {
         self.clock_measured();
     }
 
+    /// How long nothing at all may be asked, after 429 or 418.
+    fn silence(&self) -> Option<Duration> {
+        let until = self.budget.silent_until(self.clock.venue_now())?;
+        Some(self.clock.wait(until - self.clock.venue_ahead()))
+    }
+
     fn sync(&mut self) {
+        if self.silence().is_some() {
+            self.sync_at = self.clock.now() + Nanos::from_secs(5);
+            return;
+        }
         if !std::mem::replace(&mut self.syncing, true) {
             self.give(Purpose::Clock, Task::Measure(SYNC_SAMPLES), true);
         }
@@ -493,7 +503,13 @@ impl BinanceLink {
 
     fn slot_due(&mut self, place: usize, now: Instant) {
         let timeout = self.timeout();
+        let silence = self.silence();
         let slot = &mut self.slots[place];
+        match (&mut slot.state, silence) {
+            // A handshake counts, too.
+            (State::Waiting(at), Some(silence)) if *at <= now => *at = now + silence,
+            _ => {}
+        }
         match &mut slot.state {
             State::Waiting(at) if *at <= now => {
                 let (post, waker) = (self.post.clone(), self.waker.clone());

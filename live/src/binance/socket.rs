@@ -144,7 +144,7 @@ fn problem(error: &tungstenite::Error) -> String {
 }
 
 /// Connects, on the thread that calls it.
-pub(super) fn connect(address: &str, timeout: Duration) -> Result<Wire, String> {
+pub(super) fn connect(address: &str, timeout: Duration) -> Result<Box<Wire>, String> {
     let uri: tungstenite::http::Uri = address.parse().map_err(|_| "the address is none")?;
     let host = uri.host().ok_or("the address has no host")?;
     let tls = uri.scheme_str() == Some("wss");
@@ -161,7 +161,7 @@ pub(super) fn connect(address: &str, timeout: Duration) -> Result<Wire, String> 
     Err(last)
 }
 
-fn handshake(address: &str, socket: TcpStream, timeout: Duration) -> Result<Wire, String> {
+fn handshake(address: &str, socket: TcpStream, timeout: Duration) -> Result<Box<Wire>, String> {
     let told = |error: io::Error| error.kind().to_string();
     socket.set_nodelay(true).map_err(told)?;
     socket.set_read_timeout(Some(timeout)).map_err(told)?;
@@ -176,7 +176,7 @@ fn handshake(address: &str, socket: TcpStream, timeout: Duration) -> Result<Wire
         HandshakeError::Interrupted(_) => "no handshake in time".to_owned(),
     })?;
     switch.set_nonblocking(true).map_err(told)?;
-    Ok(Wire { socket })
+    Ok(Box::new(Wire { socket }))
 }
 
 /// Connects on a thread of its own; `done` is called there.
@@ -187,7 +187,7 @@ fn handshake(address: &str, socket: TcpStream, timeout: Duration) -> Result<Wire
 pub(super) fn connect_apart(
     address: String,
     timeout: Duration,
-    done: impl FnOnce(Result<Wire, String>) + Send + 'static,
+    done: impl FnOnce(Result<Box<Wire>, String>) + Send + 'static,
 ) -> io::Result<()> {
     let builder = thread::Builder::new().name("binance-connect".to_owned());
     builder.spawn(move || done(connect(&address, timeout)))?;
@@ -202,7 +202,7 @@ pub(super) enum State {
     /// The next attempt.
     Waiting(Instant),
     Connecting,
-    Up(Wire),
+    Up(Box<Wire>),
 }
 
 /// A connection that is made again whenever it breaks.
@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_their_most() {
-        #[allow(clippy::disallowed_methods, reason = "a test of wall time")]
-        let mut slot = Slot::new("market", "ws://h/ws/K".to_owned(), Instant::now());
+        let now = crate::binance::wall();
+        let mut slot = Slot::new("market", "ws://h/ws/K".to_owned(), now);
         let most = Duration::from_secs(2);
         let pauses: Vec<_> = (0..8)
             .map(|failed| {

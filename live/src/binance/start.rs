@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use binance_wire::{RateLimit, SymbolBrackets};
-use engine::{AccountId, ExchangeEvent, Instrument, MarketWants, Symbol};
+use engine::{AccountId, Answer, ExchangeEvent, Instrument, MarketWants, Nanos, Outcome, Symbol};
 use mio::{Events, Poll};
 use serde::de::DeserializeOwned;
 
@@ -230,11 +230,9 @@ impl BinanceLink {
         let (slots, carries_depth) = slots(&config, &market, &grid);
         let now = wall();
         let addresses = config.venue.addresses();
+        ledger.begun |= !heard.is_empty();
         // Fills are looked for from the last thing that was heard.
-        let last = heard.iter().rev().find_map(|event| match event {
-            ExchangeEvent::User { time, .. } => Some(*time),
-            ExchangeEvent::Response { .. } => None,
-        });
+        let last = heard.iter().filter_map(heard_at).max();
         let user = User::new(now, last.unwrap_or(clock.venue_now()));
         let sync_at = clock.now() + SYNC_EVERY;
         Ok(BinanceLink {
@@ -270,6 +268,17 @@ impl BinanceLink {
             clock,
             config,
         })
+    }
+}
+
+/// The venue's time of something that was heard, if it tells.
+fn heard_at(event: &ExchangeEvent) -> Option<Nanos> {
+    match event {
+        ExchangeEvent::User { time, .. } => Some(*time),
+        ExchangeEvent::Response { outcome: Outcome::Done(Answer::Order(order)), .. } => {
+            Some(order.update_time)
+        }
+        ExchangeEvent::Response { .. } => None,
     }
 }
 

@@ -25,6 +25,8 @@ const KEEP_ALIVE: Nanos = Nanos::from_secs(1_800);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Fills are looked for from so long before the connection was lost.
 const LOOK_BACK: Nanos = Nanos::from_secs(60);
+/// A query of fills by time reaches back for seven days at most.
+const TRADES_SPAN: Nanos = Nanos::from_secs(7 * 86_400 - 60);
 /// So many events wait for a recovery; with more it begins anew.
 const HELD_MAX: usize = 10_000;
 /// The most rows of userTrades.
@@ -142,10 +144,10 @@ impl BinanceLink {
         slot.state = State::Off;
         self.user_lost(true);
         self.user.keep_at = Nanos::NEVER;
-        self.user.make_key_at = Some(wall());
     }
 
-    /// The connection is gone. After a failed attempt the key itself may be.
+    /// The connection is gone. The key may be, too, and a stream of an old key is silent: the venue is asked
+    /// for the one that is valid.
     pub(super) fn user_lost(&mut self, was_up: bool) {
         if was_up && self.user.ready {
             self.user.lost_at = self.clock.venue_now();
@@ -154,11 +156,11 @@ impl BinanceLink {
         self.user.recovery = None;
         self.user.recover_at = None;
         self.user.held.clear();
-        if !was_up {
-            self.slots[USER].state = State::Off;
-            let pause = Duration::from_millis(self.config.reconnect_max_ms.into());
-            self.user.make_key_at = Some(wall() + self.slots[USER].pause(pause));
-        }
+        let slot = &mut self.slots[USER];
+        slot.state = State::Off;
+        let most = Duration::from_millis(self.config.reconnect_max_ms.into());
+        let pause = if was_up { Duration::ZERO } else { slot.pause(most) };
+        self.user.make_key_at = Some(wall() + pause);
     }
 
     /// The stream is up: what was missed is asked for while its events are held.
@@ -206,7 +208,8 @@ impl BinanceLink {
                 match from {
                     Some(id) => call.number("fromId", id),
                     None if self.ledger.begun => {
-                        let since = self.user.lost_at - LOOK_BACK;
+                        let oldest = self.clock.venue_now() - TRADES_SPAN;
+                        let since = (self.user.lost_at - LOOK_BACK).max(oldest);
                         call.number("startTime", since.millis())
                     }
                     None => call,
@@ -297,9 +300,7 @@ impl BinanceLink {
         }
         let taken = match &reply.result {
             Ok((200, body)) => self.take_found(step, body, &mut recovery),
-            // An order that the venue does not know any more.
-            Ok((400, _)) if matches!(step, Step::Order(..) | Step::Algo(_)) => Ok(()),
-            Ok((status, _)) => Err(format!("HTTP {status}")),
+            Ok((status, body)) => self.not_found(step, *status, body),
             Err(failure) => Err(failure.to_string()),
         };
         if let Err(problem) = taken {
@@ -316,6 +317,23 @@ impl BinanceLink {
             self.end_recovery(recovery.found);
         } else {
             self.second_look(recovery);
+        }
+    }
+
+    /// A query of a recovery was refused: that there is nothing is an answer, too.
+    fn not_found(&mut self, step: Step, status: u16, body: &[u8]) -> Result<(), String> {
+        let error: Option<wire::ErrorBody> = serde_json::from_slice(body).ok();
+        let code = error.as_ref().map_or(0, |error| error.code);
+        match (step, status, code) {
+            // An order that the venue has forgotten.
+            (Step::Order(..) | Step::Algo(_), _, -2013) => Ok(()),
+            // A venue without the algo service.
+            (Step::OpenAlgos, 404, _) => Ok(()),
+            (_, _, -1021) => {
+                self.sync();
+                Err(format!("HTTP {status} {code}"))
+            }
+            _ => Err(format!("HTTP {status} {code}")),
         }
     }
 
@@ -445,6 +463,16 @@ impl BinanceLink {
     }
 
     pub(super) fn user_due(&mut self, now: Instant) {
+        if let Some(silence) = self.silence() {
+            let later = |at: &mut Option<Instant>| {
+                if at.is_some_and(|at| at <= now) {
+                    *at = Some(now + silence);
+                }
+            };
+            later(&mut self.user.make_key_at);
+            later(&mut self.user.recover_at);
+            return;
+        }
         if !self.user.making_key && self.user.make_key_at.is_some_and(|at| at <= now) {
             self.user.make_key_at = None;
             self.user.making_key = true;

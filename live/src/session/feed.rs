@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use engine::{Feed, FeedDelay, FeedError, MarketData, MarketEvent, Nanos, RecordedFeed, SymbolIndex};
+use engine::{
+    Feed, FeedDelay, FeedError, MarketData, MarketEvent, Nanos, RecordedFeed, SymbolIndex,
+};
 
 /// Market events that have come in, oldest first. Of a session that goes on, first those of its recording.
 #[derive(Default)]

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
     AccountBalance, Answer, Exchange, ExchangeError, ExchangeEvent, Instrument, JournalError,
-    MarketData, MarketEvent, ModifyOrder, Nanos, NewOrder, Outcome, PositionSide, PriceTicks, Request,
-    RequestId, Sender, Side, SymbolIndex, Unanswered, UserEvent,
+    MarketData, MarketEvent, ModifyOrder, Nanos, NewOrder, Outcome, PositionSide, PriceTicks,
+    Request, RequestId, Sender, Side, SymbolIndex, Unanswered, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -222,7 +222,11 @@ impl<X: Exchange> Guard<X> {
     }
 
     /// Why the orders may not be sent, with the limit's name.
-    fn objection(&mut self, now: Nanos, orders: &[&NewOrder]) -> Option<(&'static str, i32, String)> {
+    fn objection(
+        &mut self,
+        now: Nanos,
+        orders: &[&NewOrder],
+    ) -> Option<(&'static str, i32, String)> {
         let only_reduce = |what, why: &str| Some((what, REDUCE_ONLY, why.to_owned()));
         let mut opening = Vec::new();
         for order in orders {
@@ -250,9 +254,8 @@ impl<X: Exchange> Guard<X> {
         if self.lost {
             return only_reduce("loss", "the session's limit of loss has been reached");
         }
-        self.reserved.retain(|_, one| {
-            !(one.ended && (one.position_told || now - one.since > FORGOTTEN))
-        });
+        self.reserved
+            .retain(|_, one| !(one.ended && (one.position_told || now - one.since > FORGOTTEN)));
         while self.opened.front().is_some_and(|at| now - *at >= DAY) {
             self.opened.pop_front();
         }
@@ -263,12 +266,18 @@ impl<X: Exchange> Guard<X> {
             ("orders_per_day", self.limits.orders_per_day, self.opened.len()),
         ] {
             if limit.is_some_and(|limit| had + count > limit as usize) {
-                return only_reduce(what, &format!("{what} is {}, and had been reached", limit.unwrap_or(0)));
+                return only_reduce(
+                    what,
+                    &format!("{what} is {}, and had been reached", limit.unwrap_or(0)),
+                );
             }
         }
         for (symbol, notional) in &opening {
             let asked = |what: &'static str, limit: Decimal, with: Decimal| {
-                only_reduce(what, &format!("{what} is {limit} USDT, it would be {}", with.normalize()))
+                only_reduce(
+                    what,
+                    &format!("{what} is {limit} USDT, it would be {}", with.normalize()),
+                )
             };
             if let Some(limit) = self.limits.order_notional.filter(|limit| notional > limit) {
                 return asked("order_notional", limit, *notional);
@@ -311,13 +320,8 @@ impl<X: Exchange> Guard<X> {
                 let client = order.client_order_id.0.to_string();
                 ids.push(client.clone());
                 self.opened.push_back(now);
-                let one = Reserved {
-                    symbol,
-                    notional,
-                    since: now,
-                    ended: false,
-                    position_told: false,
-                };
+                let one =
+                    Reserved { symbol, notional, since: now, ended: false, position_told: false };
                 self.reserved.insert(client, one);
             }
         }

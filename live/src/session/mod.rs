@@ -13,7 +13,9 @@ mod stats;
 
 pub use feed::LiveFeed;
 pub use guard::{Guard, GuardLimits, Holds, only_asks};
-pub use operator::{Command, Operator, OperatorHandle, OperatorSettings, wait_for_signal};
+pub use operator::{
+    Command, Operator, OperatorHandle, OperatorSettings, kill_self, wait_for_signal,
+};
 pub use remote::{Remote, SessionVenue};
 pub use resume::{run_through, start_again};
 pub use stats::{Histogram, Stats};
@@ -22,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Action, Exchange, JournalError, Kernel, Nanos, Request, RunError, Sender, ServiceId, SymbolIndex,
-    Unanswered,
+    Action, Exchange, JournalError, Kernel, Nanos, Request, RunError, Sender, ServiceId,
+    SymbolIndex, Unanswered,
 };
 
 use crate::clock::LiveClock;
@@ -50,7 +52,9 @@ pub enum SessionError {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// Requests without an answer at the end.
-    #[error("{0} requests have no answer yet: start the session again, it asks the venue what became of them")]
+    #[error(
+        "{0} requests have no answer yet: start the session again, it asks the venue what became of them"
+    )]
     Doubt(usize),
 }
 
@@ -83,6 +87,7 @@ pub struct Session<X: Exchange, L> {
     in_doubt: std::collections::BTreeSet<engine::RequestId>,
     symbols: usize,
     stats: Stats,
+    notices: Vec<Notice>,
     /// The operator wants it to end.
     stop: Option<String>,
     /// For tests of restarts: the process kills itself behind this many entries.
@@ -109,6 +114,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             in_doubt: Default::default(),
             symbols,
             stats: Stats::default(),
+            notices: Vec::new(),
             stop: None,
             die_at: None,
             die: || {},
@@ -218,6 +224,12 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
                 command => self.operate(&command)?,
             }
         }
+        let mut notices = std::mem::take(&mut self.notices);
+        self.operator.take_notices(&mut notices);
+        for notice in notices.drain(..) {
+            self.tell(listener, &notice);
+        }
+        self.notices = notices;
         let now = self.stamp();
         let mut incoming = std::mem::take(&mut self.incoming);
         for one in incoming.drain(..) {

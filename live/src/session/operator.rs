@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::Arc;
 
 use super::Holds;
-use crate::link::{LinkError, Wake};
+use crate::link::{LinkError, Notice, Wake};
+use crate::redis::{Grown, KeyWatch, Listener};
 
 /// One thing that an operator wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +46,8 @@ impl Command {
             words.find(|word| *word == name)?;
             words.next()?.parse::<bool>().ok()
         };
-        let holds = Holds {
-            dry_run: flag("dry_run")?,
-            killed: flag("killed")?,
-            closing: flag("closing")?,
-        };
+        let holds =
+            Holds { dry_run: flag("dry_run")?, killed: flag("killed")?, closing: flag("closing")? };
         Some(Command::Hold(holds, why.to_owned()))
     }
 }
@@ -80,12 +78,15 @@ pub struct Operator {
     hand: Sender<Handed>,
     waiting: VecDeque<Command>,
     looks: u32,
+    listener: Option<Listener>,
+    watch: Option<KeyWatch>,
+    grown: Vec<Grown>,
+    notices: Vec<Notice>,
 }
 
 enum Handed {
     Stop(String),
     KillKey(bool),
-    Arrived(String),
 }
 
 /// Hands an operator's wishes to a session from another thread.
@@ -104,11 +105,6 @@ impl OperatorHandle {
     /// The kill key is set, or gone.
     pub fn kill_key(&self, on: bool) {
         self.give(Handed::KillKey(on));
-    }
-
-    /// Somebody has written into a stream of the bus.
-    pub fn arrived(&self, stream: &str) {
-        self.give(Handed::Arrived(stream.to_owned()));
     }
 
     fn give(&self, handed: Handed) {
@@ -147,7 +143,26 @@ impl Operator {
             hand,
             waiting: VecDeque::new(),
             looks: 0,
+            listener: None,
+            watch: None,
+            grown: Vec::new(),
+            notices: Vec::new(),
         })
+    }
+
+    /// From now on hears which streams of a shared bus have grown.
+    pub fn listen(&mut self, listener: Listener) {
+        self.listener = Some(listener);
+    }
+
+    /// Keeps who looks for the kill key.
+    pub fn watch(&mut self, watch: KeyWatch) {
+        self.watch = Some(watch);
+    }
+
+    /// What those who listen have to say.
+    pub fn take_notices(&mut self, out: &mut Vec<Notice>) {
+        out.append(&mut self.notices);
     }
 
     /// For other threads; `wake` interrupts the session's waiting.
@@ -171,6 +186,10 @@ impl Operator {
 
     fn look(&mut self) {
         let mut arrived: Vec<String> = Vec::new();
+        if let Some(listener) = &self.listener {
+            listener.take(&mut self.grown, &mut self.notices);
+            arrived.extend(self.grown.drain(..).map(|grown| grown.stream));
+        }
         while let Ok(handed) = self.handed.try_recv() {
             match handed {
                 Handed::Stop(why) => self.waiting.push_back(Command::Stop(why)),
@@ -179,11 +198,6 @@ impl Operator {
                     self.switch(on || self.killed_by_file, "the kill key");
                 }
                 Handed::KillKey(_) => {}
-                Handed::Arrived(stream) => {
-                    if !arrived.contains(&stream) {
-                        arrived.push(stream);
-                    }
-                }
             }
         }
         if !arrived.is_empty() {
@@ -218,15 +232,20 @@ impl Operator {
     }
 }
 
+/// Kills the process as `kill -9` does: for tests of restarts.
+pub fn kill_self() {
+    // Nothing comes behind it where it works, and where it does not a test sees a session that lives.
+    let _ = signal_hook::low_level::raise(signal_hook::consts::SIGKILL);
+}
+
 /// Waits until the process is asked to end: SIGINT or SIGTERM.
 #[allow(clippy::disallowed_methods, reason = "the edge: nothing else runs on this thread")]
 pub fn wait_for_signal() -> Result<(), LinkError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&asked)).map_err(|source| LinkError::Io {
-            what: format!("listening to signal {signal}"),
-            source,
+        signal_hook::flag::register(signal, Arc::clone(&asked)).map_err(|source| {
+            LinkError::Io { what: format!("listening to signal {signal}"), source }
         })?;
     }
     while !asked.load(Ordering::Relaxed) {

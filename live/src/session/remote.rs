@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 
 use engine::{
-    Exchange, ExchangeEvent, JournalError, MarketEvent, Nanos, RecordedExchange, Request, RequestId,
-    Sender, Unanswered,
+    Exchange, ExchangeEvent, JournalError, MarketEvent, Nanos, RecordedExchange, Request,
+    RequestId, Sender, Unanswered,
 };
 
 use crate::link::Outgoing;

@@ -2,8 +2,7 @@
 //! start anew, as after the death of their processes. What they keep is what the bus and the venue hold.
 
 use engine::{
-    Action, FeedError, JournalFile, Nanos, RecordedActions, RunError, ServiceId,
-    Unanswered,
+    Action, FeedError, JournalFile, Nanos, RecordedActions, RunError, ServiceId, Unanswered,
 };
 
 use super::{Command, LiveKernel, SessionVenue};

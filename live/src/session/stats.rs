@@ -62,7 +62,10 @@ pub struct Stats {
 }
 
 impl Default for Stats {
-    #[allow(clippy::disallowed_methods, reason = "a measurement of the session, which reaches no journal")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a measurement of the session, which reaches no journal"
+    )]
     fn default() -> Stats {
         Stats {
             market: 0,
@@ -77,7 +80,10 @@ impl Default for Stats {
 }
 
 impl Stats {
-    #[allow(clippy::disallowed_methods, reason = "a measurement of the session, which reaches no journal")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a measurement of the session, which reaches no journal"
+    )]
     pub(super) fn came_in(&mut self) {
         self.turn_began = Instant::now();
     }

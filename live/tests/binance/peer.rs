@@ -50,8 +50,9 @@ impl StreamPeer {
         let few = |connections: &mut Vec<Connection>| {
             connections.iter().filter(|one| one.path.starts_with(path)).count() < count
         };
-        let (_, waited) =
+        let (connections, waited) =
             self.shared.changed.wait_timeout_while(connections, PATIENCE, few).unwrap();
+        drop(connections);
         assert!(!waited.timed_out(), "no connection to {path}");
     }
 

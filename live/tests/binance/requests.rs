@@ -1,9 +1,10 @@
 //! Requests: each gets one answer, whatever happens on the way, and is executed at most once.
 
 use engine::{
-    AlgoRef, Answer, ClientOrderId, ModifyOrder, NewOrder, OrderStatus, OrderType, Outcome,
-    PriceTicks, QtyLots, Request, Side,
+    AlgoRef, Answer, ClientOrderId, MarketWants, ModifyOrder, NewOrder, OrderStatus, OrderType,
+    Outcome, PriceTicks, QtyLots, Request, Side,
 };
+use live::binance::{BinanceConfig, BinanceLink};
 use live::link::VenueLink;
 
 use crate::support::*;
@@ -155,6 +156,22 @@ fn answers_that_leave_the_outcome_open_are_followed_by_a_question() {
     cut(r#""kind":"delay_after","ms":4000"#, "order.place", 1);
 }
 
+/// A question that finds nothing while the order may still be on its way is no answer.
+#[test]
+fn an_order_that_arrives_late_is_not_given_up_before_its_window_has_passed() {
+    let server = server();
+    let config = config(server.addr(), server.addr());
+    let config = BinanceConfig { recv_window_ms: 6_000, request_timeout_ms: 700, ..config };
+    let link = BinanceLink::connect(setup(config, MarketWants::NONE)).unwrap();
+    let mut live = Live::of(link);
+    fault(&server, r#"{"kind":"delay_before","ms":2500,"times":1,"path":"order.place"}"#);
+    let outcome = live.ask(Request::NewOrder(resting("q-late-1")));
+    let Outcome::Done(Answer::Order(order)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(order.status, OrderStatus::New);
+    assert_eq!(at_the_venue(&server, "q-late-1"), 1);
+    assert!(live.notices().contains(&"answer_lost"));
+}
+
 #[test]
 fn what_has_failed_is_refused_at_once() {
     let (server, _peer, mut live) = connected();
@@ -215,6 +232,35 @@ fn after_429_reads_wait_and_after_418_nothing_is_sent() {
     let Outcome::Refused(error) = live.ask(Request::NewOrder(resting("ban1"))) else { panic!() };
     assert_eq!(error.code, -1003);
     assert_eq!(at_the_venue(&server, "ban1"), 0);
+}
+
+#[test]
+fn before_the_order_limit_only_closes_go() {
+    let (server, _peer, mut live) = connected();
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "open1")));
+    admin(&server, "POST", "/limits", r#"{"orders_10s":10,"forgive":true}"#);
+    let mut refused = None;
+    // Enough for two windows: one may end on the way.
+    for n in 0..30 {
+        let id = format!("limit{n}");
+        match live.ask(Request::NewOrder(resting(&id))) {
+            Outcome::Done(_) => assert_eq!(at_the_venue(&server, &id), 1),
+            Outcome::Refused(error) => {
+                assert_eq!(error.code, -1015, "{error}");
+                assert_eq!(at_the_venue(&server, &id), 0);
+                refused = Some(n);
+                break;
+            }
+            Outcome::Unknown => panic!("{:#?}", live.said),
+        }
+    }
+    assert!(refused.is_some(), "nothing was refused");
+    assert!(live.notices().contains(&"refused_by_budget"), "here, before the venue does it");
+    let close = NewOrder {
+        reduce_only: Some(true),
+        ..NewOrder::market(BTC, Side::Sell, QtyLots(10), "close1")
+    };
+    assert_eq!(live.order(Request::NewOrder(close)).status, OrderStatus::Filled);
 }
 
 #[test]

@@ -27,7 +27,6 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const KEY: &str = "keyoftheaccount";
 pub const SECRET: &str = "hushhushsecret";
 pub const BTC: SymbolIndex = SymbolIndex(0);
-const START: Nanos = Nanos::from_secs(1_770_249_600);
 
 struct Tape(Vec<MarketEvent>);
 
@@ -50,6 +49,18 @@ pub fn instruments() -> Vec<Instrument> {
 
 /// BTCUSDT at 50,000 and ETHUSDT at 2,000, an account with 100,000 USDT, the wall's clock.
 pub fn server() -> Server {
+    server_with(ApiKey::hmac(KEY, SECRET, AccountId(0)))
+}
+
+/// The same with another key.
+pub fn server_with(key: ApiKey) -> Server {
+    server_as(|config| config.keys = vec![key])
+}
+
+/// The same with another configuration.
+pub fn server_as(change: impl FnOnce(&mut ServerConfig)) -> Server {
+    // The wall's clock: the books begin just now.
+    let start = LiveClock::system().now() - Nanos::from_secs(2);
     let trade = |symbol: u16, price: i64| {
         let trade = Trade {
             price: PriceTicks(price * 100),
@@ -57,17 +68,15 @@ pub fn server() -> Server {
             buyer_is_maker: false,
             origin: TradeOrigin::Tape,
         };
-        let time = START + Nanos::from_millis(1);
+        let time = start + Nanos::from_millis(1);
         MarketEvent::new(time, SymbolIndex(symbol), MarketData::Trade(trade))
     };
     let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
     let wallet = Decimal::from(100_000);
-    let exchange = ExchangeConfig::new(instruments(), START, wallet, latency, Funding::None);
-    let config = ServerConfig {
-        keys: vec![ApiKey::hmac(KEY, SECRET, AccountId(0))],
-        clock: ClockMode::Wall,
-        ..ServerConfig::default()
-    };
+    let exchange = ExchangeConfig::new(instruments(), start, wallet, latency, Funding::None);
+    let keys = vec![ApiKey::hmac(KEY, SECRET, AccountId(0))];
+    let mut config = ServerConfig { keys, clock: ClockMode::Wall, ..ServerConfig::default() };
+    change(&mut config);
     let exchange = SimExchange::new(exchange).unwrap();
     let tape = Tape(vec![trade(0, 50_000), trade(1, 2_000)]);
     Server::start(config, exchange, Box::new(tape)).unwrap()
@@ -227,6 +236,14 @@ pub fn connected() -> (Server, StreamPeer, Live) {
     let config = config(server.addr(), peer.addr);
     let link = BinanceLink::connect(setup(config, MarketWants::NONE)).unwrap();
     (server, peer, Live::of(link))
+}
+
+/// A server, and a link whose streams are the server's own.
+pub fn connected_whole(wants: MarketWants) -> (Server, Live) {
+    let server = server();
+    let config = config(server.addr(), server.addr());
+    let link = BinanceLink::connect(setup(config, wants)).unwrap();
+    (server, Live::of(link))
 }
 
 pub fn resting(id: &str) -> NewOrder {

@@ -79,7 +79,7 @@ fn now(venue: &mut Venue) -> Vec<u8> {
         ClockMode::Speed(times) => times.to_string(),
         ClockMode::Stepped => "stepped".to_owned(),
     };
-    let next = venue.next_due();
+    let next = venue.next_event();
     json(&Now {
         now: venue.now().millis(),
         now_ns: venue.now().0,
@@ -270,7 +270,7 @@ fn step(venue: &mut Venue, step: &Step) -> Result<Vec<u8>, Problem> {
         Step { ms: Some(ms), .. } => venue.now().saturating_add(Nanos::from_millis(*ms)),
         Step { to: Some(ms), .. } => Nanos::from_millis(*ms),
         Step { to_ns: Some(ns), .. } => Nanos(*ns),
-        Step { next: true, .. } => venue.next_due(),
+        Step { next: true, .. } => venue.next_event(),
         _ => return Err(Problem::of("say `ms`, `to`, `to_ns` or `next`")),
     };
     if to == Nanos::NEVER {

@@ -109,8 +109,7 @@ impl Hub {
         let mut inner = self.lock();
         // Copied only where somebody listens.
         if inner.topics.contains_key(topic) {
-            inner.send(topic, Utf8Bytes::from(text));
-            self.changed_by_cuts(&mut inner);
+            self.send(&mut inner, topic, Utf8Bytes::from(text));
         }
     }
 
@@ -133,6 +132,12 @@ impl Hub {
         }
     }
 
+    fn send(&self, inner: &mut Inner, topic: &str, text: Utf8Bytes) {
+        if inner.send(topic, text) > 0 {
+            self.changed_by_cuts(inner);
+        }
+    }
+
     fn changed(&self) {
         self.0.version.fetch_add(1, Ordering::Release);
     }
@@ -147,8 +152,9 @@ impl Hub {
 }
 
 impl Inner {
-    fn send(&mut self, topic: &str, text: Utf8Bytes) {
-        let Some(ids) = self.topics.get(topic) else { return };
+    /// Says how many listeners were cut off.
+    fn send(&mut self, topic: &str, text: Utf8Bytes) -> usize {
+        let Some(ids) = self.topics.get(topic) else { return 0 };
         let (mut wrapped, mut slow) = (None, Vec::new());
         for id in ids {
             let Some(connection) = self.connections.get(id) else { continue };
@@ -167,11 +173,12 @@ impl Inner {
                 Err(_) => slow.push(*id),
             }
         }
-        for id in slow {
+        for id in &slow {
             self.counts.too_slow += 1;
-            tracing::warn!(topic, "a listener is too slow and was cut off");
-            self.cut(id, CutOff::TooSlow);
+            tracing::warn!("a listener is too slow and was cut off");
+            self.cut(*id, CutOff::TooSlow);
         }
+        slow.len()
     }
 
     fn cut(&mut self, id: u64, why: CutOff) {
@@ -212,8 +219,7 @@ impl Outlet for Hub {
 
     fn publish(&self, topic: &str, json: String) {
         let mut inner = self.lock();
-        inner.send(topic, Utf8Bytes::from(json));
-        self.changed_by_cuts(&mut inner);
+        self.send(&mut inner, topic, Utf8Bytes::from(json));
     }
 }
 
@@ -354,7 +360,9 @@ mod tests {
     fn who_is_too_slow_gets_all_until_he_is_cut_off() {
         let hub = Hub::with_queues(3);
         let (mut slow, mut quick) = (hub.listen(false), hub.listen(false));
-        [&slow, &quick].map(|listener| listener.subscribe("a", None));
+        for listener in [&slow, &quick] {
+            listener.subscribe("a", None);
+        }
         let mut told = Vec::new();
         for n in 0..5 {
             hub.publish("a", &n.to_string());

@@ -133,6 +133,7 @@ impl Bus for MemoryBus {
         let consumer = consumer.as_bytes();
         match from {
             ReadFrom::New => stream.read_new(now, group, consumer, count, true, out),
+            ReadFrom::Pending(_) if count == 0 => {}
             ReadFrom::Pending(after) => {
                 stream.read_pending(now, group, consumer, after, count, out);
             }
@@ -199,6 +200,9 @@ impl Bus for MemoryBus {
         count: usize,
         out: &mut Vec<Entry>,
     ) -> Result<EntryId, BusError> {
+        if count == 0 {
+            return Err(BusError::Other("ERR COUNT must be > 0".into()));
+        }
         let (stream, group) = self.keys.group_of(now, stream.as_bytes(), group.as_bytes())?;
         let claim =
             Claim { min_idle, delivered: now, deliveries: None, just_id: false, force: false };

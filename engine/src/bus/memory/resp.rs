@@ -1,9 +1,11 @@
 //! Replies, as a client of Redis gets them.
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use crate::{Body, Entry, EntryId};
 
 /// A reply in RESP2.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Resp {
     /// Nothing: a null bulk string or a null array.
     Nil,
@@ -19,7 +21,19 @@ pub enum Resp {
     Error(String),
 }
 
+/// Words that Redis answers with.
+const STATUSES: [&str; 10] =
+    ["OK", "QUEUED", "PONG", "none", "string", "hash", "list", "set", "zset", "stream"];
+
 impl Resp {
+    /// The status of this word. A word that no command of the pipeline answers with becomes bytes.
+    pub fn status(word: &str) -> Resp {
+        match STATUSES.into_iter().find(|known| *known == word) {
+            Some(known) => Resp::Status(known),
+            None => Resp::text(word),
+        }
+    }
+
     pub(super) const OK: Resp = Resp::Status("OK");
 
     pub(super) fn text(text: impl Into<String>) -> Resp {
@@ -64,5 +78,28 @@ impl Resp {
 
     pub(super) fn ids(entries: &[Entry]) -> Resp {
         Resp::Array(entries.iter().map(|entry| Resp::id(entry.id)).collect())
+    }
+}
+
+impl<'de> Deserialize<'de> for Resp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Resp, D::Error> {
+        /// The same variants in the same order, with a word that can be read.
+        #[derive(Deserialize)]
+        enum Read {
+            Nil,
+            Int(i64),
+            Bulk(Vec<u8>),
+            Status(String),
+            Array(Vec<Resp>),
+            Error(String),
+        }
+        Ok(match Read::deserialize(deserializer)? {
+            Read::Nil => Resp::Nil,
+            Read::Int(number) => Resp::Int(number),
+            Read::Bulk(bytes) => Resp::Bulk(bytes),
+            Read::Status(word) => Resp::status(&word),
+            Read::Array(items) => Resp::Array(items),
+            Read::Error(text) => Resp::Error(text),
+        })
     }
 }

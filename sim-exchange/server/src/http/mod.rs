@@ -24,7 +24,7 @@ use sim_exchange::wire::{ErrorBody, VenueError};
 use sim_exchange::{RequestCost, UsedLimits};
 
 use crate::app::App;
-use crate::conn::ConnInfo;
+use crate::conn::{ConnInfo, as_sent};
 use crate::faults::{self, Strike};
 use crate::rest::{Caller, Plan};
 use crate::shapes::json;
@@ -81,12 +81,13 @@ pub(crate) async fn entry(State(app): State<Arc<App>>, request: Request) -> Resp
     let Ok(body) = std::str::from_utf8(&body) else {
         return refusal(&Failure::of(VenueError::InvalidMessage));
     };
+    let query = as_sent(parts.uri.query().unwrap_or(""));
     let raw = Raw {
         ip,
         method: parts.method.as_str(),
         path: parts.uri.path(),
         key: parts.headers.get("x-mbx-apikey").and_then(|key| key.to_str().ok()),
-        query: parts.uri.query().unwrap_or(""),
+        query: &query,
         body,
     };
     let Some(strike) = faults::strike(&app, raw.method, raw.path, raw.key) else {

@@ -1,7 +1,7 @@
 //! Grid integers as Binance prints them.
 
 use binance_wire::{Num, Precision};
-use engine::{Instrument, PriceTicks, QtyLots};
+use engine::Instrument;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
@@ -29,16 +29,8 @@ impl Grid {
         Num(padded(Decimal::new(price, self.price_decimals), self.precision.price))
     }
 
-    pub(crate) fn price_ticks(&self, price: PriceTicks) -> Num {
-        self.price(price.0)
-    }
-
     pub(crate) fn qty(&self, qty: i64) -> Num {
         Num(padded(Decimal::new(qty, self.qty_decimals), self.precision.quantity))
-    }
-
-    pub(crate) fn qty_lots(&self, qty: QtyLots) -> Num {
-        self.qty(qty.0)
     }
 
     /// A sum of prices times quantities, with the decimals of both.

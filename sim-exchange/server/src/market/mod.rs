@@ -133,13 +133,17 @@ impl MarketView {
         let assets = Assets::new(&symbols, now);
         let second = now.millis().div_euclid(1_000) * 1_000;
         let all = AllWants::default();
-        MarketView { symbols, places, assets, all, seen: None, second, due: second + 1_000 }
+        MarketView { symbols, places, assets, all, seen: None, second, due: i64::MAX }
     }
 
     /// Takes an event that the exchange has just seen, too.
     pub fn observe(&mut self, event: &MarketEvent, exchange: &SimExchange, out: &impl Outlet) {
         let ms = event.time.millis();
         self.subscriptions(ms, out);
+        let was_silent = self.is_silent();
+        if was_silent {
+            self.second = self.second.max((ms - 1).div_euclid(1_000) * 1_000);
+        }
         // What closes at a whole second, as bars do, still belongs to the time before it.
         if ms > self.second + 1_000 {
             self.advance(Nanos::from_millis(ms - 1), exchange, out);
@@ -148,12 +152,20 @@ impl MarketView {
             view.observe(ms, &event.data, out);
             self.due = self.due.min(view.trade_due());
         }
+        if was_silent {
+            self.due = self.earliest();
+        }
+    }
+
+    /// Nothing has been heard of any symbol: there is nothing to sample, however long that lasts.
+    fn is_silent(&self) -> bool {
+        self.symbols.iter().all(SymbolView::is_silent)
     }
 
     /// Takes an event of the exchange: its liquidations are public.
     pub fn observe_exchange(&mut self, event: &ExchangeEvent, out: &impl Outlet) {
-        self.subscriptions(self.second, out);
         let ExchangeEvent::User { time, event, .. } = event else { return };
+        self.subscriptions(time.millis(), out);
         let UserEvent::OrderTradeUpdate { order, fill, liquidation: true, .. } = event else {
             return;
         };
@@ -165,11 +177,13 @@ impl MarketView {
         if let Some(view) = self.symbols.get_mut(usize::from(order.symbol.0)) {
             let row = events::liquidation(view, order, fill.as_ref());
             view.force_order(time.millis(), row, FORCE_ORDER_MS);
+            self.due = self.due.min(view.due());
         }
     }
 
     /// When something is to be told, or sampled, that no event brings.
     pub fn next_due(&self) -> Nanos {
+        // At the end of the range it saturates to `NEVER`.
         Nanos::from_millis(self.due)
     }
 
@@ -180,7 +194,7 @@ impl MarketView {
         self.subscriptions(now, out);
         while self.due <= now {
             let ms = self.due;
-            if ms >= self.second + 1_000 {
+            if ms >= self.second + 1_000 && !self.is_silent() {
                 self.second += 1_000;
                 for view in &mut self.symbols {
                     let changed = view.ask_venue(exchange, Nanos::from_millis(ms));
@@ -222,7 +236,8 @@ impl MarketView {
     fn earliest(&self) -> i64 {
         let timed = self.all.timed.iter().map(|timed| timed.due);
         let views = self.symbols.iter().map(SymbolView::due);
-        views.chain(timed).min().unwrap_or(i64::MAX).min(self.second + 1_000)
+        let second = if self.is_silent() { i64::MAX } else { self.second + 1_000 };
+        views.chain(timed).min().unwrap_or(i64::MAX).min(second)
     }
 
     /// A symbol by its name as REST has it, in capitals.

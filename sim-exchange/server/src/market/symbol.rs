@@ -264,6 +264,12 @@ impl SymbolView {
         }
     }
 
+    /// Neither a price nor a level has been heard of.
+    pub(crate) fn is_silent(&self) -> bool {
+        let priced = self.last.is_some() || self.mark.is_some() || self.index_price.is_some();
+        !priced && !self.book.is_told()
+    }
+
     /// What the venue itself knows. Answers whether the contract has changed.
     pub(crate) fn ask_venue(&mut self, exchange: &SimExchange, now: Nanos) -> bool {
         if let Some(PriceTicks(mark)) = exchange.mark_price(self.index)

@@ -47,9 +47,12 @@ pub async fn handle(app: Arc<App>, request: Request) -> Response {
     }
     let (mut parts, _) = request.into_parts();
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade
-            .max_message_size(MESSAGE_MAX)
-            .on_upgrade(move |socket| session::serve(app, socket, plan, settings)),
+        Ok(upgrade) => {
+            let seat = session::Seat::new(app, plan, settings);
+            upgrade
+                .max_message_size(MESSAGE_MAX)
+                .on_upgrade(move |socket| session::serve(seat, socket))
+        }
         Err(rejection) => {
             let msg = rejection.body_text().into();
             refusal(

@@ -21,14 +21,20 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 const GOING_AWAY: u16 = 1001;
 const POLICY: u16 = 1008;
 
-struct Session {
+/// What a connection listens to. It exists before the socket is there: a client that has its answer misses
+/// nothing of what happens from then on.
+pub(super) struct Seat {
     app: Arc<App>,
-    socket: WebSocket,
     listener: Listener,
     plan: Plan,
     settings: StreamSettings,
     /// What the client asked for, also what this path does not carry.
     asked: BTreeSet<Box<str>>,
+}
+
+struct Session {
+    seat: Seat,
+    socket: WebSocket,
     cut: watch::Receiver<Option<CutOff>>,
     /// When the present second began, and what has come in since.
     second: (Instant, u32),
@@ -44,22 +50,9 @@ enum End {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(app: Arc<App>, socket: WebSocket, plan: Plan, settings: StreamSettings) {
-    let listener = app.hub.listen(plan.wrapped);
-    let (cut, now) = (listener.cut_off(), Instant::now());
-    let mut session = Session {
-        app,
-        socket,
-        listener,
-        settings,
-        asked: BTreeSet::new(),
-        cut,
-        second: (now, 0),
-        last_pong: now,
-        plan,
-    };
-    let names = std::mem::take(&mut session.plan.names);
-    session.subscribe(&names);
+pub(super) async fn serve(seat: Seat, socket: WebSocket) {
+    let (cut, now) = (seat.listener.cut_off(), Instant::now());
+    let mut session = Session { seat, socket, cut, second: (now, 0), last_pong: now };
     if let Err(End::Close(code, reason)) = session.run(now).await {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         // Who does not read his events does not read this either.
@@ -70,12 +63,12 @@ pub(super) async fn serve(app: Arc<App>, socket: WebSocket, plan: Plan, settings
 
 impl Session {
     async fn run(&mut self, opened: Instant) -> Result<(), End> {
-        let ends = opened + self.settings.lifetime;
-        let mut ping = opened + self.settings.ping_every;
+        let ends = opened + self.seat.settings.lifetime;
+        let mut ping = opened + self.seat.settings.ping_every;
         loop {
-            let pong_due = self.last_pong + self.settings.pong_within;
+            let pong_due = self.last_pong + self.seat.settings.pong_within;
             tokio::select! {
-                event = self.listener.next() => match event {
+                event = self.seat.listener.next() => match event {
                     Some(text) => self.send(Message::Text(text)).await?,
                     None => return Err(self.was_cut()),
                 },
@@ -84,7 +77,7 @@ impl Session {
                     Some(Err(_)) | None => return Err(End::Gone),
                 },
                 () = tokio::time::sleep_until(ping) => {
-                    ping += self.settings.ping_every;
+                    ping += self.seat.settings.ping_every;
                     self.send(Message::Ping(Vec::new().into())).await?;
                 }
                 () = tokio::time::sleep_until(pong_due) => {
@@ -119,12 +112,12 @@ impl Session {
             self.second = (now, 0);
         }
         self.second.1 += 1;
-        if self.second.1 > self.settings.messages_per_second {
+        if self.second.1 > self.seat.settings.messages_per_second {
             return Err(End::Close(POLICY, "too many requests"));
         }
         let answer = match &message {
-            Message::Text(text) => self.command(text.as_bytes()),
-            Message::Binary(bytes) => self.command(bytes),
+            Message::Text(text) => self.seat.command(text.as_bytes()),
+            Message::Binary(bytes) => self.seat.command(bytes),
             Message::Pong(_) => {
                 self.last_pong = now;
                 return Ok(());
@@ -140,6 +133,17 @@ impl Session {
                 if refused.ends { Err(End::Close(POLICY, "invalid JSON")) } else { Ok(()) }
             }
         }
+    }
+}
+
+impl Seat {
+    /// Takes what the address names.
+    pub(super) fn new(app: Arc<App>, mut plan: Plan, settings: StreamSettings) -> Seat {
+        let names = std::mem::take(&mut plan.names);
+        let listener = app.hub.listen(plan.wrapped);
+        let mut seat = Seat { app, listener, plan, settings, asked: BTreeSet::new() };
+        seat.subscribe(&names);
+        seat
     }
 
     fn command(&mut self, text: &[u8]) -> Result<String, Refused> {

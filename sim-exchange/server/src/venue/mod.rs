@@ -34,6 +34,7 @@ const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 /// Everything that trades.
 pub struct Venue {
     exchange: SimExchange,
+    symbols: BTreeMap<Box<str>, SymbolIndex>,
     market: MarketView,
     feed: Box<dyn Feed + Send>,
     batch: Vec<MarketEvent>,
@@ -82,9 +83,12 @@ impl Venue {
     ) -> Venue {
         let (now, market) = (exchange.now(), MarketView::new(&exchange));
         let accounts = exchange.accounts_total();
+        let named = (0u16..).zip(exchange.instruments());
+        let symbols = named.map(|(n, own)| (own.symbol.as_str().into(), SymbolIndex(n))).collect();
         let gate = Gate::new(exchange.hand_over_limits(), accounts);
         let mut venue = Venue {
             exchange,
+            symbols,
             market,
             feed,
             batch: Vec::new(),
@@ -143,8 +147,7 @@ impl Venue {
 
     /// A symbol of the venue by its name.
     pub fn symbol(&self, name: &str) -> Option<SymbolIndex> {
-        let place = self.exchange.instruments().iter().position(|i| i.symbol.as_str() == name)?;
-        u16::try_from(place).ok().map(SymbolIndex)
+        self.symbols.get(name).copied()
     }
 
     /// The grid of a symbol of the venue.
@@ -277,12 +280,17 @@ impl Venue {
 
     /// Whether something is due before the clock task will look again.
     pub(crate) fn is_sooner(&self) -> bool {
-        self.exchange.next_due() < self.planned
+        let own = self.exchange.next_due().min(self.market.next_due()).min(self.keys_due);
+        own < self.planned
     }
 
-    /// The next instant at which anything happens by itself.
-    pub(crate) fn next_due(&mut self) -> Nanos {
-        let market = self.next_market();
-        market.min(self.exchange.next_due()).min(self.market.next_due()).min(self.keys_due)
+    /// The next instant at which there is anything to do, streams that tell every second included.
+    fn next_due(&mut self) -> Nanos {
+        self.next_event().min(self.market.next_due())
+    }
+
+    /// The next instant at which something happens by itself, in the market or at the exchange.
+    pub(crate) fn next_event(&mut self) -> Nanos {
+        self.next_market().min(self.exchange.next_due()).min(self.keys_due)
     }
 }

@@ -13,8 +13,8 @@ const LIMITS: [i64; 7] = [5, 10, 20, 50, 100, 500, 1_000];
 pub(super) fn depth_weight(params: &Params<'_>) -> u32 {
     match params.int("limit").ok().flatten().unwrap_or(500) {
         ..=50 => 2,
-        ..=100 => 5,
-        ..=500 => 10,
+        51..=100 => 5,
+        101..=500 => 10,
         _ => 20,
     }
 }

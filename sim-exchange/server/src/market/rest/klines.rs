@@ -15,8 +15,8 @@ const LIMIT_MAX: usize = 1_500;
 pub(super) fn weight(params: &Params<'_>) -> u32 {
     match params.int("limit").ok().flatten().unwrap_or(500) {
         ..100 => 1,
-        ..500 => 2,
-        ..=1_000 => 5,
+        100..500 => 2,
+        500..=1_000 => 5,
         _ => 10,
     }
 }

@@ -78,7 +78,8 @@ impl World {
             price_decimals: 2,
             qty_decimals: 3,
         };
-        let rates = [("BTCUSDT".parse().unwrap(), Decimal::new(1, 4))].into();
+        let rate = |symbol: &str| (symbol.parse().unwrap(), Decimal::new(1, 4));
+        let rates = [rate("BTCUSDT"), rate("ETHUSDT")].into();
         let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
         let config = ExchangeConfig::new(
             vec![instrument("BTCUSDT"), instrument("ETHUSDT")],
@@ -319,7 +320,8 @@ fn a_bar_and_its_path_are_the_same_market() {
     let (mut rows, mut others): (Vec<KlineRow>, Vec<KlineRow>) =
         (whole.get(asked), path.get(asked));
     // Whether the next minute has begun depends on who came last.
-    (rows.truncate(1), others.truncate(1));
+    rows.truncate(1);
+    others.truncate(1);
     assert_eq!(rows, others);
     assert_eq!((rows[0].5.0.to_string(), rows[0].8), ("0.011".to_owned(), 4), "no volume twice");
 }
@@ -455,6 +457,21 @@ fn what_has_a_period_keeps_it_and_trades_come_at_once() {
     world.heard.listen(&[]);
     world.trade(7_000, 10_000_000, 1, true);
     world.advance(START + 20_000);
+}
+
+#[test]
+fn years_before_the_first_event_cost_nothing() {
+    let mut world = World::new(&[]);
+    assert_eq!(world.view.next_due(), Nanos::NEVER, "nothing is due by itself");
+    let years = 20 * 365 * 86_400_000;
+    world.trade(years + 30_000, 10_000_000, 1, true);
+    assert_eq!(
+        world.view.next_due(),
+        Nanos::from_millis(START + years + 30_000),
+        "from now on each second"
+    );
+    let klines: Vec<KlineRow> = world.get("/fapi/v1/klines?symbol=BTCUSDT&interval=1m");
+    assert_eq!(klines.len(), 1);
 }
 
 #[test]

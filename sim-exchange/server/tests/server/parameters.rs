@@ -1,0 +1,107 @@
+//! What clients do with parameters, beyond the documentation.
+
+use crate::harness::{KEYS, ids, sign, start};
+
+#[test]
+fn unknown_parameters_are_tolerated_and_empty_ones_are_not_there() {
+    let venue = start();
+    venue.resting("mine");
+    // As ccxt sends it: an empty orderId, and a name that the endpoint does not know.
+    let answer = venue.put(
+        "/fapi/v1/order",
+        "symbol=BTCUSDT&side=BUY&orderId=&quantity=0.02&price=49100&origClientOrderId=mine&clientOrderId=mine&color=red",
+    );
+    let order = answer.ok();
+    assert_eq!((&order["origQty"], &order["price"]), (&"0.020".into(), &"49100.00".into()));
+}
+
+#[test]
+fn of_duplicates_the_query_wins() {
+    let venue = start();
+    let (key, secret) = KEYS[0];
+    let query = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=49000";
+    let body = format!("price=1&newClientOrderId=a&timestamp={}", venue.ms());
+    let signature = sign(secret, &format!("{query}{body}"));
+    let target = format!("/fapi/v1/order?{query}");
+    venue.raw("POST", &target, Some(key), &format!("{body}&signature={signature}")).ok();
+    assert_eq!(venue.books(0)["openOrders"][0]["price"], "49000.00");
+}
+
+#[test]
+fn batch_lists_come_raw_or_percent_encoded() {
+    let venue = start();
+    let list = r#"[{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","timeInForce":"GTC","quantity":"0.01","price":"49000","newClientOrderId":"ID"},{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","timeInForce":"GTC","quantity":0.01,"price":49000.5,"newClientOrderId":"IE"},{"symbol":"NOPE","side":"BUY","type":"MARKET","quantity":"1"},{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","timeInForce":"GTC","quantity":"9000","price":"49000"}]"#;
+    let raw = list.replace("ID", "raw1").replace("IE", "raw2");
+    let encoded: String = list
+        .replace("ID", "enc1")
+        .replace("IE", "enc2")
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    for list in [raw, encoded] {
+        let rows = venue.post("/fapi/v1/batchOrders", &format!("batchOrders={list}")).ok();
+        let codes: Vec<_> =
+            rows.as_array().unwrap().iter().map(|row| row["code"].as_i64()).collect();
+        assert_eq!(codes, [None, None, Some(-1121), Some(-4005)], "each for itself, in its place");
+    }
+    // In the body, and cancelled by names in lower case, as ccxt writes them.
+    assert_eq!(ids(&venue.books(0)["openOrders"]), ["raw1", "raw2", "enc1", "enc2"]);
+    let list = "%5B%22raw1%22%2C%22enc2%22%2C%22gone%22%5D";
+    let rows = venue
+        .delete("/fapi/v1/batchOrders", &format!("symbol=BTCUSDT&origclientorderidlist={list}"))
+        .ok();
+    assert_eq!(
+        (&rows[0]["status"], &rows[1]["status"], &rows[2]["code"]),
+        (&"CANCELED".into(), &"CANCELED".into(), &(-2011).into())
+    );
+    assert_eq!(ids(&venue.books(0)["openOrders"]), ["raw2", "enc1"]);
+}
+
+#[test]
+fn batches_have_their_sizes() {
+    let venue = start();
+    let six = format!("[{}]", vec![r#"{"symbol":"BTCUSDT"}"#; 6].join(","));
+    for list in ["[]", six.as_str()] {
+        let answer = venue.post("/fapi/v1/batchOrders", &format!("batchOrders={list}"));
+        assert_eq!(answer.refusal().1, -4082);
+    }
+    assert_eq!(venue.post("/fapi/v1/batchOrders", "batchOrders=5").refusal().1, -1102);
+    let eleven = format!("[{}]", vec!["1"; 11].join(","));
+    let answer =
+        venue.delete("/fapi/v1/batchOrders", &format!("symbol=BTCUSDT&orderIdList={eleven}"));
+    assert_eq!(answer.refusal().1, -4032);
+    assert_eq!(venue.delete("/fapi/v1/batchOrders", "symbol=BTCUSDT").refusal().1, -1102);
+}
+
+#[test]
+fn numbers_have_many_forms() {
+    let venue = start();
+    let with = |quantity: &str, price: &str| {
+        let params = format!(
+            "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity={quantity}&price={price}"
+        );
+        venue.post("/fapi/v1/order", &params)
+    };
+    for (quantity, price) in [("0.010", "49000"), ("0.01000000", "49000.000000"), (".01", "49000.")]
+    {
+        let order = with(quantity, price).ok();
+        assert_eq!((&order["origQty"], &order["price"]), (&"0.010".into(), &"49000.00".into()));
+    }
+    for (quantity, price, code) in [
+        ("abc", "49000", -1102),
+        ("0.01", "4e4", -1102),
+        (".", "49000", -1102),
+        ("", "49000", -1102),
+        ("0.0105", "49000", -1111),
+        ("0.01", "49000.05", -4014),
+        ("0.01", "49000.001", -1111),
+        ("-0.01", "49000", -4003),
+        ("99999999999999999999", "49000", -4005),
+        ("0", "49000", -4003),
+    ] {
+        assert_eq!(with(quantity, price).refusal().1, code, "{quantity} at {price}");
+    }
+}

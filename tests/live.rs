@@ -1,0 +1,110 @@
+//! Going live, from end to end: the same scenario simulated, and at a served exchange on an accelerated clock, makes the
+//! same decisions; the session's journal replays; no secret is anywhere.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use engine::Nanos;
+use support::served::{Decision, KEY, SECRET, Served, decisions};
+use support::{Folder, QSIM, run_program};
+
+/// A market with trades and a book, three intents, and what the chain makes of them. Latencies are longer than the jitter of
+/// a session's clock, and the services' timers, on whole seconds, lie between.
+const SCENARIO: &str = r#"
+seed = 2
+[market.synthetic]
+model = "order_flow"
+minutes = 20
+[account]
+wallet = "10000"
+[links]
+feed_latency_us = 300000
+[exchange]
+request_latency_us = 100000
+response_latency_us = 100000
+[live]
+speed = 60
+[state.keys."quantum:marketstate:{S}".hash]
+symbol = "BTCUSDT"
+sigma = 0.0006
+mu = 0.00002
+ts = 0.8
+p_trend = 0.7
+p_mr = 0.2
+p_chop = 0.1
+dp = 0.5
+vr = 1.0
+spike_proxy = 1.0
+buffer_size = 300
+regime = "TREND"
+ts_timestamp = "$now_s+10m"
+timestamp = "$now_s+10m"
+[[timeline]]
+at = "122500ms"
+publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 80000, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }
+[[timeline]]
+at = "242500ms"
+publish = { stream = "trade.intent", fields = { symbol = "ETHUSDT", action = "SELL", side = "SELL", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 3000, leverage = 5, stop_loss = 3300, take_profit = 2700, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a2" } }
+[[timeline]]
+at = "362500ms"
+publish = { stream = "trade.intent", fields = { symbol = "SOLUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 130, leverage = 5, stop_loss = 115, take_profit = 143, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a3" } }
+"#;
+const SPEED: &str = "60";
+const START: &str = "2026-01-01T00:00:00Z";
+/// The session ends long before the market does.
+const LENGTH: &str = "12m";
+const END_S: i64 = 1_767_225_600 + 11 * 60;
+
+fn only_journal(folder: &Path) -> PathBuf {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn a_session_decides_as_its_simulation_does_and_replays() {
+    let folder = Folder::new();
+    let root = folder.root();
+    let run =
+        |keys: &[(&str, &str)], words: &[&str]| run_program(Path::new(QSIM), root, keys, words);
+    std::fs::write(folder.path("chain.toml"), SCENARIO).expect("written");
+    run(&[], &["run", "chain.toml", "--journal", "simulated"]).expect_code(0);
+    let wanted = decisions(&only_journal(&folder.path("simulated")));
+    assert!(wanted.len() >= 3, "the scenario trades too little for a comparison: {wanted:?}");
+
+    let more = ["--speed", SPEED, "--lead", "8m", "--any-timestamp", "--no-limits"];
+    let served = Served::start(root, "chain.toml", &more);
+    let keys = [("QSIM_API_KEY", KEY), ("QSIM_API_SECRET", SECRET)];
+    let words = [
+        "live",
+        "chain.toml",
+        "--venue",
+        "testnet",
+        "--address",
+        &served.rest,
+        "--begin-at",
+        START,
+        "--for",
+        LENGTH,
+        "--journal",
+        "live.journal",
+    ];
+    let live = run(&keys, &words).expect_code(0);
+    let made = decisions(&folder.path("live.journal"));
+    let until_end = |all: &[(Nanos, Decision)]| -> Vec<Decision> {
+        let end = Nanos::from_secs(END_S);
+        all.iter().filter(|(time, _)| *time < end).map(|(_, decision)| *decision).collect()
+    };
+    assert_eq!(until_end(&made), until_end(&wanted), "{}", live.stderr);
+
+    let replayed = run(&[], &["replay", "live.journal"]).expect_code(0);
+    assert!(replayed.stdout.contains("same run"), "{replayed:?}");
+    let journal = std::fs::read(folder.path("live.journal")).expect("a journal");
+    assert!(!journal.windows(SECRET.len()).any(|at| at == SECRET.as_bytes()), "in the journal");
+    assert!(!live.stderr.contains(SECRET) && !live.stdout.contains(SECRET), "{live:#?}");
+}
