@@ -3,7 +3,7 @@
 use engine::{NamedRng, Nanos, Quantiles};
 use serde::Serialize;
 
-use super::script::{Fate, LiveSession};
+use super::script::{Fate, LiveSession, only_asks};
 
 /// Fewer measurements have no distribution.
 const SAMPLES_MIN: usize = 10;
@@ -97,7 +97,7 @@ pub(crate) fn measure(session: &LiveSession) -> Measured {
     if let Some(median) = median {
         let arrival = |sent: &super::script::Sent| {
             sent.arrived.unwrap_or_else(|| {
-                guessed += usize::from(sent.fate != Fate::Held);
+                guessed += usize::from(sent.fate != Fate::Held && !only_asks(&sent.request));
                 sent.time + ahead + median
             })
         };

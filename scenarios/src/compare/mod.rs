@@ -167,7 +167,9 @@ fn earned(worth: &Worth, told: &Told, fees: &Fees, funding: Decimal) -> Earned {
 /// What of the session a reader should know.
 fn notes(session: &LiveSession, scenario: &Scenario, guessed: usize) -> Vec<String> {
     let mut notes = Vec::new();
-    let count = |fate: Fate| session.sent.iter().filter(|sent| sent.fate == fate).count();
+    let counts = |sent: &&script::Sent| !script::only_asks(&sent.request);
+    let count =
+        |fate: Fate| session.sent.iter().filter(counts).filter(|sent| sent.fate == fate).count();
     let mut say = |count: usize, text: &str| {
         if count > 0 {
             notes.push(format!("{count} {text}"));

@@ -83,6 +83,8 @@ pub(crate) struct LiveSession {
 enum Item {
     Sent(ServiceId, RequestId, Request),
     Told(ExchangeEvent),
+    /// Positions were answered, which is all that matters of them here.
+    Answered(RequestId),
     Market(MarketEvent),
 }
 
@@ -135,6 +137,7 @@ impl LiveSession {
         let pick = |entry| match entry {
             JournalEntry::Submit { service, id, request } => Some(Item::Sent(service, id, request)),
             JournalEntry::Exchange(event) => Some(Item::Told(event)),
+            JournalEntry::PositionRisk { request, .. } => Some(Item::Answered(request)),
             JournalEntry::MarketEvent(event) => Some(Item::Market(event)),
             _ => None,
         };
@@ -151,6 +154,11 @@ impl LiveSession {
                 Item::Told(event) => {
                     self.own.hear(&event);
                     self.told(time, &event, &places);
+                }
+                Item::Answered(id) => {
+                    if let Some(sent) = places.get(&id).and_then(|at| self.sent.get_mut(*at)) {
+                        sent.fate = Fate::Done;
+                    }
                 }
                 Item::Market(event) => marks.market(&event, &mut self.market),
             }
@@ -263,6 +271,22 @@ pub(crate) fn new_orders(request: &Request) -> impl Iterator<Item = &NewOrder> {
         _ => (None, None),
     };
     one.into_iter().chain(many.into_iter().flatten())
+}
+
+/// Whether a request changes nothing at the venue.
+pub(crate) fn only_asks(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::TestOrder(_)
+            | Request::QueryOrder { .. }
+            | Request::OpenOrders { .. }
+            | Request::QueryAlgoOrder { .. }
+            | Request::OpenAlgoOrders { .. }
+            | Request::PositionRisk
+            | Request::Account
+            | Request::ExchangeInfo
+            | Request::AdlQuantile
+    )
 }
 
 /// When the venue took a request, if its answer says so.
