@@ -1,6 +1,7 @@
 //! `qsim`: the command line. One file a command; results go to standard output, diagnostics to standard
 //! error. Exit codes: 0 fine, 1 a check failed, 2 misuse or bad input.
 
+mod compare;
 mod data;
 mod diff;
 mod explain;
@@ -46,6 +47,8 @@ enum Command {
     Live(Box<live::LiveArguments>),
     /// Run a journal again and stop at the first entry that differs
     Replay(replay::ReplayArguments),
+    /// Compare a live session with the simulated exchange in the same hours, cause by cause
+    Compare(compare::CompareArguments),
     /// Fetch, import, list, show and check market data
     Data(data::DataArgs),
     /// Print the entries of a journal
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Data(arguments) => data::run(arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),

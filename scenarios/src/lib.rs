@@ -2,6 +2,7 @@
 //! what was expected, and replaying journals.
 
 mod alterations;
+mod compare;
 mod compose;
 mod drive;
 mod error;
@@ -27,6 +28,10 @@ mod timeline;
 mod venue;
 mod wire_text;
 
+pub use compare::{
+    Cause, CausePart, CommissionRate, Comparison, Earned, FittedLatency, FittedLeg, FittedQuantile,
+    FittedQueue, OrderDifference, QueueMisfit, Unattributed, compare,
+};
 pub use compose::Place;
 pub use error::ScenarioError;
 pub use events::{Event, EventKind, Gap};
