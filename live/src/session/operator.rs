@@ -276,7 +276,7 @@ mod tests {
         let file = folder.path().join("KILL");
         let settings = OperatorSettings { kill_file: Some(file.clone()), ..Default::default() };
         let mut operator = Operator::new(settings).expect("no signals");
-        let mut looked = |operator: &mut Operator| {
+        let looked = |operator: &mut Operator| {
             (0..32).find_map(|_| operator.next_command()).map(|command| match command {
                 Command::Hold(holds, _) => holds.killed,
                 other => panic!("{other:?}"),
