@@ -42,7 +42,7 @@ regime = "TREND"
 ts_timestamp = "$now_s+10m"
 timestamp = "$now_s+10m"
 [[timeline]]
-at = "20500ms"
+at = "122500ms"
 publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 80000, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }
 "#;
 const INTENT: &str = "quantum:stream:trade.intent";
@@ -73,7 +73,7 @@ fn live(folder: &Folder, served: &Served, length: &str, die_at: Option<u64>) -> 
 fn window() -> (u64, u64) {
     let folder = Folder::new();
     let served = serve(&folder);
-    let (ended, said) = live(&folder, &served, "40s", None);
+    let (ended, said) = live(&folder, &served, "150s", None);
     assert!(ended, "{said}");
     let of = |stream: &str| {
         entries(&folder.path("one.journal")).into_iter().find_map(
@@ -96,7 +96,7 @@ fn text<'a>(row: &'a Json, key: &str) -> &'a str {
 fn killed_at(entry: u64) {
     let folder = Folder::new();
     let served = serve(&folder);
-    let (ended, said) = live(&folder, &served, "40s", Some(entry));
+    let (ended, said) = live(&folder, &served, "150s", Some(entry));
     assert!(!ended, "killed behind entry {entry}\n{said}");
     let before = entries(&folder.path("one.journal.partial"));
     let (ended, said) = live(&folder, &served, "30s", None);
@@ -137,6 +137,7 @@ fn killed_at(entry: u64) {
 }
 
 #[test]
+#[ignore = "not part of CI yet: `cargo test --test live_restart -- --ignored`"]
 #[allow(clippy::disallowed_methods, reason = "how much a test does, not what it sees")]
 fn a_session_that_is_killed_doubles_nothing_and_forgets_nothing() {
     let every: u64 =

@@ -48,7 +48,7 @@ const CHECKS: &[Step] = &[
 fn main() -> ExitCode {
     let task = std::env::args().nth(1);
     let done = match task.as_deref() {
-        Some("test") => install_redis() && CHECKS.iter().all(run) && clients::run() && licences(),
+        Some("test") => install_redis() && CHECKS.iter().all(run) && licences(),
         Some("clients") => clients::run(),
         Some("install") => install_redis(),
         _ => {

@@ -63,13 +63,13 @@ fn batch_lists_come_raw_or_percent_encoded() {
 #[test]
 fn batches_have_their_sizes() {
     let venue = start();
-    let six = format!("[{}]", vec![r#"{"symbol":"BTCUSDT"}"#; 6].join(","));
+    let six = format!("[{}]", [r#"{"symbol":"BTCUSDT"}"#; 6].join(","));
     for list in ["[]", six.as_str()] {
         let answer = venue.post("/fapi/v1/batchOrders", &format!("batchOrders={list}"));
         assert_eq!(answer.refusal().1, -4082);
     }
     assert_eq!(venue.post("/fapi/v1/batchOrders", "batchOrders=5").refusal().1, -1102);
-    let eleven = format!("[{}]", vec!["1"; 11].join(","));
+    let eleven = format!("[{}]", ["1"; 11].join(","));
     let answer =
         venue.delete("/fapi/v1/batchOrders", &format!("symbol=BTCUSDT&orderIdList={eleven}"));
     assert_eq!(answer.refusal().1, -4032);
