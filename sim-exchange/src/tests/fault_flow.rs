@@ -254,11 +254,11 @@ impl Flow {
                 // A position of before the start may have been refused, which a warning says: then any of them.
                 let refused = exchange.warnings().iter().any(|w| w.contains("is not opened"));
                 let all = (1_usize << initial.len()) - 1;
-                let sums = (if refused { 0 } else { all }..=all).map(|those| {
-                    let taken = initial.iter().enumerate().filter(|(n, _)| those >> n & 1 == 1);
+                let mut sums = (if refused { 0 } else { all }..=all).map(|those| {
+                    let taken = initial.iter().enumerate().filter(|(n, _)| (those >> n) & 1 == 1);
                     taken.map(|(_, amount)| amount).sum::<i64>()
                 });
-                let fits = sums.into_iter().any(|initial| held == initial + fills);
+                let fits = sums.any(|initial| held == initial + fills);
                 let told = exchange.warnings();
                 assert!(fits, "positions are their fills: {held}, {initial:?}, {fills}, {told:?}");
             }
