@@ -5,7 +5,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+
+use super::{seconds, watch};
 
 /// Installs, builds and runs; prints how long each took.
 pub fn run() -> bool {
@@ -61,13 +62,4 @@ fn step(what: &str, command: &mut Command) -> bool {
     let end = if worked { "took" } else { "FAILED after" };
     eprintln!("==> clients: {what} {end} {} s", seconds(started));
     worked
-}
-
-#[allow(clippy::disallowed_methods, reason = "it prints how long a step of CI takes")]
-fn watch() -> Instant {
-    Instant::now()
-}
-
-fn seconds(since: Instant) -> u64 {
-    since.elapsed().as_secs()
 }
