@@ -333,6 +333,7 @@ impl Begun {
         self.log.began(&self.journal, self.unanswered.as_ref().map(Vec::len));
         let until = length.map(|length| self.clock.now() + length);
         let ended = self.run_until(until);
+        self.log.ended(self.session.stats());
         Ok((self.journal, ended))
     }
 

@@ -36,6 +36,27 @@ pub struct Log {
 }
 
 impl Log {
+    /// The session has ended: what it did, and how quick it was.
+    pub fn ended(&self, stats: &Stats) {
+        let Stats { market, told, sent, .. } = stats;
+        tracing::info!(
+            market,
+            told,
+            sent,
+            "market events, venue events and requests of the session"
+        );
+        let orders = stats.to_order.count();
+        if orders > 0 {
+            let (half, most) = (stats.to_order.quantile_us(500), stats.to_order.quantile_us(990));
+            tracing::info!(
+                orders,
+                median = within(half),
+                p99 = within(most),
+                "from what came in to an order's leaving, at most"
+            );
+        }
+    }
+
     /// With or without metrics.
     pub fn new(metrics: Option<Metrics>) -> Log {
         Log { metrics }
@@ -53,6 +74,11 @@ impl Log {
             ),
         }
     }
+}
+
+/// A bound of a histogram for people.
+fn within(bound_us: Option<u64>) -> String {
+    bound_us.map_or_else(|| "more than a second".to_owned(), |bound| format!("{bound} µs"))
 }
 
 impl Listener for Log {

@@ -146,6 +146,8 @@ pub struct BinanceLink {
     sync_at: Nanos,
     syncing: bool,
     fatal: Option<LinkError>,
+    /// When the last poll stopped waiting.
+    woke: Instant,
 }
 
 impl std::fmt::Debug for BinanceLink {
@@ -165,6 +167,7 @@ impl VenueLink for BinanceLink {
         {
             return Err(LinkError::Io { what: "waiting for the venue".to_owned(), source });
         }
+        self.woke = wall();
         let mut ready = std::mem::take(&mut self.ready);
         let tokens = self.events.iter().map(mio::event::Event::token);
         ready.extend(tokens.filter(|token| *token != WAKER).map(|token| token.0));
@@ -182,6 +185,10 @@ impl VenueLink for BinanceLink {
             Some(fatal) => Err(fatal),
             None => Ok(()),
         }
+    }
+
+    fn woke(&self) -> Instant {
+        self.woke
     }
 
     fn send(&mut self, outgoing: Outgoing) {

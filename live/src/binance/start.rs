@@ -265,6 +265,7 @@ impl BinanceLink {
             sync_at,
             syncing: false,
             fatal: None,
+            woke: wall(),
             clock,
             config,
         })

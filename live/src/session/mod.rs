@@ -217,7 +217,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         let wait = self.clock.wait(self.kernel.next_due()).min(TURN_MAX);
         self.incoming.clear();
         self.link.poll(wait, &mut self.incoming)?;
-        self.stats.came_in();
+        self.stats.came_in(self.link.woke());
         while let Some(command) = self.operator.next_command() {
             match command {
                 Command::Stop(why) => self.stop = Some(why),

@@ -6,8 +6,10 @@ use std::time::Instant;
 use crate::link::Notice;
 
 /// Upper bounds of the buckets, in µs.
-const BOUNDS_US: [u64; 16] =
-    [10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000];
+const BOUNDS_US: [u64; 20] = [
+    10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000, 10_000,
+    100_000, 1_000_000,
+];
 
 /// How often something took how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,13 @@ impl Histogram {
         self.sum_us
     }
 
+    /// The least bound in µs that so many thousandths did not exceed; none where nothing was counted, or where it is beyond
+    /// all bounds.
+    pub fn quantile_us(&self, per_mille: u64) -> Option<u64> {
+        let wanted = (self.count() * per_mille).div_ceil(1_000).max(1);
+        self.cumulated().find(|(_, count)| *count >= wanted).map(|(bound, _)| bound)
+    }
+
     /// Upper bounds in µs, each with how many did not take longer.
     pub fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> {
         let mut sum = 0;
@@ -56,7 +65,8 @@ pub struct Stats {
     pub entries: u64,
     /// Notices, by their word.
     pub notices: BTreeMap<&'static str, u64>,
-    /// From the end of a wait to the end of the sending of an order that it led to, in the wall's time.
+    /// From the end of a wait, before anything is read, to the end of the sending of an order that it led to, in the
+    /// wall's time.
     pub to_order: Histogram,
     turn_began: Instant,
 }
@@ -80,12 +90,8 @@ impl Default for Stats {
 }
 
 impl Stats {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a measurement of the session, which reaches no journal"
-    )]
-    pub(super) fn came_in(&mut self) {
-        self.turn_began = Instant::now();
+    pub(super) fn came_in(&mut self, woke: Instant) {
+        self.turn_began = woke;
     }
 
     pub(super) fn order_left(&mut self) {
@@ -94,5 +100,23 @@ impl Stats {
 
     pub(super) fn note(&mut self, notice: &Notice) {
         *self.notices.entry(notice.what).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_upper_bounds() {
+        let mut spans = Histogram::default();
+        assert_eq!(spans.quantile_us(500), None);
+        for span in [5, 15, 41, 99] {
+            spans.add(span);
+        }
+        assert_eq!(spans.quantile_us(500), Some(20));
+        assert_eq!((spans.quantile_us(501), spans.quantile_us(1_000)), (Some(50), Some(100)));
+        spans.add(2_000_000);
+        assert_eq!(spans.quantile_us(1_000), None, "beyond all bounds");
     }
 }
