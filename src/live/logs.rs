@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use engine::Nanos;
+use engine::{Exchange, Nanos};
 use live::link::{Notice, Weight};
-use live::session::{Listener, Stats};
+use live::session::{Listener, LiveKernel, Stats};
 
 use super::metrics::Metrics;
 
@@ -81,7 +81,7 @@ fn within(bound_us: Option<u64>) -> String {
     bound_us.map_or_else(|| "more than a second".to_owned(), |bound| format!("{bound} µs"))
 }
 
-impl Listener for Log {
+impl<X: Exchange> Listener<X> for Log {
     fn notice(&mut self, now: Nanos, notice: &Notice) {
         let Notice { weight, what, text } = notice;
         match weight {
@@ -91,9 +91,9 @@ impl Listener for Log {
         }
     }
 
-    fn turned(&mut self, now: Nanos, stats: &Stats) {
+    fn turned(&mut self, now: Nanos, stats: &Stats, kernel: &LiveKernel<X>) {
         if let Some(metrics) = &mut self.metrics {
-            metrics.turned(now, stats);
+            metrics.turned(now, stats, kernel);
         }
     }
 }

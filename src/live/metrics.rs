@@ -1,12 +1,16 @@
-//! The figures of a session for Prometheus, at `/metrics`.
+//! The figures of a session and of its services for Prometheus, at `/metrics`.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::Nanos;
-use live::session::Stats;
+use engine::{Exchange, Nanos};
+use live::session::{LiveKernel, Stats};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use scenarios::Figures;
 
 /// The text is made anew so often.
 const EVERY: Duration = Duration::from_secs(1);
@@ -32,48 +36,68 @@ impl Metrics {
 
     /// After a turn: the text, if it is old.
     #[allow(clippy::disallowed_methods)] // Nothing of it reaches the journal.
-    pub fn turned(&mut self, now: Nanos, stats: &Stats) {
+    pub fn turned<X: Exchange>(&mut self, now: Nanos, stats: &Stats, kernel: &LiveKernel<X>) {
         if self.made.is_some_and(|made| made.elapsed() < EVERY) {
             return;
         }
         self.made = Some(Instant::now());
-        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text(now, stats);
+        // A text that cannot be made leaves the one of before: its time tells.
+        if let Ok(made) = text(now, stats, &scenarios::service_figures(kernel)) {
+            *self.text.lock().unwrap_or_else(PoisonError::into_inner) = made;
+        }
     }
 }
 
-fn text(now: Nanos, stats: &Stats) -> String {
-    let mut out = String::new();
-    let mut family = |name: &str, kind: &str, help: &str, rows: &[(String, String)]| {
-        let _ = writeln!(out, "# HELP qsim_{name} {help}\n# TYPE qsim_{name} {kind}");
-        for (labels, value) in rows {
-            let _ = writeln!(out, "qsim_{name}{labels} {value}");
+/// The figures of the session itself.
+#[derive(Debug)]
+struct OfSession {
+    now: Nanos,
+    stats: Stats,
+}
+
+impl Collector for OfSession {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = &self.stats;
+        let mut gauge = |name: &str, help: &str, value: f64| {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+        };
+        gauge("qsim_session_time_seconds", "The session's time", self.now.0 as f64 / 1e9)?;
+        gauge("qsim_journal_entries", "Entries of the journal", stats.entries as f64)?;
+        for (name, help, value) in [
+            ("qsim_market_events", "Market events", stats.market),
+            ("qsim_venue_events", "Answers and events of the user stream", stats.told),
+            ("qsim_requests_sent", "Requests that were sent", stats.sent),
+        ] {
+            encoder
+                .encode_descriptor(name, help, None, MetricType::Counter)?
+                .encode_counter::<NoLabelSet, _, f64>(&value, None)?;
         }
-    };
-    let one = |value: u64| [(String::new(), value.to_string())];
-    let seconds = format!("{:.3}", now.0 as f64 / 1e9);
-    family("session_time_seconds", "gauge", "The session's time.", &[(String::new(), seconds)]);
-    family("journal_entries", "gauge", "Entries of the journal.", &one(stats.entries));
-    family("market_events_total", "counter", "Market events.", &one(stats.market));
-    family("venue_events_total", "counter", "Answers and user events.", &one(stats.told));
-    family("requests_sent_total", "counter", "Requests that were sent.", &one(stats.sent));
-    let notices: Vec<(String, String)> = stats
-        .notices
-        .iter()
-        .map(|(what, count)| (format!("{{what=\"{what}\"}}"), count.to_string()))
-        .collect();
-    family("notices_total", "counter", "Notices, by what they are about.", &notices);
-    let _ = writeln!(
-        out,
-        "# HELP qsim_to_order_seconds From what came in to the order that was sent for it.\n# TYPE qsim_to_order_seconds histogram"
-    );
-    for (bound, count) in stats.to_order.cumulated() {
-        let _ =
-            writeln!(out, "qsim_to_order_seconds_bucket{{le=\"{}\"}} {count}", bound as f64 / 1e6);
+        let help = "Notices, by what they are about";
+        let mut notices =
+            encoder.encode_descriptor("qsim_notices", help, None, MetricType::Counter)?;
+        for (what, count) in &stats.notices {
+            notices
+                .encode_family(&[("what", *what)])?
+                .encode_counter::<NoLabelSet, _, f64>(count, None)?;
+        }
+        let help = "From what came in to the order that was sent for it";
+        let buckets: Vec<(f64, u64)> = stats.to_order.buckets().collect();
+        encoder
+            .encode_descriptor("qsim_to_order_seconds", help, None, MetricType::Histogram)?
+            .encode_histogram::<NoLabelSet>(
+            stats.to_order.sum_us() as f64 / 1e6,
+            stats.to_order.count(),
+            &buckets,
+            None,
+        )
     }
-    let (count, sum) = (stats.to_order.count(), stats.to_order.sum_us() as f64 / 1e6);
-    let _ = writeln!(
-        out,
-        "qsim_to_order_seconds_bucket{{le=\"+Inf\"}} {count}\nqsim_to_order_seconds_sum {sum}\nqsim_to_order_seconds_count {count}"
-    );
-    out
+}
+
+fn text(now: Nanos, stats: &Stats, services: &Figures) -> Result<String, fmt::Error> {
+    let figures = services.iter().map(|(name, value)| (name.as_str(), *value));
+    let mut registry = pipeline::metrics::registry(figures);
+    registry.register_collector(Box::new(OfSession { now, stats: stats.clone() }));
+    let mut out = String::new();
+    prometheus_client::encoding::text::encode(&mut out, &registry)?;
+    Ok(out)
 }

@@ -59,11 +59,11 @@ pub enum SessionError {
 }
 
 /// Hears what a session has to say, on the session's thread: it must not block.
-pub trait Listener {
+pub trait Listener<X: Exchange> {
     /// A notice of the link, or of the session itself, at the session's time.
     fn notice(&mut self, now: Nanos, notice: &Notice);
-    /// After each turn, with what happened in it.
-    fn turned(&mut self, now: Nanos, stats: &Stats);
+    /// After each turn, with what happened in it and the kernel as it is.
+    fn turned(&mut self, now: Nanos, stats: &Stats, kernel: &LiveKernel<X>);
 }
 
 /// How a session ended.
@@ -155,7 +155,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         &mut self,
         unanswered: Vec<Unanswered>,
         patience: Nanos,
-        listener: &mut dyn Listener,
+        listener: &mut dyn Listener<X>,
     ) -> Result<(), SessionError> {
         let until = self.clock.now() + patience;
         for one in unanswered {
@@ -183,7 +183,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
     pub fn run(
         &mut self,
         until: Option<Nanos>,
-        listener: &mut dyn Listener,
+        listener: &mut dyn Listener<X>,
     ) -> Result<Ended, SessionError> {
         let why = loop {
             if until.is_some_and(|until| self.clock.now() >= until) {
@@ -213,7 +213,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
     }
 
     /// One turn.
-    fn turn(&mut self, listener: &mut dyn Listener) -> Result<(), SessionError> {
+    fn turn(&mut self, listener: &mut dyn Listener<X>) -> Result<(), SessionError> {
         let wait = self.clock.wait(self.kernel.next_due()).min(TURN_MAX);
         self.incoming.clear();
         self.link.poll(wait, &mut self.incoming)?;
@@ -256,7 +256,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         }
         self.send();
         self.stats.entries = self.kernel.entries();
-        listener.turned(now, &self.stats);
+        listener.turned(now, &self.stats, &self.kernel);
         Ok(())
     }
 
@@ -274,7 +274,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         }
     }
 
-    fn tell(&mut self, listener: &mut dyn Listener, notice: &Notice) {
+    fn tell(&mut self, listener: &mut dyn Listener<X>, notice: &Notice) {
         self.stats.note(notice);
         listener.notice(self.kernel.now(), notice);
     }

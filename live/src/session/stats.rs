@@ -39,16 +39,18 @@ impl Histogram {
     /// all bounds.
     pub fn quantile_us(&self, per_mille: u64) -> Option<u64> {
         let wanted = (self.count() * per_mille).div_ceil(1_000).max(1);
-        self.cumulated().find(|(_, count)| *count >= wanted).map(|(bound, _)| bound)
+        let mut within = 0;
+        let place = self.counts.iter().position(|count| {
+            within += count;
+            within >= wanted
+        });
+        place.and_then(|place| BOUNDS_US.get(place).copied())
     }
 
-    /// Upper bounds in µs, each with how many did not take longer.
-    pub fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> {
-        let mut sum = 0;
-        BOUNDS_US.iter().zip(self.counts).map(move |(bound, count)| {
-            sum += count;
-            (*bound, sum)
-        })
+    /// Upper bounds in seconds, the last of them infinite, each with how many were within it and not within the one before.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+        let bounds = BOUNDS_US.iter().map(|bound| *bound as f64 / 1e6).chain([f64::INFINITY]);
+        bounds.zip(self.counts)
     }
 }
 
