@@ -23,19 +23,20 @@ pub fn look(
     arguments: &LiveArguments,
 ) -> Vec<Finding> {
     let account = &scenario.account;
+    // A session that goes on has left what it finds: its orders and positions, the leverage of its last intents, and a
+    // balance that its positions use.
+    let resumes = super::begin::journal_of(arguments, scenario).is_some_and(|(_, goes_on)| goes_on);
     let expected = |symbol: Symbol| SymbolExpectation {
         symbol,
         margin_type: account.margin_type,
-        leverage: Some(account.leverage),
+        leverage: (!resumes).then_some(account.leverage),
         filters: None,
     };
-    // A session that goes on has left what it finds.
-    let resumes = super::begin::journal_of(arguments, scenario).is_some_and(|(_, goes_on)| goes_on);
     let expectations = Expectations {
         dual_side_position: account.hedge_mode,
         multi_assets: account.multi_assets,
         symbols: facts.instruments.iter().map(|one| expected(one.symbol)).collect(),
-        available_min: scenario.live.available_min,
+        available_min: if resumes { Default::default() } else { scenario.live.available_min },
         clock_off_max: CLOCK_OFF_MAX,
         may_hold: scenario.live.may_hold || resumes,
     };
