@@ -102,7 +102,7 @@ impl Log {
     pub fn began(&self, journal: &Path, goes_on_with: Option<usize>) {
         let journal = journal.display();
         if let Some(metrics) = &self.metrics {
-            let at = format_args!("http://{}/metrics", metrics.address());
+            let at = format!("http://{}/metrics", metrics.address());
             tracing::info!(%at, what = "metrics", "Prometheus finds the figures there");
         }
         match goes_on_with {

@@ -36,7 +36,7 @@ impl KeyWatch {
             let connection = config.client.get_connection_with_timeout(config.patience.connect)?;
             connection.set_read_timeout(Some(config.patience.answer))?;
             connection.set_write_timeout(Some(config.patience.answer))?;
-            Ok(connection)
+            Ok::<_, redis::RedisError>(connection)
         };
         let away = |error: redis::RedisError| RedisError::Away {
             place: place.clone(),

@@ -420,7 +420,7 @@ impl<X: Exchange> Guard<X> {
 
     fn refuse(&mut self, now: Nanos, from: Sender, request: RequestId, objection: &Objection) {
         let Objection { what, code, why } = objection;
-        *self.refused.entry(what).or_default() += 1;
+        *self.refused.entry(*what).or_default() += 1;
         let words = match *code {
             REDUCE_ONLY => "User can only place reduce only order",
             _ => "User can not place order currently",

@@ -531,7 +531,7 @@ fn a_conditional_order_counts_until_it_ends() {
         trigger_time: None,
         update_time: desk.now,
     };
-    let mut tell = |desk: &mut Desk, algo: &AlgoOrderState| {
+    let tell = |desk: &mut Desk, algo: &AlgoOrderState| {
         let event = UserEvent::AlgoUpdate { order: Box::new(algo.clone()) };
         desk.hear(ExchangeEvent::User { account: AccountId(0), time: desk.now, event });
     };
