@@ -1,7 +1,7 @@
 //! Whatever is asked for, and whenever its answers and events come: the limits hold at the venue, and what makes a position
 //! smaller passes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use engine::{PositionRisk, RequestId};
 use proptest::prelude::*;
@@ -88,6 +88,8 @@ struct World {
     stream: VecDeque<ExchangeEvent>,
     /// Nobody knows what became of some request.
     in_doubt: bool,
+    /// Orders whose ids the session has heard: nobody changes another one.
+    heard: BTreeSet<OrderId>,
 }
 
 fn reducible(position: i64, side: Side) -> i64 {
@@ -110,6 +112,7 @@ impl World {
             answers: VecDeque::new(),
             stream: VecDeque::new(),
             in_doubt: false,
+            heard: BTreeSet::new(),
         }
     }
 
@@ -303,6 +306,22 @@ impl World {
         self.answers.push_back(ExchangeEvent::Response { to: ServiceId(0), request, outcome });
     }
 
+    fn hear(&mut self, event: ExchangeEvent) {
+        match &event {
+            ExchangeEvent::Response { outcome: Outcome::Done(Answer::Order(order)), .. }
+            | ExchangeEvent::User { event: UserEvent::OrderTradeUpdate { order, .. }, .. } => {
+                self.heard.insert(order.order_id);
+            }
+            _ => {}
+        }
+        self.desk.hear(event);
+    }
+
+    /// An order that rests, if the session knows it.
+    fn known(&self, place: usize) -> Option<&OrderState> {
+        self.open.get(place).filter(|order| self.heard.contains(&order.order_id))
+    }
+
     /// Asks the guard, and says whether it let the request pass.
     fn ask(&mut self, request: Request) -> bool {
         let passed = self.desk.ask(request.clone()).is_none();
@@ -352,7 +371,7 @@ impl World {
                 self.order(order)?;
             }
             Step::Change { order, lots } => {
-                let Some(order) = self.open.get(order) else { return Ok(()) };
+                let Some(order) = self.known(order) else { return Ok(()) };
                 let change = ModifyOrder {
                     symbol: order.symbol,
                     order: OrderRef::Id(order.order_id),
@@ -364,7 +383,7 @@ impl World {
                 self.ask(Request::ModifyOrder(change));
             }
             Step::Cancel { order } => {
-                let Some(order) = self.open.get(order) else { return Ok(()) };
+                let Some(order) = self.known(order) else { return Ok(()) };
                 let (symbol, order) = (order.symbol, OrderRef::Id(order.order_id));
                 prop_assert!(self.ask(Request::CancelOrder { symbol, order }), "a cancel passes");
             }
@@ -380,12 +399,12 @@ impl World {
             }
             Step::Answer => {
                 if let Some(event) = self.answers.pop_front() {
-                    self.desk.hear(event);
+                    self.hear(event);
                 }
             }
             Step::Event => {
                 if let Some(event) = self.stream.pop_front() {
-                    self.desk.hear(event);
+                    self.hear(event);
                 }
             }
             Step::Positions => self.positions(),
