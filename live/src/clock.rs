@@ -49,6 +49,12 @@ impl LiveClock {
         Duration::from_nanos(left / u64::from(self.speed))
     }
 
+    /// The session's time when the wall has moved on by `span`.
+    pub fn after(&self, span: Duration) -> Nanos {
+        let span = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        Nanos(self.now().0.saturating_add(span.saturating_mul(i64::from(self.speed))))
+    }
+
     /// What the venue's clock shows now, as far as it has been measured.
     pub fn venue_now(&self) -> Nanos {
         Nanos(self.now().0 + self.venue_ahead.load(Ordering::Relaxed))

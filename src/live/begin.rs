@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{
     Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants, Nanos,
@@ -22,8 +23,10 @@ use super::logs::Log;
 use super::metrics::Metrics;
 use super::place::Place;
 
-/// A session that has begun waits so long to hear what became of its requests of before.
-const SETTLE_MAX: Nanos = Nanos::from_secs(120);
+/// A session that has begun waits so long to hear what became of its requests of before, by the wall.
+const SETTLE_MAX: Duration = Duration::from_secs(120);
+/// Nobody who wants to end a session that has not begun waits longer.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A session that is ready to run.
 pub struct Begun {
@@ -81,18 +84,19 @@ fn limits(scenario: &Scenario) -> GuardLimits {
     }
 }
 
-/// Begins a session, or goes on with the one that was killed.
+/// Begins a session, at `begin_at` if that is given, or goes on with the one that was killed.
 pub fn begin(
     arguments: &LiveArguments,
     scenario: &Scenario,
     place: &Place,
     clock: Arc<LiveClock>,
     facts: VenueFacts,
+    begin_at: Option<Nanos>,
 ) -> Result<Begun, String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
     let mut operator = Operator::new(OperatorSettings {
         kill_file: scenario.live.kill_file.clone(),
-        holds: Holds { dry_run: arguments.dry_run, ..Holds::default() },
+        dry_run: arguments.dry_run,
         signals: true,
     })
     .map_err(|error| said(&error))?;
@@ -121,11 +125,14 @@ pub fn begin(
         let recorded = Recorded::open(&journal)?;
         let parts = recorded.parts(scenario)?;
         let instruments = recorded.header.instruments.clone();
-        let (kernel, unanswered) = recorded.run_through(&journal, scenario, parts, arguments)?;
+        let (mut kernel, unanswered) = recorded.run_through(&journal, scenario, parts)?;
         let wants = kernel_wants(scenario, &instruments)?;
         let symbols = instruments.len();
         let link = BinanceLink::connect(setup(wants, instruments, recorded.heard()?))
             .map_err(|error| said(&error))?;
+        bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
+        let before = kernel.exchange().holds();
+        kernel.exchange_mut().hold(operator.begin(Some(before)));
         let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
         return Ok(Begun {
             session,
@@ -136,18 +143,23 @@ pub fn begin(
             starts_again: true,
         });
     }
-    let start = match &arguments.begin_at {
-        Some(text) => time(text)?,
-        None => clock.now(),
-    };
+    let start = begin_at.unwrap_or_else(|| clock.now());
     let parts = scenario.session(facts.instruments.clone(), start).map_err(|error| said(&error))?;
     let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
+    if journal.exists() {
+        return Err(format!(
+            "{}: the journal of a session that has ended is not written over: give another --journal, or move it away",
+            journal.display()
+        ));
+    }
+    // The journal comes last: a session that cannot begin leaves none that another would go on with.
+    let SessionBus { bus, shared } = bus::open(scenario, start)?;
     let link = BinanceLink::connect(setup(wants(&parts), facts.instruments.clone(), Vec::new()))
         .map_err(|error| said(&error))?;
-    let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
-    let SessionBus { bus, shared } = bus::open(scenario, start)?;
     bus::listen(scenario, &parts, &mut operator, &link.waker())?;
-    let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
+    bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
+    let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
+    let holds = operator.begin(None);
     let symbols = facts.instruments.len();
     let guard = Guard::new(Remote::default(), limits(scenario), holds, facts.instruments, false);
     let mut kernel =
@@ -159,24 +171,17 @@ pub fn begin(
     if shared {
         kernel.share_bus();
     }
-    let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
     // What comes in meanwhile waits in its sockets.
-    wait_until(&clock, start);
+    wait_until(&clock, start, &operator);
+    let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
     Ok(Begun { session, journal, clock, log, unanswered, starts_again: false })
 }
 
 #[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
-fn wait_until(clock: &LiveClock, start: Nanos) {
-    while clock.now() < start {
-        std::thread::sleep(clock.wait(start));
+fn wait_until(clock: &LiveClock, start: Nanos, operator: &Operator) {
+    while clock.now() < start && !operator.is_asked_to_stop() {
+        std::thread::sleep(clock.wait(start).min(LOOK_EVERY));
     }
-}
-
-fn time(text: &str) -> Result<Nanos, String> {
-    use engine::FieldValue as _;
-    engine::IsoTime::read_text(Some(text))
-        .map(|time| time.0)
-        .map_err(|_| format!("--begin-at {text:?} is not a time such as 2026-02-01T00:00:00Z"))
 }
 
 fn kernel_wants(
@@ -286,7 +291,6 @@ impl Recorded {
         journal: &Path,
         scenario: &Scenario,
         parts: SessionParts,
-        arguments: &LiveArguments,
     ) -> Result<(LiveKernel<Remote>, Vec<Unanswered>), String> {
         let goes_on = |error: &dyn std::fmt::Display| {
             format!(
@@ -300,10 +304,9 @@ impl Recorded {
         let (sink, file) =
             LiveSink::resume(journal, self.services.clone()).map_err(|error| goes_on(&error))?;
         let SessionBus { bus, .. } = bus::open(scenario, self.header.start)?;
-        let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
         let instruments = self.header.instruments.clone();
-        let guard =
-            Guard::new(Remote::behind(exchange), limits(scenario), holds, instruments, true);
+        let (remote, holds) = (Remote::behind(exchange), Holds::default());
+        let guard = Guard::new(remote, limits(scenario), holds, instruments, true);
         let feed = LiveFeed::behind(feed);
         debug_assert!(feed.waits(), "a live feed waits");
         let sink = Box::new(sink);

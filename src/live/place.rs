@@ -86,7 +86,8 @@ fn sources(live: &LiveSettings) -> KeySources {
     }
 }
 
+/// A variable of the environment; none if nothing is in it.
 #[allow(clippy::disallowed_methods)] // The edge: what it says becomes an argument here.
-fn environment(name: &str) -> Option<String> {
+pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -50,6 +50,11 @@ impl Served {
         Served { rest: word("rest="), admin: word("admin="), child }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What an admin route answers to GET.
     pub fn admin(&self, path: &str) -> Json {
         let host = self.admin.strip_prefix("http://").expect("an address");

@@ -63,6 +63,8 @@ pub struct Stats {
     pub told: u64,
     /// Requests that were sent.
     pub sent: u64,
+    /// Requests that were sent and have no answer yet.
+    pub in_doubt: u64,
     /// Entries of the journal.
     pub entries: u64,
     /// Notices, by their word.
@@ -83,6 +85,7 @@ impl Default for Stats {
             market: 0,
             told: 0,
             sent: 0,
+            in_doubt: 0,
             entries: 0,
             notices: BTreeMap::new(),
             to_order: Histogram::default(),
