@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{
     Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants, Nanos,
@@ -22,8 +23,8 @@ use super::logs::Log;
 use super::metrics::Metrics;
 use super::place::Place;
 
-/// A session that has begun waits so long to hear what became of its requests of before.
-const SETTLE_MAX: Nanos = Nanos::from_secs(120);
+/// A session that has begun waits so long to hear what became of its requests of before, by the wall.
+const SETTLE_MAX: Duration = Duration::from_secs(120);
 
 /// A session that is ready to run.
 pub struct Begun {
@@ -338,7 +339,8 @@ impl Begun {
 
     fn run_until(&mut self, until: Option<Nanos>) -> Result<Ended, SessionError> {
         if let Some(unanswered) = self.unanswered.take() {
-            self.session.settle(unanswered, SETTLE_MAX, &mut self.log)?;
+            let patience = self.clock.span(SETTLE_MAX);
+            self.session.settle(unanswered, patience, &mut self.log)?;
             if self.starts_again {
                 start_again(self.session.kernel_mut(), self.clock.now())?;
             }
