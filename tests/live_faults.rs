@@ -37,9 +37,9 @@ fn struck(way: Way, open: Option<&str>, close: Option<&str>, length: &str) -> St
 }
 
 /// Runs them side by side: a session mostly waits.
-fn side_by_side(runs: Vec<Box<dyn Fn() + Send>>) {
+fn side_by_side(runs: Vec<Box<dyn FnOnce() + Send>>) {
     std::thread::scope(|scope| {
-        let all: Vec<_> = runs.iter().map(|run| scope.spawn(run)).collect();
+        let all: Vec<_> = runs.into_iter().map(|run| scope.spawn(run)).collect();
         for one in all {
             if let Err(panic) = one.join() {
                 std::panic::resume_unwind(panic);
