@@ -121,7 +121,7 @@ fn an_answer_to_an_earlier_recovery_tells_nothing_of_the_next_one() {
         let what = format!(r#""kind":"delay_after","ms":{ms}"#);
         fault(&server, &format!(r#"{{{what},"times":1,"path":"/fapi/v2/positionRisk"}}"#));
     }
-    let mut cut = |live: &mut Live, left: usize| {
+    let cut = |live: &mut Live, left: usize| {
         admin(&server, "POST", "/cut", r#"{"account":0}"#);
         live.until_is("asked", |_| {
             admin(&server, "GET", "/faults", "").as_array().is_some_and(|all| all.len() == left)
