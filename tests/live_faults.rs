@@ -78,17 +78,20 @@ fn cut_in_every_phase(way: Way) {
 }
 
 #[test]
+#[ignore = "has not run yet: `cargo test --test live_faults -- --ignored`"]
 fn orders_over_the_websocket_api_are_cut_in_every_phase() {
     cut_in_every_phase(Way::Ws);
 }
 
 #[test]
+#[ignore = "has not run yet: `cargo test --test live_faults -- --ignored`"]
 fn orders_over_rest_are_cut_in_every_phase() {
     cut_in_every_phase(Way::Rest);
 }
 
 /// Nobody is there when the order is to be sent.
 #[test]
+#[ignore = "has not run yet: `cargo test --test live_faults -- --ignored`"]
 fn orders_meet_a_venue_that_is_away() {
     side_by_side(vec![
         Box::new(|| {
@@ -113,6 +116,7 @@ fn orders_meet_a_venue_that_is_away() {
 }
 
 #[test]
+#[ignore = "has not run yet: `cargo test --test live_faults -- --ignored`"]
 fn orders_are_live_when_their_time_is_out() {
     let late = r#""kind":"delay_after","ms":5600"#;
     let never = r#""kind":"delay_before","ms":5600"#;
@@ -136,6 +140,7 @@ fn orders_are_live_when_their_time_is_out() {
 }
 
 #[test]
+#[ignore = "has not run yet: `cargo test --test live_faults -- --ignored`"]
 fn answers_that_leave_the_outcome_open_are_followed_by_a_question() {
     let unknown = |executed: bool| format!(r#""kind":"unknown503","executed":{executed}"#);
     let timeout = |executed: bool| format!(r#""kind":"timeout408","executed":{executed}"#);
@@ -161,6 +166,7 @@ fn answers_that_leave_the_outcome_open_are_followed_by_a_question() {
 
 /// The other two kinds of 503 say that nothing was done: nothing is asked, and the exit asks again.
 #[test]
+#[ignore = "has not run yet: `cargo test --test live_faults -- --ignored`"]
 fn answers_that_say_that_nothing_was_done_are_believed() {
     let run = |kind: &'static str| {
         move || {
@@ -174,6 +180,7 @@ fn answers_that_say_that_nothing_was_done_are_believed() {
 }
 
 #[test]
+#[ignore = "has not run yet: `cargo test --test live_faults -- --ignored`"]
 fn a_clock_that_is_two_seconds_off_is_set_and_orders_go_out_once() {
     let run = |first: i64, second: i64| {
         move || {
@@ -202,6 +209,7 @@ fn a_clock_that_is_two_seconds_off_is_set_and_orders_go_out_once() {
 
 /// The close meets 429, then 418 with a ban of 90 s; it gets through as soon as it may.
 #[test]
+#[ignore = "has not run yet: `cargo test --test live_faults -- --ignored`"]
 fn a_close_gets_through_after_429_and_418() {
     let limits = [r#""kind":"rate_limit""#, r#""kind":"ban","ms":90000"#];
     let run = |way: Way| {
