@@ -34,8 +34,9 @@ use crate::link::{Incoming, LinkError, Notice, Outgoing, VenueLink, Weight};
 
 /// No turn waits longer: what the operator does is looked at in between.
 const TURN_MAX: Duration = Duration::from_millis(50);
-/// A session that ends waits so long for the answers to what it has sent, by the wall.
-const ANSWERS_MAX: Duration = Duration::from_secs(20);
+/// A session that ends waits so long for the answers to what it has sent, by the wall: a link asks for an outcome for a
+/// minute, and so long the venue may be away.
+const ANSWERS_MAX: Duration = Duration::from_secs(70);
 
 /// The kernel of a session.
 pub type LiveKernel<X> = Kernel<Guard<X>, LiveFeed>;
@@ -84,7 +85,7 @@ pub struct Session<X: Exchange, L> {
     operator: Operator,
     incoming: Vec<Incoming>,
     outgoing: Vec<Outgoing>,
-    /// Requests that were sent and have no answer.
+    /// Requests that change something, were sent and have no answer.
     in_doubt: std::collections::BTreeSet<engine::RequestId>,
     symbols: usize,
     stats: Stats,
@@ -324,11 +325,12 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
     fn send(&mut self) {
         self.kernel.exchange_mut().take_outgoing(&mut self.outgoing);
         for outgoing in self.outgoing.drain(..) {
-            self.in_doubt.insert(outgoing.id);
             self.stats.sent += 1;
             if only_asks(&outgoing.request) {
+                // Whether it is answered leaves nothing in doubt.
                 self.link.send(outgoing);
             } else {
+                self.in_doubt.insert(outgoing.id);
                 self.link.send(outgoing);
                 self.stats.order_left();
             }
