@@ -20,7 +20,6 @@ fn scenario() -> String {
 }
 
 #[test]
-#[ignore = "has not run yet: `cargo test --test live_fault_streams -- --ignored`"]
 fn what_the_streams_tell_twice_or_late_is_told_once_and_in_order() {
     let faults = [
         r#"{"kind":"duplicate"}"#,
@@ -70,7 +69,6 @@ fn bars(world: &World) -> BTreeMap<u16, Vec<i64>> {
 }
 
 #[test]
-#[ignore = "has not run yet: `cargo test --test live_fault_streams -- --ignored`"]
 fn keys_expire_and_user_streams_are_cut_around_orders() {
     let strikes = [
         ("/listen-key/expire", r#"{"account":0}"#),
@@ -97,7 +95,6 @@ fn keys_expire_and_user_streams_are_cut_around_orders() {
 }
 
 #[test]
-#[ignore = "has not run yet: `cargo test --test live_fault_streams -- --ignored`"]
 fn orders_fill_in_parts_while_the_stream_is_away() {
     let fills =
         "[[timeline]]\nat = \"1s\"\npartial_fills = { part = 0.2, parts = 4, every = \"12s\" }\n";
@@ -123,7 +120,6 @@ fn trades(world: &World) -> usize {
 
 /// A book that is lost in every state of its stitching is in the end the venue's, level by level.
 #[test]
-#[ignore = "has not run yet: `cargo test --test live_fault_streams -- --ignored`"]
 fn a_book_is_cut_in_the_middle_of_its_stitching() {
     let market = MARKET
         .replace("volatility_of_volatility = 0.0\ntrend_share = 0.0", "model = \"order_flow\"");
@@ -218,7 +214,6 @@ fn free_address() -> String {
 
 /// `qsim serve` keeps nothing over its end. A session that is flat goes on with the one that comes after it.
 #[test]
-#[ignore = "has not run yet: `cargo test --test live_fault_streams -- --ignored`"]
 #[allow(clippy::disallowed_methods, reason = "the second venue is set by the wall")]
 fn a_venue_that_dies_and_comes_back_is_found_again() {
     let late = ONE_INTENT.replace("90500ms", "330500ms");
@@ -245,7 +240,6 @@ fn a_venue_that_dies_and_comes_back_is_found_again() {
 }
 
 #[test]
-#[ignore = "has not run yet: `cargo test --test live_fault_streams -- --ignored`"]
 fn a_venue_ends_when_it_is_asked_to() {
     let world = World::serve(MARKET);
     assert_eq!(world.end_venue(), Some(0));
@@ -339,7 +333,6 @@ fn storm(seed: u64) {
 }
 
 #[test]
-#[ignore = "has not run yet: `cargo test --test live_fault_streams -- --ignored`"]
 #[allow(clippy::disallowed_methods, reason = "how much a test does, not what it sees")]
 fn storms_of_everything_pass() {
     let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());

@@ -19,7 +19,6 @@ use support::{Folder, QSIM, run_program};
 const SCENARIO: &str = r#"
 seed = 2
 [market.synthetic]
-model = "order_flow"
 minutes = 20
 [account]
 wallet = "10000"
@@ -138,7 +137,6 @@ fn killed_at(entry: u64) {
 }
 
 #[test]
-#[ignore = "not part of CI yet: `cargo test --test live_restart -- --ignored`"]
 #[allow(clippy::disallowed_methods, reason = "how much a test does, not what it sees")]
 fn a_session_that_is_killed_doubles_nothing_and_forgets_nothing() {
     let every: u64 =

@@ -14,8 +14,8 @@ use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use engine::{
-    Answer, ExchangeEvent, JournalEntry, JournalFile, KeyValue, Outcome, Request, RequestId,
-    SymbolIndex, UserEvent,
+    Answer, ExchangeEvent, FieldValue as _, IsoTime, JournalEntry, JournalFile, KeyValue, Nanos,
+    Outcome, Request, RequestId, SymbolIndex, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
@@ -319,6 +319,12 @@ impl Story {
         })
     }
 
+    /// How many orders the exchange has taken. Closes that waited while the outcome of one was open are sent behind it, and
+    /// the exchange refuses them: there is nothing to reduce any more.
+    pub fn done(&self) -> usize {
+        self.orders().filter(|(_, outcomes)| matches!(outcomes, [Outcome::Done(_)])).count()
+    }
+
     /// How many orders at the exchange have filled: those that open, and those that only reduce.
     pub fn filled(&self) -> (usize, usize) {
         let rows = self.account["orders"].as_array().into_iter().flatten();
@@ -333,6 +339,14 @@ impl Story {
     /// How often a notice was told.
     pub fn notices(&self, word: &str) -> usize {
         self.said.matches(&format!("what=\"{word}\"")).count()
+    }
+
+    /// When it was told, by the session's clock.
+    pub fn times_of(&self, word: &str) -> Vec<Nanos> {
+        let what = format!("what=\"{word}\"");
+        let lines = self.said.lines().filter(|line| line.contains(&what));
+        let times = lines.filter_map(|line| line.split_whitespace().next());
+        times.map(|time| IsoTime::read_text(Some(time)).expect("a time").0).collect()
     }
 
     fn judge(&self) {
