@@ -1,12 +1,13 @@
 //! `qsim serve`: the simulated exchange behind Binance's own interface.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use engine::{AccountId, Nanos};
-use exchange_server::{ApiKey, ClockMode, ServerConfig};
+use exchange_server::{ApiKey, ClockMode, ServerConfig, ServerError};
 use scenarios::Scenario;
 use serde::Deserialize;
 
@@ -119,13 +120,25 @@ fn serve(arguments: &ServeArguments) -> Result<(), String> {
         ..ServerConfig::default()
     };
     let server = exchange_server::Server::start(config, venue.exchange, venue.feed)
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| cannot_start(&error))?;
     let addr = server.addr();
     print(&format!(
         "ready rest=http://{addr} streams=ws://{addr} ws_api=ws://{addr}/ws-fapi/v1 admin=http://{}",
         server.admin_addr()
     ));
     live::session::wait_for_signal().map_err(|error| error.to_string())
+}
+
+fn cannot_start(error: &ServerError) -> String {
+    match error {
+        ServerError::Bind { what, addr, cause } if cause.kind() == ErrorKind::AddrInUse => {
+            let flag = if *what == "clients" { "--addr" } else { "--admin" };
+            format!(
+                "{flag} {addr}: another process listens there; give another port, or 0 for a free one"
+            )
+        }
+        _ => error.to_string(),
+    }
 }
 
 fn clock(arguments: &ServeArguments) -> Result<ClockMode, String> {

@@ -164,10 +164,17 @@ fn a_limit_refuses_as_the_exchange_would() {
     let refused = refusals(&folder);
     assert!(!refused.is_empty() && refused.iter().all(|(code, _)| *code == -4087), "{refused:?}");
     // The pipeline has heard of it as of any other refusal.
-    let results = entries(&folder.path("one.journal")).into_iter().filter(|(_, _, entry)| {
-        matches!(entry, JournalEntry::Publish { stream, .. } if stream == "quantum:stream:execution.result")
-    });
-    assert!(results.count() >= 1, "{ended:#?}");
+    let heard = |(_, _, entry)| match entry {
+        JournalEntry::Publish { stream, body, .. } if stream == "quantum:stream:apply.result" => {
+            let text = body.to_string();
+            let error = "error=\"binance_error:-4087 User can only place reduce only order (qsim: ";
+            (text.contains(error) && text.contains("executed=false")).then_some(text)
+        }
+        _ => None,
+    };
+    let heard: Vec<String> =
+        entries(&folder.path("one.journal")).into_iter().filter_map(heard).collect();
+    assert!(!heard.is_empty(), "{ended:#?}");
     replays(&folder);
 }
 
@@ -249,7 +256,8 @@ fn the_log_is_for_people_and_for_machines() {
 
     let more = ["--for", "10s", "--log", "json", "--journal", "two.journal"];
     let mut all = words(&served, &[]);
-    all.truncate(7);
+    // Neither its beginning, which is over, nor its journal.
+    all.truncate(6);
     all.extend(more);
     let json = Running::start(folder.root(), &all).end().expect_code(0).stderr;
     let mut what = Vec::new();
@@ -301,7 +309,7 @@ fn a_stop_waits_for_what_is_under_way() {
         session.signal(name);
         session.says("the session ends: a signal", 1);
         session.signal(name);
-        session.says("the session ends already: it waits for the answers", 1);
+        session.says("the session ends, and waits for the answers", 1);
         let ended = session.end().expect_code(0);
         assert!(ended.stdout.contains("again: qsim replay one.journal"), "{ended:#?}");
         assert!(!folder.path("one.journal.partial").exists());
@@ -340,10 +348,14 @@ fn a_stop_without_a_venue_says_what_is_in_doubt() {
     signal(served.id(), "STOP");
     session.signal("TERM");
     session.says("the session ends: a signal", 1);
+    // Asked a second time it says what it waits for, and a third time it ends without.
+    session.signal("TERM");
+    session.says("the session ends, and waits for the answers", 1);
+    session.signal("TERM");
     let ended = session.end();
     signal(served.id(), "CONT");
     let ended = ended.expect_code(1);
-    assert!(ended.stderr.contains("requests have no answer yet: start the session again"));
+    assert!(ended.stderr.contains("no answer yet to so many requests: 1; start the session again"));
     assert!(ended.stderr.contains("one.journal.partial"), "{ended:#?}");
     assert!(folder.path("one.journal.partial").exists(), "it can go on");
 
@@ -361,6 +373,26 @@ fn a_stop_without_a_venue_says_what_is_in_doubt() {
     if let Some(Json::String(own)) = own {
         assert!(journal.contains(&own), "the journal knows {own}");
     }
+}
+
+#[test]
+fn a_session_that_runs_is_nobody_elses() {
+    let folder = Folder::new();
+    let served = serve(&folder, "");
+    let mut all = words(&served, &[]);
+    // The journal gets its name by itself.
+    all.truncate(8);
+    let mut first = Running::start(folder.root(), &all);
+    first.says("the session begins", 1);
+    let second = Running::start(folder.root(), &all).end().expect_code(1);
+    assert!(second.stderr.contains("this session runs already, in another process"), "{second:#?}");
+    assert!(second.stdout.is_empty(), "nothing was asked: {second:#?}");
+    first.signal("TERM");
+    let ended = first.end().expect_code(0);
+    let (_, journal) = ended.stdout.split_once("again: qsim replay ").expect("the command");
+    let words = ["replay", journal.trim()];
+    let replayed = run_program(Path::new(QSIM), folder.root(), &[], &words);
+    assert!(replayed.stdout.contains("same run"), "{replayed:#?}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use scenarios::{Scenario, SessionHeader, SessionParts, session_of};
 
 use super::LiveArguments;
 use super::bus::{self, SessionBus};
+use super::lock::{Lock, partial_of};
 use super::logs::Log;
 use super::metrics::Metrics;
 use super::place::Place;
@@ -38,6 +39,7 @@ pub struct Begun {
     unanswered: Option<Vec<Unanswered>>,
     /// Its services have died and start again.
     starts_again: bool,
+    _lock: Lock,
 }
 
 /// Where the session's journal is, and whether it is one that goes on.
@@ -58,8 +60,20 @@ pub fn journal_of(arguments: &LiveArguments, scenario: &Scenario) -> Option<(Pat
                 .then(|| path.with_file_name(journal))
         })
         .collect();
+    // Several processes of one bus have a journal each: that of another is none to go on with.
+    if scenario.live.redis.is_some() {
+        unfinished.retain(|journal| !Lock::is_taken(journal));
+    }
     unfinished.sort();
     unfinished.pop().map(|path| (path, true))
+}
+
+/// A session that runs in another process is not gone on with.
+pub fn refuse_second(arguments: &LiveArguments, scenario: &Scenario) -> Result<(), String> {
+    match journal_of(arguments, scenario) {
+        Some((journal, true)) => Lock::take(&journal).map(drop),
+        _ => Ok(()),
+    }
 }
 
 fn new_journal(scenario: &Scenario, start: Nanos) -> PathBuf {
@@ -112,8 +126,9 @@ pub fn begin(
     };
     let mut found = journal_of(arguments, scenario);
     // What the services of a shared bus have to keep lies on the server: only what was sent is left to be asked for.
-    let mut unanswered = None;
+    let (mut unanswered, mut lock) = (None, None);
     if let Some((journal, true)) = &found {
+        lock = Some(Lock::take(journal)?);
         let recorded = Recorded::open(journal)?;
         if recorded.header.bus != "memory" {
             unanswered = Some(recorded.unanswered()?);
@@ -121,7 +136,7 @@ pub fn begin(
             found = None;
         }
     }
-    if let Some((journal, true)) = found {
+    if let (Some((journal, true)), Some(lock)) = (found.clone(), lock) {
         let recorded = Recorded::open(&journal)?;
         let parts = recorded.parts(scenario)?;
         let instruments = recorded.header.instruments.clone();
@@ -141,6 +156,7 @@ pub fn begin(
             log,
             unanswered: Some(unanswered),
             starts_again: true,
+            _lock: lock,
         });
     }
     let start = begin_at.unwrap_or_else(|| clock.now());
@@ -159,6 +175,7 @@ pub fn begin(
     bus::listen(scenario, &parts, &mut operator, &link.waker())?;
     bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
     let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
+    let lock = Lock::take(&journal)?;
     let holds = operator.begin(None);
     let symbols = facts.instruments.len();
     let guard = Guard::new(Remote::default(), limits(scenario), holds, facts.instruments, false);
@@ -174,7 +191,7 @@ pub fn begin(
     // What comes in meanwhile waits in its sockets.
     wait_until(&clock, start, &operator);
     let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
-    Ok(Begun { session, journal, clock, log, unanswered, starts_again: false })
+    Ok(Begun { session, journal, clock, log, unanswered, starts_again: false, _lock: lock })
 }
 
 #[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
@@ -201,9 +218,7 @@ struct Recorded {
 
 impl Recorded {
     fn open(journal: &Path) -> Result<Recorded, String> {
-        let mut partial = journal.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
+        let partial = partial_of(journal);
         let file = JournalFile::open(&partial).map_err(|error| error.to_string())?;
         let shown = partial.display();
         let header = session_of(file.header()).ok_or(format!(

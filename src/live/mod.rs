@@ -3,6 +3,7 @@
 mod begin;
 mod bus;
 mod check;
+mod lock;
 mod logs;
 mod metrics;
 mod place;
@@ -122,6 +123,9 @@ fn session(arguments: &LiveArguments) -> Result<ExitCode, Problem> {
     let place = place::Place::of(&scenario)?;
     let clock = Arc::new(clock(&scenario, &place).map_err(Problem::Failed)?);
     logs::follow(&clock);
+    if !arguments.check {
+        begin::refuse_second(arguments, &scenario).map_err(Problem::Failed)?;
+    }
     let findings = check::look(&scenario, &place, &clock, arguments);
     let fine = check::tell(&findings);
     if arguments.check || !fine {

@@ -161,7 +161,8 @@ impl Served {
 
     /// A signed request of the first account, by another hand than the session's.
     pub fn by_hand(&self, method: &str, path: &str, query: &str) -> Json {
-        let query = format!("{query}&timestamp=0&recvWindow=60000");
+        let now = self.query("/fapi/v1/time")["serverTime"].as_i64().expect("a time");
+        let query = format!("{query}&timestamp={now}&recvWindow=60000");
         let mut hmac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
         hmac.update(query.as_bytes());
         let mut signature = String::new();

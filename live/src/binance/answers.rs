@@ -367,8 +367,6 @@ pub(super) struct AccountMoney {
     pub assets: Vec<wire::AccountAsset>,
     #[serde(default)]
     pub can_trade: Option<bool>,
-    #[serde(default)]
-    pub can_withdraw: Option<bool>,
 }
 
 /// Wallets and profits are those of USDT; what is available and the margins are the account's.

@@ -135,7 +135,8 @@ impl Findings {
             Ok(answer) => Some(answer),
             Err(problem) => {
                 let change = remedy(&problem);
-                self.add(subject, problem, "an answer", Some((change, true)));
+                let is = format!("without an answer ({problem})");
+                self.add(subject, is, "answered", Some((change, true)));
                 None
             }
         }
@@ -148,7 +149,7 @@ fn remedy(problem: &str) -> &'static str {
         (-2014, "this is no API key: check live.key_env or live.key_file"),
         (
             -2015,
-            "the venue does not take this API key: check that it is one of this venue, that it may trade futures, and that its list of addresses has this machine",
+            "the venue does not take this API key: check live.key_env or live.key_file, that the key is one of this venue, that it may trade futures, and that its list of addresses has this machine",
         ),
         (
             -1022,
@@ -210,7 +211,8 @@ fn look_at_clock(
     let ahead = findings.have("venue", measured)?;
     clock.set_venue_ahead(ahead);
     let off = ahead.0.abs() > expected.clock_off_max.0;
-    let is = format!("the venue's is {} ms ahead", ahead.millis());
+    let (ms, word) = (ahead.millis().abs(), if ahead.0 < 0 { "ahead of" } else { "behind" });
+    let is = format!("{ms} ms {word} the venue's");
     let should_be = format!("within {} ms", expected.clock_off_max.millis());
     let change =
         "set this machine's clock (NTP): requests are stamped with the venue's time until then";
@@ -221,13 +223,8 @@ fn look_at_clock(
 fn look_at_account(account: &AccountMoney, expected: &Expectations, findings: &mut Findings) {
     let allowed = |is: bool| if is { "allowed" } else { "not allowed" };
     if let Some(can_trade) = account.can_trade {
-        let change = "enable futures trading for the key";
+        let change = "ask the venue why the account may not trade";
         findings.equal("trading", allowed(can_trade), "allowed", change);
-    }
-    if let Some(can_withdraw) = account.can_withdraw {
-        let change = "a key that only trades is safer: take a key without withdrawals";
-        let change = can_withdraw.then_some((change, false));
-        findings.add("withdrawals", allowed(can_withdraw), "not allowed", change);
     }
     let available = account.totals.available_balance.value().normalize();
     let short = available < expected.available_min;

@@ -175,6 +175,10 @@ fn headers<B>(answer: &ureq::http::Response<B>) -> Headers {
 fn failure(error: &ureq::Error) -> Failure {
     use std::io::ErrorKind;
     let (unsent, problem) = match error {
+        // The system has no kind for it, and says it so.
+        ureq::Error::Io(io) if io.to_string().starts_with("failed to lookup address") => {
+            (true, "the host was not found".to_owned())
+        }
         ureq::Error::Io(io) => {
             let refused = matches!(
                 io.kind(),

@@ -177,6 +177,10 @@ impl Exposure {
         }
     }
 
+    pub(super) fn instruments(&self) -> &[Instrument] {
+        &self.instruments
+    }
+
     fn price(&self, symbol: usize) -> Option<PriceTicks> {
         self.prices.get(symbol).copied().flatten()
     }

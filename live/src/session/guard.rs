@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exposure::{Exposure, Taken, Wanted};
 use super::remote::SessionVenue;
+use super::words::Words;
 use crate::link::{Notice, Outgoing, Weight};
 
 /// Binance's "User can only place reduce only order".
@@ -107,6 +108,8 @@ struct UnderWay {
     /// How many of them open something, and when they were counted.
     opened: usize,
     at: Nanos,
+    /// For people.
+    words: String,
 }
 
 /// A venue behind the operator's limits.
@@ -289,7 +292,8 @@ impl<X: Exchange> Guard<X> {
         while self.opened.front().is_some_and(|at| now - *at >= DAY) {
             self.opened.pop_front();
         }
-        let mut under_way = UnderWay { at: now, ..UnderWay::default() };
+        let words = self.words().request(request).unwrap_or_default();
+        let mut under_way = UnderWay { at: now, words, ..UnderWay::default() };
         for wanted in &all {
             if let Err(objection) = self.admit_one(now, wanted, &mut under_way) {
                 self.undo(&under_way);
@@ -297,6 +301,7 @@ impl<X: Exchange> Guard<X> {
                 return Err(objection);
             }
         }
+        self.tell(Weight::Info, "order", format!("request {}: {}", id.0, under_way.words));
         self.under_way.insert(id, under_way);
         Ok(())
     }
@@ -344,6 +349,12 @@ impl<X: Exchange> Guard<X> {
                         self.undo(&under_way);
                         if error.msg.contains(OWN) {
                             self.uncount(&under_way);
+                        } else if !under_way.taken.is_empty() {
+                            let (request, words) = (request.0, &under_way.words);
+                            let ExchangeError { code, msg } = error;
+                            let text =
+                                format!("request {request}, {words}, was refused: {code} {msg}");
+                            self.tell(Weight::Warning, "refused_by_venue", text);
                         }
                     }
                     Outcome::Unknown => {
@@ -412,24 +423,50 @@ impl<X: Exchange> Guard<X> {
                 }
                 self.watch_loss();
             }
-            UserEvent::OrderTradeUpdate { order, .. } => self.exposure.order(now, order, true),
+            UserEvent::OrderTradeUpdate { order, fill, liquidation, .. } => {
+                self.exposure.order(now, order, true);
+                if let Some(fill) = fill {
+                    let (weight, what, whose) = match liquidation {
+                        true => (Weight::Error, "liquidation", "liquidated: "),
+                        false => (Weight::Info, "fill", ""),
+                    };
+                    let text = format!("{whose}{}", self.words().fill(order, fill));
+                    self.tell(weight, what, text);
+                }
+            }
+            UserEvent::MarginCall { positions, .. } => {
+                let text = self.words().margin_call(positions);
+                self.tell(Weight::Error, "margin_call", text);
+            }
             UserEvent::AlgoUpdate { order } => self.exposure.algo(now, order),
             _ => {}
         }
     }
 
-    fn refuse(&mut self, now: Nanos, from: Sender, request: RequestId, objection: &Objection) {
+    fn words(&self) -> Words<'_> {
+        Words(self.exposure.instruments())
+    }
+
+    fn refuse(
+        &mut self,
+        now: Nanos,
+        from: Sender,
+        id: RequestId,
+        request: &Request,
+        objection: &Objection,
+    ) {
         let Objection { what, code, why } = objection;
         *self.refused.entry(*what).or_default() += 1;
         let words = match *code {
             REDUCE_ONLY => "User can only place reduce only order",
             _ => "User can not place order currently",
         };
-        let text = format!("request {} was not sent: {why}", request.0);
+        let order = self.words().request(request).map(|words| format!(", {words},"));
+        let text = format!("request {}{} was not sent: {why}", id.0, order.unwrap_or_default());
         self.tell(Weight::Warning, "refused", text);
         let msg = format!("{words} {OWN}{why})").into_boxed_str();
         let outcome = Outcome::Refused(ExchangeError { code: *code, msg });
-        let event = ExchangeEvent::Response { to: from.service, request, outcome };
+        let event = ExchangeEvent::Response { to: from.service, request: id, outcome };
         // The refusal comes back as an answer does: not in the instant of the request.
         self.refusals.push_back((Nanos(now.0 + 1), event));
     }
@@ -463,7 +500,7 @@ impl<X: Exchange> Exchange for Guard<X> {
                 false => self.admit(now, id, &request),
             };
             if let Err(objection) = admitted {
-                return self.refuse(now, from, id, &objection);
+                return self.refuse(now, from, id, &request, &objection);
             }
         }
         self.inner.submit(now, from, id, request);

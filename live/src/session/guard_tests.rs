@@ -596,3 +596,48 @@ fn what_was_refused_in_the_recording_does_not_count() {
 
 #[path = "guard_properties.rs"]
 mod properties;
+
+#[test]
+fn an_operator_hears_of_orders_fills_and_refusals() {
+    let mut desk = Desk::new(GuardLimits { order_notional: usdt(1_000), ..limits() });
+    let said = |desk: &mut Desk| {
+        let mut notices = Vec::new();
+        desk.guard.take_notices(&mut notices);
+        let of = |one: Notice| format!("{:?} {}: {}", one.weight, one.what, one.text);
+        notices.into_iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(desk.limit(Side::Buy, 10, 99), None);
+    assert_eq!(said(&mut desk), ["Info order: request 1: BUY 10 AUSDT LIMIT at 99"]);
+    desk.answer(Outcome::Refused(ExchangeError { code: -2019, msg: "No margin.".into() }));
+    let refused = "Warning refused_by_venue: request 1, BUY 10 AUSDT LIMIT at 99, was refused: -2019 No margin.";
+    assert_eq!(said(&mut desk), [refused]);
+    assert_eq!(desk.market(B, Side::Sell, 11), Some("order_notional"));
+    let limit = "order_notional is 1000 USDT, it would be 1100";
+    let own = format!("Warning refused: request 2, SELL 11 BUSDT MARKET, was not sent: {limit}");
+    assert_eq!(said(&mut desk), [own]);
+
+    let mut order = state("o3", A, Side::Buy, 10, desk.now);
+    (order.executed_qty, order.status) = (QtyLots(4), OrderStatus::PartiallyFilled);
+    let fill = engine::Fill {
+        trade_id: 1,
+        time: desk.now,
+        price: PriceTicks(98),
+        qty: QtyLots(3),
+        commission: Decimal::new(50, 2),
+        realized_pnl: Decimal::ZERO,
+        maker: false,
+    };
+    for (liquidation, wanted) in [(false, "Info fill: "), (true, "Error liquidation: liquidated: ")]
+    {
+        let event = UserEvent::OrderTradeUpdate {
+            execution: ExecutionType::Trade,
+            order: Box::new(order.clone()),
+            fill: Some(fill.clone()),
+            liquidation,
+        };
+        desk.hear(ExchangeEvent::User { account: AccountId(0), time: desk.now, event });
+        let text =
+            "BUY 3 AUSDT at 98, 4 of 10 filled; fee 0.5 USDT, profit 0 USDT; order o3".to_owned();
+        assert_eq!(said(&mut desk), [format!("{wanted}{text}")]);
+    }
+}

@@ -11,6 +11,7 @@ mod operator;
 mod remote;
 mod resume;
 mod stats;
+mod words;
 
 pub use feed::LiveFeed;
 pub use guard::{Guard, GuardLimits, Holds, Killed, only_asks};
@@ -55,7 +56,7 @@ pub enum SessionError {
     Link(#[from] LinkError),
     /// Requests without an answer at the end.
     #[error(
-        "{0} requests have no answer yet: start the session again, it asks the venue what became of them"
+        "no answer yet to so many requests: {0}; start the session again, it asks the venue what became of them"
     )]
     Doubt(usize),
 }
@@ -161,14 +162,13 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
     /// answers as any others.
     ///
     /// # Errors
-    /// Some have no answer by then, or when the operator wants the session to end.
+    /// Some have no answer by then, or when the operator wants a second time that the session ends.
     pub fn settle(
         &mut self,
         unanswered: Vec<Unanswered>,
         patience: Duration,
         listener: &mut dyn Listener<X>,
     ) -> Result<(), SessionError> {
-        let until = self.clock.after(patience);
         for one in unanswered {
             let outgoing = Outgoing { from: one.from, id: one.id, request: one.request };
             if one.recorded {
@@ -180,20 +180,16 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
                 self.tell(listener, &Notice { weight: Weight::Info, what, text });
             }
         }
-        while !self.in_doubt.is_empty() && self.clock.now() < until && self.stop.is_none() {
-            self.turn(listener)?;
-        }
-        match self.in_doubt.len() {
-            0 => Ok(()),
-            left => Err(SessionError::Doubt(left)),
-        }
+        self.stop = self.wait_for_answers(patience, listener)?;
+        Ok(())
     }
 
     /// Runs until the operator stops the session or `until` has come, and ends it: nothing is opened any more, what was
     /// sent is waited for, and the journal is closed.
     ///
     /// # Errors
-    /// Where some answer does not come, the journal stays open: the session can go on with it, and ask.
+    /// Where some answer does not come, or the operator asks a third time to end, the journal stays open: the session can
+    /// go on with it, and ask.
     pub fn run(
         &mut self,
         until: Option<Nanos>,
@@ -214,28 +210,39 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         let holds = self.kernel.exchange().holds();
         self.operate(&Command::Hold(holds, "closing".to_owned()))?;
         self.send();
-        self.wait_for_answers(listener)?;
+        self.wait_for_answers(ANSWERS_MAX, listener)?;
         let footer = self.kernel.finish()?;
         // What the services wanted at their end is sent, too.
         self.send();
         Ok(Ended { footer, why })
     }
 
-    fn wait_for_answers(&mut self, listener: &mut dyn Listener<X>) -> Result<(), SessionError> {
-        let patience = self.clock.after(ANSWERS_MAX);
-        while !self.in_doubt.is_empty() && self.clock.now() < patience {
+    /// Who wants the session to end meanwhile is told what it waits for, and may want it once more: gives why it is to
+    /// end, if it is.
+    fn wait_for_answers(
+        &mut self,
+        patience: Duration,
+        listener: &mut dyn Listener<X>,
+    ) -> Result<Option<String>, SessionError> {
+        let until = self.clock.after(patience);
+        let mut asked = None;
+        while !self.in_doubt.is_empty() && self.clock.now() < until {
             self.turn(listener)?;
-            if self.stop.take().is_some() {
-                let text = format!(
-                    "the session ends already: it waits for the answers to {} requests, {} s at most",
-                    self.in_doubt.len(),
-                    ANSWERS_MAX.as_secs()
-                );
-                self.tell(listener, &Notice { weight: Weight::Info, what: "ends", text });
+            let Some(why) = self.stop.take() else { continue };
+            // Who has been told what haste costs may have it: the journal stays open, as it does behind a kill.
+            if asked.is_some() {
+                break;
             }
+            asked = Some(why);
+            let text = format!(
+                "the session ends, and waits for the answers to so many requests: {}, for {} s at most; asked once more it ends without them, in doubt",
+                self.in_doubt.len(),
+                patience.as_secs()
+            );
+            self.tell(listener, &Notice { weight: Weight::Info, what: "ends", text });
         }
         match self.in_doubt.len() {
-            0 => Ok(()),
+            0 => Ok(asked),
             left => Err(SessionError::Doubt(left)),
         }
     }
