@@ -143,6 +143,12 @@ fn the_kill_switch_stays_on_until_it_is_released() {
     session.signal("TERM");
     let ended = session.end().expect_code(0);
     assert!(ended.stdout.contains("the session ended: a signal"), "{ended:#?}");
+    let (_, leaves) = ended.stderr.split_once("the session leaves ").expect("what it leaves");
+    let (held, profit) = leaves.split_once("; its profit is ").expect("its profit");
+    assert!(profit.contains(" USDT, realised and not"), "{ended:#?}");
+    for symbol in ["BTCUSDT", "ETHUSDT", "SOLUSDT"] {
+        assert_eq!(held.contains(symbol), served.held(symbol) != 0.0, "{symbol} in {held}");
+    }
     replays(&folder);
     let refused = refusals(&folder);
     assert!(refused.iter().all(|(code, text)| *code == -4087 && text.contains("kill switch")));

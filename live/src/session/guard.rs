@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
     AccountUpdateReason, Answer, Exchange, ExchangeError, ExchangeEvent, Instrument, JournalError,
-    MarketData, MarketEvent, Nanos, Outcome, PositionSide, Request, RequestId, Sender, SymbolIndex,
-    Unanswered, UserEvent,
+    MarketData, MarketEvent, Nanos, Outcome, PositionSide, QtyLots, Request, RequestId, Sender,
+    SymbolIndex, Unanswered, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -201,6 +201,20 @@ impl<X: Exchange> Guard<X> {
     /// Positions, signed and in lots.
     pub fn positions(&self) -> impl Iterator<Item = (SymbolIndex, PositionSide, i64)> {
         self.exposure.positions()
+    }
+
+    /// What the session leaves behind if it ends now, and what it has made, for people.
+    pub fn leaves(&self) -> String {
+        let words = self.words();
+        let held: Vec<String> = self
+            .positions()
+            .map(|(symbol, side, lots)| words.position(symbol, side, QtyLots(lots)))
+            .collect();
+        let held = if held.is_empty() { "no position".to_owned() } else { held.join(", ") };
+        let profit = self.profit().map(|profit| {
+            format!("; its profit is {} USDT, realised and not", profit.round_dp(2).normalize())
+        });
+        format!("the session leaves {held}{}", profit.unwrap_or_default())
     }
 
     /// What may be open at worst, in USDT: positions with all that may still fill, each symbol in its worse direction.

@@ -289,6 +289,8 @@ fn a_loss_ends_the_opening_for_good() {
     desk.price(A, 91);
     assert_eq!(desk.market(A, Side::Buy, 1), None);
     assert_eq!(desk.guard.profit(), Some(Decimal::from(-90)));
+    let leaves = "the session leaves AUSDT 10; its profit is -90 USDT, realised and not";
+    assert_eq!(desk.guard.leaves(), leaves);
     desk.price(A, 90);
     assert_eq!(desk.market(A, Side::Buy, 1), Some("loss"));
     assert_eq!(desk.market(A, Side::Sell, 10), None);

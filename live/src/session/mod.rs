@@ -211,6 +211,8 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         self.operate(&Command::Hold(holds, "closing".to_owned()))?;
         self.send();
         self.wait_for_answers(ANSWERS_MAX, listener)?;
+        let text = self.kernel.exchange().leaves();
+        self.tell(listener, &Notice { weight: Weight::Info, what: "ends", text });
         let footer = self.kernel.finish()?;
         // What the services wanted at their end is sent, too.
         self.send();

@@ -1,8 +1,8 @@
 //! Orders, fills and margin calls in the words of an operator.
 
 use engine::{
-    Fill, Instrument, MarginCallPosition, ModifyOrder, NewOrder, OrderState, PriceTicks, QtyLots,
-    Request, SymbolIndex,
+    Fill, Instrument, MarginCallPosition, ModifyOrder, NewOrder, OrderState, PositionSide,
+    PriceTicks, QtyLots, Request, SymbolIndex,
 };
 use rust_decimal::Decimal;
 
@@ -41,6 +41,20 @@ impl Words<'_> {
             fill.realized_pnl.normalize(),
             order.client_order_id.0
         )
+    }
+
+    /// A position: its symbol and signed size, in hedge mode with its side.
+    pub(super) fn position(
+        &self,
+        symbol: SymbolIndex,
+        side: PositionSide,
+        lots: QtyLots,
+    ) -> String {
+        let side = match side {
+            PositionSide::Both => String::new(),
+            PositionSide::Long | PositionSide::Short => format!(" {}", side.as_str()),
+        };
+        format!("{}{side} {}", self.symbol(symbol), self.qty(symbol, lots))
     }
 
     /// Positions that are in danger.
