@@ -216,8 +216,12 @@ impl Kind {
             );
             if format == "text" {
                 let host = session.metrics();
-                let (status, page) = http(&host, "GET", "/metrics", "", "");
-                assert_eq!(status, 200);
+                // Before the first turn the page is empty.
+                let page = until("the figures", || {
+                    let (status, page) = http(&host, "GET", "/metrics", "", "");
+                    assert_eq!(status, 200);
+                    page.contains("qsim_session_time_seconds").then_some(page)
+                });
                 self.needles.are_not_in("the metrics", page.as_bytes());
             }
             let ended = session.end().expect_code(0);

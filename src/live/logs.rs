@@ -80,15 +80,16 @@ impl Log {
             what = "ended",
             "market events, venue events and requests of the session"
         );
-        let orders = stats.to_order.count();
-        if orders > 0 {
+        let requests = stats.to_order.count();
+        if requests > 0 {
+            // Neither is there where it took more than a second.
             let (half, most) = (stats.to_order.quantile_us(500), stats.to_order.quantile_us(990));
             tracing::info!(
-                orders,
-                median = within(half),
-                p99 = within(most),
+                requests,
+                median_us = half,
+                p99_us = most,
                 what = "ended",
-                "from what came in to an order's leaving, at most"
+                "from what came in to the leaving of orders, cancels and settings, at most"
             );
         }
     }
@@ -115,11 +116,6 @@ impl Log {
             ),
         }
     }
-}
-
-/// A bound of a histogram for people.
-fn within(bound_us: Option<u64>) -> String {
-    bound_us.map_or_else(|| "more than a second".to_owned(), |bound| format!("{bound} µs"))
 }
 
 impl<X: Exchange> Listener<X> for Log {

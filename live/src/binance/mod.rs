@@ -74,6 +74,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(60);
 const FETCH_AGAIN: Duration = Duration::from_secs(1);
 /// The clock is measured so often, with so many round trips.
 const SYNC_EVERY: Nanos = Nanos::from_secs(300);
+/// After a measurement that failed, by the wall.
+const SYNC_PAUSE: Duration = Duration::from_secs(5);
 const SYNC_SAMPLES: usize = 3;
 
 /// The wall, for time-outs and pauses; everything else has the session's or the venue's time.
@@ -145,6 +147,8 @@ pub struct BinanceLink {
     user: User,
     sync_at: Nanos,
     syncing: bool,
+    /// The last measurement of the clock failed, and that was told.
+    sync_failed: bool,
     /// The measurement that is under way may have begun before the venue's clock moved: another one follows.
     sync_again: bool,
     fatal: Option<LinkError>,
@@ -458,6 +462,7 @@ impl BinanceLink {
         self.sync_at = self.clock.now() + SYNC_EVERY;
         match result {
             Ok(ahead) => {
+                self.sync_failed = false;
                 let moved = ahead - self.clock.venue_ahead();
                 self.clock.set_venue_ahead(ahead);
                 if moved.0.abs() >= 500_000_000 {
@@ -470,8 +475,15 @@ impl BinanceLink {
                 }
             }
             Err(failure) => {
-                self.sync_at = self.clock.now() + Nanos::from_secs(5);
-                self.notice(Weight::Warning, "clock_not_measured", failure.to_string());
+                self.sync_at = self.clock.after(SYNC_PAUSE);
+                // Once: an outage of an hour is one line, not hundreds.
+                if !std::mem::replace(&mut self.sync_failed, true) {
+                    let text = format!(
+                        "the venue's clock is not measured ({failure}): the last measurement holds, and it is tried each {} s",
+                        SYNC_PAUSE.as_secs()
+                    );
+                    self.notice(Weight::Warning, "clock_not_measured", text);
+                }
             }
         }
         if std::mem::take(&mut self.sync_again) {

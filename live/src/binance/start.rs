@@ -264,6 +264,7 @@ impl BinanceLink {
             user,
             sync_at,
             syncing: false,
+            sync_failed: false,
             sync_again: false,
             fatal: None,
             woke: wall(),

@@ -58,6 +58,8 @@ struct Recovery {
 #[derive(Debug)]
 pub(super) struct User {
     making_key: bool,
+    /// There is no key, and that was told.
+    no_key_told: bool,
     make_key_at: Option<Instant>,
     keep_at: Nanos,
     recovery: Option<Recovery>,
@@ -77,6 +79,7 @@ impl User {
     pub(super) fn new(now: Instant, venue_now: Nanos) -> User {
         User {
             making_key: false,
+            no_key_told: false,
             make_key_at: Some(now),
             keep_at: Nanos::NEVER,
             recovery: None,
@@ -268,11 +271,19 @@ impl BinanceLink {
             }
             Err(failure) => failure.to_string(),
         };
-        self.notice(Weight::Warning, "no_listen_key", problem);
+        // Once: an outage of an hour is one line, not thousands.
+        if !std::mem::replace(&mut self.user.no_key_told, true) {
+            let text = format!(
+                "the venue gives no listen key ({problem}): nothing is heard of orders and positions until it does, it is asked each {} s",
+                PAUSE.as_secs()
+            );
+            self.notice(Weight::Warning, "no_listen_key", text);
+        }
         self.user.make_key_at = Some(wall() + PAUSE);
     }
 
     fn connect_user(&mut self, key: &str) {
+        self.user.no_key_told = false;
         let base = &self.addresses.streams;
         let address = match self.config.stream_paths {
             StreamPaths::Routed => format!("{base}/private/ws/{key}"),
@@ -463,7 +474,7 @@ impl BinanceLink {
             for (time, event) in missed {
                 self.user_event(time, event);
             }
-            let text = format!("{count} events were missed and have been told");
+            let text = format!("nothing is missing any more; told late: {count} events");
             self.notice(Weight::Info, "user_stream_recovered", text);
         } else {
             self.ledger.baseline(&without_held(found, &held));
