@@ -272,11 +272,12 @@ impl Story {
                 JournalEntry::Exchange(ExchangeEvent::Response { request, outcome, .. }) => {
                     story.answered(request, outcome);
                 }
-                JournalEntry::Exchange(ExchangeEvent::User { event, .. }) => {
-                    if let UserEvent::OrderTradeUpdate { order, fill: Some(fill), .. } = event {
-                        let fill = (name(order.symbol), fill.trade_id);
-                        *story.fills.entry(fill).or_default() += 1;
-                    }
+                JournalEntry::Exchange(ExchangeEvent::User {
+                    event: UserEvent::OrderTradeUpdate { order, fill: Some(fill), .. },
+                    ..
+                }) => {
+                    let fill = (name(order.symbol), fill.trade_id);
+                    *story.fills.entry(fill).or_default() += 1;
                 }
                 JournalEntry::Set { key, value, .. } => {
                     for (begin, into) in [
