@@ -2,12 +2,10 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 /// A private key (PKCS#8).
-pub const ED25519: &str =
-    concat!("MC4CAQAwBQYDK2VwBCIEIL4bfFOSG5kLwII+LUso9sbD4enrwWT9HNHLglr16gpj",);
+pub const ED25519: &str = "MC4CAQAwBQYDK2VwBCIEIL4bfFOSG5kLwII+LUso9sbD4enrwWT9HNHLglr16gpj";
 
 /// Its public key (SubjectPublicKeyInfo).
-pub const ED25519_PUBLIC: &str =
-    concat!("MCowBQYDK2VwAyEAcfor4iVVKLuYFMVU+kFFpMQP+Ct5fO16hyyBbnsbepY=",);
+pub const ED25519_PUBLIC: &str = "MCowBQYDK2VwAyEAcfor4iVVKLuYFMVU+kFFpMQP+Ct5fO16hyyBbnsbepY=";
 
 /// A private key of 2048 bits (PKCS#8).
 pub const RSA: &str = concat!(
