@@ -93,6 +93,8 @@ pub struct Guard<X> {
     refused: BTreeMap<&'static str, u64>,
     /// The recording is run through: it holds the refusals of then.
     replaying: bool,
+    /// Who asks now has got no answer from the bus.
+    unsure: bool,
 }
 
 impl<X: Exchange> Guard<X> {
@@ -120,6 +122,7 @@ impl<X: Exchange> Guard<X> {
             refusals: VecDeque::new(),
             refused: BTreeMap::new(),
             replaying,
+            unsure: false,
         }
     }
 
@@ -247,6 +250,9 @@ impl<X: Exchange> Guard<X> {
         }
         if self.holds.killed {
             return only_reduce("killed", "the kill switch is on");
+        }
+        if self.unsure {
+            return only_reduce("bus_lost", "the bus did not answer");
         }
         if self.holds.closing {
             return only_reduce("closing", "the session ends");
@@ -451,6 +457,12 @@ pub fn only_asks(request: &Request) -> bool {
 }
 
 impl<X: Exchange> Exchange for Guard<X> {
+    fn submit_unsure(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
+        self.unsure = true;
+        self.submit(now, from, id, request);
+        self.unsure = false;
+    }
+
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         if !only_asks(&request) {
             let orders = orders_of(&request);

@@ -36,6 +36,10 @@ const TURN_MAX: Duration = Duration::from_millis(50);
 /// A session that ends waits so long for the answers to what it has sent.
 const ANSWERS_MAX: Nanos = Nanos::from_secs(20);
 
+/// A session that ends waits for the copy of its bus, so often for so long: ten seconds.
+const COPY_WAITS_MAX: u32 = 5_000;
+const COPY_WAIT: Duration = Duration::from_millis(2);
+
 /// The kernel of a session.
 pub type LiveKernel<X> = Kernel<Guard<X>, LiveFeed>;
 
@@ -206,6 +210,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         let footer = self.kernel.finish()?;
         // What the services wanted at their end is sent, too.
         self.send();
+        self.end_copy(listener);
         match self.in_doubt.len() {
             0 => Ok(Ended { footer, why }),
             left => Err(SessionError::Doubt(left)),
@@ -255,9 +260,45 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             (self.die)();
         }
         self.send();
+        self.look_after_bus(listener);
         self.stats.entries = self.kernel.entries();
         listener.turned(now, &self.stats);
         Ok(())
+    }
+
+    /// Tells what has become of the bus's server.
+    fn look_after_bus(&mut self, listener: &mut dyn Listener) {
+        let Some(health) = self.operator.health() else { return };
+        let trouble = self.kernel.bus_mut().trouble().map(str::to_owned);
+        let mut notices = std::mem::take(&mut self.notices);
+        health.look(trouble.as_deref(), self.kernel.bus_losses(), &mut notices);
+        for notice in notices.drain(..) {
+            self.tell(listener, &notice);
+        }
+        self.notices = notices;
+    }
+
+    /// Waits until a copy of the bus is complete, and says whether it is.
+    #[allow(clippy::disallowed_methods, reason = "the edge: the session is over")]
+    fn end_copy(&mut self, listener: &mut dyn Listener) {
+        let now = self.kernel.now();
+        for _ in 0..COPY_WAITS_MAX {
+            let Some(health) = self.operator.health() else { return };
+            if health.is_at_rest() {
+                break;
+            }
+            // Whatever is asked of it lets it go on with what is left.
+            let _ = self.kernel.bus_mut().exists(now, "");
+            std::thread::sleep(COPY_WAIT);
+        }
+        self.look_after_bus(listener);
+        let mut notices = Vec::new();
+        if let Some(health) = self.operator.health() {
+            health.end(&mut notices);
+        }
+        for notice in &notices {
+            self.tell(listener, notice);
+        }
     }
 
     fn send(&mut self) {
