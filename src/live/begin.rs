@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{
     Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants, Nanos,
@@ -12,8 +13,8 @@ use live::clock::LiveClock;
 use live::link::VenueLink as _;
 use live::redis::Health;
 use live::session::{
-    Ended, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator, OperatorSettings, Remote,
-    Session, SessionError, run_through, start_again,
+    Command, Ended, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator, OperatorSettings,
+    Remote, Session, SessionError, run_through, start_again,
 };
 use scenarios::{Before, Scenario, SessionHeader, SessionParts, session_of};
 
@@ -23,8 +24,10 @@ use super::logs::Log;
 use super::metrics::Metrics;
 use super::place::Place;
 
-/// A session that has begun waits so long to hear what became of its requests of before.
-const SETTLE_MAX: Nanos = Nanos::from_secs(120);
+/// A session that has begun waits so long to hear what became of its requests of before, by the wall.
+const SETTLE_MAX: Duration = Duration::from_secs(120);
+/// Nobody who wants to end a session that has not begun waits longer.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A session that is ready to run.
 pub struct Begun {
@@ -97,18 +100,19 @@ fn limits(scenario: &Scenario) -> GuardLimits {
     }
 }
 
-/// Begins a session, or goes on with the one that was killed.
+/// Begins a session, at `begin_at` if that is given, or goes on with the one that was killed.
 pub fn begin(
     arguments: &LiveArguments,
     scenario: &Scenario,
     place: &Place,
     clock: Arc<LiveClock>,
     facts: VenueFacts,
+    begin_at: Option<Nanos>,
 ) -> Result<Begun, String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
     let mut operator = Operator::new(OperatorSettings {
         kill_file: scenario.live.kill_file.clone(),
-        holds: Holds { dry_run: arguments.dry_run, ..Holds::default() },
+        dry_run: arguments.dry_run,
         signals: true,
     })
     .map_err(|error| said(&error))?;
@@ -131,12 +135,15 @@ pub fn begin(
             let instruments = recorded.header.instruments.clone();
             let wants = wants(&parts);
             let mut health = None;
-            let (kernel, unanswered) =
-                recorded.run_through(journal, scenario, parts, arguments, &mut health)?;
+            let (mut kernel, unanswered) =
+                recorded.run_through(journal, scenario, parts, &mut health)?;
             let symbols = instruments.len();
             let link = BinanceLink::connect(setup(wants, instruments, recorded.heard()?))
                 .map_err(|error| said(&error))?;
             bus::listen(scenario, Vec::new(), health, &mut operator, &link.waker())?;
+            bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
+            let before = kernel.exchange().holds();
+            kernel.exchange_mut().hold(operator.begin(Some(before)));
             let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
             return Ok(Begun {
                 session,
@@ -149,28 +156,33 @@ pub fn begin(
         }
         before = Some(recorded);
     }
-    let start = match &arguments.begin_at {
-        // What goes on does not begin again.
-        Some(text) if before.is_none() => time(text)?,
-        _ => clock.now(),
-    };
+    // What goes on does not begin again.
+    let start = begin_at.filter(|_| before.is_none()).unwrap_or_else(|| clock.now());
     // What the services of a bus on a server have to keep lies there: only what was sent is left to be asked for.
-    let (mut unanswered, mut heard, mut earlier) = (None, Vec::new(), None);
+    let (mut unanswered, mut heard, mut earlier, mut held) = (None, Vec::new(), None, None);
     if let Some(recorded) = &before {
         unanswered = Some(recorded.unanswered()?);
         heard = recorded.heard()?;
         earlier = Some(recorded.before()?);
+        held = recorded.held()?;
     }
     let parts = scenario
         .session_after(facts.instruments.clone(), start, earlier.clone())
         .map_err(|error| said(&error))?;
     let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
+    if before.is_none() && journal.exists() {
+        return Err(format!(
+            "{}: the journal of a session that has ended is not written over: give another --journal, or move it away",
+            journal.display()
+        ));
+    }
     // Everything that may refuse comes before the first byte of a journal.
     let SessionBus { bus, shared, health } = bus::open(scenario, start)?;
     let link = BinanceLink::connect(setup(wants(&parts), facts.instruments.clone(), heard))
         .map_err(|error| said(&error))?;
     let streams = if shared { bus::streams_of(&parts) } else { Vec::new() };
     bus::listen(scenario, streams, health, &mut operator, &link.waker())?;
+    bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
     if let (Some(recorded), Some(earlier)) = (&before, &earlier) {
         recorded.put_aside(earlier)?;
     }
@@ -178,7 +190,7 @@ pub fn begin(
     if before.is_none() {
         bus::rehearse(scenario, parts.rehearses, start)?;
     }
-    let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
+    let holds = operator.begin(held);
     let symbols = facts.instruments.len();
     let guard = Guard::new(Remote::default(), limits(scenario), holds, facts.instruments, false);
     let mut kernel =
@@ -193,24 +205,17 @@ pub fn begin(
     if let Some(earlier) = earlier {
         kernel.number_requests_after(earlier.requests);
     }
-    let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
     // What comes in meanwhile waits in its sockets.
-    wait_until(&clock, start);
+    wait_until(&clock, start, &operator);
+    let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
     Ok(Begun { session, journal, clock, log, unanswered, starts_again: false })
 }
 
 #[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
-fn wait_until(clock: &LiveClock, start: Nanos) {
-    while clock.now() < start {
-        std::thread::sleep(clock.wait(start));
+fn wait_until(clock: &LiveClock, start: Nanos, operator: &Operator) {
+    while clock.now() < start && !operator.is_asked_to_stop() {
+        std::thread::sleep(clock.wait(start).min(LOOK_EVERY));
     }
-}
-
-fn time(text: &str) -> Result<Nanos, String> {
-    use engine::FieldValue as _;
-    engine::IsoTime::read_text(Some(text))
-        .map(|time| time.0)
-        .map_err(|_| format!("--begin-at {text:?} is not a time such as 2026-02-01T00:00:00Z"))
 }
 
 /// A file with another ending behind its name.
@@ -312,6 +317,19 @@ impl Recorded {
         })
     }
 
+    /// What held when it died.
+    fn held(&self) -> Result<Option<Holds>, String> {
+        let said = self.all(|entry| match entry {
+            JournalEntry::Action(text) => Command::parse(&text),
+            _ => None,
+        })?;
+        let holds = said.into_iter().filter_map(|command| match command {
+            Command::Hold(holds, _) => Some(holds),
+            _ => None,
+        });
+        Ok(holds.last())
+    }
+
     /// What the next life has to know of this one and those before it.
     fn before(&self) -> Result<Before, String> {
         let sent = self.all(|entry| match entry {
@@ -382,7 +400,6 @@ impl Recorded {
         journal: &Path,
         scenario: &Scenario,
         parts: SessionParts,
-        arguments: &LiveArguments,
         health: &mut Option<Health>,
     ) -> Result<(LiveKernel<Remote>, Vec<Unanswered>), String> {
         let goes_on = |error: &dyn std::fmt::Display| {
@@ -398,10 +415,9 @@ impl Recorded {
             LiveSink::resume(journal, self.services.clone()).map_err(|error| goes_on(&error))?;
         let SessionBus { bus, health: own, .. } = bus::open(scenario, self.header.start)?;
         *health = own;
-        let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
         let instruments = self.header.instruments.clone();
-        let guard =
-            Guard::new(Remote::behind(exchange), limits(scenario), holds, instruments, true);
+        let (remote, holds) = (Remote::behind(exchange), Holds::default());
+        let guard = Guard::new(remote, limits(scenario), holds, instruments, true);
         let feed = LiveFeed::behind(feed);
         debug_assert!(feed.waits(), "a live feed waits");
         let sink = Box::new(sink);
@@ -431,6 +447,7 @@ impl Begun {
         self.log.began(&self.journal, self.unanswered.as_ref().map(Vec::len));
         let until = length.map(|length| self.clock.now() + length);
         let ended = self.run_until(until);
+        self.log.ended(self.session.stats());
         Ok((self.journal, ended))
     }
 

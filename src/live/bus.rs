@@ -85,7 +85,7 @@ pub fn streams_of(parts: &SessionParts) -> Vec<String> {
     streams
 }
 
-/// Lets a session hear what others write, the streams and the kill key, and how the server is.
+/// Lets a session hear what others write into the streams that its services read, and how the server is.
 pub fn listen(
     scenario: &Scenario,
     streams: Vec<String>,
@@ -103,6 +103,17 @@ pub fn listen(
     if let Some(health) = health {
         operator.look_after(health);
     }
+    Ok(())
+}
+
+/// Lets a session see the kill key, if it has one.
+pub fn watch_kill_key(
+    scenario: &Scenario,
+    operator: &mut Operator,
+    waker: &Arc<dyn Wake>,
+) -> Result<(), String> {
+    let live = &scenario.live;
+    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", setting(live));
     if let (Some(key), Some(address)) =
         (&live.kill_key, live.redis.as_ref().or(live.mirror.as_ref()))
     {

@@ -264,7 +264,9 @@ impl BinanceLink {
             user,
             sync_at,
             syncing: false,
+            sync_again: false,
             fatal: None,
+            woke: wall(),
             clock,
             config,
         })
