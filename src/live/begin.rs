@@ -69,12 +69,13 @@ const TIME_DIGITS: usize = 14;
 /// How the journals of this process begin: processes that share a pipeline share the file, and the folder.
 fn stem(scenario: &Scenario) -> String {
     let live = &scenario.live;
-    let part = match (&live.instance, live.services.first()) {
-        (Some(instance), _) => format!("{}-", instance.replace(['/', '\\'], "_")),
-        (None, Some(first)) => format!("{first}-"),
-        (None, None) => String::new(),
-    };
-    format!("{}-{part}", scenario.file_stem())
+    let mut stem = scenario.file_stem();
+    for part in live.instance.iter().chain(live.services.first()) {
+        stem.push('-');
+        stem.push_str(&part.replace(['/', '\\'], "_"));
+    }
+    stem.push('-');
+    stem
 }
 
 fn new_journal(scenario: &Scenario, start: Nanos) -> PathBuf {
