@@ -49,12 +49,14 @@ regime = "TREND"
 ts_timestamp = "$now_s+10m"
 timestamp = "$now_s+10m"
 "#;
+/// Between the snapshots of the positions, which are made every five seconds. Processes share no order of time: one
+/// whose timer is late reads a snapshot of behind its own moment, and holds the symbol for a second.
 const INTENTS: [&str; 3] = [
-    r#"at = "65500ms"
+    r#"at = "68500ms"
 publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 80000, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }"#,
-    r#"at = "70500ms"
+    r#"at = "73500ms"
 publish = { stream = "trade.intent", fields = { symbol = "ETHUSDT", action = "SELL", side = "SELL", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 3000, leverage = 5, stop_loss = 3300, take_profit = 2700, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a2" } }"#,
-    r#"at = "75500ms"
+    r#"at = "78500ms"
 publish = { stream = "trade.intent", fields = { symbol = "SOLUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 130, leverage = 5, stop_loss = 115, take_profit = 143, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a3" } }"#,
 ];
 
