@@ -3,7 +3,6 @@
 mod begin;
 mod bus;
 mod check;
-mod lock;
 mod logs;
 mod metrics;
 mod place;

@@ -130,6 +130,8 @@ pub struct Guard<X> {
     notices: Vec<Notice>,
     /// The recording is run through: it holds the refusals of then.
     replaying: bool,
+    /// Who asks now has got no answer from the bus.
+    unsure: bool,
 }
 
 impl<X: Exchange> Guard<X> {
@@ -155,6 +157,7 @@ impl<X: Exchange> Guard<X> {
             refused: BTreeMap::new(),
             notices: Vec::new(),
             replaying,
+            unsure: false,
         }
     }
 
@@ -252,6 +255,9 @@ impl<X: Exchange> Guard<X> {
     fn held(&self) -> Option<Objection> {
         if self.holds.killed.is_on() {
             return Some(Objection::only_reduce("killed", "the kill switch is on"));
+        }
+        if self.unsure {
+            return Some(Objection::only_reduce("bus_lost", "the bus did not answer"));
         }
         if self.holds.closing {
             return Some(Objection::only_reduce("closing", "the session ends"));
@@ -503,6 +509,12 @@ pub fn only_asks(request: &Request) -> bool {
 }
 
 impl<X: Exchange> Exchange for Guard<X> {
+    fn submit_unsure(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
+        self.unsure = true;
+        self.submit(now, from, id, request);
+        self.unsure = false;
+    }
+
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         if !only_asks(&request) {
             let admitted = match self.holds.dry_run && !self.replaying {
