@@ -17,6 +17,7 @@ mod limits;
 mod links;
 mod live_settings;
 mod market;
+mod paper;
 mod run;
 mod schema;
 mod served;
@@ -43,6 +44,7 @@ pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
 pub use links::Links;
 pub use live_settings::{CONFIRMATION, LiveLimits, LiveSettings, TradingVenue, VenueAddresses};
+pub use paper::PaperTerms;
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
     replay, run, services_of,

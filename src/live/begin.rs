@@ -1,33 +1,39 @@
 //! Puts a session together: journal, bus, kernel, link; and goes on with one that was killed.
+//!
+//! A paper session differs from others in its exchange, which is ours and in the kernel, and in its link, which has the
+//! market alone.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::{
     Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants, Nanos,
-    NumbersOf, RecordedExchange, RecordedFeed, Unanswered,
+    NumbersOf, RecordedExchange, RecordedFeed, Rerun, Unanswered,
 };
 use live::binance::{BinanceLink, Setup, VenueFacts};
 use live::clock::LiveClock;
-use live::link::VenueLink as _;
+use live::link::{Notice, VenueLink as _};
 use live::session::{
-    Ended, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator, OperatorSettings, Remote,
-    Session, SessionError, run_through, start_again,
+    AnyVenue, Ended, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator, OperatorSettings,
+    Paper, Remote, Session, SessionError, run_through, start_again,
 };
-use scenarios::{Scenario, SessionHeader, SessionParts, session_of};
+use scenarios::{Scenario, SessionHeader, SessionParts, TradingVenue, session_of};
 
 use super::LiveArguments;
 use super::bus::{self, SessionBus};
 use super::logs::Log;
 use super::metrics::Metrics;
+use super::paper::{self, Missed};
 use super::place::Place;
 
 /// A session that has begun waits so long to hear what became of its requests of before.
 const SETTLE_MAX: Nanos = Nanos::from_secs(120);
+/// A paper session that goes on waits so long for a new price of each symbol.
+const PRICES_MAX: Nanos = Nanos::from_secs(60);
 
 /// A session that is ready to run.
 pub struct Begun {
-    session: Session<Remote, BinanceLink>,
+    session: Session<AnyVenue, BinanceLink>,
     journal: PathBuf,
     clock: Arc<LiveClock>,
     log: Log,
@@ -35,6 +41,8 @@ pub struct Begun {
     unanswered: Option<Vec<Unanswered>>,
     /// Its services have died and start again.
     starts_again: bool,
+    /// Of a paper session: what it wants of the market.
+    paper: Option<MarketWants>,
 }
 
 /// Where the session's journal is, and whether it is one that goes on.
@@ -97,14 +105,15 @@ pub fn begin(
     })
     .map_err(|error| said(&error))?;
     let log = Log::new(scenario.live.metrics.as_deref().map(Metrics::serve).transpose()?);
-    let setup = |wants, instruments, heard| Setup {
+    let setup = |wants, instruments, heard, funding_since| Setup {
         config: place.config.clone(),
-        keys: Arc::clone(&place.keys),
+        keys: place.keys.clone(),
         clock: Arc::clone(&clock),
         instruments,
         wants,
         account: Default::default(),
         heard,
+        funding_since,
     };
     let mut found = journal_of(arguments, scenario);
     // What the services of a shared bus have to keep lies on the server: only what was sent is left to be asked for.
@@ -112,6 +121,7 @@ pub fn begin(
     if let Some((journal, true)) = &found {
         let recorded = Recorded::open(journal)?;
         if recorded.header.bus != "memory" {
+            recorded.has_its_exchange_elsewhere()?;
             unanswered = Some(recorded.unanswered()?);
             recorded.put_aside()?;
             found = None;
@@ -121,35 +131,56 @@ pub fn begin(
         let recorded = Recorded::open(&journal)?;
         let parts = recorded.parts(scenario)?;
         let instruments = recorded.header.instruments.clone();
+        let missed = recorded.missed(scenario)?;
         let (kernel, unanswered) = recorded.run_through(&journal, scenario, parts, arguments)?;
-        let wants = kernel_wants(scenario, &instruments)?;
+        let mut wants = kernel_wants(scenario, &instruments)?;
+        let paper = missed.as_ref().map(|_| scenario.paper_wants().or(wants));
+        wants = paper.unwrap_or(wants);
         let symbols = instruments.len();
-        let link = BinanceLink::connect(setup(wants, instruments, recorded.heard()?))
+        let (heard, since) = match &missed {
+            Some(missed) => (Vec::new(), missed.funding_since.clone()),
+            None => (recorded.heard()?, None),
+        };
+        let link = BinanceLink::connect(setup(wants, instruments, heard, since))
             .map_err(|error| said(&error))?;
-        let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
-        return Ok(Begun {
-            session,
-            journal,
-            clock,
-            log,
-            unanswered: Some(unanswered),
-            starts_again: true,
-        });
+        let positions = kernel.exchange().positions().count();
+        let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+        if let Some(missed) = missed {
+            session.say(missed.notice(clock.now(), positions));
+        }
+        let (unanswered, starts_again) = (Some(unanswered), true);
+        return Ok(Begun { session, journal, clock, log, unanswered, starts_again, paper });
     }
     let start = match &arguments.begin_at {
         Some(text) => time(text)?,
         None => clock.now(),
     };
-    let parts = scenario.session(facts.instruments.clone(), start).map_err(|error| said(&error))?;
+    let mut parts =
+        scenario.session(facts.instruments.clone(), start).map_err(|error| said(&error))?;
+    let mut assumed: Vec<Notice> = Vec::new();
+    let mut wanted = wants(&parts);
+    let venue: AnyVenue = match scenario.venue {
+        TradingVenue::Paper => {
+            parts = parts.on_paper(&paper::terms(&facts)?).map_err(|error| said(&error))?;
+            let exchange = scenario.paper_exchange(&paper::header(&parts)?);
+            let exchange = exchange.map_err(|error| said(&error))?;
+            wanted = wanted.or(scenario.paper_wants());
+            assumed = paper::assumptions(scenario, &exchange);
+            Box::new(Paper::new(Rerun::new(exchange)))
+        }
+        _ => Box::new(Remote::default()),
+    };
+    let is_paper = scenario.venue == TradingVenue::Paper;
     let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
-    let link = BinanceLink::connect(setup(wants(&parts), facts.instruments.clone(), Vec::new()))
+    let link = BinanceLink::connect(setup(wanted, facts.instruments.clone(), Vec::new(), None))
         .map_err(|error| said(&error))?;
     let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
     let SessionBus { bus, shared } = bus::open(scenario, start)?;
     bus::listen(scenario, &parts, &mut operator, &link.waker())?;
     let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
     let symbols = facts.instruments.len();
-    let guard = Guard::new(Remote::default(), limits(scenario), holds, facts.instruments, false);
+    let from_now_on = Nanos(i64::MIN);
+    let guard = Guard::new(venue, limits(scenario), holds, facts.instruments, from_now_on);
     let mut kernel =
         Kernel::new(parts.config, bus, guard, LiveFeed::default(), parts.members, Box::new(sink));
     for (at, action) in parts.actions {
@@ -159,10 +190,12 @@ pub fn begin(
     if shared {
         kernel.share_bus();
     }
-    let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+    let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+    assumed.into_iter().for_each(|notice| session.say(notice));
     // What comes in meanwhile waits in its sockets.
     wait_until(&clock, start);
-    Ok(Begun { session, journal, clock, log, unanswered, starts_again: false })
+    let paper = is_paper.then_some(wanted);
+    Ok(Begun { session, journal, clock, log, unanswered, starts_again: false, paper })
 }
 
 #[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
@@ -221,6 +254,41 @@ impl Recorded {
         scenario
             .session(self.header.instruments.clone(), self.header.start)
             .map_err(|error| error.to_string())
+    }
+
+    /// A paper session's exchange lives in its journal, and what others wrote on a shared bus is not done again.
+    fn has_its_exchange_elsewhere(&self) -> Result<(), String> {
+        if self.header.paper.is_none() {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: a paper session on a Redis server cannot go on: move its journal away to begin a new one, with a new account; without live.redis it would go on",
+            self.partial.display()
+        ))
+    }
+
+    /// What a paper session has not seen of the market; none of others.
+    fn missed(&self, scenario: &Scenario) -> Result<Option<Missed>, String> {
+        if self.header.paper.is_none() {
+            return Ok(None);
+        }
+        let missed = Missed::behind(self.file()?, &self.header, scenario);
+        missed.map(Some).map_err(|error| error.to_string())
+    }
+
+    /// What answers while the recording is run through, and from when on the session's limits decide by themselves.
+    fn venue(&self, scenario: &Scenario) -> Result<(AnyVenue, Nanos), String> {
+        let said = |error: &dyn std::fmt::Display| error.to_string();
+        if self.header.paper.is_none() {
+            let open = || JournalFile::open(&self.partial);
+            let exchange = RecordedExchange::new(open).map_err(|error| said(&error))?;
+            return Ok((Box::new(Remote::behind(exchange)), Nanos::NEVER));
+        }
+        let exchange = scenario.paper_exchange(&self.header).map_err(|error| said(&error))?;
+        let exchange = Rerun::recorded(exchange, self.file()?).map_err(|error| said(&error))?;
+        // A refusal comes back after its request: that of a request in the last instant is not in the recording.
+        let end = self.file()?.last_time().map_err(|error| said(&error))?;
+        Ok((Box::new(Paper::new(exchange)), end))
     }
 
     fn file(&self) -> Result<JournalFile, String> {
@@ -287,7 +355,7 @@ impl Recorded {
         scenario: &Scenario,
         parts: SessionParts,
         arguments: &LiveArguments,
-    ) -> Result<(LiveKernel<Remote>, Vec<Unanswered>), String> {
+    ) -> Result<(LiveKernel<AnyVenue>, Vec<Unanswered>), String> {
         let goes_on = |error: &dyn std::fmt::Display| {
             format!(
                 "{}: the session cannot go on: {error}\nqsim: go on with the qsim and the file of then, or move the journal away to begin a new session (it then finds what the account holds)",
@@ -296,14 +364,13 @@ impl Recorded {
         };
         let open = || JournalFile::open(&self.partial);
         let feed = open().and_then(RecordedFeed::new).map_err(|error| goes_on(&error))?;
-        let exchange = RecordedExchange::new(open).map_err(|error| goes_on(&error))?;
+        let (venue, decides_from) = self.venue(scenario).map_err(|error| goes_on(&error))?;
         let (sink, file) =
             LiveSink::resume(journal, self.services.clone()).map_err(|error| goes_on(&error))?;
         let SessionBus { bus, .. } = bus::open(scenario, self.header.start)?;
         let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
         let instruments = self.header.instruments.clone();
-        let guard =
-            Guard::new(Remote::behind(exchange), limits(scenario), holds, instruments, true);
+        let guard = Guard::new(venue, limits(scenario), holds, instruments, decides_from);
         let feed = LiveFeed::behind(feed);
         debug_assert!(feed.waits(), "a live feed waits");
         let sink = Box::new(sink);
@@ -330,7 +397,8 @@ impl Begun {
         if let Some(entry) = die_at {
             self.session.die_at(entry, live::session::kill_self);
         }
-        self.log.began(&self.journal, self.unanswered.as_ref().map(Vec::len));
+        let unanswered = self.unanswered.as_ref().map(Vec::len);
+        self.log.began(&self.journal, unanswered, self.paper.is_some());
         let until = length.map(|length| self.clock.now() + length);
         let ended = self.run_until(until);
         Ok((self.journal, ended))
@@ -340,6 +408,9 @@ impl Begun {
         if let Some(unanswered) = self.unanswered.take() {
             self.session.settle(unanswered, SETTLE_MAX, &mut self.log)?;
             if self.starts_again {
+                if let Some(wants) = self.paper {
+                    self.session.wait_for_market(wants, PRICES_MAX, &mut self.log)?;
+                }
                 start_again(self.session.kernel_mut(), self.clock.now())?;
             }
         }

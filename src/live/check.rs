@@ -1,4 +1,5 @@
-//! Whether the account is as the pipeline needs it, before anything is sent.
+//! Whether the account is as the pipeline needs it, before anything is sent. A paper session has no account at the venue:
+//! of it only the market is looked at, and whether our own exchange can be built for it.
 
 use std::sync::Arc;
 
@@ -39,7 +40,14 @@ pub fn look(
         clock_off_max: CLOCK_OFF_MAX,
         may_hold: scenario.live.may_hold || resumes,
     };
-    Preflight::look(&place.config, &place.keys, clock, &expectations)
+    match &place.keys {
+        Some(keys) => Preflight::look(&place.config, keys, clock, &expectations),
+        None => {
+            let mut findings = Preflight::look_at_market(&place.config, clock, &expectations);
+            findings.extend(super::paper::findings(scenario, facts, clock.now()));
+            findings
+        }
+    }
 }
 
 /// Prints the findings; `true` if the session may begin.

@@ -41,11 +41,14 @@ impl Log {
         Log { metrics }
     }
 
-    /// The session begins.
-    pub fn began(&self, journal: &Path, goes_on_with: Option<usize>) {
+    /// The session begins; `paper` says that its exchange is its own.
+    pub fn began(&self, journal: &Path, goes_on_with: Option<usize>, paper: bool) {
         let journal = journal.display();
         match goes_on_with {
             None => tracing::info!(%journal, "the session begins"),
+            Some(_) if paper => {
+                tracing::info!(%journal, "the session goes on, and its exchange with it");
+            }
             Some(unanswered) => tracing::info!(
                 %journal,
                 unanswered,

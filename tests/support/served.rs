@@ -52,10 +52,23 @@ impl Served {
 
     /// What an admin route answers to GET.
     pub fn admin(&self, path: &str) -> Json {
+        self.ask("GET", path, "")
+    }
+
+    /// What an admin route answers to POST.
+    pub fn post(&self, path: &str, body: &str) -> Json {
+        self.ask("POST", path, body)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> Json {
         let host = self.admin.strip_prefix("http://").expect("an address");
         let mut stream = TcpStream::connect(host).expect("the admin routes answer");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")
-            .expect("sent");
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);

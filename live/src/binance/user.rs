@@ -58,7 +58,7 @@ struct Recovery {
 #[derive(Debug)]
 pub(super) struct User {
     making_key: bool,
-    make_key_at: Option<Instant>,
+    pub(super) make_key_at: Option<Instant>,
     keep_at: Nanos,
     recovery: Option<Recovery>,
     recover_at: Option<Instant>,

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
     AccountBalance, Answer, Exchange, ExchangeError, ExchangeEvent, Instrument, JournalError,
-    MarketData, MarketEvent, ModifyOrder, Nanos, NewOrder, Outcome, PositionSide, PriceTicks,
-    Request, RequestId, Sender, Side, SymbolIndex, Unanswered, UserEvent,
+    MarketData, MarketEvent, ModifyOrder, Nanos, NewOrder, OWN_REFUSAL, Outcome, PositionSide,
+    PriceTicks, Request, RequestId, Sender, Side, SymbolIndex, Unanswered, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::remote::SessionVenue;
+use super::remote::{SessionVenue, Traffic};
 use crate::link::Outgoing;
 
 /// Binance's "User can only place reduce only order".
@@ -91,18 +91,19 @@ pub struct Guard<X> {
     refusals: VecDeque<(Nanos, ExchangeEvent)>,
     /// So many were refused, by limit.
     refused: BTreeMap<&'static str, u64>,
-    /// The recording is run through: it holds the refusals of then.
-    replaying: bool,
+    /// Before this a recording is run through: it holds the refusals of then.
+    decides_from: Nanos,
 }
 
 impl<X: Exchange> Guard<X> {
-    /// In front of `inner`. `replaying`: a recording is run through first, which has its refusals itself.
+    /// In front of `inner`. It decides from `decides_from` on, or from the end of the recording that is run through first,
+    /// which has its refusals itself.
     pub fn new(
         inner: X,
         limits: GuardLimits,
         holds: Holds,
         instruments: Vec<Instrument>,
-        replaying: bool,
+        decides_from: Nanos,
     ) -> Guard<X> {
         Guard {
             inner,
@@ -119,7 +120,7 @@ impl<X: Exchange> Guard<X> {
             opened: VecDeque::new(),
             refusals: VecDeque::new(),
             refused: BTreeMap::new(),
-            replaying,
+            decides_from,
         }
     }
 
@@ -406,7 +407,7 @@ impl<X: Exchange> Guard<X> {
             REDUCE_ONLY => "User can only place reduce only order",
             _ => "User can not place order currently",
         };
-        let msg = format!("{words} (qsim: {why})").into_boxed_str();
+        let msg = format!("{words} {OWN_REFUSAL}{why})").into_boxed_str();
         let outcome = Outcome::Refused(ExchangeError { code, msg });
         let event = ExchangeEvent::Response { to: from.service, request, outcome };
         // The refusal comes back as an answer does: not in the instant of the request.
@@ -460,7 +461,7 @@ impl<X: Exchange> Exchange for Guard<X> {
                 false => self.objection(now, &orders),
             };
             match objection {
-                Some((what, code, why)) if !self.replaying => {
+                Some((what, code, why)) if now >= self.decides_from => {
                     *self.refused.entry(what).or_default() += 1;
                     return self.refuse(now, from, id, code, &why);
                 }
@@ -520,8 +521,16 @@ impl<X: SessionVenue> SessionVenue for Guard<X> {
         self.inner.take_outgoing(out);
     }
 
+    fn take_traffic(&mut self) -> Traffic {
+        self.inner.take_traffic()
+    }
+
+    fn under_way(&self) -> usize {
+        self.inner.under_way()
+    }
+
     fn end_of_recording(&mut self) -> Result<Vec<Unanswered>, JournalError> {
-        self.replaying = false;
+        self.decides_from = Nanos(i64::MIN);
         self.inner.end_of_recording()
     }
 }

@@ -7,6 +7,7 @@
 mod feed;
 mod guard;
 mod operator;
+mod paper;
 mod remote;
 mod resume;
 mod stats;
@@ -16,7 +17,8 @@ pub use guard::{Guard, GuardLimits, Holds, only_asks};
 pub use operator::{
     Command, Operator, OperatorHandle, OperatorSettings, kill_self, wait_for_signal,
 };
-pub use remote::{Remote, SessionVenue};
+pub use paper::Paper;
+pub use remote::{AnyVenue, Remote, SessionVenue, Traffic};
 pub use resume::{run_through, start_again};
 pub use stats::{Histogram, Stats};
 
@@ -24,8 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Action, Exchange, JournalError, Kernel, Nanos, Request, RunError, Sender, ServiceId,
-    SymbolIndex, Unanswered,
+    Action, Exchange, JournalError, Kernel, MarketData, MarketWants, Nanos, Request, RunError,
+    Sender, ServiceId, SymbolIndex, Unanswered,
 };
 
 use crate::clock::LiveClock;
@@ -85,7 +87,8 @@ pub struct Session<X: Exchange, L> {
     outgoing: Vec<Outgoing>,
     /// Requests that were sent and have no answer.
     in_doubt: std::collections::BTreeSet<engine::RequestId>,
-    symbols: usize,
+    /// Of each symbol, whether it has been traded since the process began.
+    traded: Vec<bool>,
     stats: Stats,
     notices: Vec<Notice>,
     /// The operator wants it to end.
@@ -112,7 +115,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             incoming: Vec::new(),
             outgoing: Vec::new(),
             in_doubt: Default::default(),
-            symbols,
+            traded: vec![false; symbols],
             stats: Stats::default(),
             notices: Vec::new(),
             stop: None,
@@ -178,6 +181,40 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         }
     }
 
+    /// Says something of the session's own.
+    pub fn say(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// For an exchange of the session's own that goes on: waits until each symbol has been traded again, for `patience` at
+    /// most. What the exchange knew of the books, if those are wanted, is forgotten first: nobody shall fill in a book of
+    /// before.
+    pub fn wait_for_market(
+        &mut self,
+        wants: MarketWants,
+        patience: Nanos,
+        listener: &mut dyn Listener,
+    ) -> Result<(), SessionError> {
+        let now = self.stamp();
+        for symbol in 0..if wants.depth { self.traded.len() } else { 0 } {
+            let symbol = SymbolIndex(symbol as u16);
+            self.kernel.feed_mut().push(now, symbol, now, MarketData::DepthClear);
+        }
+        let until = now + patience;
+        while self.traded.contains(&false) && self.clock.now() < until {
+            self.turn(listener)?;
+        }
+        let silent = self.traded.iter().filter(|traded| !**traded).count();
+        if silent > 0 {
+            let text = format!(
+                "{silent} of {} symbols have not been traded yet: their last prices are those of before",
+                self.traded.len()
+            );
+            self.tell(listener, &Notice { weight: Weight::Warning, what: "no_new_price", text });
+        }
+        Ok(())
+    }
+
     /// Runs until the operator stops the session or `until` has come, and ends it: nothing is opened any more, what was
     /// sent is waited for, and the journal is closed.
     pub fn run(
@@ -200,7 +237,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         holds.closing = true;
         self.operate(&Command::Hold(holds, "closing".to_owned()))?;
         let patience = self.clock.now() + ANSWERS_MAX;
-        while !self.in_doubt.is_empty() && self.clock.now() < patience {
+        while self.waits_for_answers() && self.clock.now() < patience {
             self.turn(listener)?;
         }
         let footer = self.kernel.finish()?;
@@ -210,6 +247,10 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             0 => Ok(Ended { footer, why }),
             left => Err(SessionError::Doubt(left)),
         }
+    }
+
+    fn waits_for_answers(&self) -> bool {
+        !self.in_doubt.is_empty() || self.kernel.exchange().under_way() > 0
     }
 
     /// One turn.
@@ -235,6 +276,11 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         for one in incoming.drain(..) {
             match one {
                 Incoming::Market { symbol, venue_time, data } => {
+                    if let (MarketData::Trade(_), Some(traded)) =
+                        (&data, self.traded.get_mut(usize::from(symbol.0)))
+                    {
+                        *traded = true;
+                    }
                     self.kernel.feed_mut().push(now, symbol, venue_time, data);
                     self.stats.market += 1;
                 }
@@ -272,6 +318,10 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
                 self.stats.order_left();
             }
         }
+        let Traffic { questions, changes, told } = self.kernel.exchange_mut().take_traffic();
+        self.stats.sent += questions + changes;
+        self.stats.told += told;
+        (0..changes).for_each(|_| self.stats.order_left());
     }
 
     fn tell(&mut self, listener: &mut dyn Listener, notice: &Notice) {
@@ -291,7 +341,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
                 self.kernel.at(now, Action::Operator(command.text()));
                 self.kernel.exchange_mut().hold(*holds);
                 if holds.killed && !before.killed {
-                    for symbol in 0..self.symbols {
+                    for symbol in 0..self.traded.len() {
                         let symbol = SymbolIndex(symbol as u16);
                         for request in [
                             Request::CancelAllOpenOrders { symbol },
