@@ -282,13 +282,15 @@ impl Recorded {
         if self.header.paper.is_none() {
             let open = || JournalFile::open(&self.partial);
             let exchange = RecordedExchange::new(open).map_err(|error| said(&error))?;
-            return Ok((Box::new(Remote::behind(exchange)), Nanos::NEVER));
+            let venue: AnyVenue = Box::new(Remote::behind(exchange));
+            return Ok((venue, Nanos::NEVER));
         }
         let exchange = scenario.paper_exchange(&self.header).map_err(|error| said(&error))?;
         let exchange = Rerun::recorded(exchange, self.file()?).map_err(|error| said(&error))?;
         // A refusal comes back after its request: that of a request in the last instant is not in the recording.
         let end = self.file()?.last_time().map_err(|error| said(&error))?;
-        Ok((Box::new(Paper::new(exchange)), end))
+        let venue: AnyVenue = Box::new(Paper::new(exchange));
+        Ok((venue, end))
     }
 
     fn file(&self) -> Result<JournalFile, String> {

@@ -43,16 +43,6 @@ impl<X> Rerun<X> {
         Ok(Rerun { refusals: Some(Entries::new(file, pick)?), ..Rerun::new(exchange) })
     }
 
-    /// The exchange.
-    pub fn exchange(&self) -> &X {
-        &self.exchange
-    }
-
-    /// The exchange itself.
-    pub fn into_exchange(self) -> X {
-        self.exchange
-    }
-
     /// The recording is over; the error says why it could not be read to its end.
     pub fn end_of_recording(&mut self) -> Result<(), JournalError> {
         self.refusals = None;
@@ -62,12 +52,8 @@ impl<X> Rerun<X> {
     /// The recorded refusal of this request, if there is one. Limits refuse in the order of the requests.
     fn refusal(&mut self, id: RequestId) -> Option<(Nanos, ExchangeEvent)> {
         let refusals = self.refusals.as_mut()?;
-        let found = match refusals.peek() {
-            Ok(Some((_, next))) if next.request == id => refusals.take(),
-            Ok(_) => return None,
-            Err(failure) => Err(failure),
-        };
-        match found {
+        let is_next = refusals.peek().map(|next| next.is_some_and(|(_, one)| one.request == id));
+        match is_next.and_then(|is_next| if is_next { refusals.take() } else { Ok(None) }) {
             Ok(found) => found.map(|(time, refusal)| (time, refusal.event)),
             Err(failure) => {
                 self.failure = Some(failure);

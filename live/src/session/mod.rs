@@ -196,7 +196,8 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         listener: &mut dyn Listener,
     ) -> Result<(), SessionError> {
         let now = self.stamp();
-        for symbol in 0..if wants.depth { self.traded.len() } else { 0 } {
+        let books = if wants.depth { self.traded.len() } else { 0 };
+        for symbol in 0..books {
             let symbol = SymbolIndex(symbol as u16);
             self.kernel.feed_mut().push(now, symbol, now, MarketData::DepthClear);
         }
