@@ -7,6 +7,8 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use engine::Nanos;
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
 use support::served::{Decision, KEY, SECRET, Served, decisions};
 use support::{Folder, QSIM, run_program};
 
@@ -104,7 +106,33 @@ fn a_session_decides_as_its_simulation_does_and_replays() {
 
     let replayed = run(&[], &["replay", "live.journal"]).expect_code(0);
     assert!(replayed.stdout.contains("same run"), "{replayed:?}");
+    compares(&folder);
     let journal = std::fs::read(folder.path("live.journal")).expect("a journal");
     assert!(!journal.windows(SECRET.len()).any(|at| at == SECRET.as_bytes()), "in the journal");
     assert!(!live.stderr.contains(SECRET) && !live.stdout.contains(SECRET), "{live:#?}");
+}
+
+/// The command of the comparison: its parts are the difference, and what it has fitted can be simulated with.
+fn compares(folder: &Folder) {
+    let run = |words: &[&str]| run_program(Path::new(QSIM), folder.root(), &[], words);
+    let words = ["compare", "live.journal", "--format", "json", "--write", "calibrated.toml"];
+    let compared: Json = serde_json::from_str(&run(&words).expect_code(0).stdout).expect("JSON");
+    let decimal = |value: &Json| -> Decimal {
+        value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value}"))
+    };
+    let parts = compared["parts"].as_array().unwrap_or_else(|| panic!("parts in {compared}"));
+    let sum: Decimal = parts.iter().map(|part| decimal(&part["amount"])).sum();
+    let difference =
+        decimal(&compared["live"]["result"]) - decimal(&compared["simulated"]["result"]);
+    assert_eq!(sum, difference, "{compared}");
+    let filled = compared["live"]["fills"].as_u64();
+    assert!(filled.is_some_and(|fills| fills >= 3), "{compared}");
+    let table = run(&["compare", "live.journal"]).expect_code(0).stdout;
+    assert!(table.contains("latency") && table.contains("slippage"), "{table}");
+    let calibrated = format!("include = [\"calibrated.toml\"]\n{SCENARIO}");
+    // What was fitted takes the place of what the file said.
+    let calibrated = calibrated
+        .replace("[exchange]\nrequest_latency_us = 100000\nresponse_latency_us = 100000\n", "");
+    std::fs::write(folder.path("again.toml"), calibrated).expect("written");
+    run(&["run", "again.toml"]).expect_code(0);
 }

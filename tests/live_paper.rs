@@ -62,7 +62,7 @@ fn serve(folder: &Folder, lead: &str) -> Served {
     folder.file("chain.toml", SCENARIO);
     let more = ["--speed", "60", "--lead", lead, "--any-timestamp", "--no-limits"];
     let served = Served::start(folder.root(), "chain.toml", &more);
-    served.post("/faults", COUNTER);
+    served.ask("POST", "/faults", COUNTER);
     served
 }
 

@@ -66,7 +66,8 @@ fn live(folder: &Folder, served: &Served, length: &str, die_at: Option<u64>) -> 
         command.args(["--die-at-entry", &entry.to_string()]);
     }
     let output = command.output().expect("the program starts");
-    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let said = [&output.stdout[..], &output.stderr[..]].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
 /// First and last entry of the order's life, in a session that nobody kills.

@@ -49,6 +49,17 @@ impl LiveClock {
         Duration::from_nanos(left / u64::from(self.speed))
     }
 
+    /// How much of the session's time passes in a span of the wall's.
+    pub fn span(&self, wall: Duration) -> Nanos {
+        let nanos = i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX);
+        Nanos(nanos.saturating_mul(i64::from(self.speed)))
+    }
+
+    /// The session's time when the wall has moved on by `span`.
+    pub fn after(&self, span: Duration) -> Nanos {
+        self.now().saturating_add(self.span(span))
+    }
+
     /// What the venue's clock shows now, as far as it has been measured.
     pub fn venue_now(&self) -> Nanos {
         Nanos(self.now().0 + self.venue_ahead.load(Ordering::Relaxed))

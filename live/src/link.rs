@@ -1,7 +1,7 @@
 //! The connection to a venue, as a session sees it: requests go out, what comes in is collected.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{
     AccountId, ExchangeEvent, MarketData, Nanos, Request, RequestId, Sender, SymbolIndex,
@@ -93,6 +93,10 @@ pub trait VenueLink {
     /// Connections that break are made again in here, gaps are closed by query, and both are told as
     /// notices.
     fn poll(&mut self, timeout: Duration, out: &mut Vec<Incoming>) -> Result<(), LinkError>;
+
+    /// When the last poll stopped waiting and began to read, by the wall: how long it takes from there to an order is
+    /// measured, and reaches no journal.
+    fn woke(&self) -> Instant;
 
     /// Sends a request. Its answer comes out of [`VenueLink::poll`], in any case: a request whose outcome nobody
     /// knows is asked for by query until it is known, or answered with `Outcome::Unknown`.

@@ -16,7 +16,9 @@ pub fn serve(address: SocketAddr, text: Arc<Mutex<String>>) -> std::io::Result<S
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let page = move || {
         let text = text.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text) }
+        async move {
+            ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+        }
     };
     let router = Router::new().route("/metrics", get(page));
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {

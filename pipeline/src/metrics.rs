@@ -72,18 +72,23 @@ impl Collector for Samples {
     }
 }
 
-/// The text of these figures, names as a scenario's expectations have them.
-pub fn text<'a>(
-    figures: impl IntoIterator<Item = (&'a str, Decimal)>,
-) -> Result<String, fmt::Error> {
+/// These figures, names as a scenario's expectations have them.
+pub fn registry<'a>(figures: impl IntoIterator<Item = (&'a str, Decimal)>) -> Registry {
     let mut samples = Samples::default();
     for (name, value) in figures {
         samples.add(name, grid::float(value));
     }
     let mut registry = Registry::default();
     registry.register_collector(Box::new(samples));
+    registry
+}
+
+/// Their text.
+pub fn text<'a>(
+    figures: impl IntoIterator<Item = (&'a str, Decimal)>,
+) -> Result<String, fmt::Error> {
     let mut out = String::new();
-    prometheus_client::encoding::text::encode(&mut out, &registry)?;
+    prometheus_client::encoding::text::encode(&mut out, &registry(figures))?;
     Ok(out)
 }
 

@@ -43,11 +43,13 @@ pub use initial_positions::HeldPosition;
 pub use invariants::{INVARIANTS, Invariants};
 pub use limits::Limits;
 pub use links::Links;
-pub use live_settings::{CONFIRMATION, LiveLimits, LiveSettings, TradingVenue, VenueAddresses};
+pub use live_settings::{
+    CONFIRMATION, LiveLimits, LiveSettings, PrivateAddress, TradingVenue, VenueAddresses,
+};
 pub use paper::PaperTerms;
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
-    replay, run, services_of,
+    replay, run, service_figures, services_of,
 };
 pub use schema::schema;
 pub use served::ServedVenue;

@@ -67,6 +67,25 @@ pub struct LiveLimits {
     pub loss: Option<Decimal>,
 }
 
+/// An address that may hold a password: Debug does not show it, and what is serialized has none of it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct PrivateAddress(String);
+
+impl std::ops::Deref for PrivateAddress {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for PrivateAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<address>")
+    }
+}
+
 /// `[live]` of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -92,10 +111,12 @@ pub struct LiveSettings {
     pub journals: PathBuf,
     /// The bus is on this Redis server; embedded without it. No journal knows it: it may hold a password.
     #[serde(skip_serializing)]
-    pub redis: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub redis: Option<PrivateAddress>,
     /// The embedded bus is copied to this Redis server, for dashboards. No journal knows it, either.
     #[serde(skip_serializing)]
-    pub mirror: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub mirror: Option<PrivateAddress>,
     /// Which of several processes this is, where they run the same services: a name that stays over restarts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
@@ -154,7 +175,13 @@ impl LiveSettings {
     /// What cannot be, in words for the file's author.
     pub fn problem(&self, venue: TradingVenue) -> Option<String> {
         if venue == TradingVenue::Production {
-            if self.confirm != CONFIRMATION {
+            if !self.confirm.is_empty() && self.confirm != CONFIRMATION {
+                return Some(format!(
+                    "live.confirm is {:?}: for production it has to be \"{CONFIRMATION}\", word by word",
+                    self.confirm
+                ));
+            }
+            if self.confirm.is_empty() {
                 return Some(format!(
                     "live.confirm: production trades with real money: say confirm = \"{CONFIRMATION}\" in [live], and --production on the command line"
                 ));
@@ -201,5 +228,34 @@ impl LiveSettings {
             "live.limits.{name} is {}: it has to be above zero",
             value.unwrap_or_default()
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_of_redis_is_neither_shown_nor_written() {
+        let text = "redis = \"redis://:hush@host:1\"\nmirror = \"redis://u:hush@host:2\"";
+        let live: LiveSettings = toml::from_str(text).expect("settings");
+        assert_eq!(live.redis.as_deref(), Some("redis://:hush@host:1"));
+        let shown = format!("{live:?} {}", serde_json::to_string(&live).expect("JSON"));
+        assert!(!shown.contains("hush") && !shown.contains("host"), "{shown}");
+        let problem = live.problem(TradingVenue::Testnet).expect("both");
+        assert!(!problem.contains("hush"), "{problem}");
+    }
+
+    #[test]
+    fn production_wants_the_words_themselves() {
+        let problem = |confirm: &str| {
+            let live = LiveSettings { confirm: confirm.to_owned(), ..LiveSettings::default() };
+            live.problem(TradingVenue::Production)
+        };
+        let none = problem("").expect("nothing is said");
+        assert!(none.contains("say confirm = \"I trade real money\""), "{none}");
+        let other = problem("i trade real money").expect("other words");
+        assert!(other.contains("is \"i trade real money\"") && other != none, "{other}");
+        assert_eq!(problem(CONFIRMATION), None);
     }
 }

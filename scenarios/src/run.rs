@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use engine::{
-    Compare, Difference, DigestOnly, FileSink, GaugeOf, JournalError, JournalFile, JournalSink,
-    Kernel, KernelConfig, MemoryBus, MemorySink, Nanos, NumbersOf, RunError, ServiceId,
+    Compare, Difference, DigestOnly, Exchange, Feed, FileSink, GaugeOf, JournalError, JournalFile,
+    JournalSink, Kernel, KernelConfig, MemoryBus, MemorySink, Nanos, NumbersOf, RunError,
+    ServiceId,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
@@ -326,9 +327,17 @@ fn emergency(figures: &Figures) -> Option<String> {
     })
 }
 
-/// The figures of a finished run: the exchange's own, and every counter as `service.counter`.
+/// The figures of a run: the exchange's own, and those of the services.
 pub(crate) fn figures(kernel: &Run) -> Figures {
     let mut figures = crate::venue::figures(kernel.exchange());
+    figures.extend(service_figures(kernel));
+    figures
+}
+
+/// The figures of the services so far: every counter as `service.counter`, every gauge as `service.gauge` with the symbol
+/// or word that it is of, and the sums over all services.
+pub fn service_figures<X: Exchange, F: Feed>(kernel: &Kernel<X, F>) -> Figures {
+    let mut figures = Figures::new();
     for (place, name) in kernel.services().iter().enumerate() {
         let counters = kernel.counters(ServiceId(place as u16)).into_iter().flatten();
         for (counter, value) in counters {

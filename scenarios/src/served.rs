@@ -54,9 +54,14 @@ impl Scenario {
             market.range = (market.range.0 + by, market.range.1 + by);
             market.feed = Box::new(Moved { feed: market.feed, by });
         }
+        // What befalls the exchange befalls it here, too; the rest of the timeline is for those who trade.
+        let members = pipeline::chain(&scenario.pipeline, &market.instruments)
+            .map_err(|error| build(error.to_string()))?;
+        let plan =
+            scenario.timeline_plan(&members, &market.instruments, market.range).map_err(build)?;
         market.range.0 = market.range.0 - lead;
         let exchange =
-            venue::build(&scenario, &market, &rules, Vec::new(), further).map_err(build)?;
+            venue::build(&scenario, &market, &rules, plan.faults, further).map_err(build)?;
         let market::OpenMarket { feed, instruments, range, warnings, .. } = market;
         Ok(ServedVenue { exchange, feed, instruments, range, warnings })
     }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{
     Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants, Nanos,
@@ -14,8 +15,8 @@ use live::binance::{BinanceLink, Setup, VenueFacts};
 use live::clock::LiveClock;
 use live::link::{Notice, VenueLink as _};
 use live::session::{
-    AnyVenue, Ended, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator, OperatorSettings,
-    Paper, Remote, Session, SessionError, run_through, start_again,
+    AnyVenue, Ended, FROM_NOW_ON, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator,
+    OperatorSettings, Paper, Remote, Session, SessionError, run_through, start_again,
 };
 use scenarios::{Scenario, SessionHeader, SessionParts, TradingVenue, session_of};
 
@@ -26,10 +27,12 @@ use super::metrics::Metrics;
 use super::paper::{self, Missed};
 use super::place::Place;
 
-/// A session that has begun waits so long to hear what became of its requests of before.
-const SETTLE_MAX: Nanos = Nanos::from_secs(120);
-/// A paper session that goes on waits so long for a new price of each symbol.
-const PRICES_MAX: Nanos = Nanos::from_secs(60);
+/// A session that has begun waits so long to hear what became of its requests of before, by the wall.
+const SETTLE_MAX: Duration = Duration::from_secs(120);
+/// A paper session that goes on waits so long for a new price of each symbol, by the wall.
+const PRICES_MAX: Duration = Duration::from_secs(60);
+/// Nobody who wants to end a session that has not begun waits longer.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A session that is ready to run.
 pub struct Begun {
@@ -89,18 +92,19 @@ fn limits(scenario: &Scenario) -> GuardLimits {
     }
 }
 
-/// Begins a session, or goes on with the one that was killed.
+/// Begins a session, at `begin_at` if that is given, or goes on with the one that was killed.
 pub fn begin(
     arguments: &LiveArguments,
     scenario: &Scenario,
     place: &Place,
     clock: Arc<LiveClock>,
     facts: VenueFacts,
+    begin_at: Option<Nanos>,
 ) -> Result<Begun, String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
     let mut operator = Operator::new(OperatorSettings {
         kill_file: scenario.live.kill_file.clone(),
-        holds: Holds { dry_run: arguments.dry_run, ..Holds::default() },
+        dry_run: arguments.dry_run,
         signals: true,
     })
     .map_err(|error| said(&error))?;
@@ -132,7 +136,7 @@ pub fn begin(
         let parts = recorded.parts(scenario)?;
         let instruments = recorded.header.instruments.clone();
         let missed = recorded.missed(scenario)?;
-        let (kernel, unanswered) = recorded.run_through(&journal, scenario, parts, arguments)?;
+        let (mut kernel, unanswered) = recorded.run_through(&journal, scenario, parts)?;
         let mut wants = kernel_wants(scenario, &instruments)?;
         let paper = missed.as_ref().map(|_| scenario.paper_wants().or(wants));
         wants = paper.unwrap_or(wants);
@@ -143,6 +147,9 @@ pub fn begin(
         };
         let link = BinanceLink::connect(setup(wants, instruments, heard, since))
             .map_err(|error| said(&error))?;
+        bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
+        let before = kernel.exchange().holds();
+        kernel.exchange_mut().hold(operator.begin(Some(before)));
         let positions = kernel.exchange().positions().count();
         let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
         if let Some(missed) = missed {
@@ -151,10 +158,7 @@ pub fn begin(
         let (unanswered, starts_again) = (Some(unanswered), true);
         return Ok(Begun { session, journal, clock, log, unanswered, starts_again, paper });
     }
-    let start = match &arguments.begin_at {
-        Some(text) => time(text)?,
-        None => clock.now(),
-    };
+    let start = begin_at.unwrap_or_else(|| clock.now());
     let mut parts =
         scenario.session(facts.instruments.clone(), start).map_err(|error| said(&error))?;
     let mut assumed: Vec<Notice> = Vec::new();
@@ -172,15 +176,22 @@ pub fn begin(
     };
     let is_paper = scenario.venue == TradingVenue::Paper;
     let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
+    if journal.exists() {
+        return Err(format!(
+            "{}: the journal of a session that has ended is not written over: give another --journal, or move it away",
+            journal.display()
+        ));
+    }
+    // The journal comes last: a session that cannot begin leaves none that another would go on with.
+    let SessionBus { bus, shared } = bus::open(scenario, start)?;
     let link = BinanceLink::connect(setup(wanted, facts.instruments.clone(), Vec::new(), None))
         .map_err(|error| said(&error))?;
-    let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
-    let SessionBus { bus, shared } = bus::open(scenario, start)?;
     bus::listen(scenario, &parts, &mut operator, &link.waker())?;
-    let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
+    bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
+    let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
+    let holds = operator.begin(None);
     let symbols = facts.instruments.len();
-    let from_now_on = Nanos(i64::MIN);
-    let guard = Guard::new(venue, limits(scenario), holds, facts.instruments, from_now_on);
+    let guard = Guard::new(venue, limits(scenario), holds, facts.instruments, FROM_NOW_ON);
     let mut kernel =
         Kernel::new(parts.config, bus, guard, LiveFeed::default(), parts.members, Box::new(sink));
     for (at, action) in parts.actions {
@@ -190,26 +201,19 @@ pub fn begin(
     if shared {
         kernel.share_bus();
     }
+    // What comes in meanwhile waits in its sockets.
+    wait_until(&clock, start, &operator);
     let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
     assumed.into_iter().for_each(|notice| session.say(notice));
-    // What comes in meanwhile waits in its sockets.
-    wait_until(&clock, start);
     let paper = is_paper.then_some(wanted);
     Ok(Begun { session, journal, clock, log, unanswered, starts_again: false, paper })
 }
 
 #[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
-fn wait_until(clock: &LiveClock, start: Nanos) {
-    while clock.now() < start {
-        std::thread::sleep(clock.wait(start));
+fn wait_until(clock: &LiveClock, start: Nanos, operator: &Operator) {
+    while clock.now() < start && !operator.is_asked_to_stop() {
+        std::thread::sleep(clock.wait(start).min(LOOK_EVERY));
     }
-}
-
-fn time(text: &str) -> Result<Nanos, String> {
-    use engine::FieldValue as _;
-    engine::IsoTime::read_text(Some(text))
-        .map(|time| time.0)
-        .map_err(|_| format!("--begin-at {text:?} is not a time such as 2026-02-01T00:00:00Z"))
 }
 
 fn kernel_wants(
@@ -356,7 +360,6 @@ impl Recorded {
         journal: &Path,
         scenario: &Scenario,
         parts: SessionParts,
-        arguments: &LiveArguments,
     ) -> Result<(LiveKernel<AnyVenue>, Vec<Unanswered>), String> {
         let goes_on = |error: &dyn std::fmt::Display| {
             format!(
@@ -370,8 +373,8 @@ impl Recorded {
         let (sink, file) =
             LiveSink::resume(journal, self.services.clone()).map_err(|error| goes_on(&error))?;
         let SessionBus { bus, .. } = bus::open(scenario, self.header.start)?;
-        let holds = Holds { dry_run: arguments.dry_run, ..Holds::default() };
         let instruments = self.header.instruments.clone();
+        let holds = Holds::default();
         let guard = Guard::new(venue, limits(scenario), holds, instruments, decides_from);
         let feed = LiveFeed::behind(feed);
         debug_assert!(feed.waits(), "a live feed waits");
@@ -403,6 +406,7 @@ impl Begun {
         self.log.began(&self.journal, unanswered, self.paper.is_some());
         let until = length.map(|length| self.clock.now() + length);
         let ended = self.run_until(until);
+        self.log.ended(self.session.stats());
         Ok((self.journal, ended))
     }
 

@@ -41,7 +41,7 @@ pub fn open(scenario: &Scenario, start: Nanos) -> Result<SessionBus, String> {
     Ok(SessionBus { bus: Box::new(bus), shared: false })
 }
 
-/// Lets a session hear what others write: the streams that its services read, and the kill key.
+/// Lets a session hear what others write into the streams that its services read.
 pub fn listen(
     scenario: &Scenario,
     parts: &SessionParts,
@@ -63,6 +63,16 @@ pub fn listen(
             .map_err(|error| error.to_string())?;
         operator.listen(listener);
     }
+    Ok(())
+}
+
+/// Lets a session see the kill key, if it has one.
+pub fn watch_kill_key(
+    scenario: &Scenario,
+    operator: &mut Operator,
+    waker: &Arc<dyn Wake>,
+) -> Result<(), String> {
+    let live = &scenario.live;
     if let (Some(key), Some(address)) =
         (&live.kill_key, live.redis.as_ref().or(live.mirror.as_ref()))
     {

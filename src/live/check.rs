@@ -1,10 +1,11 @@
 //! Whether the account is as the pipeline needs it, before anything is sent. A paper session has no account at the venue:
 //! of it only the market is looked at, and whether our own exchange can be built for it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::{Nanos, Symbol};
-use live::binance::{Expectations, Finding, Preflight, SymbolExpectation, VenueFacts};
+use live::binance::{Expectations, Finding, Preflight, SymbolExpectation};
 use live::clock::LiveClock;
 use scenarios::Scenario;
 
@@ -20,33 +21,50 @@ pub fn look(
     scenario: &Scenario,
     place: &Place,
     clock: &Arc<LiveClock>,
-    facts: &VenueFacts,
     arguments: &LiveArguments,
 ) -> Vec<Finding> {
     let account = &scenario.account;
+    // A session that goes on has left what it finds: its orders and positions, the leverage of its last intents, and a
+    // balance that its positions use.
+    let resumes = super::begin::journal_of(arguments, scenario).is_some_and(|(_, goes_on)| goes_on);
     let expected = |symbol: Symbol| SymbolExpectation {
         symbol,
         margin_type: account.margin_type,
-        leverage: Some(account.leverage),
+        leverage: (!resumes).then_some(account.leverage),
         filters: None,
     };
-    // A session that goes on has left what it finds.
-    let resumes = super::begin::journal_of(arguments, scenario).is_some_and(|(_, goes_on)| goes_on);
     let expectations = Expectations {
         dual_side_position: account.hedge_mode,
         multi_assets: account.multi_assets,
-        symbols: facts.instruments.iter().map(|one| expected(one.symbol)).collect(),
-        available_min: scenario.live.available_min,
-        clock_off_max: CLOCK_OFF_MAX,
+        symbols: scenario.symbols().into_iter().map(expected).collect(),
+        available_min: if resumes { Default::default() } else { scenario.live.available_min },
+        // The clock of an accelerated session was set by one look at the venue's.
+        clock_off_max: Nanos(CLOCK_OFF_MAX.0 * i64::from(scenario.live.speed)),
         may_hold: scenario.live.may_hold || resumes,
     };
-    match &place.keys {
+    let mut findings = match &place.keys {
         Some(keys) => Preflight::look(&place.config, keys, clock, &expectations),
-        None => {
-            let mut findings = Preflight::look_at_market(&place.config, clock, &expectations);
-            findings.extend(super::paper::findings(scenario, facts, clock.now()));
-            findings
-        }
+        None => Preflight::look_at_market(&place.config, clock, &expectations),
+    };
+    if place.keys.is_none() && findings.iter().all(|one| one.is_fine() || !one.stops) {
+        findings.extend(super::paper::findings(scenario, place, clock));
+    }
+    if let Some(file) = &scenario.live.kill_file {
+        findings.push(kill_file(file));
+    }
+    findings
+}
+
+/// A session may begin with the switch on: it closes, and opens nothing.
+fn kill_file(file: &Path) -> Finding {
+    let there = file.exists();
+    let word = |there| if there { "there" } else { "not there" };
+    Finding {
+        subject: format!("kill file {}", file.display()),
+        is: word(there).to_owned(),
+        should_be: word(false).to_owned(),
+        change: if there { "remove it, or nothing is opened" } else { "" }.to_owned(),
+        stops: false,
     }
 }
 
@@ -62,7 +80,8 @@ pub fn tell(findings: &[Finding]) -> bool {
     }
     let stops = findings.iter().filter(|finding| finding.stops && !finding.is_fine()).count();
     if stops > 0 {
-        eprintln!("qsim: {stops} findings keep the session from beginning");
+        let keep = if stops == 1 { "finding keeps" } else { "findings keep" };
+        eprintln!("qsim: {stops} {keep} the session from beginning");
     }
     stops == 0
 }

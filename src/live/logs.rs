@@ -1,13 +1,20 @@
 //! What a session says on standard error, and what its metrics hear.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use clap::ValueEnum;
-use engine::Nanos;
+use engine::{Exchange, Nanos};
+use live::clock::{LiveClock, system_time};
 use live::link::{Notice, Weight};
-use live::session::{Listener, Stats};
+use live::session::{Listener, LiveKernel, Stats};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 
 use super::metrics::Metrics;
+use super::place::environment;
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -18,16 +25,43 @@ pub enum LogFormat {
     Json,
 }
 
+/// The clock of the session, as soon as there is one.
+static CLOCK: OnceLock<Arc<LiveClock>> = OnceLock::new();
+
+/// Stamps lines with the session's time; before there is a session, with the system's.
+struct SessionTime;
+
+impl FormatTime for SessionTime {
+    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let now = CLOCK.get().map_or_else(system_time, |clock| clock.now());
+        write!(out, "{now}")
+    }
+}
+
 /// Begins the log; `RUST_LOG` chooses what is in it.
-pub fn begin(format: LogFormat) {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+pub fn begin(format: LogFormat) -> Result<(), String> {
+    let filter = match environment("RUST_LOG") {
+        Some(text) => EnvFilter::try_new(&text).map_err(|error| {
+            format!("RUST_LOG is no filter ({error}): say one such as info, or warn,live=debug")
+        })?,
+        None => EnvFilter::new("info"),
+    };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_timer(SessionTime)
+        .with_writer(std::io::stderr);
     // A second beginning, as in tests, changes nothing.
     let _ = match format {
         LogFormat::Text => log.with_target(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
+    Ok(())
+}
+
+/// From now on lines have the time of this clock.
+pub fn follow(clock: &Arc<LiveClock>) {
+    // A process has one session.
+    let _ = CLOCK.set(Arc::clone(clock));
 }
 
 /// Hears a session.
@@ -36,6 +70,29 @@ pub struct Log {
 }
 
 impl Log {
+    /// The session has ended: what it did, and how quick it was.
+    pub fn ended(&self, stats: &Stats) {
+        let Stats { market, told, sent, .. } = stats;
+        tracing::info!(
+            market,
+            told,
+            sent,
+            what = "ended",
+            "market events, venue events and requests of the session"
+        );
+        let orders = stats.to_order.count();
+        if orders > 0 {
+            let (half, most) = (stats.to_order.quantile_us(500), stats.to_order.quantile_us(990));
+            tracing::info!(
+                orders,
+                median = within(half),
+                p99 = within(most),
+                what = "ended",
+                "from what came in to an order's leaving, at most"
+            );
+        }
+    }
+
     /// With or without metrics.
     pub fn new(metrics: Option<Metrics>) -> Log {
         Log { metrics }
@@ -44,33 +101,45 @@ impl Log {
     /// The session begins; `paper` says that its exchange is its own.
     pub fn began(&self, journal: &Path, goes_on_with: Option<usize>, paper: bool) {
         let journal = journal.display();
+        if let Some(metrics) = &self.metrics {
+            let at = format!("http://{}/metrics", metrics.address());
+            tracing::info!(%at, what = "metrics", "Prometheus finds the figures there");
+        }
         match goes_on_with {
-            None => tracing::info!(%journal, "the session begins"),
-            Some(_) if paper => {
-                tracing::info!(%journal, "the session goes on, and its exchange with it");
-            }
+            None => tracing::info!(%journal, what = "begins", "the session begins"),
+            Some(_) if paper => tracing::info!(
+                %journal,
+                what = "goes_on",
+                "the session goes on, and its exchange with it"
+            ),
             Some(unanswered) => tracing::info!(
                 %journal,
                 unanswered,
+                what = "goes_on",
                 "the session goes on; the venue is asked what became of its requests"
             ),
         }
     }
 }
 
-impl Listener for Log {
-    fn notice(&mut self, now: Nanos, notice: &Notice) {
+/// A bound of a histogram for people.
+fn within(bound_us: Option<u64>) -> String {
+    bound_us.map_or_else(|| "more than a second".to_owned(), |bound| format!("{bound} µs"))
+}
+
+impl<X: Exchange> Listener<X> for Log {
+    fn notice(&mut self, _now: Nanos, notice: &Notice) {
         let Notice { weight, what, text } = notice;
         match weight {
-            Weight::Info => tracing::info!(session_time = %now, what, "{text}"),
-            Weight::Warning => tracing::warn!(session_time = %now, what, "{text}"),
-            Weight::Error => tracing::error!(session_time = %now, what, "{text}"),
+            Weight::Info => tracing::info!(what, "{text}"),
+            Weight::Warning => tracing::warn!(what, "{text}"),
+            Weight::Error => tracing::error!(what, "{text}"),
         }
     }
 
-    fn turned(&mut self, now: Nanos, stats: &Stats) {
+    fn turned(&mut self, now: Nanos, stats: &Stats, kernel: &LiveKernel<X>) {
         if let Some(metrics) = &mut self.metrics {
-            metrics.turned(now, stats);
+            metrics.turned(now, stats, kernel);
         }
     }
 }

@@ -70,29 +70,75 @@ pub struct LiveArguments {
     die_at_entry: Option<u64>,
 }
 
-/// Runs it.
-pub fn run(arguments: &LiveArguments) -> ExitCode {
-    logs::begin(arguments.log);
-    match session(arguments) {
-        Ok(code) => code,
-        Err(problem) => misuse(problem),
+/// Why there is no session.
+enum Problem {
+    /// The file or the command line.
+    Misuse(String),
+    /// The venue, the bus, the machine.
+    Failed(String),
+}
+
+/// What is wrong with what the operator has written.
+impl From<String> for Problem {
+    fn from(text: String) -> Problem {
+        Problem::Misuse(text)
     }
 }
 
-fn session(arguments: &LiveArguments) -> Result<ExitCode, String> {
+/// Runs it.
+pub fn run(arguments: &LiveArguments) -> ExitCode {
+    match logs::begin(arguments.log).map_err(Problem::from).and_then(|()| session(arguments)) {
+        Ok(code) => code,
+        Err(Problem::Misuse(problem)) => misuse(without_passwords(&problem)),
+        Err(Problem::Failed(problem)) => {
+            eprintln!("qsim: {}", without_passwords(&problem));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What stands before the host of an address is not shown, wherever the address was quoted.
+fn without_passwords(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        shown.push_str(before);
+        shown.push_str("://");
+        let end = after.find(|c: char| c.is_whitespace() || "\"'`".contains(c));
+        let address = &after[..end.unwrap_or(after.len())];
+        let hidden = address.rfind('@').map_or(0, |at| at + 1);
+        if hidden > 0 {
+            shown.push_str("<secret>@");
+        }
+        rest = &after[hidden..];
+    }
+    shown.push_str(rest);
+    shown
+}
+
+fn session(arguments: &LiveArguments) -> Result<ExitCode, Problem> {
     let scenario = scenario(arguments)?;
+    let length = arguments.length.as_deref().map(scenarios::span_of).transpose()?;
+    let begin_at = arguments.begin_at.as_deref().map(time).transpose()?;
     let place = place::Place::of(&scenario)?;
-    let clock = Arc::new(clock(&scenario, &place)?);
-    let facts = place.facts(&scenario, &clock)?;
-    let findings = check::look(&scenario, &place, &clock, &facts, arguments);
+    let clock = Arc::new(clock(&scenario, &place).map_err(Problem::Failed)?);
+    logs::follow(&clock);
+    let findings = check::look(&scenario, &place, &clock, arguments);
     let fine = check::tell(&findings);
     if arguments.check || !fine {
         return Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let length = arguments.length.as_deref().map(scenarios::span_of).transpose()?;
-    let begun = begin::begin(arguments, &scenario, &place, clock, facts)?;
-    let ended = begun.run(length, arguments.die_at_entry)?;
-    Ok(tell(ended))
+    let facts = place.facts(&scenario, &clock).map_err(Problem::Failed)?;
+    let begun = begin::begin(arguments, &scenario, &place, clock, facts, begin_at);
+    let ended = begun.map_err(Problem::Failed)?.run(length, arguments.die_at_entry);
+    Ok(tell(ended.map_err(Problem::Failed)?))
+}
+
+fn time(text: &str) -> Result<Nanos, String> {
+    use engine::FieldValue as _;
+    engine::IsoTime::read_text(Some(text))
+        .map(|time| time.0)
+        .map_err(|_| format!("--begin-at {text:?} is not a time such as 2026-02-01T00:00:00Z"))
 }
 
 fn tell(ended: (PathBuf, Result<Ended, SessionError>)) -> ExitCode {
@@ -151,11 +197,36 @@ fn scenario(arguments: &LiveArguments) -> Result<Scenario, String> {
     }
 }
 
-/// The session's clock: the system's, or at an accelerated venue one that runs with the venue's.
+/// A venue whose clock is closer to the system's than this runs on the wall's time.
+const WALL_TIME: Nanos = Nanos::from_secs(3_600);
+
+/// The session's clock: the system's, or at a venue with a time of its own one that runs with the venue's.
 fn clock(scenario: &Scenario, place: &place::Place) -> Result<LiveClock, String> {
-    if scenario.live.speed == 1 && !place.is_own() {
+    let speed = scenario.live.speed;
+    if speed == 1 && !place.is_own() {
         return Ok(LiveClock::system());
     }
     let base: Nanos = live::venue_time(&place.rest()).map_err(|error| error.to_string())?;
-    Ok(LiveClock::starting_at(base, scenario.live.speed))
+    let off = base - live::clock::system_time();
+    match speed == 1 && off.0.abs() < WALL_TIME.0 {
+        true => Ok(LiveClock::system()),
+        false => Ok(LiveClock::starting_at(base, speed)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_addresses_are_not_shown() {
+        for (text, shown) in [
+            ("nothing in it", "nothing in it"),
+            ("redis://:hush@host:1/0 is away", "redis://<secret>@host:1/0 is away"),
+            ("\"http://u:p@h\", ws://h2 and a@b", "\"http://<secret>@h\", ws://h2 and a@b"),
+            ("redis://u:a@hush@h", "redis://<secret>@h"),
+        ] {
+            assert_eq!(without_passwords(text), shown);
+        }
+    }
 }

@@ -1,10 +1,15 @@
 //! A paper session: what its exchange is built from, and what is said of it.
 
+use std::sync::Arc;
+
 use engine::{Entries, JournalEntry, JournalError, JournalFile, MarketData, Nanos, Symbol};
 use live::binance::{Finding, SymbolTerms, VenueFacts};
+use live::clock::LiveClock;
 use live::link::{Notice, Weight};
 use scenarios::{PaperTerms, Scenario, SessionHeader, SessionParts, session_of};
 use sim_exchange::{SimExchange, StatedFilters};
+
+use super::place::Place;
 
 /// What the venue says of its symbols, as our exchange takes it.
 pub fn terms(facts: &VenueFacts) -> Result<PaperTerms, String> {
@@ -57,7 +62,7 @@ fn exchange(scenario: &Scenario, facts: &VenueFacts, now: Nanos) -> Result<SimEx
 }
 
 /// What is found of our own exchange before a session begins.
-pub fn findings(scenario: &Scenario, facts: &VenueFacts, now: Nanos) -> Vec<Finding> {
+pub fn findings(scenario: &Scenario, place: &Place, clock: &Arc<LiveClock>) -> Vec<Finding> {
     let finding = |subject: &str, is: String, should_be: &str, change: &str, stops| Finding {
         subject: subject.to_owned(),
         is,
@@ -66,7 +71,8 @@ pub fn findings(scenario: &Scenario, facts: &VenueFacts, now: Nanos) -> Vec<Find
         stops,
     };
     let mut found = Vec::new();
-    match exchange(scenario, facts, now) {
+    let facts = place.facts(scenario, clock);
+    match facts.and_then(|facts| exchange(scenario, &facts, clock.now())) {
         Ok(exchange) => {
             let wallet = scenario.account.wallet;
             found.push(finding(
@@ -82,7 +88,7 @@ pub fn findings(scenario: &Scenario, facts: &VenueFacts, now: Nanos) -> Vec<Find
             }
         }
         Err(problem) => {
-            let change = "change [account] or [exchange] of the file";
+            let change = "change the symbols, [account] or [exchange] of the file";
             let should_be = "an exchange for every symbol";
             found.push(finding("paper exchange", problem, should_be, change, true));
         }

@@ -10,6 +10,9 @@ use live::binance::{
 use live::clock::LiveClock;
 use scenarios::{LiveSettings, Scenario, TradingVenue, VenueAddresses};
 
+/// The venue's own bound.
+const RECV_WINDOW_MAX_MS: u32 = 60_000;
+
 /// Where a session trades, and as whom.
 pub struct Place {
     /// For the adapter.
@@ -48,6 +51,9 @@ impl Place {
             (None, _) => Venue::Testnet,
         };
         let mut config = BinanceConfig::new(venue, sources(live));
+        // The window is one of the venue's time: where that is faster, the way takes more of it.
+        config.recv_window_ms =
+            config.recv_window_ms.saturating_mul(live.speed).min(RECV_WINDOW_MAX_MS);
         if live.legacy_streams {
             config.stream_paths = StreamPaths::Legacy;
         }
@@ -93,7 +99,8 @@ fn sources(live: &LiveSettings) -> KeySources {
     }
 }
 
+/// A variable of the environment; none if nothing is in it.
 #[allow(clippy::disallowed_methods)] // The edge: what it says becomes an argument here.
-fn environment(name: &str) -> Option<String> {
+pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -33,8 +33,19 @@ impl Drop for Served {
 impl Served {
     /// `qsim serve FILE` in a folder, on free ports.
     pub fn start(folder: &Path, file: &str, more: &[&str]) -> Served {
+        Served::start_at(folder, file, "127.0.0.1:0", more)
+    }
+
+    /// Ends the process at once.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// The same at an address.
+    pub fn start_at(folder: &Path, file: &str, addr: &str, more: &[&str]) -> Served {
         let mut child = Command::new(QSIM)
-            .args(["serve", file, "--addr", "127.0.0.1:0"])
+            .args(["serve", file, "--addr", addr])
             .args(more)
             .current_dir(folder)
             .stdout(Stdio::piped())
@@ -50,30 +61,48 @@ impl Served {
         Served { rest: word("rest="), admin: word("admin="), child }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What an admin route answers to GET.
     pub fn admin(&self, path: &str) -> Json {
         self.ask("GET", path, "")
     }
 
-    /// What an admin route answers to POST.
-    pub fn post(&self, path: &str, body: &str) -> Json {
-        self.ask("POST", path, body)
+    /// What an admin route answers.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> Json {
+        call(&self.admin, method, path, body)
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> Json {
-        let host = self.admin.strip_prefix("http://").expect("an address");
-        let mut stream = TcpStream::connect(host).expect("the admin routes answer");
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-        )
-        .expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    /// What the venue answers to a GET without a key.
+    pub fn query(&self, path: &str) -> Json {
+        call(&self.rest, "GET", path, "")
     }
+
+    /// Asks the process to end, and gives the code with which it did.
+    pub fn ask_to_end(&mut self) -> Option<i32> {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(asked.is_ok_and(|status| status.success()), "a signal");
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+fn call(address: &str, method: &str, path: &str, body: &str) -> Json {
+    let host = address.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(host).expect("the venue answers");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{path} {body}: {answer}");
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 /// An order that a service wanted: which symbol, on which side, how much, whether it closes, and its type.

@@ -19,7 +19,7 @@ pub fn run() -> bool {
     let inside = |program: &str| venv.join("bin").join(program);
     let rust = |more: &[&str]| {
         let mut command = Command::new("cargo");
-        command.args(["test", "--locked"]).args(more);
+        super::clean(&mut command).args(["test", "--locked"]).args(more);
         command.current_dir(root.join("clients/rust")).env("QSIM", &qsim);
         // A folder of its own: its dependencies have other features than ours.
         command.env("CARGO_TARGET_DIR", target.join("clients-rust"));

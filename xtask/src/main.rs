@@ -52,7 +52,7 @@ fn run(step: &Step) -> bool {
     eprintln!("==> {}: {} {}", step.name, step.program, step.arguments.join(" "));
     let started = watch();
     // Nobody builds twice in the folder of a CI run: what incremental builds keep would only be written.
-    let worked = Command::new(step.program)
+    let worked = clean(&mut Command::new(step.program))
         .args(step.arguments)
         .env("CARGO_INCREMENTAL", std::env::var_os("CARGO_INCREMENTAL").unwrap_or("0".into()))
         .status()
@@ -60,6 +60,18 @@ fn run(step: &Step) -> bool {
     let end = if worked { "took" } else { "FAILED after" };
     eprintln!("==> {} {end} {} s", step.name, seconds(started));
     worked
+}
+
+/// Takes away what `cargo run` has told this program of itself: build scripts that look at it would run again, and all
+/// that depends on them, when a developer builds without xtask.
+fn clean(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let shown = name.to_string_lossy();
+        if shown.starts_with("CARGO_PKG_") || shown.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 #[allow(clippy::disallowed_methods, reason = "it prints how long a step takes")]

@@ -135,6 +135,13 @@ impl BinanceConfig {
                 return Some(format!("venue.own.{name} must begin with ws:// or wss://"));
             }
         }
+        let all = [&addresses.rest, &addresses.streams, &addresses.ws_api];
+        if all.iter().any(|text| text.contains(['@', '?', '#'])) {
+            return Some(
+                "an address has scheme, host, port and path: no user, password or parameters"
+                    .to_owned(),
+            );
+        }
         if !(1..=60_000).contains(&self.recv_window_ms) {
             return Some("recv_window_ms must be 1 to 60000".to_owned());
         }
@@ -175,6 +182,14 @@ mod tests {
         };
         let own = BinanceConfig { venue: Venue::Own(addresses), ..config.clone() };
         assert!(own.problem().unwrap().contains("http://"));
+        let addresses = Addresses {
+            rest: "http://user:hush@h".into(),
+            streams: "ws://a".into(),
+            ws_api: "ws://a".into(),
+        };
+        let with = BinanceConfig { venue: Venue::Own(addresses), ..config.clone() };
+        let problem = with.problem().unwrap();
+        assert!(problem.contains("password") && !problem.contains("hush"), "{problem}");
         let long = BinanceConfig { recv_window_ms: 60_001, ..config };
         assert!(long.problem().unwrap().contains("60000"));
     }

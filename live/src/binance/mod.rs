@@ -99,8 +99,8 @@ enum Purpose {
     /// How a request ended.
     Settle(u64),
     Fetch(Fetch),
-    /// A step of the user stream: its key, or a query of a recovery.
-    User(Step),
+    /// A step of the user stream: its key, or a query of a recovery, with the recovery's number.
+    User(Step, u64),
     Clock,
 }
 
@@ -148,7 +148,11 @@ pub struct BinanceLink {
     user: User,
     sync_at: Nanos,
     syncing: bool,
+    /// The measurement that is under way may have begun before the venue's clock moved: another one follows.
+    sync_again: bool,
     fatal: Option<LinkError>,
+    /// When the last poll stopped waiting.
+    woke: Instant,
 }
 
 impl std::fmt::Debug for BinanceLink {
@@ -168,6 +172,7 @@ impl VenueLink for BinanceLink {
         {
             return Err(LinkError::Io { what: "waiting for the venue".to_owned(), source });
         }
+        self.woke = wall();
         let mut ready = std::mem::take(&mut self.ready);
         let tokens = self.events.iter().map(mio::event::Event::token);
         ready.extend(tokens.filter(|token| *token != WAKER).map(|token| token.0));
@@ -185,6 +190,10 @@ impl VenueLink for BinanceLink {
             Some(fatal) => Err(fatal),
             None => Ok(()),
         }
+    }
+
+    fn woke(&self) -> Instant {
+        self.woke
     }
 
     fn send(&mut self, outgoing: Outgoing) {
@@ -326,7 +335,14 @@ impl BinanceLink {
                 });
                 match registered {
                     Ok(wire) => self.connected(place, wire),
-                    Err(problem) => self.lost(place, &problem),
+                    Err(problem) => {
+                        // A handshake counts, too, and may be told off.
+                        let status = problem.strip_prefix("HTTP ").and_then(|s| s.parse().ok());
+                        if let Some(status @ (418 | 429)) = status {
+                            self.told_off(status, None, None);
+                        }
+                        self.lost(place, &problem);
+                    }
                 }
             }
         }
@@ -377,7 +393,9 @@ impl BinanceLink {
             (Purpose::Clock, Done::Measured(result)) => self.synced(result),
             (Purpose::Request(number), Done::Call(reply)) => self.rest_answer(number, &reply),
             (Purpose::Settle(number), Done::Call(reply)) => self.settle_answer(number, &reply),
-            (Purpose::User(step), Done::Call(reply)) => self.user_step(step, &reply),
+            (Purpose::User(step, round), Done::Call(reply)) => {
+                self.user_step(step, round, &reply);
+            }
             (Purpose::Fetch(fetch), Done::Call(reply)) => {
                 self.fetched(fetch, &reply);
             }
@@ -459,6 +477,9 @@ impl BinanceLink {
                 self.notice(Weight::Warning, "clock_not_measured", failure.to_string());
             }
         }
+        if std::mem::take(&mut self.sync_again) {
+            return self.sync();
+        }
         self.clock_measured();
     }
 
@@ -466,6 +487,12 @@ impl BinanceLink {
     fn silence(&self) -> Option<Duration> {
         let until = self.budget.silent_until(self.clock.venue_now())?;
         Some(self.clock.wait(until - self.clock.venue_ahead()))
+    }
+
+    /// Measures the clock from now on: what is being measured already does not count.
+    fn sync_anew(&mut self) {
+        self.sync_again = self.syncing;
+        self.sync();
     }
 
     fn sync(&mut self) {

@@ -101,8 +101,9 @@ impl Preflight {
     ) -> Vec<Finding> {
         let rest = rest_of(config, None, clock);
         let mut findings = Findings(Vec::new());
-        look_at_clock(&rest, clock, expectations, &mut findings);
-        look_at_info(&rest, expectations, &mut findings);
+        if look_at_clock(&rest, clock, expectations, &mut findings).is_some() {
+            look_at_info(&rest, expectations, &mut findings);
+        }
         findings.0
     }
 }
@@ -148,7 +149,7 @@ impl Findings {
         match answer {
             Ok(answer) => Some(answer),
             Err(problem) => {
-                let change = "check address, key and permissions";
+                let change = remedy(&problem);
                 self.add(subject, problem, "an answer", Some((change, true)));
                 None
             }
@@ -156,25 +157,45 @@ impl Findings {
     }
 }
 
+/// What to change where the venue gave no answer, by Binance's code.
+fn remedy(problem: &str) -> &'static str {
+    let codes = [
+        (-2014, "this is no API key: check live.key_env or live.key_file"),
+        (
+            -2015,
+            "the venue does not take this API key: check that it is one of this venue, that it may trade futures, and that its list of addresses has this machine",
+        ),
+        (
+            -1022,
+            "the secret is not the one of this API key: check live.secret_env or live.secret_file",
+        ),
+        (-1021, "set this machine's clock (NTP)"),
+        (-1003, "too many requests came from this address: wait, and try again"),
+    ];
+    let said = |code: &i32| problem.contains(&format!(": {code} "));
+    let known = codes.iter().find(|(code, _)| said(code)).map(|(_, change)| *change);
+    known.unwrap_or("check the address and whether the venue runs, then key and permissions")
+}
+
 fn look(rest: &Rest, clock: &LiveClock, expected: &Expectations) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
-    look_at_clock(rest, clock, expected, &mut findings);
-    let get = |path| Call::get(path, Auth::Signature, 1);
-    if let Some(mode) = findings.have(
-        "position mode",
-        needed::<wire::PositionMode>(rest, &get("/fapi/v1/positionSide/dual")),
-    ) {
-        let word = |dual| if dual { "hedge" } else { "one-way" };
-        let change = "switch the position mode (POST /fapi/v1/positionSide/dual), without orders and positions";
-        let should_be = word(expected.dual_side_position);
-        findings.equal("position mode", word(mode.dual_side_position), should_be, change);
+    // Where nobody answers, or not to this key, asking on says nothing new.
+    if look_at_clock(rest, clock, expected, &mut findings).is_none() {
+        return findings.0;
     }
+    let get = |path| Call::get(path, Auth::Signature, 1);
+    let mode = needed::<wire::PositionMode>(rest, &get("/fapi/v1/positionSide/dual"));
+    let Some(mode) = findings.have("API key", mode) else { return findings.0 };
+    let word = |dual| if dual { "hedge" } else { "one-way" };
+    let change = "switch the position mode (POST /fapi/v1/positionSide/dual), without orders and positions, or say hedge_mode as it is in [account]";
+    let should_be = word(expected.dual_side_position);
+    findings.equal("position mode", word(mode.dual_side_position), should_be, change);
     if let Some(mode) = findings.have(
         "multi-assets mode",
         needed::<wire::MultiAssetsMode>(rest, &get("/fapi/v1/multiAssetsMargin")),
     ) {
         let word = |on| if on { "on" } else { "off" };
-        let change = "switch the multi-assets mode (POST /fapi/v1/multiAssetsMargin)";
+        let change = "switch the multi-assets mode (POST /fapi/v1/multiAssetsMargin), or say multi_assets as it is in [account]";
         let should_be = word(expected.multi_assets);
         findings.equal("multi-assets mode", word(mode.multi_assets_margin), should_be, change);
     }
@@ -198,9 +219,14 @@ fn look_at_info(rest: &Rest, expected: &Expectations, findings: &mut Findings) {
     }
 }
 
-fn look_at_clock(rest: &Rest, clock: &LiveClock, expected: &Expectations, findings: &mut Findings) {
+fn look_at_clock(
+    rest: &Rest,
+    clock: &LiveClock,
+    expected: &Expectations,
+    findings: &mut Findings,
+) -> Option<()> {
     let measured = rest.measure(5).map_err(|failure| failure.to_string());
-    let Some(ahead) = findings.have("clock", measured) else { return };
+    let ahead = findings.have("venue", measured)?;
     clock.set_venue_ahead(ahead);
     let off = ahead.0.abs() > expected.clock_off_max.0;
     let is = format!("the venue's is {} ms ahead", ahead.millis());
@@ -208,6 +234,7 @@ fn look_at_clock(rest: &Rest, clock: &LiveClock, expected: &Expectations, findin
     let change =
         "set this machine's clock (NTP): requests are stamped with the venue's time until then";
     findings.add("clock", is, should_be, off.then_some((change, true)));
+    Some(())
 }
 
 fn look_at_account(account: &AccountMoney, expected: &Expectations, findings: &mut Findings) {
@@ -223,7 +250,7 @@ fn look_at_account(account: &AccountMoney, expected: &Expectations, findings: &m
     }
     let available = account.totals.available_balance.value().normalize();
     let short = available < expected.available_min;
-    let change = "transfer USDT into the futures wallet, or lower the minimum";
+    let change = "transfer USDT into the futures wallet, or lower live.available_min";
     let should_be = format!("at least {} USDT", expected.available_min);
     findings.add(
         "available balance",
@@ -241,7 +268,7 @@ fn look_at_settings(rows: &[wire::SymbolConfig], expected: &Expectations, findin
             findings.add(format_args!("{symbol}"), "not there", "listed", Some((change, true)));
             continue;
         };
-        let change = "switch it (POST /fapi/v1/marginType), without orders and position";
+        let change = "switch it (POST /fapi/v1/marginType), without orders and position, or say margin_type as it is in [account]";
         let should_be = one.margin_type.as_str();
         findings.equal(
             format_args!("{symbol} margin type"),
@@ -250,7 +277,7 @@ fn look_at_settings(rows: &[wire::SymbolConfig], expected: &Expectations, findin
             change,
         );
         if let Some(leverage) = one.leverage {
-            let change = "set it (POST /fapi/v1/leverage)";
+            let change = "set it (POST /fapi/v1/leverage), or say leverage as it is in [account]";
             findings.equal(format_args!("{symbol} leverage"), row.leverage, leverage, change);
         }
     }
@@ -289,7 +316,7 @@ fn look_at_holdings(rest: &Rest, expected: &Expectations, findings: &mut Finding
     let should_be = if expected.may_hold { "any number" } else { "none" };
     let orders = needed::<Vec<wire::OrderRow>>(rest, &get("/fapi/v1/openOrders"));
     if let Some(rows) = findings.have("open orders", orders) {
-        let text = "cancel them, or say that they are this session's own";
+        let text = "cancel them, or say live.may_hold = true if they are this session's own";
         findings.add("open orders", rows.len(), should_be, change(rows.len(), text));
     }
     let algos = needed::<Vec<wire::AlgoOrderRow>>(rest, &get("/fapi/v1/openAlgoOrders"));
@@ -299,7 +326,7 @@ fn look_at_holdings(rest: &Rest, expected: &Expectations, findings: &mut Finding
         other => other,
     };
     if let Some(rows) = findings.have("open conditional orders", algos) {
-        let text = "cancel them, or say that they are this session's own";
+        let text = "cancel them, or say live.may_hold = true if they are this session's own";
         findings.add("open conditional orders", rows.len(), should_be, change(rows.len(), text));
     }
     let positions = needed::<Vec<wire::PositionRiskV2>>(rest, &get("/fapi/v2/positionRisk"));
@@ -308,7 +335,7 @@ fn look_at_holdings(rest: &Rest, expected: &Expectations, findings: &mut Finding
         let held: Vec<String> =
             held.map(|row| format!("{} {}", row.symbol, row.position_amt.0.normalize())).collect();
         let is = if held.is_empty() { "none".to_owned() } else { held.join(", ") };
-        let text = "close them, or say that they are this session's own";
+        let text = "close them, or say live.may_hold = true if they are this session's own";
         findings.add("positions", is, should_be, change(held.len(), text));
     }
 }

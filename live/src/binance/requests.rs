@@ -63,9 +63,26 @@ struct Envelope {
     id: Option<WsId>,
     status: u16,
     #[serde(default)]
-    error: Option<ErrorBody>,
+    error: Option<WsError>,
     #[serde(default)]
     rate_limits: Option<Vec<RateLimitCount>>,
+}
+
+/// A refusal of the WebSocket API: beside code and text, what REST has in its headers.
+#[derive(Deserialize)]
+struct WsError {
+    #[serde(flatten)]
+    body: ErrorBody,
+    #[serde(default)]
+    data: Option<WsErrorData>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WsErrorData {
+    /// When it may be tried again, in milliseconds of the venue.
+    #[serde(default)]
+    retry_after: Option<i64>,
 }
 
 impl BinanceLink {
@@ -205,8 +222,11 @@ impl BinanceLink {
         if let Some(counts) = &envelope.rate_limits {
             self.budget.counts(now, counts);
         }
+        let retry_at = envelope.error.as_ref().and_then(|error| error.data.as_ref()?.retry_after);
+        let error = envelope.error.map(|error| error.body);
         if matches!(envelope.status, 418 | 429) {
-            self.told_off(envelope.status, None, envelope.error.as_ref());
+            let retry_after = retry_at.map(|at| (Nanos::from_millis(at) - now).max(Nanos::ZERO));
+            self.told_off(envelope.status, retry_after, error.as_ref());
         }
         let number = match &envelope.id {
             Some(WsId::Number(number)) => u64::try_from(*number).ok(),
@@ -215,12 +235,9 @@ impl BinanceLink {
         };
         let known = number.filter(|number| self.pending.contains_key(number));
         match known {
-            Some(number) => {
-                let error = envelope.error;
-                self.answered(number, envelope.status, error, Body::Ws(frame));
-            }
+            Some(number) => self.answered(number, envelope.status, error, Body::Ws(frame)),
             None if envelope.status != 200 => {
-                let code = envelope.error.map_or(0, |error| error.code);
+                let code = error.map_or(0, |error| error.code);
                 let text = format!("the WebSocket API refused something: {code}");
                 self.notice(Weight::Warning, "ws_api_refusal", text);
             }
@@ -283,14 +300,17 @@ impl BinanceLink {
         }
         let fate = fate(status, error);
         let read = !changes(&pending.what);
+        let late = matches!(pending.phase, Phase::Asking { .. });
         match fate {
             Fate::Refused(error) => self.finish(number, Outcome::Refused(error)),
             Fate::Unknown => self.ask(number),
+            // It was on its way for so long that it was asked for: it is refused, and too old to be sent again.
+            Fate::Clock(error) if late => self.finish(number, Outcome::Refused(error)),
             Fate::Clock(_) if !pending.restamped => {
                 // It was refused: sent again with the right time it is sent once.
                 pending.restamped = true;
                 pending.phase = Phase::Clock;
-                self.sync();
+                self.sync_anew();
             }
             Fate::Clock(error) => self.finish(number, Outcome::Refused(error)),
             Fate::TooMany(_) if read || pending.call.kind == Kind::Close => {

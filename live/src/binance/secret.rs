@@ -68,7 +68,9 @@ pub struct KeySources {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The environment lacks it.
-    #[error("the environment variable {name} is not set: set it, or name a file with mode 600")]
+    #[error(
+        "the environment variable {name} is not set: set it, or say live.key_file and live.secret_file, files with mode 600"
+    )]
     NotInEnvironment {
         /// Its name.
         name: String,
@@ -92,6 +94,14 @@ pub enum KeyError {
     /// Nothing is in it.
     #[error("{what} is empty")]
     Empty {
+        /// Which source.
+        what: String,
+    },
+    /// What is in it cannot be a key.
+    #[error(
+        "{what} holds blanks or characters that no key has: it has to be the key alone, on one line"
+    )]
+    Malformed {
         /// Which source.
         what: String,
     },
@@ -144,6 +154,10 @@ fn read(
     let secret = Secret::new(&text);
     if secret.0.is_empty() {
         return Err(KeyError::Empty { what });
+    }
+    // A private key in PEM has lines; whatever else has a blank in it was not copied well.
+    if !secret.0.contains("-----BEGIN") && !secret.0.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(KeyError::Malformed { what });
     }
     Ok(secret)
 }
@@ -198,6 +212,10 @@ mod tests {
         assert!(error.contains("640") && error.contains("chmod 600") && error.contains("secret"));
         set(0o600).unwrap();
         assert_eq!(Keys::load(&sources, &environment).unwrap().api_key.expose(), "key");
+        std::fs::write(&path, "hu\nsh\n").unwrap();
+        let error = Keys::load(&sources, &environment).unwrap_err();
+        assert!(matches!(error, KeyError::Malformed { .. }), "{error}");
+        assert!(!error.to_string().contains("hu\n"), "{error}");
         std::fs::write(&path, " \n").unwrap();
         assert!(matches!(Keys::load(&sources, &environment), Err(KeyError::Empty { .. })));
         let none = Keys::load(&sources, &|_| None).unwrap_err().to_string();

@@ -298,7 +298,9 @@ impl BinanceLink {
             user,
             sync_at,
             syncing: false,
+            sync_again: false,
             fatal: None,
+            woke: wall(),
             clock,
             config,
         })

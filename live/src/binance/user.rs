@@ -61,6 +61,8 @@ pub(super) struct User {
     pub(super) make_key_at: Option<Instant>,
     keep_at: Nanos,
     recovery: Option<Recovery>,
+    /// Counts recoveries: the answer to a query of an earlier one shows what was then.
+    round: u64,
     recover_at: Option<Instant>,
     /// What the stream tells while a recovery is under way.
     held: Vec<(Nanos, UserEvent)>,
@@ -78,6 +80,7 @@ impl User {
             make_key_at: Some(now),
             keep_at: Nanos::NEVER,
             recovery: None,
+            round: 0,
             recover_at: None,
             held: Vec::new(),
             lost_at: venue_now,
@@ -150,7 +153,9 @@ impl BinanceLink {
     /// for the one that is valid.
     pub(super) fn user_lost(&mut self, was_up: bool) {
         if was_up && self.user.ready {
-            self.user.lost_at = self.clock.venue_now();
+            // A connection may have been dead for a while before that showed.
+            let quiet = wall().saturating_duration_since(self.slots[USER].heard);
+            self.user.lost_at = self.clock.venue_now() - self.clock.span(quiet);
         }
         self.user.ready = false;
         self.user.recovery = None;
@@ -169,7 +174,14 @@ impl BinanceLink {
     }
 
     fn begin_recovery(&mut self) {
+        self.user.round += 1;
         let mut recovery = Recovery::default();
+        if let Some(silence) = self.silence() {
+            // Whoever asks on in spite of 429 or 418 is banned for longer. Events are held until then.
+            self.user.recovery = Some(recovery);
+            self.user.recover_at = Some(wall() + silence);
+            return;
+        }
         recovery.found.time = self.clock.venue_now();
         let mut steps = vec![Step::OpenOrders, Step::OpenAlgos, Step::Positions, Step::Money];
         for (symbol, _) in self.grid.all() {
@@ -188,7 +200,7 @@ impl BinanceLink {
         let venue = self.clock.venue_now();
         // Few and needed: they are counted, but they do not wait.
         let _ = self.budget.ask(venue, Kind::Close, call.weight, (0, 0));
-        self.give(Purpose::User(step), Task::Call(call), true);
+        self.give(Purpose::User(step, self.user.round), Task::Call(call), true);
     }
 
     fn step_call(&self, step: Step) -> Call {
@@ -224,11 +236,12 @@ impl BinanceLink {
     }
 
     /// The answer to a step.
-    pub(super) fn user_step(&mut self, step: Step, reply: &Reply) {
+    pub(super) fn user_step(&mut self, step: Step, round: u64, reply: &Reply) {
         match step {
             Step::MakeKey => self.key_made(reply),
             Step::KeepKey => self.key_kept(reply),
-            _ => self.recovered(step, reply),
+            _ if round == self.user.round => self.recovered(step, reply),
+            _ => {}
         }
     }
 
@@ -416,6 +429,9 @@ impl BinanceLink {
 
     /// Asks for orders that are not open any more, and for those of fills that nobody knew.
     fn second_look(&mut self, mut recovery: Recovery) {
+        if self.silence().is_some() {
+            return self.begin_recovery();
+        }
         recovery.second = true;
         let found = &recovery.found;
         let mut orders: BTreeMap<OrderId, SymbolIndex> = BTreeMap::new();

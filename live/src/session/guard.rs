@@ -6,24 +6,25 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
-    AccountBalance, Answer, Exchange, ExchangeError, ExchangeEvent, Instrument, JournalError,
-    MarketData, MarketEvent, ModifyOrder, Nanos, NewOrder, OWN_REFUSAL, Outcome, PositionSide,
-    PriceTicks, Request, RequestId, Sender, Side, SymbolIndex, Unanswered, UserEvent,
+    AccountUpdateReason, Answer, Exchange, ExchangeError, ExchangeEvent, Instrument, JournalError,
+    MarketData, MarketEvent, Nanos, OWN_REFUSAL, Outcome, PositionSide, Request, RequestId, Sender,
+    SymbolIndex, Unanswered, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::exposure::{Exposure, Taken, Wanted};
 use super::remote::{SessionVenue, Traffic};
-use crate::link::Outgoing;
+use crate::link::{Notice, Outgoing, Weight};
 
 /// Binance's "User can only place reduce only order".
 const REDUCE_ONLY: i32 = -4087;
 /// Binance's "User can not place order currently".
 const NO_ORDERS: i32 = -4088;
+/// With this as its beginning a guard decides everything by itself: nothing is recorded.
+pub const FROM_NOW_ON: Nanos = Nanos(i64::MIN);
 const MINUTE: Nanos = Nanos::from_secs(60);
 const DAY: Nanos = Nanos::from_secs(86_400);
-/// An order that nobody has heard of for so long no longer counts as one that may fill.
-const FORGOTTEN: Nanos = Nanos::from_secs(60);
 
 /// What a session may do at most. What is absent is not limited.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,33 +44,69 @@ pub struct GuardLimits {
     pub loss: Option<Decimal>,
 }
 
+impl GuardLimits {
+    fn need_prices(&self) -> bool {
+        let notionals = [self.order_notional, self.position_notional, self.total_notional];
+        notionals.iter().any(Option::is_some)
+    }
+}
+
+/// By what the kill switch is on. Each releases only its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Killed {
+    /// The kill file is there.
+    pub by_file: bool,
+    /// The kill key is there.
+    pub by_key: bool,
+    /// SIGUSR1 came, and no SIGUSR2 since.
+    pub by_signal: bool,
+}
+
+impl Killed {
+    /// The switch is on.
+    pub fn is_on(self) -> bool {
+        self.by_file || self.by_key || self.by_signal
+    }
+}
+
 /// Why nothing is opened for a while, or at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holds {
     /// Nothing is sent that changes anything.
     pub dry_run: bool,
     /// The kill switch.
-    pub killed: bool,
+    pub killed: Killed,
     /// The session ends.
     pub closing: bool,
 }
 
-/// An order that may still fill.
-#[derive(Clone, Debug)]
-struct Reserved {
-    symbol: usize,
-    notional: Decimal,
-    since: Nanos,
-    /// The order will not fill any more.
-    ended: bool,
-    /// The position has been told since.
-    position_told: bool,
+/// Why an order may not be sent.
+struct Objection {
+    /// The limit's name.
+    what: &'static str,
+    code: i32,
+    why: String,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Held {
-    amount: i64,
-    entry: Decimal,
+impl Objection {
+    fn only_reduce(what: &'static str, why: impl Into<String>) -> Objection {
+        Objection { what, code: REDUCE_ONLY, why: why.into() }
+    }
+
+    fn notional(what: &'static str, limit: Decimal, with: Decimal) -> Objection {
+        let why = format!("{what} is {limit} USDT, it would be {}", with.normalize());
+        Objection::only_reduce(what, why)
+    }
+}
+
+/// A request that is under way.
+#[derive(Default)]
+struct UnderWay {
+    /// Its orders, in their order.
+    taken: Vec<Taken>,
+    /// How many of them open something, and when they were counted.
+    opened: usize,
+    at: Nanos,
 }
 
 /// A venue behind the operator's limits.
@@ -78,19 +115,16 @@ pub struct Guard<X> {
     limits: GuardLimits,
     /// What holds now; [`Guard::hold`] changes it.
     holds: Holds,
-    instruments: Vec<Instrument>,
-    prices: Vec<Option<PriceTicks>>,
-    positions: BTreeMap<(usize, PositionSide), Held>,
+    exposure: Exposure,
     wallet: Option<Decimal>,
     equity_at_start: Option<Decimal>,
     lost: bool,
-    reserved: BTreeMap<String, Reserved>,
-    /// Client order ids of requests under way.
-    under_way: BTreeMap<RequestId, Vec<String>>,
+    under_way: BTreeMap<RequestId, UnderWay>,
     opened: VecDeque<Nanos>,
     refusals: VecDeque<(Nanos, ExchangeEvent)>,
     /// So many were refused, by limit.
     refused: BTreeMap<&'static str, u64>,
+    notices: Vec<Notice>,
     /// Before this a recording is run through: it holds the refusals of then.
     decides_from: Nanos,
 }
@@ -109,17 +143,15 @@ impl<X: Exchange> Guard<X> {
             inner,
             limits,
             holds,
-            prices: vec![None; instruments.len()],
-            instruments,
-            positions: BTreeMap::new(),
+            exposure: Exposure::new(instruments),
             wallet: None,
             equity_at_start: None,
             lost: false,
-            reserved: BTreeMap::new(),
             under_way: BTreeMap::new(),
             opened: VecDeque::new(),
             refusals: VecDeque::new(),
             refused: BTreeMap::new(),
+            notices: Vec::new(),
             decides_from,
         }
     }
@@ -149,6 +181,11 @@ impl<X: Exchange> Guard<X> {
         &self.refused
     }
 
+    /// What an operator should hear: refusals, and the limit of loss.
+    pub fn take_notices(&mut self, out: &mut Vec<Notice>) {
+        out.append(&mut self.notices);
+    }
+
     /// The session's profit so far in USDT, realised and not; none before the wallet is known.
     pub fn profit(&self) -> Option<Decimal> {
         Some(self.equity()? - self.equity_at_start?)
@@ -161,277 +198,241 @@ impl<X: Exchange> Guard<X> {
 
     /// Positions, signed and in lots.
     pub fn positions(&self) -> impl Iterator<Item = (SymbolIndex, PositionSide, i64)> {
-        self.positions
-            .iter()
-            .filter(|(_, held)| held.amount != 0)
-            .map(|((symbol, side), held)| (SymbolIndex(*symbol as u16), *side, held.amount))
+        self.exposure.positions()
     }
 
-    fn worth(&self, symbol: usize, lots: i64, price: PriceTicks) -> Decimal {
-        let Some(grid) = self.instruments.get(symbol) else { return Decimal::ZERO };
-        let product = Decimal::from(lots) * Decimal::from(price.0);
-        let mut worth = product;
-        let scale = product.scale() + grid.price_decimals + grid.qty_decimals;
-        // Both are integers on their grids, so the product only moves its point.
-        if worth.set_scale(scale).is_err() {
-            worth = Decimal::MAX;
-        }
-        worth
+    /// What may be open at worst, in USDT: positions with all that may still fill, each symbol in its worse direction.
+    pub fn exposed(&self) -> Decimal {
+        self.exposure.total()
     }
 
     fn equity(&self) -> Option<Decimal> {
-        let mut equity = self.wallet?;
-        for ((symbol, _), held) in &self.positions {
-            let (Some(price), Some(grid)) =
-                (self.prices.get(*symbol).copied().flatten(), self.instruments.get(*symbol))
-            else {
-                continue;
-            };
-            let mut size = Decimal::from(held.amount);
-            if size.set_scale(grid.qty_decimals).is_ok() {
-                equity += self.worth(*symbol, held.amount, price) - size * held.entry;
-            }
-        }
-        Some(equity)
+        Some(self.wallet?.saturating_add(self.exposure.unrealized()))
     }
 
     fn watch_loss(&mut self) {
         let Some(equity) = self.equity() else { return };
         let start = *self.equity_at_start.get_or_insert(equity);
-        if let Some(limit) = self.limits.loss
-            && start - equity >= limit
-        {
+        let Some(limit) = self.limits.loss else { return };
+        let loss = start.saturating_sub(equity);
+        if loss >= limit && !self.lost {
             self.lost = true;
-        }
-    }
-
-    /// How many lots of an order would open something; what reduces counts as nothing.
-    fn opening_lots(&self, order: &NewOrder) -> i64 {
-        let asked = order.quantity.map_or(0, |lots| lots.0);
-        if order.reduce_only == Some(true) || order.close_position {
-            return 0;
-        }
-        let symbol = usize::from(order.symbol.0);
-        let side = order.position_side.unwrap_or(PositionSide::Both);
-        let amount = self.positions.get(&(symbol, side)).map_or(0, |held| held.amount);
-        match (side, order.side) {
-            (PositionSide::Long, Side::Sell) | (PositionSide::Short, Side::Buy) => 0,
-            (PositionSide::Long | PositionSide::Short, _) => asked,
-            (PositionSide::Both, Side::Buy) => asked - (-amount).clamp(0, asked),
-            (PositionSide::Both, Side::Sell) => asked - amount.clamp(0, asked),
-        }
-    }
-
-    /// Why the orders may not be sent, with the limit's name.
-    fn objection(
-        &mut self,
-        now: Nanos,
-        orders: &[&NewOrder],
-    ) -> Option<(&'static str, i32, String)> {
-        let only_reduce = |what, why: &str| Some((what, REDUCE_ONLY, why.to_owned()));
-        let mut opening = Vec::new();
-        for order in orders {
-            let lots = self.opening_lots(order);
-            if lots == 0 {
-                continue;
+            let loss = loss.normalize();
+            let text = format!(
+                "the session has lost {loss} USDT, its limit is {limit}: nothing is opened any more"
+            );
+            // What was recorded was told then.
+            if self.decides_from == FROM_NOW_ON {
+                self.notices.push(Notice { weight: Weight::Error, what: "loss", text });
             }
-            let symbol = usize::from(order.symbol.0);
-            let price = order.price.or(order.trigger_price);
-            let price = price.or(self.prices.get(symbol).copied().flatten());
-            let Some(price) = price else {
-                return only_reduce("no_price", "no price of the symbol is known yet");
-            };
-            opening.push((symbol, self.worth(symbol, lots, price)));
         }
-        if opening.is_empty() {
-            return None;
-        }
-        if self.holds.killed {
-            return only_reduce("killed", "the kill switch is on");
+    }
+
+    /// Whether no recording has decided already.
+    fn decides(&self, now: Nanos) -> bool {
+        now >= self.decides_from
+    }
+
+    /// Why nothing at all is opened.
+    fn held(&self) -> Option<Objection> {
+        if self.holds.killed.is_on() {
+            return Some(Objection::only_reduce("killed", "the kill switch is on"));
         }
         if self.holds.closing {
-            return only_reduce("closing", "the session ends");
+            return Some(Objection::only_reduce("closing", "the session ends"));
         }
-        if self.lost {
-            return only_reduce("loss", "the session's limit of loss has been reached");
+        let lost =
+            || Objection::only_reduce("loss", "the session's limit of loss has been reached");
+        self.lost.then(lost)
+    }
+
+    fn too_many(&self, now: Nanos) -> Option<Objection> {
+        let in_minute = self.opened.iter().rev().take_while(|at| now - **at < MINUTE).count();
+        let of = |(what, limit, had): (&'static str, Option<u32>, usize)| {
+            let limit = limit.filter(|limit| had >= *limit as usize)?;
+            Some(Objection::only_reduce(what, format!("{what} is {limit}, and had been reached")))
+        };
+        let (limits, in_day) = (&self.limits, self.opened.len());
+        of(("orders_per_minute", limits.orders_per_minute, in_minute))
+            .or_else(|| of(("orders_per_day", limits.orders_per_day, in_day)))
+    }
+
+    fn too_large(&self, wanted: &Wanted, lots: i64) -> Option<Objection> {
+        if !self.limits.need_prices() {
+            return None;
         }
-        self.reserved
-            .retain(|_, one| !(one.ended && (one.position_told || now - one.since > FORGOTTEN)));
+        let Some(notional) = self.exposure.notional(wanted, lots) else {
+            return Some(Objection::only_reduce("no_price", "no price of the symbol is known yet"));
+        };
+        let limit = self.limits.order_notional.filter(|limit| notional > *limit)?;
+        Some(Objection::notional("order_notional", limit, notional))
+    }
+
+    /// Whether what was taken into account is too much together.
+    fn too_exposed(&self, symbol: usize) -> Option<Objection> {
+        if let Some(limit) = self.limits.position_notional {
+            let with = self.exposure.of(symbol);
+            if with > limit {
+                return Some(Objection::notional("position_notional", limit, with));
+            }
+        }
+        let limit = self.limits.total_notional?;
+        let with = self.exposure.total();
+        (with > limit).then(|| Objection::notional("total_notional", limit, with))
+    }
+
+    /// Takes the orders of a request into account, or says why it may not be sent: it goes as a whole.
+    fn admit(&mut self, now: Nanos, id: RequestId, request: &Request) -> Result<(), Objection> {
+        let all = Wanted::of(request);
+        if all.is_empty() {
+            return Ok(());
+        }
+        self.exposure.forget(now);
         while self.opened.front().is_some_and(|at| now - *at >= DAY) {
             self.opened.pop_front();
         }
-        let in_minute = self.opened.iter().rev().take_while(|at| now - **at < MINUTE).count();
-        let count = opening.len();
-        for (what, limit, had) in [
-            ("orders_per_minute", self.limits.orders_per_minute, in_minute),
-            ("orders_per_day", self.limits.orders_per_day, self.opened.len()),
-        ] {
-            if limit.is_some_and(|limit| had + count > limit as usize) {
-                return only_reduce(
-                    what,
-                    &format!("{what} is {}, and had been reached", limit.unwrap_or(0)),
-                );
+        let mut under_way = UnderWay { at: now, ..UnderWay::default() };
+        for wanted in &all {
+            if let Err(objection) = self.admit_one(now, wanted, &mut under_way) {
+                self.undo(&under_way);
+                self.uncount(&under_way);
+                return Err(objection);
             }
         }
-        for (symbol, notional) in &opening {
-            let asked = |what: &'static str, limit: Decimal, with: Decimal| {
-                only_reduce(
-                    what,
-                    &format!("{what} is {limit} USDT, it would be {}", with.normalize()),
-                )
-            };
-            if let Some(limit) = self.limits.order_notional.filter(|limit| notional > limit) {
-                return asked("order_notional", limit, *notional);
-            }
-            let own = |of: &usize| of == symbol;
-            let with = self.exposed(own) + total(&opening, own);
-            if let Some(limit) = self.limits.position_notional.filter(|limit| with > *limit) {
-                return asked("position_notional", limit, with);
-            }
-            let with = self.exposed(|_| true) + total(&opening, |_| true);
-            if let Some(limit) = self.limits.total_notional.filter(|limit| with > *limit) {
-                return asked("total_notional", limit, with);
-            }
-        }
-        None
+        self.under_way.insert(id, under_way);
+        Ok(())
     }
 
-    /// Notional of positions and of what may still fill, of some symbols.
-    fn exposed(&self, of: impl Fn(&usize) -> bool) -> Decimal {
-        let mut sum = Decimal::ZERO;
-        for ((symbol, _), held) in self.positions.iter().filter(|((symbol, _), _)| of(symbol)) {
-            if let Some(price) = self.prices.get(*symbol).copied().flatten() {
-                sum += self.worth(*symbol, held.amount.abs(), price);
-            }
+    fn admit_one(
+        &mut self,
+        now: Nanos,
+        wanted: &Wanted,
+        under_way: &mut UnderWay,
+    ) -> Result<(), Objection> {
+        let lots = self.exposure.opens(wanted);
+        let decides = lots > 0 && self.decides(now);
+        if decides {
+            let objection = self.held().or_else(|| self.too_many(now));
+            objection.or_else(|| self.too_large(wanted, lots)).map_or(Ok(()), Err)?;
         }
-        let waiting = self.reserved.values().filter(|one| of(&one.symbol));
-        sum + waiting.map(|one| one.notional).sum::<Decimal>()
-    }
-
-    /// Notes orders that are on their way.
-    fn reserve(&mut self, now: Nanos, id: RequestId, orders: &[&NewOrder]) {
-        let mut ids = Vec::new();
-        for order in orders {
-            let lots = self.opening_lots(order);
-            let symbol = usize::from(order.symbol.0);
-            let price = order.price.or(order.trigger_price);
-            let price = price.or(self.prices.get(symbol).copied().flatten());
-            if let Some(price) = price.filter(|_| lots > 0) {
-                let notional = self.worth(symbol, lots, price);
-                let client = order.client_order_id.0.to_string();
-                ids.push(client.clone());
-                self.opened.push_back(now);
-                let one =
-                    Reserved { symbol, notional, since: now, ended: false, position_told: false };
-                self.reserved.insert(client, one);
-            }
+        under_way.taken.push(self.exposure.take(now, wanted));
+        if lots > 0 {
+            self.opened.push_back(now);
+            under_way.opened += 1;
         }
-        if !ids.is_empty() {
-            self.under_way.insert(id, ids);
+        match decides {
+            true => self.too_exposed(wanted.symbol).map_or(Ok(()), Err),
+            false => Ok(()),
         }
     }
 
-    fn heard(&mut self, event: &ExchangeEvent) {
+    fn undo(&mut self, under_way: &UnderWay) {
+        under_way.taken.iter().rev().for_each(|taken| self.exposure.undo(taken));
+    }
+
+    /// Orders that were never sent do not count.
+    fn uncount(&mut self, under_way: &UnderWay) {
+        let until = self.opened.partition_point(|at| *at <= under_way.at);
+        self.opened.drain(until.saturating_sub(under_way.opened)..until);
+    }
+
+    fn heard(&mut self, now: Nanos, event: &ExchangeEvent) {
         match event {
             ExchangeEvent::Response { request, outcome, .. } => {
-                let ids = self.under_way.remove(request).unwrap_or_default();
+                let under_way = self.under_way.remove(request).unwrap_or_default();
                 match outcome {
-                    Outcome::Refused(_) => {
-                        for id in ids {
-                            self.reserved.remove(&id);
+                    Outcome::Refused(error) => {
+                        self.undo(&under_way);
+                        if error.msg.contains(OWN_REFUSAL) {
+                            self.uncount(&under_way);
                         }
                     }
-                    Outcome::Done(Answer::Account(balance)) => self.account(balance),
-                    Outcome::Done(Answer::PositionRisk(rows)) => {
-                        for row in rows.iter() {
-                            let symbol = usize::from(row.symbol.0);
-                            self.position(
-                                symbol,
-                                row.position_side,
-                                row.position_amt.0,
-                                row.entry_price,
-                            );
-                        }
-                        self.watch_loss();
+                    Outcome::Unknown => {
+                        under_way.taken.iter().for_each(|taken| self.exposure.doubt(now, taken));
                     }
-                    Outcome::Done(Answer::Order(order)) if order.status.is_terminal() => {
-                        self.ended(&order.client_order_id.0);
-                    }
-                    _ => {}
+                    Outcome::Done(answer) => self.answered(now, &under_way, answer),
                 }
             }
-            ExchangeEvent::User { event, .. } => match event {
-                UserEvent::AccountUpdate { balance, positions, .. } => {
-                    if let Some(balance) = balance {
-                        self.wallet = Some(balance.wallet_balance);
+            ExchangeEvent::User { time, event, .. } => self.told(now, *time, event),
+        }
+    }
+
+    fn answered(&mut self, now: Nanos, under_way: &UnderWay, answer: &Answer) {
+        let first = under_way.taken.first();
+        match (answer, first) {
+            (Answer::Order(state), Some(taken)) => self.exposure.answered(now, taken, state),
+            (Answer::Order(state), None) => self.exposure.order(now, state, false),
+            (Answer::AlgoOrder(state), Some(taken)) => {
+                self.exposure.answered_algo(now, taken, state);
+            }
+            (Answer::AlgoOrder(state), None) => self.exposure.algo(now, state),
+            (Answer::AlgoOrders(rows), _) => {
+                rows.iter().for_each(|state| self.exposure.algo(now, state));
+            }
+            (Answer::Orders(rows), _) => {
+                for (place, row) in rows.iter().enumerate() {
+                    match (row, under_way.taken.get(place)) {
+                        (Ok(state), Some(taken)) => self.exposure.answered(now, taken, state),
+                        (Ok(state), None) => self.exposure.order(now, state, false),
+                        (Err(_), Some(taken)) => self.exposure.undo(taken),
+                        (Err(_), None) => {}
                     }
-                    for row in positions {
-                        let symbol = usize::from(row.symbol.0);
-                        self.position(
-                            symbol,
-                            row.position_side,
-                            row.position_amt.0,
-                            row.entry_price,
-                        );
+                }
+            }
+            (Answer::Account(balance), _) => {
+                self.wallet = Some(balance.wallet_balance);
+                self.watch_loss();
+            }
+            (Answer::PositionRisk(rows), _) => {
+                for row in rows.iter() {
+                    let (symbol, side) = (usize::from(row.symbol.0), row.position_side);
+                    let (amount, entry) = (row.position_amt.0, row.entry_price);
+                    self.exposure.position(symbol, side, amount, entry, row.update_time);
+                }
+                self.watch_loss();
+            }
+            _ => {}
+        }
+    }
+
+    fn told(&mut self, now: Nanos, time: Nanos, event: &UserEvent) {
+        match event {
+            UserEvent::AccountUpdate { reason, balance, positions } => {
+                if let Some(balance) = balance {
+                    self.wallet = Some(balance.wallet_balance);
+                    // What was paid in is no profit, and what was taken out no loss.
+                    use AccountUpdateReason::{Deposit, Withdraw};
+                    if let (Deposit | Withdraw, Some(start)) = (reason, &mut self.equity_at_start) {
+                        *start = start.saturating_add(balance.balance_change);
                     }
-                    self.watch_loss();
                 }
-                UserEvent::OrderTradeUpdate { order, .. } if order.status.is_terminal() => {
-                    self.ended(&order.client_order_id.0);
+                for row in positions {
+                    let (symbol, side) = (usize::from(row.symbol.0), row.position_side);
+                    let (amount, entry) = (row.position_amt.0, row.entry_price);
+                    self.exposure.position(symbol, side, amount, entry, time);
                 }
-                _ => {}
-            },
+                self.watch_loss();
+            }
+            UserEvent::OrderTradeUpdate { order, .. } => self.exposure.order(now, order, true),
+            UserEvent::AlgoUpdate { order } => self.exposure.algo(now, order),
+            _ => {}
         }
     }
 
-    fn account(&mut self, balance: &AccountBalance) {
-        self.wallet = Some(balance.wallet_balance);
-        self.watch_loss();
-    }
-
-    fn position(&mut self, symbol: usize, side: PositionSide, amount: i64, entry: Decimal) {
-        self.positions.insert((symbol, side), Held { amount, entry });
-        for one in self.reserved.values_mut().filter(|one| one.symbol == symbol) {
-            one.position_told = true;
-        }
-    }
-
-    fn ended(&mut self, client: &str) {
-        if let Some(one) = self.reserved.get_mut(client) {
-            one.ended = true;
-        }
-    }
-
-    fn refuse(&mut self, now: Nanos, from: Sender, request: RequestId, code: i32, why: &str) {
-        let words = match code {
+    fn refuse(&mut self, now: Nanos, from: Sender, request: RequestId, objection: &Objection) {
+        let Objection { what, code, why } = objection;
+        *self.refused.entry(*what).or_default() += 1;
+        let words = match *code {
             REDUCE_ONLY => "User can only place reduce only order",
             _ => "User can not place order currently",
         };
+        let text = format!("request {} was not sent: {why}", request.0);
+        self.notices.push(Notice { weight: Weight::Warning, what: "refused", text });
         let msg = format!("{words} {OWN_REFUSAL}{why})").into_boxed_str();
-        let outcome = Outcome::Refused(ExchangeError { code, msg });
+        let outcome = Outcome::Refused(ExchangeError { code: *code, msg });
         let event = ExchangeEvent::Response { to: from.service, request, outcome };
         // The refusal comes back as an answer does: not in the instant of the request.
         self.refusals.push_back((Nanos(now.0 + 1), event));
-    }
-}
-
-fn total(opening: &[(usize, Decimal)], of: impl Fn(&usize) -> bool) -> Decimal {
-    opening.iter().filter(|(symbol, _)| of(symbol)).map(|(_, notional)| *notional).sum()
-}
-
-/// The orders that a request would make, changes of orders as if they were new.
-fn orders_of(request: &Request) -> Vec<NewOrder> {
-    let changed = |change: &ModifyOrder| {
-        let mut order = NewOrder::market(change.symbol, change.side, change.quantity, "");
-        order.price = change.price;
-        order
-    };
-    match request {
-        Request::NewOrder(order) | Request::NewAlgoOrder(order) => vec![order.clone()],
-        Request::BatchOrders(orders) => orders.clone(),
-        Request::ModifyOrder(change) => vec![changed(change)],
-        Request::BatchModify(changes) => changes.iter().map(changed).collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -454,19 +455,16 @@ pub fn only_asks(request: &Request) -> bool {
 impl<X: Exchange> Exchange for Guard<X> {
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         if !only_asks(&request) {
-            let orders = orders_of(&request);
-            let orders: Vec<&NewOrder> = orders.iter().collect();
-            let objection = match self.holds.dry_run {
-                true => Some(("dry_run", NO_ORDERS, "this is a dry run".to_owned())),
-                false => self.objection(now, &orders),
+            let admitted = match self.holds.dry_run && self.decides(now) {
+                true => Err(Objection {
+                    what: "dry_run",
+                    code: NO_ORDERS,
+                    why: "this is a dry run".to_owned(),
+                }),
+                false => self.admit(now, id, &request),
             };
-            match objection {
-                Some((what, code, why)) if now >= self.decides_from => {
-                    *self.refused.entry(what).or_default() += 1;
-                    return self.refuse(now, from, id, code, &why);
-                }
-                Some(_) => {}
-                None => self.reserve(now, id, &orders),
+            if let Err(objection) = admitted {
+                return self.refuse(now, from, id, &objection);
             }
         }
         self.inner.submit(now, from, id, request);
@@ -483,14 +481,12 @@ impl<X: Exchange> Exchange for Guard<X> {
             MarketData::MarkPrice(price) => Some(*price),
             _ => None,
         };
-        if let (Some(price), Some(known)) =
-            (price, self.prices.get_mut(usize::from(event.symbol.0)))
-            && *known != Some(price)
+        if let Some(price) = price
+            && self.exposure.set_price(usize::from(event.symbol.0), price)
+            && self.limits.loss.is_some()
+            && !self.exposure.is_flat()
         {
-            *known = Some(price);
-            if self.limits.loss.is_some() && !self.positions.is_empty() {
-                self.watch_loss();
-            }
+            self.watch_loss();
         }
         self.inner.observe(event);
     }
@@ -507,7 +503,7 @@ impl<X: Exchange> Exchange for Guard<X> {
         }
         self.inner.advance(now, out);
         for event in out.get(before..).unwrap_or_default() {
-            self.heard(event);
+            self.heard(now, event);
         }
     }
 }
@@ -530,7 +526,11 @@ impl<X: SessionVenue> SessionVenue for Guard<X> {
     }
 
     fn end_of_recording(&mut self) -> Result<Vec<Unanswered>, JournalError> {
-        self.decides_from = Nanos(i64::MIN);
+        self.decides_from = FROM_NOW_ON;
         self.inner.end_of_recording()
     }
 }
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

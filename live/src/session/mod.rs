@@ -4,6 +4,7 @@
 //! it; write the journal; send. So the journal has every request before the venue has it, and a replay of the
 //! journal makes the same turns.
 
+mod exposure;
 mod feed;
 mod guard;
 mod operator;
@@ -13,7 +14,7 @@ mod resume;
 mod stats;
 
 pub use feed::LiveFeed;
-pub use guard::{Guard, GuardLimits, Holds, only_asks};
+pub use guard::{FROM_NOW_ON, Guard, GuardLimits, Holds, Killed, only_asks};
 pub use operator::{
     Command, Operator, OperatorHandle, OperatorSettings, kill_self, wait_for_signal,
 };
@@ -35,8 +36,9 @@ use crate::link::{Incoming, LinkError, Notice, Outgoing, VenueLink, Weight};
 
 /// No turn waits longer: what the operator does is looked at in between.
 const TURN_MAX: Duration = Duration::from_millis(50);
-/// A session that ends waits so long for the answers to what it has sent.
-const ANSWERS_MAX: Nanos = Nanos::from_secs(20);
+/// A session that ends waits so long for the answers to what it has sent, by the wall: a link asks for an outcome for a
+/// minute, and so long the venue may be away.
+const ANSWERS_MAX: Duration = Duration::from_secs(70);
 
 /// The kernel of a session.
 pub type LiveKernel<X> = Kernel<Guard<X>, LiveFeed>;
@@ -61,11 +63,11 @@ pub enum SessionError {
 }
 
 /// Hears what a session has to say, on the session's thread: it must not block.
-pub trait Listener {
+pub trait Listener<X: Exchange> {
     /// A notice of the link, or of the session itself, at the session's time.
     fn notice(&mut self, now: Nanos, notice: &Notice);
-    /// After each turn, with what happened in it.
-    fn turned(&mut self, now: Nanos, stats: &Stats);
+    /// After each turn, with what happened in it and the kernel as it is.
+    fn turned(&mut self, now: Nanos, stats: &Stats, kernel: &LiveKernel<X>);
 }
 
 /// How a session ended.
@@ -85,7 +87,7 @@ pub struct Session<X: Exchange, L> {
     operator: Operator,
     incoming: Vec<Incoming>,
     outgoing: Vec<Outgoing>,
-    /// Requests that were sent and have no answer.
+    /// Requests that change something, were sent and have no answer.
     in_doubt: std::collections::BTreeSet<engine::RequestId>,
     /// Of each symbol, whether it has been traded since the process began.
     traded: Vec<bool>,
@@ -93,6 +95,10 @@ pub struct Session<X: Exchange, L> {
     notices: Vec<Notice>,
     /// The operator wants it to end.
     stop: Option<String>,
+    /// It ends: nothing is opened any more, whatever else holds.
+    closing: bool,
+    /// The kill switch is on, and what rested has been cancelled for it.
+    cancelled: bool,
     /// For tests of restarts: the process kills itself behind this many entries.
     die_at: Option<u64>,
     die: fn(),
@@ -119,6 +125,8 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             stats: Stats::default(),
             notices: Vec::new(),
             stop: None,
+            closing: false,
+            cancelled: false,
             die_at: None,
             die: || {},
         }
@@ -152,15 +160,18 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
     }
 
     /// Asks the venue what became of requests that an earlier life of the session may have sent, and says of the others
-    /// that they were not sent; then waits for the answers, for `patience` at most. The services hear the answers as any
-    /// others.
+    /// that they were not sent; then waits for the answers, for `patience` of the wall at most. The services hear the
+    /// answers as any others.
+    ///
+    /// # Errors
+    /// Some have no answer by then, or when the operator wants the session to end.
     pub fn settle(
         &mut self,
         unanswered: Vec<Unanswered>,
-        patience: Nanos,
-        listener: &mut dyn Listener,
+        patience: Duration,
+        listener: &mut dyn Listener<X>,
     ) -> Result<(), SessionError> {
-        let until = self.clock.now() + patience;
+        let until = self.clock.after(patience);
         for one in unanswered {
             let outgoing = Outgoing { from: one.from, id: one.id, request: one.request };
             if one.recorded {
@@ -172,7 +183,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
                 self.tell(listener, &Notice { weight: Weight::Info, what, text });
             }
         }
-        while !self.in_doubt.is_empty() && self.clock.now() < until {
+        while !self.in_doubt.is_empty() && self.clock.now() < until && self.stop.is_none() {
             self.turn(listener)?;
         }
         match self.in_doubt.len() {
@@ -186,14 +197,14 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         self.notices.push(notice);
     }
 
-    /// For an exchange of the session's own that goes on: waits until each symbol has been traded again, for `patience` at
-    /// most. What the exchange knew of the books, if those are wanted, is forgotten first: nobody shall fill in a book of
+    /// For an exchange of the session's own that goes on: waits until each symbol has been traded again, for `patience` of
+    /// the wall at most. What the exchange knew of the books, if those are wanted, is forgotten first: nobody shall fill in a book of
     /// before.
     pub fn wait_for_market(
         &mut self,
         wants: MarketWants,
-        patience: Nanos,
-        listener: &mut dyn Listener,
+        patience: Duration,
+        listener: &mut dyn Listener<X>,
     ) -> Result<(), SessionError> {
         let now = self.stamp();
         let books = if wants.depth { self.traded.len() } else { 0 };
@@ -201,8 +212,8 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             let symbol = SymbolIndex(symbol as u16);
             self.kernel.feed_mut().push(now, symbol, now, MarketData::DepthClear);
         }
-        let until = now + patience;
-        while self.traded.contains(&false) && self.clock.now() < until {
+        let until = self.clock.after(patience);
+        while self.traded.contains(&false) && self.clock.now() < until && self.stop.is_none() {
             self.turn(listener)?;
         }
         let silent = self.traded.iter().filter(|traded| !**traded).count();
@@ -218,10 +229,13 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
 
     /// Runs until the operator stops the session or `until` has come, and ends it: nothing is opened any more, what was
     /// sent is waited for, and the journal is closed.
+    ///
+    /// # Errors
+    /// Where some answer does not come, the journal stays open: the session can go on with it, and ask.
     pub fn run(
         &mut self,
         until: Option<Nanos>,
-        listener: &mut dyn Listener,
+        listener: &mut dyn Listener<X>,
     ) -> Result<Ended, SessionError> {
         let why = loop {
             if until.is_some_and(|until| self.clock.now() >= until) {
@@ -234,18 +248,32 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         };
         let text = format!("the session ends: {why}");
         self.tell(listener, &Notice { weight: Weight::Info, what: "ends", text });
-        let mut holds = self.kernel.exchange().holds();
-        holds.closing = true;
+        self.closing = true;
+        let holds = self.kernel.exchange().holds();
         self.operate(&Command::Hold(holds, "closing".to_owned()))?;
-        let patience = self.clock.now() + ANSWERS_MAX;
-        while self.waits_for_answers() && self.clock.now() < patience {
-            self.turn(listener)?;
-        }
+        self.send();
+        self.wait_for_answers(listener)?;
         let footer = self.kernel.finish()?;
         // What the services wanted at their end is sent, too.
         self.send();
+        Ok(Ended { footer, why })
+    }
+
+    fn wait_for_answers(&mut self, listener: &mut dyn Listener<X>) -> Result<(), SessionError> {
+        let patience = self.clock.after(ANSWERS_MAX);
+        while self.waits_for_answers() && self.clock.now() < patience {
+            self.turn(listener)?;
+            if self.stop.take().is_some() {
+                let text = format!(
+                    "the session ends already: it waits for the answers to {} requests, {} s at most",
+                    self.in_doubt.len() + self.kernel.exchange().under_way(),
+                    ANSWERS_MAX.as_secs()
+                );
+                self.tell(listener, &Notice { weight: Weight::Info, what: "ends", text });
+            }
+        }
         match self.in_doubt.len() {
-            0 => Ok(Ended { footer, why }),
+            0 => Ok(()),
             left => Err(SessionError::Doubt(left)),
         }
     }
@@ -255,23 +283,19 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
     }
 
     /// One turn.
-    fn turn(&mut self, listener: &mut dyn Listener) -> Result<(), SessionError> {
+    fn turn(&mut self, listener: &mut dyn Listener<X>) -> Result<(), SessionError> {
         let wait = self.clock.wait(self.kernel.next_due()).min(TURN_MAX);
         self.incoming.clear();
         self.link.poll(wait, &mut self.incoming)?;
-        self.stats.came_in();
+        self.stats.came_in(self.link.woke());
         while let Some(command) = self.operator.next_command() {
-            match command {
-                Command::Stop(why) => self.stop = Some(why),
-                command => self.operate(&command)?,
-            }
+            self.command(command, listener)?;
         }
         let mut notices = std::mem::take(&mut self.notices);
         self.operator.take_notices(&mut notices);
         for notice in notices.drain(..) {
             self.tell(listener, &notice);
         }
-        self.notices = notices;
         let now = self.stamp();
         let mut incoming = std::mem::take(&mut self.incoming);
         for one in incoming.drain(..) {
@@ -302,19 +326,58 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             (self.die)();
         }
         self.send();
+        self.kernel.exchange_mut().take_notices(&mut notices);
+        for notice in notices.drain(..) {
+            self.tell(listener, &notice);
+        }
+        self.notices = notices;
         self.stats.entries = self.kernel.entries();
-        listener.turned(now, &self.stats);
+        self.stats.in_doubt = self.in_doubt.len() as u64;
+        listener.turned(now, &self.stats, &self.kernel);
+        Ok(())
+    }
+
+    /// Does what the operator wants, and says what holds from now on.
+    fn command(
+        &mut self,
+        command: Command,
+        listener: &mut dyn Listener<X>,
+    ) -> Result<(), SessionError> {
+        let before = self.kernel.exchange().holds();
+        match &command {
+            Command::Stop(why) => self.stop = Some(why.clone()),
+            Command::Arrived(_) => self.operate(&command)?,
+            Command::Hold(holds, why) => {
+                self.operate(&command)?;
+                let switched = before.killed != holds.killed || holds.killed.is_on();
+                let (what, weight) = match switched {
+                    true => ("kill_switch", Weight::Warning),
+                    false => ("hold", Weight::Info),
+                };
+                let text = match holds.killed.is_on() {
+                    true => format!("{why}: nothing is opened until it is released"),
+                    false => why.clone(),
+                };
+                self.tell(listener, &Notice { weight, what, text });
+                if holds.dry_run {
+                    let text = "this is a dry run: nothing is sent that changes the account";
+                    let (weight, what) = (Weight::Warning, "dry_run");
+                    self.tell(listener, &Notice { weight, what, text: text.to_owned() });
+                }
+            }
+        }
         Ok(())
     }
 
     fn send(&mut self) {
         self.kernel.exchange_mut().take_outgoing(&mut self.outgoing);
         for outgoing in self.outgoing.drain(..) {
-            self.in_doubt.insert(outgoing.id);
             self.stats.sent += 1;
             if only_asks(&outgoing.request) {
+                // Whether it is answered leaves nothing in doubt.
                 self.link.send(outgoing);
             } else {
+                self.in_doubt.insert(outgoing.id);
                 self.link.send(outgoing);
                 self.stats.order_left();
             }
@@ -325,7 +388,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         (0..changes).for_each(|_| self.stats.order_left());
     }
 
-    fn tell(&mut self, listener: &mut dyn Listener, notice: &Notice) {
+    fn tell(&mut self, listener: &mut dyn Listener<X>, notice: &Notice) {
         self.stats.note(notice);
         listener.notice(self.kernel.now(), notice);
     }
@@ -337,27 +400,34 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         self.kernel.run_until(Nanos(now.0 - 1))?;
         match command {
             Command::Arrived(streams) => self.kernel.at(now, Action::Arrived(streams.clone())),
-            Command::Hold(holds, _) => {
-                let before = self.kernel.exchange().holds();
-                self.kernel.at(now, Action::Operator(command.text()));
-                self.kernel.exchange_mut().hold(*holds);
-                if holds.killed && !before.killed {
-                    for symbol in 0..self.traded.len() {
-                        let symbol = SymbolIndex(symbol as u16);
-                        for request in [
-                            Request::CancelAllOpenOrders { symbol },
-                            Request::CancelAllAlgoOrders { symbol },
-                        ] {
-                            let account = self.link.account();
-                            self.kernel.at(now, Action::Submit { account, request });
-                        }
-                    }
+            Command::Hold(holds, why) => {
+                let holds = Holds { closing: holds.closing || self.closing, ..*holds };
+                let text = Command::Hold(holds, why.clone()).text();
+                self.kernel.at(now, Action::Operator(text));
+                self.kernel.exchange_mut().hold(holds);
+                let killed = holds.killed.is_on();
+                if killed && !self.cancelled && !holds.dry_run {
+                    self.cancel_all(now);
                 }
+                self.cancelled = killed;
             }
             Command::Stop(_) => {}
         }
         self.kernel.run_until(now)?;
         Ok(())
+    }
+
+    /// What rests is cancelled at the venue.
+    fn cancel_all(&mut self, now: Nanos) {
+        let account = self.link.account();
+        for symbol in 0..self.traded.len() {
+            let symbol = SymbolIndex(symbol as u16);
+            for request in
+                [Request::CancelAllOpenOrders { symbol }, Request::CancelAllAlgoOrders { symbol }]
+            {
+                self.kernel.at(now, Action::Submit { account, request });
+            }
+        }
     }
 
     /// Who sends what no service sends.

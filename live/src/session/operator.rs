@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::Holds;
-use crate::link::{LinkError, Notice, Wake};
+use super::guard::{Holds, Killed};
+use crate::link::{LinkError, Notice, Wake, Weight};
 use crate::redis::{Grown, KeyWatch, Listener};
 
 /// One thing that an operator wants.
@@ -26,10 +26,14 @@ impl Command {
     pub fn text(&self) -> String {
         match self {
             Command::Stop(why) => format!("stop: {why}"),
-            Command::Hold(holds, why) => format!(
-                "hold: dry_run {} killed {} closing {}: {why}",
-                holds.dry_run, holds.killed, holds.closing
-            ),
+            Command::Hold(holds, why) => {
+                let Holds { dry_run, killed, closing } = holds;
+                let Killed { by_file, by_key, by_signal } = killed;
+                let on = killed.is_on();
+                format!(
+                    "hold: dry_run {dry_run} killed {on} by_file {by_file} by_key {by_key} by_signal {by_signal} closing {closing}: {why}"
+                )
+            }
             Command::Arrived(streams) => format!("arrived {}", streams.join(" ")),
         }
     }
@@ -46,8 +50,12 @@ impl Command {
             words.find(|word| *word == name)?;
             words.next()?.parse::<bool>().ok()
         };
-        let holds =
-            Holds { dry_run: flag("dry_run")?, killed: flag("killed")?, closing: flag("closing")? };
+        let killed = match (flag("by_file"), flag("by_key"), flag("by_signal")) {
+            (Some(by_file), Some(by_key), Some(by_signal)) => Killed { by_file, by_key, by_signal },
+            // Older journals do not say by what: it has to be released by hand.
+            _ => Killed { by_signal: flag("killed")?, ..Killed::default() },
+        };
+        let holds = Holds { dry_run: flag("dry_run")?, killed, closing: flag("closing")? };
         Some(Command::Hold(holds, why.to_owned()))
     }
 }
@@ -57,10 +65,10 @@ impl Command {
 pub struct OperatorSettings {
     /// While this file is there, nothing is opened.
     pub kill_file: Option<PathBuf>,
-    /// What holds from the beginning.
-    pub holds: Holds,
+    /// Nothing is sent that changes anything, from the beginning to the end.
+    pub dry_run: bool,
     /// Whether signals of the process are listened to: SIGINT and SIGTERM end the session, SIGUSR1 is the kill switch,
-    /// SIGUSR2 releases it.
+    /// SIGUSR2 releases it. While the kill file or the kill key is there, it stays on.
     pub signals: bool,
 }
 
@@ -71,9 +79,6 @@ pub struct Operator {
     kill: Arc<AtomicBool>,
     release: Arc<AtomicBool>,
     holds: Holds,
-    /// By whom the kill switch is on: a file that goes releases only what it did.
-    killed_by_file: bool,
-    killed_by_key: bool,
     handed: Receiver<Handed>,
     hand: Sender<Handed>,
     waiting: VecDeque<Command>,
@@ -87,6 +92,7 @@ pub struct Operator {
 enum Handed {
     Stop(String),
     KillKey(bool),
+    Notice(Notice),
 }
 
 /// Hands an operator's wishes to a session from another thread.
@@ -105,6 +111,11 @@ impl OperatorHandle {
     /// The kill key is set, or gone.
     pub fn kill_key(&self, on: bool) {
         self.give(Handed::KillKey(on));
+    }
+
+    /// Something that an operator should know.
+    pub fn notice(&self, notice: Notice) {
+        self.give(Handed::Notice(notice));
     }
 
     fn give(&self, handed: Handed) {
@@ -130,15 +141,13 @@ impl Operator {
             }
         }
         let (hand, handed) = channel();
-        let holds = settings.holds;
+        let holds = Holds { dry_run: settings.dry_run, ..Holds::default() };
         Ok(Operator {
             settings,
             stop,
             kill,
             release,
             holds,
-            killed_by_file: false,
-            killed_by_key: false,
             handed,
             hand,
             waiting: VecDeque::new(),
@@ -170,9 +179,30 @@ impl Operator {
         OperatorHandle { hand: self.hand.clone(), wake }
     }
 
-    /// What holds, as far as the operator has said.
-    pub fn set_holds(&mut self, holds: Holds) {
-        self.holds = holds;
+    /// What holds when a session begins: a kill file that is there, and a kill key that was there at the first look. Of a
+    /// session that goes on, `before` is what held when its process died; what was switched by a signal stays.
+    ///
+    /// The first command of the session says it, so that the journal has it.
+    pub fn begin(&mut self, before: Option<Holds>) -> Holds {
+        let before = before.unwrap_or_default();
+        self.holds.killed.by_signal = before.killed.by_signal;
+        self.looks = 0;
+        self.look();
+        self.waiting.retain(|command| !matches!(command, Command::Hold(..)));
+        if self.holds != before || self.holds != Holds::default() {
+            let why = match (self.holds.killed.is_on(), self.holds.dry_run) {
+                (true, _) => format!("kill switch on by {}", by(self.holds.killed)),
+                (false, true) => "a dry run".to_owned(),
+                (false, false) => "the session goes on".to_owned(),
+            };
+            self.waiting.push_front(Command::Hold(self.holds, why));
+        }
+        self.holds
+    }
+
+    /// Whether somebody wants the session to end that has not begun.
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     /// The next thing that the operator wants.
@@ -190,14 +220,15 @@ impl Operator {
             listener.take(&mut self.grown, &mut self.notices);
             arrived.extend(self.grown.drain(..).map(|grown| grown.stream));
         }
+        let mut killed = self.holds.killed;
         while let Ok(handed) = self.handed.try_recv() {
             match handed {
                 Handed::Stop(why) => self.waiting.push_back(Command::Stop(why)),
-                Handed::KillKey(on) if on != self.killed_by_key => {
-                    self.killed_by_key = on;
-                    self.switch(on || self.killed_by_file, "the kill key");
+                Handed::KillKey(on) => {
+                    killed.by_key = on;
+                    self.switch(killed, "the kill key");
                 }
-                Handed::KillKey(_) => {}
+                Handed::Notice(notice) => self.notices.push(notice),
             }
         }
         if !arrived.is_empty() {
@@ -207,29 +238,49 @@ impl Operator {
             self.waiting.push_back(Command::Stop("a signal".to_owned()));
         }
         if self.kill.swap(false, Ordering::Relaxed) {
-            self.switch(true, "a signal");
+            killed.by_signal = true;
+            self.switch(killed, "a signal");
         }
         if self.release.swap(false, Ordering::Relaxed) {
-            self.switch(false, "a signal");
+            killed.by_signal = false;
+            self.switch(killed, "a signal");
+            if killed.is_on() {
+                let text = format!("SIGUSR2 does not release what is on by {}", by(killed));
+                let (weight, what) = (Weight::Warning, "kill_switch");
+                self.notices.push(Notice { weight, what, text });
+            }
         }
         // A look at the file system costs more than a turn should: each sixteenth is enough.
         self.looks = self.looks.wrapping_add(1);
         if self.looks % 16 == 1 {
-            let there = self.settings.kill_file.as_ref().is_some_and(|file| file.exists());
-            if there != self.killed_by_file {
-                self.killed_by_file = there;
-                self.switch(there || self.killed_by_key, "the kill file");
-            }
+            killed.by_file = self.settings.kill_file.as_ref().is_some_and(|file| file.exists());
+            self.switch(killed, "the kill file");
         }
     }
 
-    fn switch(&mut self, on: bool, by: &str) {
-        if self.holds.killed != on {
-            self.holds.killed = on;
-            let why = format!("kill switch {} by {by}", if on { "on" } else { "off" });
-            self.waiting.push_back(Command::Hold(self.holds, why));
+    fn switch(&mut self, killed: Killed, why: &str) {
+        let before = std::mem::replace(&mut self.holds.killed, killed);
+        if before == killed {
+            return;
         }
+        let why = match (before.is_on(), killed.is_on()) {
+            (_, false) => format!("kill switch off by {why}"),
+            (false, true) => format!("kill switch on by {why}"),
+            (true, true) => format!("kill switch stays on by {}", by(killed)),
+        };
+        self.waiting.push_back(Command::Hold(self.holds, why));
     }
+}
+
+/// By what the kill switch is on.
+fn by(killed: Killed) -> String {
+    let all = [
+        (killed.by_file, "the kill file"),
+        (killed.by_key, "the kill key"),
+        (killed.by_signal, "a signal"),
+    ];
+    let on: Vec<&str> = all.iter().filter(|(on, _)| *on).map(|(_, what)| *what).collect();
+    on.join(" and ")
 }
 
 /// Kills the process as `kill -9` does: for tests of restarts.
@@ -260,33 +311,82 @@ mod tests {
 
     #[test]
     fn commands_are_read_back() {
-        let holds = Holds { dry_run: false, killed: true, closing: false };
+        let killed = Killed { by_key: true, ..Killed::default() };
+        let holds = Holds { dry_run: false, killed, closing: false };
         for command in [
-            Command::Hold(holds, "kill switch on by the kill file: now".to_owned()),
+            Command::Hold(holds, "kill switch on by the kill key: now".to_owned()),
             Command::Arrived(vec!["a:b".to_owned(), "c".to_owned()]),
         ] {
             assert_eq!(Command::parse(&command.text()), Some(command));
         }
         assert_eq!(Command::parse("crash of governor"), None);
+        let old = Command::parse("hold: dry_run false killed true closing false: before");
+        let killed = Killed { by_signal: true, ..Killed::default() };
+        let holds = Holds { dry_run: false, killed, closing: false };
+        assert_eq!(old, Some(Command::Hold(holds, "before".to_owned())));
+    }
+
+    /// What the operator wants next; a look at the files is among so many.
+    fn killed(operator: &mut Operator) -> Option<Killed> {
+        (0..32).find_map(|_| operator.next_command()).map(|command| match command {
+            Command::Hold(holds, _) => holds.killed,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    struct NoWake;
+    impl Wake for NoWake {
+        fn wake(&self) {}
     }
 
     #[test]
-    fn a_kill_file_switches_on_and_off() {
+    fn each_releases_only_its_own() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("KILL");
         let settings = OperatorSettings { kill_file: Some(file.clone()), ..Default::default() };
         let mut operator = Operator::new(settings).expect("no signals");
-        let looked = |operator: &mut Operator| {
-            (0..32).find_map(|_| operator.next_command()).map(|command| match command {
-                Command::Hold(holds, _) => holds.killed,
-                other => panic!("{other:?}"),
-            })
-        };
-        assert_eq!(looked(&mut operator), None);
+        let key = operator.handle(Arc::new(NoWake));
+        let is = |by_file, by_key, by_signal| Some(Killed { by_file, by_key, by_signal });
+        assert_eq!(killed(&mut operator), None);
         std::fs::write(&file, "").expect("a file");
-        assert_eq!(looked(&mut operator), Some(true));
-        assert_eq!(looked(&mut operator), None, "it is said once");
+        assert_eq!(killed(&mut operator), is(true, false, false));
+        assert_eq!(killed(&mut operator), None, "it is said once");
+        operator.kill.store(true, Ordering::Relaxed);
+        assert_eq!(killed(&mut operator), is(true, false, true));
         std::fs::remove_file(&file).expect("removed");
-        assert_eq!(looked(&mut operator), Some(false));
+        assert_eq!(killed(&mut operator), is(false, false, true), "the signal's stays");
+        key.kill_key(true);
+        assert_eq!(killed(&mut operator), is(false, true, true));
+        operator.release.store(true, Ordering::Relaxed);
+        assert_eq!(killed(&mut operator), is(false, true, false), "the key's stays");
+        let mut said = Vec::new();
+        operator.take_notices(&mut said);
+        assert!(said[0].text.contains("the kill key"), "{said:?}");
+        key.kill_key(false);
+        assert_eq!(killed(&mut operator), is(false, false, false));
+    }
+
+    #[test]
+    fn a_session_begins_with_what_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("KILL");
+        std::fs::write(&file, "").expect("a file");
+        let begin = |before: Option<Holds>| {
+            let settings = OperatorSettings { kill_file: Some(file.clone()), ..Default::default() };
+            let mut operator = Operator::new(settings).expect("no signals");
+            (operator.begin(before), operator.next_command().is_some())
+        };
+        let of = |by_file, by_signal, closing| Holds {
+            killed: Killed { by_file, by_key: false, by_signal },
+            closing,
+            dry_run: false,
+        };
+        assert_eq!(begin(None), (of(true, false, false), true));
+        assert_eq!(begin(Some(of(true, true, true))), (of(true, true, false), true));
+        assert_eq!(begin(Some(of(true, false, false))), (of(true, false, false), true));
+        std::fs::remove_file(&file).expect("removed");
+        assert_eq!(begin(Some(of(true, false, false))), (of(false, false, false), true));
+        assert_eq!(begin(Some(of(true, true, false))), (of(false, true, false), true));
+        assert_eq!(begin(None), (of(false, false, false), false));
     }
 }

@@ -6,8 +6,10 @@ use std::time::Instant;
 use crate::link::Notice;
 
 /// Upper bounds of the buckets, in µs.
-const BOUNDS_US: [u64; 16] =
-    [10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000];
+const BOUNDS_US: [u64; 20] = [
+    10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000, 10_000,
+    100_000, 1_000_000,
+];
 
 /// How often something took how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,13 +35,22 @@ impl Histogram {
         self.sum_us
     }
 
-    /// Upper bounds in µs, each with how many did not take longer.
-    pub fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> {
-        let mut sum = 0;
-        BOUNDS_US.iter().zip(self.counts).map(move |(bound, count)| {
-            sum += count;
-            (*bound, sum)
-        })
+    /// The least bound in µs that so many thousandths did not exceed; none where nothing was counted, or where it is beyond
+    /// all bounds.
+    pub fn quantile_us(&self, per_mille: u64) -> Option<u64> {
+        let wanted = (self.count() * per_mille).div_ceil(1_000).max(1);
+        let mut within = 0;
+        let place = self.counts.iter().position(|count| {
+            within += count;
+            within >= wanted
+        });
+        place.and_then(|place| BOUNDS_US.get(place).copied())
+    }
+
+    /// Upper bounds in seconds, the last of them infinite, each with how many were within it and not within the one before.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+        let bounds = BOUNDS_US.iter().map(|bound| *bound as f64 / 1e6).chain([f64::INFINITY]);
+        bounds.zip(self.counts)
     }
 }
 
@@ -52,11 +63,14 @@ pub struct Stats {
     pub told: u64,
     /// Requests that were sent.
     pub sent: u64,
+    /// Requests that were sent and have no answer yet.
+    pub in_doubt: u64,
     /// Entries of the journal.
     pub entries: u64,
     /// Notices, by their word.
     pub notices: BTreeMap<&'static str, u64>,
-    /// From the end of a wait to the end of the sending of an order that it led to, in the wall's time.
+    /// From the end of a wait, before anything is read, to the end of the sending of an order that it led to, in the
+    /// wall's time.
     pub to_order: Histogram,
     turn_began: Instant,
 }
@@ -71,6 +85,7 @@ impl Default for Stats {
             market: 0,
             told: 0,
             sent: 0,
+            in_doubt: 0,
             entries: 0,
             notices: BTreeMap::new(),
             to_order: Histogram::default(),
@@ -80,12 +95,8 @@ impl Default for Stats {
 }
 
 impl Stats {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a measurement of the session, which reaches no journal"
-    )]
-    pub(super) fn came_in(&mut self) {
-        self.turn_began = Instant::now();
+    pub(super) fn came_in(&mut self, woke: Instant) {
+        self.turn_began = woke;
     }
 
     pub(super) fn order_left(&mut self) {
@@ -94,5 +105,23 @@ impl Stats {
 
     pub(super) fn note(&mut self, notice: &Notice) {
         *self.notices.entry(notice.what).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_upper_bounds() {
+        let mut spans = Histogram::default();
+        assert_eq!(spans.quantile_us(500), None);
+        for span in [5, 15, 41, 99] {
+            spans.add(span);
+        }
+        assert_eq!(spans.quantile_us(500), Some(20));
+        assert_eq!((spans.quantile_us(501), spans.quantile_us(1_000)), (Some(50), Some(100)));
+        spans.add(2_000_000);
+        assert_eq!(spans.quantile_us(1_000), None, "beyond all bounds");
     }
 }

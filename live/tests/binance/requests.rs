@@ -234,6 +234,25 @@ fn after_429_reads_wait_and_after_418_nothing_is_sent() {
     assert_eq!(at_the_venue(&server, "ban1"), 0);
 }
 
+/// The WebSocket API has no headers: it tells beside its refusal until when all has to wait.
+#[test]
+fn the_websocket_api_tells_how_long_to_be_quiet() {
+    let (server, _peer, mut live) = connected();
+    fault(&server, r#"{"kind":"rate_limit","times":1,"path":"order.cancel"}"#);
+    live.send(Request::CancelOrder { symbol: BTC, order: by_client("nobody") });
+    let text = live.until("a refusal", |said| {
+        said.iter().find_map(|incoming| match incoming {
+            live::link::Incoming::Notice(notice) if notice.what == "rate_limited" => {
+                Some(notice.text.clone())
+            }
+            _ => None,
+        })
+    });
+    // That is the end of the minute, give or take the second to which the venue rounds.
+    let seconds = text.rsplit(':').next().and_then(|rest| rest.get(..2)?.parse::<u32>().ok());
+    assert!(seconds.is_some_and(|s| s == 59 || s <= 1), "{text}");
+}
+
 #[test]
 fn before_the_order_limit_only_closes_go() {
     let (server, _peer, mut live) = connected();

@@ -112,6 +112,33 @@ fn nothing_is_missing_after_cuts_in_the_middle_of_trading() {
     assert!(executed > 0, "some were not cut");
 }
 
+/// The stream is lost again while what was missed is being asked for: the late answer to the first question shows a
+/// position of before the fill.
+#[test]
+fn an_answer_to_an_earlier_recovery_tells_nothing_of_the_next_one() {
+    let (server, mut live) = connected_whole(MarketWants::NONE);
+    for ms in [1_000, 2_000] {
+        let what = format!(r#""kind":"delay_after","ms":{ms}"#);
+        fault(&server, &format!(r#"{{{what},"times":1,"path":"/fapi/v2/positionRisk"}}"#));
+    }
+    let cut = |live: &mut Live, left: usize| {
+        admin(&server, "POST", "/cut", r#"{"account":0}"#);
+        live.until_is("asked", |_| {
+            admin(&server, "GET", "/faults", "").as_array().is_some_and(|all| all.len() == left)
+        });
+    };
+    cut(&mut live, 1);
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "r1")));
+    cut(&mut live, 0);
+    live.until_is("ready", BinanceLink::is_ready);
+    let held = live.user_events().into_iter().rev().find_map(|event| match event {
+        UserEvent::AccountUpdate { positions, .. } => positions.last().map(|row| row.position_amt),
+        _ => None,
+    });
+    assert_eq!(held, Some(QtyLots(10)));
+    assert_eq!(told(&live, "r1").len(), 2);
+}
+
 #[test]
 fn a_listen_key_that_the_venue_ends_is_replaced() {
     let (server, mut live) = connected_whole(MarketWants::NONE);

@@ -17,6 +17,7 @@ use crate::rest::history::income_row;
 use crate::shapes::accounts::Row;
 use crate::shapes::orders::{rows, user_trade};
 use crate::shapes::{Sym, algos, json};
+use crate::stream_faults::StreamFault;
 use crate::venue::Venue;
 
 const BODY_MAX: usize = 1 << 20;
@@ -166,6 +167,39 @@ enum Faults {
     Many(Vec<WireFault>),
 }
 
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StreamFaults {
+    One(StreamFault),
+    Many(Vec<StreamFault>),
+}
+
+/// What is cut: all connections, unless one of these is given.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cut {
+    /// Those that listen to the user stream of this account.
+    account: Option<AccountId>,
+    /// Those that listen to a stream with this text in its name.
+    stream: Option<Box<str>>,
+}
+
+fn cut(app: &App, cut: &Cut) -> usize {
+    match cut {
+        Cut { account: None, stream: None } => app.connections.cut_all(),
+        Cut { account, stream } => {
+            let key = account.and_then(|account| {
+                let venue = app.venue();
+                let book = venue.books.get(usize::from(account.0));
+                book.and_then(|book| Some(book.listen_key.as_ref()?.key.clone()))
+            });
+            let of =
+                |part: &Option<Box<str>>| part.as_deref().map_or(0, |part| app.hub.cut_like(part));
+            of(&key) + of(stream)
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Count {
     count: usize,
@@ -212,7 +246,22 @@ fn answer(app: &App, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>, P
             let expired = app.venue().expire_listen_key(account);
             Ok(json(&Count { count: usize::from(expired) }))
         }
-        ("POST", "/cut") => Ok(json(&Count { count: app.connections.cut_all() })),
+        ("GET", "/stream-faults") => Ok(json(&app.hub.faults())),
+        ("DELETE", "/stream-faults") => {
+            app.hub.clear_faults();
+            Ok(json(&app.hub.faults()))
+        }
+        ("POST", "/stream-faults") => {
+            let faults = match read(body)? {
+                StreamFaults::One(fault) => vec![fault],
+                StreamFaults::Many(faults) => faults,
+            };
+            for fault in faults {
+                app.hub.add_fault(fault).map_err(Problem::of)?;
+            }
+            Ok(json(&app.hub.faults()))
+        }
+        ("POST", "/cut") => Ok(json(&Count { count: cut(app, &read(body)?) })),
         ("POST", "/restart") => {
             let Restart { down_ms, forget_listen_keys } = read(body)?;
             app.connections.refuse_for(down_ms);

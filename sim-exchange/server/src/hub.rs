@@ -12,6 +12,7 @@ use axum::extract::ws::Utf8Bytes;
 use tokio::sync::{mpsc, watch};
 
 use crate::market::Outlet;
+use crate::stream_faults::{StreamFault, StreamFaults};
 
 /// Events that wait for one connection; with more of them it is too slow.
 pub const QUEUE_MAX: usize = 10_000;
@@ -33,6 +34,7 @@ struct Inner {
     connections: BTreeMap<u64, Connection>,
     next: u64,
     counts: HubCounts,
+    faults: StreamFaults,
 }
 
 #[derive(Debug)]
@@ -115,11 +117,39 @@ impl Hub {
 
     /// Cuts all listeners of a topic off, as a network fault would.
     pub fn cut(&self, topic: &str) -> usize {
+        self.cut_those(|own| own == topic)
+    }
+
+    /// Cuts all listeners of the topics with this text in their name off.
+    pub(crate) fn cut_like(&self, part: &str) -> usize {
+        self.cut_those(|own| own.contains(part))
+    }
+
+    fn cut_those(&self, is: impl Fn(&str) -> bool) -> usize {
         let mut inner = self.lock();
-        let ids = inner.topics.get(topic).cloned().unwrap_or_default();
+        let topics = inner.topics.iter().filter(|(topic, _)| is(topic));
+        let ids: BTreeSet<u64> = topics.flat_map(|(_, ids)| ids.iter().copied()).collect();
         ids.iter().for_each(|id| inner.cut(*id, CutOff::Wanted));
         self.changed_by_cuts(&mut inner);
         ids.len()
+    }
+
+    /// From now on a fault strikes events; or what is wrong with it.
+    pub(crate) fn add_fault(&self, fault: StreamFault) -> Result<(), String> {
+        self.lock().faults.add(fault)
+    }
+
+    /// The faults that are in force.
+    pub(crate) fn faults(&self) -> Vec<StreamFault> {
+        self.lock().faults.list()
+    }
+
+    /// No fault strikes any more; what was held back is told.
+    pub(crate) fn clear_faults(&self) {
+        let mut inner = self.lock();
+        for (topic, text) in inner.faults.clear() {
+            self.send_through(&mut inner, &topic, text);
+        }
     }
 
     /// What has happened so far.
@@ -133,6 +163,16 @@ impl Hub {
     }
 
     fn send(&self, inner: &mut Inner, topic: &str, text: Utf8Bytes) {
+        if inner.faults.are_none() {
+            return self.send_through(inner, topic, text);
+        }
+        let name = event_name(&text).unwrap_or_default().to_owned();
+        for text in inner.faults.pass(topic, &name, text) {
+            self.send_through(inner, topic, text);
+        }
+    }
+
+    fn send_through(&self, inner: &mut Inner, topic: &str, text: Utf8Bytes) {
         if inner.send(topic, text) > 0 {
             self.changed_by_cuts(inner);
         }
@@ -322,6 +362,35 @@ mod tests {
         let both = [r#"{"stream":"a@trade","data":{}}"#, r#"{"stream":"b@trade","data":[]}"#];
         assert_eq!(got(&mut wrapped), both);
         assert_eq!(wrapped.topics(), ["a@trade".into(), "b@trade".into()]);
+    }
+
+    #[test]
+    fn faults_double_hold_back_and_lose() {
+        let hub = Hub::default();
+        let mut all = hub.listen(false);
+        all.subscribe("a@x", None);
+        all.subscribe("b@x", None);
+        let fault = |what: &str| {
+            let text = format!(r#"{{"kind":{what},"times":1,"stream":"a@"}}"#);
+            hub.add_fault(serde_json::from_str(&text).unwrap())
+        };
+        let say = |texts: &[&str]| texts.iter().for_each(|text| hub.publish("a@x", text));
+        fault(r#""duplicate""#).unwrap();
+        hub.publish("b@x", "other");
+        say(&["1", "2"]);
+        assert_eq!(got(&mut all), ["other", "1", "1", "2"]);
+        fault(r#""late","behind":2"#).unwrap();
+        say(&["3", "4"]);
+        hub.publish("b@x", "other");
+        say(&["5", "6"]);
+        assert_eq!(got(&mut all), ["4", "other", "5", "3", "6"]);
+        fault(r#""lose""#).unwrap();
+        fault(r#""late","behind":9"#).unwrap();
+        say(&["7", "8", "9"]);
+        assert_eq!(got(&mut all), ["9"]);
+        hub.clear_faults();
+        assert_eq!(got(&mut all), ["8"], "what was held back is told in the end");
+        assert!(fault(r#""late","behind":0"#).is_err());
     }
 
     #[test]

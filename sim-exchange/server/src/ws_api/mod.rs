@@ -138,13 +138,18 @@ async fn answer(
     let answered = match faults::strike(app, "WS", &frame.method, key) {
         None => run(app, session, ip, &frame.method, &params).await,
         Some(strike) => {
-            let empty = || Answered {
-                status: 400,
-                body: Reply::new(),
-                used: UsedLimits::default(),
-                is_order: false,
-                retry_after_s: None,
-                lost: false,
+            let empty = || {
+                let venue = app.venue();
+                let (now, account) = (venue.now(), key.and_then(|key| app.keys.get(key)));
+                let account = account.map(|key| key.account);
+                Answered {
+                    status: 400,
+                    body: Reply::new(),
+                    used: venue.gate.used(ip, account, now),
+                    is_order: false,
+                    retry_after_s: venue.gate.retry_after_s(ip, account, now),
+                    lost: false,
+                }
             };
             match strike.before(app, ip, empty).await {
                 Err(instead) => instead,
