@@ -80,6 +80,8 @@ pub(crate) struct ReaderState {
     pub(crate) service: ServiceId,
     pub(crate) index: usize,
     pub(crate) stream: String,
+    /// Entries that were handled and could not be acknowledged yet.
+    pub(crate) unacknowledged: Vec<EntryId>,
     /// `None`: read without a group, from the position.
     pub(crate) group: Option<String>,
     pub(crate) start: crate::GroupStart,
@@ -147,9 +149,38 @@ pub(crate) struct Core {
     pub(crate) faults: Faults,
     /// Others write on the bus.
     pub(crate) shared_bus: bool,
+    /// Of the input that is being handled: the bus did not answer something.
+    pub(crate) unanswered: bool,
+    /// Of the input that is being handled: something went to the exchange.
+    pub(crate) submitted: bool,
+    /// What a bus on a server did not do.
+    pub(crate) bus_losses: BusLosses,
+}
+
+/// What a bus on a server did not do at once, since the session began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BusLosses {
+    /// Reads of streams that failed; they are made again after a second.
+    pub reads_failed: u64,
+    /// Acknowledgements that failed; they are made again by the minute's look.
+    pub acks_failed: u64,
+    /// Entries that stayed pending because the bus did not answer the service that handled them.
+    pub kept: u64,
+    /// Requests to the exchange of services to which the bus had not answered.
+    pub unsure: u64,
+    /// Groups that were gone and have been made again: the server has lost its data.
+    pub groups_made: u64,
 }
 
 impl Core {
+    /// Notes whether the bus has answered everything so far.
+    #[inline]
+    pub(crate) fn look_for_loss(&mut self) {
+        if self.shared_bus {
+            self.unanswered |= self.bus.take_lost();
+        }
+    }
+
     /// Appends to a stream and wakes its readers.
     pub(crate) fn publish(
         &mut self,
@@ -373,7 +404,14 @@ impl Context<'_> {
             self.core.schedule.push(self.core.now + EXCHANGE_TIME_OUT, Class::Exchange, due);
             return id;
         }
-        self.exchange.submit(self.core.now, from, id, request);
+        self.core.look_for_loss();
+        if self.core.unanswered {
+            self.core.bus_losses.unsure += 1;
+            self.exchange.submit_unsure(self.core.now, from, id, request);
+        } else {
+            self.exchange.submit(self.core.now, from, id, request);
+            self.core.submitted = true;
+        }
         id
     }
 

@@ -29,7 +29,7 @@ mod time;
 
 pub use activity::Activity;
 pub use bus::*;
-pub use context::{CallId, Context, GaugeOf, Gauges, Touch};
+pub use context::{BusLosses, CallId, Context, GaugeOf, Gauges, Touch};
 pub use exchange::*;
 pub use faults::{
     CallFault, Chance, Corruption, Leg, LinkFault, MarketFault, OnCall, OnLink, OnMarket,

@@ -17,7 +17,7 @@ use redis_support::Server;
 
 #[test]
 fn a_real_server_does_what_every_bus_must() {
-    let server = Server::start();
+    let server = Server::without_file();
     cases::all(|| {
         server.run("FLUSHALL");
         Stage::new(RedisBus::connect(server.config()).unwrap(), Time::Real)
@@ -33,7 +33,7 @@ fn the_bus_in_memory_does_what_every_bus_must() {
 /// more without a server.
 #[test]
 fn both_answer_the_same() {
-    let server = Server::start();
+    let server = Server::without_file();
     let config = ProptestConfig {
         cases: 250,
         failure_persistence: None,

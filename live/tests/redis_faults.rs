@@ -121,10 +121,11 @@ fn a_server_that_is_away_is_an_error_and_not_a_wait() {
     server.kill();
     let error = bus.xadd(NOW, "intent", body(1), Trim::Keep).unwrap_err();
     assert!(
-        matches!(&error, BusError::Other(text) if text.starts_with("connection lost")),
+        matches!(&error, BusError::Lost(text) if text.starts_with("connection lost")),
         "{error}"
     );
-    assert!(bus.trouble().is_some());
+    assert!(bus.trouble().is_some() && bus.take_lost());
+    assert!(!bus.take_lost(), "it is told once");
     // Two hundred operations fail faster than two hundred times a patience of 300 ms would pass: the test
     // ends.
     for _ in 0..200 {
@@ -134,11 +135,30 @@ fn a_server_that_is_away_is_an_error_and_not_a_wait() {
     assert_eq!(bus.ttl(NOW, "a"), Ttl::Absent);
     assert!(bus.scan(NOW, "*").is_empty());
     assert_eq!(load(&counts.blind), 3);
+    assert!(bus.take_lost(), "what cannot be an error is told as well");
     server.start_again();
     eventually("it is back", || bus.get(NOW, "a").is_ok());
     assert_eq!(bus.trouble(), None);
     assert_eq!(bus.get(NOW, "a").unwrap().unwrap(), b"1");
     assert_eq!(bus.xlen(NOW, "intent").unwrap(), 0, "what failed was not done later");
+}
+
+/// A server that takes no writes at present: it is said, nothing is taken for done, and it passes.
+#[test]
+fn a_server_that_is_full_is_a_loss_and_not_a_refusal() {
+    let server = Server::start();
+    let mut bus = RedisBus::connect(server.config()).unwrap();
+    bus.set(NOW, "a", b"1", SetOptions::default()).unwrap();
+    server.run("CONFIG SET maxmemory 1");
+    let error = bus.xadd(NOW, "intent", body(1), Trim::Keep).unwrap_err();
+    assert!(matches!(&error, BusError::Lost(text) if text.contains("OOM")), "{error}");
+    assert!(bus.trouble().is_some_and(|text| text.contains("OOM")), "{:?}", bus.trouble());
+    assert!(bus.take_lost());
+    server.run("CONFIG SET maxmemory 0");
+    bus.xadd(NOW, "intent", body(2), Trim::Keep).unwrap();
+    assert_eq!(bus.trouble(), None);
+    assert!(!bus.take_lost());
+    assert_eq!(numbers(&mut bus, "intent"), [2]);
 }
 
 /// A server that hangs has the request but does not answer. The operation fails, and when the server goes on,

@@ -53,7 +53,7 @@ pub use run::{
 };
 pub use schema::schema;
 pub use served::ServedVenue;
-pub use session::{SessionHeader, SessionParts, session_of, span_of};
+pub use session::{Before, SessionHeader, SessionParts, session_of, span_of};
 pub use state::{GroupState, KeyState, State, StreamState};
 pub use timeline::{ACTIONS, TimelineStep};
 pub use wire_text::{Entry, Envelope, WireText};

@@ -120,7 +120,8 @@ pub struct LiveSettings {
     /// Which of several processes this is, where they run the same services: a name that stays over restarts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// Only these services run in this process; the others run elsewhere, on the same Redis server.
+    /// Only these services run in this process; the others run elsewhere, on the same Redis server. State and timeline
+    /// of the file are done by the process with the first service of the pipeline.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub services: BTreeSet<String>,
     /// While this file is there, nothing is opened.

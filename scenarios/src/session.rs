@@ -6,7 +6,7 @@ use std::path::Path;
 use engine::{
     Action, Bus, Compare, Entries, Exchange, FeedLatency, Instrument, JournalEntry, JournalError,
     JournalFile, Kernel, KernelConfig, Link, Member, MemoryBus, Nanos, NumbersOf, RecordedActions,
-    RecordedExchange, RecordedFeed, Rerun, RunError, Supply, TapeBus, ThinkingTime,
+    RecordedExchange, RecordedFeed, RequestId, Rerun, RunError, Supply, TapeBus, ThinkingTime,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -29,6 +29,22 @@ pub struct SessionHeader {
     /// Of a paper session: its exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paper: Option<PaperTerms>,
+    /// What earlier lives of it have done; of a session on a server's bus that was killed and goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+}
+
+/// What earlier lives of a session have done, whose bus has outlived them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// When the first of them began: the file's timeline counts from there.
+    pub began: Nanos,
+    /// Up to here the last of them has come: what the timeline had by then is done.
+    pub until: Nanos,
+    /// Requests up to this number were theirs.
+    pub requests: RequestId,
+    /// File names of their journals, oldest first, beside this one's.
+    pub journals: Vec<String>,
 }
 
 /// Everything of a session's kernel but its ports.
@@ -41,6 +57,9 @@ pub struct SessionParts {
     pub actions: Vec<(Nanos, Action)>,
     /// For the journal.
     pub header: Json,
+    /// The file's state and timeline are this process's to do: of several processes that one with the first
+    /// service of the pipeline does them.
+    pub rehearses: bool,
 }
 
 /// A session ends here: two years.
@@ -53,10 +72,26 @@ impl Scenario {
         instruments: Vec<Instrument>,
         start: Nanos,
     ) -> Result<SessionParts, ScenarioError> {
+        self.session_after(instruments, start, None)
+    }
+
+    /// The same for a session that goes on behind earlier lives, on the bus that those have left.
+    pub fn session_after(
+        &self,
+        instruments: Vec<Instrument>,
+        start: Nanos,
+        before: Option<Before>,
+    ) -> Result<SessionParts, ScenarioError> {
         let build = |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
         let mut members = pipeline::chain(&self.pipeline, &instruments)
             .map_err(|error| build(error.to_string()))?;
         let only = &self.live.services;
+        let rehearses =
+            only.is_empty() || members.first().is_some_and(|first| only.contains(&first.name));
+        let actions = match rehearses {
+            true => self.live_actions(&members, &instruments, start, &before).map_err(build)?,
+            false => Vec::new(),
+        };
         if let Some(unknown) = only.iter().find(|name| members.iter().all(|m| m.name != **name)) {
             return Err(build(format!(
                 "live.services: no service {unknown:?} runs; `qsim pipeline show` lists those that do"
@@ -76,7 +111,6 @@ impl Scenario {
             members.retain(|member| only.contains(&member.name));
         }
         members.iter_mut().for_each(|member| member.thinking = ThinkingTime::default());
-        let actions = self.live_actions(&members, &instruments, start).map_err(build)?;
         let services: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
         let session = SessionHeader {
             venue: self.venue.word().to_owned(),
@@ -85,6 +119,7 @@ impl Scenario {
             instruments: instruments.clone(),
             services: services.clone(),
             paper: None,
+            before,
         };
         let header = json!({
             "qsim": env!("CARGO_PKG_VERSION"),
@@ -102,7 +137,7 @@ impl Scenario {
             call_link: Link::default(),
             feed_latency: FeedLatency::NONE,
         };
-        Ok(SessionParts { members, config, actions, header })
+        Ok(SessionParts { members, config, actions, header, rehearses })
     }
 
     /// The steps of the timeline that somebody can do to a live session: entries that appear in streams, and commands to
@@ -112,6 +147,7 @@ impl Scenario {
         members: &[Member],
         instruments: &[Instrument],
         start: Nanos,
+        before: &Option<Before>,
     ) -> Result<Vec<(Nanos, Action)>, String> {
         if self.timeline.is_empty() {
             return Ok(Vec::new());
@@ -119,15 +155,32 @@ impl Scenario {
         if self.venue == TradingVenue::Production {
             return Err("[[timeline]]: nothing is rehearsed with real money: remove it".into());
         }
-        let plan = self.timeline_plan(members, instruments, (start, start + SESSION_MAX))?;
+        let began = before.as_ref().map_or(start, |before| before.began);
+        let mut plan = self.timeline_plan(members, instruments, (began, began + SESSION_MAX))?;
         let can = |action: &Action| matches!(action, Action::Publish { .. } | Action::Command(_));
         if !plan.faults.is_empty() || !plan.actions.iter().all(|(_, action)| can(action)) {
             return Err("[[timeline]]: a live session takes `publish` and commands to the bus only; the rest can only be simulated".into());
         }
+        if let Some(before) = before {
+            plan.actions.retain(|(at, _)| *at > before.until);
+        }
         Ok(plan.actions)
     }
 
-    /// Lays the file's state on an embedded bus.
+    /// Lays the file's state on a bus that others write on, too: its keys are replaced, and its streams get what the
+    /// file says behind what they hold.
+    pub fn lay_shared_state(&self, bus: &mut dyn Bus, start: Nanos) -> Result<(), ScenarioError> {
+        if self.venue == TradingVenue::Production && !self.state.is_empty() {
+            let problem = "[state]: nothing is rehearsed with real money: remove it".to_owned();
+            return Err(ScenarioError::Build { origin: self.origin.clone(), problem });
+        }
+        for key in self.state.names(&self.symbols()) {
+            bus.del(start, &key);
+        }
+        self.lay_state(bus, start)
+    }
+
+    /// Lays the file's state on an empty bus.
     pub fn lay_state(&self, bus: &mut dyn Bus, start: Nanos) -> Result<(), ScenarioError> {
         self.state
             .lay(bus, start, &self.symbols())
@@ -185,7 +238,8 @@ fn run_again<X: Exchange>(
     let (digest, entries) = (file.footer().digest_hex(), file.footer().entries);
     let unfinished = file.is_unfinished();
     let services = services_of(file.header());
-    let parts = scenario.session(session.instruments.clone(), session.start)?;
+    let (instruments, before) = (session.instruments.clone(), session.before.clone());
+    let parts = scenario.session_after(instruments, session.start, before)?;
     let open = || JournalFile::open(path);
     let end = file.last_time()?;
     let sink = Compare::new(open()?, services)?;
@@ -203,6 +257,9 @@ fn run_again<X: Exchange>(
     kernel.keep_market();
     if shared {
         kernel.share_bus();
+    }
+    if let Some(before) = &session.before {
+        kernel.number_requests_after(before.requests);
     }
     kernel.replay_numbers(Box::new(NumbersOf::new(open()?)));
     for (at, action) in parts.actions {

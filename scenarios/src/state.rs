@@ -155,7 +155,25 @@ fn span(name: &str, text: Option<&str>) -> Result<Nanos, String> {
     offset(text).ok_or_else(|| format!("{name} = {text:?} is no span such as \"900s\" or \"13h\""))
 }
 
+/// The keys behind a name of the file.
+fn each_name(name: &str, symbols: &[Symbol]) -> Vec<String> {
+    match name.contains("{S}") {
+        true => symbols.iter().map(|s| name.replace("{S}", s.as_str())).collect(),
+        false => vec![name.to_owned()],
+    }
+}
+
 impl State {
+    /// Whether the bus begins empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.streams.is_empty()
+    }
+
+    /// The keys that it lays.
+    pub(crate) fn names(&self, symbols: &[Symbol]) -> Vec<String> {
+        self.keys.keys().flat_map(|name| each_name(name, symbols)).collect()
+    }
+
     /// Puts everything on the bus, for a run that starts at `start`.
     pub(crate) fn lay(
         &self,
@@ -164,11 +182,7 @@ impl State {
         symbols: &[Symbol],
     ) -> Result<(), String> {
         for (name, key) in &self.keys {
-            let names = match name.contains("{S}") {
-                true => symbols.iter().map(|s| name.replace("{S}", s.as_str())).collect(),
-                false => vec![name.clone()],
-            };
-            for full in names {
+            for full in each_name(name, symbols) {
                 key.lay(bus, start, &full)
                     .map_err(|problem| format!("[state.keys] {name:?}: {problem}"))?;
             }

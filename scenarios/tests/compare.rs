@@ -183,6 +183,7 @@ fn record<X: Exchange>(
         bus: "memory".to_owned(),
         instruments: instruments(),
         services: vec!["script".to_owned()],
+        before: None,
     };
     let services = &header.services;
     let header = json!({

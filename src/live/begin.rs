@@ -14,11 +14,12 @@ use engine::{
 use live::binance::{BinanceLink, Setup, VenueFacts};
 use live::clock::LiveClock;
 use live::link::{Notice, VenueLink as _};
+use live::redis::Health;
 use live::session::{
     AnyVenue, Ended, FROM_NOW_ON, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator,
     OperatorSettings, Paper, Remote, Session, SessionError, run_through, start_again,
 };
-use scenarios::{Scenario, SessionHeader, SessionParts, TradingVenue, session_of};
+use scenarios::{Before, Scenario, SessionHeader, SessionParts, TradingVenue, session_of};
 
 use super::LiveArguments;
 use super::bus::{self, SessionBus};
@@ -53,26 +54,41 @@ pub fn journal_of(arguments: &LiveArguments, scenario: &Scenario) -> Option<(Pat
     if let Some(path) = &arguments.journal {
         return Some((path.clone(), LiveSink::is_unfinished(path)));
     }
-    let stem = scenario.file_stem();
-    let begins = format!("{stem}-");
     let mut unfinished: Vec<PathBuf> = std::fs::read_dir(&scenario.live.journals)
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter_map(|path| {
-            let name = path.file_name()?.to_str()?;
-            let journal = name.strip_suffix(".partial")?;
-            (journal.starts_with(&begins) && !journal.ends_with(".killed"))
-                .then(|| path.with_file_name(journal))
+            let journal = path.file_name()?.to_str()?.strip_suffix(".partial")?;
+            let time = journal.strip_prefix(&stem(scenario))?.strip_suffix(".journal")?;
+            let own = time.len() == TIME_DIGITS && time.bytes().all(|byte| byte.is_ascii_digit());
+            own.then(|| path.with_file_name(journal))
         })
+        // Another process of the same file writes the others.
+        .filter(|path| !LiveSink::is_being_written(path))
         .collect();
     unfinished.sort();
     unfinished.pop().map(|path| (path, true))
 }
 
+/// Digits of a time, to the second.
+const TIME_DIGITS: usize = 14;
+
+/// How the journals of this process begin: processes that share a pipeline share the file, and the folder.
+fn stem(scenario: &Scenario) -> String {
+    let live = &scenario.live;
+    let part = match (&live.instance, live.services.first()) {
+        (Some(instance), _) => format!("{}-", instance.replace(['/', '\\'], "_")),
+        (None, Some(first)) => format!("{first}-"),
+        (None, None) => String::new(),
+    };
+    format!("{}-{part}", scenario.file_stem())
+}
+
 fn new_journal(scenario: &Scenario, start: Nanos) -> PathBuf {
-    let time: String = start.to_string().chars().filter(char::is_ascii_digit).take(14).collect();
-    scenario.live.journals.join(format!("{}-{time}.journal", scenario.file_stem()))
+    let time = start.to_string();
+    let time: String = time.chars().filter(char::is_ascii_digit).take(TIME_DIGITS).collect();
+    scenario.live.journals.join(format!("{}{time}.journal", stem(scenario)))
 }
 
 fn wants(parts: &SessionParts) -> MarketWants {
@@ -119,77 +135,85 @@ pub fn begin(
         heard,
         funding_since,
     };
-    let mut found = journal_of(arguments, scenario);
-    // What the services of a shared bus have to keep lies on the server: only what was sent is left to be asked for.
-    let mut unanswered = None;
+    let found = journal_of(arguments, scenario);
+    let mut before = None;
     if let Some((journal, true)) = &found {
-        let recorded = Recorded::open(journal)?;
-        if recorded.header.bus != "memory" {
-            recorded.has_its_exchange_elsewhere()?;
-            unanswered = Some(recorded.unanswered()?);
-            recorded.put_aside()?;
-            found = None;
+        let recorded = Recorded::open(journal, scenario)?;
+        if recorded.header.bus == "memory" {
+            let parts = recorded.parts(scenario)?;
+            let instruments = recorded.header.instruments.clone();
+            let missed = recorded.missed(scenario)?;
+            let mut wants = wants(&parts);
+            let paper = missed.as_ref().map(|_| scenario.paper_wants().or(wants));
+            wants = paper.unwrap_or(wants);
+            let mut health = None;
+            let (mut kernel, unanswered) =
+                recorded.run_through(journal, scenario, parts, &mut health)?;
+            let symbols = instruments.len();
+            let (heard, since) = match &missed {
+                Some(missed) => (Vec::new(), missed.funding_since.clone()),
+                None => (recorded.heard()?, None),
+            };
+            let link = BinanceLink::connect(setup(wants, instruments, heard, since))
+                .map_err(|error| said(&error))?;
+            bus::listen(scenario, Vec::new(), health, &mut operator, &link.waker())?;
+            bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
+            let before = kernel.exchange().holds();
+            kernel.exchange_mut().hold(operator.begin(Some(before)));
+            let positions = kernel.exchange().positions().count();
+            let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+            if let Some(missed) = missed {
+                session.say(missed.notice(clock.now(), positions));
+            }
+            return Ok(Begun {
+                session,
+                journal: journal.clone(),
+                clock,
+                log,
+                unanswered: Some(unanswered),
+                starts_again: true,
+                paper,
+            });
         }
+        recorded.has_its_exchange_elsewhere()?;
+        before = Some(recorded);
     }
-    if let Some((journal, true)) = found {
-        let recorded = Recorded::open(&journal)?;
-        let parts = recorded.parts(scenario)?;
-        let instruments = recorded.header.instruments.clone();
-        let missed = recorded.missed(scenario)?;
-        let (mut kernel, unanswered) = recorded.run_through(&journal, scenario, parts)?;
-        let mut wants = kernel_wants(scenario, &instruments)?;
-        let paper = missed.as_ref().map(|_| scenario.paper_wants().or(wants));
-        wants = paper.unwrap_or(wants);
-        let symbols = instruments.len();
-        let (heard, since) = match &missed {
-            Some(missed) => (Vec::new(), missed.funding_since.clone()),
-            None => (recorded.heard()?, None),
-        };
-        let link = BinanceLink::connect(setup(wants, instruments, heard, since))
-            .map_err(|error| said(&error))?;
-        bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
-        let before = kernel.exchange().holds();
-        kernel.exchange_mut().hold(operator.begin(Some(before)));
-        let positions = kernel.exchange().positions().count();
-        let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
-        if let Some(missed) = missed {
-            session.say(missed.notice(clock.now(), positions));
-        }
-        let (unanswered, starts_again) = (Some(unanswered), true);
-        return Ok(Begun { session, journal, clock, log, unanswered, starts_again, paper });
+    // What goes on does not begin again.
+    let start = begin_at.filter(|_| before.is_none()).unwrap_or_else(|| clock.now());
+    // What the services of a bus on a server have to keep lies there: only what was sent is left to be asked for.
+    let (mut unanswered, mut heard, mut earlier, mut held) = (None, Vec::new(), None, None);
+    if let Some(recorded) = &before {
+        unanswered = Some(recorded.unanswered()?);
+        heard = recorded.heard()?;
+        earlier = Some(recorded.before()?);
+        held = recorded.held()?;
     }
-    let start = begin_at.unwrap_or_else(|| clock.now());
-    let mut parts =
-        scenario.session(facts.instruments.clone(), start).map_err(|error| said(&error))?;
-    let mut assumed: Vec<Notice> = Vec::new();
-    let mut wanted = wants(&parts);
-    let venue: AnyVenue = match scenario.venue {
-        TradingVenue::Paper => {
-            parts = parts.on_paper(&paper::terms(&facts)?).map_err(|error| said(&error))?;
-            let exchange = scenario.paper_exchange(&paper::header(&parts)?);
-            let exchange = exchange.map_err(|error| said(&error))?;
-            wanted = wanted.or(scenario.paper_wants());
-            assumed = paper::assumptions(scenario, &exchange);
-            Box::new(Paper::new(Rerun::new(exchange)))
-        }
-        _ => Box::new(Remote::default()),
-    };
-    let is_paper = scenario.venue == TradingVenue::Paper;
+    let parts = scenario
+        .session_after(facts.instruments.clone(), start, earlier.clone())
+        .map_err(|error| said(&error))?;
+    let NewVenue { venue, parts, wants, paper, assumed } = NewVenue::of(scenario, parts, &facts)?;
     let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
-    if journal.exists() {
+    if before.is_none() && journal.exists() {
         return Err(format!(
             "{}: the journal of a session that has ended is not written over: give another --journal, or move it away",
             journal.display()
         ));
     }
-    // The journal comes last: a session that cannot begin leaves none that another would go on with.
-    let SessionBus { bus, shared } = bus::open(scenario, start)?;
-    let link = BinanceLink::connect(setup(wanted, facts.instruments.clone(), Vec::new(), None))
+    // Everything that may refuse comes before the first byte of a journal.
+    let SessionBus { bus, shared, health } = bus::open(scenario, start)?;
+    let link = BinanceLink::connect(setup(wants, facts.instruments.clone(), heard, None))
         .map_err(|error| said(&error))?;
-    bus::listen(scenario, &parts, &mut operator, &link.waker())?;
+    let streams = if shared { bus::streams_of(&parts) } else { Vec::new() };
+    bus::listen(scenario, streams, health, &mut operator, &link.waker())?;
     bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
+    if let (Some(recorded), Some(earlier)) = (&before, &earlier) {
+        recorded.put_aside(earlier)?;
+    }
     let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
-    let holds = operator.begin(None);
+    if before.is_none() {
+        bus::rehearse(scenario, parts.rehearses, start)?;
+    }
+    let holds = operator.begin(held);
     let symbols = facts.instruments.len();
     let guard = Guard::new(venue, limits(scenario), holds, facts.instruments, FROM_NOW_ON);
     let mut kernel =
@@ -201,12 +225,47 @@ pub fn begin(
     if shared {
         kernel.share_bus();
     }
+    if let Some(earlier) = earlier {
+        kernel.number_requests_after(earlier.requests);
+    }
     // What comes in meanwhile waits in its sockets.
     wait_until(&clock, start, &operator);
     let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
     assumed.into_iter().for_each(|notice| session.say(notice));
-    let paper = is_paper.then_some(wanted);
     Ok(Begun { session, journal, clock, log, unanswered, starts_again: false, paper })
+}
+
+/// What a session that begins trades at.
+struct NewVenue {
+    venue: AnyVenue,
+    parts: SessionParts,
+    /// What it wants of the market.
+    wants: MarketWants,
+    /// The same, of a paper session.
+    paper: Option<MarketWants>,
+    assumed: Vec<Notice>,
+}
+
+impl NewVenue {
+    fn of(
+        scenario: &Scenario,
+        parts: SessionParts,
+        facts: &VenueFacts,
+    ) -> Result<NewVenue, String> {
+        let wants = wants(&parts);
+        if scenario.venue != TradingVenue::Paper {
+            let (venue, assumed): (AnyVenue, _) = (Box::new(Remote::default()), Vec::new());
+            return Ok(NewVenue { venue, parts, wants, paper: None, assumed });
+        }
+        let terms = paper::terms(facts)?;
+        let parts = parts.on_paper(&terms).map_err(|error| error.to_string())?;
+        let exchange = scenario.paper_exchange(&paper::header(&parts)?);
+        let exchange = exchange.map_err(|error| error.to_string())?;
+        let assumed = paper::assumptions(scenario, &exchange);
+        let wants = wants.or(scenario.paper_wants());
+        let venue: AnyVenue = Box::new(Paper::new(Rerun::new(exchange)));
+        Ok(NewVenue { venue, parts, wants, paper: Some(wants), assumed })
+    }
 }
 
 #[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
@@ -216,12 +275,11 @@ fn wait_until(clock: &LiveClock, start: Nanos, operator: &Operator) {
     }
 }
 
-fn kernel_wants(
-    scenario: &Scenario,
-    instruments: &[engine::Instrument],
-) -> Result<MarketWants, String> {
-    let parts = scenario.session(instruments.to_vec(), Nanos::ZERO);
-    parts.map(|parts| wants(&parts)).map_err(|error| error.to_string())
+/// A file with another ending behind its name.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }
 
 /// A session that was killed.
@@ -232,21 +290,44 @@ struct Recorded {
 }
 
 impl Recorded {
-    fn open(journal: &Path) -> Result<Recorded, String> {
-        let mut partial = journal.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
+    fn open(journal: &Path, scenario: &Scenario) -> Result<Recorded, String> {
+        let partial = beside(journal, ".partial");
+        let shown = partial.display().to_string();
+        if LiveSink::is_being_written(journal) {
+            return Err(format!(
+                "{shown}: a session that runs writes it; give this one another --journal, or its process another live.instance"
+            ));
+        }
         let file = JournalFile::open(&partial).map_err(|error| error.to_string())?;
-        let shown = partial.display();
         let header = session_of(file.header()).ok_or(format!(
             "{shown}: not the journal of a live session; move it away to begin a new one"
         ))?;
+        let bus = if scenario.live.redis.is_some() { "redis" } else { "memory" };
+        if header.bus != bus {
+            let of = |bus: &str| match bus {
+                "redis" => "on a Redis server",
+                _ => "embedded",
+            };
+            return Err(format!(
+                "{shown}: the session that was not ended had its bus {}, and the file says now: {}; put live.redis back to what it was, or move the journal away to begin a new session",
+                of(&header.bus),
+                of(bus)
+            ));
+        }
         let services = scenarios::services_of(file.header());
-        Ok(Recorded { partial, header, services })
+        let recorded = Recorded { partial, header, services };
+        recorded.same_venue(scenario)?;
+        Ok(recorded)
     }
 
     /// The session's parts by the file of now: who changed it in between is told by the comparison with the recording.
     fn parts(&self, scenario: &Scenario) -> Result<SessionParts, String> {
+        scenario
+            .session(self.header.instruments.clone(), self.header.start)
+            .map_err(|error| error.to_string())
+    }
+
+    fn same_venue(&self, scenario: &Scenario) -> Result<(), String> {
         if self.header.venue != scenario.venue.word() {
             return Err(format!(
                 "{}: a session at {} was not ended, and this one trades at {}: end it there first, or give another --journal",
@@ -255,9 +336,7 @@ impl Recorded {
                 scenario.venue.word()
             ));
         }
-        scenario
-            .session(self.header.instruments.clone(), self.header.start)
-            .map_err(|error| error.to_string())
+        Ok(())
     }
 
     /// A paper session's exchange lives in its journal, and what others wrote on a shared bus is not done again.
@@ -301,17 +380,73 @@ impl Recorded {
         JournalFile::open(&self.partial).map_err(|error| error.to_string())
     }
 
+    /// This journal and those of its earlier lives, oldest first.
+    fn lives(&self) -> Result<Vec<JournalFile>, String> {
+        let earlier = self.header.before.iter().flat_map(|before| &before.journals);
+        let mut lives: Vec<JournalFile> = Vec::new();
+        for name in earlier {
+            let path = self.partial.with_file_name(name);
+            lives.push(JournalFile::open(&path).map_err(|error| error.to_string())?);
+        }
+        lives.push(self.file()?);
+        Ok(lives)
+    }
+
+    /// All of some kind in the journals of all lives.
+    fn all<T>(&self, pick: fn(JournalEntry) -> Option<T>) -> Result<Vec<T>, String> {
+        let mut found = Vec::new();
+        for file in self.lives()? {
+            let mut entries = Entries::new(file, pick).map_err(|error| error.to_string())?;
+            while let Some((_, one)) = entries.take().map_err(|error| error.to_string())? {
+                found.push(one);
+            }
+        }
+        Ok(found)
+    }
+
     fn heard(&self) -> Result<Vec<ExchangeEvent>, String> {
-        let pick = |entry| match entry {
+        self.all(|entry| match entry {
             JournalEntry::Exchange(event @ ExchangeEvent::User { .. }) => Some(event),
             _ => None,
-        };
-        let mut entries = Entries::new(self.file()?, pick).map_err(|error| error.to_string())?;
-        let mut heard = Vec::new();
-        while let Some((_, event)) = entries.take().map_err(|error| error.to_string())? {
-            heard.push(event);
+        })
+    }
+
+    /// What held when it died.
+    fn held(&self) -> Result<Option<Holds>, String> {
+        let said = self.all(|entry| match entry {
+            JournalEntry::Action(text) => Command::parse(&text),
+            _ => None,
+        })?;
+        let holds = said.into_iter().filter_map(|command| match command {
+            Command::Hold(holds, _) => Some(holds),
+            _ => None,
+        });
+        Ok(holds.last())
+    }
+
+    /// What the next life has to know of this one and those before it.
+    fn before(&self) -> Result<Before, String> {
+        let sent = self.all(|entry| match entry {
+            JournalEntry::Submit { id, .. } => Some(id),
+            _ => None,
+        })?;
+        let until = self.file()?.last_time().map_err(|error| error.to_string())?;
+        let earlier = self.header.before.as_ref();
+        let mut journals = earlier.map_or(Vec::new(), |before| before.journals.clone());
+        let name = self.partial.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.strip_suffix(".partial").unwrap_or(&name);
+        let mut number = journals.len() + 1;
+        let aside = |number: usize| format!("{stem}.killed-{number}.partial");
+        while self.partial.with_file_name(aside(number)).exists() {
+            number += 1;
         }
-        Ok(heard)
+        journals.push(aside(number));
+        Ok(Before {
+            began: earlier.map_or(self.header.start, |before| before.began),
+            until: until.max(self.header.start),
+            requests: sent.into_iter().max().unwrap_or_default(),
+            journals,
+        })
     }
 
     /// The requests without an answer.
@@ -320,17 +455,16 @@ impl Recorded {
             Sent(engine::ServiceId, engine::RequestId, engine::Request),
             Answered(engine::RequestId),
         }
-        let pick = |entry| match entry {
+        let halves = self.all(|entry| match entry {
             JournalEntry::Submit { service, id, request } => Some(Half::Sent(service, id, request)),
             JournalEntry::PositionRisk { request, .. }
             | JournalEntry::Exchange(ExchangeEvent::Response { request, .. }) => {
                 Some(Half::Answered(request))
             }
             _ => None,
-        };
-        let mut halves = Entries::new(self.file()?, pick).map_err(|error| error.to_string())?;
+        })?;
         let mut open = std::collections::BTreeMap::new();
-        while let Some((_, half)) = halves.take().map_err(|error| error.to_string())? {
+        for half in halves {
             match half {
                 Half::Sent(service, id, request) => {
                     let from = engine::Sender { service, account: Default::default() };
@@ -344,13 +478,13 @@ impl Recorded {
         Ok(open.into_values().collect())
     }
 
-    /// Gives the journal another name, under which it can be replayed and no session goes on with it.
-    fn put_aside(&self) -> Result<(), String> {
-        let name = self.partial.to_string_lossy();
-        let stem = name.strip_suffix(".partial").unwrap_or(&name);
-        for end in [".partial", ".tail"] {
-            let (from, to) = (format!("{stem}{end}"), format!("{stem}.killed{end}"));
-            std::fs::rename(&from, &to).map_err(|error| format!("{from}: {error}"))?;
+    /// Gives the journal its other name, under which it can be replayed and no session goes on with it.
+    fn put_aside(&self, before: &Before) -> Result<(), String> {
+        let Some(name) = before.journals.last() else { return Ok(()) };
+        let tail = |partial: &Path| beside(&partial.with_extension(""), ".tail");
+        let aside = self.partial.with_file_name(name);
+        for (from, to) in [(tail(&self.partial), tail(&aside)), (self.partial.clone(), aside)] {
+            std::fs::rename(&from, &to).map_err(|error| format!("{}: {error}", from.display()))?;
         }
         Ok(())
     }
@@ -360,6 +494,7 @@ impl Recorded {
         journal: &Path,
         scenario: &Scenario,
         parts: SessionParts,
+        health: &mut Option<Health>,
     ) -> Result<(LiveKernel<AnyVenue>, Vec<Unanswered>), String> {
         let goes_on = |error: &dyn std::fmt::Display| {
             format!(
@@ -372,7 +507,8 @@ impl Recorded {
         let (venue, decides_from) = self.venue(scenario).map_err(|error| goes_on(&error))?;
         let (sink, file) =
             LiveSink::resume(journal, self.services.clone()).map_err(|error| goes_on(&error))?;
-        let SessionBus { bus, .. } = bus::open(scenario, self.header.start)?;
+        let SessionBus { bus, health: own, .. } = bus::open(scenario, self.header.start)?;
+        *health = own;
         let instruments = self.header.instruments.clone();
         let holds = Holds::default();
         let guard = Guard::new(venue, limits(scenario), holds, instruments, decides_from);

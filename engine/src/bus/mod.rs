@@ -188,6 +188,9 @@ pub enum BusError {
         /// The group.
         group: String,
     },
+    /// Its server did not answer: the operation may or may not have been done, the text says which.
+    #[error("{0}")]
+    Lost(String),
     /// Anything else, in Redis' words.
     #[error("{0}")]
     Other(String),
@@ -200,8 +203,9 @@ pub enum BusError {
 /// (`set_record`) or a string with its JSON (`set_json`).
 ///
 /// A bus on a real server goes by the server's clock: `now` matters only to a bus in memory. Methods without
-/// a `Result` answer "nothing there" and "nothing done" while the bus cannot answer: ask [`Bus::trouble`]
-/// before much depends on it.
+/// a `Result` answer "nothing there" and "nothing done" while the bus cannot answer; [`Bus::take_lost`] tells
+/// afterwards. The kernel asks it after each input: an entry that a service handled in vain stays pending,
+/// and no order is opened on such an answer.
 ///
 /// A count of zero reads nothing.
 pub trait Bus: Send {
@@ -388,6 +392,11 @@ pub trait Bus: Send {
     /// recording did. Never for a bus in memory.
     fn trouble(&self) -> Option<&str> {
         None
+    }
+    /// Whether any operation since the last call stayed without its server's answer, be it one with a
+    /// `Result` or one without. Never for a bus in memory.
+    fn take_lost(&mut self) -> bool {
+        false
     }
     /// Appends to `out` what a [`TapeBus`] needs to answer as this bus has answered since the last call.
     /// Nothing, where the answers follow from what was asked.

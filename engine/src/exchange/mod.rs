@@ -331,6 +331,12 @@ pub trait Exchange {
     /// Takes a request that `from` sends at `now`. The answer comes out of [`Exchange::advance`].
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request);
 
+    /// As [`Exchange::submit`], from a service that has asked the bus for something in the same step and got no
+    /// answer: what it wants may rest on nothing. Who guards an account refuses what would open a position.
+    fn submit_unsure(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
+        self.submit(now, from, id, request);
+    }
+
     /// The clock of a client, which stamps its requests, is ahead of the true one by this much from now on. A
     /// live exchange sees the time stamps themselves.
     fn set_clock(&mut self, _client: ServiceId, _ahead: Nanos) {}

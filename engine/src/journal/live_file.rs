@@ -4,7 +4,7 @@
 //! Closed blocks go to `NAME.partial`. The block that is open is written entry by entry to `NAME.tail`, whose frames
 //! have checksums: a frame that is cut off was never acknowledged. A session that ends gives both up for `NAME`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,7 @@ impl LiveSink {
         let partial = beside(path, PARTIAL);
         let io = |source| JournalError::Io { path: partial.clone(), source };
         let mut out = OpenOptions::new().write(true).create_new(true).open(&partial).map_err(io)?;
+        own(&out).map_err(io)?;
         out.write_all(&head_bytes(header)).map_err(io)?;
         let tail = open_tail(path)?;
         tail.set_len(0).map_err(io)?;
@@ -46,6 +47,13 @@ impl LiveSink {
     /// Whether a session was not finished at `path`.
     pub fn is_unfinished(path: &Path) -> bool {
         beside(path, PARTIAL).exists()
+    }
+
+    /// Whether a process that runs writes an unfinished session at `path`.
+    pub fn is_being_written(path: &Path) -> bool {
+        // One that cannot be opened is told by whoever wants to read it.
+        File::open(beside(path, PARTIAL))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Goes on with the session at `path` that was not finished. The kernel has to run through what it recorded first:
@@ -59,6 +67,7 @@ impl LiveSink {
         let io = |source| JournalError::Io { path: partial.clone(), source };
         let file = JournalFile::open(&partial)?;
         let out = OpenOptions::new().read(true).write(true).open(&partial).map_err(io)?;
+        own(&out).map_err(io)?;
         let before = Some(Compare::new(JournalFile::open(&partial)?, services)?);
         let (path, tail) = (path.to_owned(), open_tail(path)?);
         Ok((LiveSink { path, out, tail, in_tail: None, frame: Vec::new(), before }, file))
@@ -137,6 +146,18 @@ impl JournalSink for LiveSink {
             .and_then(|()| std::fs::rename(&partial, &self.path));
         written.map_err(|source| self.io(PARTIAL, source))?;
         std::fs::remove_file(beside(&self.path, TAIL)).map_err(|source| self.io(TAIL, source))
+    }
+}
+
+/// Keeps other processes off a journal for as long as this one has it open. Where the file system has no locks,
+/// nobody is kept off.
+fn own(file: &File) -> std::io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(std::io::Error::new(
+            std::io::ErrorKind::ResourceBusy,
+            "a session that runs writes it",
+        )),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 

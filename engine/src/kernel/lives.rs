@@ -190,6 +190,7 @@ impl Core {
             looked_after: false,
             unopened: false,
             retired: false,
+            unacknowledged: Vec::new(),
         });
     }
 }

@@ -30,14 +30,14 @@ use pace::Slowness;
 use seat::{Links, Seat};
 use serde::{Deserialize, Serialize};
 
-use crate::context::{Core, Gauges};
+use crate::context::{BusLosses, Core, Gauges};
 use crate::faults::{Active, Faults};
 use crate::schedule::{Class, Due, Schedule};
 use crate::{
     AccountId, Activity, Bus, BusError, Context, Entry, Exchange, ExchangeEvent, Feed, FeedError,
     FeedLatency, Input, Instrument, Journal, JournalError, JournalFooter, JournalSink, Link,
-    Lookup, MarketEvent, MarketWants, NamedRng, Nanos, PendingRule, RecordedNumbers, Service,
-    ServiceId, ThinkingTime, Touch, Watch, Wiring,
+    Lookup, MarketEvent, MarketWants, NamedRng, Nanos, PendingRule, RecordedNumbers, RequestId,
+    Service, ServiceId, ThinkingTime, Touch, Watch, Wiring,
 };
 
 /// How often readers look after what was left pending.
@@ -229,6 +229,9 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             recorded: None,
             faults: Faults::new(members.len()),
             shared_bus: false,
+            unanswered: false,
+            submitted: false,
+            bus_losses: BusLosses::default(),
         };
         let links = Links { usual: config.link, by_stream: config.links, seed: config.seed };
         let mut seats = Vec::new();
@@ -480,6 +483,13 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         activity.inputs +=
             u64::from(!matches!(input, Input::Start | Input::Timer(_) | Input::Stop));
         let skew = self.core.faults.skews[service.0 as usize];
+        let delivers = matches!(input, Input::Delivery(_));
+        if self.core.shared_bus {
+            // What the kernel itself asked in vain is none of this service's business.
+            let _ = self.core.bus.take_lost();
+            self.core.unanswered = false;
+            self.core.submitted = false;
+        }
         let mut ctx = Context {
             core: &mut self.core,
             exchange: &mut self.exchange,
@@ -488,11 +498,27 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             skew,
         };
         self.seats[service.0 as usize].service.handle(input, &mut ctx);
-        let kept = ctx.leave_pending;
+        let mut kept = ctx.leave_pending;
         if self.core.shared_bus {
+            self.core.look_for_loss();
+            // It comes back, unless something is under way for it already: once more is worse than not at all.
+            if delivers && !kept && self.core.unanswered && !self.core.submitted {
+                self.core.bus_losses.kept += 1;
+                kept = true;
+            }
             self.tape();
         }
         kept
+    }
+
+    /// What a bus on a server did not do at once.
+    pub fn bus_losses(&self) -> BusLosses {
+        self.core.bus_losses
+    }
+
+    /// The number of the last request; those of a session that goes on after another one follow that one's.
+    pub fn number_requests_after(&mut self, last: RequestId) {
+        self.core.next_request = last.0;
     }
 
     /// Others write on the bus: what it answers is an input, and journaled.

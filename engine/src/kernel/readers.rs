@@ -16,6 +16,8 @@ const CLAIM_IDLE: Nanos = Nanos::from_secs(60);
 const DELIVERIES_MAX: u64 = 3;
 /// Entries claimed at one look.
 const CLAIM_COUNT: usize = 10;
+/// A read that a bus on a server did not answer is made again after this.
+const READ_AGAIN: Nanos = Nanos::from_secs(1);
 
 impl<X: Exchange, F: Feed> Kernel<X, F> {
     /// One entry for a reader, then the next one is scheduled.
@@ -26,14 +28,16 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let reader = &mut self.core.readers[number as usize];
         reader.scheduled = false;
         let mut redelivered = false;
+        let mut failed = false;
         if let Some(entry) = reader.redeliveries.pop_front() {
             redelivered = true;
             entries.push(entry);
         } else if reader.group.is_some() {
             if let ReaderMode::OwnPending(after) = reader.mode {
-                self.core.read_group(number, ReadFrom::Pending(after), &mut entries);
+                failed = !self.core.read_group(number, ReadFrom::Pending(after), &mut entries);
                 let reader = &mut self.core.readers[number as usize];
                 match entries.first() {
+                    _ if failed && self.core.shared_bus => {}
                     Some(entry) => {
                         reader.mode = ReaderMode::OwnPending(entry.id);
                         redelivered = true;
@@ -41,17 +45,22 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                     None => reader.mode = ReaderMode::CatchUp,
                 }
             }
-            if entries.is_empty() {
-                self.core.read_group(number, ReadFrom::New, &mut entries);
+            if entries.is_empty() && !(failed && self.core.shared_bus) {
+                failed = !self.core.read_group(number, ReadFrom::New, &mut entries);
             }
         } else {
             if let ReaderMode::OwnPending(_) = reader.mode {
                 reader.mode = ReaderMode::CatchUp;
             }
-            let _ = self.core.bus.xread(now, &reader.stream, reader.position, 1, &mut entries);
+            let read = self.core.bus.xread(now, &reader.stream, reader.position, 1, &mut entries);
+            failed = read.is_err();
             if let Some(entry) = entries.first() {
                 reader.position = entry.id;
             }
+        }
+        if failed && self.core.shared_bus {
+            self.entries = entries;
+            return self.read_again(number);
         }
         let reader = &mut self.core.readers[number as usize];
         if !redelivered {
@@ -75,6 +84,20 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         }
         self.entries = entries;
         self.schedule_reader(number);
+    }
+
+    /// The bus did not answer a read: once more in a while, and then all that has come meanwhile, because nobody
+    /// knows what was announced.
+    fn read_again(&mut self, number: u32) {
+        let at = self.core.now + READ_AGAIN;
+        self.core.bus_losses.reads_failed += 1;
+        let reader = &mut self.core.readers[number as usize];
+        if reader.mode == ReaderMode::Live {
+            reader.mode = ReaderMode::CatchUp;
+        }
+        reader.scheduled = true;
+        let life = self.core.lives[usize::from(reader.service.0)];
+        self.core.schedule.push(at, Class::Delivery, Due::Reader { reader: number, life });
     }
 
     /// A reader that has caught up reads entry by entry from now on, as they arrive. Finding that out
@@ -134,13 +157,23 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
     }
 
     pub(super) fn acknowledge(&mut self, number: u32, id: EntryId) {
-        let Core { readers, bus, now, .. } = &mut self.core;
-        let reader = &readers[number as usize];
-        if let Some(group) = &reader.group
-            && bus.xack(*now, &reader.stream, group, id) == Ok(true)
-        {
-            self.counts.acknowledged += 1;
+        let Core { readers, bus, now, bus_losses, .. } = &mut self.core;
+        let reader = &mut readers[number as usize];
+        let Some(group) = &reader.group else { return };
+        match bus.xack(*now, &reader.stream, group, id) {
+            Ok(done) => self.counts.acknowledged += u64::from(done),
+            Err(BusError::Lost(_)) => {
+                bus_losses.acks_failed += 1;
+                reader.unacknowledged.push(id);
+            }
+            Err(_) => {}
         }
+    }
+
+    /// What was handled while the bus was away leaves the pending list, before anybody takes it for left over.
+    fn acknowledge_late(&mut self, number: u32) {
+        let late = std::mem::take(&mut self.core.readers[number as usize].unacknowledged);
+        late.into_iter().for_each(|id| self.acknowledge(number, id));
     }
 
     /// Entries that lie in the pending list of the group, whoever left them there, come back; after the
@@ -152,16 +185,22 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
         let Some(group) = reader.group.clone() else {
             return;
         };
+        let group = group.as_str();
         if self.core.faults.is_cut(reader.service) || self.hangs(reader.service) || reader.retired {
             return;
         }
+        self.acknowledge_late(number);
+        let reader = &self.core.readers[number as usize];
         if self.core.pending[usize::from(reader.service.0)].never_recovered {
             return;
         }
-        if reader.mode != ReaderMode::Live || !reader.redeliveries.is_empty() {
+        if reader.mode != ReaderMode::Live
+            || !reader.redeliveries.is_empty()
+            || !reader.unacknowledged.is_empty()
+        {
             return;
         }
-        let stale = self.core.bus.xpending(now, &reader.stream, &group, CLAIM_IDLE, CLAIM_COUNT);
+        let stale = self.core.bus.xpending(now, &reader.stream, group, CLAIM_IDLE, CLAIM_COUNT);
         let Ok(rows) = stale else { return };
         if rows.is_empty() {
             return;
@@ -173,7 +212,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             let _ = self.core.bus.xautoclaim(
                 now,
                 &stream,
-                &group,
+                group,
                 &consumer,
                 CLAIM_IDLE,
                 row.id,
@@ -197,23 +236,28 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
 
 impl Core {
     /// XREADGROUP of one entry. Where the group is gone, as after a restart of Redis, its client makes it
-    /// again from the beginning, so that nothing that came meanwhile is missed.
-    fn read_group(&mut self, number: u32, from: ReadFrom, entries: &mut Vec<Entry>) {
-        let Core { readers, bus, names, faults, journal, now, .. } = self;
+    /// again from the beginning, so that nothing that came meanwhile is missed. `false`: the bus refused.
+    fn read_group(&mut self, number: u32, from: ReadFrom, entries: &mut Vec<Entry>) -> bool {
+        let Core { readers, bus, names, faults, journal, now, bus_losses, .. } = self;
         let reader = &readers[number as usize];
-        let Some(group) = reader.group.as_deref() else { return };
+        let Some(group) = reader.group.as_deref() else { return true };
         let (stream, consumer) = (&reader.stream, names[usize::from(reader.service.0)].as_str());
         let read = bus.xreadgroup(*now, stream, group, consumer, from, 1, entries);
         match read {
-            Ok(()) => {}
+            Ok(()) => true,
             Err(BusError::NoGroup { .. }) => {
                 let made = bus.xgroup_create(*now, stream, group, GroupStart::Beginning);
                 let again = bus.xreadgroup(*now, stream, group, consumer, from, 1, entries);
                 faults.count(reader.service, "groups_recreated", u64::from(made.is_ok()));
                 faults.count(reader.service, "reads_failed", u64::from(again.is_err()));
                 journal.action(*now, &format!("{consumer} makes group {group} of {stream} again"));
+                bus_losses.groups_made += u64::from(made.is_ok());
+                again.is_ok()
             }
-            Err(_) => faults.count(reader.service, "reads_failed", 1),
+            Err(_) => {
+                faults.count(reader.service, "reads_failed", 1);
+                false
+            }
         }
     }
 }

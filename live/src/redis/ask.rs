@@ -21,7 +21,14 @@ use super::{RedisConfig, RedisError};
 ///   never again.
 pub struct RedisBus {
     pub(super) wire: Wire,
+    /// An operation since the last look stayed without an answer.
+    pub(super) lost: bool,
+    /// Why the server answers and still takes no writes.
+    pub(super) refusal: Option<String>,
 }
+
+/// Codes of a server that takes no writes at present, whatever is written.
+const UNABLE: [&str; 5] = ["OOM", "MISCONF", "NOREPLICAS", "NOPERM", "NOAUTH"];
 
 /// What an operation is about, for the errors that name it.
 #[derive(Clone, Copy)]
@@ -42,7 +49,7 @@ pub(super) fn lost(away: &Away) -> BusError {
         true => "the operation may or may not have been done",
         false => "the operation was not done",
     };
-    BusError::Other(format!("connection lost: {}; {done}", away.problem))
+    BusError::Lost(format!("connection lost: {}; {done}", away.problem))
 }
 
 /// The server's error in the words of the bus.
@@ -76,7 +83,7 @@ pub(super) fn digits(number: impl ToString) -> Vec<u8> {
 impl RedisBus {
     /// Connects; an error if the server is not there at once.
     pub fn connect(config: RedisConfig) -> Result<RedisBus, RedisError> {
-        Ok(RedisBus { wire: Wire::connect(config)? })
+        Ok(RedisBus { wire: Wire::connect(config)?, lost: false, refusal: None })
     }
 
     /// What has happened on its connection; to be kept by whoever reports it.
@@ -114,9 +121,21 @@ impl RedisBus {
         let mut values =
             self.wire.converse(1, None, |_, _, out| pack(words, out)).map_err(|away| {
                 count(&self.wire.counts().given_up);
+                self.lost = true;
                 lost(&away)
             })?;
         answer(values.pop().unwrap_or(Value::Nil), about)
+    }
+
+    /// Whole milliseconds of the server's clock that last at least as long.
+    pub(super) fn millis(&self, life: Nanos) -> i64 {
+        let speed = i64::from(self.wire.config().speed);
+        millis(Nanos(life.0.div_euclid(speed) + i64::from(life.0.rem_euclid(speed) > 0)))
+    }
+
+    /// A span of the server's clock as the session sees it.
+    pub(super) fn span(&self, span: Nanos) -> Nanos {
+        Nanos(span.0.saturating_mul(i64::from(self.wire.config().speed)))
     }
 
     /// Something that is done once.
@@ -126,7 +145,18 @@ impl RedisBus {
         words: &[&[u8]],
         about: About<'_>,
     ) -> Result<Value, BusError> {
-        answer(self.wire.once(script, words).map_err(|away| lost(&away))?, about)
+        let answered = self.wire.once(script, words);
+        self.lost |= answered.is_err();
+        let value = answered.map_err(|away| lost(&away))?;
+        self.refusal = None;
+        if let Value::ServerError(error) = &value
+            && UNABLE.contains(&error.code())
+        {
+            self.lost = true;
+            self.refusal = Some(error_text(error));
+            return Err(BusError::Lost(format!("refused: {}", error_text(error))));
+        }
+        answer(value, about)
     }
 
     /// A command that is done once.
@@ -137,6 +167,7 @@ impl RedisBus {
     /// For operations that have no error of their own: without an answer there is nothing there.
     pub(super) fn or_nothing<T: Default>(&mut self, answer: Result<T, BusError>) -> T {
         answer.unwrap_or_else(|_| {
+            self.lost = true;
             count(&self.wire.counts().blind);
             T::default()
         })

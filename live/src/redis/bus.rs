@@ -6,7 +6,7 @@ use engine::{
 };
 use redis::Value;
 
-use super::ask::{About, RedisBus, digits, millis};
+use super::ask::{About, RedisBus, digits};
 use super::reply::{self, Odd};
 use super::scripts::Script;
 use super::{OWN_KEYS, command};
@@ -51,7 +51,7 @@ impl RedisBus {
     }
 
     fn set_text(&mut self, key: &str, value: &[u8], options: SetOptions) -> Result<bool, BusError> {
-        let life = options.expire.map(|life| digits(millis(life)));
+        let life = options.expire.map(|life| digits(self.millis(life)));
         let mut words: Vec<&[u8]> = vec![b"SET", key.as_bytes(), value];
         if let Some(life) = &life {
             words.extend([b"PX".as_slice(), life]);
@@ -217,7 +217,7 @@ impl Bus for RedisBus {
         min_idle: Nanos,
         count: usize,
     ) -> Result<Vec<PendingRow>, BusError> {
-        let (idle, count) = (digits(millis(min_idle).max(0)), most(count));
+        let (idle, count) = (digits(self.millis(min_idle).max(0)), most(count));
         let mut words: Vec<&[u8]> = vec![b"XPENDING", stream.as_bytes(), group.as_bytes()];
         if min_idle > Nanos::ZERO {
             words.extend([b"IDLE".as_slice(), &idle]);
@@ -226,7 +226,9 @@ impl Bus for RedisBus {
         let rows = self.read(&words, About { key: stream, group })?;
         let rows = reply::list(rows).ok_or(Odd("XPENDING"))?.into_iter();
         let rows: Option<Vec<PendingRow>> = rows.map(reply::pending_row).collect();
-        Ok(rows.ok_or(Odd("XPENDING"))?)
+        let mut rows = rows.ok_or(Odd("XPENDING"))?;
+        rows.iter_mut().for_each(|row| row.idle = self.span(row.idle));
+        Ok(rows)
     }
 
     fn xautoclaim(
@@ -241,7 +243,7 @@ impl Bus for RedisBus {
         out: &mut Vec<Entry>,
     ) -> Result<EntryId, BusError> {
         let (consumer, start) = (self.consumer(consumer), start.to_string());
-        let (idle, count) = (digits(millis(min_idle).max(0)), digits(count.min(CLAIM_MAX)));
+        let (idle, count) = (digits(self.millis(min_idle).max(0)), digits(count.min(CLAIM_MAX)));
         let words: [&[u8]; 6] = [
             stream.as_bytes(),
             group.as_bytes(),
@@ -327,7 +329,7 @@ impl Bus for RedisBus {
     }
 
     fn expire(&mut self, _now: Nanos, key: &str, life: Nanos) -> bool {
-        let life = digits(millis(life));
+        let life = digits(self.millis(life));
         let there = self.write(&[b"PEXPIRE", key.as_bytes(), &life], key.into());
         let there = there.and_then(|there| flag(&there, "PEXPIRE"));
         self.or_nothing(there)
@@ -339,7 +341,7 @@ impl Bus for RedisBus {
         match self.or_nothing(left) {
             None | Some(-2) => Ttl::Absent,
             Some(-1) => Ttl::Persistent,
-            Some(left) => Ttl::Left(Nanos::from_millis(left)),
+            Some(left) => Ttl::Left(self.span(Nanos::from_millis(left))),
         }
     }
 
@@ -405,7 +407,7 @@ impl Bus for RedisBus {
         record: &dyn Record,
         life: Option<Nanos>,
     ) -> Result<(), BusError> {
-        let life = life.map(|life| digits(millis(life))).unwrap_or_default();
+        let life = life.map(|life| digits(self.millis(life))).unwrap_or_default();
         let mut fields: Vec<Vec<u8>> = Vec::new();
         record.for_each_field(&mut |name, text| {
             fields.extend([name.as_bytes().to_vec(), text.as_bytes().to_vec()]);
@@ -444,6 +446,10 @@ impl Bus for RedisBus {
     }
 
     fn trouble(&self) -> Option<&str> {
-        self.wire.trouble()
+        self.wire.trouble().or(self.refusal.as_deref())
+    }
+
+    fn take_lost(&mut self) -> bool {
+        std::mem::take(&mut self.lost)
     }
 }

@@ -105,7 +105,10 @@ pub(super) fn execute(bus: &mut RedisBus, words: &[&[u8]]) -> Resp {
 fn once(bus: &mut RedisBus, script: Script, words: &[&[u8]]) -> Resp {
     match bus.wire.once(script, words) {
         Ok(value) => reply::resp(value),
-        Err(away) => Resp::Error(lost(&away).to_string()),
+        Err(away) => {
+            bus.lost = true;
+            Resp::Error(lost(&away).to_string())
+        }
     }
 }
 
@@ -133,6 +136,7 @@ fn ask(bus: &mut RedisBus, words: &[&[u8]], repeatable: bool) -> Resp {
     match answered {
         Ok(mut values) => values.pop().map_or(Resp::Nil, reply::resp),
         Err(away) => {
+            bus.lost = true;
             count(&bus.wire.counts().given_up);
             Resp::Error(lost(&away).to_string())
         }

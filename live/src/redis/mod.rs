@@ -16,21 +16,25 @@
 //! **Losses.** A connection that breaks is made again, with a growing pause between the attempts, for
 //! [`Patience::lost`] at most. Then the operation is an error that says whether it may have been done, and
 //! operations fail at once until the server is back. Methods that cannot say so answer "nothing there" and
-//! "nothing done", count it ([`Counts::blind`]) and leave the reason in [`engine::Bus::trouble`].
+//! "nothing done", count it ([`Counts::blind`]) and leave the reason in [`engine::Bus::trouble`]; after each kind
+//! [`engine::Bus::take_lost`] says that there was no answer. [`Health`] tells an operator.
 //!
 //! Invariant: neither addresses with a password nor values get into texts or logs from here.
 
 mod ask;
 mod bus;
 mod command;
+mod health;
 mod key_watch;
 mod listener;
 mod mirror;
 mod reply;
 mod scripts;
+mod server;
 mod wire;
 
 pub use ask::RedisBus;
+pub use health::Health;
 pub use key_watch::KeyWatch;
 pub use listener::{Grown, Listener};
 pub use mirror::{Mirror, MirrorCounts};
@@ -83,6 +87,8 @@ pub struct RedisConfig {
     pub instance: Option<String>,
     /// How long it is waited for.
     pub patience: Patience,
+    /// How many times as fast as the server's clock the session's runs.
+    speed: u32,
 }
 
 impl RedisConfig {
@@ -94,12 +100,19 @@ impl RedisConfig {
         let settings = redis::io::tcp::TcpSettings::default().set_nodelay(true);
         let place = info.addr().to_string();
         let client = Client::open(info.set_tcp_settings(settings)).map_err(bad)?;
-        Ok(RedisConfig { client, place, instance: None, patience: Patience::default() })
+        Ok(RedisConfig { client, place, instance: None, patience: Patience::default(), speed: 1 })
     }
 
     /// The same with another instance.
     pub fn with_instance(mut self, instance: &str) -> RedisConfig {
         self.instance = Some(instance.to_owned());
+        self
+    }
+
+    /// The same for a session whose clock runs so many times as fast as the server's: lives of keys and idle
+    /// times are shorter on the server by as much. Ids of entries keep the server's time.
+    pub fn with_speed(mut self, speed: u32) -> RedisConfig {
+        self.speed = speed.max(1);
         self
     }
 

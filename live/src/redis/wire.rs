@@ -8,6 +8,7 @@ use redis::{Connection, ConnectionLike, Value};
 
 use super::reply;
 use super::scripts::Script;
+use super::server;
 use super::{OWN_KEYS, Patience, RedisConfig, RedisError};
 
 /// What has happened on a connection. Shared with whoever reports it.
@@ -135,7 +136,8 @@ impl Wire {
         let place = self.config.place.clone();
         let away = |error: redis::RedisError| match error.code() {
             None if error.kind() == redis::ErrorKind::AuthenticationFailed => {
-                RedisError::Refused { place: place.clone(), problem: said(&error) }
+                let problem = format!("it refuses user and password ({})", said(&error));
+                RedisError::Refused { place: place.clone(), problem }
             }
             Some(code) if !PASSING.contains(&code) => {
                 RedisError::Refused { place: place.clone(), problem: said(&error) }
@@ -149,6 +151,15 @@ impl Wire {
         connection.set_write_timeout(Some(patience.answer)).map_err(&away)?;
 
         let mut request = Vec::new();
+        pack(&[b"INFO"], &mut request);
+        // One that may not be asked shows by what it refuses.
+        let info = connection.req_packed_command(&request).map_err(&away)?;
+        if let Some(info) = reply::text(info)
+            && let Some(problem) = server::problem(&info)
+        {
+            return Err(RedisError::Refused { place: place.clone(), problem });
+        }
+        request.clear();
         for script in Script::ALL {
             pack(&[b"SCRIPT", b"LOAD", script.text().as_bytes()], &mut request);
         }

@@ -127,6 +127,8 @@ pub struct Guard<X> {
     notices: Vec<Notice>,
     /// Before this a recording is run through: it holds the refusals of then.
     decides_from: Nanos,
+    /// Who asks now has got no answer from the bus.
+    unsure: bool,
 }
 
 impl<X: Exchange> Guard<X> {
@@ -153,6 +155,7 @@ impl<X: Exchange> Guard<X> {
             refused: BTreeMap::new(),
             notices: Vec::new(),
             decides_from,
+            unsure: false,
         }
     }
 
@@ -237,6 +240,9 @@ impl<X: Exchange> Guard<X> {
     fn held(&self) -> Option<Objection> {
         if self.holds.killed.is_on() {
             return Some(Objection::only_reduce("killed", "the kill switch is on"));
+        }
+        if self.unsure {
+            return Some(Objection::only_reduce("bus_lost", "the bus did not answer"));
         }
         if self.holds.closing {
             return Some(Objection::only_reduce("closing", "the session ends"));
@@ -453,6 +459,12 @@ pub fn only_asks(request: &Request) -> bool {
 }
 
 impl<X: Exchange> Exchange for Guard<X> {
+    fn submit_unsure(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
+        self.unsure = true;
+        self.submit(now, from, id, request);
+        self.unsure = false;
+    }
+
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         if !only_asks(&request) {
             let admitted = match self.holds.dry_run && self.decides(now) {

@@ -40,6 +40,10 @@ const TURN_MAX: Duration = Duration::from_millis(50);
 /// minute, and so long the venue may be away.
 const ANSWERS_MAX: Duration = Duration::from_secs(70);
 
+/// A session that ends waits for the copy of its bus, so often for so long: ten seconds.
+const COPY_WAITS_MAX: u32 = 5_000;
+const COPY_WAIT: Duration = Duration::from_millis(2);
+
 /// The kernel of a session.
 pub type LiveKernel<X> = Kernel<Guard<X>, LiveFeed>;
 
@@ -256,6 +260,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         let footer = self.kernel.finish()?;
         // What the services wanted at their end is sent, too.
         self.send();
+        self.end_copy(listener);
         Ok(Ended { footer, why })
     }
 
@@ -331,6 +336,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             self.tell(listener, &notice);
         }
         self.notices = notices;
+        self.look_after_bus(listener);
         self.stats.entries = self.kernel.entries();
         self.stats.in_doubt = self.in_doubt.len() as u64;
         listener.turned(now, &self.stats, &self.kernel);
@@ -367,6 +373,41 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             }
         }
         Ok(())
+    }
+
+    /// Tells what has become of the bus's server.
+    fn look_after_bus(&mut self, listener: &mut dyn Listener<X>) {
+        let Some(health) = self.operator.health() else { return };
+        let trouble = self.kernel.bus_mut().trouble().map(str::to_owned);
+        let mut notices = std::mem::take(&mut self.notices);
+        health.look(trouble.as_deref(), self.kernel.bus_losses(), &mut notices);
+        for notice in notices.drain(..) {
+            self.tell(listener, &notice);
+        }
+        self.notices = notices;
+    }
+
+    /// Waits until a copy of the bus is complete, and says whether it is.
+    #[allow(clippy::disallowed_methods, reason = "the edge: the session is over")]
+    fn end_copy(&mut self, listener: &mut dyn Listener<X>) {
+        let now = self.kernel.now();
+        for _ in 0..COPY_WAITS_MAX {
+            let Some(health) = self.operator.health() else { return };
+            if health.is_at_rest() {
+                break;
+            }
+            // Whatever is asked of it lets it go on with what is left.
+            let _ = self.kernel.bus_mut().exists(now, "");
+            std::thread::sleep(COPY_WAIT);
+        }
+        self.look_after_bus(listener);
+        let mut notices = Vec::new();
+        if let Some(health) = self.operator.health() {
+            health.end(&mut notices);
+        }
+        for notice in &notices {
+            self.tell(listener, notice);
+        }
     }
 
     fn send(&mut self) {

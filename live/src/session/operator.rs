@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::guard::{Holds, Killed};
 use crate::link::{LinkError, Notice, Wake, Weight};
-use crate::redis::{Grown, KeyWatch, Listener};
+use crate::redis::{Grown, Health, KeyWatch, Listener};
 
 /// One thing that an operator wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,7 @@ pub struct Operator {
     looks: u32,
     listener: Option<Listener>,
     watch: Option<KeyWatch>,
+    health: Option<Health>,
     grown: Vec<Grown>,
     notices: Vec<Notice>,
 }
@@ -154,6 +155,7 @@ impl Operator {
             looks: 0,
             listener: None,
             watch: None,
+            health: None,
             grown: Vec::new(),
             notices: Vec::new(),
         })
@@ -162,6 +164,16 @@ impl Operator {
     /// From now on hears which streams of a shared bus have grown.
     pub fn listen(&mut self, listener: Listener) {
         self.listener = Some(listener);
+    }
+
+    /// From now on tells how the bus's server is.
+    pub fn look_after(&mut self, health: Health) {
+        self.health = Some(health);
+    }
+
+    /// How the bus's server is, where there is one.
+    pub fn health(&mut self) -> Option<&mut Health> {
+        self.health.as_mut()
     }
 
     /// Keeps who looks for the kill key.

@@ -18,16 +18,29 @@ pub struct Server {
     process: Option<Child>,
     pub port: u16,
     directory: tempfile::TempDir,
+    more: Vec<String>,
 }
 
 impl Server {
+    /// One that writes everything down before it answers, as far as the system: that outlives its death, and a loaded
+    /// disk does not hold its answers up.
     pub fn start() -> Server {
+        Server::start_with(&["--appendonly", "yes", "--appendfsync", "no"])
+    }
+
+    /// One that writes nothing down.
+    pub fn without_file() -> Server {
+        Server::start_with(&[])
+    }
+
+    pub fn start_with(more: &[&str]) -> Server {
         let port = {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             listener.local_addr().expect("its number").port()
         };
         let directory = tempfile::tempdir().expect("a directory for the server");
-        let mut server = Server { process: None, port, directory };
+        let more = more.iter().map(|word| (*word).to_owned()).collect();
+        let mut server = Server { process: None, port, directory, more };
         server.start_again();
         server
     }
@@ -37,7 +50,8 @@ impl Server {
         assert!(self.process.is_none(), "it runs");
         let process = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+            .args(["--save", ""])
+            .args(&self.more)
             // Typed entries have no size in bytes, so nodes are cut by number of entries only.
             .args(["--stream-node-max-bytes", "0"])
             .args(["--dir", &self.directory.path().display().to_string()])
@@ -71,9 +85,10 @@ impl Server {
     /// To something that listens on another port.
     pub fn config_through(&self, port: u16) -> RedisConfig {
         let patience = Patience {
-            connect: Duration::from_secs(2),
-            answer: Duration::from_secs(5),
-            lost: Duration::from_secs(20),
+            // Nothing here is about a slow machine.
+            connect: Duration::from_secs(60),
+            answer: Duration::from_secs(60),
+            lost: Duration::from_secs(120),
             ..Patience::default()
         };
         let address = format!("redis://127.0.0.1:{port}/");
@@ -120,12 +135,12 @@ impl Drop for Server {
     }
 }
 
-/// Waits until something holds; after twenty seconds it fails.
+/// Waits until something holds; after a minute it fails.
 #[allow(clippy::disallowed_methods)] // A real process needs real time.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(60);
     while !holds() {
-        assert!(Instant::now() < end, "{what}: not after 20 s");
+        assert!(Instant::now() < end, "{what}: not after 60 s");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

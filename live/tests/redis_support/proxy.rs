@@ -42,6 +42,42 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// Passes everything on, with these words of the server in place of others that are as long.
+    pub fn telling(server: u16, words: &'static str, others: &'static str) -> Proxy {
+        assert_eq!(words.len(), others.len(), "lengths are part of the protocol");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its number").port();
+        thread(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { return };
+                let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                let (from, to) = (client.try_clone().expect("it"), server.try_clone().expect("it"));
+                thread(move || pass(from, to, "", ""));
+                thread(move || pass(server, client, words, others));
+            }
+        });
+        Proxy { port, cut: Arc::default() }
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, words: &str, others: &str) {
+    let mut buffer = vec![0; 1 << 20];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        let told = &mut buffer[..length];
+        if !words.is_empty()
+            && let Some(at) = told.windows(words.len()).position(|text| text == words.as_bytes())
+        {
+            told[at..at + words.len()].copy_from_slice(others.as_bytes());
+        }
+        if to.write_all(told).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
+
 fn thread(work: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().spawn(work).expect("a thread");
 }

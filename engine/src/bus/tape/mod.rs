@@ -58,6 +58,8 @@ enum Asked {
     SetJson,
     Execute,
     JsonRecord,
+    /// No operation: the one before it stayed without its server's answer.
+    Lost,
 }
 
 /// An entry as it is kept.

@@ -25,6 +25,8 @@ pub struct TapeBus {
     /// Operations answered so far.
     answered: u64,
     trouble: Option<String>,
+    /// An operation since the last look stayed without an answer when it was recorded.
+    lost: bool,
 }
 
 /// Gives the pieces of a tape in their order; `None` behind the last one.
@@ -80,6 +82,7 @@ impl Asked {
             Asked::SetJson => "SET of a record at",
             Asked::Execute => "the command",
             Asked::JsonRecord => "GET of a record at",
+            Asked::Lost => "the loss of",
         }
     }
 }
@@ -182,7 +185,12 @@ impl TapeBus {
             let name = &self.names[name];
             return Ok(Err(differs(format_args!("{} {name:?}", there.command()))));
         }
-        postcard::from_bytes(&self.tape[answer]).map(Ok).map_err(|_| Damaged)
+        let answer = postcard::from_bytes(&self.tape[answer]).map_err(|_| Damaged)?;
+        if self.tape.get(self.at) == Some(&(Asked::Lost as u8)) {
+            self.at += 1;
+            self.lost = true;
+        }
+        Ok(Ok(answer))
     }
 
     /// An answer that is itself a result.
@@ -407,6 +415,10 @@ impl Bus for TapeBus {
 
     fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
+    }
+
+    fn take_lost(&mut self) -> bool {
+        std::mem::take(&mut self.lost)
     }
 
     fn feed_tape(&mut self, piece: &[u8]) {

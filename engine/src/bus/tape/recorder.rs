@@ -20,13 +20,15 @@ pub struct TapeRecorder<B> {
     names: IndexSet<Box<str>, FxBuildHasher>,
     /// Of one answer, to know its length before it is written.
     answer: Vec<u8>,
+    /// An operation since the last look stayed without an answer.
+    lost: bool,
 }
 
 impl<B: Bus> TapeRecorder<B> {
     /// Records what `inner` answers from now on.
     pub fn new(inner: B) -> TapeRecorder<B> {
         let (tape, names, answer) = (Vec::new(), IndexSet::default(), Vec::new());
-        TapeRecorder { inner, tape, names, answer }
+        TapeRecorder { inner, tape, names, answer, lost: false }
     }
 
     /// The bus that answers. What is asked of it directly is not recorded.
@@ -54,6 +56,10 @@ impl<B: Bus> TapeRecorder<B> {
         varint(&mut self.tape, self.answer.len() as u64);
         self.tape.extend_from_slice(&self.answer);
         self.answer.clear();
+        if self.inner.take_lost() {
+            self.tape.push(Asked::Lost as u8);
+            self.lost = true;
+        }
     }
 }
 
@@ -389,6 +395,10 @@ impl<B: Bus> Bus for TapeRecorder<B> {
 
     fn trouble(&self) -> Option<&str> {
         self.inner.trouble()
+    }
+
+    fn take_lost(&mut self) -> bool {
+        std::mem::take(&mut self.lost)
     }
 
     fn take_tape(&mut self, out: &mut Vec<u8>) {

@@ -32,7 +32,7 @@ use self::change::Change;
 use self::rewrite::Rewrite;
 use self::writer::Writer;
 use super::wire::count;
-use super::{OWN_KEYS, RedisConfig, RedisError};
+use super::{Health, OWN_KEYS, RedisConfig, RedisError};
 
 /// Changes that may wait, if nobody says otherwise.
 const QUEUE_DEFAULT: usize = 16_384;
@@ -72,12 +72,68 @@ struct Shared {
     /// Keys that the server refused.
     refused: Mutex<Vec<Box<str>>>,
     stop: AtomicBool,
+    /// Keys that wait to be written anew.
+    stale: AtomicUsize,
+    /// Changes have been dropped since all keys were last as they should be.
+    behind: AtomicBool,
+    /// The server was there and is not any more.
+    away: AtomicBool,
+    /// Why.
+    problem: Mutex<String>,
 }
 
 impl Shared {
+    /// Whether everything that happened so far has been handed to the server.
+    fn is_settled(&self) -> bool {
+        self.stale.load(Ordering::Acquire) == 0
+            && !self.refresh.load(Ordering::Acquire)
+            && self.queued.load(Ordering::Acquire) == 0
+            && self.refused().is_empty()
+            && self.counts.refreshed.load(Ordering::Acquire) > 0
+            && !self.away.load(Ordering::Acquire)
+    }
+
     fn refused(&self) -> MutexGuard<'_, Vec<Box<str>>> {
         // A panic of another thread leaves nothing half done in here.
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks at a mirror from outside of the bus.
+pub(super) struct MirrorWatch(Arc<Shared>);
+
+impl MirrorWatch {
+    pub(super) fn counts(&self) -> &MirrorCounts {
+        &self.0.counts
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.0.is_settled()
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        !self.0.away.load(Ordering::Acquire)
+    }
+
+    /// Whether changes were dropped whose keys are not written anew yet.
+    pub(super) fn is_behind(&self) -> bool {
+        self.0.behind.load(Ordering::Acquire)
+    }
+
+    /// Why the server is away.
+    pub(super) fn problem(&self) -> String {
+        self.0.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is still missing, in words.
+    pub(super) fn left(&self) -> String {
+        if self.0.away.load(Ordering::Acquire) {
+            let unsent = self.0.counts.unsent.load(Ordering::Relaxed);
+            return format!("{}, and {unsent} changes found no server", self.problem());
+        }
+        let stale = self.0.stale.load(Ordering::Acquire);
+        let queued = self.0.queued.load(Ordering::Acquire);
+        format!("{stale} keys wait to be written anew, and {queued} changes to be sent")
     }
 }
 
@@ -92,6 +148,8 @@ pub struct Mirror<B> {
     stale: BTreeMap<Box<str>, Rewrite>,
     /// How often the server refused a key.
     refusals: BTreeMap<Box<str>, u32>,
+    /// Host and port.
+    place: String,
 }
 
 impl<B: Bus> Mirror<B> {
@@ -114,7 +172,10 @@ impl<B: Bus> Mirror<B> {
         let thread = std::thread::Builder::new()
             .name("redis-mirror".to_owned())
             .spawn(move || writer.run())
-            .map_err(|error| RedisError::Thread { place, problem: error.to_string() })?;
+            .map_err(|error| RedisError::Thread {
+                place: place.clone(),
+                problem: error.to_string(),
+            })?;
         let (stale, refusals) = (BTreeMap::new(), BTreeMap::new());
         Ok(Mirror {
             inner,
@@ -124,6 +185,7 @@ impl<B: Bus> Mirror<B> {
             thread: Some(thread),
             stale,
             refusals,
+            place,
         })
     }
 
@@ -134,11 +196,20 @@ impl<B: Bus> Mirror<B> {
 
     /// Whether everything that happened so far has been handed to the server.
     pub fn is_settled(&self) -> bool {
-        self.stale.is_empty()
-            && !self.shared.refresh.load(Ordering::Acquire)
-            && self.shared.queued.load(Ordering::Acquire) == 0
-            && self.shared.refused().is_empty()
-            && self.shared.counts.refreshed.load(Ordering::Acquire) > 0
+        self.shared.is_settled()
+    }
+
+    /// How the copy is, for whoever tells an operator.
+    pub fn health(&self) -> Health {
+        Health::of_mirror(&self.place, MirrorWatch(self.shared.clone()))
+    }
+
+    /// Tells the other side how many keys wait.
+    fn count_stale(&self) {
+        self.shared.stale.store(self.stale.len(), Ordering::Release);
+        if self.stale.is_empty() {
+            self.shared.behind.store(false, Ordering::Release);
+        }
     }
 
     /// Goes on with what has to be written anew. Every operation on the bus does so; a session without
@@ -155,12 +226,13 @@ impl<B: Bus> Mirror<B> {
         if self.shared.look.swap(false, Ordering::Acquire) {
             self.look(now);
         }
-        let Some((key, mut rewrite)) = self.stale.pop_first() else { return };
+        let Some((key, mut rewrite)) = self.stale.pop_first() else { return self.count_stale() };
         if self.go_on(now, &key, &mut rewrite) {
             count(&self.shared.counts.rewritten);
         } else {
             self.stale.insert(key, rewrite);
         }
+        self.count_stale();
     }
 
     /// One step of writing a key anew; `true` when that is done.
@@ -188,10 +260,12 @@ impl<B: Bus> Mirror<B> {
                 self.shared.look.store(true, Ordering::Release);
                 return;
             }
-            self.shared.refresh.store(false, Ordering::Release);
-            count(&self.shared.counts.refreshed);
             let all = self.inner.scan(now, "*").into_iter();
             self.stale = all.map(|key| (key.into(), Rewrite::default())).collect();
+            self.count_stale();
+            // Behind the count, so that nobody sees a moment in which all seems done.
+            self.shared.refresh.store(false, Ordering::Release);
+            count(&self.shared.counts.refreshed);
         }
         let refused = std::mem::take(&mut *self.shared.refused());
         for key in refused {
@@ -236,6 +310,8 @@ impl<B: Bus> Mirror<B> {
         if self.hand_over(change()).is_some() {
             count(&self.shared.counts.dropped);
             self.stale.insert(key.into(), Rewrite::default());
+            self.shared.behind.store(true, Ordering::Release);
+            self.count_stale();
         }
     }
 

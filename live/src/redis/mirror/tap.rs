@@ -355,6 +355,10 @@ impl<B: Bus> Bus for Mirror<B> {
         self.inner.trouble()
     }
 
+    fn take_lost(&mut self) -> bool {
+        self.inner.take_lost()
+    }
+
     fn take_tape(&mut self, out: &mut Vec<u8>) {
         self.inner.take_tape(out);
     }

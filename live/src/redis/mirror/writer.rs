@@ -1,9 +1,9 @@
 //! The thread that sends changes to the server.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use redis::{Connection, ConnectionLike, Value};
@@ -99,8 +99,10 @@ impl Writer {
                 self.begun = false;
                 self.shared.refresh.store(true, Ordering::Release);
                 self.shared.look.store(true, Ordering::Release);
+                self.shared.away.store(false, Ordering::Release);
             }
-            Err(_) => {
+            Err(error) => {
+                self.is_away(&error.to_string());
                 pause(self.wait.min(Duration::from_millis(100)));
                 self.wait = (self.wait * 2).min(patience.pause_max);
             }
@@ -134,6 +136,12 @@ impl Writer {
         );
         self.connection = None;
         self.begun = false;
+        self.is_away(problem);
+    }
+
+    fn is_away(&self, problem: &str) {
+        problem.clone_into(&mut self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner));
+        self.shared.away.store(true, Ordering::Release);
     }
 
     fn send(&mut self, batch: Vec<Change>) {
