@@ -16,8 +16,8 @@ use live::clock::LiveClock;
 use live::link::{Notice, VenueLink as _};
 use live::redis::Health;
 use live::session::{
-    AnyVenue, Ended, FROM_NOW_ON, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator,
-    OperatorSettings, Paper, Remote, Session, SessionError, run_through, start_again,
+    AnyVenue, Command, Ended, FROM_NOW_ON, Guard, GuardLimits, Holds, LiveFeed, LiveKernel,
+    Operator, OperatorSettings, Paper, Remote, Session, SessionError, run_through, start_again,
 };
 use scenarios::{Before, Scenario, SessionHeader, SessionParts, TradingVenue, session_of};
 
