@@ -115,7 +115,7 @@ fn a_paper_session_decides_as_its_simulation_does_and_the_venue_hears_nothing() 
 
     let served = serve(&folder, "8m");
     let checked = qsim(&folder, &words(&served, &["--check"])).expect_code(0);
-    for word in ["ok   clock", "ok   BTCUSDT: trading", "ok   paper account: 10000 USDT"] {
+    for word in ["ok    clock", "ok    BTCUSDT: trading", "ok    paper account: 10000 USDT"] {
         assert!(checked.stdout.contains(word), "{word} in {checked:#?}");
     }
     assert!(!checked.stdout.contains("position mode"), "{checked:#?}");

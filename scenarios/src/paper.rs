@@ -1,6 +1,6 @@
 //! The exchange of a paper session: the scenario's own, on the market of a real venue.
 
-use engine::{MarketWants, Nanos, Symbol};
+use engine::{MarketWants, Symbol};
 use serde::{Deserialize, Serialize};
 use sim_exchange::{MarketDepth, RuleBook, SimExchange, StatedFilters};
 

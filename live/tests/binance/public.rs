@@ -3,7 +3,7 @@
 use engine::{MarketData, MarketWants, Nanos, NewOrder, Outcome, QtyLots, Request, Side};
 use live::binance::{BinanceLink, Expectations, Preflight, Setup, SymbolExpectation, venue_facts};
 use live::clock::LiveClock;
-use live::link::{Incoming, VenueLink};
+use live::link::Incoming;
 use std::sync::Arc;
 
 use crate::peer::StreamPeer;
