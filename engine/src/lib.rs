@@ -40,8 +40,8 @@ pub use journal::{
     Blocks, BodyEntry, Compare, DecodeError, Decoded, Decoder, Definitions, Difference, DigestOnly,
     Entries, EnvelopeKind, FORMAT_VERSION, FileSink, Journal, JournalEntry, JournalError,
     JournalFile, JournalFooter, JournalSink, KeyValue, KeyWrite, LiveSink, MemberOf, MemorySink,
-    NumbersOf, Publication, RecordEntry, RecordedAction, RecordedActions, RecordedExchange,
-    RecordedFeed, RecordedNumbers, Seen, Unanswered, Value, Watch,
+    NumbersOf, OWN_REFUSAL, Publication, RecordEntry, RecordedAction, RecordedActions,
+    RecordedExchange, RecordedFeed, RecordedNumbers, Rerun, Seen, Unanswered, Value, Watch,
 };
 pub use kernel::{
     Action, Dies, Kernel, KernelConfig, Member, RunCounts, RunError, ServiceLife, Supervision,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use engine::*;
 use live::link::Outgoing;
 use live::redis::{Patience, RedisBus};
-use live::session::{Guard, GuardLimits, Holds, LiveFeed, Remote, SessionVenue as _};
+use live::session::{FROM_NOW_ON, Guard, GuardLimits, Holds, LiveFeed, Remote, SessionVenue as _};
 use redis_support::{Server, eventually};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,7 @@ fn kernel(server: &Server) -> TestKernel {
     let bus = server.config().with_patience(patience).with_speed(10_000);
     let bus = Box::new(TapeRecorder::new(RedisBus::connect(bus).unwrap()));
     let (limits, holds) = (GuardLimits::default(), Holds::default());
-    let guard = Guard::new(Remote::default(), limits, holds, instruments, false);
+    let guard = Guard::new(Remote::default(), limits, holds, instruments, FROM_NOW_ON);
     let members = vec![Member::new("trader", Box::new(Trader { delivered: 0 }))];
     let sink = Box::new(MemorySink::default());
     let mut kernel = Kernel::new(config, bus, guard, LiveFeed::default(), members, sink);

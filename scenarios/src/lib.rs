@@ -17,6 +17,7 @@ mod limits;
 mod links;
 mod live_settings;
 mod market;
+mod paper;
 mod run;
 mod schema;
 mod served;
@@ -45,6 +46,7 @@ pub use links::Links;
 pub use live_settings::{
     CONFIRMATION, LiveLimits, LiveSettings, PrivateAddress, TradingVenue, VenueAddresses,
 };
+pub use paper::PaperTerms;
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
     replay, run, service_figures, services_of,

@@ -16,7 +16,8 @@ pub enum TradingVenue {
     /// The simulated exchange on virtual time: `qsim run`.
     #[default]
     Sim,
-    /// The simulated exchange, on the market of the real one.
+    /// The market of Binance, or of the venue at `live.addresses`; an exchange of our own in the same process fills the
+    /// orders, with the file's `[account]` and `[exchange]`. No key is needed.
     Paper,
     /// Binance's testnet, or the venue at `live.addresses`.
     Testnet,
@@ -192,6 +193,12 @@ impl LiveSettings {
                         .into(),
                 );
             }
+        }
+        if venue == TradingVenue::Paper && !self.services.is_empty() {
+            return Some(
+                "live.services: a paper session's exchange lives in one process, with all services: remove them, or say venue = \"testnet\""
+                    .into(),
+            );
         }
         if !self.services.is_empty() && self.redis.is_none() {
             return Some(

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use engine::{
-    Action, Bus, Compare, Entries, FeedLatency, Instrument, JournalEntry, JournalError,
+    Action, Bus, Compare, Entries, Exchange, FeedLatency, Instrument, JournalEntry, JournalError,
     JournalFile, Kernel, KernelConfig, Link, Member, MemoryBus, Nanos, NumbersOf, RecordedActions,
-    RecordedExchange, RecordedFeed, RequestId, RunError, Supply, TapeBus, ThinkingTime,
+    RecordedExchange, RecordedFeed, RequestId, Rerun, RunError, Supply, TapeBus, ThinkingTime,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::{Replayed, Scenario, ScenarioError, TradingVenue, services_of};
+use crate::{PaperTerms, Replayed, Scenario, ScenarioError, TradingVenue, services_of};
 
 /// What a session's journal says of it beside the scenario.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct SessionHeader {
     pub instruments: Vec<Instrument>,
     /// Names of the services of this process, in their order.
     pub services: Vec<String>,
+    /// Of a paper session: its exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<PaperTerms>,
     /// What earlier lives of it have done; of a session on a server's bus that was killed and goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Before>,
@@ -59,8 +62,8 @@ pub struct SessionParts {
     pub rehearses: bool,
 }
 
-/// A timeline of a session ends here: two years.
-const TIMELINE_MAX: Nanos = Nanos::from_secs(63_072_000);
+/// A session ends here: two years.
+pub(crate) const SESSION_MAX: Nanos = Nanos::from_secs(63_072_000);
 
 impl Scenario {
     /// The scenario's pipeline for a session that began at `start`, with the venue's grids.
@@ -115,6 +118,7 @@ impl Scenario {
             bus: if self.live.redis.is_some() { "redis" } else { "memory" }.to_owned(),
             instruments: instruments.clone(),
             services: services.clone(),
+            paper: None,
             before,
         };
         let header = json!({
@@ -152,7 +156,7 @@ impl Scenario {
             return Err("[[timeline]]: nothing is rehearsed with real money: remove it".into());
         }
         let began = before.as_ref().map_or(start, |before| before.began);
-        let mut plan = self.timeline_plan(members, instruments, (began, began + TIMELINE_MAX))?;
+        let mut plan = self.timeline_plan(members, instruments, (began, began + SESSION_MAX))?;
         let can = |action: &Action| matches!(action, Action::Publish { .. } | Action::Command(_));
         if !plan.faults.is_empty() || !plan.actions.iter().all(|(_, action)| can(action)) {
             return Err("[[timeline]]: a live session takes `publish` and commands to the bus only; the rest can only be simulated".into());
@@ -213,7 +217,24 @@ pub(crate) fn replay_session(
     scenario: &Scenario,
     session: &SessionHeader,
 ) -> Result<Replayed, ScenarioError> {
-    let mut file = JournalFile::open(path)?;
+    let file = JournalFile::open(path)?;
+    if session.paper.is_some() {
+        // Nothing is read that the exchange can do again.
+        let exchange = scenario.paper_exchange(session)?;
+        let exchange = Rerun::recorded(exchange, JournalFile::open(path)?)?;
+        return run_again(file, path, scenario, session, exchange);
+    }
+    let exchange = RecordedExchange::new(|| JournalFile::open(path))?;
+    run_again(file, path, scenario, session, exchange)
+}
+
+fn run_again<X: Exchange>(
+    mut file: JournalFile,
+    path: &Path,
+    scenario: &Scenario,
+    session: &SessionHeader,
+    exchange: X,
+) -> Result<Replayed, ScenarioError> {
     let (digest, entries) = (file.footer().digest_hex(), file.footer().entries);
     let unfinished = file.is_unfinished();
     let services = services_of(file.header());
@@ -231,7 +252,7 @@ pub(crate) fn replay_session(
             Box::new(bus)
         }
     };
-    let (feed, exchange) = (RecordedFeed::new(open()?)?, RecordedExchange::new(open)?);
+    let feed = RecordedFeed::new(open()?)?;
     let mut kernel = Kernel::new(parts.config, bus, exchange, feed, parts.members, Box::new(sink));
     kernel.keep_market();
     if shared {

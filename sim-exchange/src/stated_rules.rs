@@ -95,7 +95,8 @@ impl Taken {
 }
 
 impl StatedFilters {
-    fn row(&self) -> Result<Dated<FiltersRow>, String> {
+    /// `whose` are these filters?
+    fn row(&self, whose: &str) -> Result<Dated<FiltersRow>, String> {
         let (valid_from, from) = since(self.valid_from.as_deref())?;
         let mut taken = Taken(Vec::new());
         let max_qty = taken.or("max_qty", &self.max_qty, Decimal::from(QTY_MAX));
@@ -141,9 +142,9 @@ impl StatedFilters {
         };
         check_filters(&row)?;
         check_bounds(&row)?;
-        let mut note = format!("{}: filters as the scenario states them", self.symbol);
+        let mut note = format!("{}: filters as {whose} them", self.symbol);
         if !taken.0.is_empty() {
-            note += &format!("; it does not say, and so are taken: {}", taken.0.join(", "));
+            note += &format!("; what they do not say and is taken: {}", taken.0.join(", "));
         }
         Ok(Dated { from, row: FiltersRow { note: Some(note), ..row } })
     }
@@ -218,6 +219,27 @@ fn since(text: Option<&str>) -> Result<(toml::value::Datetime, Nanos), String> {
 }
 
 impl RuleBook {
+    /// These rules, with the filters that a venue tells of itself in place of them.
+    pub fn with_told(mut self, filters: &[StatedFilters]) -> Result<RuleBook, String> {
+        let row = |one: &StatedFilters| {
+            one.row("the venue told").map_err(|problem| {
+                format!(
+                    "the venue's filters of {0}: {problem}; state others in [[exchange.filters]] with symbol = \"{0}\"",
+                    one.symbol
+                )
+            })
+        };
+        let rows = filters.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        self.replace_filters(rows);
+        Ok(self)
+    }
+
+    fn replace_filters(&mut self, rows: Vec<Dated<FiltersRow>>) {
+        self.filters.retain(|old| rows.iter().all(|new| new.row.symbol != old.row.symbol));
+        self.filters.extend(rows);
+        self.filters.sort_by_key(|dated| (dated.row.symbol, dated.from));
+    }
+
     /// These rules, with what a scenario states in place of them. The error names the block.
     pub fn with_stated(
         mut self,
@@ -229,11 +251,10 @@ impl RuleBook {
         };
         let mut rows = Vec::with_capacity(filters.len());
         for (number, one) in filters.iter().enumerate() {
-            rows.push(one.row().map_err(|e| place("filters", number, one.symbol, e))?);
+            let row = one.row("the scenario states");
+            rows.push(row.map_err(|e| place("filters", number, one.symbol, e))?);
         }
-        self.filters.retain(|old| rows.iter().all(|new| new.row.symbol != old.row.symbol));
-        self.filters.extend(rows);
-        self.filters.sort_by_key(|dated| (dated.row.symbol, dated.from));
+        self.replace_filters(rows);
 
         let mut rows = Vec::with_capacity(brackets.len());
         for (number, one) in brackets.iter().enumerate() {

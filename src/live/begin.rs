@@ -1,4 +1,7 @@
 //! Puts a session together: journal, bus, kernel, link; and goes on with one that was killed.
+//!
+//! A paper session differs from others in its exchange, which is ours and in the kernel, and in its link, which has the
+//! market alone.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,32 +9,35 @@ use std::time::Duration;
 
 use engine::{
     Entries, ExchangeEvent, Feed, JournalEntry, JournalFile, Kernel, LiveSink, MarketWants, Nanos,
-    NumbersOf, RecordedExchange, RecordedFeed, Unanswered,
+    NumbersOf, RecordedExchange, RecordedFeed, Rerun, Unanswered,
 };
 use live::binance::{BinanceLink, Setup, VenueFacts};
 use live::clock::LiveClock;
-use live::link::VenueLink as _;
+use live::link::{Notice, VenueLink as _};
 use live::redis::Health;
 use live::session::{
-    Command, Ended, Guard, GuardLimits, Holds, LiveFeed, LiveKernel, Operator, OperatorSettings,
-    Remote, Session, SessionError, run_through, start_again,
+    AnyVenue, Command, Ended, FROM_NOW_ON, Guard, GuardLimits, Holds, LiveFeed, LiveKernel,
+    Operator, OperatorSettings, Paper, Remote, Session, SessionError, run_through, start_again,
 };
-use scenarios::{Before, Scenario, SessionHeader, SessionParts, session_of};
+use scenarios::{Before, Scenario, SessionHeader, SessionParts, TradingVenue, session_of};
 
 use super::LiveArguments;
 use super::bus::{self, SessionBus};
 use super::logs::Log;
 use super::metrics::Metrics;
+use super::paper::{self, Missed};
 use super::place::Place;
 
 /// A session that has begun waits so long to hear what became of its requests of before, by the wall.
 const SETTLE_MAX: Duration = Duration::from_secs(120);
+/// A paper session that goes on waits so long for a new price of each symbol, by the wall.
+const PRICES_MAX: Duration = Duration::from_secs(60);
 /// Nobody who wants to end a session that has not begun waits longer.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A session that is ready to run.
 pub struct Begun {
-    session: Session<Remote, BinanceLink>,
+    session: Session<AnyVenue, BinanceLink>,
     journal: PathBuf,
     clock: Arc<LiveClock>,
     log: Log,
@@ -39,6 +45,8 @@ pub struct Begun {
     unanswered: Option<Vec<Unanswered>>,
     /// Its services have died and start again.
     starts_again: bool,
+    /// Of a paper session: what it wants of the market.
+    paper: Option<MarketWants>,
 }
 
 /// Where the session's journal is, and whether it is one that goes on.
@@ -129,14 +137,15 @@ pub fn begin(
     })
     .map_err(|error| said(&error))?;
     let log = Log::new(scenario.live.metrics.as_deref().map(Metrics::serve).transpose()?);
-    let setup = |wants, instruments, heard| Setup {
+    let setup = |wants, instruments, heard, funding_since| Setup {
         config: place.config.clone(),
-        keys: Arc::clone(&place.keys),
+        keys: place.keys.clone(),
         clock: Arc::clone(&clock),
         instruments,
         wants,
         account: Default::default(),
         heard,
+        funding_since,
     };
     let found = journal_of(arguments, scenario);
     let mut before = None;
@@ -145,18 +154,29 @@ pub fn begin(
         if recorded.header.bus == "memory" {
             let parts = recorded.parts(scenario)?;
             let instruments = recorded.header.instruments.clone();
-            let wants = wants(&parts);
+            let missed = recorded.missed(scenario)?;
+            let mut wants = wants(&parts);
+            let paper = missed.as_ref().map(|_| scenario.paper_wants().or(wants));
+            wants = paper.unwrap_or(wants);
             let mut health = None;
             let (mut kernel, unanswered) =
                 recorded.run_through(journal, scenario, parts, &mut health)?;
             let symbols = instruments.len();
-            let link = BinanceLink::connect(setup(wants, instruments, recorded.heard()?))
+            let (heard, since) = match &missed {
+                Some(missed) => (Vec::new(), missed.funding_since.clone()),
+                None => (recorded.heard()?, None),
+            };
+            let link = BinanceLink::connect(setup(wants, instruments, heard, since))
                 .map_err(|error| said(&error))?;
             bus::listen(scenario, Vec::new(), health, &mut operator, &link.waker())?;
             bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
             let before = kernel.exchange().holds();
             kernel.exchange_mut().hold(operator.begin(Some(before)));
-            let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+            let positions = kernel.exchange().positions().count();
+            let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+            if let Some(missed) = missed {
+                session.say(missed.notice(clock.now(), positions));
+            }
             return Ok(Begun {
                 session,
                 journal: journal.clone(),
@@ -164,8 +184,10 @@ pub fn begin(
                 log,
                 unanswered: Some(unanswered),
                 starts_again: true,
+                paper,
             });
         }
+        recorded.has_its_exchange_elsewhere()?;
         before = Some(recorded);
     }
     // What goes on does not begin again.
@@ -181,6 +203,7 @@ pub fn begin(
     let parts = scenario
         .session_after(facts.instruments.clone(), start, earlier.clone())
         .map_err(|error| said(&error))?;
+    let NewVenue { venue, parts, wants, paper, assumed } = NewVenue::of(scenario, parts, &facts)?;
     let journal = found.map_or_else(|| new_journal(scenario, start), |(path, _)| path);
     if before.is_none() && journal.exists() {
         return Err(format!(
@@ -190,7 +213,7 @@ pub fn begin(
     }
     // Everything that may refuse comes before the first byte of a journal.
     let SessionBus { bus, shared, health } = bus::open(scenario, start)?;
-    let link = BinanceLink::connect(setup(wants(&parts), facts.instruments.clone(), heard))
+    let link = BinanceLink::connect(setup(wants, facts.instruments.clone(), heard, None))
         .map_err(|error| said(&error))?;
     let streams = if shared { bus::streams_of(&parts) } else { Vec::new() };
     bus::listen(scenario, streams, health, &mut operator, &link.waker())?;
@@ -204,7 +227,7 @@ pub fn begin(
     }
     let holds = operator.begin(held);
     let symbols = facts.instruments.len();
-    let guard = Guard::new(Remote::default(), limits(scenario), holds, facts.instruments, false);
+    let guard = Guard::new(venue, limits(scenario), holds, facts.instruments, FROM_NOW_ON);
     let mut kernel =
         Kernel::new(parts.config, bus, guard, LiveFeed::default(), parts.members, Box::new(sink));
     for (at, action) in parts.actions {
@@ -219,8 +242,42 @@ pub fn begin(
     }
     // What comes in meanwhile waits in its sockets.
     wait_until(&clock, start, &operator);
-    let session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
-    Ok(Begun { session, journal, clock, log, unanswered, starts_again: false })
+    let mut session = Session::new(kernel, link, Arc::clone(&clock), operator, symbols);
+    assumed.into_iter().for_each(|notice| session.say(notice));
+    Ok(Begun { session, journal, clock, log, unanswered, starts_again: false, paper })
+}
+
+/// What a session that begins trades at.
+struct NewVenue {
+    venue: AnyVenue,
+    parts: SessionParts,
+    /// What it wants of the market.
+    wants: MarketWants,
+    /// The same, of a paper session.
+    paper: Option<MarketWants>,
+    assumed: Vec<Notice>,
+}
+
+impl NewVenue {
+    fn of(
+        scenario: &Scenario,
+        parts: SessionParts,
+        facts: &VenueFacts,
+    ) -> Result<NewVenue, String> {
+        let wants = wants(&parts);
+        if scenario.venue != TradingVenue::Paper {
+            let (venue, assumed): (AnyVenue, _) = (Box::new(Remote::default()), Vec::new());
+            return Ok(NewVenue { venue, parts, wants, paper: None, assumed });
+        }
+        let terms = paper::terms(facts)?;
+        let parts = parts.on_paper(&terms).map_err(|error| error.to_string())?;
+        let exchange = scenario.paper_exchange(&paper::header(&parts)?);
+        let exchange = exchange.map_err(|error| error.to_string())?;
+        let assumed = paper::assumptions(scenario, &exchange);
+        let wants = wants.or(scenario.paper_wants());
+        let venue: AnyVenue = Box::new(Paper::new(Rerun::new(exchange)));
+        Ok(NewVenue { venue, parts, wants, paper: Some(wants), assumed })
+    }
 }
 
 #[allow(clippy::disallowed_methods)] // The edge: the session has not begun.
@@ -292,6 +349,43 @@ impl Recorded {
             ));
         }
         Ok(())
+    }
+
+    /// A paper session's exchange lives in its journal, and what others wrote on a shared bus is not done again.
+    fn has_its_exchange_elsewhere(&self) -> Result<(), String> {
+        if self.header.paper.is_none() {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: a paper session on a Redis server cannot go on: move its journal away to begin a new one, with a new account; without live.redis it would go on",
+            self.partial.display()
+        ))
+    }
+
+    /// What a paper session has not seen of the market; none of others.
+    fn missed(&self, scenario: &Scenario) -> Result<Option<Missed>, String> {
+        if self.header.paper.is_none() {
+            return Ok(None);
+        }
+        let missed = Missed::behind(self.file()?, &self.header, scenario);
+        missed.map(Some).map_err(|error| error.to_string())
+    }
+
+    /// What answers while the recording is run through, and from when on the session's limits decide by themselves.
+    fn venue(&self, scenario: &Scenario) -> Result<(AnyVenue, Nanos), String> {
+        let said = |error: &dyn std::fmt::Display| error.to_string();
+        if self.header.paper.is_none() {
+            let open = || JournalFile::open(&self.partial);
+            let exchange = RecordedExchange::new(open).map_err(|error| said(&error))?;
+            let venue: AnyVenue = Box::new(Remote::behind(exchange));
+            return Ok((venue, Nanos::NEVER));
+        }
+        let exchange = scenario.paper_exchange(&self.header).map_err(|error| said(&error))?;
+        let exchange = Rerun::recorded(exchange, self.file()?).map_err(|error| said(&error))?;
+        // A refusal comes back after its request: that of a request in the last instant is not in the recording.
+        let end = self.file()?.last_time().map_err(|error| said(&error))?;
+        let venue: AnyVenue = Box::new(Paper::new(exchange));
+        Ok((venue, end))
     }
 
     fn file(&self) -> Result<JournalFile, String> {
@@ -413,7 +507,7 @@ impl Recorded {
         scenario: &Scenario,
         parts: SessionParts,
         health: &mut Option<Health>,
-    ) -> Result<(LiveKernel<Remote>, Vec<Unanswered>), String> {
+    ) -> Result<(LiveKernel<AnyVenue>, Vec<Unanswered>), String> {
         let goes_on = |error: &dyn std::fmt::Display| {
             format!(
                 "{}: the session cannot go on: {error}\nqsim: go on with the qsim and the file of then, or move the journal away to begin a new session (it then finds what the account holds)",
@@ -422,14 +516,14 @@ impl Recorded {
         };
         let open = || JournalFile::open(&self.partial);
         let feed = open().and_then(RecordedFeed::new).map_err(|error| goes_on(&error))?;
-        let exchange = RecordedExchange::new(open).map_err(|error| goes_on(&error))?;
+        let (venue, decides_from) = self.venue(scenario).map_err(|error| goes_on(&error))?;
         let (sink, file) =
             LiveSink::resume(journal, self.services.clone()).map_err(|error| goes_on(&error))?;
         let SessionBus { bus, health: own, .. } = bus::open(scenario, self.header.start)?;
         *health = own;
         let instruments = self.header.instruments.clone();
-        let (remote, holds) = (Remote::behind(exchange), Holds::default());
-        let guard = Guard::new(remote, limits(scenario), holds, instruments, true);
+        let holds = Holds::default();
+        let guard = Guard::new(venue, limits(scenario), holds, instruments, decides_from);
         let feed = LiveFeed::behind(feed);
         debug_assert!(feed.waits(), "a live feed waits");
         let sink = Box::new(sink);
@@ -456,7 +550,8 @@ impl Begun {
         if let Some(entry) = die_at {
             self.session.die_at(entry, live::session::kill_self);
         }
-        self.log.began(&self.journal, self.unanswered.as_ref().map(Vec::len));
+        let unanswered = self.unanswered.as_ref().map(Vec::len);
+        self.log.began(&self.journal, unanswered, self.paper.is_some());
         let until = length.map(|length| self.clock.now() + length);
         let ended = self.run_until(until);
         self.log.ended(self.session.stats());
@@ -467,6 +562,9 @@ impl Begun {
         if let Some(unanswered) = self.unanswered.take() {
             self.session.settle(unanswered, SETTLE_MAX, &mut self.log)?;
             if self.starts_again {
+                if let Some(wants) = self.paper {
+                    self.session.wait_for_market(wants, PRICES_MAX, &mut self.log)?;
+                }
                 start_again(self.session.kernel_mut(), self.clock.now())?;
             }
         }

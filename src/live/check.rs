@@ -1,4 +1,5 @@
-//! Whether the account is as the pipeline needs it, before anything is sent.
+//! Whether the account is as the pipeline needs it, before anything is sent. A paper session has no account at the venue:
+//! of it only the market is looked at, and whether our own exchange can be built for it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +42,13 @@ pub fn look(
         clock_off_max: Nanos(CLOCK_OFF_MAX.0 * i64::from(scenario.live.speed)),
         may_hold: scenario.live.may_hold || resumes,
     };
-    let mut findings = Preflight::look(&place.config, &place.keys, clock, &expectations);
+    let mut findings = match &place.keys {
+        Some(keys) => Preflight::look(&place.config, keys, clock, &expectations),
+        None => Preflight::look_at_market(&place.config, clock, &expectations),
+    };
+    if place.keys.is_none() && findings.iter().all(|one| one.is_fine() || !one.stops) {
+        findings.extend(super::paper::findings(scenario, place, clock));
+    }
     if let Some(file) = &scenario.live.kill_file {
         findings.push(kill_file(file));
     }

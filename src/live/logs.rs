@@ -99,8 +99,8 @@ impl Log {
         Log { metrics }
     }
 
-    /// The session begins.
-    pub fn began(&self, journal: &Path, goes_on_with: Option<usize>) {
+    /// The session begins; `paper` says that its exchange is its own.
+    pub fn began(&self, journal: &Path, goes_on_with: Option<usize>, paper: bool) {
         let journal = journal.display();
         if let Some(metrics) = &self.metrics {
             let at = format!("http://{}/metrics", metrics.address());
@@ -108,6 +108,11 @@ impl Log {
         }
         match goes_on_with {
             None => tracing::info!(%journal, what = "begins", "the session begins"),
+            Some(_) if paper => tracing::info!(
+                %journal,
+                what = "goes_on",
+                "the session goes on, and its exchange with it"
+            ),
             Some(unanswered) => tracing::info!(
                 %journal,
                 unanswered,

@@ -5,6 +5,7 @@ mod bus;
 mod check;
 mod logs;
 mod metrics;
+mod paper;
 mod place;
 
 use std::path::PathBuf;
@@ -190,10 +191,7 @@ fn scenario(arguments: &LiveArguments) -> Result<Scenario, String> {
     }
     match scenario.venue {
         TradingVenue::Sim => Err(format!(
-            "{shown}: venue is \"sim\": `qsim run {shown}` runs it; to go live say venue = \"testnet\" in the file, or --venue testnet"
-        )),
-        TradingVenue::Paper => Err(format!(
-            "{shown}: venue is \"paper\", which this qsim does not have: say \"testnet\", or --address of a `qsim serve`"
+            "{shown}: venue is \"sim\": `qsim run {shown}` runs it; to go live say venue = \"paper\" or \"testnet\" in the file, or --venue paper"
         )),
         TradingVenue::Production if !arguments.production => {
             Err(format!("{shown}: venue is \"production\", with real money: say --production, too"))

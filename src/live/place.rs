@@ -17,8 +17,8 @@ const RECV_WINDOW_MAX_MS: u32 = 60_000;
 pub struct Place {
     /// For the adapter.
     pub config: BinanceConfig,
-    /// Never printed.
-    pub keys: Arc<Keys>,
+    /// Never printed; a paper session has none.
+    pub keys: Option<Arc<Keys>>,
     own: bool,
 }
 
@@ -47,7 +47,7 @@ impl Place {
                 streams: own.streams.clone(),
                 ws_api: own.ws_api.clone(),
             }),
-            (None, TradingVenue::Production) => Venue::Production,
+            (None, TradingVenue::Production | TradingVenue::Paper) => Venue::Production,
             (None, _) => Venue::Testnet,
         };
         let mut config = BinanceConfig::new(venue, sources(live));
@@ -60,8 +60,14 @@ impl Place {
         if let Some(problem) = config.problem() {
             return Err(format!("live.addresses: {problem}"));
         }
-        let keys = Keys::load(&config.keys, &environment).map_err(|error| error.to_string())?;
-        Ok(Place { config, keys: Arc::new(keys), own: live.addresses.is_some() })
+        let keys = match scenario.venue {
+            TradingVenue::Paper => None,
+            _ => {
+                let keys = Keys::load(&config.keys, &environment);
+                Some(Arc::new(keys.map_err(|error| error.to_string())?))
+            }
+        };
+        Ok(Place { config, keys, own: live.addresses.is_some() })
     }
 
     /// Whether it is a venue of our own.
@@ -77,7 +83,8 @@ impl Place {
     /// What the venue says of the scenario's symbols.
     pub fn facts(&self, scenario: &Scenario, clock: &Arc<LiveClock>) -> Result<VenueFacts, String> {
         let symbols: Vec<Symbol> = scenario.symbols();
-        venue_facts(&self.config, &self.keys, clock, &symbols).map_err(|error| error.to_string())
+        venue_facts(&self.config, self.keys.as_ref(), clock, &symbols)
+            .map_err(|error| error.to_string())
     }
 }
 

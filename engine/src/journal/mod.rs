@@ -15,6 +15,7 @@ mod live_file;
 mod memory;
 mod outside;
 mod pack;
+mod rerun;
 mod session;
 mod watch;
 
@@ -26,6 +27,7 @@ pub use live_file::LiveSink;
 pub use memory::{Blocks, MemorySink};
 pub use outside::{NumbersOf, Publication, RecordedNumbers};
 pub(crate) use pack::varint;
+pub use rerun::{OWN_REFUSAL, Rerun};
 pub use session::{
     Entries, RecordedAction, RecordedActions, RecordedExchange, RecordedFeed, Unanswered,
 };

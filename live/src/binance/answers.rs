@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::grid::{Grid, WireError, on_grid};
+use super::symbols::{LooseInfo, LooseSymbol};
 
 /// The text of an answer, as one of the two ways brought it.
 #[derive(Clone, Copy, Debug)]
@@ -389,73 +390,6 @@ pub(super) fn account(money: &AccountMoney) -> AccountBalance {
         position_initial_margin: all(totals.total_position_initial_margin),
         open_order_initial_margin: all(totals.total_open_order_initial_margin),
         maint_margin: all(totals.total_maint_margin),
-    }
-}
-
-/// exchangeInfo as far as it matters. Rows of other symbols and filters that are new are passed over.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct LooseInfo {
-    #[serde(default)]
-    pub rate_limits: Vec<wire::RateLimit>,
-    pub symbols: Vec<LooseSymbol>,
-}
-
-/// A row of it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct LooseSymbol {
-    pub symbol: Box<str>,
-    pub status: wire::SymbolStatus,
-    pub contract_type: wire::ContractType,
-    pub price_precision: u32,
-    pub quantity_precision: u32,
-    filters: Vec<serde_json::Value>,
-}
-
-/// The filters that the port shows, as decimals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Filters {
-    /// PRICE_FILTER tickSize.
-    pub tick_size: Decimal,
-    /// LOT_SIZE stepSize.
-    pub step_size: Decimal,
-    /// LOT_SIZE minQty.
-    pub min_qty: Decimal,
-    /// MARKET_LOT_SIZE maxQty.
-    pub market_max_qty: Decimal,
-    /// MIN_NOTIONAL, in USDT.
-    pub min_notional: Decimal,
-}
-
-impl LooseSymbol {
-    pub(super) fn trades(&self) -> bool {
-        self.status == wire::SymbolStatus::Trading
-            && self.contract_type == wire::ContractType::Perpetual
-    }
-
-    pub(super) fn filters(&self) -> Filters {
-        let mut filters = Filters::default();
-        for value in &self.filters {
-            let read = wire::SymbolFilter::deserialize(value);
-            match read {
-                Ok(wire::SymbolFilter::PriceFilter { tick_size, .. }) => {
-                    filters.tick_size = tick_size.0.normalize();
-                }
-                Ok(wire::SymbolFilter::LotSize { min_qty, step_size, .. }) => {
-                    filters.step_size = step_size.0.normalize();
-                    filters.min_qty = min_qty.0.normalize();
-                }
-                Ok(wire::SymbolFilter::MarketLotSize { max_qty, .. }) => {
-                    filters.market_max_qty = max_qty.0.normalize();
-                }
-                Ok(wire::SymbolFilter::MinNotional { notional }) => {
-                    filters.min_notional = notional.0.normalize();
-                }
-                Ok(_) | Err(_) => {}
-            }
-        }
-        filters
     }
 }
 

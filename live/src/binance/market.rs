@@ -20,6 +20,7 @@ const BAR_MS: i64 = 60_000;
 /// The most rows of one query.
 const KLINES_MAX: i64 = 1_000;
 const TRADES_MAX: i64 = 1_000;
+const FUNDING_MAX: i64 = 1_000;
 /// A settled rate is asked for this long after its time, and then so often until it is there.
 const FUNDING_AFTER: Nanos = Nanos::from_secs(5);
 const FUNDING_AGAIN: Nanos = Nanos::from_secs(15);
@@ -33,12 +34,28 @@ pub(super) enum Fetch {
     Funding(SymbolIndex, Nanos),
 }
 
+/// Rates are settled at full hours.
+const FUNDING_GRID: Nanos = Nanos::from_secs(3_600);
+/// A rate that may have been settled before the session came is asked for as long after its time.
+const FUNDING_DOUBT: Nanos = Nanos::from_secs(120);
+/// Payments are told at their time, give or take this.
+const FUNDING_JITTER: Nanos = Nanos::from_secs(1);
+
+/// A payment that has passed and whose rate is not known yet.
+#[derive(Clone, Copy, Debug)]
+struct Payment {
+    time: Nanos,
+    /// When to ask.
+    ask: Nanos,
+    /// The stream has told of it; else nobody knows whether there was one.
+    sure: bool,
+}
+
 #[derive(Clone, Debug)]
 struct Funding {
     /// The next payment, as the stream tells it.
     next: Option<Nanos>,
-    /// Payments that have passed and whose rate is not known yet, and when to ask.
-    due: VecDeque<(Nanos, Nanos)>,
+    due: VecDeque<Payment>,
     told: Nanos,
 }
 
@@ -172,7 +189,8 @@ impl Market {
         let next = Nanos::from_millis(event.next_funding_time);
         // The stream goes on to the next payment as soon as one has passed.
         if let Some(passed) = funding.next.filter(|passed| *passed < next) {
-            funding.due.push_back((passed, venue_time + FUNDING_AFTER));
+            let ask = venue_time + FUNDING_AFTER;
+            funding.due.push_back(Payment { time: passed, ask, sure: true });
         }
         if event.next_funding_time > 0 {
             funding.next = Some(next);
@@ -263,11 +281,10 @@ impl Market {
     /// Queries that are to be made now.
     pub(super) fn fetches(&mut self, now: Nanos) -> Vec<Fetch> {
         for (n, funding) in self.funding.iter_mut().enumerate() {
-            if let Some((payment, ask)) = funding.due.front_mut()
-                && *ask <= now
-            {
-                *ask = now + FUNDING_AGAIN;
-                self.fetches.push(Fetch::Funding(SymbolIndex(n as u16), *payment));
+            funding.due.retain(|one| one.sure || now - one.time < FUNDING_DOUBT);
+            if let Some(one) = funding.due.front_mut().filter(|one| one.ask <= now) {
+                one.ask = now + FUNDING_AGAIN;
+                self.fetches.push(Fetch::Funding(SymbolIndex(n as u16), one.time));
             }
         }
         std::mem::take(&mut self.fetches)
@@ -275,7 +292,7 @@ impl Market {
 
     /// When the next query is due by itself.
     pub(super) fn due(&self) -> Option<Nanos> {
-        self.funding.iter().filter_map(|funding| funding.due.front().map(|(_, ask)| *ask)).min()
+        self.funding.iter().filter_map(|funding| funding.due.front().map(|one| one.ask)).min()
     }
 
     /// Takes what is to be told, oldest first.
@@ -309,8 +326,8 @@ impl Market {
                 .number("limit", 1_000),
             Fetch::Funding(symbol, payment) => Call::get("/fapi/v1/fundingRate", Auth::Nothing, 0)
                 .text("symbol", name(symbol))
-                .number("startTime", payment.millis() - 1_000)
-                .number("limit", 10),
+                .number("startTime", (payment - FUNDING_JITTER).millis())
+                .number("limit", FUNDING_MAX),
         }
     }
 
@@ -358,9 +375,9 @@ impl Market {
                 }
             }
             Fetch::Snapshot(symbol) => self.snapshot(symbol, body, grid)?,
-            Fetch::Funding(symbol, payment) => {
+            Fetch::Funding(symbol, _) => {
                 let rows: Vec<wire::FundingRateRow> = serde_json::from_slice(body)?;
-                self.settled(symbol, payment, &rows, grid)?;
+                self.settled(symbol, &rows, grid)?;
             }
         }
         Ok(())
@@ -385,10 +402,27 @@ impl Market {
         Ok(())
     }
 
-    fn settled(
+    /// The query for the rates that were settled after `since`, which nobody has told. The last one may not be known yet:
+    /// it is asked for again by itself.
+    pub(super) fn missed_funding(
         &mut self,
         symbol: SymbolIndex,
-        payment: Nanos,
+        since: Nanos,
+        now: Nanos,
+    ) -> Fetch {
+        let funding = &mut self.funding[usize::from(symbol.0)];
+        funding.told = since;
+        let time = Nanos(now.0.div_euclid(FUNDING_GRID.0) * FUNDING_GRID.0);
+        if time > since {
+            funding.due.push_back(Payment { time, ask: now + FUNDING_AFTER, sure: false });
+        }
+        Fetch::Funding(symbol, since + FUNDING_JITTER)
+    }
+
+    /// Takes rates that were settled.
+    pub(super) fn settled(
+        &mut self,
+        symbol: SymbolIndex,
         rows: &[wire::FundingRateRow],
         grid: &Grid,
     ) -> Result<(), WireError> {
@@ -409,10 +443,8 @@ impl Market {
             funding.told = time;
             self.told.push(Incoming::Market { symbol, venue_time: time, data });
         }
-        // Times jitter by some milliseconds.
-        if funding.told >= payment - Nanos::from_secs(1) {
-            funding.due.retain(|(due, _)| *due > payment);
-        }
+        let told = funding.told;
+        funding.due.retain(|one| one.time - FUNDING_JITTER > told);
         Ok(())
     }
 }

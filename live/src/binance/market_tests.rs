@@ -141,3 +141,34 @@ fn streams_are_what_somebody_wants() {
     let none = Market::new(&grid, MarketWants::NONE).streams(&grid);
     assert!(none.iter().all(Vec::is_empty));
 }
+
+#[test]
+fn rates_of_a_gap_are_told_once_and_a_doubtful_one_is_asked_for_a_while() {
+    const HOUR: i64 = 3_600_000;
+    let (grid, mut market) = (grid(), market());
+    let symbol = SymbolIndex(0);
+    let (since, now) = (Nanos::from_millis(HOUR / 2), Nanos::from_millis(9 * HOUR + 3_000));
+    let Fetch::Funding(_, payment) = market.missed_funding(symbol, since, now) else { panic!() };
+    assert_eq!(payment - FUNDING_JITTER, since, "asked for from there on");
+    let row = |time: i64| {
+        format!(
+            r#"[{{"symbol":"BTCUSDT","fundingTime":{time},"fundingRate":"0.00010000","markPrice":"1"}}]"#
+        )
+    };
+    let fetched = |market: &mut Market, fetch, time| {
+        market.fetched(fetch, row(time).as_bytes(), &grid).unwrap();
+        told(market)
+    };
+    let first = Fetch::Funding(symbol, payment);
+    assert_eq!(fetched(&mut market, first, 8 * HOUR), ["28800000 rate 10000"]);
+    assert!(fetched(&mut market, first, 8 * HOUR).is_empty(), "it is told once");
+    // Nobody knows whether the last full hour has one.
+    assert!(market.fetches(now).is_empty(), "not at once");
+    let asked = market.fetches(now + FUNDING_AFTER);
+    assert_eq!(asked, [Fetch::Funding(symbol, Nanos::from_millis(9 * HOUR))]);
+    let mut other = market.clone();
+    assert_eq!(fetched(&mut other, asked[0], 9 * HOUR), ["32400000 rate 10000"]);
+    assert_eq!(other.due(), None, "it was there");
+    assert!(market.fetches(now + FUNDING_DOUBT).is_empty(), "there was none");
+    assert_eq!(market.due(), None);
+}

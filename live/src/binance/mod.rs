@@ -7,6 +7,7 @@
 //! Invariant: every request gets one answer. One that changes something is written once; if its outcome is
 //! unknown it is asked for, never sent again. Only what certainly did not reach the venue goes out a second
 //! time.
+//! Invariant: without a key nothing is asked for but what is public, and no request is taken.
 //! Invariant: no secret is in a notice, an error or an event. Addresses are shown without parameters.
 
 mod answers;
@@ -28,16 +29,17 @@ mod settle;
 mod sign;
 mod socket;
 mod start;
+mod symbols;
 mod user;
 mod user_events;
 
-pub use answers::Filters;
 pub use config::{Addresses, BinanceConfig, StreamPaths, Venue};
 pub use order_ids::{Desk, OrderIntent, decode_order_id};
 pub use preflight::{Expectations, Finding, Preflight, SymbolExpectation};
 pub use secret::{KeyError, KeySources, Keys, Secret, SecretSource};
 pub use sign::SignerError;
 pub use start::{Setup, VenueFacts, venue_facts};
+pub use symbols::{Filters, SymbolTerms};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -118,7 +120,8 @@ pub struct BinanceLink {
     config: BinanceConfig,
     addresses: Addresses,
     account: AccountId,
-    keys: Arc<OwnKeys>,
+    /// None for the market alone.
+    keys: Option<Arc<OwnKeys>>,
     clock: Arc<LiveClock>,
     grid: Grid,
     brackets: Brackets,

@@ -7,11 +7,12 @@ use binance_wire as wire;
 use engine::{MarginType, Nanos, Symbol};
 use rust_decimal::Decimal;
 
-use super::answers::{AccountMoney, Filters, LooseInfo};
+use super::answers::AccountMoney;
 use super::calls::{Auth, Call};
 use super::rest::Rest;
 use super::secret::Keys;
 use super::start::{needed, rest_of};
+use super::symbols::{Filters, LooseInfo};
 use super::{BinanceConfig, BinanceLink};
 use crate::clock::LiveClock;
 
@@ -89,7 +90,21 @@ impl Preflight {
         clock: &Arc<LiveClock>,
         expectations: &Expectations,
     ) -> Vec<Finding> {
-        look(&rest_of(config, keys, clock), clock, expectations)
+        look(&rest_of(config, Some(keys), clock), clock, expectations)
+    }
+
+    /// Looks at what everybody may ask: the clock, and whether the symbols are traded.
+    pub fn look_at_market(
+        config: &BinanceConfig,
+        clock: &Arc<LiveClock>,
+        expectations: &Expectations,
+    ) -> Vec<Finding> {
+        let rest = rest_of(config, None, clock);
+        let mut findings = Findings(Vec::new());
+        if look_at_clock(&rest, clock, expectations, &mut findings).is_some() {
+            look_at_info(&rest, expectations, &mut findings);
+        }
+        findings.0
     }
 }
 
@@ -193,12 +208,16 @@ fn look(rest: &Rest, clock: &LiveClock, expected: &Expectations) -> Vec<Finding>
     if let Some(rows) = findings.have("settings of the symbols", rows) {
         look_at_settings(&rows, expected, &mut findings);
     }
-    let call = Call::get("/fapi/v1/exchangeInfo", Auth::Nothing, 1);
-    if let Some(info) = findings.have("exchangeInfo", needed::<LooseInfo>(rest, &call)) {
-        look_at_filters(&info, expected, &mut findings);
-    }
+    look_at_info(rest, expected, &mut findings);
     look_at_holdings(rest, expected, &mut findings);
     findings.0
+}
+
+fn look_at_info(rest: &Rest, expected: &Expectations, findings: &mut Findings) {
+    let call = Call::get("/fapi/v1/exchangeInfo", Auth::Nothing, 1);
+    if let Some(info) = findings.have("exchangeInfo", needed::<LooseInfo>(rest, &call)) {
+        look_at_filters(&info, expected, findings);
+    }
 }
 
 fn look_at_clock(

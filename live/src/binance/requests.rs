@@ -103,6 +103,11 @@ impl BinanceLink {
 
     fn note(&mut self, outgoing: Outgoing) -> Option<u64> {
         let Outgoing { from, id, request: what } = outgoing;
+        if self.keys.is_none() {
+            let error = never_arrived("This session has no key.");
+            self.respond(from, id, Outcome::Refused(error));
+            return None;
+        }
         let call = match call_of(&what, &self.grid) {
             Ok(call) => call,
             Err(error) => {
@@ -161,11 +166,13 @@ impl BinanceLink {
         let Some(pending) = self.pending.get_mut(&number) else { return };
         pending.since = wall();
         let slot = &mut self.slots[WS_API];
-        if let (Some(method), State::Up(wire)) = (pending.call.ws, &mut slot.state) {
+        if let (Some(method), State::Up(wire), Some(keys)) =
+            (pending.call.ws, &mut slot.state, &self.keys)
+        {
             let stamp = self.clock.venue_now();
             let params = &mut pending.call.params;
             let window = self.config.recv_window_ms;
-            let frame = params.signed_frame(method, number, &self.keys, window, stamp.millis());
+            let frame = params.signed_frame(method, number, keys, window, stamp.millis());
             let Some(frame) = frame else {
                 let error = never_arrived("The request could not be signed.");
                 return self.finish(number, Outcome::Refused(error));

@@ -44,10 +44,12 @@ pub(super) struct Failure {
 }
 
 /// Makes calls, one at a time for each thread that asks.
+///
+/// Invariant: without keys nothing but what is public is ever asked for.
 pub(super) struct Rest {
     agent: ureq::Agent,
     base: String,
-    keys: Arc<Keys>,
+    keys: Option<Arc<Keys>>,
     clock: Arc<LiveClock>,
     recv_window: u32,
 }
@@ -55,7 +57,7 @@ pub(super) struct Rest {
 impl Rest {
     pub(super) fn new(
         base: &str,
-        keys: Arc<Keys>,
+        keys: Option<Arc<Keys>>,
         clock: Arc<LiveClock>,
         recv_window: u32,
         timeout: Duration,
@@ -75,13 +77,19 @@ impl Rest {
     /// Stamps, signs and sends a call, and waits for its answer. It is sent once, never again.
     pub(super) fn call(&self, call: &Call) -> Reply {
         let stamp = self.clock.venue_now();
-        let query = match call.auth {
-            Auth::Signature => {
-                call.params.signed_query(&self.keys, self.recv_window, stamp.millis())
-            }
-            Auth::Nothing | Auth::Key => Some(call.params.query()),
-        };
         let failed = |failure| Reply { result: Err(failure), headers: Headers::default(), stamp };
+        let (query, key) = match (call.auth, &self.keys) {
+            (Auth::Nothing, _) => (Some(call.params.query()), None),
+            (Auth::Key, Some(keys)) => (Some(call.params.query()), Some(keys.api_key.expose())),
+            (Auth::Signature, Some(keys)) => {
+                let query = call.params.signed_query(keys, self.recv_window, stamp.millis());
+                (query, Some(keys.api_key.expose()))
+            }
+            (Auth::Key | Auth::Signature, None) => {
+                let problem = "this session has no key: it asks for public data only".to_owned();
+                return failed(Failure { unsent: true, problem });
+            }
+        };
         let Some(query) = query else {
             let problem = "the request could not be signed".to_owned();
             return failed(Failure { unsent: true, problem });
@@ -90,7 +98,6 @@ impl Rest {
             true => format!("{}{}", self.base, call.path),
             false => format!("{}{}?{query}", self.base, call.path),
         };
-        let key = (call.auth != Auth::Nothing).then(|| self.keys.api_key.expose());
         let sent = match call.method {
             Method::Get => with_key(self.agent.get(&address), key).call(),
             Method::Delete => with_key(self.agent.delete(&address), key).call(),

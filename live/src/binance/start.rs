@@ -9,7 +9,7 @@ use engine::{AccountId, Answer, ExchangeEvent, Instrument, MarketWants, Nanos, O
 use mio::{Events, Poll};
 use serde::de::DeserializeOwned;
 
-use super::answers::{Brackets, Filters, LooseInfo};
+use super::answers::Brackets;
 use super::budget::Budget;
 use super::calls::{Auth, Call};
 use super::config::StreamPaths;
@@ -18,11 +18,14 @@ use super::ledger::Ledger;
 use super::market::Market;
 use super::rest::{Rest, RestPool};
 use super::secret::Keys;
-use super::socket::Slot;
+use super::socket::{Slot, State};
+use super::symbols::{Filters, LooseInfo, SymbolTerms};
 use super::user::User;
-use super::{BinanceConfig, BinanceLink, Helped, SYNC_EVERY, WAKER, WS_API, Waker, wall};
+use super::{
+    BinanceConfig, BinanceLink, Helped, MARKET, SYNC_EVERY, USER, WAKER, WS_API, Waker, wall,
+};
 use crate::clock::LiveClock;
-use crate::link::{Incoming, LinkError, VenueLink, Wake, Weight};
+use crate::link::{Incoming, LinkError, Notice, VenueLink, Wake, Weight};
 
 /// Streams of one connection: Binance allows 1,024, and an address has an end.
 const STREAMS_MAX: usize = 100;
@@ -34,8 +37,8 @@ const START_MAX: Duration = Duration::from_secs(30);
 pub struct Setup {
     /// Venue and limits.
     pub config: BinanceConfig,
-    /// The account's key.
-    pub keys: Arc<Keys>,
+    /// The account's key. Without one the link tells the market and asks for nothing that is not public.
+    pub keys: Option<Arc<Keys>>,
     /// The session's clock. Its distance to the venue's is measured here and from then on.
     pub clock: Arc<LiveClock>,
     /// The session's symbols in their order, with the grid that the pipeline counts on. Each tick and step
@@ -48,6 +51,9 @@ pub struct Setup {
     /// What an earlier life of this session has heard, from its journal, oldest first: what was missed since
     /// then is told. Without any the session begins with what it finds, and tells nothing of it.
     pub heard: Vec<ExchangeEvent>,
+    /// For an exchange of our own that has not seen the market for a while: of each symbol the last funding that it knows,
+    /// by the venue's clock. The rates of all later ones are told before anything else.
+    pub funding_since: Option<Vec<Nanos>>,
 }
 
 /// What the venue says about the session's symbols.
@@ -57,6 +63,8 @@ pub struct VenueFacts {
     pub instruments: Vec<Instrument>,
     /// Of each.
     pub filters: Vec<Filters>,
+    /// All that exchangeInfo says of how each is traded.
+    pub rules: Vec<SymbolTerms>,
 }
 
 struct Asked {
@@ -65,10 +73,14 @@ struct Asked {
     limits: Vec<RateLimit>,
 }
 
-pub(super) fn rest_of(config: &BinanceConfig, keys: &Arc<Keys>, clock: &Arc<LiveClock>) -> Rest {
+pub(super) fn rest_of(
+    config: &BinanceConfig,
+    keys: Option<&Arc<Keys>>,
+    clock: &Arc<LiveClock>,
+) -> Rest {
     let timeout = Duration::from_millis(config.request_timeout_ms.into());
     let base = config.venue.addresses().rest;
-    Rest::new(&base, keys.clone(), clock.clone(), config.recv_window_ms, timeout)
+    Rest::new(&base, keys.cloned(), clock.clone(), config.recv_window_ms, timeout)
 }
 
 fn refused(config: &BinanceConfig, problem: String) -> LinkError {
@@ -90,15 +102,18 @@ pub(super) fn needed<T: DeserializeOwned>(rest: &Rest, call: &Call) -> Result<T,
     }
 }
 
-fn ask(rest: &Rest, clock: &LiveClock, symbols: &[Symbol]) -> Result<Asked, String> {
+fn ask(rest: &Rest, clock: &LiveClock, symbols: &[Symbol], has_key: bool) -> Result<Asked, String> {
     let ahead = rest.measure(5).map_err(|failure| format!("/fapi/v1/time: {failure}"))?;
     clock.set_venue_ahead(ahead);
     let call = Call::get("/fapi/v1/exchangeInfo", Auth::Nothing, 1);
     let info: LooseInfo = needed(rest, &call)?;
-    let call = Call::get("/fapi/v1/leverageBracket", Auth::Signature, 1);
-    let rows: Vec<SymbolBrackets> = needed(rest, &call)?;
+    // Without an account there are no brackets, and nobody who would need them.
+    let rows: Option<Vec<SymbolBrackets>> = match has_key {
+        true => Some(needed(rest, &Call::get("/fapi/v1/leverageBracket", Auth::Signature, 1))?),
+        false => None,
+    };
     let mut asked = Asked {
-        facts: VenueFacts { instruments: Vec::new(), filters: Vec::new() },
+        facts: VenueFacts { instruments: Vec::new(), filters: Vec::new(), rules: Vec::new() },
         brackets: Brackets::default(),
         limits: info.rate_limits,
     };
@@ -106,11 +121,14 @@ fn ask(rest: &Rest, clock: &LiveClock, symbols: &[Symbol]) -> Result<Asked, Stri
         let name = symbol.as_str();
         let row = info.symbols.iter().find(|row| &*row.symbol == name);
         let row = row.ok_or_else(|| format!("it does not list {symbol}"))?;
-        let brackets = rows.iter().find(|row| &*row.symbol == name);
-        let brackets =
-            brackets.ok_or_else(|| format!("it has no leverage brackets of {symbol}"))?;
-        asked.brackets.0.push(brackets.brackets.clone());
+        if let Some(rows) = &rows {
+            let brackets = rows.iter().find(|row| &*row.symbol == name);
+            let brackets =
+                brackets.ok_or_else(|| format!("it has no leverage brackets of {symbol}"))?;
+            asked.brackets.0.push(brackets.brackets.clone());
+        }
         asked.facts.filters.push(row.filters());
+        asked.facts.rules.push(row.terms());
         asked.facts.instruments.push(Instrument {
             symbol: *symbol,
             price_decimals: row.price_precision,
@@ -126,13 +144,13 @@ fn ask(rest: &Rest, clock: &LiveClock, symbols: &[Symbol]) -> Result<Asked, Stri
 /// The venue does not answer, refuses the key or does not know a symbol.
 pub fn venue_facts(
     config: &BinanceConfig,
-    keys: &Arc<Keys>,
+    keys: Option<&Arc<Keys>>,
     clock: &Arc<LiveClock>,
     symbols: &[Symbol],
 ) -> Result<VenueFacts, LinkError> {
     let rest = rest_of(config, keys, clock);
-    let asked = ask(&rest, clock, symbols).map_err(|problem| refused(config, problem))?;
-    Ok(asked.facts)
+    let asked = ask(&rest, clock, symbols, keys.is_some());
+    asked.map(|asked| asked.facts).map_err(|problem| refused(config, problem))
 }
 
 /// The first rule of the venue that a grid can't express.
@@ -177,7 +195,7 @@ impl BinanceLink {
             }
             link.poll(Duration::from_millis(100), &mut came)?;
         }
-        if !link.slots[WS_API].is_up() {
+        if link.keys.is_some() && !link.slots[WS_API].is_up() {
             let text = "orders go over REST until the WebSocket API is up".to_owned();
             link.notice(Weight::Warning, "ws_api_down", text);
         }
@@ -189,19 +207,24 @@ impl BinanceLink {
 
     /// Whether all streams are up and nothing that was missed is being asked for.
     pub fn is_ready(&self) -> bool {
-        let tried = |slot: &Slot| slot.is_up() || slot.failed > 2;
-        let streams = self.slots.iter().skip(1).all(Slot::is_up);
-        self.user.ready && streams && tried(&self.slots[WS_API])
+        let market = self.slots.iter().skip(MARKET).all(Slot::is_up);
+        if self.keys.is_none() {
+            return market;
+        }
+        let (api, user) = (&self.slots[WS_API], &self.slots[USER]);
+        self.user.ready && user.is_up() && market && (api.is_up() || api.failed > 2)
     }
 
     fn prepare(setup: Setup) -> Result<BinanceLink, LinkError> {
-        let Setup { config, keys, clock, instruments, wants, account, heard } = setup;
+        let Setup { config, keys, clock, instruments, wants, account, heard, funding_since } =
+            setup;
         if let Some(problem) = config.problem() {
             return Err(refused(&config, problem));
         }
         let symbols: Vec<Symbol> = instruments.iter().map(|i| i.symbol).collect();
-        let rest = Arc::new(rest_of(&config, &keys, &clock));
-        let asked = ask(&rest, &clock, &symbols).map_err(|problem| refused(&config, problem))?;
+        let rest = Arc::new(rest_of(&config, keys.as_ref(), &clock));
+        let asked = ask(&rest, &clock, &symbols, keys.is_some())
+            .map_err(|problem| refused(&config, problem))?;
         if let Some(problem) = off_grid(&instruments, &asked.facts.filters) {
             return Err(refused(&config, problem));
         }
@@ -226,14 +249,25 @@ impl BinanceLink {
         let grid = Grid::new(instruments);
         let mut ledger = Ledger::new(grid.clone());
         heard.iter().for_each(|event| ledger.remember(event));
-        let market = Market::new(&grid, wants);
-        let (slots, carries_depth) = slots(&config, &market, &grid);
+        let mut market = Market::new(&grid, wants);
+        let mut out = Vec::new();
+        if let Some(since) = funding_since {
+            out = missed_funding(&rest, &mut market, &grid, &since, clock.venue_now())
+                .map_err(|problem| refused(&config, problem))?;
+        }
+        let (mut slots, carries_depth) = slots(&config, &market, &grid);
+        if keys.is_none() {
+            slots.iter_mut().take(MARKET).for_each(|slot| slot.state = State::Off);
+        }
         let now = wall();
         let addresses = config.venue.addresses();
         ledger.begun |= !heard.is_empty();
         // Fills are looked for from the last thing that was heard.
         let last = heard.iter().filter_map(heard_at).max();
-        let user = User::new(now, last.unwrap_or(clock.venue_now()));
+        let mut user = User::new(now, last.unwrap_or(clock.venue_now()));
+        if keys.is_none() {
+            user.make_key_at = None;
+        }
         let sync_at = clock.now() + SYNC_EVERY;
         Ok(BinanceLink {
             addresses,
@@ -252,7 +286,7 @@ impl BinanceLink {
             was_up: vec![false; slots.len()],
             slots,
             carries_depth,
-            out: Vec::new(),
+            out,
             budget,
             next_number: 0,
             pending: std::collections::BTreeMap::new(),
@@ -272,6 +306,35 @@ impl BinanceLink {
             config,
         })
     }
+}
+
+/// Asks for the funding rates of each symbol that were settled after its `since`; `market` tells them first. Gives what an
+/// operator should know of them.
+fn missed_funding(
+    rest: &Rest,
+    market: &mut Market,
+    grid: &Grid,
+    since: &[Nanos],
+    now: Nanos,
+) -> Result<Vec<Incoming>, String> {
+    let mut notices = Vec::new();
+    for ((symbol, instrument), since) in grid.all().zip(since) {
+        let fetch = market.missed_funding(symbol, *since, now);
+        let call = Market::call(fetch, grid);
+        let rows: Vec<binance_wire::FundingRateRow> = needed(rest, &call)?;
+        market.settled(symbol, &rows, grid).map_err(|error| format!("{}: {error}", call.path))?;
+        for row in rows.iter().filter(|row| Nanos::from_millis(row.funding_time) > *since) {
+            let text = format!(
+                "{}: the rate {} of {} is told late",
+                instrument.symbol,
+                row.funding_rate.value().normalize(),
+                Nanos::from_millis(row.funding_time)
+            );
+            let (weight, what) = (Weight::Warning, "missed_funding");
+            notices.push(Incoming::Notice(Notice { weight, what, text }));
+        }
+    }
+    Ok(notices)
 }
 
 /// The venue's time of something that was heard, if it tells.

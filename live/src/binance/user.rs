@@ -60,7 +60,7 @@ pub(super) struct User {
     making_key: bool,
     /// There is no key, and that was told.
     no_key_told: bool,
-    make_key_at: Option<Instant>,
+    pub(super) make_key_at: Option<Instant>,
     keep_at: Nanos,
     recovery: Option<Recovery>,
     /// Counts recoveries: the answer to a query of an earlier one shows what was then.

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
     AccountUpdateReason, Answer, Exchange, ExchangeError, ExchangeEvent, Instrument, JournalError,
-    MarketData, MarketEvent, Nanos, Outcome, PositionSide, QtyLots, Request, RequestId, Sender,
-    SymbolIndex, Unanswered, UserEvent,
+    MarketData, MarketEvent, Nanos, OWN_REFUSAL, Outcome, PositionSide, QtyLots, Request,
+    RequestId, Sender, SymbolIndex, Unanswered, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::exposure::{Exposure, Taken, Wanted};
-use super::remote::SessionVenue;
+use super::remote::{SessionVenue, Traffic};
 use super::words::Words;
 use crate::link::{Notice, Outgoing, Weight};
 
@@ -22,8 +22,8 @@ use crate::link::{Notice, Outgoing, Weight};
 const REDUCE_ONLY: i32 = -4087;
 /// Binance's "User can not place order currently".
 const NO_ORDERS: i32 = -4088;
-/// By this a refusal of ours is told from one of the venue.
-const OWN: &str = "(qsim: ";
+/// With this as its beginning a guard decides everything by itself: nothing is recorded.
+pub const FROM_NOW_ON: Nanos = Nanos(i64::MIN);
 const MINUTE: Nanos = Nanos::from_secs(60);
 const DAY: Nanos = Nanos::from_secs(86_400);
 
@@ -128,20 +128,21 @@ pub struct Guard<X> {
     /// So many were refused, by limit.
     refused: BTreeMap<&'static str, u64>,
     notices: Vec<Notice>,
-    /// The recording is run through: it holds the refusals of then.
-    replaying: bool,
+    /// Before this a recording is run through: it holds the refusals of then.
+    decides_from: Nanos,
     /// Who asks now has got no answer from the bus.
     unsure: bool,
 }
 
 impl<X: Exchange> Guard<X> {
-    /// In front of `inner`. `replaying`: a recording is run through first, which has its refusals itself.
+    /// In front of `inner`. It decides from `decides_from` on, or from the end of the recording that is run through first,
+    /// which has its refusals itself.
     pub fn new(
         inner: X,
         limits: GuardLimits,
         holds: Holds,
         instruments: Vec<Instrument>,
-        replaying: bool,
+        decides_from: Nanos,
     ) -> Guard<X> {
         Guard {
             inner,
@@ -156,7 +157,7 @@ impl<X: Exchange> Guard<X> {
             refusals: VecDeque::new(),
             refused: BTreeMap::new(),
             notices: Vec::new(),
-            replaying,
+            decides_from,
             unsure: false,
         }
     }
@@ -240,15 +241,16 @@ impl<X: Exchange> Guard<X> {
             let text = format!(
                 "the session has lost {loss} USDT, its limit is {limit}: nothing is opened any more"
             );
-            self.tell(Weight::Error, "loss", text);
+            // What was recorded was told then.
+            if self.decides_from == FROM_NOW_ON {
+                self.notices.push(Notice { weight: Weight::Error, what: "loss", text });
+            }
         }
     }
 
-    fn tell(&mut self, weight: Weight, what: &'static str, text: String) {
-        // What was recorded was told then.
-        if !self.replaying {
-            self.notices.push(Notice { weight, what, text });
-        }
+    /// Whether no recording has decided already.
+    fn decides(&self, now: Nanos) -> bool {
+        now >= self.decides_from
     }
 
     /// Why nothing at all is opened.
@@ -333,8 +335,7 @@ impl<X: Exchange> Guard<X> {
         under_way: &mut UnderWay,
     ) -> Result<(), Objection> {
         let lots = self.exposure.opens(wanted);
-        // The recording has decided already.
-        let decides = lots > 0 && !self.replaying;
+        let decides = lots > 0 && self.decides(now);
         if decides {
             let objection = self.held().or_else(|| self.too_many(now));
             objection.or_else(|| self.too_large(wanted, lots)).map_or(Ok(()), Err)?;
@@ -367,7 +368,7 @@ impl<X: Exchange> Guard<X> {
                 match outcome {
                     Outcome::Refused(error) => {
                         self.undo(&under_way);
-                        if error.msg.contains(OWN) {
+                        if error.msg.contains(OWN_REFUSAL) {
                             self.uncount(&under_way);
                         } else if !under_way.taken.is_empty() {
                             let (request, words) = (request.0, &under_way.words);
@@ -484,7 +485,7 @@ impl<X: Exchange> Guard<X> {
         let order = self.words().request(request).map(|words| format!(", {words},"));
         let text = format!("request {}{} was not sent: {why}", id.0, order.unwrap_or_default());
         self.tell(Weight::Warning, "refused", text);
-        let msg = format!("{words} {OWN}{why})").into_boxed_str();
+        let msg = format!("{words} {OWN_REFUSAL}{why})").into_boxed_str();
         let outcome = Outcome::Refused(ExchangeError { code: *code, msg });
         let event = ExchangeEvent::Response { to: from.service, request: id, outcome };
         // The refusal comes back as an answer does: not in the instant of the request.
@@ -517,7 +518,7 @@ impl<X: Exchange> Exchange for Guard<X> {
 
     fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
         if !only_asks(&request) {
-            let admitted = match self.holds.dry_run && !self.replaying {
+            let admitted = match self.holds.dry_run && self.decides(now) {
                 true => Err(Objection {
                     what: "dry_run",
                     code: NO_ORDERS,
@@ -579,8 +580,16 @@ impl<X: SessionVenue> SessionVenue for Guard<X> {
         self.inner.take_outgoing(out);
     }
 
+    fn take_traffic(&mut self) -> Traffic {
+        self.inner.take_traffic()
+    }
+
+    fn under_way(&self) -> usize {
+        self.inner.under_way()
+    }
+
     fn end_of_recording(&mut self) -> Result<Vec<Unanswered>, JournalError> {
-        self.replaying = false;
+        self.decides_from = FROM_NOW_ON;
         self.inner.end_of_recording()
     }
 }

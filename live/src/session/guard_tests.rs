@@ -54,7 +54,8 @@ impl Desk {
             qty_decimals: 0,
         };
         let instruments = vec![instrument("AUSDT"), instrument("BUSDT")];
-        let guard = Guard::new(Notes::default(), limits, Holds::default(), instruments, false);
+        let guard =
+            Guard::new(Notes::default(), limits, Holds::default(), instruments, FROM_NOW_ON);
         let mut desk = Desk { guard, now: Nanos::from_secs(1_000), requests: 0 };
         desk.price(A, PRICE);
         desk.price(B, PRICE);
@@ -584,13 +585,13 @@ fn whatever_is_asked_for_nothing_overflows() {
 #[test]
 fn what_was_refused_in_the_recording_does_not_count() {
     let mut desk = Desk::new(GuardLimits { orders_per_day: Some(1), ..limits() });
-    desk.guard.replaying = true;
+    desk.guard.decides_from = Nanos::NEVER;
     desk.guard.hold(killed());
     assert_eq!(desk.market(A, Side::Buy, 5), None, "the recording decides");
     let msg = "User can only place reduce only order (qsim: the kill switch is on)".into();
     desk.answer(Outcome::Refused(ExchangeError { code: -4087, msg }));
     assert_eq!((desk.exposed(), desk.guard.opened.len()), (0, 0));
-    desk.guard.replaying = false;
+    desk.guard.decides_from = FROM_NOW_ON;
     desk.guard.hold(Holds::default());
     assert_eq!(desk.market(A, Side::Buy, 5), None);
     assert_eq!(desk.market(A, Side::Buy, 5), Some("orders_per_day"));

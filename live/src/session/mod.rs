@@ -8,17 +8,19 @@ mod exposure;
 mod feed;
 mod guard;
 mod operator;
+mod paper;
 mod remote;
 mod resume;
 mod stats;
 mod words;
 
 pub use feed::LiveFeed;
-pub use guard::{Guard, GuardLimits, Holds, Killed, only_asks};
+pub use guard::{FROM_NOW_ON, Guard, GuardLimits, Holds, Killed, only_asks};
 pub use operator::{
     Command, Operator, OperatorHandle, OperatorSettings, kill_self, wait_for_signal,
 };
-pub use remote::{Remote, SessionVenue};
+pub use paper::Paper;
+pub use remote::{AnyVenue, Remote, SessionVenue, Traffic};
 pub use resume::{run_through, start_again};
 pub use stats::{Histogram, Stats};
 
@@ -26,8 +28,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Action, Exchange, JournalError, Kernel, Nanos, Request, RunError, Sender, ServiceId,
-    SymbolIndex, Unanswered,
+    Action, Exchange, JournalError, Kernel, MarketData, MarketWants, Nanos, Request, RunError,
+    Sender, ServiceId, SymbolIndex, Unanswered,
 };
 
 use crate::clock::LiveClock;
@@ -92,7 +94,8 @@ pub struct Session<X: Exchange, L> {
     outgoing: Vec<Outgoing>,
     /// Requests that change something, were sent and have no answer.
     in_doubt: std::collections::BTreeSet<engine::RequestId>,
-    symbols: usize,
+    /// Of each symbol, whether it has been traded since the process began.
+    traded: Vec<bool>,
     stats: Stats,
     notices: Vec<Notice>,
     /// The operator wants it to end.
@@ -123,7 +126,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             incoming: Vec::new(),
             outgoing: Vec::new(),
             in_doubt: Default::default(),
-            symbols,
+            traded: vec![false; symbols],
             stats: Stats::default(),
             notices: Vec::new(),
             stop: None,
@@ -188,6 +191,41 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         Ok(())
     }
 
+    /// Says something of the session's own.
+    pub fn say(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// For an exchange of the session's own that goes on: waits until each symbol has been traded again, for `patience` of
+    /// the wall at most. What the exchange knew of the books, if those are wanted, is forgotten first: nobody shall fill in a book of
+    /// before.
+    pub fn wait_for_market(
+        &mut self,
+        wants: MarketWants,
+        patience: Duration,
+        listener: &mut dyn Listener<X>,
+    ) -> Result<(), SessionError> {
+        let now = self.stamp();
+        let books = if wants.depth { self.traded.len() } else { 0 };
+        for symbol in 0..books {
+            let symbol = SymbolIndex(symbol as u16);
+            self.kernel.feed_mut().push(now, symbol, now, MarketData::DepthClear);
+        }
+        let until = self.clock.after(patience);
+        while self.traded.contains(&false) && self.clock.now() < until && self.stop.is_none() {
+            self.turn(listener)?;
+        }
+        let silent = self.traded.iter().filter(|traded| !**traded).count();
+        if silent > 0 {
+            let text = format!(
+                "{silent} of {} symbols have not been traded yet: their last prices are those of before",
+                self.traded.len()
+            );
+            self.tell(listener, &Notice { weight: Weight::Warning, what: "no_new_price", text });
+        }
+        Ok(())
+    }
+
     /// Runs until the operator stops the session or `until` has come, and ends it: nothing is opened any more, what was
     /// sent is waited for, and the journal is closed.
     ///
@@ -233,7 +271,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
     ) -> Result<Option<String>, SessionError> {
         let until = self.clock.after(patience);
         let mut asked = None;
-        while !self.in_doubt.is_empty() && self.clock.now() < until {
+        while self.waits_for_answers() && self.clock.now() < until {
             self.turn(listener)?;
             let Some(why) = self.stop.take() else { continue };
             // Who has been told what haste costs may have it: the journal stays open, as it does behind a kill.
@@ -243,7 +281,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             asked = Some(why);
             let text = format!(
                 "the session ends, and waits for the answers to so many requests: {}, for {} s at most; asked once more it ends without them, in doubt",
-                self.in_doubt.len(),
+                self.in_doubt.len() + self.kernel.exchange().under_way(),
                 patience.as_secs()
             );
             self.tell(listener, &Notice { weight: Weight::Info, what: "ends", text });
@@ -252,6 +290,10 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             0 => Ok(asked),
             left => Err(SessionError::Doubt(left)),
         }
+    }
+
+    fn waits_for_answers(&self) -> bool {
+        !self.in_doubt.is_empty() || self.kernel.exchange().under_way() > 0
     }
 
     /// One turn.
@@ -273,6 +315,11 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         for one in incoming.drain(..) {
             match one {
                 Incoming::Market { symbol, venue_time, data } => {
+                    if let (MarketData::Trade(_), Some(traded)) =
+                        (&data, self.traded.get_mut(usize::from(symbol.0)))
+                    {
+                        *traded = true;
+                    }
                     self.kernel.feed_mut().push(now, symbol, venue_time, data);
                     self.stats.market += 1;
                 }
@@ -385,6 +432,10 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
                 self.stats.order_left();
             }
         }
+        let Traffic { questions, changes, told } = self.kernel.exchange_mut().take_traffic();
+        self.stats.sent += questions + changes;
+        self.stats.told += told;
+        (0..changes).for_each(|_| self.stats.order_left());
     }
 
     fn tell(&mut self, listener: &mut dyn Listener<X>, notice: &Notice) {
@@ -419,7 +470,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
     /// What rests is cancelled at the venue.
     fn cancel_all(&mut self, now: Nanos) {
         let account = self.link.account();
-        for symbol in 0..self.symbols {
+        for symbol in 0..self.traded.len() {
             let symbol = SymbolIndex(symbol as u16);
             for request in
                 [Request::CancelAllOpenOrders { symbol }, Request::CancelAllAlgoOrders { symbol }]

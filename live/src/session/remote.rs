@@ -6,10 +6,21 @@ use std::collections::VecDeque;
 
 use engine::{
     Exchange, ExchangeEvent, JournalError, MarketEvent, Nanos, RecordedExchange, Request,
-    RequestId, Sender, Unanswered,
+    RequestId, Sender, ServiceId, Unanswered,
 };
 
 use crate::link::Outgoing;
+
+/// What passed between a session and an exchange of its own since it was asked last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests that only ask.
+    pub questions: u64,
+    /// Requests that change something.
+    pub changes: u64,
+    /// Answers and events of the user stream.
+    pub told: u64,
+}
 
 /// What a session needs of an exchange beside the port.
 pub trait SessionVenue: Exchange {
@@ -17,6 +28,14 @@ pub trait SessionVenue: Exchange {
     fn tell(&mut self, now: Nanos, event: ExchangeEvent);
     /// Moves the requests that the kernel has made since the last call to `out`.
     fn take_outgoing(&mut self, out: &mut Vec<Outgoing>);
+    /// What passed since the last call without leaving the process.
+    fn take_traffic(&mut self) -> Traffic {
+        Traffic::default()
+    }
+    /// Requests that an exchange of the session's own has not answered yet.
+    fn under_way(&self) -> usize {
+        0
+    }
     /// A recording that was run through is over; gives the requests that it left without an answer.
     fn end_of_recording(&mut self) -> Result<Vec<Unanswered>, JournalError> {
         Ok(Vec::new())
@@ -80,5 +99,52 @@ impl SessionVenue for Remote {
             Some(failure) => Err(failure),
             None => Ok(recorded.unanswered()),
         }
+    }
+}
+
+/// A venue of which it is known only in the running program what it is.
+pub type AnyVenue = Box<dyn SessionVenue>;
+
+impl Exchange for AnyVenue {
+    fn submit(&mut self, now: Nanos, from: Sender, id: RequestId, request: Request) {
+        (**self).submit(now, from, id, request);
+    }
+
+    fn set_clock(&mut self, client: ServiceId, ahead: Nanos) {
+        (**self).set_clock(client, ahead);
+    }
+
+    fn observe(&mut self, event: &MarketEvent) {
+        (**self).observe(event);
+    }
+
+    fn next_due(&self) -> Nanos {
+        (**self).next_due()
+    }
+
+    fn advance(&mut self, now: Nanos, out: &mut Vec<ExchangeEvent>) {
+        (**self).advance(now, out);
+    }
+}
+
+impl SessionVenue for AnyVenue {
+    fn tell(&mut self, now: Nanos, event: ExchangeEvent) {
+        (**self).tell(now, event);
+    }
+
+    fn take_outgoing(&mut self, out: &mut Vec<Outgoing>) {
+        (**self).take_outgoing(out);
+    }
+
+    fn take_traffic(&mut self) -> Traffic {
+        (**self).take_traffic()
+    }
+
+    fn under_way(&self) -> usize {
+        (**self).under_way()
+    }
+
+    fn end_of_recording(&mut self) -> Result<Vec<Unanswered>, JournalError> {
+        (**self).end_of_recording()
     }
 }

@@ -9,6 +9,7 @@
 
 mod peer;
 mod preflight;
+mod public;
 mod requests;
 mod secrets;
 mod signing;

@@ -17,7 +17,7 @@ fn what_differs_is_told_with_what_to_change() {
     let config = config(server.addr(), peer.addr);
     let clock = Arc::new(LiveClock::system());
     let symbols: Vec<_> = instruments().iter().map(|one| one.symbol).collect();
-    let facts = venue_facts(&config, &keys(), &clock, &symbols).unwrap();
+    let facts = venue_facts(&config, Some(&keys()), &clock, &symbols).unwrap();
     assert_eq!(facts.instruments.len(), 2);
     let symbol = |n: usize| SymbolExpectation {
         symbol: symbols[n],

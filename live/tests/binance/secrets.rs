@@ -46,7 +46,8 @@ fn a_key_that_is_refused_is_told_without_it() {
     for (key, secret) in [("notthekeyhush", SECRET), (KEY, "notthesecrethush")] {
         let config = base.config.clone();
         let again = setup(config, engine::MarketWants::NONE);
-        let error = BinanceLink::connect(Setup { keys: wrong(key, secret), ..again }).unwrap_err();
+        let error =
+            BinanceLink::connect(Setup { keys: Some(wrong(key, secret)), ..again }).unwrap_err();
         let text = format!("{error} {error:?}");
         clean(&text);
         assert!(!text.contains("hush"), "{text}");

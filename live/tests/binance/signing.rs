@@ -33,7 +33,7 @@ fn an_ed25519_key_signs_both_ways() {
     let secret = Secret::new(&pem("PRIVATE KEY", private.as_ref()));
     let keys = Arc::new(Keys::new(Secret::new(KEY), &secret).unwrap());
     let config = config(server.addr(), server.addr());
-    let setup = Setup { keys, ..setup(config, MarketWants::NONE) };
+    let setup = Setup { keys: Some(keys), ..setup(config, MarketWants::NONE) };
     let mut live = Live::of(BinanceLink::connect(setup).unwrap());
     let order = live.order(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "e1")));
     assert_eq!(order.status, OrderStatus::Filled, "over the WebSocket API");

@@ -124,12 +124,13 @@ pub fn keys() -> Arc<Keys> {
 pub fn setup(config: BinanceConfig, wants: MarketWants) -> Setup {
     Setup {
         config,
-        keys: keys(),
+        keys: Some(keys()),
         clock: Arc::new(LiveClock::system()),
         instruments: instruments(),
         wants,
         account: AccountId(0),
         heard: Vec::new(),
+        funding_since: None,
     }
 }
 

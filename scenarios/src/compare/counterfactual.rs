@@ -3,8 +3,8 @@
 //! Invariant: what is sent is what the session sent. A run differs from another only in what its [`Change`] says.
 
 use engine::{
-    AccountId, Exchange as _, ExchangeEvent, Feed, FeedError, MarketData, MarketEvent, Nanos,
-    Outcome, Quantiles, Sender,
+    AccountId, Exchange as _, ExchangeEvent, FeedError, MarketData, Nanos, Outcome, Quantiles,
+    Sender,
 };
 use rust_decimal::Decimal;
 use sim_exchange::SimExchange;
@@ -14,6 +14,7 @@ use super::own::Own;
 use super::script::{Fate, LiveSession};
 use super::venue_feed::VenueFeed;
 use crate::market::OpenMarket;
+use crate::served::NoFeed;
 use crate::{Scenario, ScenarioError, venue};
 
 /// What is not as the file says.
@@ -35,16 +36,6 @@ pub(crate) struct Simulated {
     pub(crate) rates: (Decimal, Decimal),
     /// Requests that name an order that nobody has told of.
     pub(crate) nameless: u64,
-}
-
-/// A market that is given event by event.
-struct NoFeed;
-
-impl Feed for NoFeed {
-    fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
-        batch.clear();
-        Ok(())
-    }
 }
 
 /// Sends the session's requests to the exchange of `scenario`. The clock of the venue is `ahead` of the session's.
@@ -175,8 +166,8 @@ fn exchange(
     if own.funding_rate.is_none() && !facts.funding && !facts.index {
         own.funding_rate = Some(Decimal::ZERO);
     }
-    let symbols: Vec<_> = session.header.instruments.iter().map(|i| i.symbol).collect();
-    let rules = own.rules(&symbols).map_err(build)?;
+    let rules = scenario.session_rules(&session.header).map_err(build)?;
+    let own = &scenario.exchange;
     let market = OpenMarket {
         feed: Box::new(NoFeed),
         instruments: session.header.instruments.clone(),

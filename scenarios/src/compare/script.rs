@@ -6,16 +6,13 @@ use std::sync::Arc;
 
 use engine::{
     AlgoRef, Answer, Entries, ExchangeEvent, ExecutionType, JournalEntry, JournalError,
-    JournalFile, MarketData, MarketEvent, Nanos, NewOrder, OrderRef, Outcome, Request, RequestId,
-    ServiceId, UserEvent,
+    JournalFile, MarketData, MarketEvent, Nanos, NewOrder, OWN_REFUSAL, OrderRef, Outcome, Request,
+    RequestId, ServiceId, UserEvent,
 };
 use sim_exchange::MarketDepth;
 
 use super::own::{OrderKey, Own};
 use crate::{Scenario, ScenarioError, SessionHeader, session_of};
-
-/// Whatever else stands in a message of ours, this says that no venue has seen the request.
-const OWN_REFUSAL: &str = "(qsim: ";
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
