@@ -8,7 +8,7 @@ mod support;
 use std::path::Path;
 
 use engine::{ExchangeEvent, JournalEntry, Outcome};
-use running::{Running, http, sample, signal, until};
+use running::{Redis, Running, http, sample, signal, until};
 use serde_json::Value as Json;
 use support::served::{Served, entries};
 use support::{Folder, QSIM, run_program};
@@ -399,6 +399,34 @@ fn a_session_that_runs_is_nobody_elses() {
     let words = ["replay", journal.trim()];
     let replayed = run_program(Path::new(QSIM), folder.root(), &[], &words);
     assert!(replayed.stdout.contains("same run"), "{replayed:#?}");
+}
+
+/// Processes that share a pipeline have a journal each, and none takes that of another for one of a process that died.
+#[test]
+fn each_process_of_a_shared_pipeline_has_its_own_journal() {
+    let (folder, apart) = (Folder::new(), Folder::new());
+    let redis = Redis::start(apart.root(), "");
+    let served = serve(&folder, &format!("redis = \"redis://127.0.0.1:{}/0\"\n", redis.port));
+    let mut all = words(&served, &[]);
+    all.truncate(6);
+    let start = |services: &'static str| {
+        let more = [&all[..], &["--services", services]].concat();
+        let mut session = Running::start(folder.root(), &more);
+        session.says("the session begins", 1);
+        session
+    };
+    let first = start("market_publisher,market_state");
+    // Journals have their names by the second of the session's clock, which has come further since.
+    let both = [first, start("intent_bridge,governor")];
+    let mut journals = Vec::new();
+    for session in both {
+        session.signal("TERM");
+        let ended = session.end().expect_code(0);
+        let (_, journal) = ended.stdout.split_once("again: qsim replay ").expect("the command");
+        journals.push(journal.trim().to_owned());
+    }
+    assert_ne!(journals[0], journals[1]);
+    assert!(journals.iter().all(|journal| folder.path(journal).exists()), "{journals:?}");
 }
 
 #[test]

@@ -9,13 +9,12 @@ mod support;
 mod test_keys;
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use engine::JournalFile;
-use running::{Running, http, until};
+use running::{Redis, Running, http, until};
 use serde_json::Value as Json;
 use support::Folder;
 use support::served::{Served, entries};
@@ -106,37 +105,6 @@ impl Needles {
         for needle in &self.0 {
             assert!(!text.contains(needle.as_str()), "{place} holds {needle}");
         }
-    }
-}
-
-/// A Redis server with a password; ends with its test.
-struct Redis {
-    child: Child,
-    port: u16,
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Redis {
-    fn start(folder: &Path) -> Redis {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("its number").port();
-        drop(listener);
-        let config = format!("port {port}\nbind 127.0.0.1\nrequirepass {PASSWORD}\nsave \"\"\n");
-        std::fs::write(folder.join("redis.conf"), config).expect("written");
-        let child = Command::new("redis-server")
-            .arg(folder.join("redis.conf"))
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server starts: sudo apt-get install redis-server");
-        let up = || std::net::TcpStream::connect(("127.0.0.1", port)).ok();
-        until("redis", up);
-        Redis { child, port }
     }
 }
 
@@ -323,7 +291,7 @@ fn an_rsa_key_stays_a_secret() {
 #[test]
 fn the_password_of_redis_stays_a_secret_and_its_key_kills() {
     let kind = Kind::new(HMAC, &format!("secret = {HMAC:?}"));
-    let redis = Redis::start(kind.apart.root());
+    let redis = Redis::start(kind.apart.root(), &format!("requirepass {PASSWORD}\n"));
     let cli = |words: &[&str]| {
         let port = redis.port.to_string();
         let done = Command::new("redis-cli")
@@ -392,5 +360,9 @@ fn the_password_of_redis_stays_a_secret_and_its_key_kills() {
         .map(|(path, _)| path)
         .filter(|path| path.extension().is_some_and(|end| end == "partial"))
         .collect();
-    assert_eq!(unfinished, [PathBuf::new(); 0], "what did not begin leaves nothing to go on with");
+    assert_eq!(
+        unfinished,
+        Vec::<PathBuf>::new(),
+        "what did not begin leaves nothing to go on with"
+    );
 }

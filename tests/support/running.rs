@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -127,6 +127,38 @@ impl Running {
 #[allow(clippy::disallowed_methods, reason = "it waits for a process")]
 fn nap() {
     std::thread::sleep(Duration::from_millis(20));
+}
+
+/// A Redis server; ends with its test.
+pub struct Redis {
+    child: Child,
+    pub port: u16,
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Redis {
+    /// On a free port, with these lines more in its configuration.
+    pub fn start(folder: &Path, more: &str) -> Redis {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its number").port();
+        drop(listener);
+        let config = format!("port {port}\nbind 127.0.0.1\nsave \"\"\n{more}");
+        std::fs::write(folder.join("redis.conf"), config).expect("written");
+        let child = Command::new("redis-server")
+            .arg(folder.join("redis.conf"))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts: sudo apt-get install redis-server");
+        let up = || TcpStream::connect(("127.0.0.1", port)).ok();
+        until("redis", up);
+        Redis { child, port }
+    }
 }
 
 /// Sends a signal to a process of this test.
