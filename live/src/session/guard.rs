@@ -241,10 +241,14 @@ impl<X: Exchange> Guard<X> {
             let text = format!(
                 "the session has lost {loss} USDT, its limit is {limit}: nothing is opened any more"
             );
-            // What was recorded was told then.
-            if self.decides_from == FROM_NOW_ON {
-                self.notices.push(Notice { weight: Weight::Error, what: "loss", text });
-            }
+            self.tell(Weight::Error, "loss", text);
+        }
+    }
+
+    fn tell(&mut self, weight: Weight, what: &'static str, text: String) {
+        // What was recorded was told then.
+        if self.decides_from == FROM_NOW_ON {
+            self.notices.push(Notice { weight, what, text });
         }
     }
 
@@ -484,7 +488,8 @@ impl<X: Exchange> Guard<X> {
         };
         let order = self.words().request(request).map(|words| format!(", {words},"));
         let text = format!("request {}{} was not sent: {why}", id.0, order.unwrap_or_default());
-        self.tell(Weight::Warning, "refused", text);
+        // Decided now, be it in the last instant of a recording.
+        self.notices.push(Notice { weight: Weight::Warning, what: "refused", text });
         let msg = format!("{words} {OWN_REFUSAL}{why})").into_boxed_str();
         let outcome = Outcome::Refused(ExchangeError { code: *code, msg });
         let event = ExchangeEvent::Response { to: from.service, request: id, outcome };
