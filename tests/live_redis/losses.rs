@@ -69,6 +69,9 @@ fn a_server_that_goes_away_and_comes_back_costs_no_order_and_doubles_none() {
     session.says("bus_lost");
     server.start_again();
     session.says("bus_back");
+    // What could not be written meanwhile has aged: a snapshot that is older than ten seconds opens nothing.
+    let fresh = venue_time(&served) + Nanos::from_secs(15);
+    eventually("the snapshots are new again", || venue_time(&served) > fresh);
     intent(&server, &served, 2, "SOLUSDT", SOL);
     eventually("the second intent is filled", || orders_of(&served, "SOLUSDT") >= 1);
     stop(&mut session);

@@ -12,8 +12,9 @@ use super::support::served::{Decision, KEY, SECRET, Served, decisions, entries};
 use super::support::{Folder, Output, QSIM, run_program};
 
 /// How many times as fast as the wall's the clock of market and sessions runs. Lives of keys are shorter on the
-/// server by as much, so a loaded machine sets the limit: a permit lives for three seconds.
-pub const SPEED: u32 = 20;
+/// server by as much, so a loaded machine sets the limit: a permit lives for three seconds, and three processes in
+/// turn have to see it.
+pub const SPEED: u32 = 10;
 pub const START: &str = "2026-01-01T00:00:00Z";
 /// Behind the last intent and what becomes of it.
 pub const LENGTH: &str = "90s";
