@@ -64,8 +64,8 @@ pub fn journal_of(arguments: &LiveArguments, scenario: &Scenario) -> Option<(Pat
             let own = time.len() == TIME_DIGITS && time.bytes().all(|byte| byte.is_ascii_digit());
             own.then(|| path.with_file_name(journal))
         })
-        // Another process of the same file writes the others.
-        .filter(|path| !LiveSink::is_being_written(path))
+        // The processes of a shared bus have a journal each; elsewhere a second session of a file is a mistake.
+        .filter(|path| scenario.live.redis.is_none() || !LiveSink::is_being_written(path))
         .collect();
     unfinished.sort();
     unfinished.pop().map(|path| (path, true))
