@@ -119,6 +119,8 @@ fn serve(arguments: &ServeArguments) -> Result<(), String> {
         legacy_streams: arguments.legacy_streams,
         ..ServerConfig::default()
     };
+    // Whoever has read that it is ready may ask it to end.
+    let until_asked = live::session::signals_to_end().map_err(|error| error.to_string())?;
     let server = exchange_server::Server::start(config, venue.exchange, venue.feed)
         .map_err(|error| cannot_start(&error))?;
     let addr = server.addr();
@@ -126,7 +128,8 @@ fn serve(arguments: &ServeArguments) -> Result<(), String> {
         "ready rest=http://{addr} streams=ws://{addr} ws_api=ws://{addr}/ws-fapi/v1 admin=http://{}",
         server.admin_addr()
     ));
-    live::session::wait_for_signal().map_err(|error| error.to_string())
+    until_asked();
+    Ok(())
 }
 
 fn cannot_start(error: &ServerError) -> String {

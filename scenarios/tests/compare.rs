@@ -183,6 +183,7 @@ fn record<X: Exchange>(
         bus: "memory".to_owned(),
         instruments: instruments(),
         services: vec!["script".to_owned()],
+        paper: None,
         before: None,
     };
     let services = &header.services;

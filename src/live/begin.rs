@@ -429,11 +429,11 @@ impl Recorded {
             JournalEntry::Action(text) => Command::parse(&text),
             _ => None,
         })?;
-        let holds = said.into_iter().filter_map(|command| match command {
+        let mut holds = said.into_iter().filter_map(|command| match command {
             Command::Hold(holds, _) => Some(holds),
             _ => None,
         });
-        Ok(holds.last())
+        Ok(holds.next_back())
     }
 
     /// What the next life has to know of this one and those before it.

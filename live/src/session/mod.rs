@@ -17,7 +17,7 @@ mod words;
 pub use feed::LiveFeed;
 pub use guard::{FROM_NOW_ON, Guard, GuardLimits, Holds, Killed, only_asks};
 pub use operator::{
-    Command, Operator, OperatorHandle, OperatorSettings, kill_self, wait_for_signal,
+    Command, Operator, OperatorHandle, OperatorSettings, kill_self, signals_to_end,
 };
 pub use paper::Paper;
 pub use remote::{AnyVenue, Remote, SessionVenue, Traffic};

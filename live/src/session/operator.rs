@@ -301,9 +301,8 @@ pub fn kill_self() {
     let _ = signal_hook::low_level::raise(signal_hook::consts::SIGKILL);
 }
 
-/// Waits until the process is asked to end: SIGINT or SIGTERM.
-#[allow(clippy::disallowed_methods, reason = "the edge: nothing else runs on this thread")]
-pub fn wait_for_signal() -> Result<(), LinkError> {
+/// Hears from now on when the process is asked to end: SIGINT or SIGTERM. What is given back waits for it.
+pub fn signals_to_end() -> Result<impl FnOnce(), LinkError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let asked = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -311,10 +310,14 @@ pub fn wait_for_signal() -> Result<(), LinkError> {
             LinkError::Io { what: format!("listening to signal {signal}"), source }
         })?;
     }
+    Ok(move || wait_for(&asked))
+}
+
+#[allow(clippy::disallowed_methods, reason = "the edge: nothing else runs on this thread")]
+fn wait_for(asked: &AtomicBool) {
     while !asked.load(Ordering::Relaxed) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    Ok(())
 }
 
 #[cfg(test)]
