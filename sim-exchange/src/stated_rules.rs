@@ -144,7 +144,7 @@ impl StatedFilters {
         check_bounds(&row)?;
         let mut note = format!("{}: filters as {whose} them", self.symbol);
         if !taken.0.is_empty() {
-            note += &format!("; what they do not say and is taken: {}", taken.0.join(", "));
+            note += &format!("; it does not say, and so are taken: {}", taken.0.join(", "));
         }
         Ok(Dated { from, row: FiltersRow { note: Some(note), ..row } })
     }
