@@ -82,6 +82,16 @@ fn closes(position: PositionSide, side: Side) -> bool {
     matches!((position, side), (PositionSide::Long, Side::Sell) | (PositionSide::Short, Side::Buy))
 }
 
+/// A change of an order that nobody knows to be made or not.
+#[derive(Clone, Debug)]
+struct Change {
+    key: u64,
+    lots: i64,
+    price: PriceTicks,
+    /// Its answer got lost then: what the venue shows may be from before it.
+    doubted: Option<Nanos>,
+}
+
 /// An order that may still fill, or has filled what no position has told yet.
 #[derive(Clone, Debug)]
 struct Waiting {
@@ -103,8 +113,8 @@ struct Waiting {
     /// Lots and price as the venue has shown them last, and when.
     shown: (i64, PriceTicks),
     shown_at: Nanos,
-    /// Requests to change it that have no answer: until then it may be the larger of all.
-    changing: u32,
+    /// It may come to be the largest of these.
+    changes: Vec<Change>,
     ended: bool,
     /// Nobody knows whether the venue has it.
     unknown: bool,
@@ -118,12 +128,18 @@ impl Waiting {
         (all - self.settled).max(0)
     }
 
-    /// A request to change it has its answer.
-    fn changed(&mut self) {
-        self.changing = self.changing.saturating_sub(1);
-        if self.changing == 0 {
-            (self.lots, self.price) = self.shown;
+    /// It is as the venue shows it, or as large as a change that may still be made would have it.
+    fn resize(&mut self) {
+        (self.lots, self.price) = self.shown;
+        for change in &self.changes {
+            (self.lots, self.price) = (self.lots.max(change.lots), self.price.max(change.price));
         }
+    }
+
+    /// A change has been made, or never will be.
+    fn changed(&mut self, change: u64) {
+        self.changes.retain(|one| one.key != change);
+        self.resize();
     }
 
     fn is_over(&self) -> bool {
@@ -324,9 +340,11 @@ impl Exposure {
         let price = price.unwrap_or_default();
         let known = wanted.changes.as_ref().and_then(|order| self.find(order));
         if let Some((key, one)) = known.and_then(|key| Some((key, self.orders.get_mut(&key)?))) {
-            one.changing += 1;
-            (one.lots, one.price) = (one.lots.max(wanted.lots), one.price.max(price));
-            return Taken { key, changes: true };
+            self.next += 1;
+            let change = Change { key: self.next, lots: wanted.lots, price, doubted: None };
+            one.changes.push(change);
+            one.resize();
+            return Taken { key, change: Some(self.next) };
         }
         let order_id = match &wanted.changes {
             Some(OrderRef::Id(id)) => Some(*id),
@@ -347,12 +365,12 @@ impl Exposure {
             filled_at: Nanos::ZERO,
             settled: 0,
             shown_at: Nanos::ZERO,
-            changing: 0,
+            changes: Vec::new(),
             ended: false,
             unknown: false,
             since: now,
         };
-        Taken { key: self.insert(one), changes: false }
+        Taken { key: self.insert(one), change: None }
     }
 
     fn insert(&mut self, one: Waiting) -> u64 {
@@ -363,21 +381,25 @@ impl Exposure {
 
     /// It was refused: nothing of it will happen.
     pub(super) fn undo(&mut self, taken: &Taken) {
-        if !taken.changes {
+        let Some(change) = taken.change else {
             self.orders.remove(&taken.key);
-        } else if let Some(one) = self.orders.get_mut(&taken.key) {
-            one.changed();
+            return;
+        };
+        if let Some(one) = self.orders.get_mut(&taken.key) {
+            one.changed(change);
         }
     }
 
     /// Nobody knows whether it happened.
     pub(super) fn doubt(&mut self, now: Nanos, taken: &Taken) {
         let Some(one) = self.orders.get_mut(&taken.key) else { return };
-        match taken.changes {
-            // It stays the larger of both until the venue shows it.
-            true => one.changing = one.changing.saturating_sub(1),
+        let Some(change) = taken.change else {
             // The stream may have told of it meanwhile.
-            false => (one.unknown, one.since) = (one.order_id.is_none(), now),
+            (one.unknown, one.since) = (one.order_id.is_none(), now);
+            return;
+        };
+        for one in one.changes.iter_mut().filter(|one| one.key == change) {
+            one.doubted = Some(now);
         }
     }
 
@@ -387,8 +409,8 @@ impl Exposure {
             one.order_id = Some(state.order_id);
         }
         self.order(now, state, false);
-        if let Some(one) = self.orders.get_mut(&taken.key).filter(|_| taken.changes) {
-            one.changed();
+        if let Some((one, change)) = self.orders.get_mut(&taken.key).zip(taken.change) {
+            one.changed(change);
         }
     }
 
@@ -426,9 +448,7 @@ impl Exposure {
             if state.price.is_some() {
                 one.shown.1 = price;
             }
-            if one.changing == 0 {
-                (one.lots, one.price) = one.shown;
-            }
+            one.resize();
         }
         if state.status.is_terminal() {
             (one.ended, one.since) = (true, now);
@@ -454,7 +474,7 @@ impl Exposure {
             settled: 0,
             shown: (state.orig_qty.0, price),
             shown_at: state.update_time,
-            changing: 0,
+            changes: Vec::new(),
             ended: false,
             unknown: false,
             since: now,
@@ -508,6 +528,11 @@ impl Exposure {
 
     /// Lets go of what nobody has heard of for long.
     pub(super) fn forget(&mut self, now: Nanos) {
+        let is_old = |one: &Change| one.doubted.is_some_and(|then| now - then > FORGOTTEN);
+        for one in self.orders.values_mut().filter(|one| one.changes.iter().any(is_old)) {
+            one.changes.retain(|change| !is_old(change));
+            one.resize();
+        }
         self.orders.retain(|_, one| !((one.ended || one.unknown) && now - one.since > FORGOTTEN));
     }
 
@@ -567,6 +592,6 @@ impl Exposure {
 #[derive(Clone, Debug)]
 pub(super) struct Taken {
     key: u64,
-    /// It changes an order that was known.
-    changes: bool,
+    /// Which change of an order that was known it is.
+    change: Option<u64>,
 }

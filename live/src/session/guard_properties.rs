@@ -121,28 +121,20 @@ impl World {
         let mut all = Vec::new();
         for order in &self.open {
             let symbol = usize::from(order.symbol.0);
-            all.push((symbol, order.side, order.open_qty(), order.reduce_only));
+            // Of several changes under way one will be the last, whichever it is.
+            let changed = self.under_way.iter().filter_map(|(_, request)| match request {
+                Request::ModifyOrder(change) if change.order == OrderRef::Id(order.order_id) => {
+                    Some(change.quantity.0)
+                }
+                _ => None,
+            });
+            let lots = changed.fold(order.orig_qty.0, i64::max) - order.executed_qty.0;
+            all.push((symbol, order.side, lots, order.reduce_only));
         }
         for (_, request) in &self.under_way {
-            match request {
-                Request::NewOrder(order) => {
-                    let lots = order.quantity.map_or(0, |lots| lots.0);
-                    all.push((usize::from(order.symbol.0), order.side, lots, order.reduces()));
-                }
-                Request::ModifyOrder(change) => {
-                    let order =
-                        self.open.iter().find(|one| OrderRef::Id(one.order_id) == change.order);
-                    if let Some(order) = order {
-                        let more = (change.quantity.0 - order.orig_qty.0).max(0);
-                        all.push((
-                            usize::from(order.symbol.0),
-                            order.side,
-                            more,
-                            order.reduce_only,
-                        ));
-                    }
-                }
-                _ => {}
+            if let Request::NewOrder(order) = request {
+                let lots = order.quantity.map_or(0, |lots| lots.0);
+                all.push((usize::from(order.symbol.0), order.side, lots, order.reduces()));
             }
         }
         all
@@ -435,28 +427,51 @@ impl World {
     }
 }
 
+fn hold(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut world = World::new();
+    for step in steps {
+        world.step(step)?;
+    }
+    // Nothing counts that is not there: two minutes later only the positions are left.
+    world.settle()?;
+    world.positions();
+    world.desk.pass(120);
+    let answer = world.answers.pop_front();
+    answer.into_iter().for_each(|event| world.desk.hear(event));
+    world.desk.guard.exposure.forget(world.desk.now);
+    let held: i64 = world.positions.iter().map(|lots| lots.abs()).sum();
+    prop_assert_eq!(world.desk.exposed(), held * PRICE);
+    Ok(())
+}
+
+/// An order of seven rests unheard of, another of one is changed to six and refused, twice.
+#[test]
+fn a_change_that_was_refused_leaves_nothing_behind() -> Result<(), TestCaseError> {
+    let rests = |lots| Step::Order { symbol: 1, buys: true, lots, reduces: false, rests: true };
+    let change = |lots| Step::Change { order: 0, lots };
+    hold(vec![
+        rests(7),
+        rests(1),
+        Step::Arrives(Fate::Lost),
+        Step::Arrives(Fate::Done),
+        Step::Answer,
+        Step::Answer,
+        Step::Fills { order: 0, lots: 1 },
+        change(1),
+        change(6),
+        change(6),
+    ])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 2_000,
+        cases: 5_000,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
-    #[ignore = "it has found an open end: an amendment whose answer is lost, of an order that has filled in part, may leave one lot more than the limit"]
     fn limits_hold_and_closes_pass(steps in prop::collection::vec(step(), 1..80)) {
-        let mut world = World::new();
-        for step in steps {
-            world.step(step)?;
-        }
-        // Nothing counts that is not there: two minutes later only the positions are left.
-        world.settle()?;
-        world.positions();
-        world.desk.pass(120);
-        let answer = world.answers.pop_front();
-        answer.into_iter().for_each(|event| world.desk.hear(event));
-        world.desk.guard.exposure.forget(world.desk.now);
-        let held: i64 = world.positions.iter().map(|lots| lots.abs()).sum();
-        prop_assert_eq!(world.desk.exposed(), held * PRICE);
+        hold(steps)?;
     }
 }
