@@ -124,10 +124,26 @@ fn the_kill_switch_stays_on_until_it_is_released() {
         "/fapi/v1/order",
         "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=50000",
     );
-    assert_eq!(served.count("openOrders"), 1);
+    // So is one that would open later; the one that protects the position rests on.
+    let conditional = |symbol, price, size| {
+        let order = format!(
+            "algoType=CONDITIONAL&symbol={symbol}&side=BUY&type=STOP_MARKET&triggerPrice={price}&{size}"
+        );
+        served.by_hand("POST", "/fapi/v1/algoOrder", &order);
+    };
+    conditional("BTCUSDT", "150000", "quantity=0.01");
+    conditional("ETHUSDT", "9000", "closePosition=true");
+    let triggers = || {
+        let rows = served.by_hand("GET", "/fapi/v1/openAlgoOrders", "");
+        let rows: Vec<Json> = rows.as_array().expect("a list").clone();
+        let of = |row: &Json| row["symbol"].as_str().expect("a symbol").to_owned();
+        rows.iter().map(of).collect::<Vec<String>>()
+    };
+    assert_eq!((served.count("openOrders"), triggers().len()), (1, 2));
     session.signal("USR1");
     session.says("kill switch on by a signal", 1);
     until("no resting order", || (served.count("openOrders") == 0).then_some(()));
+    until("only the protection", || (triggers() == ["ETHUSDT"]).then_some(()));
     // A file that comes and goes releases nothing of the signal's.
     folder.file("KILL", "");
     session.says("kill switch stays on by the kill file and a signal", 1);

@@ -32,16 +32,14 @@ pub(super) struct Wanted {
 
 impl Wanted {
     fn new(order: &NewOrder) -> Wanted {
-        let position = order.position_side.unwrap_or(PositionSide::Both);
-        let kept = !order.reduces() && !order.close_position;
         Wanted {
             symbol: usize::from(order.symbol.0),
-            position,
+            position: order.position_side.unwrap_or(PositionSide::Both),
             side: order.side,
             lots: order.quantity.map_or(0, |lots| lots.0.max(0)),
             limit: order.price,
             trigger: order.trigger_price,
-            may_open: kept && !closes(position, order.side),
+            may_open: opens(order),
             client: Arc::clone(&order.client_order_id.0),
             changes: None,
         }
@@ -75,6 +73,17 @@ impl Wanted {
             _ => Vec::new(),
         }
     }
+}
+
+/// Whether an order may open a position or make one larger.
+pub(super) fn opens(order: &NewOrder) -> bool {
+    let position = order.position_side.unwrap_or(PositionSide::Both);
+    !order.reduces() && !order.close_position && !closes(position, order.side)
+}
+
+/// The same, of an order as the venue shows it.
+pub(super) fn shows_opening(state: &OrderState) -> bool {
+    !state.reduce_only && !state.close_position && !closes(state.position_side, state.side)
 }
 
 /// In hedge mode the side alone says that an order only closes.
@@ -211,6 +220,17 @@ impl Exposure {
 
     pub(super) fn is_flat(&self) -> bool {
         self.positions.values().all(|held| held.amount == 0)
+    }
+
+    /// The orders that rest at the venue, as far as it is known, and may open something.
+    pub(super) fn resting(
+        &self,
+    ) -> impl Iterator<Item = (SymbolIndex, Option<OrderId>, Option<AlgoId>)> {
+        let open = self.orders.values().filter(|one| {
+            let is_there = one.order_id.is_some() || one.algo_id.is_some();
+            is_there && one.may_open && !one.ended && one.filled < one.lots
+        });
+        open.map(|one| (SymbolIndex(one.symbol as u16), one.order_id, one.algo_id))
     }
 
     /// In USDT; the largest number there is where it would be larger.
@@ -458,14 +478,13 @@ impl Exposure {
 
     /// An order that was made by hand, or before the session.
     fn foreign(&mut self, now: Nanos, state: &OrderState, price: PriceTicks) {
-        let kept = !state.reduce_only && !state.close_position;
         let one = Waiting {
             symbol: usize::from(state.symbol.0),
             position: state.position_side,
             side: state.side,
             lots: state.orig_qty.0,
             price,
-            may_open: kept && !closes(state.position_side, state.side),
+            may_open: shows_opening(state),
             client: Arc::clone(&state.client_order_id.0),
             order_id: Some(state.order_id),
             algo_id: None,

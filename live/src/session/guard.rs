@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exposure::{Exposure, Taken, Wanted};
 use super::remote::{SessionVenue, Traffic};
+use super::sweep::Sweep;
 use super::words::Words;
 use crate::link::{Notice, Outgoing, Weight};
 
@@ -132,6 +133,7 @@ pub struct Guard<X> {
     decides_from: Nanos,
     /// Who asks now has got no answer from the bus.
     unsure: bool,
+    sweep: Sweep,
 }
 
 impl<X: Exchange> Guard<X> {
@@ -159,6 +161,7 @@ impl<X: Exchange> Guard<X> {
             notices: Vec::new(),
             decides_from,
             unsure: false,
+            sweep: Sweep::default(),
         }
     }
 
@@ -180,6 +183,29 @@ impl<X: Exchange> Guard<X> {
     /// Changes what holds.
     pub fn hold(&mut self, holds: Holds) {
         self.holds = holds;
+    }
+
+    /// From now on each order that may open something is cancelled, those that rest already and those that appear.
+    pub fn begin_sweep(&mut self) {
+        self.sweep.begin(self.exposure.instruments().len() as u16);
+        for (symbol, order, algo) in self.exposure.resting() {
+            // A conditional order that has been triggered is an order.
+            match (order, algo) {
+                (Some(id), _) => self.sweep.order(symbol, id),
+                (None, Some(id)) => self.sweep.algo(id),
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// Nothing is cancelled any more.
+    pub fn end_sweep(&mut self) {
+        self.sweep.end();
+    }
+
+    /// Moves the requests of the sweep to `out`: nobody's, to be made now.
+    pub fn take_sweep(&mut self, now: Nanos, out: &mut Vec<Request>) {
+        self.sweep.take(now, out);
     }
 
     /// How many requests were refused, by limit.
@@ -218,7 +244,12 @@ impl<X: Exchange> Guard<X> {
         let profit = self.profit().map(|profit| {
             format!("; its profit is {} USDT, realised and not", profit.round_dp(2).normalize())
         });
-        format!("the session leaves {held}{}", profit.unwrap_or_default())
+        let resting = match self.exposure.resting().count() {
+            0 => String::new(),
+            1 => ", and an order that rests and may open something".to_owned(),
+            many => format!(", and {many} orders that rest and may open something"),
+        };
+        format!("the session leaves {held}{resting}{}", profit.unwrap_or_default())
     }
 
     /// What may be open at worst, in USDT: positions with all that may still fill, each symbol in its worse direction.
@@ -366,6 +397,7 @@ impl<X: Exchange> Guard<X> {
     }
 
     fn heard(&mut self, now: Nanos, event: &ExchangeEvent) {
+        self.sweep.heard(now, event);
         match event {
             ExchangeEvent::Response { request, outcome, .. } => {
                 let under_way = self.under_way.remove(request).unwrap_or_default();

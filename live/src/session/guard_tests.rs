@@ -600,6 +600,9 @@ fn what_was_refused_in_the_recording_does_not_count() {
 #[path = "guard_properties.rs"]
 mod properties;
 
+#[path = "sweep_tests.rs"]
+mod sweep;
+
 #[test]
 fn an_operator_hears_of_orders_fills_and_refusals() {
     let mut desk = Desk::new(GuardLimits { order_notional: usdt(1_000), ..limits() });

@@ -12,6 +12,7 @@ mod paper;
 mod remote;
 mod resume;
 mod stats;
+mod sweep;
 mod words;
 
 pub use feed::LiveFeed;
@@ -102,8 +103,9 @@ pub struct Session<X: Exchange, L> {
     stop: Option<String>,
     /// It ends: nothing is opened any more, whatever else holds.
     closing: bool,
-    /// The kill switch is on, and what rested has been cancelled for it.
-    cancelled: bool,
+    /// The kill switch is on, and what may open something is cancelled for it.
+    sweeps: bool,
+    swept: Vec<Request>,
     /// For tests of restarts: the process kills itself behind this many entries.
     die_at: Option<u64>,
     die: fn(),
@@ -131,7 +133,8 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             notices: Vec::new(),
             stop: None,
             closing: false,
-            cancelled: false,
+            sweeps: false,
+            swept: Vec::new(),
             die_at: None,
             die: || {},
         }
@@ -335,6 +338,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         }
         self.incoming = incoming;
         self.kernel.run_until(now)?;
+        self.sweep()?;
         self.kernel.sync()?;
         if self.die_at.is_some_and(|entry| self.kernel.entries() >= entry) {
             (self.die)();
@@ -455,11 +459,13 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
                 let text = Command::Hold(holds, why.clone()).text();
                 self.kernel.at(now, Action::Operator(text));
                 self.kernel.exchange_mut().hold(holds);
-                let killed = holds.killed.is_on();
-                if killed && !self.cancelled && !holds.dry_run {
-                    self.cancel_all(now);
+                let killed = holds.killed.is_on() && !holds.dry_run;
+                match (self.sweeps, killed) {
+                    (false, true) => self.kernel.exchange_mut().begin_sweep(),
+                    (true, false) => self.kernel.exchange_mut().end_sweep(),
+                    _ => {}
                 }
-                self.cancelled = killed;
+                self.sweeps = killed;
             }
             Command::Stop(_) => {}
         }
@@ -467,17 +473,21 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         Ok(())
     }
 
-    /// What rests is cancelled at the venue.
-    fn cancel_all(&mut self, now: Nanos) {
-        let account = self.link.account();
-        for symbol in 0..self.traded.len() {
-            let symbol = SymbolIndex(symbol as u16);
-            for request in
-                [Request::CancelAllOpenOrders { symbol }, Request::CancelAllAlgoOrders { symbol }]
-            {
-                self.kernel.at(now, Action::Submit { account, request });
-            }
+    /// What may open something is cancelled at the venue, by nobody's hand.
+    fn sweep(&mut self) -> Result<(), SessionError> {
+        if !self.sweeps {
+            return Ok(());
         }
+        let (account, now) = (self.link.account(), self.kernel.now());
+        self.kernel.exchange_mut().take_sweep(now, &mut self.swept);
+        if self.swept.is_empty() {
+            return Ok(());
+        }
+        let now = self.stamp();
+        for request in self.swept.drain(..) {
+            self.kernel.at(now, Action::Submit { account, request });
+        }
+        Ok(self.kernel.run_until(now)?)
     }
 
     /// Who sends what no service sends.
