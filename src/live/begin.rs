@@ -218,16 +218,20 @@ pub fn begin(
     let streams = if shared { bus::streams_of(&parts) } else { Vec::new() };
     bus::listen(scenario, streams, health, &mut operator, &link.waker())?;
     bus::watch_kill_key(scenario, &mut operator, &link.waker())?;
+    let symbols = facts.instruments.len();
+    let none = Holds::default();
+    let mut guard = Guard::new(venue, limits(scenario), none, facts.instruments, FROM_NOW_ON);
     if let (Some(recorded), Some(earlier)) = (&before, &earlier) {
+        for life in recorded.lives()? {
+            guard.remember(life).map_err(|error| said(&error))?;
+        }
         recorded.put_aside(earlier)?;
     }
     let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
     if before.is_none() {
         bus::rehearse(scenario, parts.rehearses, start)?;
     }
-    let holds = operator.begin(held);
-    let symbols = facts.instruments.len();
-    let guard = Guard::new(venue, limits(scenario), holds, facts.instruments, FROM_NOW_ON);
+    guard.hold(operator.begin(held));
     let mut kernel =
         Kernel::new(parts.config, bus, guard, LiveFeed::default(), parts.members, Box::new(sink));
     for (at, action) in parts.actions {

@@ -36,8 +36,8 @@ const BTC: [&str; 3] = ["90000", "80000", "99000"];
 const SOL: [&str; 3] = ["130", "115", "143"];
 
 /// A session without a timeline of its own, with the pipeline ready for intents.
-fn session(folder: &Folder, server: &Server) -> (Served, Running) {
-    folder.file("chain.toml", scenario(0, &format!("redis = \"{}\"", server.address())));
+fn session(folder: &Folder, server: &Server, more: &str) -> (Served, Running) {
+    folder.file("chain.toml", scenario(0, &format!("redis = \"{}\"\n{more}", server.address())));
     let served = serve(folder, "chain.toml", 8);
     let session = Running::start(folder, &served, "chain.toml", "chain", &["--for", "900s"]);
     let ready = Nanos::from_secs(1_767_225_600 + 70);
@@ -59,7 +59,7 @@ fn stop(session: &mut Running) {
 fn a_server_that_goes_away_and_comes_back_costs_no_order_and_doubles_none() {
     let folder = Folder::new();
     let mut server = Server::start();
-    let (served, mut session) = session(&folder, &server);
+    let (served, mut session) = session(&folder, &server, "");
     intent(&server, &served, 1, "BTCUSDT", BTC);
     eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
 
@@ -85,7 +85,7 @@ fn a_server_that_goes_away_and_comes_back_costs_no_order_and_doubles_none() {
 fn a_server_that_loses_its_data_is_told_of_and_doubles_no_order() {
     let folder = Folder::new();
     let mut server = Server::start();
-    let (served, mut session) = session(&folder, &server);
+    let (served, mut session) = session(&folder, &server, "");
     intent(&server, &served, 1, "BTCUSDT", BTC);
     eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
     server.run("FLUSHALL");
@@ -99,6 +99,26 @@ fn a_server_that_loses_its_data_is_told_of_and_doubles_no_order() {
     stop(&mut session);
     assert_eq!(orders_of(&served, "BTCUSDT"), 1, "{:?}", filled(&served));
     assert!(orders_of(&served, "SOLUSDT") <= 1, "{:?}", filled(&served));
+    server.kill();
+    replays(&folder, &session.journal);
+}
+
+/// What a session has done counts after the death of its process.
+#[test]
+fn the_days_orders_are_counted_over_the_lives_of_a_session() {
+    let folder = Folder::new();
+    let mut server = Server::start();
+    let limit = "[live.limits]\norders_per_day = 1\n";
+    let (served, mut session) = session(&folder, &server, limit);
+    intent(&server, &served, 1, "BTCUSDT", BTC);
+    eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
+    session.kill();
+    let mut session = Running::start(&folder, &served, "chain.toml", "chain", &["--for", "900s"]);
+    session.says("the session goes on");
+    intent(&server, &served, 2, "SOLUSDT", SOL);
+    session.says("orders_per_day is 1, and had been reached");
+    stop(&mut session);
+    assert_eq!(orders_of(&served, "SOLUSDT"), 0, "{:?}", filled(&served));
     server.kill();
     replays(&folder, &session.journal);
 }

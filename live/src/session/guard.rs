@@ -6,100 +6,23 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use engine::{
-    AccountUpdateReason, Answer, Exchange, ExchangeError, ExchangeEvent, Instrument, JournalError,
-    MarketData, MarketEvent, Nanos, OWN_REFUSAL, Outcome, PositionSide, QtyLots, Request,
-    RequestId, Sender, SymbolIndex, Unanswered, UserEvent,
+    AccountUpdateReason, Answer, Entries, Exchange, ExchangeError, ExchangeEvent, Instrument,
+    JournalEntry, JournalError, JournalFile, MarketData, MarketEvent, Nanos, OWN_REFUSAL, Outcome,
+    PositionSide, QtyLots, Request, RequestId, Sender, SymbolIndex, Unanswered, UserEvent,
 };
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
 use super::exposure::{Exposure, Taken, Wanted};
+use super::limits::{GuardLimits, Holds, NO_ORDERS, Objection, REDUCE_ONLY};
 use super::remote::{SessionVenue, Traffic};
 use super::sweep::Sweep;
 use super::words::Words;
 use crate::link::{Notice, Outgoing, Weight};
 
-/// Binance's "User can only place reduce only order".
-const REDUCE_ONLY: i32 = -4087;
-/// Binance's "User can not place order currently".
-const NO_ORDERS: i32 = -4088;
 /// With this as its beginning a guard decides everything by itself: nothing is recorded.
 pub const FROM_NOW_ON: Nanos = Nanos(i64::MIN);
 const MINUTE: Nanos = Nanos::from_secs(60);
 const DAY: Nanos = Nanos::from_secs(86_400);
-
-/// What a session may do at most. What is absent is not limited.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GuardLimits {
-    /// Of one order, in USDT.
-    pub order_notional: Option<Decimal>,
-    /// Of the position in a symbol with all that may still fill, in USDT.
-    pub position_notional: Option<Decimal>,
-    /// Of all positions with all that may still fill, in USDT.
-    pub total_notional: Option<Decimal>,
-    /// Opening orders in any 60 s.
-    pub orders_per_minute: Option<u32>,
-    /// Opening orders in any 24 h.
-    pub orders_per_day: Option<u32>,
-    /// Of the session, realised and not, in USDT: from then on nothing is opened any more.
-    pub loss: Option<Decimal>,
-}
-
-impl GuardLimits {
-    fn need_prices(&self) -> bool {
-        let notionals = [self.order_notional, self.position_notional, self.total_notional];
-        notionals.iter().any(Option::is_some)
-    }
-}
-
-/// By what the kill switch is on. Each releases only its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Killed {
-    /// The kill file is there.
-    pub by_file: bool,
-    /// The kill key is there.
-    pub by_key: bool,
-    /// SIGUSR1 came, and no SIGUSR2 since.
-    pub by_signal: bool,
-}
-
-impl Killed {
-    /// The switch is on.
-    pub fn is_on(self) -> bool {
-        self.by_file || self.by_key || self.by_signal
-    }
-}
-
-/// Why nothing is opened for a while, or at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holds {
-    /// Nothing is sent that changes anything.
-    pub dry_run: bool,
-    /// The kill switch.
-    pub killed: Killed,
-    /// The session ends.
-    pub closing: bool,
-}
-
-/// Why an order may not be sent.
-struct Objection {
-    /// The limit's name.
-    what: &'static str,
-    code: i32,
-    why: String,
-}
-
-impl Objection {
-    fn only_reduce(what: &'static str, why: impl Into<String>) -> Objection {
-        Objection { what, code: REDUCE_ONLY, why: why.into() }
-    }
-
-    fn notional(what: &'static str, limit: Decimal, with: Decimal) -> Objection {
-        let why = format!("{what} is {limit} USDT, it would be {}", with.normalize());
-        Objection::only_reduce(what, why)
-    }
-}
 
 /// A request that is under way.
 #[derive(Default)]
@@ -163,6 +86,30 @@ impl<X: Exchange> Guard<X> {
             unsure: false,
             sweep: Sweep::default(),
         }
+    }
+
+    /// Hears the journal of an earlier life of the session, the oldest first, where no kernel runs through it: what it
+    /// asked for, was told and saw of the prices counts towards the limits.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn remember(&mut self, journal: JournalFile) -> Result<(), JournalError> {
+        // It has decided then.
+        let decides_from = std::mem::replace(&mut self.decides_from, Nanos::NEVER);
+        let mut entries = Entries::new(journal, Earlier::of)?;
+        while let Some((time, earlier)) = entries.take()? {
+            match earlier {
+                Earlier::Asked(id, request) if !only_asks(&request) => {
+                    // Nothing is objected to.
+                    let _ = self.admit(time, id, &request);
+                }
+                Earlier::Asked(..) => {}
+                Earlier::Told(event) => self.heard(time, &event),
+                Earlier::Seen(event) => self.see(&event),
+            }
+        }
+        self.decides_from = decides_from;
+        Ok(())
     }
 
     /// The venue.
@@ -500,6 +447,23 @@ impl<X: Exchange> Guard<X> {
         }
     }
 
+    /// The prices of the market are what positions are worth.
+    fn see(&mut self, event: &MarketEvent) {
+        let price = match &event.data {
+            MarketData::Trade(trade) => Some(trade.price),
+            MarketData::Bar(bar) => Some(bar.close),
+            MarketData::MarkPrice(price) => Some(*price),
+            _ => None,
+        };
+        if let Some(price) = price
+            && self.exposure.set_price(usize::from(event.symbol.0), price)
+            && self.limits.loss.is_some()
+            && !self.exposure.is_flat()
+        {
+            self.watch_loss();
+        }
+    }
+
     fn words(&self) -> Words<'_> {
         Words(self.exposure.instruments())
     }
@@ -527,6 +491,28 @@ impl<X: Exchange> Guard<X> {
         let event = ExchangeEvent::Response { to: from.service, request: id, outcome };
         // The refusal comes back as an answer does: not in the instant of the request.
         self.refusals.push_back((Nanos(now.0 + 1), event));
+    }
+}
+
+/// What a journal holds for a guard.
+enum Earlier {
+    Asked(RequestId, Request),
+    Told(ExchangeEvent),
+    Seen(MarketEvent),
+}
+
+impl Earlier {
+    fn of(entry: JournalEntry) -> Option<Earlier> {
+        match entry {
+            JournalEntry::Submit { id, request, .. } => Some(Earlier::Asked(id, request)),
+            JournalEntry::Exchange(event) => Some(Earlier::Told(event)),
+            JournalEntry::PositionRisk { to, request, rows } => {
+                let outcome = Outcome::Done(Answer::PositionRisk(rows.into()));
+                Some(Earlier::Told(ExchangeEvent::Response { to, request, outcome }))
+            }
+            JournalEntry::MarketEvent(event) => Some(Earlier::Seen(event)),
+            _ => None,
+        }
     }
 }
 
@@ -575,19 +561,7 @@ impl<X: Exchange> Exchange for Guard<X> {
     }
 
     fn observe(&mut self, event: &MarketEvent) {
-        let price = match &event.data {
-            MarketData::Trade(trade) => Some(trade.price),
-            MarketData::Bar(bar) => Some(bar.close),
-            MarketData::MarkPrice(price) => Some(*price),
-            _ => None,
-        };
-        if let Some(price) = price
-            && self.exposure.set_price(usize::from(event.symbol.0), price)
-            && self.limits.loss.is_some()
-            && !self.exposure.is_flat()
-        {
-            self.watch_loss();
-        }
+        self.see(event);
         self.inner.observe(event);
     }
 

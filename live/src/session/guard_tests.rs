@@ -6,6 +6,7 @@ use engine::{
 };
 use rust_decimal::Decimal;
 
+use super::super::limits::Killed;
 use super::*;
 
 const A: SymbolIndex = SymbolIndex(0);

@@ -7,6 +7,7 @@
 mod exposure;
 mod feed;
 mod guard;
+mod limits;
 mod operator;
 mod paper;
 mod remote;
@@ -16,7 +17,8 @@ mod sweep;
 mod words;
 
 pub use feed::LiveFeed;
-pub use guard::{FROM_NOW_ON, Guard, GuardLimits, Holds, Killed, only_asks};
+pub use guard::{FROM_NOW_ON, Guard, only_asks};
+pub use limits::{GuardLimits, Holds, Killed};
 pub use operator::{
     Command, Operator, OperatorHandle, OperatorSettings, kill_self, signals_to_end,
 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::guard::{Holds, Killed};
+use super::limits::{Holds, Killed};
 use crate::link::{LinkError, Notice, Wake, Weight};
 use crate::redis::{Grown, Health, KeyWatch, Listener};
 
