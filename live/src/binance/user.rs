@@ -66,6 +66,8 @@ pub(super) struct User {
     /// Counts recoveries: the answer to a query of an earlier one shows what was then.
     round: u64,
     recover_at: Option<Instant>,
+    /// A recovery failed, and that was told.
+    failure_told: bool,
     /// What the stream tells while a recovery is under way.
     held: Vec<(Nanos, UserEvent)>,
     /// Since when nothing may have been heard.
@@ -85,6 +87,7 @@ impl User {
             recovery: None,
             round: 0,
             recover_at: None,
+            failure_told: false,
             held: Vec::new(),
             lost_at: venue_now,
             ready: false,
@@ -328,8 +331,14 @@ impl BinanceLink {
             Err(failure) => Err(failure.to_string()),
         };
         if let Err(problem) = taken {
-            let text = format!("what was missed could not be asked for: {problem}");
-            self.notice(Weight::Warning, "recovery_failed", text);
+            // Once: an outage of an hour is one line, not thousands.
+            if !std::mem::replace(&mut self.user.failure_told, true) {
+                let text = format!(
+                    "what was missed could not be asked for ({problem}): nothing is heard of orders and positions until it can, it is asked for each {} s",
+                    PAUSE.as_secs()
+                );
+                self.notice(Weight::Warning, "recovery_failed", text);
+            }
             self.user.recover_at = Some(wall() + PAUSE);
             // Events are held until then: nothing is told out of order.
             self.user.recovery = Some(Recovery::default());
@@ -485,6 +494,7 @@ impl BinanceLink {
             }
         }
         self.user.recovery = None;
+        self.user.failure_told = false;
         self.user.ready = true;
         self.slots[USER].failed = 0;
     }
