@@ -5,15 +5,12 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use serde_json::Value as Json;
 use support::{FLASH_CRASH, Folder, QSIM, run_program, text};
 
-/// Digest of the embedded scenario. It changes with any change of what the pipeline or the exchange do,
-/// or of how the journal is written. Change it only together with the reason, in the commit's message.
-const GOLDEN: &str = "9a9730c2e35fa59d6f53d459208e87ab1962dfa5db4bfb2f1a53d7da947ba563";
+/// Digest of the embedded scenario; scenarios/tests/golden.rs has it, too.
+const GOLDEN: &str = include_str!("../scenarios/tests/golden.digest").trim_ascii_end();
 
 /// Digest of one scenario file, run in the file's folder.
 fn digest(folder: &Folder, file: &str, more: &[&str]) -> String {
@@ -89,37 +86,6 @@ fn the_number_of_threads_does_not_change_it() {
     assert_ne!(one[2].1, GOLDEN, "the seed does");
     assert_eq!(with_threads("2"), one);
     assert_eq!(with_threads("3"), one);
-}
-
-/// Builds the program with the profile that this test was not built with.
-fn other_build() -> PathBuf {
-    let target = Path::new(QSIM).parent().and_then(Path::parent).expect("target/profile/qsim");
-    let profile = if cfg!(debug_assertions) { "optimised" } else { "dev" };
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "qsim", "--bin", "qsim", "--profile", profile])
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()
-        .expect("cargo starts");
-    assert!(status.success(), "the {profile} build failed");
-    let folder = if profile == "dev" { "debug" } else { profile };
-    target.join(folder).join(format!("qsim{}", std::env::consts::EXE_SUFFIX))
-}
-
-#[test]
-fn debug_and_optimised_builds_agree() {
-    let other = other_build();
-    assert_ne!(other, Path::new(QSIM));
-    let folder = Folder::new();
-    folder.file("a.toml", FLASH_CRASH);
-    let arguments = ["run", "a.toml", "--format", "json"];
-    let run = |program: &Path| -> Json {
-        run_program(program, folder.root(), &[], &arguments).expect_code(0).json()
-    };
-    let (this, other) = (run(Path::new(QSIM)), run(&other));
-    assert_eq!(text(&this, "digest"), text(&other, "digest"));
-    assert_eq!(this["events"], other["events"]);
 }
 
 #[test]

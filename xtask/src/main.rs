@@ -26,6 +26,21 @@ const CHECKS: &[Step] = &[
         program: "cargo",
         arguments: &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"],
     },
+    // The same journal from our code as a release has it. The crates of others are there already.
+    Step {
+        name: "the golden digest, optimised",
+        program: "cargo",
+        arguments: &[
+            "test",
+            "--workspace",
+            "--all-features",
+            "--locked",
+            "--config",
+            "xtask/optimised.toml",
+            "--test",
+            "golden",
+        ],
+    },
 ];
 
 fn main() -> ExitCode {
