@@ -5,13 +5,19 @@
 //! `BENCH_SPEED` (30) is how many times as fast as the wall's the clock of both runs.
 #![allow(clippy::expect_used, clippy::panic)] // A benchmark that cannot go on has nothing to measure.
 
+#[path = "../tests/support/chain.rs"]
+mod chain;
+
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use chain::market_state;
+
 /// What the chain needs to know at once, and no stop after losses: each position is closed soon, whatever it made.
-const HEAD: &str = r#"
+const HEAD: &str = concat!(
+    r#"
 seed = 2
 [market.synthetic]
 model = "order_flow"
@@ -22,22 +28,9 @@ wallet = "100000"
 enabled = false
 [pipeline.governor]
 max_consecutive_losses = 100000
-[state.keys."quantum:marketstate:{S}".hash]
-symbol = "BTCUSDT"
-sigma = 0.0006
-mu = 0.00002
-ts = 0.8
-p_trend = 0.7
-p_mr = 0.2
-p_chop = 0.1
-dp = 0.5
-vr = 1.0
-spike_proxy = 1.0
-buffer_size = 300
-regime = "TREND"
-ts_timestamp = "$now_s+60m"
-timestamp = "$now_s+60m"
-"#;
+"#,
+    market_state!("60m")
+);
 const SYMBOLS: [(&str, i64); 3] = [("BTCUSDT", 90_000), ("ETHUSDT", 3_000), ("SOLUSDT", 130)];
 /// A symbol opens again after a minute at the earliest.
 const EVERY_S: i64 = 25;

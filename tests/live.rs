@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use engine::Nanos;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
+use support::chain::{market_state, opens};
 use support::served::{Decision, KEY, SECRET, Served, decisions};
 use support::{Folder, QSIM, run_program};
 
 /// A market with trades and a book, three intents, and what the chain makes of them. Latencies are longer than the jitter of
 /// a session's clock, and the services' timers, on whole seconds, lie between.
-const SCENARIO: &str = r#"
+const SCENARIO: &str = concat!(
+    r#"
 seed = 2
 [market.synthetic]
 model = "order_flow"
@@ -28,31 +30,12 @@ request_latency_us = 100000
 response_latency_us = 100000
 [live]
 speed = 60
-[state.keys."quantum:marketstate:{S}".hash]
-symbol = "BTCUSDT"
-sigma = 0.0006
-mu = 0.00002
-ts = 0.8
-p_trend = 0.7
-p_mr = 0.2
-p_chop = 0.1
-dp = 0.5
-vr = 1.0
-spike_proxy = 1.0
-buffer_size = 300
-regime = "TREND"
-ts_timestamp = "$now_s+10m"
-timestamp = "$now_s+10m"
-[[timeline]]
-at = "122500ms"
-publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 80000, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }
-[[timeline]]
-at = "242500ms"
-publish = { stream = "trade.intent", fields = { symbol = "ETHUSDT", action = "SELL", side = "SELL", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 3000, leverage = 5, stop_loss = 3300, take_profit = 2700, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a2" } }
-[[timeline]]
-at = "362500ms"
-publish = { stream = "trade.intent", fields = { symbol = "SOLUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 130, leverage = 5, stop_loss = 115, take_profit = 143, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a3" } }
-"#;
+"#,
+    market_state!("10m"),
+    opens!("a1" at "122500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 80000, target 99000, leverage 5),
+    opens!("a2" at "242500ms", "SELL" "ETHUSDT" for 300 at 3000, stop 3300, target 2700, leverage 5),
+    opens!("a3" at "362500ms", "BUY" "SOLUSDT" for 300 at 130, stop 115, target 143, leverage 5)
+);
 const SPEED: &str = "60";
 const START: &str = "2026-01-01T00:00:00Z";
 /// The session ends long before the market does.

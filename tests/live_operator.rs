@@ -10,48 +10,32 @@ use std::path::Path;
 use engine::{ExchangeEvent, JournalEntry, Outcome};
 use running::{Redis, Running, http, sample, signal, until};
 use serde_json::Value as Json;
+use support::chain::{market_state, opens};
 use support::served::{Served, entries};
 use support::{Folder, QSIM, run_program};
 
 /// Three intents, eight minutes apart: eight seconds of the wall at the speed of 60.
-const SCENARIO: &str = r#"
+const SCENARIO: &str = concat!(
+    r#"
 seed = 2
 [market.synthetic]
 model = "order_flow"
 minutes = 60
 [account]
 wallet = "10000"
-[state.keys."quantum:marketstate:{S}".hash]
-symbol = "BTCUSDT"
-sigma = 0.0006
-mu = 0.00002
-ts = 0.8
-p_trend = 0.7
-p_mr = 0.2
-p_chop = 0.1
-dp = 0.5
-vr = 1.0
-spike_proxy = 1.0
-buffer_size = 300
-regime = "TREND"
-ts_timestamp = "$now_s+40m"
-timestamp = "$now_s+40m"
-[[timeline]]
-at = "122500ms"
-publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 60000, take_profit = 120000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }
-[[timeline]]
-at = "602500ms"
-publish = { stream = "trade.intent", fields = { symbol = "ETHUSDT", action = "SELL", side = "SELL", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 3000, leverage = 5, stop_loss = 4500, take_profit = 1500, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a2" } }
-[[timeline]]
-at = "1082500ms"
-publish = { stream = "trade.intent", fields = { symbol = "SOLUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 130, leverage = 5, stop_loss = 80, take_profit = 200, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a3" } }
-[[timeline]]
+"#,
+    market_state!("40m"),
+    opens!("a1" at "122500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 60000, target 120000, leverage 5),
+    opens!("a2" at "602500ms", "SELL" "ETHUSDT" for 300 at 3000, stop 4500, target 1500, leverage 5),
+    opens!("a3" at "1082500ms", "BUY" "SOLUSDT" for 300 at 130, stop 80, target 200, leverage 5),
+    r#"[[timeline]]
 at = "1090s"
 publish = { stream = "trade.intent", fields = { symbol = "ETHUSDT", action = "CLOSE", side = "BUY", confidence = 0.9, timestamp = "$now", reduce_only = true, source = "exit_monitor", reason = "stop_loss", correlation_id = "00000000-0000-0000-0000-0000000000a4" } }
 [live]
 speed = 60
 may_hold = true
-"#;
+"#
+);
 
 /// A served exchange of the scenario, whose session has these lines more in `[live]`.
 fn serve(folder: &Folder, live: &str) -> Served {

@@ -10,12 +10,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use engine::{ExchangeEvent, JournalEntry, Nanos, QtyLots, SymbolIndex, UserEvent};
+use support::chain::{market_state, opens};
 use support::served::{Decision, Served, decisions, entries};
 use support::{Folder, Output, QSIM, run_program};
 
 /// A market with trades and a book, and two intents. Latencies are longer than the jitter of a session's clock, and the
 /// services' timers, on whole seconds, lie between.
-const SCENARIO: &str = r#"
+const SCENARIO: &str = concat!(
+    r#"
 seed = 2
 [market.synthetic]
 model = "order_flow"
@@ -29,28 +31,11 @@ request_latency_us = 100000
 response_latency_us = 100000
 [live]
 speed = 60
-[state.keys."quantum:marketstate:{S}".hash]
-symbol = "BTCUSDT"
-sigma = 0.0006
-mu = 0.00002
-ts = 0.8
-p_trend = 0.7
-p_mr = 0.2
-p_chop = 0.1
-dp = 0.5
-vr = 1.0
-spike_proxy = 1.0
-buffer_size = 300
-regime = "TREND"
-ts_timestamp = "$now_s+10m"
-timestamp = "$now_s+10m"
-[[timeline]]
-at = "122500ms"
-publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 80000, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }
-[[timeline]]
-at = "242500ms"
-publish = { stream = "trade.intent", fields = { symbol = "ETHUSDT", action = "SELL", side = "SELL", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 3000, leverage = 5, stop_loss = 3300, take_profit = 2700, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a2" } }
-"#;
+"#,
+    market_state!("10m"),
+    opens!("a1" at "122500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 80000, target 99000, leverage 5),
+    opens!("a2" at "242500ms", "SELL" "ETHUSDT" for 300 at 3000, stop 3300, target 2700, leverage 5)
+);
 const START: &str = "2026-01-01T00:00:00Z";
 /// Until here decisions are compared: the session ends a minute later.
 const END_S: i64 = 1_767_225_600 + 6 * 60;

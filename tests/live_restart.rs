@@ -13,10 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::JournalEntry;
 use serde_json::Value as Json;
+use support::chain::{market_state, opens};
 use support::served::{KEY, SECRET, Served, entries};
 use support::{Folder, QSIM, run_program};
 
-const SCENARIO: &str = r#"
+const SCENARIO: &str = concat!(
+    r#"
 seed = 2
 [market.synthetic]
 minutes = 20
@@ -25,25 +27,10 @@ wallet = "10000"
 [live]
 speed = 60
 may_hold = true
-[state.keys."quantum:marketstate:{S}".hash]
-symbol = "BTCUSDT"
-sigma = 0.0006
-mu = 0.00002
-ts = 0.8
-p_trend = 0.7
-p_mr = 0.2
-p_chop = 0.1
-dp = 0.5
-vr = 1.0
-spike_proxy = 1.0
-buffer_size = 300
-regime = "TREND"
-ts_timestamp = "$now_s+10m"
-timestamp = "$now_s+10m"
-[[timeline]]
-at = "122500ms"
-publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 80000, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }
-"#;
+"#,
+    market_state!("10m"),
+    opens!("a1" at "122500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 80000, target 99000, leverage 5)
+);
 const INTENT: &str = "quantum:stream:trade.intent";
 const RESULT: &str = "quantum:stream:execution.result";
 

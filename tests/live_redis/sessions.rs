@@ -8,6 +8,7 @@ use std::process::{Child, Command};
 use engine::{JournalEntry, Nanos, Request};
 
 use super::redis_support::eventually;
+use super::support::chain::{market_state, opens};
 use super::support::served::{Decision, KEY, SECRET, Served, decisions, entries};
 use super::support::{Folder, Output, QSIM, run_program};
 
@@ -20,7 +21,8 @@ pub const START: &str = "2026-01-01T00:00:00Z";
 pub const LENGTH: &str = "90s";
 
 /// A market with trades and a book, and what the chain needs to know at once. The bot makes no intents of its own.
-const HEAD: &str = r#"
+const HEAD: &str = concat!(
+    r#"
 seed = 2
 [market.synthetic]
 model = "order_flow"
@@ -34,40 +36,22 @@ request_latency_us = 100000
 response_latency_us = 100000
 [pipeline.trading_bot]
 enabled = false
-[state.keys."quantum:marketstate:{S}".hash]
-symbol = "BTCUSDT"
-sigma = 0.0006
-mu = 0.00002
-ts = 0.8
-p_trend = 0.7
-p_mr = 0.2
-p_chop = 0.1
-dp = 0.5
-vr = 1.0
-spike_proxy = 1.0
-buffer_size = 300
-regime = "TREND"
-ts_timestamp = "$now_s+10m"
-timestamp = "$now_s+10m"
-"#;
+"#,
+    market_state!("10m")
+);
 /// Between the snapshots of the positions, which are made every five seconds. Processes share no order of time: one
 /// whose timer is late reads a snapshot of behind its own moment, and holds the symbol for a second.
 const INTENTS: [&str; 3] = [
-    r#"at = "68500ms"
-publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 5, stop_loss = 80000, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }"#,
-    r#"at = "73500ms"
-publish = { stream = "trade.intent", fields = { symbol = "ETHUSDT", action = "SELL", side = "SELL", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 3000, leverage = 5, stop_loss = 3300, take_profit = 2700, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a2" } }"#,
-    r#"at = "78500ms"
-publish = { stream = "trade.intent", fields = { symbol = "SOLUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 300, entry_price = 130, leverage = 5, stop_loss = 115, take_profit = 143, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a3" } }"#,
+    opens!("a1" at "68500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 80000, target 99000, leverage 5),
+    opens!("a2" at "73500ms", "SELL" "ETHUSDT" for 300 at 3000, stop 3300, target 2700, leverage 5),
+    opens!("a3" at "78500ms", "BUY" "SOLUSDT" for 300 at 130, stop 115, target 143, leverage 5),
 ];
 
 /// A scenario with so many intents and these lines in `[live]`.
 pub fn scenario(intents: usize, live: &str) -> String {
     let mut text = format!("{HEAD}[live]\nspeed = {SPEED}\nmay_hold = true\n{live}\n");
     for intent in &INTENTS[..intents] {
-        text.push_str("[[timeline]]\n");
         text.push_str(intent);
-        text.push('\n');
     }
     text
 }

@@ -20,6 +20,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
+use super::chain::{market_state, opens};
 use super::served::{KEY, SECRET, Served, entries};
 use super::{Folder, QSIM, run_program};
 
@@ -29,7 +30,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const START_MS: i64 = 1_767_225_600_000;
 
 /// A calm market that falls by 3 % at its third minute, and a market state that lets opens pass from the start.
-pub const MARKET: &str = r#"
+pub const MARKET: &str = concat!(
+    r#"
 seed = 2
 [market.synthetic]
 minutes = 40
@@ -41,29 +43,12 @@ at_minute = 3
 share = -0.03
 [account]
 wallet = "10000"
-[state.keys."quantum:marketstate:{S}".hash]
-symbol = "BTCUSDT"
-sigma = 0.0006
-mu = 0.00002
-ts = 0.8
-p_trend = 0.7
-p_mr = 0.2
-p_chop = 0.1
-dp = 0.5
-vr = 1.0
-spike_proxy = 1.0
-buffer_size = 300
-regime = "TREND"
-ts_timestamp = "$now_s+30m"
-timestamp = "$now_s+30m"
-"#;
+"#,
+    market_state!("30m")
+);
 
 /// One open whose stop is hit by the market's fall.
-pub const ONE_INTENT: &str = r#"
-[[timeline]]
-at = "90500ms"
-publish = { stream = "trade.intent", fields = { symbol = "BTCUSDT", action = "BUY", side = "BUY", confidence = 0.9, timestamp = "$now", position_size_usd = 450, entry_price = 90000, leverage = 10, stop_loss = 88200, take_profit = 99000, source = "trading_bot", correlation_id = "00000000-0000-0000-0000-0000000000a1" } }
-"#;
+pub const ONE_INTENT: &str = opens!("a1" at "90500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 88200, target 99000, leverage 10);
 
 /// Where the orders go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

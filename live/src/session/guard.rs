@@ -12,10 +12,11 @@ use engine::{
 };
 use rust_decimal::Decimal;
 
-use super::exposure::{Exposure, Taken, Wanted};
+use super::exposure::{Exposure, Taken};
 use super::limits::{GuardLimits, Holds, NO_ORDERS, Objection, REDUCE_ONLY};
 use super::remote::{SessionVenue, Traffic};
 use super::sweep::Sweep;
+use super::wanted::Wanted;
 use super::words::Words;
 use crate::link::{Notice, Outgoing, Weight};
 

@@ -14,6 +14,7 @@ mod remote;
 mod resume;
 mod stats;
 mod sweep;
+mod wanted;
 mod words;
 
 pub use feed::LiveFeed;
@@ -261,8 +262,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         let text = self.kernel.exchange().leaves();
         self.tell(listener, &Notice { weight: Weight::Info, what: "ends", text });
         let footer = self.kernel.finish()?;
-        // What the services wanted at their end is sent, too.
-        self.send();
+        self.keep_back(listener);
         self.end_copy(listener);
         Ok(Ended { footer, why })
     }
@@ -442,6 +442,15 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         self.stats.sent += questions + changes;
         self.stats.told += told;
         (0..changes).for_each(|_| self.stats.order_left());
+    }
+
+    /// What services want when the session is over is not sent: nobody would hear what became of it.
+    fn keep_back(&mut self, listener: &mut dyn Listener<X>) {
+        self.kernel.exchange_mut().take_outgoing(&mut self.outgoing);
+        for outgoing in std::mem::take(&mut self.outgoing) {
+            let text = format!("request {} comes behind the end of the session", outgoing.id.0);
+            self.tell(listener, &Notice { weight: Weight::Warning, what: "not_sent", text });
+        }
     }
 
     fn tell(&mut self, listener: &mut dyn Listener<X>, notice: &Notice) {

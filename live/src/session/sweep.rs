@@ -8,7 +8,7 @@ use engine::{
     Outcome, Request, ServiceId, SymbolIndex, UserEvent,
 };
 
-use super::exposure::{opens, shows_opening};
+use super::wanted::{opens, shows_opening};
 
 /// A question or a cancel that came to nothing is tried again after this.
 const AGAIN: Nanos = Nanos::from_secs(5);
