@@ -7,11 +7,12 @@ use std::sync::Arc;
 use engine::{Nanos, Symbol};
 use live::binance::{Expectations, Finding, Preflight, SymbolExpectation};
 use live::clock::LiveClock;
+use live::session::kill_file_is_there;
 use scenarios::Scenario;
 
 use super::LiveArguments;
 use super::place::Place;
-use crate::print;
+use crate::{complain, print};
 
 /// A clock that is further off than this is set before a session, not worked around.
 const CLOCK_OFF_MAX: Nanos = Nanos::from_secs(1);
@@ -26,7 +27,8 @@ pub fn look(
     let account = &scenario.account;
     // A session that goes on has left what it finds: its orders and positions, the leverage of its last intents, and a
     // balance that its positions use.
-    let resumes = super::begin::journal_of(arguments, scenario).is_some_and(|(_, goes_on)| goes_on);
+    let resumes =
+        super::journals::journal_of(arguments, scenario).is_some_and(|(_, goes_on)| goes_on);
     let expected = |symbol: Symbol| SymbolExpectation {
         symbol,
         margin_type: account.margin_type,
@@ -57,15 +59,14 @@ pub fn look(
 
 /// A session may begin with the switch on: it closes, and opens nothing.
 fn kill_file(file: &Path) -> Finding {
-    let there = file.exists();
-    let word = |there| if there { "there" } else { "not there" };
-    Finding {
-        subject: format!("kill file {}", file.display()),
-        is: word(there).to_owned(),
-        should_be: word(false).to_owned(),
-        change: if there { "remove it, or nothing is opened" } else { "" }.to_owned(),
-        stops: false,
-    }
+    let subject = format!("kill file {}", file.display());
+    let should_be = "not there".to_owned();
+    let (is, change, stops) = match kill_file_is_there(file) {
+        Ok(false) => (should_be.clone(), "", false),
+        Ok(true) => ("there".to_owned(), "remove it, or nothing is opened", false),
+        Err(problem) => (problem, "give a live.kill_file in a folder that is there", true),
+    };
+    Finding { subject, is, should_be, change: change.to_owned(), stops }
 }
 
 /// Prints the findings; `true` if the session may begin.
@@ -81,7 +82,7 @@ pub fn tell(findings: &[Finding]) -> bool {
     let stops = findings.iter().filter(|finding| finding.stops && !finding.is_fine()).count();
     if stops > 0 {
         let keep = if stops == 1 { "finding keeps" } else { "findings keep" };
-        eprintln!("qsim: {stops} {keep} the session from beginning");
+        complain(&format!("{stops} {keep} the session from beginning"));
     }
     stops == 0
 }
