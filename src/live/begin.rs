@@ -261,14 +261,15 @@ fn wait_until(clock: &LiveClock, start: Nanos, operator: &Operator) {
 }
 
 /// A session that was killed.
-struct Recorded {
+pub struct Recorded {
     partial: PathBuf,
     header: SessionHeader,
     services: Vec<String>,
 }
 
 impl Recorded {
-    fn open(journal: &Path, scenario: &Scenario) -> Result<Recorded, String> {
+    /// Reads it, if it is one of this venue and bus.
+    pub fn open(journal: &Path, scenario: &Scenario) -> Result<Recorded, String> {
         let partial = beside(journal, ".partial");
         let shown = partial.display().to_string();
         if LiveSink::is_being_written(journal) {

@@ -1,13 +1,11 @@
 //! Whether the account is as the pipeline needs it, before anything is sent. A paper session has no account at the venue:
 //! of it only the market is looked at, and whether our own exchange can be built for it.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use engine::{Nanos, Symbol};
 use live::binance::{Expectations, Finding, Preflight, SymbolExpectation};
 use live::clock::LiveClock;
-use live::session::kill_file_is_there;
 use scenarios::Scenario;
 
 use super::LiveArguments;
@@ -51,22 +49,8 @@ pub fn look(
     if place.keys.is_none() && findings.iter().all(|one| one.is_fine() || !one.stops) {
         findings.extend(super::paper::findings(scenario, place, clock));
     }
-    if let Some(file) = &scenario.live.kill_file {
-        findings.push(kill_file(file));
-    }
+    findings.extend(super::machine::findings(arguments, scenario));
     findings
-}
-
-/// A session may begin with the switch on: it closes, and opens nothing.
-fn kill_file(file: &Path) -> Finding {
-    let subject = format!("kill file {}", file.display());
-    let should_be = "not there".to_owned();
-    let (is, change, stops) = match kill_file_is_there(file) {
-        Ok(false) => (should_be.clone(), "", false),
-        Ok(true) => ("there".to_owned(), "remove it, or nothing is opened", false),
-        Err(problem) => (problem, "give a live.kill_file in a folder that is there", true),
-    };
-    Finding { subject, is, should_be, change: change.to_owned(), stops }
 }
 
 /// Prints the findings; `true` if the session may begin.

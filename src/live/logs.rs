@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use engine::{Exchange, Nanos};
 use live::clock::{LiveClock, system_time};
 use live::link::{Notice, Weight};
-use live::session::{Listener, LiveKernel, Stats};
+use live::session::{Listener, LiveKernel, PARTS, Stats};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -111,10 +111,16 @@ impl Log {
         if requests > 0 {
             // Neither is there where it took more than a second.
             let (half, most) = (stats.to_order.quantile_us(500), stats.to_order.quantile_us(990));
+            let parts: Vec<String> = PARTS
+                .iter()
+                .zip(&stats.parts)
+                .filter_map(|(name, spans)| Some(format!("{name} {}", spans.quantile_us(500)?)))
+                .collect();
             tracing::info!(
                 requests,
                 median_us = half,
                 p99_us = most,
+                medians_of_parts_us = parts.join(", "),
                 what = "ended",
                 "from what came in to the leaving of orders, cancels and settings, at most"
             );

@@ -5,6 +5,7 @@ mod bus;
 mod check;
 mod journals;
 mod logs;
+mod machine;
 mod metrics;
 mod paper;
 mod place;

@@ -27,7 +27,7 @@ pub use operator::{
 pub use paper::Paper;
 pub use remote::{AnyVenue, Remote, SessionVenue, Traffic};
 pub use resume::{run_through, start_again};
-pub use stats::{Histogram, Stats};
+pub use stats::{Histogram, PARTS, Stats};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -363,9 +363,12 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             }
         }
         self.incoming = incoming;
+        self.stats.part_ended(0);
         self.kernel.run_until(now)?;
         self.sweep()?;
+        self.stats.part_ended(1);
         self.kernel.sync()?;
+        self.stats.part_ended(2);
         if self.die_at.is_some_and(|entry| self.kernel.entries() >= entry) {
             (self.die)();
         }

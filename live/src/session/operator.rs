@@ -146,6 +146,19 @@ impl Operator {
             if !is_ignored(SIGHUP) {
                 heard.push((SIGHUP, &stop));
             }
+            // One that is busy for long, in a recording of days or with a time that has passed, hears nothing.
+            let armed = flag();
+            for signal in [SIGINT, SIGTERM] {
+                signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&armed))
+                    .map_err(|source| LinkError::Io {
+                        what: format!("listening to signal {signal}"),
+                        source,
+                    })?;
+            }
+            let stop = Arc::clone(&stop);
+            let builder = std::thread::Builder::new().name("signals".to_owned());
+            let watched = builder.spawn(move || arm_when_busy(&stop, &armed));
+            watched.map_err(|source| LinkError::Io { what: "a thread".to_owned(), source })?;
             for (signal, flag) in heard {
                 signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|source| {
                     LinkError::Io { what: format!("listening to signal {signal}"), source }
@@ -329,6 +342,24 @@ pub fn kill_file_is_there(file: &Path) -> Result<bool, String> {
             Ok(false)
         }
         Err(error) => Err(cannot(error)),
+    }
+}
+
+/// Whoever has not been heard for five seconds ends the process by asking once more: as behind a kill, the journal has all
+/// that was sent.
+#[allow(clippy::disallowed_methods, reason = "the edge: signals come by the wall")]
+fn arm_when_busy(stop: &AtomicBool, armed: &AtomicBool) {
+    let mut unheard = 0;
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        unheard = if stop.load(Ordering::Relaxed) { unheard + 1 } else { 0 };
+        armed.store(unheard >= 10, Ordering::Relaxed);
+        if unheard == 10 {
+            tracing::warn!(
+                what = "ends",
+                "asked to end, and busy: asked once more it ends at once, and the journal keeps what it has"
+            );
+        }
     }
 }
 
