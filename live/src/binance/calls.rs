@@ -6,6 +6,7 @@ use engine::{
     PriceTicks, QtyLots, Request, Side, SymbolIndex,
 };
 
+use super::gate::Pass;
 use super::grid::{Grid, Units};
 use super::params::Params;
 
@@ -53,6 +54,8 @@ pub(super) struct Call {
     pub weight: u32,
     /// Of the account's orders in 10 seconds and in a minute.
     pub orders: (u32, u32),
+    /// What opens needs one to leave.
+    pub pass: Option<Pass>,
 }
 
 impl Call {
@@ -66,6 +69,7 @@ impl Call {
             params: Params::new(),
             weight,
             orders: (0, 0),
+            pass: None,
         }
     }
 
