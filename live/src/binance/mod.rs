@@ -8,6 +8,8 @@
 //! unknown it is asked for, never sent again. Only what certainly did not reach the venue goes out a second
 //! time.
 //! Invariant: without a key nothing is asked for but what is public, and no request is taken.
+//! Invariant: what opens does not leave once it may not, or once its window has passed since it was given, however long it
+//! waited here: for the budget, for the clock, for a thread.
 //! Invariant: no secret is in a notice, an error or an event. Addresses are shown without parameters.
 
 mod answers;
@@ -218,6 +220,8 @@ impl VenueLink for BinanceLink {
         self.take_old_request(outgoing);
     }
 
+    /// What is given while it may not has been judged by whoever gives it, and leaves: it makes a position smaller, though
+    /// it need not say so.
     fn let_open(&mut self, may: bool) {
         self.set_gate(may);
     }

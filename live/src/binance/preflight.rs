@@ -244,8 +244,9 @@ fn look_at_clock(
         NoAnswer { problem, told_off: failure.told_off }
     };
     let measure = || rest.measure(SAMPLES).map_err(no_answer);
-    let Measured { ahead, wrong_by } = findings.have("venue", measure)?;
-    if (Measured { ahead, wrong_by }).corrects(clock.venue_ahead()) {
+    let measured = findings.have("venue", measure)?;
+    let Measured { ahead, wrong_by } = measured;
+    if measured.corrects(clock.venue_ahead()) {
         clock.set_venue_ahead(ahead);
     }
     if wrong_by > expected.clock_off_max {

@@ -182,7 +182,9 @@ impl Rest {
         match (found.iter().min(), last) {
             // Whoever asks on is banned for longer.
             (_, Some(failure)) if failure.told_off.is_some() => Err(failure),
-            (Some((took, ahead)), _) => Ok(Measured { ahead: *ahead, wrong_by: Nanos(took.0 / 2 + CUT) }),
+            (Some((took, ahead)), _) => {
+                Ok(Measured { ahead: *ahead, wrong_by: Nanos(took.0 / 2 + CUT) })
+            }
             (None, last) => Err(last.unwrap_or_else(|| Failure::answer("nothing was asked"))),
         }
     }

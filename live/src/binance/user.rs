@@ -303,6 +303,9 @@ impl BinanceLink {
     }
 
     pub(super) fn user_wait(&self, now: Instant) -> Option<Duration> {
+        if let Some(silence) = self.silence() {
+            return Some(silence);
+        }
         let make_key_at = self.user.make_key_at.filter(|_| !self.user.making_key);
         let at = [make_key_at, self.user.recover_at];
         let wall = at.into_iter().flatten().map(|at| at.saturating_duration_since(now));
