@@ -220,8 +220,8 @@ pub(super) fn call_of(request: &Request, grid: &Grid) -> Result<Call, ExchangeEr
             signed("/fapi/v1/openAlgoOrders", 1).text("symbol", name(symbol)?)
         }
         Request::OpenAlgoOrders { symbol: None } => signed("/fapi/v1/openAlgoOrders", 40),
-        Request::PositionRisk => signed("/fapi/v2/positionRisk", 5),
-        Request::Account => signed("/fapi/v2/account", 5),
+        Request::PositionRisk => signed("/fapi/v2/positionRisk", 10),
+        Request::Account => signed("/fapi/v2/account", 10),
         Request::ExchangeInfo => Call::get("/fapi/v1/exchangeInfo", Auth::Nothing, 1),
         Request::SetLeverage { symbol, leverage } => {
             change(Post, "/fapi/v1/leverage", Kind::Setting, 1)

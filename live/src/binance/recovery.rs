@@ -82,8 +82,8 @@ impl BinanceLink {
             Step::KeepKey => key(Method::Put),
             Step::OpenOrders => signed("/fapi/v1/openOrders", 40),
             Step::OpenAlgos => signed("/fapi/v1/openAlgoOrders", 40),
-            Step::Positions => signed("/fapi/v2/positionRisk", 5),
-            Step::Money => signed("/fapi/v2/account", 5),
+            Step::Positions => signed("/fapi/v2/positionRisk", 10),
+            Step::Money => signed("/fapi/v2/account", 10),
             Step::Trades(symbol, from) => {
                 let call = signed("/fapi/v1/userTrades", 5).text("symbol", name(symbol));
                 let call = call.number("limit", TRADES_MAX);

@@ -321,6 +321,8 @@ fn recoveries_stop_at_the_limit_of_the_venue() {
     admin(&server, "POST", "/limits", r#"{"request_weight_1m":260}"#);
     let config = config(server.addr(), peer.addr);
     let mut live = Live::of(BinanceLink::connect(setup(config, MarketWants::NONE)).unwrap());
+    // An answer of the WebSocket API tells the limit.
+    live.ask(Request::CancelOrder { symbol: BTC, order: by_client("nobody") });
     let told = |live: &Live, what: &str| live.notices().contains(&what);
     let mut cuts = 0;
     while !told(&live, "budget_short") {
