@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod conn;
 mod faults;
+mod heads;
 pub mod http;
 pub mod hub;
 pub mod market;

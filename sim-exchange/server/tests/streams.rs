@@ -40,13 +40,18 @@ impl Feed for Script {
 
 /// A server whose market trades once a second, and whose time stands until it is stepped.
 fn server(change: impl FnOnce(&mut ServerConfig)) -> Server {
+    server_of(599, change)
+}
+
+/// The same with so many trades.
+fn server_of(trades: i64, change: impl FnOnce(&mut ServerConfig)) -> Server {
     let instrument =
         Instrument { symbol: "BTCUSDT".parse().unwrap(), price_decimals: 2, qty_decimals: 3 };
     let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
     let start = Nanos::from_millis(START);
     let wallet = Decimal::from(10_000);
     let config = ExchangeConfig::new(vec![instrument], start, wallet, latency, Funding::None);
-    let events = (1..600).map(|second| {
+    let events = (1..=trades).map(|second| {
         let trade = Trade {
             price: PriceTicks(10_000_000 + 10 * (second % 7)),
             qty: QtyLots(10),
@@ -175,6 +180,63 @@ fn commands_are_answered_with_the_id_as_it_came() {
         };
         assert_eq!(code, Some(1008));
     }
+}
+
+#[test]
+fn json_that_is_no_command_is_refused_and_the_connection_goes_on() {
+    let server = server(|_| ());
+    let mut client = Client::open(&server, "/market/ws");
+    for text in ["[]", "5", r#""x""#, "null", "{}", "[{\"id\":1}]"] {
+        let refused = client.ask(text);
+        assert_eq!((&refused["code"], &refused["id"]), (&json!(2), &Value::Null), "{text}");
+        assert!(refused["msg"].as_str().unwrap().starts_with("Invalid request: "), "{refused}");
+    }
+    assert_eq!(client.ask(r#"{"id":7}"#)["id"], 7);
+    assert_eq!(client.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":8}"#)["result"], json!([]));
+}
+
+#[test]
+fn whoever_subscribes_is_told_what_there_is_in_a_market_that_stands_still() {
+    let server = server_of(1, |_| ());
+    step(&server, 5_000);
+    let sent = || server.app().hub.counts().sent;
+    let paths = [
+        (
+            "/public/ws/btcusdt@bookTicker/btcusdt@depth5@100ms/btcusdt@depth@100ms/!bookTicker",
+            ["bookTicker", "bookTicker", "depthUpdate"],
+        ),
+        (
+            "/market/ws/btcusdt@kline_1m/btcusdt@miniTicker/!ticker@arr",
+            ["24hrMiniTicker", "24hrTicker", "kline"],
+        ),
+    ];
+    let mut open = Vec::new();
+    for round in 1..4 {
+        for (path, kinds) in paths {
+            let mut client = Client::open(&server, path);
+            step(&server, 5_000);
+            let mut told: Vec<String> = Vec::new();
+            for _ in 0..kinds.len() {
+                let event = client.next();
+                let event = if event.is_array() { &event[0] } else { &event };
+                assert_eq!(event["s"], "BTCUSDT");
+                told.push(event["e"].as_str().unwrap().to_owned());
+            }
+            told.sort();
+            assert_eq!(told, kinds, "connection {round} to {path}");
+            open.push(client);
+        }
+        // And nothing to those who have heard of it.
+        assert_eq!(sent(), 6 * round);
+    }
+    step(&server, 5_000);
+    assert_eq!(sent(), 18, "once");
+    // A stream that somebody has subscribed to anew.
+    let client = &mut open[1];
+    client.ask(r#"{"method":"UNSUBSCRIBE","params":["btcusdt@kline_1m"],"id":1}"#);
+    client.ask(r#"{"method":"SUBSCRIBE","params":["btcusdt@kline_1m"],"id":2}"#);
+    step(&server, 1_000);
+    assert_eq!((&client.next()["e"], sent()), (&json!("kline"), 19));
 }
 
 #[test]

@@ -197,11 +197,17 @@ impl SymbolView {
     }
 
     fn tell_best(&mut self, ms: i64, out: &impl Outlet) {
-        let moved = self.book.take_best_moved() || self.wants.book_ticker_is_new;
-        let (true, Some(topic)) = (moved, &self.wants.book_ticker) else { return };
+        let (moved, welcomes) = (self.book.take_best_moved(), self.wants.book_ticker_welcomes);
+        let (true, Some(topic)) = (moved || welcomes, &self.wants.book_ticker) else { return };
         if let Some(event) = events::book_ticker(self, ms) {
-            out.publish(topic, events::json(&event));
-            self.wants.book_ticker_is_new = false;
+            let json = events::json(&event);
+            if welcomes {
+                let all = std::slice::from_ref(&json);
+                out.welcome(topic, all, if moved { all } else { &[] });
+                self.wants.book_ticker_welcomes = false;
+            } else {
+                out.publish(topic, json);
+            }
         }
     }
 
@@ -335,7 +341,8 @@ impl SymbolView {
             | Periodic::MiniTicker
             | Periodic::Ticker => self.revision,
         };
-        if timed.sent == Some(revision) {
+        let is_news = timed.sent != Some(revision);
+        if !is_news && !timed.welcomes {
             return;
         }
         let (name, grid) = (&self.name, &self.grid);
@@ -356,7 +363,13 @@ impl SymbolView {
         };
         if let Some(event) = event {
             timed.sent = Some(revision);
-            out.publish(&timed.topic, events::json(&event));
+            let json = events::json(&event);
+            if std::mem::take(&mut timed.welcomes) {
+                let all = std::slice::from_ref(&json);
+                out.welcome(&timed.topic, all, if is_news { all } else { &[] });
+            } else {
+                out.publish(&timed.topic, json);
+            }
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Timed {
     due: i64,
     /// What it has told last; none before the first event.
     pub(crate) sent: Option<u64>,
+    /// Somebody has just come, and hears what there is even if it is not new.
+    pub(crate) welcomes: bool,
     keep: bool,
 }
 
@@ -48,8 +50,8 @@ pub(crate) struct Wants {
     pub(crate) agg_trade: Topic,
     pub(crate) trade: Topic,
     pub(crate) book_ticker: Topic,
-    /// Nothing was told of the best quotes since somebody listens.
-    pub(crate) book_ticker_is_new: bool,
+    /// Somebody has come who has not been told the best quotes.
+    pub(crate) book_ticker_welcomes: bool,
     pub(crate) force_order: Topic,
     pub(crate) timed: Vec<Timed>,
 }
@@ -59,20 +61,22 @@ pub(crate) const RPI_STREAM: u32 = 1;
 
 impl Wants {
     /// Before the topics are named anew.
-    pub(crate) fn begin(&mut self) -> Wants {
-        let old = std::mem::take(self);
-        self.timed = old.timed.clone();
+    pub(crate) fn begin(&mut self) {
+        let timed = std::mem::take(&mut self.timed);
+        *self = Wants { timed, ..Wants::default() };
         self.timed.iter_mut().for_each(|timed| timed.keep = false);
-        old
     }
 
-    /// A topic of this symbol.
-    pub(crate) fn add(&mut self, topic: &str, stream: SymbolStream, now: i64) {
+    /// A topic of this symbol; `welcomes` where somebody has just come to it.
+    pub(crate) fn add(&mut self, topic: &str, stream: SymbolStream, now: i64, welcomes: bool) {
         let name = || Some(topic.into());
         let (what, period_ms) = match stream {
             SymbolStream::AggTrade => return self.agg_trade = name(),
             SymbolStream::Trade => return self.trade = name(),
-            SymbolStream::BookTicker => return self.book_ticker = name(),
+            SymbolStream::BookTicker => {
+                self.book_ticker_welcomes = welcomes;
+                return self.book_ticker = name();
+            }
             SymbolStream::ForceOrder => return self.force_order = name(),
             // Of all symbols, or of none.
             SymbolStream::AssetIndex | SymbolStream::CompositeIndex => return,
@@ -88,21 +92,18 @@ impl Wants {
             SymbolStream::Ticker => (Periodic::Ticker, 2_000),
         };
         match self.timed.iter_mut().find(|timed| &*timed.topic == topic) {
-            Some(timed) => timed.keep = true,
+            Some(timed) => (timed.keep, timed.welcomes) = (true, welcomes),
             None => {
                 let due = (now.div_euclid(period_ms) + 1) * period_ms;
-                let timed =
-                    Timed { topic: topic.into(), what, period_ms, due, sent: None, keep: true };
-                self.timed.push(timed);
+                let (topic, sent, keep) = (topic.into(), None, true);
+                self.timed.push(Timed { topic, what, period_ms, due, sent, welcomes, keep });
             }
         }
     }
 
     /// After the topics were named.
-    pub(crate) fn end(&mut self, old: &Wants) {
+    pub(crate) fn end(&mut self) {
         self.timed.retain(|timed| timed.keep);
-        let is_new = old.book_ticker.is_none() || old.book_ticker_is_new;
-        self.book_ticker_is_new = self.book_ticker.is_some() && is_new;
     }
 
     /// When a stream is due first.

@@ -36,6 +36,12 @@ fn an_order_is_placed_asked_for_changed_and_cancelled() {
     let params = "symbol=BTCUSDT&origClientOrderId=a&side=BUY&quantity=0.02&price=49500";
     let changed = venue.put("/fapi/v1/order", params).ok();
     assert_eq!((&changed["price"], &changed["orderId"]), (&json!("49500.00"), &json!(id)));
+    // Of REST's answers to amendments alone.
+    assert_eq!((&changed["pair"], &changed["cumBase"]), (&json!("BTCUSDT"), &json!("0.000")));
+    assert_eq!(
+        (&changed["cumQuote"], &order["pair"]),
+        (&json!("0.00000"), &serde_json::Value::Null)
+    );
     assert_eq!(venue.put("/fapi/v1/order", params).refusal().1, -5027);
     let rows = venue.get("/fapi/v1/orderAmendment", "symbol=BTCUSDT&origClientOrderId=a").ok();
     assert_eq!(
@@ -130,6 +136,7 @@ fn a_list_of_orders_is_changed() {
         (&rows[0]["origQty"], &rows[1]["code"], &rows[2]["price"]),
         (&json!("0.020"), &json!(-2013), &json!("48000.00"))
     );
+    assert_eq!((&rows[0]["pair"], &rows[2]["cumBase"]), (&json!("BTCUSDT"), &json!("0.000")));
     let rows = venue.get("/fapi/v1/orderAmendment", "symbol=BTCUSDT&origClientOrderId=b").ok();
     assert_eq!(rows[0]["amendment"]["origQty"], json!({"before": "0.010", "after": "0.030"}));
 }

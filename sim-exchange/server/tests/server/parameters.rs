@@ -1,6 +1,10 @@
 //! What clients do with parameters, beyond the documentation.
 
-use crate::harness::{KEYS, ids, sign, start};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::harness::{KEYS, ids, read_answer, request, sign, start};
 
 #[test]
 fn unknown_parameters_are_tolerated_and_empty_ones_are_not_there() {
@@ -104,4 +108,71 @@ fn numbers_have_many_forms() {
     ] {
         assert_eq!(with(quantity, price).refusal().1, code, "{quantity} at {price}");
     }
+}
+
+#[test]
+fn a_get_may_have_a_body_too() {
+    let venue = start();
+    let (key, secret) = KEYS[0];
+    venue.resting("a");
+    let get = |target: &str, key, body: &str| venue.raw("GET", target, key, body);
+    let depth = get("/fapi/v1/depth", None, "symbol=BTCUSDT&limit=5").ok();
+    assert!(depth["lastUpdateId"].is_u64());
+    get("/fapi/v1/depth?symbol=BTCUSDT", None, "symbol=NOPE&limit=5").ok();
+    let rest = format!("origClientOrderId=a&timestamp={}", venue.ms());
+    let all = format!("symbol=BTCUSDT&{rest}");
+    let signed = |text: &str| sign(secret, text);
+    let in_body = get("/fapi/v1/order", Some(key), &format!("{all}&signature={}", signed(&all)));
+    assert_eq!(in_body.ok()["clientOrderId"], "a");
+    let signature = signed(&format!("symbol=BTCUSDT{rest}"));
+    let split =
+        get("/fapi/v1/order?symbol=BTCUSDT", Some(key), &format!("{rest}&signature={signature}"));
+    assert_eq!(split.ok()["clientOrderId"], "a");
+    // A client that calls everything JSON signs its query alone.
+    let target = format!("/fapi/v1/order?{all}&signature={}", signed(&all));
+    let text = request("GET", &target, Some(key), "{}")
+        .replace("application/x-www-form-urlencoded", "application/json");
+    let answer = crate::harness::exchange_raw(venue.addr(), &text).unwrap();
+    assert_eq!(answer.ok()["clientOrderId"], "a");
+}
+
+/// Bytes that the parser of HTTP takes for an error: they are part of what was signed.
+#[test]
+fn an_address_may_hold_raw_bytes_however_it_arrives() {
+    let venue = start();
+    let (key, secret) = KEYS[0];
+    let odd = "tag=[{\"`|<é>#^\\}]";
+    let text = |id: &str| {
+        let params = format!(
+            "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=49000&newClientOrderId={id}&{odd}&timestamp={}",
+            venue.ms()
+        );
+        let signature = sign(secret, &params);
+        request("POST", &format!("/fapi/v1/order?{params}&signature={signature}"), Some(key), "")
+    };
+    let mut stream = TcpStream::connect(venue.addr()).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    // In one piece, in pieces that begin within the method, the address and the fields, and two at once.
+    for (id, cuts) in [("a", vec![]), ("b", vec![2, 3, 40, 60, 200, 300])] {
+        let text = text(id);
+        let mut from = 0;
+        for to in cuts.into_iter().chain([text.len()]) {
+            stream.write_all(&text.as_bytes()[from..to]).unwrap();
+            from = to;
+        }
+        assert_eq!(read_answer(&mut stream).unwrap().ok()["clientOrderId"], id);
+    }
+    let both = format!("{}{}", text("c"), text("d"));
+    let mut stream = TcpStream::connect(venue.addr()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(both.as_bytes()).unwrap();
+    assert_eq!(read_answer(&mut stream).unwrap().ok()["clientOrderId"], "c");
+    // The second answer may have come with the first one; the books know.
+    while ids(&venue.books(0)["openOrders"]).len() < 4 {
+        std::thread::yield_now();
+    }
+    assert_eq!(ids(&venue.books(0)["openOrders"]), ["a", "b", "c", "d"]);
+    let path = venue.raw("GET", "/fapi/v1/<\"|`>", None, "").refusal();
+    assert_eq!((path.0, path.2.as_str()), (404, "Path /fapi/v1/<\"|`>, Method GET is invalid"));
 }
