@@ -19,6 +19,7 @@ use sim_exchange::UsedLimits;
 use sim_exchange::wire::{ErrorBody, RateLimit, RateLimitCount, VenueError};
 
 use crate::app::App;
+use crate::closing;
 use crate::conn::ConnInfo;
 use crate::faults;
 use crate::http::{Answered, Failure, Params, Reply, begin, check_timestamp, finish, text_of};
@@ -85,7 +86,8 @@ async fn serve(
         let text = match message {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => continue,
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+            Some(Ok(Message::Close(_))) => return closing::finish(&mut socket).await,
+            Some(Err(_)) | None => return,
         };
         let Some(answer) = answer(&app, &mut session, ip, info.as_ref(), &text).await else {
             // A fault: nobody answers any more.
