@@ -5,6 +5,7 @@ mod keys;
 mod params;
 mod routes;
 mod run;
+mod slashes;
 
 pub use failure::{Failure, Reply};
 pub(crate) use keys::{Key, Keys};
@@ -61,6 +62,7 @@ struct Raw<'a> {
 
 /// Takes whatever comes to the port of the clients.
 pub(crate) async fn entry(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let request = slashes::merged(request);
     let path = request.uri().path();
     if path == ws_api::PATH {
         return ws_api::handle(app, request).await;
