@@ -97,8 +97,7 @@ pub(super) fn status(text: &wire::OrderStatus) -> Result<OrderStatus, WireError>
 
 pub(super) fn time_in_force(text: &wire::TimeInForce) -> Result<TimeInForce, WireError> {
     match text {
-        // The port knows neither: both stand until they are cancelled, or the venue ends them.
-        wire::TimeInForce::GteGtc => Ok(TimeInForce::Gtc),
+        // The port does not know it: it stands until it is cancelled, and takes nothing.
         wire::TimeInForce::Rpi => Ok(TimeInForce::Gtx),
         other => word("timeInForce", other.as_str(), TimeInForce::parse),
     }

@@ -9,6 +9,7 @@
 mod admin;
 mod app;
 mod clock;
+mod closing;
 mod config;
 mod conn;
 mod faults;

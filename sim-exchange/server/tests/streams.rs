@@ -20,7 +20,8 @@ use exchange_server::{ClockMode, Server, ServerConfig};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
-use tungstenite::protocol::WebSocket;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, WebSocket};
 use tungstenite::{Error, Message};
 
 /// 2026-09-20T00:00:00Z.
@@ -257,6 +258,62 @@ fn a_path_carries_its_own_streams_only() {
     let mut client = Client::open(&legacy, "/ws/btcusdt@aggTrade");
     step(&legacy, 5_000);
     assert_eq!(client.next()["e"], "aggTrade");
+}
+
+#[test]
+fn the_close_of_a_client_is_answered() {
+    let server = server(|_| ());
+    for path in ["/public/ws/btcusdt@trade", "/market/stream", "/private/ws/theKey", "/ws-fapi/v1"]
+    {
+        let mut client = Client::open(&server, path);
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "done".into() };
+        client.0.close(Some(frame)).unwrap();
+        assert_eq!(client.until_end().1, Some(1000), "{path}");
+        let end = client.0.read();
+        assert!(matches!(end, Err(Error::ConnectionClosed)), "{path}: {end:?}");
+    }
+}
+
+#[test]
+fn depth_without_a_period_tells_each_change_when_it_happens() {
+    let server = server(|_| ());
+    let mut changes = Client::open(&server, "/public/ws/btcusdt@depth@0ms");
+    let mut levels = Client::open(&server, "/public/ws/btcusdt@depth5@0ms");
+    let mut slow = Client::open(&server, "/public/ws/btcusdt@depth5@500ms");
+    step(&server, 3_700);
+    let times = |client: &mut Client, count| -> Vec<i64> {
+        (0..count).map(|_| client.next()["E"].as_i64().unwrap() - START).collect()
+    };
+    // The market trades at each second, and its quotes move with it.
+    assert_eq!(times(&mut changes, 3), [1_000, 2_000, 3_000]);
+    // Levels begin with what there is: nothing yet.
+    assert_eq!(times(&mut levels, 4), [0, 1_000, 2_000, 3_000]);
+    assert_eq!(times(&mut slow, 4), [500, 1_000, 2_000, 3_000]);
+    // Nothing more was told, and who comes later hears of the next change only.
+    let mut later = Client::open(&server, "/public/ws/btcusdt@depth@0ms");
+    step(&server, 1_000);
+    assert_eq!(times(&mut later, 1), [4_000]);
+    assert_eq!(times(&mut changes, 1), [4_000]);
+}
+
+#[test]
+fn the_events_of_each_depth_stream_are_a_chain() {
+    let server = server(|_| ());
+    let names = ["depth@0ms", "depth@100ms", "depth5@100ms", "depth20@0ms"];
+    let mut clients =
+        names.map(|name| Client::open(&server, &format!("/public/ws/btcusdt@{name}")));
+    step(&server, 5_200);
+    for (client, name) in clients.iter_mut().zip(names) {
+        let mut last = client.next();
+        for _ in 0..4 {
+            let next = client.next();
+            assert_eq!(next["pu"], last["u"], "{name}");
+            let id = |event: &Value, field: &str| event[field].as_u64().unwrap();
+            assert_eq!(id(&next, "U"), id(&last, "u") + 1, "{name}");
+            assert!(id(&next, "U") <= id(&next, "u"), "{name}: {next}");
+            last = next;
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod keys;
 mod params;
 mod routes;
 mod run;
+mod slashes;
 
 pub(crate) use answered::{Answered, NO_REQUEST};
 pub use failure::{Failure, Reply};
@@ -52,6 +53,7 @@ struct Raw<'a> {
 
 /// Takes whatever comes to the port of the clients.
 pub(crate) async fn entry(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let request = slashes::merged(request);
     let path = request.uri().path();
     if path == ws_api::PATH {
         return ws_api::handle(app, request).await;

@@ -153,7 +153,7 @@ impl MarketView {
         }
         if let Some(view) = self.symbols.get_mut(usize::from(event.symbol.0)) {
             view.observe(ms, &event.data, out);
-            self.due = self.due.min(view.trade_due());
+            self.due = self.due.min(view.due_of_event());
         }
         if was_silent {
             self.due = self.earliest();

@@ -29,6 +29,8 @@ pub(crate) struct Timed {
     pub(crate) sent: Option<u64>,
     /// Somebody has just come, and hears what there is even if it is not new.
     pub(crate) welcomes: bool,
+    /// Of a stream of levels, the update of the book that its last event told.
+    pub(crate) told_update: Option<u64>,
     keep: bool,
 }
 
@@ -38,10 +40,20 @@ impl Timed {
     pub(crate) fn is_due(&mut self, now: i64) -> bool {
         let due = self.due <= now;
         if due {
-            self.due = (now.div_euclid(self.period_ms) + 1) * self.period_ms;
+            self.due = next_due(now, self.period_ms);
         }
         due
     }
+
+    /// It tells each change of the book when it happens.
+    pub(crate) fn tells_at_once(&self) -> bool {
+        self.period_ms == 0
+    }
+}
+
+/// The first multiple of a period after `now`. What tells each change at once has none.
+fn next_due(now: i64, period_ms: i64) -> i64 {
+    if period_ms == 0 { i64::MAX } else { (now.div_euclid(period_ms) + 1) * period_ms }
 }
 
 /// The streams of one symbol with a listener.
@@ -94,9 +106,18 @@ impl Wants {
         match self.timed.iter_mut().find(|timed| &*timed.topic == topic) {
             Some(timed) => (timed.keep, timed.welcomes) = (true, welcomes),
             None => {
-                let due = (now.div_euclid(period_ms) + 1) * period_ms;
-                let (topic, sent, keep) = (topic.into(), None, true);
-                self.timed.push(Timed { topic, what, period_ms, due, sent, welcomes, keep });
+                // What tells each change at once begins at once with what there is.
+                let due = if period_ms == 0 { now } else { next_due(now, period_ms) };
+                self.timed.push(Timed {
+                    topic: topic.into(),
+                    what,
+                    period_ms,
+                    due,
+                    sent: None,
+                    welcomes,
+                    told_update: None,
+                    keep: true,
+                });
             }
         }
     }
@@ -109,6 +130,11 @@ impl Wants {
     /// When a stream is due first.
     pub(crate) fn due(&self) -> i64 {
         self.timed.iter().map(|timed| timed.due).min().unwrap_or(i64::MAX)
+    }
+
+    /// Whether somebody hears of each change of the book when it happens.
+    pub(crate) fn any_at_once(&self) -> bool {
+        self.timed.iter().any(Timed::tells_at_once)
     }
 
     /// Whether somebody listens to changes of the book collected under `stream`.

@@ -161,6 +161,30 @@ pub(crate) fn modify(
     Ok(batch.plan(Request::BatchModify, split, caller))
 }
 
+/// The elements of a JSON list of orders: -1130 where it is no list of such elements. Binance writes the name in
+/// lower case there.
+fn named_orders(
+    text: &str,
+    name: &str,
+    read: impl Fn(&RawValue) -> Option<OrderRef>,
+) -> Result<Vec<OrderRef>, Failure> {
+    let list: Option<Vec<&RawValue>> = serde_json::from_str(text).ok();
+    let orders: Option<Vec<OrderRef>> = list.and_then(|list| list.into_iter().map(read).collect());
+    orders.ok_or_else(|| VenueError::InvalidParameter.naming(&[&name]).into())
+}
+
+/// An integer, with or without quotes: the official clients of JavaScript send them with.
+fn order_id(element: &RawValue) -> Option<OrderRef> {
+    let id: i64 = text_of(element)?.parse().ok()?;
+    // Nothing has an id below zero, nor the id zero.
+    Some(OrderRef::Id(OrderId(u64::try_from(id).unwrap_or(0))))
+}
+
+fn client_order_id(element: &RawValue) -> Option<OrderRef> {
+    let id: String = serde_json::from_str(element.get()).ok()?;
+    Some(OrderRef::Client(ClientOrderId(id.into())))
+}
+
 /// DELETE batchOrders. Some clients write the names of the lists in lower case.
 pub(crate) fn cancel(
     venue: &mut Venue,
@@ -174,17 +198,8 @@ pub(crate) fn cancel(
         list("orderIdList", "orderidlist"),
         list("origClientOrderIdList", "origclientorderidlist"),
     ) {
-        (Some(ids), _) => {
-            let ids: Vec<u64> =
-                serde_json::from_str(&ids).map_err(|_| Failure::missing("orderIdList"))?;
-            ids.into_iter().map(|id| OrderRef::Id(OrderId(id))).collect()
-        }
-        (None, Some(ids)) => {
-            let malformed = |_| Failure::missing("origClientOrderIdList");
-            let ids: Vec<String> = serde_json::from_str(&ids).map_err(malformed)?;
-            let named = |id: String| OrderRef::Client(ClientOrderId(id.into()));
-            ids.into_iter().map(named).collect()
-        }
+        (Some(ids), _) => named_orders(&ids, "orderidlist", order_id)?,
+        (None, Some(ids)) => named_orders(&ids, "origclientorderidlist", client_order_id)?,
         (None, None) => {
             let names: [&dyn std::fmt::Display; 2] = [&"orderIdList", &"origClientOrderIdList"];
             return Err(VenueError::EitherParameter.naming(&names).into());

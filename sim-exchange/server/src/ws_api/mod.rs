@@ -20,6 +20,7 @@ use sim_exchange::wire::{ErrorBody, VenueError};
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::closing;
 use crate::conn::ConnInfo;
 use crate::faults;
 use crate::http::{Answered, Begun, Failure, NO_REQUEST, Params, Reply};
@@ -114,7 +115,11 @@ async fn serve(client: Client, mut socket: WebSocket) {
             // JSON all the same; what is no text is no JSON either.
             Some(Ok(Message::Binary(bytes))) => String::from_utf8(bytes.into()).unwrap_or_default(),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-            Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+            Some(Ok(Message::Close(_))) => {
+                closing::finish(&mut socket).await;
+                break;
+            }
+            Some(Err(_)) | None => break,
         };
         let mut answer = Box::pin(answer(client.clone(), text));
         match poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {

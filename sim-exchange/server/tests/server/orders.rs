@@ -191,3 +191,53 @@ fn conditional_orders_belong_to_the_algo_service() {
     let all = venue.get("/fapi/v1/allAlgoOrders", "symbol=BTCUSDT").ok();
     assert_eq!(names(&all), ["s1", "s2", "s4"]);
 }
+
+#[test]
+fn what_is_bound_to_the_position_says_so_and_ends_with_it() {
+    let venue = start();
+    venue.market("BUY", "0.010");
+    let algo = |params: &str| {
+        let params = format!("algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&{params}");
+        venue.post("/fapi/v1/algoOrder", &params)
+    };
+    let stop = "type=STOP_MARKET&triggerPrice=49000";
+    for (params, time_in_force) in [
+        (format!("{stop}&closePosition=true&quantity=0&clientAlgoId=closes"), "GTE_GTC"),
+        (format!("{stop}&quantity=0.01&timeInForce=GTE_GTC&clientAlgoId=bound"), "GTE_GTC"),
+        (format!("{stop}&quantity=0.01&timeInForce=GTC&clientAlgoId=free"), "GTC"),
+        (
+            "type=TRAILING_STOP_MARKET&quantity=0.01&callbackRate=1.23&clientAlgoId=t".to_owned(),
+            "GTC",
+        ),
+    ] {
+        let answer = algo(&params).ok();
+        assert_eq!(answer["timeInForce"], time_in_force, "{params}");
+        let asked = format!("clientAlgoId={}", answer["clientAlgoId"].as_str().unwrap());
+        let row = venue.get("/fapi/v1/algoOrder", &asked).ok();
+        assert_eq!(row["timeInForce"], time_in_force, "{params}");
+    }
+    let second = algo(&format!("{stop}&closePosition=true")).refusal();
+    let text = "An open stop or take profit order with GTE and closePosition in the direction is existing.";
+    assert_eq!(second, (400, -4130, text.to_owned()));
+    algo("type=TAKE_PROFIT_MARKET&triggerPrice=51000&closePosition=true&clientAlgoId=target").ok();
+    venue.market("SELL", "0.010");
+    let rows = venue.get("/fapi/v1/allAlgoOrders", "symbol=BTCUSDT").ok();
+    let status: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| [&row["clientAlgoId"], &row["algoStatus"]].map(|text| text.as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        status,
+        [
+            ["closes", "EXPIRED"],
+            ["bound", "EXPIRED"],
+            ["free", "NEW"],
+            ["t", "NEW"],
+            ["target", "EXPIRED"]
+        ]
+    );
+    let limit = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTE_GTC&quantity=0.01&price=49000";
+    assert_eq!(venue.post("/fapi/v1/order", limit).refusal().1, -1115, "nothing to be bound to");
+}

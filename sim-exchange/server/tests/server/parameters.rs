@@ -81,6 +81,59 @@ fn batches_have_their_sizes() {
 }
 
 #[test]
+fn ids_of_a_list_come_with_quotes_or_without() {
+    let venue = start();
+    let id = |name: &str| venue.resting(name)["orderId"].as_u64().unwrap();
+    let (a, b, c, d) = (id("a"), id("b"), id("c"), id("d"));
+    for list in [format!("%5B%22{a}%22%2C%22{b}%22%5D"), format!("[\"{c}\",+{d},-1]")] {
+        let params = format!("symbol=BTCUSDT&orderIdList={list}");
+        let rows = venue.delete("/fapi/v1/batchOrders", &params).ok();
+        assert_eq!(
+            (&rows[0]["status"], &rows[1]["status"]),
+            (&"CANCELED".into(), &"CANCELED".into())
+        );
+        assert!(rows[2].is_null() || rows[2]["code"] == -2011);
+    }
+    assert!(venue.books(0)["openOrders"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_list_to_cancel_that_is_none_is_not_valid() {
+    let venue = start();
+    let refusal = |lists: &str| {
+        venue.delete("/fapi/v1/batchOrders", &format!("symbol=BTCUSDT&{lists}")).refusal()
+    };
+    let invalid =
+        |name: &str| (400, -1130, format!("Data sent for parameter '{name}' is not valid."));
+    for list in ["9", "1,2", "[1.5]", "[a]", "[\"a\"]", "[null]", "[[1]]", "{}", "[1", "\"1\""] {
+        assert_eq!(refusal(&format!("orderIdList={list}")), invalid("orderidlist"), "{list}");
+        assert_eq!(refusal(&format!("orderidlist={list}")), invalid("orderidlist"), "{list}");
+    }
+    for lists in [
+        "origClientOrderIdList=a&origClientOrderIdList=b",
+        "origClientOrderIdList=[a]",
+        "origClientOrderIdList=[1]",
+        "origclientorderidlist=\"a\"",
+    ] {
+        assert_eq!(refusal(lists), invalid("origclientorderidlist"), "{lists}");
+    }
+}
+
+#[test]
+fn a_path_may_have_slashes_that_it_does_not_need() {
+    let venue = start();
+    for path in ["//fapi/v1/ping", "/fapi//v1///ping", "///api/v3/ping"] {
+        assert_eq!(venue.raw("GET", path, None, "").ok(), serde_json::json!({}), "{path}");
+    }
+    for path in ["/api/v3/time", "//fapi/v1/time?a=//b"] {
+        assert_eq!(venue.raw("GET", path, None, "").ok()["serverTime"], venue.ms(), "{path}");
+    }
+    assert!(venue.get("//fapi/v1/openOrders", "symbol=BTCUSDT").ok().is_array(), "signed");
+    let unknown = venue.raw("GET", "//fapi/v1//nothing", None, "").refusal();
+    assert_eq!(unknown.2, "Path /fapi/v1/nothing, Method GET is invalid");
+}
+
+#[test]
 fn numbers_have_many_forms() {
     let venue = start();
     let with = |quantity: &str, price: &str| {
