@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -13,10 +13,14 @@ use serde::Deserialize;
 
 use crate::{data_folder, misuse, print};
 
+mod market;
+
 /// Serve the simulated exchange to any client of Binance USDⓈ-M futures.
+///
+/// A request takes as long as it does: latencies that a file says are of no effect here.
 #[derive(Args)]
 pub struct ServeArguments {
-    /// A scenario file: its market, account and exchange [default: a synthetic market of the usual symbols]
+    /// A scenario file: its market, account and exchange, but for its latencies [default: a made market of the usual symbols]
     file: Option<PathBuf>,
     /// Where clients connect (port 0: a free one)
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
@@ -24,13 +28,13 @@ pub struct ServeArguments {
     /// Where the admin routes are; they ask for no key, so keep it on loopback (port 0: a free one)
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
     admin: SocketAddr,
-    /// Symbols of the market, instead of the file's
+    /// Symbols of the market: of the data, if there are any, else of the made market
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     symbols: Vec<String>,
-    /// Folder with imported market data [default: the environment's QSIM_DATA]
+    /// Folder with imported market data, of the file or of --symbols [default: the environment's QSIM_DATA]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// First instant of recorded data, with --data and without a file
+    /// First instant of the data of --symbols [default: all that is recorded of all of them]
     #[arg(long, value_name = "TIME", requires = "to")]
     from: Option<String>,
     /// First instant behind the recorded data
@@ -56,10 +60,10 @@ pub struct ServeArguments {
     #[arg(long)]
     any_timestamp: bool,
     /// Accounts, each with 10,000 USDT or as the file says; their keys are qsim1 with secret1, and so on
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     accounts: u16,
     /// Keys in place of those: a file with [[key]] tables: key, account (from 1), and secret or public_key (PEM)
-    #[arg(long, value_name = "FILE.toml")]
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "accounts")]
     keys: Option<PathBuf>,
     /// No limits of request weight and orders
     #[arg(long)]
@@ -91,13 +95,13 @@ pub fn run(arguments: &ServeArguments) -> ExitCode {
 
 fn serve(arguments: &ServeArguments) -> Result<(), String> {
     let clock = clock(arguments)?;
-    let mut scenario = scenario(arguments)?;
+    let data = data_folder(arguments.data.as_ref());
+    let mut scenario = scenario(arguments, data.as_deref())?;
     if arguments.no_limits {
         scenario.exchange.limits.enforce = false;
     }
     let keys = keys(arguments)?;
     let accounts = keys.iter().map(|key| usize::from(key.account.0) + 1).max().unwrap_or(1);
-    let data = data_folder(arguments.data.as_ref());
     let lead = arguments.lead.as_deref().map(scenarios::span_of).transpose()?;
     let begins_at = (clock == ClockMode::Wall).then(live::clock::system_time);
     let venue = scenario
@@ -156,40 +160,35 @@ fn clock(arguments: &ServeArguments) -> Result<ClockMode, String> {
 }
 
 /// The file's scenario, or one of the symbols and data that were named.
-fn scenario(arguments: &ServeArguments) -> Result<Scenario, String> {
+fn scenario(arguments: &ServeArguments, data: Option<&Path>) -> Result<Scenario, String> {
+    let ServeArguments { symbols, from, to, .. } = arguments;
     if let Some(file) = &arguments.file {
-        if !arguments.symbols.is_empty() || arguments.from.is_some() {
+        if !symbols.is_empty() || from.is_some() {
             return Err("--symbols, --from and --to: the file says them".to_owned());
         }
-        return Scenario::read(file).map_err(|error| error.to_string());
-    }
-    let names: Vec<String> = arguments.symbols.iter().map(|name| name.to_uppercase()).collect();
-    let symbols: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-    let text = match (&arguments.from, &arguments.to) {
-        (Some(from), Some(to)) => {
-            if symbols.is_empty() {
-                return Err("--from: say the --symbols of the recorded data, too".to_owned());
-            }
-            format!(
-                "[market.recorded]\nsymbols = [{}]\nbars = \"1m\"\nfrom = {from:?}\nto = {to:?}\ngaps = \"warning\"\n[exchange]\nfunding_rate = \"0.0001\"\n",
-                symbols.join(", ")
-            )
-        }
-        _ => "[market.synthetic]\nminutes = 10080\n".to_owned(),
-    };
-    let mut scenario =
-        Scenario::parse("the command line", &text).map_err(|error| error.to_string())?;
-    if scenario.market.synthetic.is_some() && !names.is_empty() {
-        let made: Vec<String> = scenario.symbols().iter().map(ToString::to_string).collect();
-        if let Some(unknown) = names.iter().find(|name| !made.contains(name)) {
+        let scenario = Scenario::read(file).map_err(|error| error.to_string())?;
+        if scenario.market.recorded.is_none() && arguments.data.is_some() {
             return Err(format!(
-                "--symbols {unknown}: a made market has {}; describe others in a file, or give recorded data with --data, --from and --to",
-                made.join(", ")
+                "--data: the market of {} is a made one, which needs no data: leave it out, or serve the data with --symbols and without a file",
+                file.display()
             ));
         }
-        scenario.only_symbols(&names);
+        return Ok(scenario);
     }
-    Ok(scenario)
+    let names: Vec<String> = symbols.iter().map(|name| name.to_uppercase()).collect();
+    let span = from.as_deref().zip(to.as_deref());
+    match data {
+        Some(folder) if !names.is_empty() => market::recorded(folder, &names, span),
+        Some(folder) if arguments.data.is_some() || span.is_some() => {
+            Err(market::which_symbols(folder))
+        }
+        None if span.is_some() => Err(
+            "--from and --to are of recorded data: import them with `qsim data import PATH --into DIR`, then give --data DIR"
+                .to_owned(),
+        ),
+        // A folder that only the environment names asks for nothing by itself.
+        _ => market::made(&names),
+    }
 }
 
 fn keys(arguments: &ServeArguments) -> Result<Vec<ApiKey>, String> {
@@ -197,7 +196,7 @@ fn keys(arguments: &ServeArguments) -> Result<Vec<ApiKey>, String> {
         let one = |n: u16| {
             ApiKey::hmac(&format!("qsim{}", n + 1), &format!("secret{}", n + 1), AccountId(n))
         };
-        return Ok((0..arguments.accounts.max(1)).map(one).collect());
+        return Ok((0..arguments.accounts).map(one).collect());
     };
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|e| format!("{shown}: {e}"))?;

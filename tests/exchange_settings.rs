@@ -68,6 +68,10 @@ fn what_makes_no_sense_is_refused() {
             "[exchange.latency]\nrequest = [[0, 9], [1000, 2]]\nresponse = [[0, 1], [1000, 1]]\n",
             ["quantiles", "rising"],
         ),
+        (
+            "[exchange]\nrequest_latency_us = 5\n[exchange.latency]\nfile = \"l.csv\"\n",
+            ["a.toml:5:1: request_latency_us contradicts", "remove one of them"],
+        ),
         ("[exchange]\nrules_at = \"soon\"\n", ["rules_at", "is not a time"]),
         ("[exchange]\nprofile = \"quick\"\n", ["`quick`", "known are: fast, standard, strict"]),
         ("[account]\nvip = 12\n", ["account.vip", "12"]),

@@ -111,7 +111,15 @@ fn a_paper_session_decides_as_its_simulation_does_and_the_venue_hears_nothing() 
     venue_knows_nothing(&served);
     replays(&folder, "live.journal");
     // The simulation of a simulation.
-    qsim(&folder, &["compare", "live.journal"]).expect_code(0);
+    let compared = qsim(&folder, &["compare", "live.journal", "--format", "json"]).expect_code(0);
+    let compared = compared.json();
+    let parts = compared["parts"].as_array().expect("parts");
+    assert_eq!(parts.len(), 7, "{compared}");
+    let zero = |part: &serde_json::Value| {
+        part["amount"].as_str().is_some_and(|amount| amount.trim_matches(['0', '.']).is_empty())
+    };
+    assert!(parts.iter().all(zero), "{compared}");
+    assert!(compared["live"]["fills"].as_u64().is_some_and(|fills| fills >= 2), "{compared}");
 }
 
 fn spawn(folder: &Folder, words: &[&str]) -> Child {

@@ -116,6 +116,25 @@ fn a_cut_or_longer_file_is_refused() {
 }
 
 #[test]
+fn a_session_that_goes_on_has_its_journal_under_another_name() {
+    let folder = Folder::new();
+    folder.file("a.journal.partial", &RECORDED.1[..RECORDED.1.len() / 2]);
+    for words in [
+        &["replay", "a.journal"][..],
+        &["journal", "a.journal"],
+        &["explain", "a.journal", "--entry", "1"],
+        &["diff", "a.journal", "a.journal"],
+        &["compare", "a.journal"],
+    ] {
+        let output = folder.qsim(words).expect_code(2);
+        assert!(output.stderr.contains("a.journal.partial: its session"), "{words:?}: {output:?}");
+    }
+    folder.file("b.journal", &RECORDED.1);
+    let output = folder.qsim(&["journal", "b.journal.partial"]).expect_code(2);
+    assert!(output.stderr.contains("has ended; give b.journal"), "{output:?}");
+}
+
+#[test]
 fn another_format_is_refused() {
     let other = changed(|bytes| bytes[8..12].copy_from_slice(&77_u32.to_le_bytes()));
     let own = format!("this qsim reads format {}", engine::FORMAT_VERSION);

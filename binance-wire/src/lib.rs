@@ -25,6 +25,7 @@ mod order_events;
 mod orders;
 mod positions;
 mod settings;
+mod statistics;
 mod user_stream;
 mod ws_api;
 
@@ -43,5 +44,6 @@ pub use order_events::*;
 pub use orders::*;
 pub use positions::*;
 pub use settings::*;
+pub use statistics::*;
 pub use user_stream::*;
 pub use ws_api::*;

@@ -323,6 +323,7 @@ fn name_problem(name: &str) -> Option<String> {
 }
 
 fn read(table: DeTable<'_>, sources: &Sources, origin: &str) -> Result<Scenario, ScenarioError> {
+    contradiction(&table, sources)?;
     let places = expectation_places(&table, sources);
     let whole = Spanned::new(0..0, table);
     let mut scenario =
@@ -341,6 +342,26 @@ fn read(table: DeTable<'_>, sources: &Sources, origin: &str) -> Result<Scenario,
     }
     scenario.finish(origin)?;
     Ok(scenario)
+}
+
+/// Refuses keys that stand in for each other: nobody would see which of them holds.
+fn contradiction(table: &DeTable<'_>, sources: &Sources) -> Result<(), ScenarioError> {
+    let exchange = table.get("exchange").and_then(|exchange| exchange.get_ref().as_table());
+    let Some((exchange, latency)) =
+        exchange.and_then(|exchange| Some((exchange, exchange.get_key_value("latency")?.0)))
+    else {
+        return Ok(());
+    };
+    for name in ["request_latency_us", "response_latency_us"] {
+        if let Some((key, _)) = exchange.get_key_value(name) {
+            let Place { file, line, .. } = sources.place(latency.span().start);
+            return Err(sources.fault(
+                key.span().start,
+                format!("{name} contradicts [exchange.latency] ({file}:{line}), which says both ways: remove one of them"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Where each `[[expect]]` stands.

@@ -275,6 +275,19 @@ impl LatencyTable {
 }
 
 impl Venue {
+    /// Requests and answers take as long as they do at `other`.
+    pub(crate) fn take_ways_of(&mut self, other: &Venue) {
+        self.request_latency_us = other.request_latency_us;
+        self.response_latency_us = other.response_latency_us;
+        self.latency.clone_from(&other.latency);
+    }
+
+    /// Whether they do.
+    pub(crate) fn has_ways_of(&self, other: &Venue) -> bool {
+        let ways = |venue: &Venue| (venue.request_latency_us, venue.response_latency_us);
+        ways(self) == ways(other) && self.latency == other.latency
+    }
+
     /// The model of the way there and back.
     pub(crate) fn latency_model(&self) -> Result<Latency, String> {
         let Some(table) = &self.latency else {

@@ -85,13 +85,15 @@ pub(crate) fn book_problem(scenario: &Scenario) -> Option<String> {
     })
 }
 
-/// Opens the market of the scenario, with its gaps; recorded ones from the data set in the folder `data`.
+/// Opens the market of the scenario, with its gaps; recorded ones from the data set in the folder `data`. With
+/// `moved_to` its grid is also as fine as the rules of that time want it.
 pub(crate) fn open(
     scenario: &Scenario,
     rules: &RuleBook,
     data: Option<&Path>,
+    moved_to: Option<Nanos>,
 ) -> Result<OpenMarket, ScenarioError> {
-    let market = open_unaltered(scenario, rules, data)?;
+    let market = open_unaltered(scenario, rules, data, moved_to)?;
     crate::alterations::alter(scenario, market, rules)
         .map_err(|problem| ScenarioError::Build { origin: scenario.origin.clone(), problem })
 }
@@ -100,6 +102,7 @@ fn open_unaltered(
     scenario: &Scenario,
     rules: &RuleBook,
     data: Option<&Path>,
+    moved_to: Option<Nanos>,
 ) -> Result<OpenMarket, ScenarioError> {
     let origin = &scenario.origin;
     let build = |problem: String| ScenarioError::Build { origin: origin.clone(), problem };
@@ -107,7 +110,7 @@ fn open_unaltered(
         let Some(data) = data else {
             return Err(ScenarioError::NoData { origin: origin.clone() });
         };
-        return open_recorded(recorded, &scenario.links, rules, data).map_err(build);
+        return open_recorded(recorded, &scenario.links, rules, data, moved_to).map_err(build);
     }
     let Some(synthetic) = &scenario.market.synthetic else {
         return Err(build("[market] needs one of `synthetic` and `recorded`".into()));
@@ -202,6 +205,7 @@ fn open_recorded(
     links: &Links,
     rules: &RuleBook,
     data: &Path,
+    moved_to: Option<Nanos>,
 ) -> Result<OpenMarket, String> {
     let (from, to) = recorded.range()?;
     let range = Range { from, to };
@@ -256,6 +260,11 @@ fn open_recorded(
             price_decimals: own.price_precision,
             qty_decimals: own.quantity_precision,
         };
+        if let Some(moved_to) = moved_to {
+            let then = rules.for_symbol(symbol, moved_to).map_err(|error| error.to_string())?;
+            instrument.price_decimals = instrument.price_decimals.max(then.price_precision);
+            instrument.qty_decimals = instrument.qty_decimals.max(then.quantity_precision);
+        }
         for series in series {
             // Market data may be finer than the order tick: the grid is as fine as the finest of the range.
             if series.kind != Kind::FundingRate {

@@ -60,7 +60,7 @@ impl Scenario {
 
     /// How much of the book the exchange of a paper session knows: levels, if the file's own market has a book, else
     /// trades. So orders fill as they do in the file's simulation.
-    fn paper_depth(&self) -> MarketDepth {
+    pub(crate) fn paper_depth(&self) -> MarketDepth {
         let synthetic = self.market.synthetic.as_ref().is_some_and(|market| market.tells_levels());
         let recorded = self.market.recorded.as_ref();
         match synthetic || recorded.is_some_and(|recorded| recorded.depth || recorded.quotes) {

@@ -115,7 +115,7 @@ impl Prepared {
         let build =
             |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
         let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
-        let market = market::open(scenario, &rules, data)?;
+        let market = market::open(scenario, &rules, data, None)?;
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
             .map_err(|error| build(error.to_string()))?;
         let mut plan =

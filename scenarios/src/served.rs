@@ -1,9 +1,10 @@
 //! A scenario's exchange and market for a server: without latency of its own, because the way to a server takes time
 //! by itself, and at another time, if the clients' clocks ask for it.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
-use engine::{Feed, FeedError, Instrument, MarketEvent, Nanos};
+use engine::{Feed, FeedError, Instrument, MarketData, MarketEvent, Nanos};
 use sim_exchange::SimExchange;
 
 use crate::{Scenario, ScenarioError, market, venue};
@@ -24,8 +25,9 @@ pub struct ServedVenue {
 
 impl Scenario {
     /// Opens exchange and market for a server. `begins_at`: the market's first instant is this one, and all of it is
-    /// moved with it; the rules are those of the market's own date. `further` is the number of accounts beside the first
-    /// one, which are set as it is. The exchange is there `lead` before its market.
+    /// moved with it. The rules are then those of that date, unless the scenario says `rules_at`, and funding settles at
+    /// the hours at which it does there. `further` is the number of accounts beside the first one, which are set as it
+    /// is. The exchange is there `lead` before its market.
     pub fn serve(
         &self,
         data: Option<&Path>,
@@ -39,7 +41,7 @@ impl Scenario {
         scenario.exchange.response_latency_us = 0;
         scenario.exchange.latency = None;
         let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
-        let mut market = market::open(&scenario, &rules, data)?;
+        let mut market = market::open(&scenario, &rules, data, begins_at)?;
         let by = begins_at.map_or(Nanos::ZERO, |begin| begin - market.range.0);
         if by != Nanos::ZERO {
             if !market.halts.is_empty() || !scenario.exchange.events.is_empty() {
@@ -47,12 +49,8 @@ impl Scenario {
                     "a market that is moved in time cannot have halts or [[exchange.events]]: serve it with --speed, at its own time".into(),
                 ));
             }
-            if scenario.exchange.rules_at.is_none() {
-                let own = chrono_text(market.range.0);
-                scenario.exchange.rules_at = Some(own);
-            }
             market.range = (market.range.0 + by, market.range.1 + by);
-            market.feed = Box::new(Moved { feed: market.feed, by });
+            market.feed = Box::new(Moved::new(market.feed, by));
         }
         // What befalls the exchange befalls it here, too; the rest of the timeline is for those who trade.
         let members = pipeline::chain(&scenario.pipeline, &market.instruments)
@@ -83,26 +81,51 @@ impl Scenario {
     }
 }
 
-fn chrono_text(time: Nanos) -> String {
-    let mut text = time.to_string();
-    // Times of rules are whole seconds.
-    if let Some(point) = text.find('.') {
-        text.truncate(point);
-        text.push('Z');
-    }
-    text
-}
+/// Settlements of funding are at 00:00, 08:00 and 16:00 UTC, or between these.
+const SETTLES_EVERY: i64 = 8 * 3_600_000_000_000;
 
-/// A market at another time.
+/// A market at another time. Each settlement of funding waits for the hour at which one is due there: so they come at the
+/// times of day at which they came, and none with the market's first instant.
 struct Moved {
     feed: Box<dyn Feed + Send>,
     by: Nanos,
+    /// By so much are settlements moved.
+    settlements_by: Nanos,
+    /// Those whose time has not come, oldest first.
+    waiting: VecDeque<MarketEvent>,
+    /// What the feed has told last.
+    told: Vec<MarketEvent>,
+}
+
+impl Moved {
+    fn new(feed: Box<dyn Feed + Send>, by: Nanos) -> Moved {
+        let settlements_by = Nanos(by.0 + (-by.0).rem_euclid(SETTLES_EVERY));
+        Moved { feed, by, settlements_by, waiting: VecDeque::new(), told: Vec::new() }
+    }
 }
 
 impl Feed for Moved {
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
-        self.feed.next_batch(batch)?;
-        batch.iter_mut().for_each(|event| event.time += self.by);
+        batch.clear();
+        // An empty batch would be the end, and one may have nothing but settlements.
+        while batch.is_empty() {
+            self.feed.next_batch(&mut self.told)?;
+            if self.told.is_empty() {
+                return Ok(());
+            }
+            for mut event in self.told.drain(..) {
+                if let MarketData::FundingRate(_) = event.data {
+                    event.time += self.settlements_by;
+                    self.waiting.push_back(event);
+                    continue;
+                }
+                event.time += self.by;
+                while let Some(due) = self.waiting.pop_front_if(|due| due.time <= event.time) {
+                    batch.push(due);
+                }
+                batch.push(event);
+            }
+        }
         Ok(())
     }
 
@@ -118,5 +141,78 @@ impl Feed for NoFeed {
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         batch.clear();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{PriceTicks, SymbolIndex};
+
+    use super::*;
+
+    /// A day of marks, one an hour, with settlements every eight hours.
+    struct Day(i64);
+
+    impl Feed for Day {
+        fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+            batch.clear();
+            let hour = self.0;
+            self.0 += 1;
+            let mut say = |data| batch.push(MarketEvent::new(hours(hour), SymbolIndex(0), data));
+            if hour < 24 && hour % 8 == 0 {
+                say(MarketData::FundingRate(hour));
+            }
+            if hour < 24 {
+                say(MarketData::MarkPrice(PriceTicks(hour)));
+            }
+            Ok(())
+        }
+    }
+
+    fn hours(hours: i64) -> Nanos {
+        Nanos::from_secs(hours * 3_600)
+    }
+
+    /// When settlements come if the day is moved to begin then.
+    fn settled(begins: Nanos) -> Vec<Nanos> {
+        let mut feed = Moved::new(Box::new(Day(0)), begins);
+        let (mut batch, mut last, mut found) = (Vec::new(), Nanos(i64::MIN), Vec::new());
+        loop {
+            feed.next_batch(&mut batch).expect("a batch");
+            if batch.is_empty() {
+                return found;
+            }
+            for event in &batch {
+                assert!(event.time >= last, "in the order of time");
+                last = event.time;
+                if let MarketData::FundingRate(_) = event.data {
+                    found.push(event.time);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn settlements_of_a_moved_market_are_at_the_hours_of_the_venue() {
+        let at_12_12 = hours(12) + Nanos::from_secs(720);
+        assert_eq!(settled(at_12_12), [hours(16), hours(24), hours(32)]);
+        assert_eq!(settled(hours(16)), [hours(16), hours(24), hours(32)], "already there");
+        assert_eq!(settled(hours(-5)), [hours(0), hours(8), hours(16)]);
+    }
+
+    #[test]
+    fn the_rules_of_a_moved_market_are_those_of_its_new_date() {
+        let min_notional = |text: &str, begins_at: Option<Nanos>| {
+            let text = format!("[market.synthetic]\nminutes = 10\n{text}");
+            let scenario = Scenario::parse("moved.toml", &text).expect("a scenario");
+            let venue = scenario.serve(None, begins_at, 0, Nanos::ZERO).expect("a venue");
+            venue.exchange.rules_of(SymbolIndex(0)).expect("BTCUSDT").min_notional.to_string()
+        };
+        // 2026-11-22T12:12:00Z, and 2026-01-01 as the market has it.
+        let moved = Some(Nanos::from_secs(1_795_349_520));
+        assert_eq!(min_notional("", None), "100");
+        assert_eq!(min_notional("", moved), "50");
+        let stated = "[exchange]\nrules_at = \"2026-01-01T00:00:00Z\"\n";
+        assert_eq!(min_notional(stated, moved), "100", "the file says so");
     }
 }

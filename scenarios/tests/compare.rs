@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use engine::*;
 use rust_decimal::Decimal;
-use scenarios::{Cause, Comparison, Scenario, SessionHeader, compare};
+use scenarios::{
+    Cause, Comparison, Earned, LatencyTable, PaperTerms, Scenario, SessionHeader, compare,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sim_exchange::depth::QueueKind;
@@ -176,16 +178,31 @@ fn record<X: Exchange>(
     script: Vec<(Nanos, Request)>,
     meanwhile: impl FnOnce(&mut Live<X>),
 ) -> PathBuf {
-    let path = folder.join("live.journal");
-    let header = SessionHeader {
-        venue: "testnet".to_owned(),
+    record_as(folder, &header(None), venue, file, market, script, meanwhile)
+}
+
+fn header(paper: Option<PaperTerms>) -> SessionHeader {
+    SessionHeader {
+        venue: if paper.is_some() { "paper" } else { "testnet" }.to_owned(),
         start: START,
         bus: "memory".to_owned(),
         instruments: instruments(),
         services: vec!["script".to_owned()],
-        paper: None,
+        paper,
         before: None,
-    };
+    }
+}
+
+fn record_as<X: Exchange>(
+    folder: &Path,
+    header: &SessionHeader,
+    venue: X,
+    file: &Scenario,
+    market: Vec<MarketEvent>,
+    script: Vec<(Nanos, Request)>,
+    meanwhile: impl FnOnce(&mut Live<X>),
+) -> PathBuf {
+    let path = folder.join("live.journal");
     let services = &header.services;
     let header = json!({
         "scenario": file, "session": header, "services": services, "instruments": instruments(),
@@ -315,6 +332,22 @@ fn another_fee_appears_under_fees() {
     only(&comparison, Cause::Fees);
     let paid = comparison.commissions.iter().find(|one| !one.maker).unwrap();
     assert_eq!((paid.paid, paid.file), (Some(Decimal::new(5, 4)), Decimal::new(4, 4)));
+    assert!(comparison.live.commission < Decimal::ZERO, "as the table has it");
+    let Earned { gross, commission, funding, result, .. } = comparison.live;
+    assert_eq!(gross + commission + funding, result);
+
+    // What was found is written, with how sure it is.
+    let folder = tempfile::tempdir().unwrap();
+    let text = comparison.calibration();
+    std::fs::write(folder.path().join("calibrated.toml"), &text).unwrap();
+    let again = folder.path().join("again.toml");
+    let market = "include = [\"calibrated.toml\"]\n[market.synthetic]\nminutes = 3\n";
+    std::fs::write(&again, market).unwrap();
+    let account = Scenario::read(&again).unwrap_or_else(|error| panic!("{error}\n{text}")).account;
+    assert_eq!((account.taker_fee, account.maker_fee), (terms().taker_fee, terms().maker_fee));
+    for comment in ["fills paid this", "with 90 % bounds", "# 7001 to 7001"] {
+        assert!(text.contains(comment), "{comment} in {text}");
+    }
 }
 
 #[test]
@@ -350,15 +383,7 @@ fn a_market_that_comes_late_is_seen_when_it_happened() {
             loses: "",
             lost: VecDeque::new(),
         };
-        let mut rng = NamedRng::new(8, "delays");
-        let mut last = Nanos::ZERO;
-        for event in &mut market {
-            // A connection keeps its order.
-            let heard = event.time - ahead + Nanos::from_millis(1 + rng.below(150) as i64);
-            last = last.max(heard);
-            event.delay = FeedDelay::new(last - event.time);
-            event.time = last;
-        }
+        comes_late(&mut market, ahead);
         let folder = tempfile::tempdir().unwrap();
         let journal = record(folder.path(), venue, &file(&terms), market, usual_script(), |_| {});
         let comparison = compare(&journal, None).unwrap();
@@ -367,6 +392,68 @@ fn a_market_that_comes_late_is_seen_when_it_happened() {
         assert!(comparison.parts.iter().all(|part| part.amount.is_zero()), "{comparison}");
         assert_eq!(comparison.live, comparison.simulated);
     }
+}
+
+/// Each event is heard up to 150 ms after it happened, by a clock of which the venue's is `ahead`.
+fn comes_late(market: &mut [MarketEvent], ahead: Nanos) {
+    let mut rng = NamedRng::new(8, "delays");
+    let mut last = Nanos::ZERO;
+    for event in market {
+        // A connection keeps its order.
+        let heard = event.time - ahead + Nanos::from_millis(1 + rng.below(150) as i64);
+        last = last.max(heard);
+        event.delay = FeedDelay::new(last - event.time);
+        event.time = last;
+    }
+}
+
+/// The exchange of a paper session sees the market when it comes in, and its own latency is all that there is.
+#[test]
+fn a_paper_session_is_its_own_simulation() {
+    let mut says = file(&terms());
+    says.exchange.latency = Some(LatencyTable {
+        request: Some(Quantiles(vec![(0, 2_000), (500, 30_000), (1_000, 900_000)])),
+        response: Some(Quantiles(vec![(0, 1_000), (1_000, 400_000)])),
+        ..LatencyTable::default()
+    });
+    let header = header(Some(PaperTerms::default()));
+    let venue = says.paper_exchange(&header).unwrap();
+    let mut market = wandering(9);
+    comes_late(&mut market, Nanos::ZERO);
+    // Questions draw their ways, too, and no answer says when they arrived.
+    let asks = (0..20).map(|n| (at(3_000 + n * 7_777), Request::OpenOrders { symbol: None }));
+    let script = usual_script().into_iter().chain(asks).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = record_as(folder.path(), &header, venue, &says, market, script, |_| {});
+
+    let comparison = compare(&journal, None).unwrap();
+    assert!(comparison.live.fills > 24 && !comparison.live.funding.is_zero(), "{comparison}");
+    assert!(comparison.parts.iter().all(|part| part.amount.is_zero()), "{comparison}");
+    assert_eq!(comparison.live, comparison.simulated);
+    assert_eq!(comparison.latency.venue_clock_ahead_us, 0);
+    assert!(comparison.queue.lacks.as_ref().unwrap().contains("paper exchange"), "{comparison}");
+
+    // Another file's latency is the only thing that differs.
+    let other = compare(&journal, Some(&file(&terms()))).unwrap();
+    only(&other, Cause::Latency);
+    let dear = Terms { taker_fee: Decimal::new(9, 4), ..terms() };
+    let mut dear = file(&dear);
+    dear.exchange.latency = says.exchange.latency;
+    only(&compare(&journal, Some(&dear)).unwrap(), Cause::Fees);
+}
+
+#[test]
+fn a_journal_that_cannot_be_compared_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("live.journal");
+    let header = json!({ "scenario": file(&terms()), "session": header(None) });
+    // Left as a process leaves it that is killed before anything comes in.
+    drop(LiveSink::create(&path, &header).unwrap());
+    let told = |path: &Path| compare(path, None).unwrap_err().to_string();
+    let missing = told(&path);
+    assert!(missing.contains("live.journal.partial") && missing.contains("give that"), "{missing}");
+    let empty = told(&folder.path().join("live.journal.partial"));
+    assert!(empty.contains("nothing is in it"), "{empty}");
 }
 
 /// A book of two symbols whose best bid is as long as `LEVEL`, then is cancelled and traded away, round by round.

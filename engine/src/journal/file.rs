@@ -151,6 +151,28 @@ impl Drop for FileSink {
     }
 }
 
+/// A file that cannot be opened: a session's journal has another name as long as the session goes on.
+fn not_there(path: &Path, source: std::io::Error) -> JournalError {
+    let format = |problem: String| JournalError::Format { path: path.to_owned(), problem };
+    if source.kind() == std::io::ErrorKind::NotFound {
+        let partial = beside(path, PARTIAL);
+        let whole = path.to_str().and_then(|name| name.strip_suffix(PARTIAL)).map(Path::new);
+        if partial.exists() {
+            return format(format!(
+                "there is no such file, but {}: its session still runs, or was killed; give that one, which is read as far as it goes",
+                partial.display()
+            ));
+        }
+        if let Some(whole) = whole.filter(|whole| whole.exists()) {
+            return format(format!(
+                "there is no such file any more: its session has ended; give {}",
+                whole.display()
+            ));
+        }
+    }
+    JournalError::Io { path: path.to_owned(), source }
+}
+
 /// A journal file that has been checked from end to end and can be read block by block.
 pub struct JournalFile {
     path: PathBuf,
@@ -172,9 +194,9 @@ impl JournalFile {
     /// Opens the file and checks all of it, so that damage is found before anything is run. A live session that goes on,
     /// or was killed, has a file that ends with `.partial`: it is read as far as it goes.
     pub fn open(path: &Path) -> Result<JournalFile, JournalError> {
-        let io = |source| JournalError::Io { path: path.to_owned(), source };
         let format = |problem: String| JournalError::Format { path: path.to_owned(), problem };
-        let mut input = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
+        let file = File::open(path).map_err(|source| not_there(path, source))?;
+        let mut input = BufReader::with_capacity(1 << 20, file);
         let mut head = [0; 16];
         input.read_exact(&mut head).ok().filter(|()| head.starts_with(MAGIC)).ok_or_else(|| {
             format(

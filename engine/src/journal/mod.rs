@@ -99,7 +99,7 @@ pub enum JournalError {
         problem: String,
     },
     /// A checksum does not hold.
-    #[error("{}: byte {offset}: the journal is damaged ({problem}); restore it from a copy, or record it again with `qsim run --journal`", path.display())]
+    #[error("{}: byte {offset}: the journal is damaged ({problem}); restore it from a copy, or, of a simulation, record it again with `qsim run --journal`; what a session recorded before that byte can be read from a file with its first {offset} bytes (`head -c`) and a name that ends with .partial", path.display())]
     Damaged {
         /// Which file.
         path: PathBuf,

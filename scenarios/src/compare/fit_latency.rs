@@ -84,6 +84,8 @@ pub(crate) fn measure(session: &LiveSession) -> Measured {
         (back.saturating_neg(), there.saturating_add(cut))
     });
     let ahead = match bounds {
+        // It has no other clock.
+        _ if session.is_paper() => Nanos::ZERO,
         // Clocks that can be the same are taken for the same.
         Some((low, high)) if low > 0 || high < 0 => Nanos(low / 2 + high / 2),
         _ => Nanos::ZERO,

@@ -1,11 +1,12 @@
 //! `qsim compare`: the hours of a live session at the simulated exchange, and why the two earned differently.
 //!
 //! The session's own requests are the script: they are sent again, unchanged, to a simulated exchange that sees the
-//! journal's market by the venue's clock. A chain of runs, each of which changes one thing, takes the causes out one by
-//! one; what is left is split order by order.
+//! journal's market by the venue's clock, or, of a paper session, as its exchange saw it. A chain of runs, each of
+//! which changes one thing, takes the causes out one by one; what is left is split order by order.
 //!
 //! Invariant: the parts sum to the difference, to the last decimal. A comparison whose parts do not is an error.
 
+mod calibration;
 mod counterfactual;
 mod fit_latency;
 mod fit_queue;
@@ -17,6 +18,7 @@ mod venue_feed;
 
 use std::path::Path;
 
+use engine::Nanos;
 use rayon::prelude::*;
 use rust_decimal::Decimal;
 use sim_exchange::MarketDepth;
@@ -28,7 +30,7 @@ pub use report::{
 };
 
 use crate::{Scenario, ScenarioError};
-use counterfactual::{Change, Simulated, simulate};
+use counterfactual::{Change, Simulated, Ways, simulate};
 use fit_latency::measure;
 use parts::{Fees, PaidRate, Told, Worth, fees_as_paid, funding_as_settled, rest};
 use script::{Fate, LiveSession};
@@ -46,16 +48,19 @@ pub fn compare(path: &Path, scenario: Option<&Scenario>) -> Result<Comparison, S
     let mut notes = notes(&session, &scenario, measured.guessed);
 
     // As the file says; then with the ways that were measured; then with the queues that fit best.
-    let as_file = Change { arrivals: None, queue: None };
+    let as_file = Change { ways: Ways::File, queue: None };
     let first = simulate(&session, &scenario, measured.ahead, &as_file)?;
-    let arrivals = measured.arrivals.as_deref();
-    let timed = match arrivals {
-        Some(_) => {
-            simulate(&session, &scenario, measured.ahead, &Change { arrivals, queue: None })?
-        }
-        None => first.clone(),
+    let ways = match measured.arrivals.as_deref() {
+        _ if session.is_paper() && session.has_ways_of(&scenario) => Ways::File,
+        _ if session.is_paper() => Ways::OwnFile,
+        Some(arrivals) => Ways::Measured(arrivals),
+        None => Ways::File,
     };
-    let (queue, queued) = fit_queue(&session, &scenario, &live, &measured, &timed)?;
+    let timed = match ways {
+        Ways::File => first.clone(),
+        _ => simulate(&session, &scenario, measured.ahead, &Change { ways, queue: None })?,
+    };
+    let (queue, queued) = fit_queue(&session, &scenario, &live, (measured.ahead, ways), &timed)?;
     run_notes(&queued, &mut notes);
 
     let told = [&first, &timed, &queued].map(|run| Told::of(&run.own));
@@ -98,6 +103,8 @@ pub fn compare(path: &Path, scenario: Option<&Scenario>) -> Result<Comparison, S
             maker,
             fills: paid.fills,
             paid: paid.rate().map(|rate| rate.round_dp(8)),
+            bounds: paid.bounds.map(|(low, high)| (low.round_dp(8), high.round_dp(8))),
+            exact: paid.exact.is_some(),
             file: if maker { maker_fee } else { taker_fee },
         }
     });
@@ -126,23 +133,20 @@ fn fit_queue(
     session: &LiveSession,
     scenario: &Scenario,
     live: &Told,
-    measured: &fit_latency::Measured,
+    (ahead, ways): (Nanos, Ways<'_>),
     timed: &Simulated,
 ) -> Result<(FittedQueue, Simulated), ScenarioError> {
     let depth = session.market.depth;
     if depth == MarketDepth::Trades {
-        let lacks = Some("the journal's market has no book, so there are no queues".to_owned());
+        let lacks = Some(no_book(session).to_owned());
         return Ok((FittedQueue { lacks, ..FittedQueue::default() }, timed.clone()));
     }
     let own = scenario.exchange.queue.unwrap_or(scenario.exchange.profile.fills(depth).queue);
     let kinds = fit_queue::candidates(own);
-    let arrivals = measured.arrivals.as_deref();
     // Runs share nothing, and come back in the order of the models.
     let others: Result<Vec<Simulated>, ScenarioError> = kinds[1..]
         .par_iter()
-        .map(|kind| {
-            simulate(session, scenario, measured.ahead, &Change { arrivals, queue: Some(*kind) })
-        })
+        .map(|kind| simulate(session, scenario, ahead, &Change { ways, queue: Some(*kind) }))
         .collect();
     let mut runs = vec![timed.clone()];
     runs.extend(others?);
@@ -152,15 +156,27 @@ fn fit_queue(
     Ok((fitted, run))
 }
 
+/// Why there are no queues, and what to record.
+fn no_book(session: &LiveSession) -> &'static str {
+    match session.is_paper() {
+        true => {
+            "the paper exchange had no book, so there are no queues; it takes one if the file's market has one (model = \"order_flow\", or depth or quotes of recorded data)"
+        }
+        false => {
+            "the journal's market has no book, so there are no queues, and takers fill at the last price; record one with quotes = true in [pipeline.price_feed]"
+        }
+    }
+}
+
 fn earned(worth: &Worth, told: &Told, fees: &Fees, funding: Decimal) -> Earned {
-    let (gross, commission) = (worth.gross(told), fees.values().sum::<Decimal>());
+    let (gross, commission) = (worth.gross(told), -fees.values().sum::<Decimal>());
     Earned {
         orders: told.fills.len() as u64,
         fills: told.fills.values().map(|fills| fills.len() as u64).sum(),
         gross,
         commission,
         funding,
-        result: gross - commission + funding,
+        result: gross + commission + funding,
     }
 }
 
@@ -187,6 +203,8 @@ fn notes(session: &LiveSession, scenario: &Scenario, guessed: usize) -> Vec<Stri
         count(Fate::Unanswered),
         "requests have no answer in the journal; they are simulated as sent",
     );
+    // The ways of a paper session are known.
+    let guessed = if session.is_paper() { 0 } else { guessed };
     say(
         guessed,
         "requests have no time stamp of the venue; their way there is taken as the median",

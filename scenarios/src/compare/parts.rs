@@ -170,6 +170,8 @@ pub(crate) struct PaidRate {
     pub(crate) notional: Decimal,
     /// The rate that explains every single commission, if one does.
     pub(crate) exact: Option<Decimal>,
+    /// Of the fill that paid least, and of that which paid most.
+    pub(crate) bounds: Option<(Decimal, Decimal)>,
 }
 
 impl PaidRate {
@@ -180,7 +182,13 @@ impl PaidRate {
         for fill in fills() {
             rate.fills += 1;
             rate.commission += fill.commission;
-            rate.notional += worth.notional(fill);
+            let money = worth.notional(fill);
+            rate.notional += money;
+            if money > Decimal::ZERO {
+                let own = fill.commission / money;
+                let (low, high) = rate.bounds.unwrap_or((own, own));
+                rate.bounds = Some((low.min(own), high.max(own)));
+            }
         }
         if rate.notional > Decimal::ZERO {
             let round = (rate.commission / rate.notional).round_dp(6);

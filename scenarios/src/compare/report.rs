@@ -88,11 +88,11 @@ pub struct Earned {
     pub fills: u64,
     /// Realised profit, and the worth of what is open at the last mark.
     pub gross: Decimal,
-    /// Above zero when paid.
+    /// Below zero when paid, as the venue's income tells it.
     pub commission: Decimal,
     /// Above zero when received.
     pub funding: Decimal,
-    /// Gross without commission, with funding.
+    /// The sum of the three.
     pub result: Decimal,
 }
 
@@ -131,8 +131,12 @@ pub struct CommissionRate {
     pub maker: bool,
     /// How many fills.
     pub fills: u64,
-    /// As a fraction of the notional, with eight decimals.
+    /// As a fraction of the notional, with eight decimals: above zero when paid.
     pub paid: Option<Decimal>,
+    /// Of the fill that paid least, and of that which paid most.
+    pub bounds: Option<(Decimal, Decimal)>,
+    /// One rate explains every fill, to the last decimal of the venue.
+    pub exact: bool,
     /// That of the file.
     pub file: Decimal,
 }
@@ -178,53 +182,6 @@ impl Comparison {
         let own = self.parts.iter().filter(|part| part.cause == cause);
         own.map(|part| part.amount).sum()
     }
-
-    /// `[exchange]` of the calibrated simulation, as a file that scenarios include.
-    pub fn calibration(&self) -> String {
-        let mut text = format!(
-            "# Fitted by `qsim compare` to the session of {} from {} to {}.\n# Use: include = [\"this file's name\"] at the top of a scenario file.\n",
-            self.scenario, self.from, self.to
-        );
-        if let Some(kind) = self.queue.model {
-            let orders = self.queue.orders;
-            text.push_str(&format!(
-                "\n[exchange]\n# From {orders} resting orders.\nqueue = {}\n",
-                queue_toml(kind)
-            ));
-        } else if let Some(lacks) = &self.queue.lacks {
-            text.push_str(&format!("\n# No queue: {lacks}.\n"));
-        }
-        let FittedLatency { request, response, .. } = &self.latency;
-        match (request.distribution(), response.distribution()) {
-            (Some(there), Some(back)) => text.push_str(&format!(
-                "\n[exchange.latency]\n# Pairs of thousandths and µs, from {} requests and {} answers and events.\nrequest = {:?}\nresponse = {:?}\n",
-                request.samples, response.samples, Rows(&there.0), Rows(&back.0)
-            )),
-            _ => text.push_str(&format!(
-                "\n# No latency: too few were measured: {} requests, {} answers and events.\n",
-                request.samples, response.samples
-            )),
-        }
-        text
-    }
-}
-
-/// Pairs as TOML has them.
-struct Rows<'a>(&'a [(u32, i64)]);
-
-impl fmt::Debug for Rows<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: Vec<String> = self.0.iter().map(|(at, us)| format!("[{at}, {us}]")).collect();
-        write!(f, "[{}]", rows.join(", "))
-    }
-}
-
-fn queue_toml(kind: sim_exchange::depth::QueueKind) -> String {
-    let text = name(kind);
-    match text.split_once(' ') {
-        Some((model, exponent)) => format!("{{ model = \"{model}\", exponent = {exponent} }}"),
-        None => format!("{{ model = \"{text}\" }}"),
-    }
 }
 
 impl fmt::Display for Comparison {
@@ -235,7 +192,7 @@ impl fmt::Display for Comparison {
         let (a, b) = (&self.live, &self.simulated);
         for (what, live, simulated) in [
             ("gross", a.gross, b.gross),
-            ("commission", -a.commission, -b.commission),
+            ("commission", a.commission, b.commission),
             ("funding", a.funding, b.funding),
             ("result", a.result, b.result),
         ] {

@@ -64,7 +64,10 @@ pub(crate) struct MarketFacts {
 pub(crate) struct LiveSession {
     pub(crate) path: PathBuf,
     pub(crate) header: SessionHeader,
+    /// With which it is compared.
     pub(crate) scenario: Scenario,
+    /// Its own file, as the journal has it.
+    pub(crate) own_file: Scenario,
     pub(crate) sent: Vec<Sent>,
     pub(crate) own: Own,
     /// Client order ids of the session's own orders; of those in the second, nobody knows what became of the request.
@@ -111,11 +114,19 @@ impl LiveSession {
             ))
         })?;
         scenario.origin = path.display().to_string();
+        if file.footer().entries == 0 {
+            return Err(format(
+                "nothing is in it: the session was over before its first entry; give a journal of one that has traded"
+                    .into(),
+            )
+            .into());
+        }
         let end = file.last_time()?;
         let symbols = header.instruments.len();
         let mut session = LiveSession {
             path: path.to_owned(),
             header,
+            own_file: scenario.clone(),
             scenario,
             sent: Vec::new(),
             own: Own::default(),
@@ -127,7 +138,23 @@ impl LiveSession {
         };
         session.read_entries(file)?;
         session.name_orders();
+        if session.is_paper() {
+            // Its exchange took of the market what its file says, and no more.
+            session.market.depth = session.scenario.paper_depth();
+            session.market.index = false;
+        }
         Ok(session)
+    }
+
+    /// Whether its exchange was in its own process.
+    pub(crate) fn is_paper(&self) -> bool {
+        self.header.paper.is_some()
+    }
+
+    /// Whether requests and answers take as long by this file as by the session's own, to the last draw.
+    pub(crate) fn has_ways_of(&self, scenario: &Scenario) -> bool {
+        scenario.seed == self.own_file.seed
+            && scenario.exchange.has_ways_of(&self.own_file.exchange)
     }
 
     fn read_entries(&mut self, file: JournalFile) -> Result<(), ScenarioError> {

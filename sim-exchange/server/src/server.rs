@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::get;
 use engine::Feed;
 use sim_exchange::SimExchange;
 use tokio::net::TcpListener;
@@ -16,6 +17,7 @@ use crate::config::{ServerConfig, ServerError};
 use crate::conn::{ConnInfo, CuttableListener};
 use crate::http::{self, Keys};
 use crate::hub::Hub;
+use crate::rest::downloads;
 use crate::venue::Venue;
 
 /// A server with a runtime of its own. Dropping it stops it, and cuts its connections.
@@ -109,7 +111,7 @@ impl Bound {
         let (admin, admin_addr) = bind("admin", config.admin_addr).await?;
         let hub = Hub::with_queues(config.streams.queue_max);
         let clock = VenueClock::standing(config.clock, exchange.now());
-        let mut venue = Venue::new(exchange, feed, clock, hub.clone(), config.archive_max);
+        let mut venue = Venue::new(exchange, feed, clock, hub.clone(), config.archive_max, addr);
         if !config.held {
             venue.go();
         }
@@ -120,7 +122,9 @@ impl Bound {
     async fn run(self, mut stopped: watch::Receiver<bool>) {
         let Bound { listener, admin, app, .. } = self;
         let connections = app.connections.clone();
-        let router = Router::new().fallback(http::entry).with_state(Arc::clone(&app));
+        let files = get(downloads::follow);
+        let router = Router::new().route(&format!("{}{{id}}", downloads::PATH), files);
+        let router = router.fallback(http::entry).with_state(Arc::clone(&app));
         let clients = axum::serve(
             CuttableListener { listener, connections },
             router.into_make_service_with_connect_info::<ConnInfo>(),

@@ -6,7 +6,8 @@ use sim_exchange::RequestCost;
 
 use super::Params;
 use crate::rest::{
-    Handler, account, algos, batches, history, orders, positions, settings, streams,
+    Handler, account, algos, batches, downloads, history, orders, positions, settings, statistics,
+    streams,
 };
 
 /// Who may ask.
@@ -86,6 +87,12 @@ const fn open(
     Route { method, path, security, weight: Weight::Of(1), orders: (0, 0), handler }
 }
 
+/// `/futures/data/…`: counted in a limit of its own.
+const fn statistic(path: &'static str, handler: Handler) -> Route {
+    let (method, security, weight) = ("GET", Security::None, Weight::Of(0));
+    Route { method, path, security, weight, orders: (0, 0), handler }
+}
+
 static TABLE: LazyLock<Vec<Route>> = LazyLock::new(|| {
     use Security::{Key, None};
     use Weight::{BySymbol, Of};
@@ -144,6 +151,19 @@ static TABLE: LazyLock<Vec<Route>> = LazyLock::new(|| {
         signed("GET", "/fapi/v1/multiAssetsMargin", Of(30), settings::multi_assets),
         signed("GET", "/fapi/v1/symbolConfig", Of(5), settings::symbol_config),
         signed("GET", "/fapi/v1/leverageBracket", Of(1), settings::brackets),
+        signed("GET", "/fapi/v1/order/asyn", Of(1_000), downloads::orders),
+        signed("GET", "/fapi/v1/order/asyn/id", Of(10), downloads::orders_link),
+        signed("GET", "/fapi/v1/trade/asyn", Of(1_000), downloads::trades),
+        signed("GET", "/fapi/v1/trade/asyn/id", Of(10), downloads::trades_link),
+        signed("GET", "/fapi/v1/income/asyn", Of(1_000), downloads::income),
+        signed("GET", "/fapi/v1/income/asyn/id", Of(10), downloads::income_link),
+        statistic("/futures/data/basis", statistics::basis),
+        statistic("/futures/data/delivery-price", statistics::delivery_price),
+        statistic("/futures/data/globalLongShortAccountRatio", statistics::accounts),
+        statistic("/futures/data/openInterestHist", statistics::open_interest),
+        statistic("/futures/data/takerlongshortRatio", statistics::taker_volume),
+        statistic("/futures/data/topLongShortAccountRatio", statistics::top_by_account),
+        statistic("/futures/data/topLongShortPositionRatio", statistics::top_by_position),
     ];
     table.sort_by_key(|route| (route.path, route.method));
     table

@@ -15,12 +15,12 @@ mod assets;
 mod book;
 mod events;
 mod grid;
-mod interval;
-mod klines;
+pub(crate) mod interval;
+pub(crate) mod klines;
 mod outlet;
 mod rest;
 mod stream_name;
-mod symbol;
+pub(crate) mod symbol;
 mod trades;
 mod wants;
 

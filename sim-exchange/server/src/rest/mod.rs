@@ -3,10 +3,12 @@
 pub(crate) mod account;
 pub(crate) mod algos;
 pub(crate) mod batches;
+pub(crate) mod downloads;
 pub(crate) mod history;
 pub(crate) mod orders;
 pub(crate) mod positions;
 pub(crate) mod settings;
+pub(crate) mod statistics;
 pub(crate) mod streams;
 
 use engine::{AccountId, Answer, Nanos, Request, SymbolIndex};

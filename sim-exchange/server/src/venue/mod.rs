@@ -11,6 +11,7 @@ mod requests;
 pub use requests::Asked;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use engine::{
     ClientOrderId, Exchange, ExchangeEvent, Feed, Instrument, MarketEvent, Nanos, Outcome,
@@ -25,6 +26,7 @@ use gate::Gate;
 use crate::clock::VenueClock;
 use crate::hub::Hub;
 use crate::market::MarketView;
+use crate::rest::downloads::Downloads;
 
 /// Market events that the clock task shows before it lets others to the lock.
 const SLICE: usize = 2_000;
@@ -65,6 +67,8 @@ pub struct Venue {
     /// How far the venue's clock is wrong when it looks at timestamps, in ms; above zero it is ahead.
     pub(crate) skew_ms: i64,
     client_ids: u64,
+    /// Histories that were asked for as files.
+    pub(crate) downloads: Downloads,
 }
 
 impl std::fmt::Debug for Venue {
@@ -80,6 +84,7 @@ impl Venue {
         clock: VenueClock,
         hub: Hub,
         archive_max: usize,
+        address: SocketAddr,
     ) -> Venue {
         let (now, market) = (exchange.now(), MarketView::new(&exchange));
         let accounts = exchange.accounts_total();
@@ -110,6 +115,7 @@ impl Venue {
             ledger_seen: 0,
             skew_ms: 0,
             client_ids: 0,
+            downloads: Downloads::at(address),
         };
         venue.book_income();
         venue

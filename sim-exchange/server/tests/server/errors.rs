@@ -69,7 +69,7 @@ fn unknown_paths_and_methods() {
         ("GET", "/fapi/v1/nothing"),
         ("PATCH", "/fapi/v1/order"),
         ("GET", "/"),
-        ("GET", "/fapi/v1/order/asyn"),
+        ("GET", "/fapi/v1/stock/contract"),
     ] {
         let refusal = venue.raw(method, path, None, "").refusal();
         assert_eq!(refusal, (404, -5000, format!("Path {path}, Method {method} is invalid")));

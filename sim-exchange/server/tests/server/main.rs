@@ -20,5 +20,6 @@ mod listen_keys;
 mod orders;
 mod parameters;
 mod signing;
+mod statistics;
 mod user_stream;
 mod ws_api;

@@ -1,7 +1,7 @@
 //! Market data over REST, and the three methods of the WebSocket API that answer the same.
 //!
-//! What the simulated market cannot know (ratios of other traders, statistics of open interest, contracts
-//! that do not exist here) is refused as Binance refuses an unknown path, never made up.
+//! What the simulated market cannot know (contracts that do not exist here) is refused as Binance refuses an unknown
+//! path, never made up. Statistics of the accounts are in `rest/statistics.rs`: they need the accounts' histories.
 
 mod books;
 mod contracts;
