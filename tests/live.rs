@@ -28,6 +28,8 @@ feed_latency_us = 300000
 [exchange]
 request_latency_us = 100000
 response_latency_us = 100000
+[pipeline.trading_bot]
+enabled = false
 [live]
 speed = 60
 "#,

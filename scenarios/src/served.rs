@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use engine::{Feed, FeedError, Instrument, MarketData, MarketEvent, Nanos};
+use engine::{Feed, FeedError, Instrument, MarketData, MarketEvent, Nanos, SymbolIndex};
+use rust_decimal::Decimal;
 use sim_exchange::SimExchange;
 
 use crate::{Scenario, ScenarioError, market, venue};
@@ -58,8 +59,18 @@ impl Scenario {
         let plan =
             scenario.timeline_plan(&members, &market.instruments, market.range).map_err(build)?;
         market.range.0 = market.range.0 - lead;
-        let exchange =
+        let mut exchange =
             venue::build(&scenario, &market, &rules, plan.faults, further).map_err(build)?;
+        if by != Nanos::ZERO
+            && let Some(funding) =
+                scenario.market.synthetic.as_ref().and_then(|made| made.funding())
+        {
+            // Its settlement at the market's first instant was at the hour before this one's.
+            for symbol in 0..market.instruments.len() {
+                let rate = Decimal::new(funding.rate_e8, 8);
+                exchange.funding_was(SymbolIndex(symbol as u16), rate);
+            }
+        }
         let market::OpenMarket { feed, instruments, range, warnings, .. } = market;
         Ok(ServedVenue { exchange, feed, instruments, range, warnings })
     }
@@ -141,78 +152,5 @@ impl Feed for NoFeed {
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         batch.clear();
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use engine::{PriceTicks, SymbolIndex};
-
-    use super::*;
-
-    /// A day of marks, one an hour, with settlements every eight hours.
-    struct Day(i64);
-
-    impl Feed for Day {
-        fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
-            batch.clear();
-            let hour = self.0;
-            self.0 += 1;
-            let mut say = |data| batch.push(MarketEvent::new(hours(hour), SymbolIndex(0), data));
-            if hour < 24 && hour % 8 == 0 {
-                say(MarketData::FundingRate(hour));
-            }
-            if hour < 24 {
-                say(MarketData::MarkPrice(PriceTicks(hour)));
-            }
-            Ok(())
-        }
-    }
-
-    fn hours(hours: i64) -> Nanos {
-        Nanos::from_secs(hours * 3_600)
-    }
-
-    /// When settlements come if the day is moved to begin then.
-    fn settled(begins: Nanos) -> Vec<Nanos> {
-        let mut feed = Moved::new(Box::new(Day(0)), begins);
-        let (mut batch, mut last, mut found) = (Vec::new(), Nanos(i64::MIN), Vec::new());
-        loop {
-            feed.next_batch(&mut batch).expect("a batch");
-            if batch.is_empty() {
-                return found;
-            }
-            for event in &batch {
-                assert!(event.time >= last, "in the order of time");
-                last = event.time;
-                if let MarketData::FundingRate(_) = event.data {
-                    found.push(event.time);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn settlements_of_a_moved_market_are_at_the_hours_of_the_venue() {
-        let at_12_12 = hours(12) + Nanos::from_secs(720);
-        assert_eq!(settled(at_12_12), [hours(16), hours(24), hours(32)]);
-        assert_eq!(settled(hours(16)), [hours(16), hours(24), hours(32)], "already there");
-        assert_eq!(settled(hours(-5)), [hours(0), hours(8), hours(16)]);
-    }
-
-    #[test]
-    fn the_rules_of_a_moved_market_are_those_of_its_new_date() {
-        let min_notional = |text: &str, begins_at: Option<Nanos>| {
-            let text = format!("[market.synthetic]\nminutes = 10\n{text}");
-            let scenario = Scenario::parse("moved.toml", &text).expect("a scenario");
-            let venue = scenario.serve(None, begins_at, 0, Nanos::ZERO).expect("a venue");
-            venue.exchange.rules_of(SymbolIndex(0)).expect("BTCUSDT").min_notional.to_string()
-        };
-        // 2026-11-22T12:12:00Z, and 2026-01-01 as the market has it.
-        let moved = Some(Nanos::from_secs(1_795_349_520));
-        assert_eq!(min_notional("", None), "100");
-        assert_eq!(min_notional("", moved), "50");
-        let stated = "[exchange]\nrules_at = \"2026-01-01T00:00:00Z\"\n";
-        assert_eq!(min_notional(stated, moved), "100", "the file says so");
     }
 }

@@ -59,6 +59,9 @@ pub(crate) struct Market {
     /// A trade below the first or above the second concerns more than the market's book.
     pub(crate) band: (i64, i64),
     pub(crate) funding_rate: Option<Decimal>,
+    /// What was settled last before the exchange began, as far as somebody says. Nothing is decided by it.
+    #[serde(skip)]
+    pub(crate) funding_before: Decimal,
     /// Rates of the data that were not used.
     pub(crate) funding_ignored: u64,
     pub(crate) state: SymbolState,
@@ -168,6 +171,7 @@ impl SimExchange {
                 meter: Meter::default(),
                 band: (1, PRICE_MAX),
                 funding_rate,
+                funding_before: Decimal::ZERO,
                 funding_ignored: 0,
                 state: SymbolState::default(),
                 settled: VecDeque::new(),

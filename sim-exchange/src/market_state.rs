@@ -66,12 +66,19 @@ impl SimExchange {
             return Some(index.outlook());
         }
         let terms = self.funding_terms_of(symbol)?;
-        let last = market.settled.back().map_or(Decimal::ZERO, |settled| settled.rate);
+        let last = market.settled.back().map_or(market.funding_before, |settled| settled.rate);
         Some(FundingOutlook {
             last_rate: market.funding_rate.unwrap_or(last),
             next_time: terms.interval.next(now),
             interval: terms.interval.span(),
         })
+    }
+
+    /// Says what was settled last of a symbol before the exchange began: the estimate until something is settled.
+    pub fn funding_was(&mut self, symbol: SymbolIndex, rate: Decimal) {
+        if let Some(market) = self.markets.get_mut(usize::from(symbol.0)) {
+            market.funding_before = rate;
+        }
     }
 
     /// The newest payments of funding of a symbol, oldest first. What came before the symbol's first price
