@@ -151,11 +151,14 @@ fn one_order_of_a_type_and_a_side_closes_a_position() {
 fn what_is_bound_to_a_position_ends_with_it() {
     // What closes the position is bound in the algo service; a stop with a quantity is if it says so.
     check_algo(
-        "trade 100 | buy a 10 | algo sell s 10 stop 95 gte | algo sell p close tp 105 | \
-         algo sell g 10 stop 94 | algo sell c close stop 93 gtc | sell b 4 | sell c 6",
-        "a New | a 10 @ 101 taker | algo s New | algo p New | algo g New | algo c New | \
-         b New | b 4 @ 99 taker | c New | c 6 @ 99 taker | \
-         algo s Expired: the position is gone | algo p Expired: the position is gone",
+        "trade 100 | buy a 10 | algo sell s 10 stop 95 gte | algo sell p close tp 105 | sell b 4 | sell c 6",
+        "a New | a 10 @ 101 taker | algo s New | algo p New | b New | b 4 @ 99 taker | \
+         c New | c 6 @ 99 taker | algo s Expired: the position is gone | \
+         algo p Expired: the position is gone",
+    );
+    check_algo(
+        "trade 100 | buy a 10 | algo sell s 10 stop 95 | algo sell p close tp 105 gtc | sell b 10 | algo open",
+        "a New | a 10 @ 101 taker | algo s New | algo p New | b New | b 10 @ 99 taker | algos [s p]",
     );
     // The one that is triggered ends the other one.
     check_algo(
