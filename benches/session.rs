@@ -4,6 +4,7 @@
 //!
 //! `BENCH_SPEED` (30) is how many times as fast as the wall's the clock of both runs.
 #![allow(clippy::expect_used, clippy::panic)] // A benchmark that cannot go on has nothing to measure.
+#![allow(clippy::disallowed_methods)] // It measures, it does not simulate.
 
 #[path = "../tests/support/chain.rs"]
 mod chain;

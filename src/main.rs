@@ -101,9 +101,15 @@ fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// A line on standard error. Nothing ends because nobody can read it.
+fn complain(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "qsim: {text}");
+}
+
 /// Prints one clear message and gives exit code 2.
 fn misuse(message: impl std::fmt::Display) -> ExitCode {
-    eprintln!("qsim: {message}");
+    complain(&message.to_string());
     ExitCode::from(2)
 }
 

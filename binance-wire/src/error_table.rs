@@ -119,6 +119,7 @@ venue_errors! {
     StopOrderTriggering -4117 400 "stop order is triggering";
     ReduceOnlyFailed -4118 400 "ReduceOnly Order Failed. Please check your existing position and open orders";
     UseAlgoService -4120 400 "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.";
+    ClosePositionExists -4130 400 "An open stop or take profit order with GTE and closePosition in the direction is existing.";
     MarketOrderRejected -4131 400 "The counterparty's best price does not meet the PERCENT_PRICE filter limit";
     InvalidActivationPrice -4135 400 "Invalid activation price";
     QuantityWithClosePosition -4137 400 "Quantity must be zero with closePosition equals true";

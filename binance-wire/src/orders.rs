@@ -7,8 +7,8 @@ use super::{
     WorkingType,
 };
 
-/// The answer to an order placed, amended or cancelled: POST, PUT and DELETE of `/fapi/v1/order`, and the
-/// good rows of `batchOrders`.
+/// The answer to an order placed or cancelled: POST and DELETE of `/fapi/v1/order`, and the good rows of
+/// `batchOrders`; over the WebSocket API to one amended, too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderAnswer {
@@ -59,6 +59,66 @@ pub struct OrderAnswer {
     /// Trailing stops of the route before 2025-12-09 only: the callback in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_rate: Option<Num>,
+    /// Where its price came from.
+    pub price_match: PriceMatch,
+    /// What happens when it meets an order of its owner.
+    pub self_trade_prevention_mode: SelfTradePrevention,
+    /// When it ends, for GTD orders; else 0.
+    pub good_till_date: i64,
+    /// When it changed last.
+    pub update_time: i64,
+}
+
+/// The answer to an order amended over REST: PUT of `/fapi/v1/order`, and the good rows of `batchOrders`.
+/// The page's example has `cumBase`, recorded answers have `cumQuote`: it has both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModifyAnswer {
+    /// The venue's id.
+    pub order_id: u64,
+    /// Of which symbol.
+    pub symbol: Box<str>,
+    /// Its pair: the symbol again.
+    pub pair: Box<str>,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// The owner's id.
+    pub client_order_id: Box<str>,
+    /// Limit price in the price's decimals; 0 for a market order.
+    pub price: Num,
+    /// Average price of its fills in the price's decimals.
+    pub avg_price: Num,
+    /// Asked, in the quantity's decimals.
+    pub orig_qty: Num,
+    /// Filled, in the quantity's decimals.
+    pub executed_qty: Num,
+    /// Filled, once more.
+    pub cum_qty: Num,
+    /// Filled in the base asset: the quantity once more.
+    pub cum_base: Num,
+    /// Price times quantity of the fills, in the quote asset, with the decimals of both.
+    pub cum_quote: Num,
+    /// How long it stands.
+    pub time_in_force: TimeInForce,
+    /// What it is now.
+    #[serde(rename = "type")]
+    pub order_type: OrderType,
+    /// May only make the position smaller.
+    pub reduce_only: bool,
+    /// Closes the whole position.
+    pub close_position: bool,
+    /// Buys or sells.
+    pub side: Side,
+    /// Which position.
+    pub position_side: PositionSide,
+    /// Trigger price in the price's decimals; 0 for none.
+    pub stop_price: Num,
+    /// Which price triggers it.
+    pub working_type: WorkingType,
+    /// Whether the trigger is protected.
+    pub price_protect: bool,
+    /// What it was when it was placed.
+    pub orig_type: OrderType,
     /// Where its price came from.
     pub price_match: PriceMatch,
     /// What happens when it meets an order of its owner.
@@ -134,9 +194,9 @@ pub struct OrderRow {
 /// One row of `batchOrders`: what became of one order of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum BatchRow {
+pub enum BatchRow<T = OrderAnswer> {
     /// It was done.
-    Done(Box<OrderAnswer>),
+    Done(Box<T>),
     /// It was refused.
     Refused(super::ErrorBody),
 }

@@ -239,6 +239,48 @@ fn what_is_cut_off_was_never_acknowledged() {
     }
 }
 
+/// Where nothing can be written, nothing that was acknowledged is lost: going on takes nothing away before it writes.
+#[test]
+fn what_was_acknowledged_stays_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.journal");
+    let sink = LiveSink::create(&path, &serde_json::json!({})).unwrap();
+    let mut kernel = session(Waits::default(), Answers::default(), Box::new(sink));
+    (1..20).for_each(|n| turn(&mut kernel, n * 17));
+    drop(kernel);
+    let tail = folder.path().join("a.journal.tail");
+    let acknowledged = std::fs::read(&tail).unwrap();
+    // A frame that was cut off is taken away, and nothing else.
+    std::fs::write(&tail, [&acknowledged[..], &[7, 0, 0, 0, 1]].concat()).unwrap();
+    let (kernel, _) = resume(&path, 5_000);
+    let now = std::fs::read(&tail).unwrap();
+    assert!(now.len() > acknowledged.len() && now.starts_with(&acknowledged), "only more is there");
+    drop(kernel);
+    let (mut kernel, _) = resume(&path, 9_000);
+    let footer = kernel.finish().unwrap();
+    assert_eq!(replay(&path), footer.digest_hex());
+}
+
+#[test]
+fn damage_in_the_tail_is_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.journal");
+    let sink = LiveSink::create(&path, &serde_json::json!({})).unwrap();
+    let mut kernel = session(Waits::default(), Answers::default(), Box::new(sink));
+    (1..20).for_each(|n| turn(&mut kernel, n * 17));
+    drop(kernel);
+    let tail = folder.path().join("a.journal.tail");
+    let mut bytes = std::fs::read(&tail).unwrap();
+    let place = bytes.len() / 2;
+    bytes[place] ^= 1;
+    std::fs::write(&tail, &bytes).unwrap();
+    let refused = LiveSink::resume(&path, names()).err().expect("it is damaged").to_string();
+    assert!(refused.contains("a.journal.tail: byte ") && refused.contains("damaged"), "{refused}");
+    std::fs::remove_file(&tail).unwrap();
+    let refused = LiveSink::resume(&path, names()).err().expect("it is gone").to_string();
+    assert!(refused.contains("put the file back"), "{refused}");
+}
+
 #[test]
 fn a_session_of_another_program_is_not_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();

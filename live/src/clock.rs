@@ -55,6 +55,11 @@ impl LiveClock {
         Nanos(nanos.saturating_mul(i64::from(self.speed)))
     }
 
+    /// How long a span of the session's time takes by the wall.
+    pub fn takes(&self, span: Nanos) -> Duration {
+        Duration::from_nanos(span.0.max(0) as u64 / u64::from(self.speed))
+    }
+
     /// The session's time when the wall has moved on by `span`.
     pub fn after(&self, span: Duration) -> Nanos {
         self.now().saturating_add(self.span(span))
@@ -62,7 +67,7 @@ impl LiveClock {
 
     /// What the venue's clock shows now, as far as it has been measured.
     pub fn venue_now(&self) -> Nanos {
-        Nanos(self.now().0 + self.venue_ahead.load(Ordering::Relaxed))
+        self.now() + self.venue_ahead()
     }
 
     /// Says how far the venue's clock is ahead of the session's.

@@ -106,6 +106,15 @@ pub trait VenueLink {
     /// [`VenueLink::send`], but what changes something is asked for, never sent again.
     fn resolve(&mut self, outgoing: Outgoing);
 
+    /// Whether what opens may leave from now on. What waits to leave, for the first time or once more, is refused as soon as
+    /// it may not.
+    fn let_open(&mut self, _may: bool) {}
+
+    /// Whether the account's events are heard now, with nothing missing. One without an account hears all there is.
+    fn hears_account(&self) -> bool {
+        true
+    }
+
     /// Interrupts a poll from another thread.
     fn waker(&self) -> Arc<dyn Wake>;
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use engine::{
     AccountId, ActualOrder, AlgoId, AlgoOrderState, AlgoRef, AlgoStatus, ClientOrderId, NewOrder,
-    OrderId, OrderType, Side, WorkingType,
+    OrderId, OrderType, PositionSide, Side, TimeInForce, WorkingType,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -133,6 +133,17 @@ pub(crate) struct Waiting {
     pub(crate) order: NewOrder,
 }
 
+impl Waiting {
+    /// It ends with the position that it is for. In the algo service so does what closes the position, where
+    /// nothing else is stated.
+    pub(crate) fn is_bound(&self) -> bool {
+        match self.order.time_in_force {
+            Some(stated) => stated == TimeInForce::GteGtc,
+            None => self.order.close_position && matches!(self.owner, Owner::Algo(_)),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct AlgoRecord {
     account: AccountId,
@@ -244,6 +255,25 @@ impl Conditionals {
             Owner::Algo(id) => Some(self.algo(id)),
             Owner::Order(_) => None,
         }
+    }
+
+    /// Whether an order of this type and side waits already to close the same position.
+    pub(crate) fn closes_already(
+        &self,
+        account: AccountId,
+        symbol: usize,
+        order: &NewOrder,
+    ) -> bool {
+        let place = |order: &NewOrder| order.position_side.unwrap_or(PositionSide::Both);
+        let same = |known: &NewOrder| {
+            known.close_position
+                && known.order_type == order.order_type
+                && known.side == order.side
+                && place(known) == place(order)
+        };
+        self.waiting[symbol]
+            .iter()
+            .any(|waiting| waiting.account == account && same(&waiting.order))
     }
 
     /// The orders of the old route that an account has waiting in a symbol, oldest first.

@@ -1,12 +1,13 @@
 //! How much may be asked: weight per IP, orders per account, and the ban of who goes on regardless.
 //!
-//! Model: every account sends from an IP of its own, so that weight and bans are kept per account.
+//! Model: every account sends from an IP of its own, so that weight and bans are kept per account. A server
+//! in front of the exchange keeps them apart: orders are an account's, weight, refusals and bans an IP's.
 //! Windows follow the clock, as the live counters do. The live exchange does not publish the following;
 //! it is decided here, on the strict side: a refused request weighs what it would have weighed, so that
 //! an IP over its weight is refused everything until the minute ends, orders of weight zero included; an
 //! order counts when it passes the limits, whatever the venue then says to it, and not when a limit
 //! refuses it; a ban's length doubles for each ban of the run, none is forgiven, and requests during a
-//! ban do not prolong it.
+//! ban do not prolong it; a client may come again when the window ends that refused it.
 
 use engine::{AccountId, ExchangeError, Nanos, Request};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ use crate::wire::VenueError;
 
 const TEN_SECONDS: Nanos = Nanos::from_secs(10);
 const MINUTE: Nanos = Nanos::from_secs(60);
+const FIVE_MINUTES: Nanos = Nanos::from_secs(300);
+/// `fundingRate` and `fundingInfo` of an IP in five minutes, together.
+const FUNDING_5M: u32 = 500;
 
 /// The limits. The defaults are those of production.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -111,6 +115,11 @@ impl Window {
     }
 }
 
+/// When the window ends that is open.
+fn window_ends(length: Nanos, at: Nanos) -> Nanos {
+    Nanos(at.0.div_euclid(length.0).saturating_add(1).saturating_mul(length.0))
+}
+
 /// How often the limits spoke.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitCounts {
@@ -130,8 +139,11 @@ pub struct LimitUsage {
     weight_1m: Window,
     orders_10s: Window,
     orders_1m: Window,
+    funding_5m: Window,
     /// Answers with 429 in this minute.
     refusals_1m: Window,
+    /// When the window ends that refused last.
+    retry_at: Nanos,
     banned_until: Nanos,
     pub(crate) counts: LimitCounts,
 }
@@ -156,44 +168,69 @@ impl LimitUsage {
         limits: &LimitsConfig,
     ) -> Result<(), ExchangeError> {
         // A fault bans where limits are only counted, too.
-        if at < self.banned_until {
-            return Err(self.banned());
-        }
+        self.check_ban(at)?;
         self.weight_1m.add(MINUTE, at, cost.weight);
         let limit = limits.request_weight_1m;
         if !limits.enforce || self.weight_1m.used(MINUTE, at) <= limit {
             return Ok(());
         }
-        self.refuse(at, limits)?;
+        self.refuse(MINUTE, at, limits)?;
         self.counts.weight_refusals += 1;
         Err(VenueError::TooManyRequests.naming(&[&limit]))
     }
 
-    /// The account's part: its orders.
+    /// The IP's part of `fundingRate` and `fundingInfo`, which weigh nothing and share a window of their own.
+    pub fn count_funding(&mut self, at: Nanos, limits: &LimitsConfig) -> Result<(), ExchangeError> {
+        self.check_ban(at)?;
+        self.funding_5m.add(FIVE_MINUTES, at, 1);
+        if !limits.enforce || self.funding_5m.used(FIVE_MINUTES, at) <= FUNDING_5M {
+            return Ok(());
+        }
+        self.refuse(FIVE_MINUTES, at, limits)?;
+        self.counts.weight_refusals += 1;
+        // Its text is unpublished: that of the weight, with the span that is true here.
+        let ExchangeError { code, msg } = VenueError::TooManyRequests.naming(&[&FUNDING_5M]);
+        Err(ExchangeError { code, msg: msg.replacen("per minute", "per 5 minutes", 1).into() })
+    }
+
+    /// The account's part, its orders, where the account is an IP, too.
     pub fn count_orders(
         &mut self,
         cost: RequestCost,
         at: Nanos,
         limits: &LimitsConfig,
     ) -> Result<(), ExchangeError> {
+        match self.take_orders(cost, at, limits) {
+            None => Ok(()),
+            Some(limit) => Err(self.force(limit, at, limits)),
+        }
+    }
+
+    /// Counts the orders of a request, or says which limit they would pass: to refuse it is the IP's part,
+    /// see [`LimitUsage::force`].
+    pub fn take_orders(
+        &mut self,
+        cost: RequestCost,
+        at: Nanos,
+        limits: &LimitsConfig,
+    ) -> Option<ForcedLimit> {
         if cost.orders_10s == 0 {
-            return Ok(());
+            return None;
         }
         let over_10s = self.orders_10s.used(TEN_SECONDS, at) + cost.orders_10s > limits.orders_10s;
         let over_1m = self.orders_1m.used(MINUTE, at) + cost.orders_1m > limits.orders_1m;
         if limits.enforce && (over_10s || over_1m) {
-            self.refuse(at, limits)?;
-            self.counts.order_refusals += 1;
-            return Err(too_many_orders(over_10s, limits));
+            return Some(if over_10s { ForcedLimit::Orders10s } else { ForcedLimit::Orders1m });
         }
         self.orders_10s.add(TEN_SECONDS, at, cost.orders_10s);
         self.orders_1m.add(MINUTE, at, cost.orders_1m);
-        Ok(())
+        None
     }
 
-    /// A request is refused as if it were over a limit.
+    /// A request is refused because it is over a limit, or as if it were.
     pub fn force(&mut self, limit: ForcedLimit, at: Nanos, limits: &LimitsConfig) -> ExchangeError {
-        if let Err(banned) = self.refuse(at, limits) {
+        let window = if limit == ForcedLimit::Orders10s { TEN_SECONDS } else { MINUTE };
+        if let Err(banned) = self.refuse(window, at, limits) {
             return banned;
         }
         match limit {
@@ -215,16 +252,12 @@ impl LimitUsage {
         self.counts.bans = self.counts.bans.saturating_add(1);
     }
 
-    /// Seconds, rounded up, until the ban ends, or the minute in which there were refusals.
+    /// Seconds, rounded up, until the ban ends, or the window that refused last.
     pub fn retry_after_s(&self, at: Nanos) -> Option<i64> {
         const SECOND: i64 = 1_000_000_000;
-        let minute_ends = (at.0.div_euclid(MINUTE.0) + 1).saturating_mul(MINUTE.0);
-        let until = match at < self.banned_until {
-            true => self.banned_until.0,
-            false if self.refusals_1m.used(MINUTE, at) > 0 => minute_ends,
-            false => return None,
-        };
-        Some(until.saturating_sub(at.0).saturating_add(SECOND - 1) / SECOND)
+        let until = if at < self.banned_until { self.banned_until } else { self.retry_at };
+        let wait = until.0.saturating_sub(at.0);
+        (wait > 0).then(|| wait.saturating_add(SECOND - 1) / SECOND)
     }
 
     /// What is used in the windows of `at`.
@@ -236,8 +269,15 @@ impl LimitUsage {
         }
     }
 
-    /// A request is over a limit: that is one refusal more in this minute, or a ban.
-    fn refuse(&mut self, at: Nanos, limits: &LimitsConfig) -> Result<(), ExchangeError> {
+    /// A request is over the limit of a window: that is one refusal more in this minute, or a ban.
+    fn refuse(
+        &mut self,
+        window: Nanos,
+        at: Nanos,
+        limits: &LimitsConfig,
+    ) -> Result<(), ExchangeError> {
+        self.check_ban(at)?;
+        self.retry_at = window_ends(window, at);
         if self.refusals_1m.used(MINUTE, at) < limits.refusals_before_ban {
             self.refusals_1m.add(MINUTE, at, 1);
             return Ok(());
@@ -245,6 +285,11 @@ impl LimitUsage {
         self.banned_until = at.saturating_add(limits.ban_length(self.counts.bans));
         self.counts.bans = self.counts.bans.saturating_add(1);
         Err(self.banned())
+    }
+
+    /// A ban that runs refuses everything, and is not prolonged by what comes meanwhile.
+    fn check_ban(&mut self, at: Nanos) -> Result<(), ExchangeError> {
+        if at < self.banned_until { Err(self.banned()) } else { Ok(()) }
     }
 
     fn banned(&mut self) -> ExchangeError {

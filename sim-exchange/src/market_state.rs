@@ -21,7 +21,7 @@ pub struct SettledFunding {
     pub time: Nanos,
     /// 0.0001 is 0.01 % of the notional.
     pub rate: Decimal,
-    /// At which mark price; zero before the symbol's first price.
+    /// At which mark price; zero before the symbol's first price, when nothing is paid.
     pub mark: PriceTicks,
 }
 
@@ -81,10 +81,11 @@ impl SimExchange {
         }
     }
 
-    /// The newest payments of funding of a symbol, oldest first.
+    /// The newest payments of funding of a symbol, oldest first. What came before the symbol's first price
+    /// settled nothing: it says the rate in force, and is no payment.
     pub fn settled_funding(&self, symbol: SymbolIndex) -> impl Iterator<Item = &SettledFunding> {
         let market = self.markets.get(usize::from(symbol.0));
-        market.into_iter().flat_map(|market| &market.settled)
+        market.into_iter().flat_map(|market| &market.settled).filter(|paid| paid.mark.0 > 0)
     }
 
     /// What all accounts of the venue hold of a symbol on the long side. Who else holds positions the

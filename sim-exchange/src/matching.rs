@@ -357,6 +357,10 @@ impl SimExchange {
         let event = UserEvent::OrderTradeUpdate { execution, order, fill, liquidation };
         self.send_user(account, event);
         self.end_of_placed(id);
+        let after = self.holding(account, symbol).position(position_side).qty;
+        if before != 0 && after.signum() != before.signum() {
+            self.expire_bound(account, symbol, position_side, before.signum());
+        }
     }
 
     pub(crate) fn expire(&mut self, id: OrderId, reason: ExpiryReason) {

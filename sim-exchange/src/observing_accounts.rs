@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine::{
     AccountId, AdlQuantile, AlgoOrderState, Instrument, MarginType, Nanos, OrderRef, OrderState,
-    PositionRisk, PositionSide, PriceTicks, SymbolIndex,
+    PositionRisk, PositionSide, PriceTicks, Side, SymbolIndex,
 };
 use rust_decimal::Decimal;
 
@@ -192,6 +192,30 @@ impl SimExchange {
         let signed = self.markets[number].rules.notional(self.mark_or_zero(number), qty);
         let initial_margin = cut8(requirement(signed, bids, asks, holding.leverage));
         OpenNotionals { bids, asks, initial_margin }
+    }
+
+    /// What the bids and the asks among an account's resting orders for one position side are worth, those
+    /// that only close included; zeros where there is no such account or symbol. See
+    /// [`SimExchange::open_notionals_of`] for those that may open.
+    pub fn resting_notionals_of(
+        &self,
+        account: AccountId,
+        symbol: SymbolIndex,
+        side: PositionSide,
+    ) -> (Decimal, Decimal) {
+        let (mut bids, mut asks) = (Decimal::ZERO, Decimal::ZERO);
+        let number = usize::from(symbol.0);
+        if usize::from(account.0) >= self.accounts.len() || number >= self.markets.len() {
+            return (bids, asks);
+        }
+        let resting = self.resting_of(account, number).into_iter();
+        for order in resting.filter(|order| order.position_side == side) {
+            match order.side {
+                Side::Buy => bids += order.notional,
+                Side::Sell => asks += order.notional,
+            }
+        }
+        (bids, asks)
     }
 
     /// Whether an account has an open order in a symbol.

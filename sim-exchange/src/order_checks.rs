@@ -57,6 +57,10 @@ pub(crate) fn check_parameters(order: &NewOrder, now: Nanos) -> Result<i64, Exch
     if order.order_type == OrderType::Market && order.time_in_force.is_some() {
         return Err(not_required("timeinforce"));
     }
+    // Only what waits for a trigger is bound to a position.
+    if order.time_in_force == Some(TimeInForce::GteGtc) {
+        return Err(VenueError::InvalidTimeInForce.error());
+    }
     check_price_parameters(order)?;
     check_good_till(order, now)?;
     check_client_order_id(&order.client_order_id)?;
@@ -99,11 +103,12 @@ fn check_good_till(order: &NewOrder, now: Nanos) -> Result<(), ExchangeError> {
     }
 }
 
-/// The order as the venue keeps it: of a `goodTillDate` the milliseconds are ignored. What was sent is what
-/// [`check_good_till`] looks at (unverified).
+/// The order as the venue keeps it: of a `goodTillDate` the milliseconds are ignored, and what closes the
+/// position has no quantity of its own. What was sent is what [`check_good_till`] looks at (unverified).
 pub(crate) fn kept(mut order: NewOrder) -> NewOrder {
     const SECOND: i64 = 1_000_000_000;
     order.good_till_date = order.good_till_date.map(|end| Nanos(end.0 - end.0.rem_euclid(SECOND)));
+    order.quantity = order.quantity.filter(|_| !order.close_position);
     order
 }
 
@@ -113,7 +118,8 @@ pub(crate) fn check_conditional(order: &NewOrder, now: Nanos) -> Result<(), Exch
     let market_stop =
         matches!(order.order_type, OrderType::StopMarket | OrderType::TakeProfitMarket);
     if order.close_position {
-        if order.quantity.is_some() {
+        // The refusal says that it has to be zero, so that zero is as good as none.
+        if order.quantity.is_some_and(|quantity| quantity.0 != 0) {
             return Err(VenueError::QuantityWithClosePosition.error());
         }
         if order.reduce_only.is_some() {
@@ -133,7 +139,7 @@ pub(crate) fn check_conditional(order: &NewOrder, now: Nanos) -> Result<(), Exch
     }
     if trailing {
         let rate = order.callback_rate.ok_or_else(|| missing("callbackRate"))?;
-        if rate < Decimal::new(1, 1) || rate > Decimal::TEN || rate.normalize().scale() > 1 {
+        if rate < Decimal::new(1, 1) || rate > Decimal::TEN {
             return Err(VenueError::InvalidParameter.naming(&[&"callbackRate"]));
         }
     } else if order.callback_rate.is_some() {

@@ -94,7 +94,7 @@ impl SimExchange {
         if let (Some(price), Some(at)) = (price, at) {
             check_stop_limit(rules, order.side, price, at)?;
         }
-        if let Some(quantity) = order.quantity {
+        if let Some(quantity) = order.quantity.filter(|_| !order.close_position) {
             check_quantity(rules, order, quantity.0)?;
         }
         let owner = self.account(account);
@@ -108,6 +108,9 @@ impl SimExchange {
         );
         if order.close_position && opens {
             return Err(VenueError::PositionSideNotMatch.error());
+        }
+        if order.close_position && self.conditionals.closes_already(account, symbol, order) {
+            return Err(VenueError::ClosePositionExists.error());
         }
         let held = owner.holdings[symbol].position(position_side).qty;
         if order.reduces() && held.signum() != -order.side.sign() {
@@ -171,7 +174,11 @@ impl SimExchange {
         let order_type =
             if order.order_type.has_price() { OrderType::Limit } else { OrderType::Market };
         let is_limit = order_type == OrderType::Limit;
-        let time_in_force = order.time_in_force.unwrap_or(TimeInForce::Gtc);
+        // What was bound to the position while it waited is an order like another from now on (a choice).
+        let time_in_force = match order.time_in_force {
+            None | Some(TimeInForce::GteGtc) => TimeInForce::Gtc,
+            Some(stated) => stated,
+        };
         let mut plain = NewOrder {
             order_type,
             time_in_force: is_limit.then_some(time_in_force),
@@ -307,6 +314,31 @@ impl SimExchange {
                     self.end_waiting(owner, AlgoStatus::Expired, "expired by the venue")
                 }
                 Owner::Order(id) => self.expire(id, reason),
+            }
+        }
+    }
+
+    /// A position of this direction is gone: what waited for as long as it is there ends with it.
+    pub(crate) fn expire_bound(
+        &mut self,
+        account: AccountId,
+        symbol: usize,
+        position_side: PositionSide,
+        direction: i64,
+    ) {
+        let own = self.conditionals.waiting(symbol).iter().filter(|waiting| {
+            let side = waiting.order.position_side.unwrap_or(PositionSide::Both);
+            let closes = waiting.order.side.sign() == -direction;
+            waiting.account == account && side == position_side && closes && waiting.is_bound()
+        });
+        let owners: Vec<Owner> = own.map(|waiting| waiting.owner).collect();
+        for owner in owners {
+            self.conditionals.remove(symbol, owner);
+            match owner {
+                Owner::Algo(_) => {
+                    self.end_waiting(owner, AlgoStatus::Expired, "the position is gone")
+                }
+                Owner::Order(id) => self.expire(id, ExpiryReason::ConditionGone),
             }
         }
     }

@@ -23,6 +23,7 @@ use scenarios::{Before, Scenario, SessionHeader, SessionParts, TradingVenue, ses
 
 use super::LiveArguments;
 use super::bus::{self, SessionBus};
+use super::journals::{Aside, beside, journal_of, new_journal};
 use super::logs::Log;
 use super::metrics::Metrics;
 use super::paper::{self, Missed};
@@ -32,6 +33,8 @@ use super::place::Place;
 const SETTLE_MAX: Duration = Duration::from_secs(120);
 /// A paper session that goes on waits so long for a new price of each symbol, by the wall.
 const PRICES_MAX: Duration = Duration::from_secs(60);
+/// A session does not begin later than this behind the time it was to begin at, by the wall.
+const LATE_MAX: Duration = Duration::from_secs(60);
 /// Nobody who wants to end a session that has not begun waits longer.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -49,63 +52,12 @@ pub struct Begun {
     paper: Option<MarketWants>,
 }
 
-/// Where the session's journal is, and whether it is one that goes on.
-pub fn journal_of(arguments: &LiveArguments, scenario: &Scenario) -> Option<(PathBuf, bool)> {
-    if let Some(path) = &arguments.journal {
-        return Some((path.clone(), LiveSink::is_unfinished(path)));
-    }
-    let mut unfinished: Vec<PathBuf> = std::fs::read_dir(&scenario.live.journals)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter_map(|path| {
-            let journal = path.file_name()?.to_str()?.strip_suffix(".partial")?;
-            let time = journal.strip_prefix(&stem(scenario))?.strip_suffix(".journal")?;
-            let own = time.len() == TIME_DIGITS && time.bytes().all(|byte| byte.is_ascii_digit());
-            own.then(|| path.with_file_name(journal))
-        })
-        // The processes of a shared bus have a journal each; elsewhere a second session of a file is a mistake.
-        .filter(|path| scenario.live.redis.is_none() || !LiveSink::is_being_written(path))
-        .collect();
-    unfinished.sort();
-    unfinished.pop().map(|path| (path, true))
-}
-
-/// A session that runs in another process is not gone on with.
-pub fn refuse_second(arguments: &LiveArguments, scenario: &Scenario) -> Result<(), String> {
-    match journal_of(arguments, scenario) {
-        Some((journal, true)) if LiveSink::is_being_written(&journal) => Err(format!(
-            "{}.partial: this session runs already, in another process: end that one first, or give another --journal for another session",
-            journal.display()
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Digits of a time, to the second.
-const TIME_DIGITS: usize = 14;
-
-/// How the journals of this process begin: processes that share a pipeline share the file, and the folder.
-fn stem(scenario: &Scenario) -> String {
-    let live = &scenario.live;
-    let mut stem = scenario.file_stem();
-    for part in live.instance.iter().chain(live.services.first()) {
-        stem.push('-');
-        stem.push_str(&part.replace(['/', '\\'], "_"));
-    }
-    stem.push('-');
-    stem
-}
-
-fn new_journal(scenario: &Scenario, start: Nanos) -> PathBuf {
-    let time = start.to_string();
-    let time: String = time.chars().filter(char::is_ascii_digit).take(TIME_DIGITS).collect();
-    scenario.live.journals.join(format!("{}{time}.journal", stem(scenario)))
-}
-
-fn wants(parts: &SessionParts) -> MarketWants {
+fn wants(parts: &SessionParts, limits: &GuardLimits) -> MarketWants {
     let of = |member: &engine::Member| member.service.wiring().market;
-    parts.members.iter().map(of).fold(MarketWants::NONE, MarketWants::or)
+    // Limits need prices, whether a service of this process does or not.
+    let marks = limits.count_account();
+    let own = MarketWants { marks, ..MarketWants::NONE };
+    parts.members.iter().map(of).fold(own, MarketWants::or)
 }
 
 fn limits(scenario: &Scenario) -> GuardLimits {
@@ -155,10 +107,11 @@ pub fn begin(
             let parts = recorded.parts(scenario)?;
             let instruments = recorded.header.instruments.clone();
             let missed = recorded.missed(scenario)?;
-            let mut wants = wants(&parts);
+            let mut wants = wants(&parts, &limits(scenario));
             let paper = missed.as_ref().map(|_| scenario.paper_wants().or(wants));
             wants = paper.unwrap_or(wants);
             let mut health = None;
+            log.runs_through(journal, recorded.file()?.footer().entries);
             let (mut kernel, unanswered) =
                 recorded.run_through(journal, scenario, parts, &mut health)?;
             let symbols = instruments.len();
@@ -166,6 +119,10 @@ pub fn begin(
                 Some(missed) => (Vec::new(), missed.funding_since.clone()),
                 None => (recorded.heard()?, None),
             };
+            if kernel.now().0 <= recorded.header.start.0 + 1 {
+                // It died before it began.
+                wait_until(&clock, Nanos(kernel.now().0 + 1), &operator);
+            }
             let link = BinanceLink::connect(setup(wants, instruments, heard, since))
                 .map_err(|error| said(&error))?;
             bus::listen(scenario, Vec::new(), health, &mut operator, &link.waker())?;
@@ -191,7 +148,15 @@ pub fn begin(
         before = Some(recorded);
     }
     // What goes on does not begin again.
-    let start = begin_at.filter(|_| before.is_none()).unwrap_or_else(|| clock.now());
+    let begin_at = begin_at.filter(|_| before.is_none());
+    let oldest = clock.now() - clock.span(LATE_MAX);
+    if let Some(past) = begin_at.filter(|at| *at < oldest) {
+        return Err(format!(
+            "--begin-at {past} has passed, the venue's clock shows {}: give a time to come, or none",
+            clock.now()
+        ));
+    }
+    let start = begin_at.unwrap_or_else(|| clock.now());
     // What the services of a bus on a server have to keep lies there: only what was sent is left to be asked for.
     let (mut unanswered, mut heard, mut earlier, mut held) = (None, Vec::new(), None, None);
     if let Some(recorded) = &before {
@@ -221,13 +186,17 @@ pub fn begin(
     let symbols = facts.instruments.len();
     let none = Holds::default();
     let mut guard = Guard::new(venue, limits(scenario), none, facts.instruments, FROM_NOW_ON);
+    let mut aside = None;
     if let (Some(recorded), Some(earlier)) = (&before, &earlier) {
         for life in recorded.lives()? {
             guard.remember(life).map_err(|error| said(&error))?;
         }
-        recorded.put_aside(earlier)?;
+        if let Some(name) = earlier.journals.last() {
+            aside = Some(Aside::put(&journal, name)?);
+        }
     }
     let sink = LiveSink::create(&journal, &parts.header).map_err(|error| said(&error))?;
+    aside.map_or(Ok(()), Aside::done)?;
     if before.is_none() {
         bus::rehearse(scenario, parts.rehearses, start)?;
     }
@@ -268,7 +237,7 @@ impl NewVenue {
         parts: SessionParts,
         facts: &VenueFacts,
     ) -> Result<NewVenue, String> {
-        let wants = wants(&parts);
+        let wants = wants(&parts, &limits(scenario));
         if scenario.venue != TradingVenue::Paper {
             let (venue, assumed): (AnyVenue, _) = (Box::new(Remote::default()), Vec::new());
             return Ok(NewVenue { venue, parts, wants, paper: None, assumed });
@@ -291,22 +260,16 @@ fn wait_until(clock: &LiveClock, start: Nanos, operator: &Operator) {
     }
 }
 
-/// A file with another ending behind its name.
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
-}
-
 /// A session that was killed.
-struct Recorded {
+pub struct Recorded {
     partial: PathBuf,
     header: SessionHeader,
     services: Vec<String>,
 }
 
 impl Recorded {
-    fn open(journal: &Path, scenario: &Scenario) -> Result<Recorded, String> {
+    /// Reads it, if it is one of this venue and bus.
+    pub fn open(journal: &Path, scenario: &Scenario) -> Result<Recorded, String> {
         let partial = beside(journal, ".partial");
         let shown = partial.display().to_string();
         if LiveSink::is_being_written(journal) {
@@ -494,17 +457,6 @@ impl Recorded {
         Ok(open.into_values().collect())
     }
 
-    /// Gives the journal its other name, under which it can be replayed and no session goes on with it.
-    fn put_aside(&self, before: &Before) -> Result<(), String> {
-        let Some(name) = before.journals.last() else { return Ok(()) };
-        let tail = |partial: &Path| beside(&partial.with_extension(""), ".tail");
-        let aside = self.partial.with_file_name(name);
-        for (from, to) in [(tail(&self.partial), tail(&aside)), (self.partial.clone(), aside)] {
-            std::fs::rename(&from, &to).map_err(|error| format!("{}: {error}", from.display()))?;
-        }
-        Ok(())
-    }
-
     fn run_through(
         &self,
         journal: &Path,
@@ -571,6 +523,9 @@ impl Begun {
                 }
                 start_again(self.session.kernel_mut(), self.clock.now())?;
             }
+        }
+        if !self.starts_again {
+            self.session.ask_account()?;
         }
         self.session.run(until, &mut self.log)
     }

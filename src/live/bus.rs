@@ -33,6 +33,15 @@ fn setting(live: &LiveSettings) -> &'static str {
     if live.redis.is_some() { "live.redis" } else { "live.mirror" }
 }
 
+/// Whether the server of the bus, or that of its copy, answers; by the name of its setting.
+pub fn reaches(scenario: &Scenario) -> Option<(&'static str, Result<(), String>)> {
+    let live = &scenario.live;
+    let address = live.redis.as_ref().or(live.mirror.as_ref())?;
+    let connected = config(live, address)
+        .and_then(|config| RedisBus::connect(config).map(drop).map_err(|error| error.to_string()));
+    Some((setting(live), connected))
+}
+
 /// Opens the bus; an embedded one begins with the file's state.
 pub fn open(scenario: &Scenario, start: Nanos) -> Result<SessionBus, String> {
     let live = &scenario.live;

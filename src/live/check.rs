@@ -1,7 +1,6 @@
 //! Whether the account is as the pipeline needs it, before anything is sent. A paper session has no account at the venue:
 //! of it only the market is looked at, and whether our own exchange can be built for it.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use engine::{Nanos, Symbol};
@@ -11,7 +10,7 @@ use scenarios::Scenario;
 
 use super::LiveArguments;
 use super::place::Place;
-use crate::print;
+use crate::{complain, print};
 
 /// A clock that is further off than this is set before a session, not worked around.
 const CLOCK_OFF_MAX: Nanos = Nanos::from_secs(1);
@@ -26,7 +25,8 @@ pub fn look(
     let account = &scenario.account;
     // A session that goes on has left what it finds: its orders and positions, the leverage of its last intents, and a
     // balance that its positions use.
-    let resumes = super::begin::journal_of(arguments, scenario).is_some_and(|(_, goes_on)| goes_on);
+    let resumes =
+        super::journals::journal_of(arguments, scenario).is_some_and(|(_, goes_on)| goes_on);
     let expected = |symbol: Symbol| SymbolExpectation {
         symbol,
         margin_type: account.margin_type,
@@ -49,23 +49,8 @@ pub fn look(
     if place.keys.is_none() && findings.iter().all(|one| one.is_fine() || !one.stops) {
         findings.extend(super::paper::findings(scenario, place, clock));
     }
-    if let Some(file) = &scenario.live.kill_file {
-        findings.push(kill_file(file));
-    }
+    findings.extend(super::machine::findings(arguments, scenario));
     findings
-}
-
-/// A session may begin with the switch on: it closes, and opens nothing.
-fn kill_file(file: &Path) -> Finding {
-    let there = file.exists();
-    let word = |there| if there { "there" } else { "not there" };
-    Finding {
-        subject: format!("kill file {}", file.display()),
-        is: word(there).to_owned(),
-        should_be: word(false).to_owned(),
-        change: if there { "remove it, or nothing is opened" } else { "" }.to_owned(),
-        stops: false,
-    }
 }
 
 /// Prints the findings; `true` if the session may begin.
@@ -81,7 +66,7 @@ pub fn tell(findings: &[Finding]) -> bool {
     let stops = findings.iter().filter(|finding| finding.stops && !finding.is_fine()).count();
     if stops > 0 {
         let keep = if stops == 1 { "finding keeps" } else { "findings keep" };
-        eprintln!("qsim: {stops} {keep} the session from beginning");
+        complain(&format!("{stops} {keep} the session from beginning"));
     }
     stops == 0
 }

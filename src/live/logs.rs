@@ -1,14 +1,16 @@
 //! What a session says on standard error, and what its metrics hear.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use clap::ValueEnum;
 use engine::{Exchange, Nanos};
 use live::clock::{LiveClock, system_time};
 use live::link::{Notice, Weight};
-use live::session::{Listener, LiveKernel, Stats};
+use live::session::{Listener, LiveKernel, PARTS, Stats};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -49,13 +51,38 @@ pub fn begin(format: LogFormat) -> Result<(), String> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_timer(SessionTime)
-        .with_writer(std::io::stderr);
+        .log_internal_errors(false)
+        .with_writer(|| Quiet);
     // A second beginning, as in tests, changes nothing.
     let _ = match format {
         LogFormat::Text => log.with_target(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     Ok(())
+}
+
+/// Lines that standard error did not take: a full disk behind it, or a pipe that nobody reads.
+static LOST_LINES: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines of the log nobody can read.
+pub fn lost_lines() -> u64 {
+    LOST_LINES.load(Ordering::Relaxed)
+}
+
+/// Standard error, which no session dies of.
+struct Quiet;
+
+impl Write for Quiet {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if io::stderr().lock().write_all(line).is_err() {
+            LOST_LINES.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// From now on lines have the time of this clock.
@@ -84,10 +111,16 @@ impl Log {
         if requests > 0 {
             // Neither is there where it took more than a second.
             let (half, most) = (stats.to_order.quantile_us(500), stats.to_order.quantile_us(990));
+            let parts: Vec<String> = PARTS
+                .iter()
+                .zip(&stats.parts)
+                .filter_map(|(name, spans)| Some(format!("{name} {}", spans.quantile_us(500)?)))
+                .collect();
             tracing::info!(
                 requests,
                 median_us = half,
                 p99_us = most,
+                medians_of_parts_us = parts.join(", "),
                 what = "ended",
                 "from what came in to the leaving of orders, cancels and settings, at most"
             );
@@ -97,6 +130,12 @@ impl Log {
     /// With or without metrics.
     pub fn new(metrics: Option<Metrics>) -> Log {
         Log { metrics }
+    }
+
+    /// A session that goes on runs through so many entries first: a long one takes its time.
+    pub fn runs_through(&self, journal: &Path, entries: u64) {
+        let journal = journal.display();
+        tracing::info!(%journal, entries, what = "goes_on", "the kernel runs through the recording");
     }
 
     /// The session begins; `paper` says that its exchange is its own.

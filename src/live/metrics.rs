@@ -13,6 +13,8 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use scenarios::Figures;
 
+use super::logs::lost_lines;
+
 /// The text is made anew so often.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -103,6 +105,11 @@ impl Collector for OfSession {
         gauge("qsim_session_time_seconds", "The session's time", self.now.0 as f64 / 1e9)?;
         gauge("qsim_journal_entries", "Entries of the journal", stats.entries as f64)?;
         gauge("qsim_requests_in_doubt", "Requests without an answer", stats.in_doubt as f64)?;
+        gauge(
+            "qsim_log_lines_lost",
+            "Lines that standard error did not take",
+            lost_lines() as f64,
+        )?;
         gauge("qsim_exposed_usdt", "Positions with all that may still fill", self.exposed)?;
         if let Some(profit) = self.profit {
             gauge("qsim_profit_usdt", "Profit of the session, realised and not", profit)?;
@@ -113,6 +120,7 @@ impl Collector for OfSession {
             ("dry_run", self.holds.dry_run),
             ("killed", self.holds.killed.is_on()),
             ("closing", self.holds.closing),
+            ("unheard", self.holds.unheard),
             ("loss", self.has_lost),
         ] {
             let value = if on { 1.0 } else { 0.0 };

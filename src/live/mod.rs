@@ -3,12 +3,14 @@
 mod begin;
 mod bus;
 mod check;
+mod journals;
 mod logs;
+mod machine;
 mod metrics;
 mod paper;
 mod place;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use live::clock::LiveClock;
 use live::session::{Ended, SessionError};
 use scenarios::{Scenario, TradingVenue};
 
-use crate::{misuse, print};
+use crate::{complain, misuse, print};
 use logs::LogFormat;
 
 /// A venue, on the command line.
@@ -91,7 +93,7 @@ pub fn run(arguments: &LiveArguments) -> ExitCode {
         Ok(code) => code,
         Err(Problem::Misuse(problem)) => misuse(without_passwords(&problem)),
         Err(Problem::Failed(problem)) => {
-            eprintln!("qsim: {}", without_passwords(&problem));
+            complain(&without_passwords(&problem));
             ExitCode::FAILURE
         }
     }
@@ -123,8 +125,9 @@ fn session(arguments: &LiveArguments) -> Result<ExitCode, Problem> {
     let place = place::Place::of(&scenario)?;
     let clock = Arc::new(clock(&scenario, &place).map_err(Problem::Failed)?);
     logs::follow(&clock);
+    journals::undo_asides(arguments, &scenario).map_err(Problem::Failed)?;
     if !arguments.check {
-        begin::refuse_second(arguments, &scenario).map_err(Problem::Failed)?;
+        journals::refuse_second(arguments, &scenario).map_err(Problem::Failed)?;
     }
     let findings = check::look(&scenario, &place, &clock, arguments);
     let fine = check::tell(&findings);
@@ -158,11 +161,11 @@ fn tell(ended: (PathBuf, Result<Ended, SessionError>)) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("qsim: {error}");
-            eprintln!(
-                "qsim: the session's journal is kept in {}.partial; the same command goes on with it",
+            complain(&error.to_string());
+            complain(&format!(
+                "the session's journal is kept in {}.partial; the same command goes on with it",
                 journal.display()
-            );
+            ));
             ExitCode::FAILURE
         }
     }
@@ -185,6 +188,11 @@ fn scenario(arguments: &LiveArguments) -> Result<Scenario, String> {
     if !arguments.services.is_empty() {
         scenario.live.services = arguments.services.iter().cloned().collect();
     }
+    let live = &mut scenario.live;
+    let files = [&mut live.kill_file, &mut live.key_file, &mut live.secret_file];
+    for path in files.into_iter().flatten().chain([&mut live.journals]) {
+        beside_file(&arguments.file, path);
+    }
     let shown = arguments.file.display();
     if let Some(problem) = scenario.live.problem(scenario.venue) {
         return Err(format!("{shown}: {problem}"));
@@ -197,6 +205,13 @@ fn scenario(arguments: &LiveArguments) -> Result<Scenario, String> {
             Err(format!("{shown}: venue is \"production\", with real money: say --production, too"))
         }
         _ => Ok(scenario),
+    }
+}
+
+/// What a file names lies beside it, from wherever the command is given.
+fn beside_file(file: &Path, path: &mut PathBuf) {
+    if let Some(folder) = file.parent() {
+        *path = folder.join(&*path);
     }
 }
 

@@ -50,6 +50,23 @@ impl Place {
             (None, TradingVenue::Production | TradingVenue::Paper) => Venue::Production,
             (None, _) => Venue::Testnet,
         };
+        let of_binance = [&venue.addresses().rest, &venue.addresses().streams]
+            .into_iter()
+            .chain([&venue.addresses().ws_api])
+            .find(|address| is_real(address))
+            .cloned();
+        let may = matches!(scenario.venue, TradingVenue::Production | TradingVenue::Paper);
+        if let Some(address) = of_binance.as_ref().filter(|_| !may) {
+            return Err(format!(
+                "{address} is Binance itself, with real money: say venue = \"production\" (which wants live.confirm and --production), or give the address of another exchange"
+            ));
+        }
+        if live.speed > 1 && (live.addresses.is_none() || of_binance.is_some()) {
+            return Err(format!(
+                "live.speed is {}, and the venue's clock is the world's: only a `qsim serve` with the same --speed runs faster; say live.speed = 1, or give its --address",
+                live.speed
+            ));
+        }
         let mut config = BinanceConfig::new(venue, sources(live));
         // The window is one of the venue's time: where that is faster, the way takes more of it.
         config.recv_window_ms =
@@ -88,6 +105,18 @@ impl Place {
     }
 }
 
+/// Whether an address is one where real money is traded: Binance's own, but for its testnet and demo.
+fn is_real(address: &str) -> bool {
+    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let host =
+        host.split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    let is_of = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
+    let is_play = host.starts_with("testnet.") || host.starts_with("demo");
+    (is_of("binance.com") || is_of("binance.us") || is_of("bnbstatic.com")) && !is_play
+}
+
 fn sources(live: &LiveSettings) -> KeySources {
     let source = |file: &Option<std::path::PathBuf>, name: &str| match file {
         Some(path) => SecretSource::File(path.clone()),
@@ -103,4 +132,31 @@ fn sources(live: &LiveSettings) -> KeySources {
 #[allow(clippy::disallowed_methods)] // The edge: what it says becomes an argument here.
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_real;
+
+    #[test]
+    fn binance_itself_is_known_by_its_hosts() {
+        for real in [
+            "https://fapi.binance.com",
+            "https://FAPI.Binance.com.:443/fapi",
+            "wss://fstream.binance.com/ws",
+            "wss://user:pass@ws-fapi.binance.com/ws-fapi/v1",
+            "https://fapi1.binance.com",
+        ] {
+            assert!(is_real(real), "{real}");
+        }
+        for other in [
+            "http://127.0.0.1:8080",
+            "https://demo-fapi.binance.com",
+            "https://testnet.binancefuture.com",
+            "https://binance.com.example.org",
+            "http://notbinance.com",
+        ] {
+            assert!(!is_real(other), "{other}");
+        }
+    }
 }

@@ -82,6 +82,8 @@ words! {
         Gtx = "GTX",
         /// Good till date.
         Gtd = "GTD",
+        /// Good till cancelled, or till the position is gone that the order is bound to: of conditional orders.
+        GteGtc = "GTE_GTC",
     }
 
     /// `status` of an order.

@@ -261,7 +261,7 @@ impl JournalFile {
             hasher.update(&block.1);
             last = Some(block);
         }
-        let tail = live_file::read_tail(&self.path)?;
+        let tail = live_file::read_tail(&self.path)?.map(|kept| (kept.first_entry, kept.block));
         // The tail of a block that has been closed since says nothing new.
         let behind = |(first, _): &(u64, Vec<u8>)| last.as_ref().is_none_or(|(l, _)| first > l);
         self.tail = tail.filter(behind);

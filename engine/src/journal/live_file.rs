@@ -22,6 +22,8 @@ pub struct LiveSink {
     tail: File,
     /// First entry of the block in the tail file, and how much of it is there.
     in_tail: Option<(u64, usize)>,
+    /// Of a session that goes on: what the tail file has kept of the block that was open.
+    kept: Option<Kept>,
     frame: Vec<u8>,
     /// Of a session that goes on after its process was killed: what it had journaled, until the replay has come to
     /// its end.
@@ -41,7 +43,7 @@ impl LiveSink {
         let tail = open_tail(path)?;
         tail.set_len(0).map_err(io)?;
         let path = path.to_owned();
-        Ok(LiveSink { path, out, tail, in_tail: None, frame: Vec::new(), before: None })
+        Ok(LiveSink { path, out, tail, in_tail: None, kept: None, frame: Vec::new(), before: None })
     }
 
     /// Whether a session was not finished at `path`.
@@ -68,9 +70,20 @@ impl LiveSink {
         let file = JournalFile::open(&partial)?;
         let out = OpenOptions::new().read(true).write(true).open(&partial).map_err(io)?;
         own(&out).map_err(io)?;
+        // It is made before the first entry.
+        if !beside(path, TAIL).exists() {
+            return Err(JournalError::Format {
+                path: beside(path, TAIL),
+                problem: format!(
+                    "the last entries of {} are not there: put the file back beside it, or move both away to begin a new session (it then finds what the account holds)",
+                    partial.display()
+                ),
+            });
+        }
         let before = Some(Compare::new(JournalFile::open(&partial)?, services)?);
+        let kept = read_tail(&partial)?;
         let (path, tail) = (path.to_owned(), open_tail(path)?);
-        Ok((LiveSink { path, out, tail, in_tail: None, frame: Vec::new(), before }, file))
+        Ok((LiveSink { path, out, tail, in_tail: None, kept, frame: Vec::new(), before }, file))
     }
 
     fn io(&self, end: &str, source: std::io::Error) -> JournalError {
@@ -93,7 +106,13 @@ impl LiveSink {
         self.before = None;
         let cut = self.out.set_len(whole_until).and_then(|()| {
             self.out.seek(SeekFrom::Start(whole_until))?;
-            self.tail.set_len(0)
+            // What was acknowledged stays where it is: a disk that is full now must not cost it.
+            let kept = self.kept.take().filter(|kept| kept.first_entry == first_entry);
+            let until = kept.as_ref().map_or(0, |kept| kept.whole_until);
+            self.in_tail = kept.map(|kept| (kept.first_entry, kept.block.len()));
+            // Nothing but a frame that was cut off, or a block that has been closed since, is behind it.
+            self.tail.set_len(until)?;
+            self.tail.seek(SeekFrom::Start(until))
         });
         cut.map_err(|source| self.io(PARTIAL, source))?;
         Ok(false)
@@ -127,6 +146,7 @@ impl JournalSink for LiveSink {
         self.frame.extend_from_slice(&(new.len() as u32).to_le_bytes());
         self.frame.extend_from_slice(&checksum(new));
         self.frame.extend_from_slice(new);
+        // Nothing of an older block is behind it: the file was cut when that one was closed.
         let written = match from {
             0 => self.tail.rewind().and_then(|()| self.tail.write_all(&self.frame)),
             _ => self.tail.write_all(&self.frame),
@@ -171,8 +191,22 @@ fn open_tail(path: &Path) -> Result<File, JournalError> {
         .map_err(|source| JournalError::Io { path: tail, source })
 }
 
-/// The block that was open, as far as its frames are whole; `partial` is the file of the closed ones.
-pub(super) fn read_tail(partial: &Path) -> Result<Option<(u64, Vec<u8>)>, JournalError> {
+/// What a tail file holds.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub first_entry: u64,
+    /// The block that was open, so far.
+    pub block: Vec<u8>,
+    /// Where the last whole frame ends, in bytes.
+    whole_until: u64,
+}
+
+/// The block that was open, as far as its frames are whole; `partial` is the file of the closed ones. A frame that is cut
+/// off ends it.
+///
+/// # Errors
+/// A frame is whole, and not what was written.
+pub(super) fn read_tail(partial: &Path) -> Result<Option<Kept>, JournalError> {
     let name = partial.to_string_lossy();
     let Some(path) = name.strip_suffix(PARTIAL) else { return Ok(None) };
     let path = beside(Path::new(path), TAIL);
@@ -184,15 +218,25 @@ pub(super) fn read_tail(partial: &Path) -> Result<Option<(u64, Vec<u8>)>, Journa
     }
     let Some((first, mut rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
     let mut block = Vec::new();
+    let at = |rest: &[u8]| (bytes.len() - rest.len()) as u64;
+    let damaged = |rest: &[u8], problem: &str| {
+        let (path, problem) = (path.clone(), problem.to_owned());
+        JournalError::Damaged { path, offset: at(rest), problem }
+    };
     while let Some((length, more)) = rest.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length) as usize;
         let Some((sum, more)) = more.split_first_chunk::<8>() else { break };
-        let Some(frame) = more.get(..length).filter(|_| length <= FRAME_BYTES_MAX) else { break };
+        if length > FRAME_BYTES_MAX {
+            return Err(damaged(rest, "the length of a frame is impossible"));
+        }
+        let Some((frame, behind)) = more.split_at_checked(length) else { break };
         if *sum != checksum(frame) {
-            break;
+            return Err(damaged(rest, "a frame's checksum does not hold"));
         }
         block.extend_from_slice(frame);
-        rest = &more[length..];
+        rest = behind;
     }
-    Ok((!block.is_empty()).then(|| (u64::from_le_bytes(*first), block)))
+    let kept =
+        Kept { first_entry: u64::from_le_bytes(*first), whole_until: at(rest), block: Vec::new() };
+    Ok((!block.is_empty()).then_some(Kept { block, ..kept }))
 }

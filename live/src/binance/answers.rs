@@ -41,7 +41,7 @@ impl Body<'_> {
 /// What is known of the venue's books beside the answer itself.
 pub(super) trait Known {
     /// When an order was accepted, if we know.
-    fn accepted(&self, order: OrderId) -> Option<Nanos>;
+    fn accepted(&self, symbol: SymbolIndex, order: OrderId) -> Option<Nanos>;
     /// A conditional order as we know it.
     fn algo(&self, algo: AlgoId) -> Option<&AlgoOrderState>;
 }
@@ -63,7 +63,9 @@ impl Brackets {
     fn maint_margin(&self, symbol: SymbolIndex, notional: Decimal) -> Decimal {
         let rows = self.of(symbol);
         let row = rows.iter().find(|row| notional <= row.notional_cap.0).or(rows.last());
-        row.map_or(Decimal::ZERO, |row| notional * row.maint_margin_ratio.0 - row.cum.0)
+        row.map_or(Decimal::ZERO, |row| {
+            notional.saturating_mul(row.maint_margin_ratio.0).saturating_sub(row.cum.0)
+        })
     }
 }
 
@@ -95,8 +97,7 @@ pub(super) fn status(text: &wire::OrderStatus) -> Result<OrderStatus, WireError>
 
 pub(super) fn time_in_force(text: &wire::TimeInForce) -> Result<TimeInForce, WireError> {
     match text {
-        // The port knows neither: both stand until they are cancelled, or the venue ends them.
-        wire::TimeInForce::GteGtc => Ok(TimeInForce::Gtc),
+        // The port does not know it: it stands until it is cancelled, and takes nothing.
         wire::TimeInForce::Rpi => Ok(TimeInForce::Gtx),
         other => word("timeInForce", other.as_str(), TimeInForce::parse),
     }
@@ -173,7 +174,8 @@ pub(super) fn order_answer(
         update_time,
         cum_qty: _,
     } = answer.clone();
-    let accepted = known.accepted(OrderId(order_id)).unwrap_or(Nanos::from_millis(update_time));
+    let accepted = known.accepted(grid.symbol(&symbol)?, OrderId(order_id));
+    let accepted = accepted.unwrap_or(Nanos::from_millis(update_time));
     let row = wire::OrderRow {
         order_id,
         symbol,
@@ -254,7 +256,7 @@ pub(super) fn algo_row(
                 order_id: OrderId(order_id),
                 order_type: kind.unwrap_or(OrderType::Market),
                 executed_qty: grid.qty(symbol, "filled quantity", executed)?,
-                cum_quote: (row.actual_price.0 * executed).normalize(),
+                cum_quote: row.actual_price.0.saturating_mul(executed).normalize(),
             })
         }
         _ => None,
@@ -324,7 +326,7 @@ pub(super) fn position_row(
     brackets: &Brackets,
 ) -> Result<PositionRisk, WireError> {
     let symbol = grid.symbol(&row.symbol)?;
-    let notional = (row.position_amt.0 * row.mark_price.value()).abs();
+    let notional = row.position_amt.0.saturating_mul(row.mark_price.value()).abs();
     let leverage = row.leverage.0.to_u32().unwrap_or(1).max(1);
     let cut = |value: Decimal| wire::cut(value, 8).normalize();
     let flat = row.position_amt.0.is_zero();

@@ -6,6 +6,7 @@ use engine::{
     PriceTicks, QtyLots, Request, Side, SymbolIndex,
 };
 
+use super::gate::Pass;
 use super::grid::{Grid, Units};
 use super::params::Params;
 
@@ -53,6 +54,8 @@ pub(super) struct Call {
     pub weight: u32,
     /// Of the account's orders in 10 seconds and in a minute.
     pub orders: (u32, u32),
+    /// What opens needs one to leave.
+    pub pass: Option<Pass>,
 }
 
 impl Call {
@@ -66,6 +69,7 @@ impl Call {
             params: Params::new(),
             weight,
             orders: (0, 0),
+            pass: None,
         }
     }
 
@@ -216,8 +220,8 @@ pub(super) fn call_of(request: &Request, grid: &Grid) -> Result<Call, ExchangeEr
             signed("/fapi/v1/openAlgoOrders", 1).text("symbol", name(symbol)?)
         }
         Request::OpenAlgoOrders { symbol: None } => signed("/fapi/v1/openAlgoOrders", 40),
-        Request::PositionRisk => signed("/fapi/v2/positionRisk", 5),
-        Request::Account => signed("/fapi/v2/account", 5),
+        Request::PositionRisk => signed("/fapi/v2/positionRisk", 10),
+        Request::Account => signed("/fapi/v2/account", 10),
         Request::ExchangeInfo => Call::get("/fapi/v1/exchangeInfo", Auth::Nothing, 1),
         Request::SetLeverage { symbol, leverage } => {
             change(Post, "/fapi/v1/leverage", Kind::Setting, 1)

@@ -80,7 +80,8 @@ pub struct BinanceConfig {
     /// For so many milliseconds it is asked for, until it is given up as unknown.
     #[serde(default = "resolve_for_ms")]
     pub resolve_for_ms: u32,
-    /// The longest pause between two attempts to connect, in milliseconds.
+    /// The longest pause between two attempts to connect, in milliseconds. Behind a connection that was up for less than
+    /// 30 s it is one of the session's time.
     #[serde(default = "reconnect_max_ms")]
     pub reconnect_max_ms: u32,
     /// Threads for REST.

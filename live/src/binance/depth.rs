@@ -55,7 +55,7 @@ impl Stitcher {
             return Stitched::Nothing;
         }
         let follows = match self.first {
-            true => event.first_update_id <= told + 1,
+            true => event.first_update_id <= told.saturating_add(1),
             false => event.previous_update_id == told,
         };
         if !follows {
@@ -84,7 +84,11 @@ impl Stitcher {
         while self.waiting.front().is_some_and(|e| e.last_update_id < snapshot.last_update_id) {
             self.waiting.pop_front();
         }
-        if self.waiting.front().is_some_and(|e| e.first_update_id > snapshot.last_update_id + 1) {
+        if self
+            .waiting
+            .front()
+            .is_some_and(|e| e.first_update_id > snapshot.last_update_id.saturating_add(1))
+        {
             return Err(());
         }
         self.asked = false;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use engine::{Instrument, PriceTicks, QtyLots, Symbol, SymbolIndex};
-use rust_decimal::prelude::ToPrimitive;
+use engine::{Instrument, Nanos, PriceTicks, QtyLots, Symbol, SymbolIndex};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 /// Why something of the wire cannot be taken over.
@@ -16,6 +15,8 @@ pub(super) enum WireError {
     ForeignSymbol(Box<str>),
     #[error("{what} is {word:?}, which is not known")]
     Word { what: &'static str, word: Box<str> },
+    #[error("{what} {value} is out of range")]
+    Range { what: &'static str, value: i128 },
     #[error("what came is not what was expected: {0}")]
     Json(Box<str>),
 }
@@ -38,6 +39,17 @@ impl From<serde_json::Error> for WireError {
 pub(super) struct Grid {
     instruments: Vec<Instrument>,
     by_name: BTreeMap<Box<str>, SymbolIndex>,
+}
+
+/// The latest time of the wire that is taken for one, in milliseconds: in the year 2223. Later ones leave no room for sums.
+const TIME_MAX_MS: i64 = 8_000_000_000_000;
+
+/// A time of the wire, in milliseconds.
+pub(super) fn time(what: &'static str, ms: i64) -> Result<Nanos, WireError> {
+    match (0..=TIME_MAX_MS).contains(&ms) {
+        true => Ok(Nanos::from_millis(ms)),
+        false => Err(WireError::Range { what, value: ms.into() }),
+    }
 }
 
 /// A number of units of 10^-decimals, as text.
@@ -156,17 +168,14 @@ impl Grid {
     /// Price times quantity, in USDT, exactly.
     pub(super) fn quote(&self, symbol: SymbolIndex, price: PriceTicks, qty: QtyLots) -> Decimal {
         let instrument = self.of(symbol);
-        Decimal::new(price.0, instrument.price_decimals)
-            * Decimal::new(qty.0, instrument.qty_decimals)
+        let price = Decimal::new(price.0, instrument.price_decimals);
+        price.saturating_mul(Decimal::new(qty.0, instrument.qty_decimals))
     }
 }
 
 /// A rate in units of 1e-8, if it is a whole number of them.
 pub(super) fn rate(value: Decimal) -> Option<i64> {
-    (value * Decimal::from(100_000_000))
-        .normalize()
-        .to_i64()
-        .filter(|_| on_grid(value, 8).is_some())
+    on_grid(value, 8)
 }
 
 #[cfg(test)]
@@ -215,5 +224,15 @@ mod tests {
         assert!(matches!(grid.symbol("ETHUSDT"), Err(WireError::ForeignSymbol(_))));
         assert_eq!(rate(dec("0.00010000")), Some(10_000));
         assert_eq!(rate(dec("-0.000000001")), None);
+        assert_eq!(rate(dec("79228162514264337593543950335")), None);
+    }
+
+    #[test]
+    fn a_time_is_one_that_can_be_counted_on_from() {
+        assert_eq!(time("open time", 60_000), Ok(Nanos::from_secs(60)));
+        for ms in [-1, TIME_MAX_MS + 1, i64::MAX, i64::MIN] {
+            let error = time("open time", ms).unwrap_err().to_string();
+            assert_eq!(error, format!("open time {ms} is out of range"));
+        }
     }
 }

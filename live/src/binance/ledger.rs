@@ -2,6 +2,8 @@
 //! untold.
 //!
 //! Invariant: every fill is told once, whichever way it came, and however often.
+//! Invariant: an order is known by its symbol and its id: ids are unique within a symbol only, and begin again at a venue
+//! that is set up anew.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -17,6 +19,9 @@ use super::grid::Grid;
 
 /// So many ended orders are remembered for events that come late.
 const ENDED_MAX: usize = 10_000;
+
+/// An order of the venue.
+pub(super) type OrderKey = (SymbolIndex, OrderId);
 
 #[derive(Clone, Debug)]
 struct OrderMemo {
@@ -47,21 +52,23 @@ struct PositionMemo {
 #[derive(Clone, Debug)]
 pub(super) struct Ledger {
     grid: Grid,
-    orders: BTreeMap<OrderId, OrderMemo>,
-    ended: VecDeque<OrderId>,
+    orders: BTreeMap<OrderKey, OrderMemo>,
+    ended: VecDeque<OrderKey>,
     algos: BTreeMap<AlgoId, AlgoMemo>,
     ended_algos: VecDeque<AlgoId>,
     positions: BTreeMap<(SymbolIndex, PositionSide), PositionMemo>,
     balance: Option<(Nanos, Vec<BalanceUpdate>)>,
-    /// The newest fill of each symbol.
-    last_trades: BTreeMap<SymbolIndex, u64>,
+    /// The newest fill of each symbol, and when it was made.
+    last_trades: BTreeMap<SymbolIndex, (u64, Nanos)>,
+    /// Symbols whose ids have begun again, until somebody takes them.
+    begun_again: BTreeSet<SymbolIndex>,
     /// Something was told, by this session or an earlier one.
     pub(super) begun: bool,
 }
 
 impl Known for Ledger {
-    fn accepted(&self, order: OrderId) -> Option<Nanos> {
-        self.orders.get(&order).map(|memo| memo.state.time)
+    fn accepted(&self, symbol: SymbolIndex, order: OrderId) -> Option<Nanos> {
+        self.orders.get(&(symbol, order)).map(|memo| memo.state.time)
     }
 
     fn algo(&self, algo: AlgoId) -> Option<&AlgoOrderState> {
@@ -80,12 +87,47 @@ impl Ledger {
             positions: BTreeMap::new(),
             balance: None,
             last_trades: BTreeMap::new(),
+            begun_again: BTreeSet::new(),
             begun: false,
         }
     }
 
+    /// The symbols whose ids have begun again since this was asked last.
+    pub(super) fn take_begun_again(&mut self) -> BTreeSet<SymbolIndex> {
+        std::mem::take(&mut self.begun_again)
+    }
+
+    /// Forgets an order that has ended if another one has its id now: a later one, with another client id.
+    fn forget_older(&mut self, state: &OrderState) {
+        let key = (state.symbol, state.order_id);
+        let is_another = self.orders.get(&key).is_some_and(|memo| {
+            memo.told_end
+                && memo.state.client_order_id != state.client_order_id
+                && memo.state.update_time < state.update_time
+        });
+        if is_another {
+            self.orders.remove(&key);
+            self.ended.retain(|ended| *ended != key);
+            self.last_trades.remove(&state.symbol);
+            self.begun_again.insert(state.symbol);
+        }
+    }
+
+    /// A fill is the newest of its symbol if its id is the highest. One that was made later and has a lower id says that
+    /// the ids have begun again.
+    fn newest_fill(&mut self, symbol: SymbolIndex, fill: &Fill) {
+        let (id, made) = self.last_trades.entry(symbol).or_insert((fill.trade_id, fill.time));
+        if fill.trade_id >= *id {
+            (*id, *made) = (fill.trade_id, fill.time.max(*made));
+        } else if fill.time > *made {
+            (*id, *made) = (fill.trade_id, fill.time);
+            self.begun_again.insert(symbol);
+        }
+    }
+
     fn memo(&mut self, state: &OrderState) -> &mut OrderMemo {
-        self.orders.entry(state.order_id).or_insert_with(|| OrderMemo {
+        self.forget_older(state);
+        self.orders.entry((state.symbol, state.order_id)).or_insert_with(|| OrderMemo {
             state: OrderState {
                 executed_qty: QtyLots(0),
                 cum_quote: Decimal::ZERO,
@@ -98,7 +140,7 @@ impl Ledger {
         })
     }
 
-    fn end(&mut self, order: OrderId) {
+    fn end(&mut self, order: OrderKey) {
         self.ended.push_back(order);
         if self.ended.len() > ENDED_MAX
             && let Some(oldest) = self.ended.pop_front()
@@ -186,10 +228,11 @@ impl Ledger {
                 }
                 memo.told_new = true;
                 let before = memo.state.executed_qty;
-                if before.0 + fill.qty.0 <= order.executed_qty.0 && !memo.told_end {
+                let with = before.0.saturating_add(fill.qty.0);
+                if with <= order.executed_qty.0 && !memo.told_end {
                     // In order: what the fills sum up to is exact, an average price is not.
-                    if before.0 + fill.qty.0 == order.executed_qty.0 {
-                        order.cum_quote = (memo.state.cum_quote + quote).normalize();
+                    if with == order.executed_qty.0 {
+                        order.cum_quote = memo.state.cum_quote.saturating_add(quote).normalize();
                     }
                     memo.state = (*order).clone();
                 } else {
@@ -223,11 +266,10 @@ impl Ledger {
         let ends = order.status.is_terminal() && !memo.told_end;
         memo.told_end |= ends;
         if let Some(fill) = &fill {
-            let last = self.last_trades.entry(symbol).or_default();
-            *last = (*last).max(fill.trade_id);
+            self.newest_fill(symbol, fill);
         }
         if ends {
-            self.end(id);
+            self.end((symbol, id));
         }
         Some(UserEvent::OrderTradeUpdate { execution, order, fill, liquidation })
     }
@@ -332,7 +374,7 @@ pub(super) struct FoundFill {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// Open orders, and those that were asked for one by one.
-    pub orders: BTreeMap<OrderId, OrderState>,
+    pub orders: BTreeMap<OrderKey, OrderState>,
     pub fills: Vec<FoundFill>,
     pub algos: Vec<AlgoOrderState>,
     pub positions: Vec<PositionRisk>,
@@ -344,9 +386,8 @@ pub(super) struct Found {
 
 impl Ledger {
     /// Orders that are open as far as was told or answered.
-    pub(super) fn open_orders(&self) -> impl Iterator<Item = (SymbolIndex, OrderId)> {
-        let open = self.orders.values().filter(|memo| !memo.told_end);
-        open.map(|memo| (memo.state.symbol, memo.state.order_id))
+    pub(super) fn open_orders(&self) -> impl Iterator<Item = OrderKey> {
+        self.orders.iter().filter(|(_, memo)| !memo.told_end).map(|(key, _)| *key)
     }
 
     /// Conditional orders that have not ended as far as was told or answered.
@@ -358,20 +399,19 @@ impl Ledger {
 
     /// The newest fill of a symbol.
     pub(super) fn last_trade(&self, symbol: SymbolIndex) -> Option<u64> {
-        self.last_trades.get(&symbol).copied()
+        self.last_trades.get(&symbol).map(|(id, _)| *id)
     }
 
     /// Whether a fill was told.
     pub(super) fn has_fill(&self, found: &FoundFill) -> bool {
-        let memo = self.orders.get(&found.order);
+        let memo = self.orders.get(&(found.symbol, found.order));
         memo.is_some_and(|memo| memo.trades.contains(&found.fill.trade_id))
     }
 
     /// The first look of a session that has no past: nothing is told, but it is known from now on.
     pub(super) fn baseline(&mut self, found: &Found) {
         for found in &found.fills {
-            let last = self.last_trades.entry(found.symbol).or_default();
-            *last = (*last).max(found.fill.trade_id);
+            self.newest_fill(found.symbol, &found.fill);
         }
         for state in found.orders.values().filter(|state| !state.status.is_terminal()) {
             let memo = self.memo(state);
@@ -379,7 +419,7 @@ impl Ledger {
             memo.told_new = true;
         }
         for found in &found.fills {
-            if let Some(memo) = self.orders.get_mut(&found.order) {
+            if let Some(memo) = self.orders.get_mut(&(found.symbol, found.order)) {
                 memo.trades.insert(found.fill.trade_id);
             }
         }
@@ -412,11 +452,12 @@ impl Ledger {
         }
         let mut earned = Decimal::ZERO;
         for one in &found.fills {
-            let Some(state) = orders.get(&one.order) else { continue };
+            let Some(state) = orders.get(&(one.symbol, one.order)) else { continue };
             let before = missed.len();
             self.recover_fill(state, &one.fill, &mut missed);
             if missed.len() > before {
-                earned += one.fill.realized_pnl - one.fill.commission;
+                let of_it = one.fill.realized_pnl.saturating_sub(one.fill.commission);
+                earned = earned.saturating_add(of_it);
             }
         }
         for state in orders.values().filter(|state| state.status.is_terminal()) {
@@ -440,7 +481,8 @@ impl Ledger {
 
     /// NEW, and a change of price or quantity, if they were not told.
     fn recover_begin(&mut self, state: &OrderState, missed: &mut Vec<(Nanos, UserEvent)>) {
-        let memo = self.orders.get(&state.order_id);
+        self.forget_older(state);
+        let memo = self.orders.get(&(state.symbol, state.order_id));
         let (execution, base) = match memo {
             Some(memo) if memo.told_end => return,
             Some(memo) if memo.told_new => {
@@ -482,8 +524,9 @@ impl Ledger {
         fill: &Fill,
         missed: &mut Vec<(Nanos, UserEvent)>,
     ) {
-        let Some(memo) = self.orders.get(&state.order_id) else { return };
-        let executed = QtyLots(memo.state.executed_qty.0 + fill.qty.0);
+        let key = (state.symbol, state.order_id);
+        let Some(memo) = self.orders.get(&key) else { return };
+        let executed = QtyLots(memo.state.executed_qty.0.saturating_add(fill.qty.0));
         let status = match executed >= state.orig_qty {
             true => OrderStatus::Filled,
             false => OrderStatus::PartiallyFilled,
@@ -539,8 +582,9 @@ impl Ledger {
             if told.is_some_and(|told| told.wallet_balance == wallet_balance) {
                 return None;
             }
-            let before = told.map_or(wallet_balance - earned, |told| told.wallet_balance);
-            let balance_change = wallet_balance - before - earned;
+            let before =
+                told.map_or(wallet_balance.saturating_sub(earned), |told| told.wallet_balance);
+            let balance_change = wallet_balance.saturating_sub(before).saturating_sub(earned);
             Some(BalanceUpdate { wallet_balance, cross_wallet_balance, balance_change })
         });
         if let Some(update) = balance {

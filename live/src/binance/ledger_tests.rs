@@ -85,7 +85,7 @@ fn found(orders: Vec<OrderState>, fills: Vec<Fill>) -> Found {
             .into_iter()
             .map(|fill| FoundFill { order: orders[0].order_id, symbol: BTC, fill })
             .collect(),
-        orders: orders.into_iter().map(|order| (order.order_id, order)).collect(),
+        orders: orders.into_iter().map(|order| ((order.symbol, order.order_id), order)).collect(),
         time: ms(500),
         ..Found::default()
     }
@@ -166,6 +166,62 @@ fn an_amendment_is_told_once_and_found_after_a_gap() {
         ..order(5, OrderStatus::New, 0)
     };
     assert_eq!(recovered(&mut ledger, found(vec![again], vec![])), ["AMENDMENT NEW 0 0"]);
+}
+
+/// A reset of the testnet: the same ids, other orders.
+#[test]
+fn ids_that_begin_again_are_those_of_other_orders() {
+    let mut ledger = ledger();
+    let trade = |id: u64, state: OrderState, trade_id: u64, at: i64| {
+        let fill = Fill { time: ms(at), ..fill(trade_id, 10) };
+        event(
+            ExecutionType::Trade,
+            OrderState { update_time: ms(at), order_id: OrderId(id), ..state },
+            Some(fill),
+        )
+    };
+    let filled = |id: u64| order(id, OrderStatus::Filled, 10);
+    assert!(ledger.tell(ms(1), trade(7, filled(7), 900, 1_000)).is_some());
+    assert!(ledger.tell(ms(1), trade(7, filled(7), 900, 1_000)).is_none());
+    assert!(ledger.take_begun_again().is_empty());
+    // Another client id, later: it is told from its beginning, and its fills are looked for from there.
+    let other = || OrderState { client_order_id: ClientOrderId("other".into()), ..filled(7) };
+    let new = OrderState {
+        update_time: ms(2_000),
+        status: OrderStatus::New,
+        executed_qty: QtyLots(0),
+        ..other()
+    };
+    assert!(ledger.tell(ms(2), event(ExecutionType::New, new, None)).is_some());
+    assert_eq!(ledger.take_begun_again().into_iter().collect::<Vec<_>>(), [BTC]);
+    assert!(ledger.tell(ms(3), trade(7, other(), 3, 3_000)).is_some());
+    assert_eq!(ledger.last_trade(BTC), Some(3));
+    assert!(ledger.tell(ms(3), trade(7, other(), 3, 3_000)).is_none());
+    // No order has the same id, but fills begin again all the same.
+    assert!(ledger.tell(ms(4), trade(8, filled(8), 2, 4_000)).is_some());
+    assert_eq!((ledger.last_trade(BTC), ledger.take_begun_again().len()), (Some(2), 1));
+    // A fill that comes late is only that.
+    assert!(ledger.tell(ms(5), trade(9, filled(9), 1, 3_999)).is_some());
+    assert_eq!((ledger.last_trade(BTC), ledger.take_begun_again().len()), (Some(2), 0));
+}
+
+#[test]
+fn the_same_id_in_two_symbols_is_two_orders() {
+    let name = |name| Instrument {
+        symbol: Symbol::new(name).unwrap(),
+        price_decimals: 1,
+        qty_decimals: 3,
+    };
+    let mut ledger = Ledger::new(Grid::new(vec![name("BTCUSDT"), name("ETHUSDT")]));
+    let eth = SymbolIndex(1);
+    for symbol in [BTC, eth] {
+        let new = OrderState { symbol, ..order(1, OrderStatus::New, 0) };
+        assert!(ledger.tell(ms(1), event(ExecutionType::New, new, None)).is_some());
+    }
+    assert_eq!(ledger.open_orders().collect::<Vec<_>>(), [(BTC, OrderId(1)), (eth, OrderId(1))]);
+    let ended = OrderState { symbol: eth, ..order(1, OrderStatus::Canceled, 0) };
+    assert!(ledger.tell(ms(2), event(ExecutionType::Canceled, ended, None)).is_some());
+    assert_eq!(ledger.open_orders().collect::<Vec<_>>(), [(BTC, OrderId(1))]);
 }
 
 fn position(amt: i64) -> PositionUpdate {

@@ -1,6 +1,7 @@
 //! Market streams: what is subscribed, and what of it is told. Gaps are found here and filled by queries.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use binance_wire as wire;
 use engine::{
@@ -10,7 +11,7 @@ use engine::{
 
 use super::calls::{Auth, Call};
 use super::depth::{Stitched, Stitcher, rows};
-use super::grid::{Grid, WireError, rate};
+use super::grid::{Grid, WireError, rate, time};
 use super::sequence::{Gap, Sequence};
 use super::user_events::event_name;
 use crate::link::{Incoming, Notice, Weight};
@@ -21,6 +22,9 @@ const BAR_MS: i64 = 60_000;
 const KLINES_MAX: i64 = 1_000;
 const TRADES_MAX: i64 = 1_000;
 const FUNDING_MAX: i64 = 1_000;
+/// So long, by the wall, trades wait for what is missing before them, and bars.
+const TRADES_WAIT: Duration = Duration::from_secs(5);
+const BARS_WAIT: Duration = Duration::from_secs(30);
 /// A settled rate is asked for this long after its time, and then so often until it is there.
 const FUNDING_AFTER: Nanos = Nanos::from_secs(5);
 const FUNDING_AGAIN: Nanos = Nanos::from_secs(15);
@@ -32,6 +36,18 @@ pub(super) enum Fetch {
     Trades(SymbolIndex, Gap),
     Snapshot(SymbolIndex),
     Funding(SymbolIndex, Nanos),
+}
+
+impl Fetch {
+    /// Of which symbol.
+    pub(super) fn symbol(self) -> SymbolIndex {
+        match self {
+            Fetch::Klines(symbol, _)
+            | Fetch::Trades(symbol, _)
+            | Fetch::Snapshot(symbol)
+            | Fetch::Funding(symbol, _) => symbol,
+        }
+    }
 }
 
 /// Rates are settled at full hours.
@@ -65,6 +81,8 @@ pub(super) struct Market {
     wants: MarketWants,
     bars: Vec<Sequence<Incoming>>,
     trades: Vec<Sequence<Incoming>>,
+    /// When the newest trade that the stream has told was made.
+    traded: Vec<Nanos>,
     books: Vec<Stitcher>,
     quotes: Vec<u64>,
     marks: Vec<Nanos>,
@@ -81,6 +99,7 @@ impl Market {
             wants,
             bars: vec![Sequence::new(BAR_MS); grid.len()],
             trades: vec![Sequence::new(1); grid.len()],
+            traded: vec![none; grid.len()],
             books: vec![Stitcher::default(); grid.len()],
             quotes: vec![0; grid.len()],
             marks: vec![none; grid.len()],
@@ -117,30 +136,69 @@ impl Market {
     pub(super) fn reconnected(&mut self, depth: bool, now: Nanos) {
         if depth {
             self.books.iter_mut().for_each(Stitcher::reset);
+            // A venue that was set up anew counts its updates from the beginning.
+            self.quotes.fill(0);
             return;
         }
         let newest = now.millis().div_euclid(BAR_MS) * BAR_MS - BAR_MS;
         for (n, bars) in self.bars.iter_mut().enumerate() {
-            let Some(last) = bars.last() else { continue };
-            if last < newest {
-                let gap = Gap { from: last + BAR_MS, to: newest };
+            if let Some(gap) = bars.missed_until(newest) {
                 self.fetches.push(Fetch::Klines(SymbolIndex(n as u16), gap));
             }
         }
     }
 
+    /// What has waited for too long is told without what is missing before it, and that is told, too.
+    pub(super) fn give_up(&mut self, now: Instant, grid: &Grid) {
+        for (symbol, Instrument { symbol: name, .. }) in grid.all() {
+            let place = usize::from(symbol.0);
+            if let Some(gap) = self.trades[place].give_up(now, TRADES_WAIT, &mut self.told) {
+                let count = gap.to.saturating_sub(gap.from).saturating_add(1);
+                let text = format!(
+                    "{name}: trades are missing: {count}, from id {} on; they could not be asked for in time",
+                    gap.from
+                );
+                self.warn("trades_missing", text);
+                let next = self.trades[place].gap().map(|gap| Fetch::Trades(symbol, gap));
+                self.fetches.extend(next);
+            }
+            if let Some(gap) = self.bars[place].give_up(now, BARS_WAIT, &mut self.told) {
+                let count = (gap.to.saturating_sub(gap.from) / BAR_MS).saturating_add(1);
+                let text = format!(
+                    "{name}: bars are missing: {count}, from that of {} on; they could not be asked for in time",
+                    Nanos::from_millis(gap.from)
+                );
+                self.warn("bars_missing", text);
+                let next = self.bars[place].gap().map(|gap| Fetch::Klines(symbol, gap));
+                self.fetches.extend(next);
+            }
+        }
+    }
+
+    fn warn(&mut self, what: &'static str, text: String) {
+        self.told.push(Incoming::Notice(Notice { weight: Weight::Warning, what, text }));
+    }
+
+    /// Whether somebody still waits for the answer to a query.
+    pub(super) fn awaits(&self, fetch: Fetch) -> bool {
+        let place = usize::from(fetch.symbol().0);
+        match fetch {
+            Fetch::Klines(_, gap) => self.bars[place].awaits(gap),
+            Fetch::Trades(_, gap) => self.trades[place].awaits(gap),
+            Fetch::Snapshot(_) | Fetch::Funding(..) => true,
+        }
+    }
+
     /// Takes a frame of a market stream, wrapped or not.
     pub(super) fn hear(&mut self, frame: &str, grid: &Grid) -> Result<(), WireError> {
-        let frame = match frame.starts_with("{\"stream\"") {
-            true => unwrapped(frame),
-            false => frame,
-        };
+        let frame = unwrapped(frame);
         match event_name(frame) {
             "aggTrade" => self.trade(&serde_json::from_str(frame)?, grid),
             "kline" => self.kline(&serde_json::from_str(frame)?, grid),
             "markPriceUpdate" => self.mark(&serde_json::from_str(frame)?, grid),
             "bookTicker" => self.quotes(&serde_json::from_str(frame)?, grid),
             "depthUpdate" => self.depth(serde_json::from_str(frame)?, grid),
+            "" => readable(frame),
             _ => Ok(()),
         }
     }
@@ -148,8 +206,19 @@ impl Market {
     fn trade(&mut self, event: &wire::AggTradeEvent, grid: &Grid) -> Result<(), WireError> {
         let symbol = grid.symbol(&event.symbol)?;
         let told = trade(symbol, event.price, event.qty, event.time, event.is_buyer_maker, grid)?;
+        let (id, made) = (trade_id(event.id)?, Nanos::from_millis(event.time));
         let place = usize::from(symbol.0);
-        self.trades[place].offer(event.id as i64, told, &mut self.told);
+        // A later trade with a number that was told: the venue counts from the beginning.
+        if made > self.traded[place] && self.trades[place].is_past(id) {
+            let text = format!(
+                "{}: the ids of trades begin again, at {id}: the venue was set up anew",
+                grid.of(symbol).symbol
+            );
+            self.warn("ids_begin_again", text);
+            self.trades[place].begin_anew();
+        }
+        self.traded[place] = self.traded[place].max(made);
+        self.trades[place].offer(id, told, &mut self.told);
         if let Some(gap) = self.trades[place].gap() {
             self.fetches.push(Fetch::Trades(symbol, gap));
         }
@@ -175,7 +244,7 @@ impl Market {
     fn mark(&mut self, event: &wire::MarkPriceEvent, grid: &Grid) -> Result<(), WireError> {
         let symbol = grid.symbol(&event.symbol)?;
         let place = usize::from(symbol.0);
-        let venue_time = Nanos::from_millis(event.event_time);
+        let venue_time = time("event time", event.event_time)?;
         if venue_time <= self.marks[place] {
             return Ok(());
         }
@@ -186,7 +255,7 @@ impl Market {
             self.told.push(Incoming::Market { symbol, venue_time, data });
         }
         let funding = &mut self.funding[place];
-        let next = Nanos::from_millis(event.next_funding_time);
+        let next = time("next funding time", event.next_funding_time)?;
         // The stream goes on to the next payment as soon as one has passed.
         if let Some(passed) = funding.next.filter(|passed| *passed < next) {
             let ask = venue_time + FUNDING_AFTER;
@@ -211,7 +280,7 @@ impl Market {
             ask: grid.price(symbol, "best ask", event.ask_price.0)?,
             ask_qty: grid.qty(symbol, "best ask's quantity", event.ask_qty.0)?,
         });
-        let venue_time = Nanos::from_millis(event.transaction_time);
+        let venue_time = time("transaction time", event.transaction_time)?;
         self.told.push(Incoming::Market { symbol, venue_time, data });
         Ok(())
     }
@@ -244,11 +313,7 @@ impl Market {
             "{}: changes of the book are missing, a new one is asked for",
             grid.of(symbol).symbol
         );
-        self.told.push(Incoming::Notice(Notice {
-            weight: Weight::Warning,
-            what: "depth_gap",
-            text,
-        }));
+        self.warn("depth_gap", text);
     }
 
     fn change(
@@ -257,7 +322,7 @@ impl Market {
         event: &wire::DepthEvent,
         grid: &Grid,
     ) -> Result<(), WireError> {
-        let venue_time = Nanos::from_millis(event.transaction_time);
+        let venue_time = time("transaction time", event.transaction_time)?;
         self.levels(symbol, venue_time, &event.bids, &event.asks, grid)
     }
 
@@ -305,17 +370,17 @@ impl Market {
         let name = |symbol| grid.of(symbol).symbol;
         match fetch {
             Fetch::Klines(symbol, gap) => {
-                let rows = ((gap.to - gap.from) / BAR_MS + 1).clamp(1, KLINES_MAX);
+                let rows = (gap.to.saturating_sub(gap.from) / BAR_MS + 1).clamp(1, KLINES_MAX);
                 let weight = if rows < 100 { 1 } else { 5 };
                 Call::get("/fapi/v1/klines", Auth::Nothing, weight)
                     .text("symbol", name(symbol))
                     .text("interval", "1m")
                     .number("startTime", gap.from)
-                    .number("endTime", gap.to + BAR_MS - 1)
+                    .number("endTime", gap.to.saturating_add(BAR_MS - 1))
                     .number("limit", rows)
             }
             Fetch::Trades(symbol, gap) => {
-                let rows = (gap.to - gap.from + 1).clamp(1, TRADES_MAX);
+                let rows = gap.to.saturating_sub(gap.from).saturating_add(1).clamp(1, TRADES_MAX);
                 Call::get("/fapi/v1/aggTrades", Auth::Nothing, 20)
                     .text("symbol", name(symbol))
                     .number("fromId", gap.from)
@@ -352,7 +417,7 @@ impl Market {
                 // A full page is not the end.
                 let complete =
                     newest.is_none_or(|n| n >= gap.to || (rows.len() as i64) < KLINES_MAX);
-                self.bars[place].fetched(complete, &mut self.told);
+                self.bars[place].fetched(gap, complete, &mut self.told);
                 if let Some(gap) = self.bars[place].gap() {
                     self.fetches.push(Fetch::Klines(symbol, gap));
                 }
@@ -360,16 +425,18 @@ impl Market {
             Fetch::Trades(symbol, gap) => {
                 let rows: Vec<wire::AggTradeRow> = serde_json::from_slice(body)?;
                 let place = usize::from(symbol.0);
-                let newest = rows.iter().map(|row| row.id as i64).max();
+                let newest = rows.iter().map(|row| i64::try_from(row.id).unwrap_or(i64::MAX)).max();
                 for row in &rows {
-                    match trade(symbol, row.price, row.qty, row.time, row.is_buyer_maker, grid) {
-                        Ok(told) => self.trades[place].offer(row.id as i64, told, &mut self.told),
+                    let told =
+                        trade(symbol, row.price, row.qty, row.time, row.is_buyer_maker, grid);
+                    match told.and_then(|told| Ok((trade_id(row.id)?, told))) {
+                        Ok((id, told)) => self.trades[place].offer(id, told, &mut self.told),
                         Err(error) => self.tell_off(&error),
                     }
                 }
                 let complete =
                     newest.is_none_or(|n| n >= gap.to || (rows.len() as i64) < TRADES_MAX);
-                self.trades[place].fetched(complete, &mut self.told);
+                self.trades[place].fetched(gap, complete, &mut self.told);
                 if let Some(gap) = self.trades[place].gap() {
                     self.fetches.push(Fetch::Trades(symbol, gap));
                 }
@@ -393,7 +460,7 @@ impl Market {
             self.fetches.push(Fetch::Snapshot(symbol));
             return Ok(());
         };
-        let venue_time = Nanos::from_millis(snapshot.transaction_time);
+        let venue_time = time("transaction time", snapshot.transaction_time)?;
         self.told.push(Incoming::Market { symbol, venue_time, data: MarketData::DepthClear });
         self.levels(symbol, venue_time, &snapshot.bids, &snapshot.asks, grid)?;
         for event in follow {
@@ -428,7 +495,7 @@ impl Market {
     ) -> Result<(), WireError> {
         let funding = &mut self.funding[usize::from(symbol.0)];
         for row in rows {
-            let time = Nanos::from_millis(row.funding_time);
+            let time = time("funding time", row.funding_time)?;
             if time <= funding.told {
                 continue;
             }
@@ -449,17 +516,30 @@ impl Market {
     }
 }
 
-/// The event inside of `{"stream":"…","data":…}`.
-fn unwrapped(frame: &str) -> &str {
-    let Some(at) = frame.find("\"data\":") else { return frame };
-    frame[at + 7..].trim_end().strip_suffix('}').unwrap_or(frame)
+/// The event inside of `{"stream":"…","data":…}`; a frame without that around it is the event.
+pub(super) fn unwrapped(frame: &str) -> &str {
+    if !frame.starts_with("{\"stream\"") {
+        return frame;
+    }
+    let event = frame.split_once("\"data\":").map(|(_, event)| event.trim_end());
+    event.and_then(|event| event.strip_suffix('}')).unwrap_or(frame)
+}
+
+/// A frame without an event is nothing to tell, as long as it is one.
+pub(super) fn readable(frame: &str) -> Result<(), WireError> {
+    serde_json::from_str::<serde::de::IgnoredAny>(frame)?;
+    Ok(())
+}
+
+fn trade_id(id: u64) -> Result<i64, WireError> {
+    id.try_into().map_err(|_| WireError::Range { what: "id of a trade", value: id.into() })
 }
 
 fn trade(
     symbol: SymbolIndex,
     price: wire::Num,
     qty: wire::Num,
-    time: i64,
+    made_ms: i64,
     buyer_is_maker: bool,
     grid: &Grid,
 ) -> Result<Incoming, WireError> {
@@ -469,7 +549,7 @@ fn trade(
         buyer_is_maker,
         origin: TradeOrigin::Tape,
     });
-    Ok(Incoming::Market { symbol, venue_time: Nanos::from_millis(time), data })
+    Ok(Incoming::Market { symbol, venue_time: time("time of a trade", made_ms)?, data })
 }
 
 /// A bar is an event of the instant at which it closes.
@@ -490,7 +570,8 @@ fn closed_bar(
         interval_ms: BAR_MS as u32,
         path_passed: true,
     });
-    Ok(Incoming::Market { symbol, venue_time: Nanos::from_millis(open_time + BAR_MS), data })
+    let venue_time = time("open time", open_time)? + Nanos::from_millis(BAR_MS);
+    Ok(Incoming::Market { symbol, venue_time, data })
 }
 
 #[cfg(test)]

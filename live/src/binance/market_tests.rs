@@ -132,6 +132,129 @@ fn a_book_begins_with_its_snapshot_and_a_gap_clears_it() {
     assert_eq!(market.fetches(Nanos::ZERO), [Fetch::Snapshot(SymbolIndex(0))]);
 }
 
+/// One that ends before its event, one that ends in a letter of two bytes, numbers without room for a sum.
+#[test]
+fn frames_that_are_none_are_told_as_that() {
+    let (grid, mut market) = (grid(), market());
+    market.hear(&agg(1, "1.0"), &grid).unwrap();
+    told(&mut market);
+    for frame in [
+        "{\"stream\":\"x\",\"data\":".to_owned(),
+        "{\"stream\":\"x\",\"data\":é".to_owned(),
+        "{\"stream\":\"x\",\"data\":{\"e\":\"aggTrade\"é".to_owned(),
+        String::new(),
+        kline(i64::MAX - 59_999),
+        agg(u64::MAX, "1.0"),
+        agg(2, "79228162514264337593543950335"),
+        agg(2, "1.0").replace("\"T\":2", &format!("\"T\":{}", i64::MAX)),
+    ] {
+        assert!(market.hear(&frame, &grid).is_err(), "{frame}");
+        assert!(told(&mut market).is_empty() && market.fetches(Nanos::ZERO).is_empty(), "{frame}");
+    }
+    market.hear(&format!("{{\"stream\":\"x\",\"data\":{}}} \n", agg(2, "2.0")), &grid).unwrap();
+    market.hear("{\"result\":null,\"id\":1}", &grid).unwrap();
+    assert_eq!(told(&mut market), ["2 trade 20"]);
+}
+
+/// Frames made of the pieces of real ones, cut and put together at random.
+mod anything {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PIECES: [&str; 22] = [
+        "{\"stream\":",
+        "\"x\",",
+        "\"data\":",
+        "{",
+        "}",
+        "{\"e\":\"",
+        "aggTrade\"",
+        "kline\"",
+        "depthUpdate\"",
+        "markPriceUpdate\"",
+        "ORDER_TRADE_UPDATE\"",
+        "é",
+        "\"",
+        ",",
+        "\"E\":1",
+        "\"s\":\"BTCUSDT\"",
+        "\"T\":9223372036854775807",
+        "\"a\":18446744073709551615",
+        "[",
+        "]",
+        "\"o\":",
+        "🙂",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_frame_is_too_much(picks in prop::collection::vec(0..PIECES.len(), 0..24), text in ".{0,40}") {
+            let (grid, mut market) = (grid(), market());
+            let built: String = picks.iter().map(|pick| PIECES[*pick]).collect();
+            for frame in [built.clone(), text.clone(), format!("{{\"stream\"{text}"), built + &text] {
+                let _ = market.hear(&frame, &grid);
+                let _ = crate::binance::user_events::hear(unwrapped(&frame), &grid);
+            }
+        }
+
+        #[test]
+        fn no_number_is_too_much(time: i64, id: u64, open: i64, digits in "[0-9]{1,29}(\\.[0-9]{1,29})?") {
+            let (grid, mut market) = (grid(), market());
+            let frames = [
+                agg(id, &digits).replace(&format!("\"T\":{id}"), &format!("\"T\":{time}")),
+                agg(id / 2, &digits),
+                kline(open.min(i64::MAX - 59_999)),
+                kline(open.min(i64::MAX - 59_999) / 60_000 * 60_000).replace("1.0", &digits),
+            ];
+            for frame in frames.iter().chain(&frames) {
+                let _ = market.hear(frame, &grid);
+            }
+            market.reconnected(false, Nanos(time));
+            for fetch in market.fetches(Nanos(time)) {
+                Market::call(fetch, &grid);
+                let _ = market.fetched(fetch, b"[]", &grid);
+            }
+        }
+    }
+}
+
+#[test]
+fn trades_go_on_without_those_that_nobody_can_be_asked_for() {
+    let (grid, mut market) = (grid(), market());
+    let now = crate::binance::wall();
+    for id in [1, 4, 5] {
+        market.hear(&agg(id, "1.0"), &grid).unwrap();
+    }
+    let fetches = market.fetches(Nanos::ZERO);
+    market.give_up(now, &grid);
+    assert_eq!(told(&mut market), ["1 trade 10"]);
+    market.give_up(now + TRADES_WAIT, &grid);
+    let mut out = Vec::new();
+    market.take(&mut out);
+    let notice = out.iter().find_map(|one| match one {
+        Incoming::Notice(notice) => Some((notice.what, notice.text.as_str())),
+        _ => None,
+    });
+    let text = "BTCUSDT: trades are missing: 2, from id 2 on; they could not be asked for in time";
+    assert_eq!(notice, Some(("trades_missing", text)));
+    assert_eq!(out.len(), 3, "two trades, and the notice");
+    assert!(!market.awaits(fetches[0]), "nobody asks on for what was given up");
+}
+
+#[test]
+fn a_venue_that_was_set_up_anew_is_heard_from_its_first_trade() {
+    let (grid, mut market) = (grid(), market());
+    let at = |id: u64, time: i64| {
+        agg(id, "1.0").replace(&format!("\"T\":{id}"), &format!("\"T\":{time}"))
+    };
+    for (id, time) in [(900, 10), (901, 20), (900, 10), (1, 30), (2, 40), (1, 30)] {
+        market.hear(&at(id, time), &grid).unwrap();
+    }
+    let wanted = ["10 trade 10", "20 trade 10", "ids_begin_again", "30 trade 10", "40 trade 10"];
+    assert_eq!(told(&mut market), wanted);
+}
+
 #[test]
 fn streams_are_what_somebody_wants() {
     let grid = grid();

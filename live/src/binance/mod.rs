@@ -8,6 +8,8 @@
 //! unknown it is asked for, never sent again. Only what certainly did not reach the venue goes out a second
 //! time.
 //! Invariant: without a key nothing is asked for but what is public, and no request is taken.
+//! Invariant: what opens does not leave once it may not, or once its window has passed since it was given, however long it
+//! waited here: for the budget, for the clock, for a thread.
 //! Invariant: no secret is in a notice, an error or an event. Addresses are shown without parameters.
 
 mod answers;
@@ -15,12 +17,15 @@ mod budget;
 mod calls;
 mod config;
 mod depth;
+mod gate;
 mod grid;
 mod ledger;
 mod market;
 mod order_ids;
 mod params;
 mod preflight;
+mod reconnect;
+mod recovery;
 mod requests;
 mod rest;
 mod secret;
@@ -30,16 +35,19 @@ mod sign;
 mod socket;
 mod start;
 mod symbols;
+mod told_off;
 mod user;
 mod user_events;
 
 pub use config::{Addresses, BinanceConfig, StreamPaths, Venue};
 pub use order_ids::{Desk, OrderIntent, decode_order_id};
 pub use preflight::{Expectations, Finding, Preflight, SymbolExpectation};
+pub(crate) use rest::server_time as wire_time;
 pub use secret::{KeyError, KeySources, Keys, Secret, SecretSource};
 pub use sign::SignerError;
 pub use start::{Setup, VenueFacts, venue_facts};
 pub use symbols::{Filters, SymbolTerms};
+pub(crate) use told_off::ToldOff;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,13 +62,15 @@ use crate::clock::LiveClock;
 use crate::link::{Incoming, LinkError, Notice, Outgoing, VenueLink, Wake, Weight};
 use answers::Brackets;
 use budget::{Budget, Verdict};
+use gate::Gate;
 use grid::{Grid, WireError};
 use ledger::Ledger;
 use market::{Fetch, Market};
+use reconnect::PING_AFTER;
 use requests::Pending;
-use rest::{Done, Failure, Rest, RestPool, Task};
+use rest::{Done, Failure, Measured, Rest, RestPool, Task};
 use secret::Keys as OwnKeys;
-use socket::{Came, Slot, State, Wire, connect_apart};
+use socket::{Came, Slot, State, Wire};
 use user::{Step, User};
 
 /// The WebSocket API is the first connection, the user stream the second, market streams follow.
@@ -69,9 +79,6 @@ const USER: usize = 1;
 const MARKET: usize = 2;
 const WAKER: Token = Token(usize::MAX);
 
-/// A connection on which nothing was heard for so long gets a ping, and after the other is given up.
-const PING_AFTER: Duration = Duration::from_secs(20);
-const DEAD_AFTER: Duration = Duration::from_secs(60);
 /// A query for market data that failed is made again after this, then after twice as long, and so on.
 const FETCH_AGAIN: Duration = Duration::from_secs(1);
 /// The clock is measured so often, with so many round trips.
@@ -79,6 +86,8 @@ const SYNC_EVERY: Nanos = Nanos::from_secs(300);
 /// After a measurement that failed, by the wall.
 const SYNC_PAUSE: Duration = Duration::from_secs(5);
 const SYNC_SAMPLES: usize = 3;
+/// A measurement that may be wrong by more, by the wall, is none.
+const SYNC_WRONG_MAX: Duration = Duration::from_secs(1);
 
 /// The wall, for time-outs and pauses; everything else has the session's or the venue's time.
 #[allow(clippy::disallowed_methods, reason = "the edge: sockets time out by the wall")]
@@ -126,6 +135,7 @@ pub struct BinanceLink {
     grid: Grid,
     brackets: Brackets,
     rest: Arc<Rest>,
+    gate: Arc<Gate>,
     pool: RestPool,
     poll: Poll,
     events: Events,
@@ -139,6 +149,8 @@ pub struct BinanceLink {
     was_up: Vec<bool>,
     out: Vec<Incoming>,
     budget: Budget,
+    /// Nothing may leave after 429 or 418, and that was told.
+    silenced: bool,
     next_number: u64,
     pending: BTreeMap<u64, Pending>,
     purposes: BTreeMap<u64, Purpose>,
@@ -208,6 +220,16 @@ impl VenueLink for BinanceLink {
         self.take_old_request(outgoing);
     }
 
+    /// What is given while it may not has been judged by whoever gives it, and leaves: it makes a position smaller, though
+    /// it need not say so.
+    fn let_open(&mut self, may: bool) {
+        self.set_gate(may);
+    }
+
+    fn hears_account(&self) -> bool {
+        self.keys.is_none() || (self.user.ready && self.slots[USER].is_up())
+    }
+
     fn waker(&self) -> Arc<dyn Wake> {
         self.waker.clone()
     }
@@ -248,7 +270,7 @@ impl BinanceLink {
         match error {
             WireError::ForeignSymbol(_) => {}
             WireError::OffGrid { .. } => self.notice(Weight::Error, "off_grid", error.to_string()),
-            WireError::Word { .. } | WireError::Json(_) => {
+            WireError::Word { .. } | WireError::Range { .. } | WireError::Json(_) => {
                 self.notice(Weight::Error, "unreadable", format!("{what}: {error}"));
             }
         }
@@ -295,32 +317,6 @@ impl BinanceLink {
         }
     }
 
-    /// A connection is gone: it is made again, and what it carried is asked for.
-    fn lost(&mut self, place: usize, problem: &str) {
-        let now = wall();
-        let most = Duration::from_millis(self.config.reconnect_max_ms.into());
-        let slot = &mut self.slots[place];
-        let was_up = matches!(slot.state, State::Up(_));
-        let attempt = slot.attempt;
-        slot.attempt += 1;
-        slot.state = State::Waiting(now + slot.pause(most));
-        slot.failed += 1;
-        let (what, address) = (slot.what, slot.shown().to_owned());
-        if was_up || slot.failed == 1 {
-            let kind = match place {
-                WS_API => "ws_api_lost",
-                USER => "user_stream_lost",
-                _ => "market_stream_lost",
-            };
-            self.notice(Weight::Warning, kind, format!("{what} at {address}: {problem}"));
-        }
-        match place {
-            WS_API => self.ws_lost(attempt),
-            USER => self.user_lost(was_up),
-            _ => {}
-        }
-    }
-
     fn helped(&mut self, helped: Helped) {
         match helped {
             Helped::Rest(number, done) => {
@@ -328,58 +324,8 @@ impl BinanceLink {
                     self.rest_done(purpose, done);
                 }
             }
-            Helped::Socket(place, attempt, made) => {
-                let connecting = matches!(self.slots[place].state, State::Connecting);
-                if !connecting || self.slots[place].attempt != attempt {
-                    return;
-                }
-                let registered = made.and_then(|mut wire| {
-                    let done = wire.register(self.poll.registry(), Token(place));
-                    done.map(|()| wire).map_err(|error| error.kind().to_string())
-                });
-                match registered {
-                    Ok(wire) => self.connected(place, wire),
-                    Err(problem) => {
-                        // A handshake counts, too, and may be told off.
-                        let status = problem.strip_prefix("HTTP ").and_then(|s| s.parse().ok());
-                        if let Some(status @ (418 | 429)) = status {
-                            self.told_off(status, None, None);
-                        }
-                        self.lost(place, &problem);
-                    }
-                }
-            }
+            Helped::Socket(place, attempt, made) => self.made(place, attempt, made),
         }
-    }
-
-    fn connected(&mut self, place: usize, wire: Box<Wire>) {
-        let now = wall();
-        let slot = &mut self.slots[place];
-        slot.state = State::Up(wire);
-        (slot.heard, slot.pinged) = (now, now);
-        let again = std::mem::replace(&mut self.was_up[place], true);
-        let what = slot.what;
-        if again {
-            let kind = match place {
-                WS_API => "ws_api_back",
-                USER => "user_stream_back",
-                _ => "market_stream_back",
-            };
-            self.notice(Weight::Info, kind, format!("{what} is connected again"));
-        }
-        match place {
-            WS_API => self.slots[place].failed = 0,
-            USER => self.user_connected(),
-            _ => {
-                self.slots[place].failed = 0;
-                if again {
-                    let depth = self.carries_depth[place - MARKET];
-                    self.market.reconnected(depth, self.clock.venue_now());
-                }
-            }
-        }
-        // What came with the handshake's last bytes makes no event of its own.
-        self.read(place);
     }
 
     fn rest_done(&mut self, purpose: Purpose, done: Done) {
@@ -388,9 +334,8 @@ impl BinanceLink {
             let now = self.clock.venue_now();
             let (ten, minute) = (headers.orders_ten_seconds, headers.orders_minute);
             self.budget.headers(now, headers.weight, ten, minute);
-            if let Ok((status @ (418 | 429), body)) = &reply.result {
-                let error = serde_json::from_slice(body).ok();
-                self.told_off(*status, headers.retry_after, error.as_ref());
+            if let Some(told_off) = reply.told_off() {
+                self.told_off(&told_off);
             }
         }
         match (purpose, done) {
@@ -421,15 +366,19 @@ impl BinanceLink {
             Err(failure) => failure.to_string(),
         };
         let pause = FETCH_AGAIN * (1 << self.failed_fetches.min(6));
-        self.failed_fetches += 1;
+        self.failed_fetches = self.failed_fetches.saturating_add(1);
         self.fetch_later.push((wall() + pause, fetch));
         if self.failed_fetches == 1 {
-            let text = format!("market data could not be asked for: {problem}");
+            let symbol = self.grid.of(fetch.symbol()).symbol;
+            let text = format!("{symbol}: market data could not be asked for: {problem}");
             self.notice(Weight::Warning, "market_query_failed", text);
         }
     }
 
     fn fetch(&mut self, fetch: Fetch, now: Instant) {
+        if !self.market.awaits(fetch) {
+            return;
+        }
         let call = Market::call(fetch, &self.grid);
         match self.budget.ask(self.clock.venue_now(), calls::Kind::Read, call.weight, (0, 0)) {
             Verdict::Go => self.give(Purpose::Fetch(fetch), Task::Call(call), false),
@@ -440,59 +389,70 @@ impl BinanceLink {
     }
 
     /// 429 or 418: the budget stands still, and an operator hears of it.
-    fn told_off(
-        &mut self,
-        status: u16,
-        retry_after: Option<Nanos>,
-        error: Option<&binance_wire::ErrorBody>,
-    ) {
+    fn told_off(&mut self, told_off: &ToldOff) {
         let now = self.clock.venue_now();
-        // The WebSocket API has no headers, but the text of a ban tells its end.
-        let retry_after = retry_after.or_else(|| Some(budget::ban_ends(&error?.msg)? - now));
-        if status == 418 {
-            let until = self.budget.banned(now, retry_after);
+        self.silenced = true;
+        if told_off.banned {
+            let until = self.budget.banned(now, told_off.lasts);
             let text = format!("the venue has banned this address: nothing is sent before {until}");
             self.notice(Weight::Error, "banned", text);
         } else {
-            let until = self.budget.told_off(now, retry_after);
+            let until = self.budget.told_off(now, told_off.lasts);
             let text = format!("too many requests: all waits until {until}");
             self.notice(Weight::Warning, "rate_limited", text);
         }
     }
 
-    fn synced(&mut self, result: Result<Nanos, Failure>) {
+    fn synced(&mut self, result: Result<Measured, Failure>) {
         self.syncing = false;
         self.sync_at = self.clock.now() + SYNC_EVERY;
-        match result {
-            Ok(ahead) => {
-                self.sync_failed = false;
-                let moved = ahead - self.clock.venue_ahead();
-                self.clock.set_venue_ahead(ahead);
-                if moved.0.abs() >= 500_000_000 {
-                    let text = format!(
-                        "the venue's clock is {} ms ahead, {} ms more than before",
-                        ahead.millis(),
-                        moved.millis()
-                    );
-                    self.notice(Weight::Warning, "clock_moved", text);
-                }
-            }
+        let problem = match &result {
+            Ok(measured) => self.clock_told(*measured),
             Err(failure) => {
-                self.sync_at = self.clock.after(SYNC_PAUSE);
-                // Once: an outage of an hour is one line, not hundreds.
-                if !std::mem::replace(&mut self.sync_failed, true) {
-                    let text = format!(
-                        "the venue's clock is not measured ({failure}): the last measurement holds, and it is tried each {} s",
-                        SYNC_PAUSE.as_secs()
-                    );
-                    self.notice(Weight::Warning, "clock_not_measured", text);
+                if let Some(told_off) = &failure.told_off {
+                    self.told_off(told_off);
                 }
+                Some(failure.to_string())
             }
+        };
+        if let Some(problem) = problem {
+            self.sync_at = self.clock.after(SYNC_PAUSE);
+            // Once: an outage of an hour is one line, not hundreds.
+            if !std::mem::replace(&mut self.sync_failed, true) {
+                let text = format!(
+                    "the venue's clock is not measured ({problem}): the last measurement holds, and it is tried each {} s",
+                    SYNC_PAUSE.as_secs()
+                );
+                self.notice(Weight::Warning, "clock_not_measured", text);
+            }
+        } else {
+            self.sync_failed = false;
         }
         if std::mem::take(&mut self.sync_again) {
             return self.sync();
         }
         self.clock_measured();
+    }
+
+    /// Sets the clock by a measurement, if that says more than is known; gives what is wrong with it.
+    fn clock_told(&mut self, measured: Measured) -> Option<String> {
+        let so_far = self.clock.venue_ahead();
+        if measured.corrects(so_far) {
+            let moved = measured.ahead - so_far;
+            self.clock.set_venue_ahead(measured.ahead);
+            if moved.0.abs() >= 500_000_000 {
+                let text = format!(
+                    "the venue's clock is {} ms ahead, {} ms more than before",
+                    measured.ahead.millis(),
+                    moved.millis()
+                );
+                self.notice(Weight::Warning, "clock_moved", text);
+            }
+        } else if measured.wrong_by > self.clock.span(SYNC_WRONG_MAX) {
+            let took = 2 * self.clock.takes(measured.wrong_by);
+            return Some(format!("too slow to measure: it answers after {} ms", took.as_millis()));
+        }
+        None
     }
 
     /// How long nothing at all may be asked, after 429 or 418.
@@ -520,6 +480,11 @@ impl BinanceLink {
     /// Does what is due by time.
     fn due(&mut self) {
         let now = wall();
+        if self.silenced && self.silence().is_none() {
+            self.silenced = false;
+            let text = "the venue takes requests again".to_owned();
+            self.notice(Weight::Info, "requests_leave_again", text);
+        }
         for place in 0..self.slots.len() {
             self.slot_due(place, now);
         }
@@ -529,6 +494,7 @@ impl BinanceLink {
         self.requests_due(now);
         self.user_due(now);
         let venue = self.clock.venue_now();
+        self.market.give_up(now, &self.grid);
         for fetch in self.market.fetches(venue) {
             self.fetch(fetch, now);
         }
@@ -540,41 +506,6 @@ impl BinanceLink {
             for (_, fetch) in ripe {
                 self.fetch(fetch, now);
             }
-        }
-    }
-
-    fn slot_due(&mut self, place: usize, now: Instant) {
-        let timeout = self.timeout();
-        let silence = self.silence();
-        let slot = &mut self.slots[place];
-        match (&mut slot.state, silence) {
-            // A handshake counts, too.
-            (State::Waiting(at), Some(silence)) if *at <= now => *at = now + silence,
-            _ => {}
-        }
-        match &mut slot.state {
-            State::Waiting(at) if *at <= now => {
-                let (post, waker) = (self.post.clone(), self.waker.clone());
-                let attempt = slot.attempt;
-                let done = move |made| {
-                    let _ = post.send(Helped::Socket(place, attempt, made));
-                    waker.wake();
-                };
-                let began = connect_apart(slot.address.clone(), timeout, done);
-                slot.state = State::Connecting;
-                if let Err(error) = began {
-                    self.lost(place, &error.kind().to_string());
-                }
-            }
-            State::Up(wire) if now.duration_since(slot.heard) < DEAD_AFTER => {
-                let quiet = now.duration_since(slot.heard.max(slot.pinged));
-                if quiet >= PING_AFTER {
-                    wire.ping();
-                    slot.pinged = now;
-                }
-            }
-            State::Up(_) => self.lost(place, "nothing was heard for a minute"),
-            State::Off | State::Waiting(_) | State::Connecting => {}
         }
     }
 
@@ -596,6 +527,7 @@ impl BinanceLink {
         let ahead = self.clock.venue_ahead();
         let until = |venue: Nanos| self.clock.wait(venue - ahead);
         wait = wait.min(self.clock.wait(self.sync_at));
+        wait = self.silence().filter(|_| self.silenced).map_or(wait, |silence| wait.min(silence));
         for (at, _) in &self.fetch_later {
             wait = wait.min(at.saturating_duration_since(now));
         }

@@ -9,12 +9,15 @@ use rust_decimal::Decimal;
 
 use super::answers::AccountMoney;
 use super::calls::{Auth, Call};
-use super::rest::Rest;
+use super::rest::{Failure, Measured, Rest};
 use super::secret::Keys;
-use super::start::{needed, rest_of};
+use super::start::{NoAnswer, needed, rest_of};
 use super::symbols::{Filters, LooseInfo};
 use super::{BinanceConfig, BinanceLink};
 use crate::clock::LiveClock;
+
+/// So many round trips measure the clock; the fastest counts.
+const SAMPLES: usize = 5;
 
 /// What the pipeline needs of a symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,11 +103,11 @@ impl Preflight {
         expectations: &Expectations,
     ) -> Vec<Finding> {
         let rest = rest_of(config, None, clock);
-        let mut findings = Findings(Vec::new());
+        let mut findings = Findings::default();
         if look_at_clock(&rest, clock, expectations, &mut findings).is_some() {
             look_at_info(&rest, expectations, &mut findings);
         }
-        findings.0
+        findings.found
     }
 }
 
@@ -116,7 +119,12 @@ impl BinanceLink {
 }
 
 /// What was found so far.
-struct Findings(Vec<Finding>);
+#[derive(Default)]
+struct Findings {
+    found: Vec<Finding>,
+    /// After 429 or 418 nothing more is asked: whoever asks on is banned for longer.
+    told_off: bool,
+}
 
 impl Findings {
     fn add(
@@ -129,7 +137,7 @@ impl Findings {
         let (change, stops) = change.map_or((String::new(), false), |(c, s)| (c.to_owned(), s));
         let subject = subject.to_string();
         let (is, should_be) = (is.to_string(), should_be.to_string());
-        self.0.push(Finding { subject, is, should_be, change, stops });
+        self.found.push(Finding { subject, is, should_be, change, stops });
     }
 
     /// A finding that stops the session if the two differ.
@@ -145,13 +153,20 @@ impl Findings {
     }
 
     /// An answer that is needed, or the finding that there is none.
-    fn have<T>(&mut self, subject: &str, answer: Result<T, String>) -> Option<T> {
-        match answer {
+    fn have<T>(&mut self, subject: &str, ask: impl FnOnce() -> Result<T, NoAnswer>) -> Option<T> {
+        if self.told_off {
+            return None;
+        }
+        match ask() {
             Ok(answer) => Some(answer),
-            Err(problem) => {
-                let change = remedy(&problem);
+            Err(NoAnswer { problem, told_off }) => {
+                self.told_off = told_off.is_some();
+                let change = match told_off {
+                    Some(told_off) => format!("{told_off}: wait, and try again"),
+                    None => remedy(&problem).to_owned(),
+                };
                 let is = format!("without an answer ({problem})");
-                self.add(subject, is, "answered", Some((change, true)));
+                self.add(subject, is, "answered", Some((&change, true)));
                 None
             }
         }
@@ -171,7 +186,6 @@ fn remedy(problem: &str) -> &'static str {
             "the secret is not the one of this API key: check live.secret_env or live.secret_file",
         ),
         (-1021, "set this machine's clock (NTP)"),
-        (-1003, "too many requests came from this address: wait, and try again"),
     ];
     let said = |code: &i32| problem.contains(&format!(": {code} "));
     let known = codes.iter().find(|(code, _)| said(code)).map(|(_, change)| *change);
@@ -179,43 +193,42 @@ fn remedy(problem: &str) -> &'static str {
 }
 
 fn look(rest: &Rest, clock: &LiveClock, expected: &Expectations) -> Vec<Finding> {
-    let mut findings = Findings(Vec::new());
+    let mut findings = Findings::default();
     // Where nobody answers, or not to this key, asking on says nothing new.
     if look_at_clock(rest, clock, expected, &mut findings).is_none() {
-        return findings.0;
+        return findings.found;
     }
     let get = |path| Call::get(path, Auth::Signature, 1);
-    let mode = needed::<wire::PositionMode>(rest, &get("/fapi/v1/positionSide/dual"));
-    let Some(mode) = findings.have("API key", mode) else { return findings.0 };
+    let mode = || needed::<wire::PositionMode>(rest, &get("/fapi/v1/positionSide/dual"));
+    let Some(mode) = findings.have("API key", mode) else { return findings.found };
     let word = |dual| if dual { "hedge" } else { "one-way" };
     let change = "switch the position mode (POST /fapi/v1/positionSide/dual), without orders and positions, or say hedge_mode as it is in [account]";
     let should_be = word(expected.dual_side_position);
     findings.equal("position mode", word(mode.dual_side_position), should_be, change);
-    if let Some(mode) = findings.have(
-        "multi-assets mode",
-        needed::<wire::MultiAssetsMode>(rest, &get("/fapi/v1/multiAssetsMargin")),
-    ) {
+    if let Some(mode) = findings.have("multi-assets mode", || {
+        needed::<wire::MultiAssetsMode>(rest, &get("/fapi/v1/multiAssetsMargin"))
+    }) {
         let word = |on| if on { "on" } else { "off" };
         let change = "switch the multi-assets mode (POST /fapi/v1/multiAssetsMargin), or say multi_assets as it is in [account]";
         let should_be = word(expected.multi_assets);
         findings.equal("multi-assets mode", word(mode.multi_assets_margin), should_be, change);
     }
-    let account = needed::<AccountMoney>(rest, &get("/fapi/v2/account"));
+    let account = || needed::<AccountMoney>(rest, &get("/fapi/v2/account"));
     if let Some(account) = findings.have("account", account) {
         look_at_account(&account, expected, &mut findings);
     }
-    let rows = needed::<Vec<wire::SymbolConfig>>(rest, &get("/fapi/v1/symbolConfig"));
+    let rows = || needed::<Vec<wire::SymbolConfig>>(rest, &get("/fapi/v1/symbolConfig"));
     if let Some(rows) = findings.have("settings of the symbols", rows) {
         look_at_settings(&rows, expected, &mut findings);
     }
     look_at_info(rest, expected, &mut findings);
     look_at_holdings(rest, expected, &mut findings);
-    findings.0
+    findings.found
 }
 
 fn look_at_info(rest: &Rest, expected: &Expectations, findings: &mut Findings) {
     let call = Call::get("/fapi/v1/exchangeInfo", Auth::Nothing, 1);
-    if let Some(info) = findings.have("exchangeInfo", needed::<LooseInfo>(rest, &call)) {
+    if let Some(info) = findings.have("exchangeInfo", || needed::<LooseInfo>(rest, &call)) {
         look_at_filters(&info, expected, findings);
     }
 }
@@ -226,9 +239,24 @@ fn look_at_clock(
     expected: &Expectations,
     findings: &mut Findings,
 ) -> Option<()> {
-    let measured = rest.measure(5).map_err(|failure| failure.to_string());
-    let ahead = findings.have("venue", measured)?;
-    clock.set_venue_ahead(ahead);
+    let no_answer = |failure: Failure| {
+        let problem = failure.problem;
+        NoAnswer { problem, told_off: failure.told_off }
+    };
+    let measure = || rest.measure(SAMPLES).map_err(no_answer);
+    let measured = findings.have("venue", measure)?;
+    let Measured { ahead, wrong_by } = measured;
+    if measured.corrects(clock.venue_ahead()) {
+        clock.set_venue_ahead(ahead);
+    }
+    if wrong_by > expected.clock_off_max {
+        let took = (2 * clock.takes(wrong_by)).as_millis();
+        let is = format!("too slow to measure (the fastest of {SAMPLES} answers took {took} ms)");
+        let should_be = format!("known to within {} ms", expected.clock_off_max.millis());
+        let change = "look for what makes the way to the venue slow, and try again";
+        findings.add("clock", is, should_be, Some((change, true)));
+        return Some(());
+    }
     let off = ahead.0.abs() > expected.clock_off_max.0;
     let (ms, word) = (ahead.millis().abs(), if ahead.0 < 0 { "ahead of" } else { "behind" });
     let is = format!("{ms} ms {word} the venue's");
@@ -311,22 +339,21 @@ fn look_at_holdings(rest: &Rest, expected: &Expectations, findings: &mut Finding
         (count > 0 && !expected.may_hold).then_some((change, true))
     };
     let should_be = if expected.may_hold { "any number" } else { "none" };
-    let orders = needed::<Vec<wire::OrderRow>>(rest, &get("/fapi/v1/openOrders"));
+    let orders = || needed::<Vec<wire::OrderRow>>(rest, &get("/fapi/v1/openOrders"));
     if let Some(rows) = findings.have("open orders", orders) {
         let text = "cancel them, or say live.may_hold = true if they are this session's own";
         findings.add("open orders", rows.len(), should_be, change(rows.len(), text));
     }
-    let algos = needed::<Vec<wire::AlgoOrderRow>>(rest, &get("/fapi/v1/openAlgoOrders"));
     // A venue without the algo service has none.
-    let algos = match algos {
-        Err(problem) if problem.contains("HTTP 404") => Ok(Vec::new()),
+    let algos = || match needed::<Vec<wire::AlgoOrderRow>>(rest, &get("/fapi/v1/openAlgoOrders")) {
+        Err(NoAnswer { problem, .. }) if problem.contains("HTTP 404") => Ok(Vec::new()),
         other => other,
     };
     if let Some(rows) = findings.have("open conditional orders", algos) {
         let text = "cancel them, or say live.may_hold = true if they are this session's own";
         findings.add("open conditional orders", rows.len(), should_be, change(rows.len(), text));
     }
-    let positions = needed::<Vec<wire::PositionRiskV2>>(rest, &get("/fapi/v2/positionRisk"));
+    let positions = || needed::<Vec<wire::PositionRiskV2>>(rest, &get("/fapi/v2/positionRisk"));
     if let Some(rows) = findings.have("positions", positions) {
         let held = rows.iter().filter(|row| !row.position_amt.0.is_zero());
         let held: Vec<String> =

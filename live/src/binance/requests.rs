@@ -12,7 +12,7 @@ use super::calls::{Auth, Call, Kind, call_of, changes, query_of};
 use super::rest::{Reply, Task};
 use super::settle::{Fate, Settled, fate, is_no_such, never_arrived, settled, without_order};
 use super::socket::{State, Written};
-use super::{BinanceLink, Purpose, WS_API, wall};
+use super::{BinanceLink, Purpose, ToldOff, WS_API, wall};
 use crate::link::{Incoming, Outgoing, Weight};
 
 /// So long after its window a request may still be on its way inside the venue.
@@ -108,13 +108,17 @@ impl BinanceLink {
             self.respond(from, id, Outcome::Refused(error));
             return None;
         }
-        let call = match call_of(&what, &self.grid) {
+        let mut call = match call_of(&what, &self.grid) {
             Ok(call) => call,
             Err(error) => {
                 self.respond(from, id, Outcome::Refused(error));
                 return None;
             }
         };
+        if call.kind == Kind::Open {
+            let window = Nanos::from_millis(self.config.recv_window_ms.into());
+            call.pass = Some(self.gate.pass(self.clock.now() + window));
+        }
         let number = self.number();
         let (stamp, since) = (self.clock.venue_now(), wall());
         let phase = Phase::Clock;
@@ -138,8 +142,40 @@ impl BinanceLink {
         self.respond(pending.from, pending.id, outcome);
     }
 
-    /// Sends a request if the budget lets it.
+    /// What opens and has not left, or certainly came to nothing, is refused if it may not leave any more.
+    fn barred(&mut self, number: u64) -> bool {
+        let Some(pending) = self.pending.get(&number) else { return false };
+        let now = self.clock.now();
+        let Some(barred) = pending.call.pass.and_then(|pass| self.gate.bars(pass, now)) else {
+            return false;
+        };
+        let error = barred.error();
+        let text = format!("a {} was not sent: {error}", pending.call.path);
+        self.notice(Weight::Warning, "held_back", text);
+        self.finish(number, Outcome::Refused(error));
+        true
+    }
+
+    /// What opens may leave from now on, or may not: what waits here is refused at once. What a thread of REST has is
+    /// refused there, before it is signed.
+    pub(super) fn set_gate(&mut self, open: bool) {
+        if !self.gate.set(open) || open {
+            return;
+        }
+        let waits = |(number, pending): (&u64, &Pending)| {
+            matches!(pending.phase, Phase::Budget(_) | Phase::Clock).then_some(*number)
+        };
+        let numbers: Vec<u64> = self.pending.iter().filter_map(waits).collect();
+        for number in numbers {
+            self.barred(number);
+        }
+    }
+
+    /// Sends a request if the budget lets it. Nothing of it can be at the venue.
     fn go(&mut self, number: u64) {
+        if self.barred(number) {
+            return;
+        }
         let now = self.clock.venue_now();
         let Some(pending) = self.pending.get_mut(&number) else { return };
         let Call { kind, weight, orders, .. } = pending.call;
@@ -224,9 +260,10 @@ impl BinanceLink {
         }
         let retry_at = envelope.error.as_ref().and_then(|error| error.data.as_ref()?.retry_after);
         let error = envelope.error.map(|error| error.body);
-        if matches!(envelope.status, 418 | 429) {
-            let retry_after = retry_at.map(|at| (Nanos::from_millis(at) - now).max(Nanos::ZERO));
-            self.told_off(envelope.status, retry_after, error.as_ref());
+        let retry_after = retry_at.map(|at| (Nanos::from_millis(at) - now).max(Nanos::ZERO));
+        let told_off = ToldOff::of(envelope.status, retry_after, error.as_ref(), Some(now));
+        if let Some(told_off) = told_off {
+            self.told_off(&told_off);
         }
         let number = match &envelope.id {
             Some(WsId::Number(number)) => u64::try_from(*number).ok(),
@@ -262,6 +299,9 @@ impl BinanceLink {
 
     /// It certainly did not go out: over the other way, later, or back to its sender.
     fn unsent(&mut self, number: u64, problem: &str) {
+        if self.barred(number) {
+            return;
+        }
         let up = self.slots[WS_API].is_up();
         let Some(pending) = self.pending.get_mut(&number) else { return };
         pending.times += 1;
@@ -310,7 +350,9 @@ impl BinanceLink {
                 // It was refused: sent again with the right time it is sent once.
                 pending.restamped = true;
                 pending.phase = Phase::Clock;
-                self.sync_anew();
+                if !self.barred(number) {
+                    self.sync_anew();
+                }
             }
             Fate::Clock(error) => self.finish(number, Outcome::Refused(error)),
             Fate::TooMany(_) if read || pending.call.kind == Kind::Close => {
@@ -395,8 +437,11 @@ impl BinanceLink {
         match told {
             Some(Settled::Done(answer)) => self.finish(number, Outcome::Done(answer)),
             Some(Settled::Refused(error)) => self.finish(number, Outcome::Refused(error)),
+            // It did not arrive: an order that it was to cancel or change is there as it was.
             Some(Settled::NotYet) if passed => {
-                let error = self.missing(number);
+                let error = never_arrived(
+                    "The request did not arrive: its window has passed, and nothing has changed.",
+                );
                 self.finish(number, Outcome::Refused(error));
             }
             Some(Settled::NotYet) | None => self.ask_again(number),

@@ -8,7 +8,10 @@ use std::time::Duration;
 use engine::Nanos;
 
 use super::calls::{Auth, Call, Method};
+use super::gate::Gate;
+use super::grid::time;
 use super::secret::Keys;
+use super::told_off::ToldOff;
 use crate::clock::LiveClock;
 
 /// Larger answers are none of this venue's.
@@ -39,8 +42,26 @@ pub(super) struct Headers {
 pub(super) struct Failure {
     /// The request certainly did not reach the venue.
     pub unsent: bool,
+    /// The venue has told this address off.
+    pub told_off: Option<ToldOff>,
     /// Without address, parameters and keys.
     pub problem: String,
+}
+
+/// What a measurement of the venue's clock gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Measured {
+    /// By how much the venue's clock is ahead of the session's.
+    pub ahead: Nanos,
+    /// Half of the round trip, and what the venue cuts off its milliseconds: it is wrong by that much at most.
+    pub wrong_by: Nanos,
+}
+
+impl Measured {
+    /// Whether it tells more than `so_far`, which is what is known already.
+    pub(super) fn corrects(self, so_far: Nanos) -> bool {
+        (self.ahead - so_far).0.saturating_abs() > self.wrong_by.0
+    }
 }
 
 /// Makes calls, one at a time for each thread that asks.
@@ -52,6 +73,7 @@ pub(super) struct Rest {
     keys: Option<Arc<Keys>>,
     clock: Arc<LiveClock>,
     recv_window: u32,
+    gate: Arc<Gate>,
 }
 
 impl Rest {
@@ -71,13 +93,23 @@ impl Rest {
             .user_agent("qsim")
             .build()
             .new_agent();
-        Rest { agent, base: base.to_owned(), keys, clock, recv_window }
+        let gate = Arc::default();
+        Rest { agent, base: base.to_owned(), keys, clock, recv_window, gate }
+    }
+
+    /// What opens goes through this one.
+    pub(super) fn gate(&self) -> Arc<Gate> {
+        self.gate.clone()
     }
 
     /// Stamps, signs and sends a call, and waits for its answer. It is sent once, never again.
     pub(super) fn call(&self, call: &Call) -> Reply {
         let stamp = self.clock.venue_now();
         let failed = |failure| Reply { result: Err(failure), headers: Headers::default(), stamp };
+        let barred = call.pass.and_then(|pass| self.gate.bars(pass, self.clock.now()));
+        if let Some(barred) = barred {
+            return failed(Failure::unsent(&barred.error().msg));
+        }
         let (query, key) = match (call.auth, &self.keys) {
             (Auth::Nothing, _) => (Some(call.params.query()), None),
             (Auth::Key, Some(keys)) => (Some(call.params.query()), Some(keys.api_key.expose())),
@@ -86,13 +118,12 @@ impl Rest {
                 (query, Some(keys.api_key.expose()))
             }
             (Auth::Key | Auth::Signature, None) => {
-                let problem = "this session has no key: it asks for public data only".to_owned();
-                return failed(Failure { unsent: true, problem });
+                let problem = "this session has no key: it asks for public data only";
+                return failed(Failure::unsent(problem));
             }
         };
         let Some(query) = query else {
-            let problem = "the request could not be signed".to_owned();
-            return failed(Failure { unsent: true, problem });
+            return failed(Failure::unsent("the request could not be signed"));
         };
         let address = match query.is_empty() {
             true => format!("{}{}", self.base, call.path),
@@ -120,7 +151,7 @@ impl Rest {
 
     /// By how much the venue's clock is ahead of the session's: by the shortest of `samples` round trips, which is wrong
     /// by half of its length at most.
-    pub(super) fn measure(&self, samples: usize) -> Result<Nanos, Failure> {
+    pub(super) fn measure(&self, samples: usize) -> Result<Measured, Failure> {
         let call = Call::get("/fapi/v1/time", Auth::Nothing, 1);
         let mut found = Vec::with_capacity(samples);
         let mut last = None;
@@ -128,34 +159,68 @@ impl Rest {
             let before = self.clock.now();
             let reply = self.call(&call);
             let after = self.clock.now();
-            let read = |body: &[u8]| serde_json::from_slice::<binance_wire::ServerTime>(body).ok();
+            let told_off = reply.told_off();
             match reply.result {
-                Ok((200, body)) => match read(&body) {
-                    Some(time) => {
-                        found.push((after - before, ahead(before, after, time.server_time)));
-                    }
+                Ok((200, body)) => match server_time(&body) {
+                    Some(time) => found.push((after - before, ahead(before, after, time))),
                     None => last = Some(Failure::answer("no time in the answer")),
                 },
-                Ok((status, _)) => last = Some(Failure::answer(&format!("HTTP {status}"))),
+                Ok((status, _)) => {
+                    let problem = match &told_off {
+                        Some(told_off) => format!("HTTP {status}: {told_off}"),
+                        None => format!("HTTP {status}"),
+                    };
+                    let stop = told_off.is_some();
+                    last = Some(Failure { told_off, ..Failure::answer(&problem) });
+                    if stop {
+                        break;
+                    }
+                }
                 Err(failure) => last = Some(failure),
             }
         }
-        match found.iter().min() {
-            Some((_, ahead)) => Ok(*ahead),
-            None => Err(last.unwrap_or_else(|| Failure::answer("nothing was asked"))),
+        match (found.iter().min(), last) {
+            // Whoever asks on is banned for longer.
+            (_, Some(failure)) if failure.told_off.is_some() => Err(failure),
+            (Some((took, ahead)), _) => {
+                Ok(Measured { ahead: *ahead, wrong_by: Nanos(took.0 / 2 + CUT) })
+            }
+            (None, last) => Err(last.unwrap_or_else(|| Failure::answer("nothing was asked"))),
         }
     }
 }
 
+/// The time in an answer of `/fapi/v1/time`.
+pub(crate) fn server_time(body: &[u8]) -> Option<Nanos> {
+    let told: binance_wire::ServerTime = serde_json::from_slice(body).ok()?;
+    time("server time", told.server_time).ok()
+}
+
+/// Half of a millisecond, in nanoseconds.
+const CUT: i64 = 500_000;
+
 /// The venue's milliseconds are cut: on average it is half a millisecond later than it says.
-fn ahead(before: Nanos, after: Nanos, server_ms: i64) -> Nanos {
+fn ahead(before: Nanos, after: Nanos, server: Nanos) -> Nanos {
     let middle = before.0 + (after.0 - before.0) / 2;
-    Nanos(Nanos::from_millis(server_ms).0 + 500_000 - middle)
+    Nanos(server.0 + CUT - middle)
 }
 
 impl Failure {
     fn answer(problem: &str) -> Failure {
-        Failure { unsent: false, problem: problem.to_owned() }
+        Failure { unsent: false, told_off: None, problem: problem.to_owned() }
+    }
+
+    fn unsent(problem: &str) -> Failure {
+        Failure { unsent: true, ..Failure::answer(problem) }
+    }
+}
+
+impl Reply {
+    /// Whether the venue has told this address off, and until when.
+    pub(super) fn told_off(&self) -> Option<ToldOff> {
+        let Ok((status, body)) = &self.result else { return None };
+        let error: Option<binance_wire::ErrorBody> = serde_json::from_slice(body).ok();
+        ToldOff::of(*status, self.headers.retry_after, error.as_ref(), Some(self.stamp))
     }
 }
 
@@ -207,7 +272,7 @@ fn failure(error: &ureq::Error) -> Failure {
         ureq::Error::Protocol(_) => (false, "the answer is no HTTP".to_owned()),
         _ => (false, "the call failed".to_owned()),
     };
-    Failure { unsent, problem }
+    Failure { unsent, told_off: None, problem }
 }
 
 /// What a thread does.
@@ -222,7 +287,7 @@ pub(super) enum Task {
 #[derive(Clone, Debug)]
 pub(super) enum Done {
     Call(Reply),
-    Measured(Result<Nanos, Failure>),
+    Measured(Result<Measured, Failure>),
 }
 
 #[derive(Default)]

@@ -83,6 +83,20 @@ pub enum KeyError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It is a folder, a pipe or a device.
+    #[error("the key file {} is no file: put the key alone into a file with mode 600", path.display())]
+    NoFile {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Somebody else may change the file.
+    #[error("the key file {} belongs to user {owner}, not to the user of this process: chown it", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+    },
     /// Others may read the file.
     #[error("the key file {} has mode {mode:03o} and must have 600: chmod 600 {}", path.display(), path.display())]
     Mode {
@@ -164,9 +178,17 @@ fn read(
 
 #[cfg(unix)]
 fn only_its_owner_reads(path: &Path) -> Result<(), KeyError> {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let metadata = std::fs::metadata(path)
         .map_err(|source| KeyError::File { path: path.to_owned(), source })?;
+    if !metadata.is_file() {
+        return Err(KeyError::NoFile { path: path.to_owned() });
+    }
+    // Whose process this is; where nothing tells, nobody is a stranger.
+    let own = std::fs::metadata("/proc/self").map_or(metadata.uid(), |process| process.uid());
+    if metadata.uid() != own {
+        return Err(KeyError::Foreign { path: path.to_owned(), owner: metadata.uid() });
+    }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o177 != 0 {
         return Err(KeyError::Mode { path: path.to_owned(), mode });
@@ -220,6 +242,9 @@ mod tests {
         assert!(matches!(Keys::load(&sources, &environment), Err(KeyError::Empty { .. })));
         let none = Keys::load(&sources, &|_| None).unwrap_err().to_string();
         assert!(none.contains("KEY"), "{none}");
+        let sources = KeySources { secret: SecretSource::File(folder.path().into()), ..sources };
+        let error = Keys::load(&sources, &environment).unwrap_err().to_string();
+        assert!(error.contains("is no file"), "{error}");
     }
 
     #[test]

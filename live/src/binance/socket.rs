@@ -194,6 +194,9 @@ pub(super) fn connect_apart(
     Ok(())
 }
 
+/// The shortest pause between two attempts to connect.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+
 /// Where a connection stands.
 #[derive(Debug)]
 pub(super) enum State {
@@ -215,6 +218,10 @@ pub(super) struct Slot {
     pub attempt: u64,
     /// Attempts since it was up last.
     pub failed: u32,
+    /// How many times in a row it was up for a short while only.
+    pub flaps: u32,
+    /// Since when it is up.
+    pub since: Instant,
     pub heard: Instant,
     pub pinged: Instant,
 }
@@ -222,7 +229,9 @@ pub(super) struct Slot {
 impl Slot {
     pub(super) fn new(what: &'static str, address: String, now: Instant) -> Slot {
         let state = if address.is_empty() { State::Off } else { State::Waiting(now) };
-        Slot { what, address, state, attempt: 0, failed: 0, heard: now, pinged: now }
+        let since = now;
+        let (heard, pinged) = (now, now);
+        Slot { what, address, state, attempt: 0, failed: 0, flaps: 0, since, heard, pinged }
     }
 
     /// Its address, safe to show.
@@ -234,10 +243,26 @@ impl Slot {
         matches!(self.state, State::Up(_))
     }
 
-    /// The pause before the next attempt: 50 ms, doubled each time, up to `most`.
-    pub(super) fn pause(&self, most: Duration) -> Duration {
-        let doubled = Duration::from_millis(50).saturating_mul(1 << self.failed.min(16));
-        doubled.min(most)
+    /// It is gone: the pause before the next attempt. Attempts that fail are 50 ms apart, doubled each time up to `most`.
+    /// Behind a connection that was up there is no pause, unless it was up for less than `steady`: then `slow` of the same
+    /// pauses, so that one that is closed as soon as it is made does not cost a query each time.
+    pub(super) fn rest(
+        &mut self,
+        was_up: bool,
+        now: Instant,
+        most: Duration,
+        steady: Duration,
+        slow: impl Fn(Duration) -> Duration,
+    ) -> Duration {
+        let doubled = |times: u32| PAUSE_MIN.saturating_mul(1 << times.min(16)).min(most);
+        if was_up {
+            let held = now.saturating_duration_since(self.since) >= steady;
+            self.flaps = if held { 0 } else { self.flaps.saturating_add(1) };
+        }
+        let unmade = if was_up { Duration::ZERO } else { doubled(self.failed) };
+        let unsteady = if self.flaps == 0 { Duration::ZERO } else { slow(doubled(self.flaps)) };
+        self.failed = self.failed.saturating_add(1);
+        unmade.max(unsteady)
     }
 }
 
@@ -249,14 +274,28 @@ mod tests {
     fn pauses_grow_up_to_their_most() {
         let now = crate::binance::wall();
         let mut slot = Slot::new("market", "ws://h/ws/K".to_owned(), now);
-        let most = Duration::from_secs(2);
-        let pauses: Vec<_> = (0..8)
-            .map(|failed| {
-                slot.failed = failed;
-                slot.pause(most).as_millis()
-            })
-            .collect();
+        let (most, steady) = (Duration::from_secs(2), Duration::from_secs(30));
+        let mut rest = |was_up, at| slot.rest(was_up, at, most, steady, |pause| pause).as_millis();
+        let pauses: Vec<_> = (0..8).map(|_| rest(false, now)).collect();
         assert_eq!(pauses, [50, 100, 200, 400, 800, 1_600, 2_000, 2_000]);
         assert_eq!(slot.shown(), "ws://h/ws");
+    }
+
+    #[test]
+    fn a_connection_that_does_not_last_is_made_again_ever_more_slowly() {
+        let mut now = crate::binance::wall();
+        let mut slot = Slot::new("market", "ws://h/ws/K".to_owned(), now);
+        let (most, steady) = (Duration::from_secs(2), Duration::from_secs(30));
+        let mut lasted = |was_up: bool, up: Duration| {
+            (slot.since, slot.failed) = (now, if was_up { 0 } else { slot.failed });
+            now += up;
+            slot.rest(was_up, now, most, steady, |pause| pause / 2).as_millis()
+        };
+        assert_eq!(lasted(true, steady), 0, "the first loss is made good at once");
+        let pauses: Vec<_> = (0..7).map(|_| lasted(true, steady / 2)).collect();
+        assert_eq!(pauses, [50, 100, 200, 400, 800, 1_000, 1_000]);
+        assert_eq!(lasted(false, Duration::ZERO), 1_000, "an attempt that fails is no faster");
+        assert_eq!(lasted(true, steady), 0);
+        assert_eq!(lasted(false, Duration::ZERO), 100, "the first was the one after the loss");
     }
 }

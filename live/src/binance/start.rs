@@ -22,13 +22,16 @@ use super::socket::{Slot, State};
 use super::symbols::{Filters, LooseInfo, SymbolTerms};
 use super::user::User;
 use super::{
-    BinanceConfig, BinanceLink, Helped, MARKET, SYNC_EVERY, USER, WAKER, WS_API, Waker, wall,
+    BinanceConfig, BinanceLink, Helped, MARKET, SYNC_EVERY, ToldOff, USER, WAKER, WS_API, Waker,
+    wall,
 };
 use crate::clock::LiveClock;
 use crate::link::{Incoming, LinkError, Notice, VenueLink, Wake, Weight};
 
 /// Streams of one connection: Binance allows 1,024, and an address has an end.
 const STREAMS_MAX: usize = 100;
+/// No symbol has more.
+const DECIMALS_MAX: u32 = 16;
 /// All connections are up after this, or the session does not begin.
 const START_MAX: Duration = Duration::from_secs(30);
 
@@ -87,24 +90,48 @@ fn refused(config: &BinanceConfig, problem: String) -> LinkError {
     LinkError::Refused { venue: config.venue.addresses().rest, problem }
 }
 
-/// One call whose answer is needed to go on.
-pub(super) fn needed<T: DeserializeOwned>(rest: &Rest, call: &Call) -> Result<T, String> {
-    let path = call.path;
-    match rest.call(call).result {
-        Ok((200, body)) => serde_json::from_slice(&body)
-            .map_err(|error| format!("{path}: {}", super::WireError::from(error))),
-        Ok((status, body)) => {
-            let error: Option<binance_wire::ErrorBody> = serde_json::from_slice(&body).ok();
-            let said = error.map_or(String::new(), |e| format!(": {} {}", e.code, e.msg));
-            Err(format!("{path}: HTTP {status}{said}"))
+/// Why a call that was needed has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NoAnswer {
+    pub problem: String,
+    /// The venue takes nothing more: asking on makes it worse.
+    pub told_off: Option<ToldOff>,
+}
+
+impl From<NoAnswer> for String {
+    fn from(no: NoAnswer) -> String {
+        match no.told_off {
+            Some(told_off) => format!("{}; {told_off}", no.problem),
+            None => no.problem,
         }
-        Err(failure) => Err(format!("{path}: {failure}")),
     }
 }
 
+/// One call whose answer is needed to go on.
+pub(super) fn needed<T: DeserializeOwned>(rest: &Rest, call: &Call) -> Result<T, NoAnswer> {
+    let path = call.path;
+    let reply = rest.call(call);
+    let told_off = reply.told_off();
+    let problem = match reply.result {
+        Ok((200, body)) => match serde_json::from_slice(&body) {
+            Ok(answer) => return Ok(answer),
+            Err(error) => format!("{path}: {}", super::WireError::from(error)),
+        },
+        Ok((status, body)) => {
+            let error: Option<binance_wire::ErrorBody> = serde_json::from_slice(&body).ok();
+            let said = error.map_or(String::new(), |e| format!(": {} {}", e.code, e.msg));
+            format!("{path}: HTTP {status}{said}")
+        }
+        Err(failure) => format!("{path}: {failure}"),
+    };
+    Err(NoAnswer { problem, told_off })
+}
+
 fn ask(rest: &Rest, clock: &LiveClock, symbols: &[Symbol], has_key: bool) -> Result<Asked, String> {
-    let ahead = rest.measure(5).map_err(|failure| format!("/fapi/v1/time: {failure}"))?;
-    clock.set_venue_ahead(ahead);
+    let measured = rest.measure(5).map_err(|failure| format!("/fapi/v1/time: {failure}"))?;
+    if measured.corrects(clock.venue_ahead()) {
+        clock.set_venue_ahead(measured.ahead);
+    }
     let call = Call::get("/fapi/v1/exchangeInfo", Auth::Nothing, 1);
     let info: LooseInfo = needed(rest, &call)?;
     // Without an account there are no brackets, and nobody who would need them.
@@ -126,6 +153,10 @@ fn ask(rest: &Rest, clock: &LiveClock, symbols: &[Symbol], has_key: bool) -> Res
             let brackets =
                 brackets.ok_or_else(|| format!("it has no leverage brackets of {symbol}"))?;
             asked.brackets.0.push(brackets.brackets.clone());
+        }
+        // A decimal has room for 28.
+        if row.price_precision.max(row.quantity_precision) > DECIMALS_MAX {
+            return Err(format!("it gives {symbol} more than {DECIMALS_MAX} decimals"));
         }
         asked.facts.filters.push(row.filters());
         asked.facts.rules.push(row.terms());
@@ -212,7 +243,10 @@ impl BinanceLink {
             return market;
         }
         let (api, user) = (&self.slots[WS_API], &self.slots[USER]);
-        self.user.ready && user.is_up() && market && (api.is_up() || api.failed > 2)
+        self.user.ready
+            && user.is_up()
+            && market
+            && (api.is_up() || api.failed > 2 || api.flaps > 2)
     }
 
     fn prepare(setup: Setup) -> Result<BinanceLink, LinkError> {
@@ -275,6 +309,7 @@ impl BinanceLink {
             keys,
             grid,
             brackets: asked.brackets,
+            gate: rest.gate(),
             rest,
             pool,
             poll,
@@ -288,6 +323,7 @@ impl BinanceLink {
             carries_depth,
             out,
             budget,
+            silenced: false,
             next_number: 0,
             pending: std::collections::BTreeMap::new(),
             purposes: std::collections::BTreeMap::new(),

@@ -13,8 +13,9 @@ use super::answers::{
     margin_type, order_type, position_side, price_match, self_trade, side, status, time_in_force,
     time_unless_zero, word, working_type,
 };
-use super::grid::{Grid, WireError};
+use super::grid::{Grid, WireError, time};
 use super::ledger::is_the_venues;
+use super::market::readable;
 
 /// What a frame of the user stream is for us.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +38,7 @@ pub(super) fn event_name(frame: &str) -> &str {
 /// Reads one frame. TRADE_LITE is passed over: it lacks fee and profit, and ORDER_TRADE_UPDATE follows it
 /// with both.
 pub(super) fn hear(frame: &str, grid: &Grid) -> Result<Heard, WireError> {
-    let at = |ms: i64, event: UserEvent| Ok(Heard::Event(Nanos::from_millis(ms), event));
+    let at = |ms: i64, event: UserEvent| Ok(Heard::Event(time("time", ms)?, event));
     match event_name(frame) {
         "ORDER_TRADE_UPDATE" => {
             let update: wire::OrderTradeUpdate = read(frame)?;
@@ -72,7 +73,7 @@ pub(super) fn hear(frame: &str, grid: &Grid) -> Result<Heard, WireError> {
         }
         "listenKeyExpired" => {
             let expired: wire::ListenKeyExpired = read(frame)?;
-            Ok(Heard::KeyExpired(Nanos::from_millis(expired.event_time)))
+            Ok(Heard::KeyExpired(time("event time", expired.event_time)?))
         }
         "CONDITIONAL_ORDER_TRIGGER_REJECT" => {
             let reject: wire::TriggerReject = read(frame)?;
@@ -81,6 +82,7 @@ pub(super) fn hear(frame: &str, grid: &Grid) -> Result<Heard, WireError> {
             let event = UserEvent::ConditionalTriggerReject { symbol, order_id, reason };
             at(reject.transaction_time, event)
         }
+        "" => readable(frame).map(|()| Heard::Nothing),
         _ => Ok(Heard::Nothing),
     }
 }
@@ -111,7 +113,7 @@ fn order_update(update: &wire::OrderTradeUpdate, grid: &Grid) -> Result<UserEven
     let event = &update.order;
     let symbol = grid.symbol(&event.symbol)?;
     let execution = word("execution type", event.execution_type.as_str(), ExecutionType::parse)?;
-    let time = Nanos::from_millis(event.time);
+    let time = time("trade time", event.time)?;
     let fills = matches!(execution, ExecutionType::Trade | ExecutionType::Calculated);
     let fill = match fills {
         true => Some(Fill {
@@ -139,7 +141,7 @@ fn order_update(update: &wire::OrderTradeUpdate, grid: &Grid) -> Result<UserEven
         time_in_force: time_in_force(&event.time_in_force)?,
         orig_qty: grid.qty(symbol, "quantity", event.orig_qty.0)?,
         executed_qty: grid.qty(symbol, "filled quantity", event.filled_qty.0)?,
-        cum_quote: (event.avg_price.0 * event.filled_qty.0).normalize(),
+        cum_quote: event.avg_price.0.saturating_mul(event.filled_qty.0).normalize(),
         price: grid.price_unless_zero(symbol, "limit price", event.price.0)?,
         trigger_price: grid.price_unless_zero(symbol, "trigger price", event.stop_price.0)?,
         reduce_only: event.reduce_only,
@@ -214,13 +216,13 @@ fn account_update(change: &wire::AccountChange, grid: &Grid) -> Result<UserEvent
 fn algo_update(update: &wire::AlgoUpdate, grid: &Grid) -> Result<UserEvent, WireError> {
     let event = &update.order;
     let symbol = grid.symbol(&event.symbol)?;
-    let time = Nanos::from_millis(update.transaction_time);
+    let time = time("transaction time", update.transaction_time)?;
     let actual = match event.actual_order_id.parse::<u64>() {
         Ok(order_id) if order_id != 0 => Some(ActualOrder {
             order_id: OrderId(order_id),
             order_type: OrderType::parse(&event.actual_type).unwrap_or(OrderType::Market),
             executed_qty: grid.qty(symbol, "filled quantity", event.actual_qty.0)?,
-            cum_quote: (event.actual_price.0 * event.actual_qty.0).normalize(),
+            cum_quote: event.actual_price.0.saturating_mul(event.actual_qty.0).normalize(),
         }),
         _ => None,
     };

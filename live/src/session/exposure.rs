@@ -144,6 +144,12 @@ impl Exposure {
             .map(|((symbol, side), held)| (SymbolIndex(*symbol as u16), *side, held.amount))
     }
 
+    /// Whether the worth of all positions is known.
+    pub(super) fn is_priced(&self) -> bool {
+        let mut held = self.positions.iter().filter(|(_, held)| held.amount != 0);
+        held.all(|((symbol, _), _)| self.price(*symbol).is_some())
+    }
+
     pub(super) fn is_flat(&self) -> bool {
         self.positions.values().all(|held| held.amount == 0)
     }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use engine::{
     AccountUpdateReason, Answer, Entries, Exchange, ExchangeError, ExchangeEvent, Instrument,
     JournalEntry, JournalError, JournalFile, MarketData, MarketEvent, Nanos, OWN_REFUSAL, Outcome,
-    PositionSide, QtyLots, Request, RequestId, Sender, SymbolIndex, Unanswered, UserEvent,
+    PositionSide, QtyLots, Request, RequestId, Sender, ServiceId, SymbolIndex, Unanswered,
+    UserEvent,
 };
 use rust_decimal::Decimal;
 
@@ -45,6 +46,8 @@ pub struct Guard<X> {
     holds: Holds,
     exposure: Exposure,
     wallet: Option<Decimal>,
+    /// The venue has told all positions.
+    positions_known: bool,
     equity_at_start: Option<Decimal>,
     lost: bool,
     under_way: BTreeMap<RequestId, UnderWay>,
@@ -76,6 +79,7 @@ impl<X: Exchange> Guard<X> {
             holds,
             exposure: Exposure::new(instruments),
             wallet: None,
+            positions_known: false,
             equity_at_start: None,
             lost: false,
             under_way: BTreeMap::new(),
@@ -171,6 +175,11 @@ impl<X: Exchange> Guard<X> {
         Some(self.equity()? - self.equity_at_start?)
     }
 
+    /// Whether some limit counts what the account holds.
+    pub fn limits_account(&self) -> bool {
+        self.limits.count_account()
+    }
+
     /// Whether the limit of loss has been reached.
     pub fn has_lost(&self) -> bool {
         self.lost
@@ -210,6 +219,11 @@ impl<X: Exchange> Guard<X> {
     }
 
     fn watch_loss(&mut self) {
+        // What was open before counts with what it was worth at the beginning.
+        let known = self.positions_known && self.exposure.is_priced();
+        if self.equity_at_start.is_none() && !known {
+            return;
+        }
         let Some(equity) = self.equity() else { return };
         let start = *self.equity_at_start.get_or_insert(equity);
         let Some(limit) = self.limits.loss else { return };
@@ -243,6 +257,10 @@ impl<X: Exchange> Guard<X> {
         }
         if self.unsure {
             return Some(Objection::only_reduce("bus_lost", "the bus did not answer"));
+        }
+        if self.holds.unheard {
+            let why = "nothing is heard of the account's orders";
+            return Some(Objection::only_reduce("unheard", why));
         }
         if self.holds.closing {
             return Some(Objection::only_reduce("closing", "the session ends"));
@@ -293,7 +311,10 @@ impl<X: Exchange> Guard<X> {
         if all.is_empty() {
             return Ok(());
         }
-        self.exposure.forget(now);
+        // What has filled meanwhile may not have been told.
+        if !self.holds.unheard {
+            self.exposure.forget(now);
+        }
         while self.opened.front().is_some_and(|at| now - *at >= DAY) {
             self.opened.pop_front();
         }
@@ -347,7 +368,7 @@ impl<X: Exchange> Guard<X> {
     fn heard(&mut self, now: Nanos, event: &ExchangeEvent) {
         self.sweep.heard(now, event);
         match event {
-            ExchangeEvent::Response { request, outcome, .. } => {
+            ExchangeEvent::Response { to, request, outcome } => {
                 let under_way = self.under_way.remove(request).unwrap_or_default();
                 match outcome {
                     Outcome::Refused(error) => {
@@ -365,18 +386,22 @@ impl<X: Exchange> Guard<X> {
                     Outcome::Unknown => {
                         under_way.taken.iter().for_each(|taken| self.exposure.doubt(now, taken));
                     }
-                    Outcome::Done(answer) => self.answered(now, &under_way, answer),
+                    Outcome::Done(answer) => {
+                        // What nobody's question finds may be new; what services ask for is older than the stream.
+                        let news = *to == ServiceId::NOBODY;
+                        self.answered(now, &under_way, answer, news);
+                    }
                 }
             }
             ExchangeEvent::User { time, event, .. } => self.told(now, *time, event),
         }
     }
 
-    fn answered(&mut self, now: Nanos, under_way: &UnderWay, answer: &Answer) {
+    fn answered(&mut self, now: Nanos, under_way: &UnderWay, answer: &Answer, news: bool) {
         let first = under_way.taken.first();
         match (answer, first) {
             (Answer::Order(state), Some(taken)) => self.exposure.answered(now, taken, state),
-            (Answer::Order(state), None) => self.exposure.order(now, state, false),
+            (Answer::Order(state), None) => self.exposure.order(now, state, news),
             (Answer::AlgoOrder(state), Some(taken)) => {
                 self.exposure.answered_algo(now, taken, state);
             }
@@ -388,7 +413,7 @@ impl<X: Exchange> Guard<X> {
                 for (place, row) in rows.iter().enumerate() {
                     match (row, under_way.taken.get(place)) {
                         (Ok(state), Some(taken)) => self.exposure.answered(now, taken, state),
-                        (Ok(state), None) => self.exposure.order(now, state, false),
+                        (Ok(state), None) => self.exposure.order(now, state, news),
                         (Err(_), Some(taken)) => self.exposure.undo(taken),
                         (Err(_), None) => {}
                     }
@@ -404,6 +429,7 @@ impl<X: Exchange> Guard<X> {
                     let (amount, entry) = (row.position_amt.0, row.entry_price);
                     self.exposure.position(symbol, side, amount, entry, row.update_time);
                 }
+                self.positions_known = true;
                 self.watch_loss();
             }
             _ => {}

@@ -111,6 +111,13 @@ impl Desk {
         self.hear(ExchangeEvent::Response { to: ServiceId(0), request, outcome });
     }
 
+    /// That the venue holds nothing beside what was told.
+    fn tells_positions(&mut self) {
+        let outcome = Outcome::Done(Answer::PositionRisk([].into()));
+        let request = RequestId(u64::MAX);
+        self.hear(ExchangeEvent::Response { to: ServiceId::NOBODY, request, outcome });
+    }
+
     fn position(&mut self, symbol: SymbolIndex, lots: i64) {
         let event = UserEvent::AccountUpdate {
             reason: AccountUpdateReason::Order,
@@ -287,6 +294,7 @@ fn orders_are_counted_over_time() {
 fn a_loss_ends_the_opening_for_good() {
     let mut desk = Desk::new(GuardLimits { loss: usdt(100), ..limits() });
     desk.wallet(AccountUpdateReason::Order, 1_000, 0);
+    desk.tells_positions();
     desk.position(A, 10);
     desk.price(A, 91);
     assert_eq!(desk.market(A, Side::Buy, 1), None);
@@ -303,10 +311,20 @@ fn a_loss_ends_the_opening_for_good() {
     assert_eq!(said.iter().filter(|one| one.what == "loss").count(), 1, "{said:?}");
 }
 
+/// What was open before the session counts with what it was worth when it began.
+#[test]
+fn a_loss_of_before_is_none_of_the_sessions() {
+    let mut desk = Desk::new(GuardLimits { loss: usdt(100), ..limits() });
+    desk.price(A, 50);
+    desk.wallet(AccountUpdateReason::Order, 1_000, 0);
+    assert_eq!(desk.guard.profit(), None, "positions are not known yet");
+}
+
 #[test]
 fn transfers_are_neither_profit_nor_loss() {
     let mut desk = Desk::new(GuardLimits { loss: usdt(100), ..limits() });
     desk.wallet(AccountUpdateReason::Order, 1_000, 0);
+    desk.tells_positions();
     desk.wallet(AccountUpdateReason::Withdraw, 500, -500);
     assert_eq!(desk.guard.profit(), Some(Decimal::ZERO));
     assert_eq!(desk.market(A, Side::Buy, 1), None);
@@ -318,6 +336,7 @@ fn transfers_are_neither_profit_nor_loss() {
 #[test]
 fn the_wallet_of_an_answer_counts() {
     let mut desk = Desk::new(GuardLimits { loss: usdt(100), ..limits() });
+    desk.tells_positions();
     for (wallet, refused) in [(1_000, None), (901, None), (900, Some("loss"))] {
         desk.requests += 1;
         let wallet_balance = Decimal::from(wallet);
@@ -329,8 +348,9 @@ fn the_wallet_of_an_answer_counts() {
 
 #[test]
 fn what_holds_lets_closes_pass() {
-    for holds in [killed(), Holds { closing: true, ..Holds::default() }] {
-        let name = if holds.closing { "closing" } else { "killed" };
+    let closing = Holds { closing: true, ..Holds::default() };
+    let unheard = Holds { unheard: true, ..Holds::default() };
+    for (holds, name) in [(killed(), "killed"), (closing, "closing"), (unheard, "unheard")] {
         let mut desk = Desk::new(limits());
         desk.position(A, 10);
         assert_eq!(desk.limit(Side::Buy, 5, 90), None);

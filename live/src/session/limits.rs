@@ -27,6 +27,11 @@ pub struct GuardLimits {
 }
 
 impl GuardLimits {
+    /// Whether some of them count what the account holds.
+    pub fn count_account(&self) -> bool {
+        self.need_prices() || self.loss.is_some()
+    }
+
     pub(super) fn need_prices(&self) -> bool {
         let notionals = [self.order_notional, self.position_notional, self.total_notional];
         notionals.iter().any(Option::is_some)
@@ -60,6 +65,15 @@ pub struct Holds {
     pub killed: Killed,
     /// The session ends.
     pub closing: bool,
+    /// What becomes of the account's orders has not been heard of for long.
+    pub unheard: bool,
+}
+
+impl Holds {
+    /// Whether an order may open something.
+    pub fn let_open(self) -> bool {
+        !(self.dry_run || self.killed.is_on() || self.closing || self.unheard)
+    }
 }
 
 /// Why an order may not be sent.

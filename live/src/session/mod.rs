@@ -21,15 +21,16 @@ pub use feed::LiveFeed;
 pub use guard::{FROM_NOW_ON, Guard, only_asks};
 pub use limits::{GuardLimits, Holds, Killed};
 pub use operator::{
-    Command, Operator, OperatorHandle, OperatorSettings, kill_self, signals_to_end,
+    Command, Operator, OperatorHandle, OperatorSettings, kill_file_is_there, kill_self,
+    signals_to_end,
 };
 pub use paper::Paper;
 pub use remote::{AnyVenue, Remote, SessionVenue, Traffic};
 pub use resume::{run_through, start_again};
-pub use stats::{Histogram, Stats};
+pub use stats::{Histogram, PARTS, Stats};
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::{
     Action, Exchange, JournalError, Kernel, MarketData, MarketWants, Nanos, Request, RunError,
@@ -45,6 +46,8 @@ const TURN_MAX: Duration = Duration::from_millis(50);
 /// minute, and so long the venue may be away.
 const ANSWERS_MAX: Duration = Duration::from_secs(70);
 
+/// Longer without the account's events, by the wall, and nothing is opened.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// A session that ends waits for the copy of its bus, so often for so long: ten seconds.
 const COPY_WAITS_MAX: u32 = 5_000;
 const COPY_WAIT: Duration = Duration::from_millis(2);
@@ -108,6 +111,9 @@ pub struct Session<X: Exchange, L> {
     closing: bool,
     /// The kill switch is on, and what may open something is cancelled for it.
     sweeps: bool,
+    /// Since when the account has not been heard, and whether that holds openings.
+    silent_since: Option<Instant>,
+    unheard: bool,
     swept: Vec<Request>,
     /// For tests of restarts: the process kills itself behind this many entries.
     die_at: Option<u64>,
@@ -137,6 +143,8 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             stop: None,
             closing: false,
             sweeps: false,
+            silent_since: None,
+            unheard: false,
             swept: Vec::new(),
             die_at: None,
             die: || {},
@@ -195,6 +203,21 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         }
         self.stop = self.wait_for_answers(patience, listener)?;
         Ok(())
+    }
+
+    /// Asks the venue what the account holds, where limits count it: no service may ask in this process. The guard hears the
+    /// answers.
+    pub fn ask_account(&mut self) -> Result<(), SessionError> {
+        if !self.kernel.exchange().limits_account() {
+            return Ok(());
+        }
+        let (account, now) = (self.link.account(), self.stamp());
+        let symbols = (0..self.traded.len()).map(|symbol| SymbolIndex(symbol as u16));
+        let open = symbols.map(|symbol| Request::OpenOrders { symbol: Some(symbol) });
+        for request in [Request::Account, Request::PositionRisk].into_iter().chain(open) {
+            self.kernel.at(now, Action::Submit { account, request });
+        }
+        Ok(self.kernel.run_until(now)?)
     }
 
     /// Says something of the session's own.
@@ -315,6 +338,7 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         for notice in notices.drain(..) {
             self.tell(listener, &notice);
         }
+        self.watch_account(listener)?;
         let now = self.stamp();
         let mut incoming = std::mem::take(&mut self.incoming);
         for one in incoming.drain(..) {
@@ -339,9 +363,12 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             }
         }
         self.incoming = incoming;
+        self.stats.part_ended(0);
         self.kernel.run_until(now)?;
         self.sweep()?;
+        self.stats.part_ended(1);
         self.kernel.sync()?;
+        self.stats.part_ended(2);
         if self.die_at.is_some_and(|entry| self.kernel.entries() >= entry) {
             (self.die)();
         }
@@ -466,10 +493,13 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
         match command {
             Command::Arrived(streams) => self.kernel.at(now, Action::Arrived(streams.clone())),
             Command::Hold(holds, why) => {
-                let holds = Holds { closing: holds.closing || self.closing, ..*holds };
+                // What the session holds by itself no operator lifts.
+                let (closing, unheard) = (holds.closing || self.closing, self.unheard);
+                let holds = Holds { closing, unheard, ..*holds };
                 let text = Command::Hold(holds, why.clone()).text();
                 self.kernel.at(now, Action::Operator(text));
                 self.kernel.exchange_mut().hold(holds);
+                self.link.let_open(holds.let_open());
                 let killed = holds.killed.is_on() && !holds.dry_run;
                 match (self.sweeps, killed) {
                     (false, true) => self.kernel.exchange_mut().begin_sweep(),
@@ -481,6 +511,36 @@ impl<X: SessionVenue, L: VenueLink> Session<X, L> {
             Command::Stop(_) => {}
         }
         self.kernel.run_until(now)?;
+        Ok(())
+    }
+
+    /// Nothing is opened while nobody hears what becomes of orders, and it goes on as soon as somebody does.
+    fn watch_account(&mut self, listener: &mut dyn Listener<X>) -> Result<(), SessionError> {
+        let unheard = match self.link.hears_account() {
+            true => {
+                self.silent_since = None;
+                false
+            }
+            false => {
+                let woke = self.link.woke();
+                woke - *self.silent_since.get_or_insert(woke) > SILENCE_MAX
+            }
+        };
+        if unheard == self.unheard {
+            return Ok(());
+        }
+        self.unheard = unheard;
+        let why = match unheard {
+            true => "the account's events are not heard",
+            false => "the account's events are heard again",
+        };
+        let holds = self.kernel.exchange().holds();
+        self.operate(&Command::Hold(holds, why.to_owned()))?;
+        let (weight, text) = match unheard {
+            true => (Weight::Error, format!("{why}: nothing is opened until they are")),
+            false => (Weight::Info, why.to_owned()),
+        };
+        self.tell(listener, &Notice { weight, what: "unheard", text });
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What an operator does to a session from outside: signals, the kill file, the kill key, streams that others wrote.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -27,11 +27,11 @@ impl Command {
         match self {
             Command::Stop(why) => format!("stop: {why}"),
             Command::Hold(holds, why) => {
-                let Holds { dry_run, killed, closing } = holds;
+                let Holds { dry_run, killed, closing, unheard } = holds;
                 let Killed { by_file, by_key, by_signal } = killed;
                 let on = killed.is_on();
                 format!(
-                    "hold: dry_run {dry_run} killed {on} by_file {by_file} by_key {by_key} by_signal {by_signal} closing {closing}: {why}"
+                    "hold: dry_run {dry_run} killed {on} by_file {by_file} by_key {by_key} by_signal {by_signal} closing {closing} unheard {unheard}: {why}"
                 )
             }
             Command::Arrived(streams) => format!("arrived {}", streams.join(" ")),
@@ -55,7 +55,12 @@ impl Command {
             // Older journals do not say by what: it has to be released by hand.
             _ => Killed { by_signal: flag("killed")?, ..Killed::default() },
         };
-        let holds = Holds { dry_run: flag("dry_run")?, killed, closing: flag("closing")? };
+        let holds = Holds {
+            dry_run: flag("dry_run")?,
+            killed,
+            closing: flag("closing")?,
+            unheard: flag("unheard").unwrap_or_default(),
+        };
         Some(Command::Hold(holds, why.to_owned()))
     }
 }
@@ -83,6 +88,8 @@ pub struct Operator {
     hand: Sender<Handed>,
     waiting: VecDeque<Command>,
     looks: u32,
+    /// The kill file cannot be looked for, and that was told.
+    blind: bool,
     listener: Option<Listener>,
     watch: Option<KeyWatch>,
     health: Option<Health>,
@@ -132,10 +139,27 @@ impl Operator {
         let flag = || Arc::new(AtomicBool::new(false));
         let (stop, kill, release) = (flag(), flag(), flag());
         if settings.signals {
-            use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-            for (signal, flag) in
-                [(SIGINT, &stop), (SIGTERM, &stop), (SIGUSR1, &kill), (SIGUSR2, &release)]
-            {
+            use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+            let mut heard =
+                vec![(SIGINT, &stop), (SIGTERM, &stop), (SIGUSR1, &kill), (SIGUSR2, &release)];
+            // A terminal that goes away ends a session as it should end, but for who has said that it does not.
+            if !is_ignored(SIGHUP) {
+                heard.push((SIGHUP, &stop));
+            }
+            // One that is busy for long, in a recording of days or with a time that has passed, hears nothing.
+            let armed = flag();
+            for signal in [SIGINT, SIGTERM] {
+                signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&armed))
+                    .map_err(|source| LinkError::Io {
+                        what: format!("listening to signal {signal}"),
+                        source,
+                    })?;
+            }
+            let stop = Arc::clone(&stop);
+            let builder = std::thread::Builder::new().name("signals".to_owned());
+            let watched = builder.spawn(move || arm_when_busy(&stop, &armed));
+            watched.map_err(|source| LinkError::Io { what: "a thread".to_owned(), source })?;
+            for (signal, flag) in heard {
                 signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|source| {
                     LinkError::Io { what: format!("listening to signal {signal}"), source }
                 })?;
@@ -153,6 +177,7 @@ impl Operator {
             hand,
             waiting: VecDeque::new(),
             looks: 0,
+            blind: false,
             listener: None,
             watch: None,
             health: None,
@@ -265,7 +290,23 @@ impl Operator {
         // A look at the file system costs more than a turn should: each sixteenth is enough.
         self.looks = self.looks.wrapping_add(1);
         if self.looks % 16 == 1 {
-            killed.by_file = self.settings.kill_file.as_ref().is_some_and(|file| file.exists());
+            let there = self.settings.kill_file.as_deref().map(kill_file_is_there);
+            killed.by_file = match there {
+                None => false,
+                Some(Ok(there)) => {
+                    self.blind = false;
+                    there
+                }
+                // Whoever cannot look does not know that it is gone.
+                Some(Err(problem)) => {
+                    if !std::mem::replace(&mut self.blind, true) {
+                        let text = format!("the switch is on: {problem}");
+                        let (weight, what) = (Weight::Error, "kill_file");
+                        self.notices.push(Notice { weight, what, text });
+                    }
+                    true
+                }
+            };
             self.switch(killed, "the kill file");
         }
     }
@@ -282,6 +323,52 @@ impl Operator {
         };
         self.waiting.push_back(Command::Hold(self.holds, why));
     }
+}
+
+/// Whether a kill file is there.
+///
+/// # Errors
+/// It cannot be looked for: its folder is gone, or not to be read.
+pub fn kill_file_is_there(file: &Path) -> Result<bool, String> {
+    let cannot =
+        |error: std::io::Error| format!("{} cannot be looked for: {error}", file.display());
+    let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    match std::fs::symlink_metadata(file) {
+        Ok(_) => Ok(true),
+        Err(error) if gone(&error) => {
+            // That a folder is gone says nothing of what was in it.
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            std::fs::read_dir(folder.unwrap_or(Path::new("."))).map_err(cannot)?;
+            Ok(false)
+        }
+        Err(error) => Err(cannot(error)),
+    }
+}
+
+/// Whoever has not been heard for five seconds ends the process by asking once more: as behind a kill, the journal has all
+/// that was sent.
+#[allow(clippy::disallowed_methods, reason = "the edge: signals come by the wall")]
+fn arm_when_busy(stop: &AtomicBool, armed: &AtomicBool) {
+    let mut unheard = 0;
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        unheard = if stop.load(Ordering::Relaxed) { unheard + 1 } else { 0 };
+        armed.store(unheard >= 10, Ordering::Relaxed);
+        if unheard == 10 {
+            tracing::warn!(
+                what = "ends",
+                "asked to end, and busy: asked once more it ends at once, and the journal keeps what it has"
+            );
+        }
+    }
+}
+
+/// Whether a signal was ignored when the process began, as `nohup` has it.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// By what the kill switch is on.
@@ -327,7 +414,7 @@ mod tests {
     #[test]
     fn commands_are_read_back() {
         let killed = Killed { by_key: true, ..Killed::default() };
-        let holds = Holds { dry_run: false, killed, closing: false };
+        let holds = Holds { killed, unheard: true, ..Holds::default() };
         for command in [
             Command::Hold(holds, "kill switch on by the kill key: now".to_owned()),
             Command::Arrived(vec!["a:b".to_owned(), "c".to_owned()]),
@@ -337,7 +424,7 @@ mod tests {
         assert_eq!(Command::parse("crash of governor"), None);
         let old = Command::parse("hold: dry_run false killed true closing false: before");
         let killed = Killed { by_signal: true, ..Killed::default() };
-        let holds = Holds { dry_run: false, killed, closing: false };
+        let holds = Holds { killed, ..Holds::default() };
         assert_eq!(old, Some(Command::Hold(holds, "before".to_owned())));
     }
 
@@ -394,7 +481,7 @@ mod tests {
         let of = |by_file, by_signal, closing| Holds {
             killed: Killed { by_file, by_key: false, by_signal },
             closing,
-            dry_run: false,
+            ..Holds::default()
         };
         assert_eq!(begin(None), (of(true, false, false), true));
         assert_eq!(begin(Some(of(true, true, true))), (of(true, true, false), true));
@@ -403,5 +490,28 @@ mod tests {
         assert_eq!(begin(Some(of(true, false, false))), (of(false, false, false), true));
         assert_eq!(begin(Some(of(true, true, false))), (of(false, true, false), true));
         assert_eq!(begin(None), (of(false, false, false), false));
+    }
+
+    /// Who cannot look for the file does not know that it is gone.
+    #[test]
+    fn a_kill_file_that_cannot_be_looked_for_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).expect("a folder");
+        let file = inner.join("KILL");
+        let settings = OperatorSettings { kill_file: Some(file.clone()), ..Default::default() };
+        let mut operator = Operator::new(settings).expect("no signals");
+        assert_eq!(killed(&mut operator), None);
+        std::fs::remove_dir(&inner).expect("removed");
+        let on = Killed { by_file: true, ..Killed::default() };
+        assert_eq!(killed(&mut operator), Some(on));
+        let mut said = Vec::new();
+        operator.take_notices(&mut said);
+        assert!(said.len() == 1 && said[0].text.contains("cannot be looked for"), "{said:?}");
+        std::fs::create_dir(&inner).expect("a folder");
+        assert_eq!(killed(&mut operator), Some(Killed::default()));
+        // A link to nowhere is a file that somebody has put there.
+        std::os::unix::fs::symlink("nowhere", &file).expect("a link");
+        assert_eq!(killed(&mut operator), Some(on));
     }
 }

@@ -72,8 +72,16 @@ pub struct Stats {
     /// From the end of a wait, before anything is read, to the end of the sending of an order that it led to, in the
     /// wall's time.
     pub to_order: Histogram,
+    /// Of it, in the order of [`PARTS`].
+    pub parts: [Histogram; PARTS.len()],
     turn_began: Instant,
+    /// When each part but the last has ended.
+    ended: [Instant; PARTS.len() - 1],
 }
+
+/// What a turn does before an order has left: reads and parses what came in, lets the pipeline decide, writes the journal, and
+/// signs and sends.
+pub const PARTS: [&str; 4] = ["read", "decide", "journal", "send"];
 
 impl Default for Stats {
     #[allow(
@@ -89,7 +97,9 @@ impl Default for Stats {
             entries: 0,
             notices: BTreeMap::new(),
             to_order: Histogram::default(),
+            parts: Default::default(),
             turn_began: Instant::now(),
+            ended: [Instant::now(); PARTS.len() - 1],
         }
     }
 }
@@ -99,8 +109,27 @@ impl Stats {
         self.turn_began = woke;
     }
 
+    /// A part of the turn, by its place in [`PARTS`], has ended.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a measurement of the session, which reaches no journal"
+    )]
+    pub(super) fn part_ended(&mut self, part: usize) {
+        self.ended[part] = Instant::now();
+    }
+
     pub(super) fn order_left(&mut self) {
         self.to_order.add(self.turn_began.elapsed().as_micros() as u64);
+        let mut from = self.turn_began;
+        for (part, spans) in self.parts.iter_mut().enumerate() {
+            let span = match self.ended.get(part) {
+                Some(ended) => {
+                    ended.saturating_duration_since(std::mem::replace(&mut from, *ended))
+                }
+                None => from.elapsed(),
+            };
+            spans.add(span.as_micros() as u64);
+        }
     }
 
     pub(super) fn note(&mut self, notice: &Notice) {

@@ -20,6 +20,8 @@ struct Connection {
 struct Shared {
     connections: Mutex<Vec<Connection>>,
     changed: Condvar,
+    /// Connections whose path begins with one of these are closed as soon as they are made.
+    closed: Mutex<Vec<&'static str>>,
 }
 
 pub struct StreamPeer {
@@ -72,6 +74,17 @@ impl StreamPeer {
         }
     }
 
+    /// Closes connections whose path begins so as soon as they are made, from now on.
+    pub fn close(&self, path: &'static str) {
+        self.shared.closed.lock().unwrap().push(path);
+        self.cut(path);
+    }
+
+    /// How many connections there were whose path begins so.
+    pub fn count(&self, path: &str) -> usize {
+        self.paths().iter().filter(|one| one.starts_with(path)).count()
+    }
+
     pub fn paths(&self) -> Vec<String> {
         self.shared.connections.lock().unwrap().iter().map(|one| one.path.clone()).collect()
     }
@@ -87,6 +100,10 @@ fn serve(stream: TcpStream, shared: &Shared) {
     let Ok(mut socket) = tungstenite::accept_hdr(stream, note) else { return };
     socket.get_mut().set_read_timeout(Some(Duration::from_millis(5))).unwrap();
     let (say, told) = channel();
+    let closed = shared.closed.lock().unwrap().iter().any(|begin| path.starts_with(begin));
+    if closed {
+        say.send(None).unwrap();
+    }
     shared.connections.lock().unwrap().push(Connection { path, say });
     shared.changed.notify_all();
     talk(&mut socket, &told);

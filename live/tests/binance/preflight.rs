@@ -11,6 +11,17 @@ fn stops(findings: &[Finding]) -> Vec<&str> {
     findings.iter().filter(|one| one.stops).map(|one| one.subject.as_str()).collect()
 }
 
+fn expectations() -> Expectations {
+    Expectations {
+        dual_side_position: false,
+        multi_assets: false,
+        symbols: Vec::new(),
+        available_min: 1_000.into(),
+        clock_off_max: engine::Nanos::from_secs(1),
+        may_hold: false,
+    }
+}
+
 #[test]
 fn what_differs_is_told_with_what_to_change() {
     let (server, peer, mut live) = connected();
@@ -25,14 +36,7 @@ fn what_differs_is_told_with_what_to_change() {
         leverage: None,
         filters: Some(facts.filters[n]),
     };
-    let fine = Expectations {
-        dual_side_position: false,
-        multi_assets: false,
-        symbols: vec![symbol(0), symbol(1)],
-        available_min: 1_000.into(),
-        clock_off_max: engine::Nanos::from_secs(1),
-        may_hold: false,
-    };
+    let fine = Expectations { symbols: vec![symbol(0), symbol(1)], ..expectations() };
     let findings = Preflight::look(&config, &keys(), &clock, &fine);
     assert_eq!(stops(&findings), [""; 0], "{findings:#?}");
     live.done(Request::SetLeverage { symbol: BTC, leverage: 7 });
@@ -70,4 +74,53 @@ fn what_differs_is_told_with_what_to_change() {
     admin(&server, "POST", "/skew", r#"{"ms":0}"#);
     let findings = live.link.preflight(&own);
     assert_eq!(stops(&findings), [""; 0], "{findings:#?}");
+}
+
+/// A limit that the first questions use up: the next one is told off, and nothing more is asked.
+#[test]
+fn nothing_is_asked_of_a_venue_that_takes_no_more() {
+    let server = server();
+    let config = config(server.addr(), server.addr());
+    let clock = Arc::new(LiveClock::system());
+    let mut findings = Vec::new();
+    // Twice: a minute may end on the way.
+    for _ in 0..2 {
+        admin(&server, "POST", "/limits", r#"{"request_weight_1m":40,"forgive":true}"#);
+        findings = Preflight::look(&config, &keys(), &clock, &expectations());
+        if stops(&findings).len() == 1 {
+            break;
+        }
+    }
+    assert_eq!(stops(&findings).len(), 1, "{findings:#?}");
+    let last = findings.last().unwrap();
+    assert!(last.stops && last.is.contains("HTTP 429: -1003"), "{findings:#?}");
+    assert!(last.change.contains(" until 20") && last.change.ends_with("try again"), "{last}");
+    admin(&server, "POST", "/limits", r#"{"forgive":true}"#);
+    fault(&server, r#"{"kind":"ban","ms":90000,"times":1,"path":"/fapi/v1/time"}"#);
+    let error = live::venue_time(&format!("http://{}", server.addr())).unwrap_err().to_string();
+    let banned = "the venue has banned this address until 20";
+    assert!(error.contains(banned) && !error.contains("is it running"), "{error}");
+    let findings = Preflight::look(&config, &keys(), &clock, &expectations());
+    assert_eq!(stops(&findings), ["venue"], "{findings:#?}");
+    assert!(findings[0].change.contains(banned), "{findings:#?}");
+}
+
+/// An answer that takes long tells little of the clock: a good one is not set by it.
+#[test]
+fn a_venue_that_is_too_slow_to_measure_moves_no_clock() {
+    let server = server();
+    let config = config(server.addr(), server.addr());
+    let clock = Arc::new(LiveClock::system());
+    fault(&server, r#"{"kind":"delay_before","ms":500,"path":"/fapi/v1/time"}"#);
+    let expected =
+        Expectations { clock_off_max: engine::Nanos::from_millis(100), ..expectations() };
+    let findings = Preflight::look(&config, &keys(), &clock, &expected);
+    assert_eq!(stops(&findings), ["clock"], "{findings:#?}");
+    let text = findings[0].to_string();
+    assert!(text.contains("too slow to measure") && !text.contains("NTP"), "{text}");
+    assert_eq!(clock.venue_ahead(), engine::Nanos::ZERO, "it is right as it is");
+    // The venue's clock is ahead by more than such a measurement can be wrong.
+    admin(&server, "POST", "/skew", r#"{"ms":2000}"#);
+    Preflight::look(&config, &keys(), &clock, &expected);
+    assert!(clock.venue_ahead() > engine::Nanos::from_secs(1));
 }

@@ -5,7 +5,7 @@ use engine::{
     Outcome, PriceTicks, QtyLots, Request, Side,
 };
 use live::binance::{BinanceConfig, BinanceLink};
-use live::link::VenueLink;
+use live::link::{Incoming, VenueLink};
 
 use crate::support::*;
 
@@ -299,4 +299,122 @@ fn a_server_that_restarts_is_found_again() {
         })
     });
     assert_eq!(live.order(Request::NewOrder(resting("again"))).status, OrderStatus::New);
+}
+
+/// The venue refuses an order for its stamp, and the clock is measured for so long that the world has changed.
+fn refused_for_its_stamp(
+    live: &mut Live,
+    server: &exchange_server::Server,
+    id: &str,
+) -> engine::RequestId {
+    fault(server, r#"{"kind":"delay_before","ms":700,"path":"/fapi/v1/time"}"#);
+    let stamp = r#""http":400,"code":-1021,"msg":"Timestamp for this request is outside of the recvWindow.""#;
+    fault(server, &format!(r#"{{"kind":"refuse",{stamp},"times":1,"path":"order.place"}}"#));
+    let id = live.send(Request::NewOrder(resting(id)));
+    live.until_is("refused", |_| {
+        admin(server, "GET", "/faults", "").as_array().is_some_and(|all| all.len() == 1)
+    });
+    assert!(outcomes(&live.said, id).is_empty(), "it waits for the clock");
+    id
+}
+
+fn refusal(live: &mut Live, id: engine::RequestId) -> (i32, String) {
+    match live.outcome(id) {
+        Outcome::Refused(error) => (error.code, error.msg.into()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_order_that_waits_to_leave_once_more_is_refused_when_nothing_may_open_any_more() {
+    let server = server();
+    let config = BinanceConfig { recv_window_ms: 60_000, ..config(server.addr(), server.addr()) };
+    let link = BinanceLink::connect(setup(config, MarketWants::NONE)).unwrap();
+    let mut live = Live::of(link);
+    live.done(Request::NewOrder(NewOrder::market(BTC, Side::Buy, QtyLots(10), "held-0")));
+    let waits = refused_for_its_stamp(&mut live, &server, "held-1");
+    live.link.let_open(false);
+    let (code, msg) = refusal(&mut live, waits);
+    assert_eq!(code, -4087, "{msg}");
+    assert!(msg.contains(engine::OWN_REFUSAL), "{msg}");
+    admin(&server, "DELETE", "/faults", "");
+    // What whoever knows of the hold sends all the same makes a position smaller.
+    let close = NewOrder::market(BTC, Side::Sell, QtyLots(10), "held-2");
+    assert_eq!(live.order(Request::NewOrder(close)).status, OrderStatus::Filled);
+    live.link.let_open(true);
+    live.order(Request::NewOrder(resting("held-3")));
+    let there = ["held-1", "held-2", "held-3"].map(|id| at_the_venue(&server, id));
+    assert_eq!(there, [0, 1, 1]);
+}
+
+#[test]
+fn an_order_that_has_waited_for_longer_than_its_window_does_not_leave() {
+    let (server, _peer, mut live) = connected();
+    let waits = refused_for_its_stamp(&mut live, &server, "stale-1");
+    let (code, msg) = refusal(&mut live, waits);
+    assert_eq!(code, -1021);
+    assert!(msg.contains("longer than its window"), "{msg}");
+    assert_eq!(at_the_venue(&server, "stale-1"), 0);
+}
+
+/// Four threads make the calls of REST: an order behind them is not signed before one of them is free.
+#[test]
+fn an_order_that_waits_for_a_thread_is_not_signed_when_nothing_may_open_any_more() {
+    let (server, _peer, mut live) = connected();
+    let slow = r#"{"kind":"delay_after","ms":1500,"times":4,"path":"/fapi/v1/exchangeInfo"}"#;
+    fault(&server, slow);
+    let reads: Vec<_> = (0..4).map(|_| live.send(Request::ExchangeInfo)).collect();
+    live.until_is("asked", |_| {
+        admin(&server, "GET", "/faults", "").as_array().is_some_and(Vec::is_empty)
+    });
+    // A batch goes over REST alone.
+    let waits = live.send(Request::BatchOrders(vec![resting("thread-1"), resting("thread-2")]));
+    live.link.let_open(false);
+    live.link.let_open(true);
+    assert_eq!(refusal(&mut live, waits).0, -4087);
+    reads.into_iter().for_each(|id| assert!(matches!(live.outcome(id), Outcome::Done(_))));
+    assert_eq!(at_the_venue(&server, "thread-1"), 0);
+}
+
+/// The question shows the order as it was: the cancel did not arrive, and whoever wants it may say it again.
+#[test]
+fn a_cancel_that_did_not_arrive_is_no_unknown_order() {
+    let (server, _peer, mut live) = connected();
+    live.order(Request::NewOrder(resting("open-1")));
+    let change = ModifyOrder {
+        symbol: BTC,
+        order: by_client("open-1"),
+        side: Side::Buy,
+        quantity: QtyLots(12),
+        price: Some(PriceTicks(4_800_000)),
+        price_match: None,
+    };
+    let cancel = Request::CancelOrder { symbol: BTC, order: by_client("open-1") };
+    for (path, request) in
+        [("order.cancel", cancel.clone()), ("order.modify", Request::ModifyOrder(change))]
+    {
+        live.until_is("ready", BinanceLink::is_ready);
+        fault(&server, &format!(r#"{{"kind":"drop_before","times":1,"path":"{path}"}}"#));
+        let id = live.send(request);
+        let (code, msg) = refusal(&mut live, id);
+        assert_eq!(code, -1001, "{path}: {msg}");
+        assert!(msg.contains("did not arrive"), "{msg}");
+    }
+    assert_eq!(live.order(cancel).status, OrderStatus::Canceled);
+}
+
+#[test]
+fn the_end_of_a_silence_is_told() {
+    let (server, _peer, mut live) = connected();
+    fault(&server, r#"{"kind":"ban","ms":1500,"times":1,"path":"/fapi/v2/account"}"#);
+    let id = live.send(Request::Account);
+    live.until("its end", |said| {
+        said.iter().find_map(|incoming| match incoming {
+            Incoming::Notice(notice) => (notice.what == "requests_leave_again").then_some(()),
+            _ => None,
+        })
+    });
+    assert!(matches!(live.outcome(id), Outcome::Done(_)));
+    let times = |what| live.notices().iter().filter(|one| **one == what).count();
+    assert_eq!((times("banned"), times("requests_leave_again")), (1, 1));
 }

@@ -1,11 +1,13 @@
 //! The user stream: told once, in spite of duplicates, late events, cuts and keys that expire.
 
+use std::time::{Duration, Instant};
+
 use engine::{
     ExecutionType, MarketData, MarketWants, NewOrder, OrderStatus, PriceTicks, QtyLots, Request,
     Side, UserEvent,
 };
 use live::binance::BinanceLink;
-use live::link::Incoming;
+use live::link::{Incoming, VenueLink};
 
 use crate::peer::StreamPeer;
 use crate::support::*;
@@ -256,4 +258,84 @@ fn market_frames_become_events_of_the_grid() {
     assert_eq!(market[2].1, MarketData::MarkPrice(PriceTicks(5_000_013)), "the nearest");
     let MarketData::Bar(bar) = market[3].1 else { panic!() };
     assert_eq!((bar.close, bar.interval_ms, bar.path_passed), (PriceTicks(200), 60_000, true));
+}
+
+/// Frames that are none: cut before their event, cut in a letter of two bytes, with times without room for a sum.
+#[test]
+fn what_no_venue_says_ends_no_session() {
+    let (server, peer) = (server(), StreamPeer::start());
+    let wants = MarketWants { trades: true, bars: true, ..MarketWants::NONE };
+    let config = config(server.addr(), peer.addr);
+    let mut live = Live::of(BinanceLink::connect(setup(config, wants)).unwrap());
+    let frames = ["{\"stream\":\"x\",\"data\":", "{\"stream\":\"x\",\"data\":é", "é", "{"];
+    let far = order_frame(7, "NEW", "NEW", 0, "0", "0", i64::MAX);
+    for frame in frames.iter().copied().chain([far.as_str()]) {
+        peer.say(USER, frame);
+    }
+    let bar = format!(
+        r#"{{"e":"kline","E":1,"s":"BTCUSDT","k":{{"t":{},"T":{},"s":"BTCUSDT","i":"1m","f":1,"L":2,"o":"1.00","c":"2.00","h":"3.00","l":"0.50","v":"0.010","n":1,"x":true,"q":"1","V":"0","Q":"0","B":"0"}}}}"#,
+        i64::MAX,
+        i64::MAX
+    );
+    for frame in frames.iter().copied().chain([bar.as_str()]) {
+        peer.say("/market", frame);
+    }
+    live.until("all of them", |said| {
+        let unreadable = |one: &&Incoming| {
+            matches!(one, Incoming::Notice(notice) if notice.what == "unreadable")
+        };
+        (said.iter().filter(unreadable).count() == 10).then_some(())
+    });
+    peer.say(USER, &order_frame(8, "NEW", "NEW", 0, "0", "0", 5_000));
+    live.until("an order", |said| {
+        said.iter().any(|incoming| format!("{incoming:?}").contains("q-x-8")).then_some(())
+    });
+    assert!(live.user_events().len() == 1 && live.link.is_ready(), "{:#?}", live.said);
+}
+
+/// A proxy that closes each connection as soon as it is made: nobody connects or asks each time at once.
+#[test]
+fn connections_that_do_not_last_are_made_ever_more_slowly() {
+    let (server, peer) = (server(), StreamPeer::start());
+    let wants = MarketWants { trades: true, ..MarketWants::NONE };
+    let config = config(server.addr(), peer.addr);
+    let mut live = Live::of(BinanceLink::connect(setup(config, wants)).unwrap());
+    assert!(live.link.hears_account());
+    let began = Instant::now();
+    peer.close(USER);
+    peer.close("/market");
+    let mut deaf = false;
+    live.until_is("connected five times", |link| {
+        deaf |= !link.hears_account();
+        peer.count(USER) >= 5 && peer.count("/market") >= 5
+    });
+    // The pauses are 100, 200, 400 and 800 ms.
+    assert!(began.elapsed() >= Duration::from_millis(1_500), "{:?}", began.elapsed());
+    assert!(deaf, "nothing is heard of the account without its stream");
+}
+
+/// What was missed is asked for as long as the venue's limit lets it, and no longer.
+#[test]
+fn recoveries_stop_at_the_limit_of_the_venue() {
+    let (server, peer) = (server(), StreamPeer::start());
+    admin(&server, "POST", "/limits", r#"{"request_weight_1m":260}"#);
+    let config = config(server.addr(), peer.addr);
+    let mut live = Live::of(BinanceLink::connect(setup(config, MarketWants::NONE)).unwrap());
+    // An answer of the WebSocket API tells the limit.
+    live.ask(Request::CancelOrder { symbol: BTC, order: by_client("nobody") });
+    let told = |live: &Live, what: &str| live.notices().contains(&what);
+    let mut cuts = 0;
+    while !told(&live, "budget_short") {
+        cuts += 1;
+        assert!(cuts < 10, "{:#?}", live.said);
+        let before = peer.count(USER);
+        peer.cut(USER);
+        let began = Instant::now();
+        while !told(&live, "budget_short") && !(peer.count(USER) > before && live.link.is_ready()) {
+            assert!(began.elapsed() < PATIENCE, "{:#?}", live.said);
+            live.link.poll(Duration::from_millis(20), &mut live.said).unwrap();
+        }
+    }
+    assert!(!told(&live, "rate_limited"), "{:#?}", live.said);
+    assert!(!live.link.hears_account());
 }

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response, StatusCode};
 use engine::{AccountId, Nanos};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sim_exchange::wire::{AlgoOrderRow, IncomeRow, OrderRow, PositionRiskV2, UserTrade};
 
 use crate::app::App;
@@ -114,7 +115,7 @@ struct Speed {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "speed must be \"wall\", \"stepped\" or a whole number of times")]
 enum SpeedWord {
     Times(u32),
     Word(String),
@@ -160,18 +161,16 @@ struct Limits {
     forgive: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Faults {
-    One(WireFault),
-    Many(Vec<WireFault>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum StreamFaults {
-    One(StreamFault),
-    Many(Vec<StreamFault>),
+/// One fault or a list of them. Each is read by itself, so that an error says what is wrong with it.
+fn faults<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, Problem> {
+    let list = match read(body)? {
+        Value::Array(list) => list,
+        one => vec![one],
+    };
+    let fault = |(number, fault): (u32, Value)| {
+        serde_json::from_value(fault).map_err(|e| Problem::of(format!("fault {number}: {e}")))
+    };
+    (1u32..).zip(list).map(fault).collect()
 }
 
 /// What is cut: all connections, unless one of these is given.
@@ -235,10 +234,7 @@ fn answer(app: &App, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>, P
             Ok(json(&app.faults.list()))
         }
         ("POST", "/faults") => {
-            match read(body)? {
-                Faults::One(fault) => app.faults.add(fault),
-                Faults::Many(faults) => faults.into_iter().for_each(|fault| app.faults.add(fault)),
-            }
+            faults(body)?.into_iter().for_each(|fault: WireFault| app.faults.add(fault));
             Ok(json(&app.faults.list()))
         }
         ("POST", "/listen-key/expire") => {
@@ -252,10 +248,7 @@ fn answer(app: &App, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>, P
             Ok(json(&app.hub.faults()))
         }
         ("POST", "/stream-faults") => {
-            let faults = match read(body)? {
-                StreamFaults::One(fault) => vec![fault],
-                StreamFaults::Many(faults) => faults,
-            };
+            let faults: Vec<StreamFault> = faults(body)?;
             for fault in faults {
                 app.hub.add_fault(fault).map_err(Problem::of)?;
             }

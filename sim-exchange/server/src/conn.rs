@@ -1,18 +1,19 @@
 //! Connections that can be cut from outside, at once or after so many bytes: what a fault does to a client
 //! is what a network does.
 
-use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::heads::Heads;
 
 /// Bytes that may still be written where nobody has limited them.
 const UNLIMITED: i64 = i64::MAX / 2;
@@ -28,12 +29,20 @@ pub(crate) struct ConnState {
     cut: AtomicBool,
     budget: AtomicI64,
     waker: Mutex<Option<Waker>>,
+    /// The first lines of its requests.
+    heads: Mutex<Heads>,
 }
 
 impl ConnInfo {
     /// Where it comes from.
     pub fn peer(&self) -> IpAddr {
         self.0.peer
+    }
+
+    /// The address of the request that is served, as the client has written it, where the parser has seen
+    /// another one: see `heads.rs`.
+    pub(crate) fn as_sent(&self, seen: &str) -> Option<String> {
+        self.0.heads().as_sent(seen)
     }
 
     /// Ends it now: whoever reads or writes it finds it reset.
@@ -55,6 +64,10 @@ impl ConnState {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    fn heads(&self) -> MutexGuard<'_, Heads> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_cut(&self) -> bool {
@@ -139,9 +152,10 @@ impl Listener for CuttableListener {
                 cut: AtomicBool::new(false),
                 budget: AtomicI64::new(UNLIMITED),
                 waker: Mutex::new(None),
+                heads: Mutex::default(),
             });
             self.connections.add(&state);
-            return (Conn { stream, state, in_first_line: false }, addr);
+            return (Conn { stream, state }, addr);
         }
     }
 
@@ -161,38 +175,6 @@ impl Connected<IncomingStream<'_, CuttableListener>> for ConnInfo {
 pub(crate) struct Conn {
     stream: TcpStream,
     state: Arc<ConnState>,
-    /// What was read last ended inside the first line of a request.
-    in_first_line: bool,
-}
-
-/// Stands for a quotation mark in the first line of a request, where no client sends it.
-const STAND_IN: u8 = b'`';
-
-/// Some clients write JSON lists into the query as they are. The parser of HTTP takes all of it but the
-/// quotation marks: they wait behind a stand-in until the line is parsed. Says whether the line goes on.
-fn hide_quotes(read: &mut [u8], in_first_line: bool) -> bool {
-    let begins = |method: &&[u8]| read.starts_with(method);
-    let methods: [&[u8]; 4] = [b"GET /", b"POST /", b"PUT /", b"DELETE /"];
-    if !in_first_line && !methods.iter().any(begins) {
-        return false;
-    }
-    for byte in read {
-        match byte {
-            b'\r' | b'\n' => return false,
-            b'"' => *byte = STAND_IN,
-            _ => {}
-        }
-    }
-    true
-}
-
-/// A query as the client has sent it.
-pub(crate) fn as_sent(query: &str) -> Cow<'_, str> {
-    if query.as_bytes().contains(&STAND_IN) {
-        Cow::Owned(query.replace(char::from(STAND_IN), "\""))
-    } else {
-        Cow::Borrowed(query)
-    }
 }
 
 fn reset() -> io::Error {
@@ -225,22 +207,31 @@ impl AsyncRead for Conn {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.state.is_cut() {
-            return Poll::Ready(Err(reset()));
-        }
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if polled.is_ready() {
-            let read = buf.filled_mut().get_mut(before..).unwrap_or_default();
-            self.in_first_line = hide_quotes(read, self.in_first_line);
-        } else {
-            self.state.watch(cx);
-            // It may have been cut just before.
+        loop {
             if self.state.is_cut() {
                 return Poll::Ready(Err(reset()));
             }
+            let before = buf.filled().len();
+            let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+            if polled.is_pending() {
+                self.state.watch(cx);
+                // It may have been cut just before.
+                if self.state.is_cut() {
+                    return Poll::Ready(Err(reset()));
+                }
+                return polled;
+            }
+            let read = buf.filled_mut().get_mut(before..).unwrap_or_default();
+            if read.is_empty() {
+                return polled;
+            }
+            let kept = self.state.heads().read(read);
+            buf.set_filled(before + kept);
+            // Where all of it was dropped there is more to come: nothing read would be the end.
+            if kept > 0 {
+                return polled;
+            }
         }
-        polled
     }
 }
 

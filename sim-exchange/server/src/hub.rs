@@ -30,7 +30,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Inner {
-    topics: BTreeMap<Box<str>, Vec<u64>>,
+    topics: BTreeMap<Box<str>, Listeners>,
     connections: BTreeMap<u64, Connection>,
     next: u64,
     counts: HubCounts,
@@ -43,6 +43,22 @@ struct Connection {
     cut: watch::Sender<Option<CutOff>>,
     wrapped: bool,
     topics: BTreeMap<Box<str>, Events>,
+}
+
+/// Who listens to a topic.
+#[derive(Debug, Default)]
+struct Listeners {
+    ids: Vec<u64>,
+    /// Those of them who have come since the last welcome.
+    new: Vec<u64>,
+}
+
+/// To whom an event goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    All,
+    New,
+    Others,
 }
 
 /// Which events of a topic: all of them, or those of these names.
@@ -128,7 +144,7 @@ impl Hub {
     fn cut_those(&self, is: impl Fn(&str) -> bool) -> usize {
         let mut inner = self.lock();
         let topics = inner.topics.iter().filter(|(topic, _)| is(topic));
-        let ids: BTreeSet<u64> = topics.flat_map(|(_, ids)| ids.iter().copied()).collect();
+        let ids: BTreeSet<u64> = topics.flat_map(|(_, to)| to.ids.iter().copied()).collect();
         ids.iter().for_each(|id| inner.cut(*id, CutOff::Wanted));
         self.changed_by_cuts(&mut inner);
         ids.len()
@@ -148,7 +164,7 @@ impl Hub {
     pub(crate) fn clear_faults(&self) {
         let mut inner = self.lock();
         for (topic, text) in inner.faults.clear() {
-            self.send_through(&mut inner, &topic, text);
+            self.send_to(&mut inner, &topic, text, Whom::All);
         }
     }
 
@@ -164,16 +180,16 @@ impl Hub {
 
     fn send(&self, inner: &mut Inner, topic: &str, text: Utf8Bytes) {
         if inner.faults.are_none() {
-            return self.send_through(inner, topic, text);
+            return self.send_to(inner, topic, text, Whom::All);
         }
         let name = event_name(&text).unwrap_or_default().to_owned();
         for text in inner.faults.pass(topic, &name, text) {
-            self.send_through(inner, topic, text);
+            self.send_to(inner, topic, text, Whom::All);
         }
     }
 
-    fn send_through(&self, inner: &mut Inner, topic: &str, text: Utf8Bytes) {
-        if inner.send(topic, text) > 0 {
+    fn send_to(&self, inner: &mut Inner, topic: &str, text: Utf8Bytes, whom: Whom) {
+        if inner.send(topic, text, whom) > 0 {
             self.changed_by_cuts(inner);
         }
     }
@@ -184,7 +200,7 @@ impl Hub {
 
     fn changed_by_cuts(&self, inner: &mut Inner) {
         let before = inner.topics.len();
-        inner.topics.retain(|_, ids| !ids.is_empty());
+        inner.topics.retain(|_, listeners| !listeners.ids.is_empty());
         if inner.topics.len() != before {
             self.changed();
         }
@@ -193,10 +209,13 @@ impl Hub {
 
 impl Inner {
     /// Says how many listeners were cut off.
-    fn send(&mut self, topic: &str, text: Utf8Bytes) -> usize {
-        let Some(ids) = self.topics.get(topic) else { return 0 };
+    fn send(&mut self, topic: &str, text: Utf8Bytes, whom: Whom) -> usize {
+        let Some(listeners) = self.topics.get(topic) else { return 0 };
         let (mut wrapped, mut slow) = (None, Vec::new());
-        for id in ids {
+        for id in &listeners.ids {
+            if whom != Whom::All && listeners.new.contains(id) != (whom == Whom::New) {
+                continue;
+            }
             let Some(connection) = self.connections.get(id) else { continue };
             if let Some(Some(events)) = connection.topics.get(topic)
                 && !event_name(&text).is_some_and(|name| events.contains(name))
@@ -231,8 +250,9 @@ impl Inner {
     }
 
     fn forget(&mut self, topic: &str, id: u64) {
-        if let Some(ids) = self.topics.get_mut(topic) {
+        if let Some(Listeners { ids, new }) = self.topics.get_mut(topic) {
             ids.retain(|known| *known != id);
+            new.retain(|known| *known != id);
         }
     }
 }
@@ -253,13 +273,29 @@ impl Outlet for Hub {
         self.0.version.load(Ordering::Acquire)
     }
 
-    fn topics(&self, each: &mut dyn FnMut(&str)) {
-        self.lock().topics.keys().for_each(|topic| each(topic));
+    fn topics(&self, each: &mut dyn FnMut(&str, bool)) {
+        let inner = self.lock();
+        inner.topics.iter().for_each(|(topic, to)| each(topic, !to.new.is_empty()));
     }
 
     fn publish(&self, topic: &str, json: String) {
         let mut inner = self.lock();
         self.send(&mut inner, topic, Utf8Bytes::from(json));
+    }
+
+    fn welcome(&self, topic: &str, all: &[String], news: &[String]) {
+        let mut inner = self.lock();
+        let text = |text: &String| Utf8Bytes::from(text.as_str());
+        if inner.faults.are_none() {
+            all.iter().for_each(|all| self.send_to(&mut inner, topic, text(all), Whom::New));
+            news.iter().for_each(|news| self.send_to(&mut inner, topic, text(news), Whom::Others));
+        } else {
+            // A fault strikes an event of a stream, whoever hears it: then there is one event for all.
+            all.iter().for_each(|all| self.send(&mut inner, topic, text(all)));
+        }
+        if let Some(listeners) = inner.topics.get_mut(topic) {
+            listeners.new.clear();
+        }
     }
 }
 
@@ -281,11 +317,10 @@ impl Listener {
         if connection.topics.insert(topic.into(), events).is_some() {
             return false;
         }
-        let ids = inner.topics.entry(topic.into()).or_default();
+        let Listeners { ids, new } = inner.topics.entry(topic.into()).or_default();
         ids.push(self.id);
-        if ids.len() == 1 {
-            self.hub.changed();
-        }
+        new.push(self.id);
+        self.hub.changed();
         true
     }
 
@@ -340,106 +375,4 @@ impl Drop for Listener {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn got(listener: &mut Listener) -> Vec<String> {
-        std::iter::from_fn(|| listener.events.try_recv().ok().map(|text| text.to_string()))
-            .collect()
-    }
-
-    #[test]
-    fn raw_and_wrapped_listeners_get_their_topics() {
-        let hub = Hub::default();
-        let (mut raw, mut wrapped) = (hub.listen(false), hub.listen(true));
-        assert!(raw.subscribe("a@trade", None) && !raw.subscribe("a@trade", None));
-        wrapped.subscribe("a@trade", None);
-        wrapped.subscribe("b@trade", None);
-        hub.publish("a@trade", "{}");
-        hub.publish("b@trade", "[]");
-        hub.publish("c@trade", "0");
-        assert_eq!(got(&mut raw), ["{}"]);
-        let both = [r#"{"stream":"a@trade","data":{}}"#, r#"{"stream":"b@trade","data":[]}"#];
-        assert_eq!(got(&mut wrapped), both);
-        assert_eq!(wrapped.topics(), ["a@trade".into(), "b@trade".into()]);
-    }
-
-    #[test]
-    fn faults_double_hold_back_and_lose() {
-        let hub = Hub::default();
-        let mut all = hub.listen(false);
-        all.subscribe("a@x", None);
-        all.subscribe("b@x", None);
-        let fault = |what: &str| {
-            let text = format!(r#"{{"kind":{what},"times":1,"stream":"a@"}}"#);
-            hub.add_fault(serde_json::from_str(&text).unwrap())
-        };
-        let say = |texts: &[&str]| texts.iter().for_each(|text| hub.publish("a@x", text));
-        fault(r#""duplicate""#).unwrap();
-        hub.publish("b@x", "other");
-        say(&["1", "2"]);
-        assert_eq!(got(&mut all), ["other", "1", "1", "2"]);
-        fault(r#""late","behind":2"#).unwrap();
-        say(&["3", "4"]);
-        hub.publish("b@x", "other");
-        say(&["5", "6"]);
-        assert_eq!(got(&mut all), ["4", "other", "5", "3", "6"]);
-        fault(r#""lose""#).unwrap();
-        fault(r#""late","behind":9"#).unwrap();
-        say(&["7", "8", "9"]);
-        assert_eq!(got(&mut all), ["9"]);
-        hub.clear_faults();
-        assert_eq!(got(&mut all), ["8"], "what was held back is told in the end");
-        assert!(fault(r#""late","behind":0"#).is_err());
-    }
-
-    #[test]
-    fn the_version_tells_when_topics_come_and_go() {
-        let hub = Hub::default();
-        let mut seen = hub.version();
-        let mut moved = |moves: bool| {
-            let now = hub.version();
-            assert_eq!(std::mem::replace(&mut seen, now) != now, moves);
-        };
-        let (first, second) = (hub.listen(false), hub.listen(false));
-        moved(false);
-        first.subscribe("a", None);
-        moved(true);
-        second.subscribe("a", None);
-        moved(false);
-        first.unsubscribe("a");
-        moved(false);
-        assert!(hub.has_listeners("a"));
-        drop(second);
-        moved(true);
-        assert!(!hub.has_listeners("a"));
-    }
-
-    #[test]
-    fn a_filter_lets_the_named_events_through() {
-        let hub = Hub::default();
-        let mut some = hub.listen(false);
-        some.subscribe("key", Some(vec!["ACCOUNT_UPDATE".into(), "listenKeyExpired".into()]));
-        hub.publish("key", r#"{"e":"ORDER_TRADE_UPDATE","E":1}"#);
-        hub.publish("key", r#"{"e":"ACCOUNT_UPDATE","E":2}"#);
-        assert_eq!(got(&mut some), [r#"{"e":"ACCOUNT_UPDATE","E":2}"#]);
-    }
-
-    #[test]
-    fn who_is_too_slow_gets_all_until_he_is_cut_off() {
-        let hub = Hub::with_queues(3);
-        let (mut slow, mut quick) = (hub.listen(false), hub.listen(false));
-        for listener in [&slow, &quick] {
-            listener.subscribe("a", None);
-        }
-        let mut told = Vec::new();
-        for n in 0..5 {
-            hub.publish("a", &n.to_string());
-            told.extend(got(&mut quick));
-        }
-        assert_eq!(told, ["0", "1", "2", "3", "4"]);
-        assert_eq!(*slow.cut_off().borrow(), Some(CutOff::TooSlow));
-        assert_eq!(got(&mut slow), ["0", "1", "2"], "a beginning without a gap");
-        assert_eq!((hub.counts().too_slow, hub.counts().connections), (1, 1));
-    }
-}
+mod tests;

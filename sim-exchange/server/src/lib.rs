@@ -9,9 +9,11 @@
 mod admin;
 mod app;
 mod clock;
+mod closing;
 mod config;
 mod conn;
 mod faults;
+mod heads;
 pub mod http;
 pub mod hub;
 pub mod market;

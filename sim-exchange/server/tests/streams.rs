@@ -20,7 +20,8 @@ use exchange_server::{ClockMode, Server, ServerConfig};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
-use tungstenite::protocol::WebSocket;
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::{CloseFrame, WebSocket};
 use tungstenite::{Error, Message};
 
 /// 2026-09-20T00:00:00Z.
@@ -40,13 +41,18 @@ impl Feed for Script {
 
 /// A server whose market trades once a second, and whose time stands until it is stepped.
 fn server(change: impl FnOnce(&mut ServerConfig)) -> Server {
+    server_of(599, change)
+}
+
+/// The same with so many trades.
+fn server_of(trades: i64, change: impl FnOnce(&mut ServerConfig)) -> Server {
     let instrument =
         Instrument { symbol: "BTCUSDT".parse().unwrap(), price_decimals: 2, qty_decimals: 3 };
     let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
     let start = Nanos::from_millis(START);
     let wallet = Decimal::from(10_000);
     let config = ExchangeConfig::new(vec![instrument], start, wallet, latency, Funding::None);
-    let events = (1..600).map(|second| {
+    let events = (1..=trades).map(|second| {
         let trade = Trade {
             price: PriceTicks(10_000_000 + 10 * (second % 7)),
             qty: QtyLots(10),
@@ -178,6 +184,63 @@ fn commands_are_answered_with_the_id_as_it_came() {
 }
 
 #[test]
+fn json_that_is_no_command_is_refused_and_the_connection_goes_on() {
+    let server = server(|_| ());
+    let mut client = Client::open(&server, "/market/ws");
+    for text in ["[]", "5", r#""x""#, "null", "{}", "[{\"id\":1}]"] {
+        let refused = client.ask(text);
+        assert_eq!((&refused["code"], &refused["id"]), (&json!(2), &Value::Null), "{text}");
+        assert!(refused["msg"].as_str().unwrap().starts_with("Invalid request: "), "{refused}");
+    }
+    assert_eq!(client.ask(r#"{"id":7}"#)["id"], 7);
+    assert_eq!(client.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":8}"#)["result"], json!([]));
+}
+
+#[test]
+fn whoever_subscribes_is_told_what_there_is_in_a_market_that_stands_still() {
+    let server = server_of(1, |_| ());
+    step(&server, 5_000);
+    let sent = || server.app().hub.counts().sent;
+    let paths = [
+        (
+            "/public/ws/btcusdt@bookTicker/btcusdt@depth5@100ms/btcusdt@depth@100ms/!bookTicker",
+            ["bookTicker", "bookTicker", "depthUpdate"],
+        ),
+        (
+            "/market/ws/btcusdt@kline_1m/btcusdt@miniTicker/!ticker@arr",
+            ["24hrMiniTicker", "24hrTicker", "kline"],
+        ),
+    ];
+    let mut open = Vec::new();
+    for round in 1..4 {
+        for (path, kinds) in paths {
+            let mut client = Client::open(&server, path);
+            step(&server, 5_000);
+            let mut told: Vec<String> = Vec::new();
+            for _ in 0..kinds.len() {
+                let event = client.next();
+                let event = if event.is_array() { &event[0] } else { &event };
+                assert_eq!(event["s"], "BTCUSDT");
+                told.push(event["e"].as_str().unwrap().to_owned());
+            }
+            told.sort();
+            assert_eq!(told, kinds, "connection {round} to {path}");
+            open.push(client);
+        }
+        // And nothing to those who have heard of it.
+        assert_eq!(sent(), 6 * round);
+    }
+    step(&server, 5_000);
+    assert_eq!(sent(), 18, "once");
+    // A stream that somebody has subscribed to anew.
+    let client = &mut open[1];
+    client.ask(r#"{"method":"UNSUBSCRIBE","params":["btcusdt@kline_1m"],"id":1}"#);
+    client.ask(r#"{"method":"SUBSCRIBE","params":["btcusdt@kline_1m"],"id":2}"#);
+    step(&server, 1_000);
+    assert_eq!((&client.next()["e"], sent()), (&json!("kline"), 19));
+}
+
+#[test]
 fn a_path_carries_its_own_streams_only() {
     let server = server(|_| ());
     let mut client = Client::open(&server, "/market/ws/btcusdt@trade");
@@ -195,6 +258,62 @@ fn a_path_carries_its_own_streams_only() {
     let mut client = Client::open(&legacy, "/ws/btcusdt@aggTrade");
     step(&legacy, 5_000);
     assert_eq!(client.next()["e"], "aggTrade");
+}
+
+#[test]
+fn the_close_of_a_client_is_answered() {
+    let server = server(|_| ());
+    for path in ["/public/ws/btcusdt@trade", "/market/stream", "/private/ws/theKey", "/ws-fapi/v1"]
+    {
+        let mut client = Client::open(&server, path);
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "done".into() };
+        client.0.close(Some(frame)).unwrap();
+        assert_eq!(client.until_end().1, Some(1000), "{path}");
+        let end = client.0.read();
+        assert!(matches!(end, Err(Error::ConnectionClosed)), "{path}: {end:?}");
+    }
+}
+
+#[test]
+fn depth_without_a_period_tells_each_change_when_it_happens() {
+    let server = server(|_| ());
+    let mut changes = Client::open(&server, "/public/ws/btcusdt@depth@0ms");
+    let mut levels = Client::open(&server, "/public/ws/btcusdt@depth5@0ms");
+    let mut slow = Client::open(&server, "/public/ws/btcusdt@depth5@500ms");
+    step(&server, 3_700);
+    let times = |client: &mut Client, count| -> Vec<i64> {
+        (0..count).map(|_| client.next()["E"].as_i64().unwrap() - START).collect()
+    };
+    // The market trades at each second, and its quotes move with it.
+    assert_eq!(times(&mut changes, 3), [1_000, 2_000, 3_000]);
+    // Levels begin with what there is: nothing yet.
+    assert_eq!(times(&mut levels, 4), [0, 1_000, 2_000, 3_000]);
+    assert_eq!(times(&mut slow, 4), [500, 1_000, 2_000, 3_000]);
+    // Nothing more was told, and who comes later hears of the next change only.
+    let mut later = Client::open(&server, "/public/ws/btcusdt@depth@0ms");
+    step(&server, 1_000);
+    assert_eq!(times(&mut later, 1), [4_000]);
+    assert_eq!(times(&mut changes, 1), [4_000]);
+}
+
+#[test]
+fn the_events_of_each_depth_stream_are_a_chain() {
+    let server = server(|_| ());
+    let names = ["depth@0ms", "depth@100ms", "depth5@100ms", "depth20@0ms"];
+    let mut clients =
+        names.map(|name| Client::open(&server, &format!("/public/ws/btcusdt@{name}")));
+    step(&server, 5_200);
+    for (client, name) in clients.iter_mut().zip(names) {
+        let mut last = client.next();
+        for _ in 0..4 {
+            let next = client.next();
+            assert_eq!(next["pu"], last["u"], "{name}");
+            let id = |event: &Value, field: &str| event[field].as_u64().unwrap();
+            assert_eq!(id(&next, "U"), id(&last, "u") + 1, "{name}");
+            assert!(id(&next, "U") <= id(&next, "u"), "{name}: {next}");
+            last = next;
+        }
+    }
 }
 
 #[test]

@@ -102,6 +102,10 @@ fn a_trailing_stop_follows() {
         "trade 100 | algo sell t 10 trail 2 activate 105 | trade 104 | trade 90",
         "algo t New",
     );
+    check_algo(
+        "trade 100 | algo sell t 10 trail 0.25 | algo sell u 10 trail 1.23",
+        "algo t New | algo u New",
+    );
     check_algo("trade 100 | algo sell t 10 trail 0.05", "refused -1130");
     check_algo("trade 100 | algo sell t 10 trail 11", "refused -1130");
 }
@@ -117,8 +121,66 @@ fn close_position_closes_what_there_is_then() {
         "trade 100 | algo sell s close stop 95 | trade 95",
         "algo s New | algo s Expired: the position is gone",
     );
+    check_algo("trade 100 | algo sell s 0 closing stop 95", "algo s New");
     check_algo("trade 100 | algo sell s close stop 95 ro", "refused -1106");
     check_algo("trade 100 | algo sell s close stop 95 @ 95", "refused -1128");
+}
+
+#[test]
+fn one_order_of_a_type_and_a_side_closes_a_position() {
+    check_algo(
+        "trade 100 | buy a 10 | algo sell s close stop 95 | algo sell t close stop 94 | \
+         algo sell p close tp 105 | algo sell q 10 stop 94 ro | algo cancel s | algo sell t close stop 94",
+        "a New | a 10 @ 101 taker | algo s New | refused -4130 | algo p New | algo q New | \
+         algo s Canceled | algo t New",
+    );
+    check_algo(
+        "trade 100 | algo sell s close stop 95 | algo buy t close stop 105 | \
+         B trade 100 | B algo sell v close stop 95",
+        "algo s New | algo t New | algo v New",
+    );
+    // Each position of hedge mode has its own, on the old route as well.
+    check(
+        "trade 100 | hedge | sell s close stop 95 long | buy t close stop 105 short | \
+         sell u close stop 94 long",
+        "s New | t New | refused -4130",
+    );
+}
+
+#[test]
+fn what_is_bound_to_a_position_ends_with_it() {
+    // What closes the position is bound in the algo service; a stop with a quantity is if it says so.
+    check_algo(
+        "trade 100 | buy a 10 | algo sell s 10 stop 95 gte | algo sell p close tp 105 | \
+         algo sell g 10 stop 94 | algo sell c close stop 93 gtc | sell b 4 | sell c 6",
+        "a New | a 10 @ 101 taker | algo s New | algo p New | algo g New | algo c New | \
+         b New | b 4 @ 99 taker | c New | c 6 @ 99 taker | \
+         algo s Expired: the position is gone | algo p Expired: the position is gone",
+    );
+    // The one that is triggered ends the other one.
+    check_algo(
+        "trade 100 | buy a 10 | algo sell s close stop 95 | algo sell p close tp 105 | trade 95 | algo open",
+        "a New | a 10 @ 101 taker | algo s New | algo p New | algo s Triggering | s New | \
+         algo s Triggered | s 10 @ 94 taker | algo s Finished | algo p Expired: the position is gone | \
+         algos []",
+    );
+    // One that turns over is gone, too; the other side of hedge mode is another position.
+    check(
+        "trade 100 | buy a 10 | sell s 10 stop 95 gte | sell b 20",
+        "a New | a 10 @ 101 taker | s New | b New | b 20 @ 99 taker | s Expired",
+    );
+    check(
+        "trade 100 | hedge | buy a 10 long | sell b 10 short | sell s 10 stop 95 gte long | buy c 10 short | \
+         sell d 10 long",
+        "a New | a 10 @ 101 taker | b New | b 10 @ 99 taker | s New | c New | c 10 @ 101 taker | d New | \
+         d 10 @ 99 taker | s Expired",
+    );
+    // Triggered, it is an order like another.
+    check_algo(
+        "trade 100 | buy a 10 | algo sell s 10 stop 95 @ 96 gte | trade 95 | sell b 10 | open",
+        "a New | a 10 @ 101 taker | algo s New | algo s Triggering | s New | algo s Triggered | b New | \
+         b 10 @ 94 taker | orders [s]",
+    );
 }
 
 #[test]

@@ -7,7 +7,10 @@ use engine::{
 
 use super::{START, Script, account_of, toy_with};
 use crate::request_weight::RequestCost;
-use crate::{ExchangeConfig, Funding, LimitCounts, SimExchange, UsedLimits};
+use crate::{
+    ExchangeConfig, ForcedLimit, Funding, LimitCounts, LimitUsage, LimitsConfig, SimExchange,
+    UsedLimits,
+};
 
 fn script(change: impl FnOnce(&mut ExchangeConfig)) -> Script {
     Script::new(toy_with(10_000, Funding::None, change))
@@ -242,6 +245,45 @@ fn refused_orders_lead_to_a_ban_too() {
     );
     let counts = LimitCounts { weight_refusals: 0, order_refusals: 20, ban_refusals: 2, bans: 1 };
     assert_eq!(run.exchange.report().limits, counts);
+}
+
+#[test]
+fn a_ban_refuses_everything_once_and_is_not_prolonged_by_what_comes_meanwhile() {
+    let limits = LimitsConfig { orders_10s: 5, refusals_before_ban: 1, ..LimitsConfig::default() };
+    let order = RequestCost { weight: 0, orders_10s: 5, orders_1m: 1 };
+    let (at, mut usage) = (START + Nanos::from_secs(12), LimitUsage::default());
+    usage.count_orders(order, at, &limits).unwrap();
+    assert_eq!(usage.retry_after_s(at), None);
+    assert_eq!(usage.count_orders(order, at, &limits).unwrap_err().code, -1015);
+    assert_eq!(usage.retry_after_s(at), Some(8), "the end of the ten seconds");
+    let banned = |error: engine::ExchangeError| error.msg.contains("IP banned until");
+    for _ in 0..3 {
+        assert!(banned(usage.count_orders(order, at, &limits).unwrap_err()));
+        assert!(banned(usage.weigh(order, at, &limits).unwrap_err()));
+        assert!(banned(usage.count_funding(at, &limits).unwrap_err()));
+        assert!(banned(usage.force(ForcedLimit::Weight, at, &limits)));
+        assert_eq!(usage.retry_after_s(at), Some(120));
+    }
+    let after = at + Nanos::from_secs(120);
+    usage.count_orders(order, after, &limits).unwrap();
+    assert_eq!(usage.retry_after_s(after), None);
+}
+
+#[test]
+fn funding_is_asked_for_in_windows_of_five_minutes() {
+    let (limits, mut usage) = (LimitsConfig::default(), LimitUsage::default());
+    let at = |seconds: i64| Nanos::from_secs(1_700_006_400 + seconds);
+    for _ in 0..500 {
+        usage.count_funding(at(0), &limits).unwrap();
+    }
+    let refused = usage.count_funding(at(299), &limits).unwrap_err();
+    assert!(refused.msg.contains("500 requests per 5 minutes."), "{refused}");
+    assert_eq!(usage.retry_after_s(at(299)), Some(1));
+    usage.count_funding(at(300), &limits).unwrap();
+    let counted = LimitsConfig { enforce: false, ..limits };
+    for _ in 0..1_000 {
+        usage.count_funding(at(301), &counted).unwrap();
+    }
 }
 
 #[test]

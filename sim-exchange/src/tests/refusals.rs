@@ -11,6 +11,7 @@ fn refusals_by_code() {
         ("buy a 10 limit", -1102),
         ("buy a 10 @ 100 notif", -1102),
         ("buy a 10 gtc", -1106),
+        ("buy a 10 @ 100 gte", -1115),
         ("buy a 10 @ 100 market", -1106),
         ("buy a noqty", -1102),
         ("buy a noqty @ 100", -1102),

@@ -1,6 +1,6 @@
 //! The lines of a script that are requests.
 //!
-//! An order is `buy NAME QUANTITY`, with any of: `@ PRICE`, `gtc ioc fok gtx`, `gtd SECONDS`, `ro`,
+//! An order is `buy NAME QUANTITY`, with any of: `@ PRICE`, `gtc ioc fok gtx gte`, `gtd SECONDS`, `ro`,
 //! `long short`, `stop PRICE`, `tp PRICE`, `trail PERCENT`, `activate PRICE`, `mark`, `protect`,
 //! `match LEVEL`, `stp MODE`; with `close` in place of the quantity it closes the position, with `noqty` it
 //! has none. `market` is no limit order whatever else is said, `closing` says closePosition beside a
@@ -102,6 +102,7 @@ fn order(words: &[&str], symbol: SymbolIndex, now: Nanos) -> NewOrder {
         ("fok", TimeInForce::Fok),
         ("gtx", TimeInForce::Gtx),
         ("gtd", TimeInForce::Gtd),
+        ("gte", TimeInForce::GteGtc),
     ];
     let stated = tif.iter().find(|(name, _)| words.contains(name)).map(|(_, t)| *t);
     let has_price = !words.contains(&"market")

@@ -1,6 +1,6 @@
 //! What the user stream is told, how often and in which order, and why orders expired.
 
-use engine::{Exchange, ExchangeEvent, Nanos};
+use engine::{Exchange, ExchangeEvent, Nanos, SymbolIndex};
 
 use super::told::{part_of, told};
 use super::{Script, toy, toy_with};
@@ -107,4 +107,14 @@ fn an_order_that_expires_says_why() {
     let fills = FillModel { volume: Some(volume), ..Profile::Fast.fills(MarketDepth::Trades) };
     let bound = tells_with(|config| config.fills = fills, "trade 100 1000", "buy a 40");
     assert_eq!(bound.last().unwrap(), "a x=EXPIRED X=EXPIRED er 9");
+}
+
+#[test]
+fn a_rate_before_the_first_price_is_no_payment() {
+    let mut run = Script::new(toy(10_000, Funding::Data));
+    let paid = |run: &Script| run.exchange.settled_funding(SymbolIndex(0)).count();
+    run.run("funding 0.0001");
+    assert_eq!(paid(&run), 0, "nothing has a mark price yet");
+    run.run("trade 100 | funding 0.0002");
+    assert_eq!(paid(&run), 1);
 }

@@ -55,6 +55,15 @@ impl Key {
         }
     }
 
+    /// What it signs with, as Binance names it.
+    pub(crate) fn algorithm(&self) -> &'static str {
+        match self.verifier {
+            Verifier::Hmac(_) => "HMAC_SHA256",
+            Verifier::Rsa(_) => "RSA",
+            Verifier::Ed25519(_) => "Ed25519",
+        }
+    }
+
     /// Only such a key may log a session on.
     pub(crate) fn is_ed25519(&self) -> bool {
         matches!(self.verifier, Verifier::Ed25519(_))

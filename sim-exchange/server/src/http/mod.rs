@@ -1,11 +1,14 @@
 //! REST: raw requests in, JSON out.
 
+mod answered;
 mod failure;
 mod keys;
 mod params;
 mod routes;
 mod run;
+mod slashes;
 
+pub(crate) use answered::{Answered, NO_REQUEST};
 pub use failure::{Failure, Reply};
 pub(crate) use keys::{Key, Keys};
 pub use params::Params;
@@ -17,15 +20,17 @@ use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::uri::PathAndQuery;
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method, Response};
 use engine::AccountId;
+use sim_exchange::RequestCost;
 use sim_exchange::wire::{ErrorBody, VenueError};
-use sim_exchange::{RequestCost, UsedLimits};
 
 use crate::app::App;
-use crate::conn::{ConnInfo, as_sent};
+use crate::conn::ConnInfo;
 use crate::faults::{self, Strike};
+use crate::heads::TARGET_MAX;
 use crate::rest::{Caller, Plan};
 use crate::shapes::json;
 use crate::venue::Venue;
@@ -34,19 +39,6 @@ use routes::{Route, Security};
 
 /// No request is longer.
 const BODY_MAX: usize = 1 << 20;
-
-/// An answer, and what its headers tell.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-    pub(crate) body: Reply,
-    pub(crate) used: UsedLimits,
-    /// It counted as an order.
-    pub(crate) is_order: bool,
-    pub(crate) retry_after_s: Option<i64>,
-    /// No answer is sent: the connection is lost.
-    pub(crate) lost: bool,
-}
 
 /// A request as it came.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +53,7 @@ struct Raw<'a> {
 
 /// Takes whatever comes to the port of the clients.
 pub(crate) async fn entry(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let request = slashes::merged(request);
     let path = request.uri().path();
     if path == ws_api::PATH {
         return ws_api::handle(app, request).await;
@@ -68,37 +61,57 @@ pub(crate) async fn entry(State(app): State<Arc<App>>, request: Request) -> Resp
     if streams::is_stream_path(path) {
         return streams::handle(app, request).await;
     }
+    let (info, ip) = peer(request.extensions());
     let (parts, body) = request.into_parts();
-    let info = parts.extensions.get::<ConnectInfo<ConnInfo>>().map(|info| info.0.clone());
-    let ip = info.as_ref().map_or(IpAddr::from([0, 0, 0, 0]), ConnInfo::peer);
-    let body = match parts.method {
-        Method::GET => Default::default(),
-        _ => match to_bytes(body, BODY_MAX).await {
-            Ok(body) => body,
-            Err(_) => return refusal(&Failure::of(VenueError::TooManyParameters)),
-        },
+    let body = match text_body(&parts.method, &parts.headers, body).await {
+        Ok(body) => body,
+        Err(failure) => return Answered::no_request(&app, ip, failure).response(info.as_ref()),
     };
-    let Ok(body) = std::str::from_utf8(&body) else {
-        return refusal(&Failure::of(VenueError::InvalidMessage));
-    };
-    let query = as_sent(parts.uri.query().unwrap_or(""));
+    let seen = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if seen.len() > TARGET_MAX {
+        let failure = Failure { http: 414, ..Failure::of(VenueError::TooManyParameters) };
+        return Answered::no_request(&app, ip, failure).response(info.as_ref());
+    }
+    let as_sent = info.as_ref().and_then(|info| info.as_sent(seen));
+    let target = as_sent.as_deref().unwrap_or(seen);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let raw = Raw {
         ip,
         method: parts.method.as_str(),
-        path: parts.uri.path(),
+        path,
         key: parts.headers.get("x-mbx-apikey").and_then(|key| key.to_str().ok()),
-        query: &query,
-        body,
+        query,
+        body: &body,
     };
-    let Some(strike) = faults::strike(&app, raw.method, raw.path, raw.key) else {
-        return response(answer(&app, raw).await, info.as_ref());
+    let answered = match faults::strike(&app, raw.method, raw.path, raw.key) {
+        None => answer(&app, raw).await,
+        Some(strike) => struck(&app, raw, strike, info.as_ref()).await,
     };
-    response(struck(&app, raw, strike, info.as_ref()).await, info.as_ref())
+    answered.response(info.as_ref())
+}
+
+/// The connection of a request, and where it comes from.
+pub(crate) fn peer(extensions: &Extensions) -> (Option<ConnInfo>, IpAddr) {
+    let info = extensions.get::<ConnectInfo<ConnInfo>>().map(|info| info.0.clone());
+    let ip = info.as_ref().map_or(IpAddr::from([0, 0, 0, 0]), ConnInfo::peer);
+    (info, ip)
+}
+
+/// A body with parameters: -1101 where it is too long, -1013 where it is no text. What comes with a GET and
+/// says that it is JSON is the empty body of a client that always says so; it is no part of what was signed.
+async fn text_body(method: &Method, headers: &HeaderMap, body: Body) -> Result<String, Failure> {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if *method == Method::GET && content_type.starts_with(b"application/json") {
+        return Ok(String::new());
+    }
+    let too_long = |_| Failure::of(VenueError::TooManyParameters);
+    let body = to_bytes(body, BODY_MAX).await.map_err(too_long)?;
+    String::from_utf8(body.into()).map_err(|_| VenueError::InvalidMessage.into())
 }
 
 /// The answer to a request that a fault strikes.
 async fn struck(app: &App, raw: Raw<'_>, strike: Strike, info: Option<&ConnInfo>) -> Answered {
-    match strike.before(app, raw.ip, || refused_now(app, raw)).await {
+    match strike.before(app, raw.ip, || unlooked(app, raw.ip, raw.key)).await {
         Err(instead) => instead,
         Ok(()) => {
             let answered = answer(app, raw).await;
@@ -107,57 +120,19 @@ async fn struck(app: &App, raw: Raw<'_>, strike: Strike, info: Option<&ConnInfo>
     }
 }
 
-/// An answer without its request being looked at.
-fn refused_now(app: &App, raw: Raw<'_>) -> Answered {
+/// The beginning of an answer that is not its request's own: what a fault says is put into it.
+pub(crate) fn unlooked(app: &App, ip: IpAddr, key: Option<&str>) -> Answered {
     let venue = app.venue();
     let now = venue.now();
-    let account = raw.key.and_then(|key| app.keys.get(key)).map(|key| key.account);
+    let account = key.and_then(|key| app.keys.get(key)).map(|key| key.account);
     Answered {
         status: 400,
         body: Reply::new(),
-        used: venue.gate.used(raw.ip, account, now),
+        used: venue.gate.used(ip, account, now),
         is_order: false,
-        retry_after_s: venue.gate.retry_after_s(raw.ip, account, now),
+        retry_after_s: venue.gate.retry_after_s(ip, now),
         lost: false,
     }
-}
-
-fn refusal(failure: &Failure) -> Response<Body> {
-    let body = json(&ErrorBody::from(failure.error.clone()));
-    let status = StatusCode::from_u16(failure.http).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
-}
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-static USED_WEIGHT: HeaderName = HeaderName::from_static("x-mbx-used-weight-1m");
-static ORDERS_10S: HeaderName = HeaderName::from_static("x-mbx-order-count-10s");
-static ORDERS_1M: HeaderName = HeaderName::from_static("x-mbx-order-count-1m");
-
-fn response(answered: Answered, info: Option<&ConnInfo>) -> Response<Body> {
-    if answered.lost
-        && let Some(info) = info
-    {
-        info.cut();
-    }
-    let mut response = Response::new(Body::from(answered.body));
-    *response.status_mut() = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::OK);
-    let headers = response.headers_mut();
-    headers.reserve(6);
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(USED_WEIGHT.clone(), answered.used.weight_1m.into());
-    if answered.is_order {
-        headers.insert(ORDERS_10S.clone(), answered.used.orders_10s.into());
-        headers.insert(ORDERS_1M.clone(), answered.used.orders_1m.into());
-    }
-    if matches!(answered.status, 418 | 429)
-        && let Some(seconds) = answered.retry_after_s
-    {
-        headers.insert(RETRY_AFTER, seconds.into());
-    }
-    response
 }
 
 /// Where a request goes.
@@ -191,11 +166,12 @@ async fn answer(app: &App, raw: Raw<'_>) -> Answered {
     let (security, cost) = match &target {
         Target::Route(route) => (route.security, route.cost(&params)),
         Target::Market { weight, security } => (*security, RequestCost::weight(*weight)),
-        Target::Unknown => (Security::None, RequestCost::weight(1)),
+        Target::Unknown => (Security::None, RequestCost::weight(NO_REQUEST)),
     };
     // What costs time is done before the lock is taken.
     let account = authorized(app, raw, &params, security);
-    let is_order = cost.orders_10s > 0;
+    // Nobody's orders are counted of a request that nobody has signed.
+    let is_order = cost.orders_10s > 0 && account.is_ok();
     let (begun, used, retry_after_s) = {
         let mut venue = app.venue();
         let begun = admit(app, &mut venue, raw, &params, security, cost, &account)
@@ -205,7 +181,7 @@ async fn answer(app: &App, raw: Raw<'_>) -> Answered {
         }
         let (now, account) = (venue.now(), account.as_ref().ok().copied().flatten());
         let used = venue.gate.used(raw.ip, account, now);
-        (begun, used, venue.gate.retry_after_s(raw.ip, account, now))
+        (begun, used, venue.gate.retry_after_s(raw.ip, now))
     };
     let shown = match begun {
         Ok(begun) => finish(app, begun).await,
@@ -256,11 +232,14 @@ fn admit(
 ) -> Result<AccountId, Failure> {
     let now = venue.now();
     venue.gate.weigh(raw.ip, cost.weight, now)?;
+    if raw.method == "GET" && market::counts_as_funding(raw.path) {
+        venue.gate.count_funding(raw.ip, now)?;
+    }
     let account = account.clone()?.unwrap_or_default();
     if security == Security::Signed && app.config.check_timestamps {
         check_timestamp(venue, params)?;
     }
-    venue.gate.count_orders(account, cost, now)?;
+    venue.gate.count_orders(raw.ip, account, cost, now)?;
     Ok(account)
 }
 

@@ -99,6 +99,9 @@ static TABLE: LazyLock<Vec<Route>> = LazyLock::new(|| {
     let mut table = vec![
         open("GET", "/fapi/v1/ping", None, streams::ping),
         open("GET", "/fapi/v1/time", None, streams::time),
+        // Of spot, where some clients ask for the time before they know which market they are for.
+        open("GET", "/api/v3/ping", None, streams::ping),
+        open("GET", "/api/v3/time", None, streams::time),
         open("POST", "/fapi/v1/listenKey", Key, streams::start),
         open("PUT", "/fapi/v1/listenKey", Key, streams::keep),
         open("DELETE", "/fapi/v1/listenKey", Key, streams::end),

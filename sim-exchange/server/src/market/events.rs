@@ -92,16 +92,23 @@ pub(crate) fn depth(view: &SymbolView, diff: &Diff, now: i64) -> MarketStreamEve
     })
 }
 
-/// The first levels as they are.
-pub(crate) fn levels(view: &SymbolView, most: usize, now: i64) -> MarketStreamEvent {
+/// The first levels as they are. `told` is the last update of the same stream's event before: an event begins
+/// behind it, so that who has them all finds no hole between them.
+pub(crate) fn levels(
+    view: &SymbolView,
+    most: usize,
+    told: Option<u64>,
+    now: i64,
+) -> MarketStreamEvent {
     let last = view.book.update_id();
+    let previous = told.unwrap_or_else(|| last.saturating_sub(1));
     MarketStreamEvent::DepthUpdate(DepthEvent {
         event_time: now,
         transaction_time: view.book.changed_at(),
         symbol: view.name.clone(),
-        first_update_id: last,
+        first_update_id: previous + 1,
         last_update_id: last,
-        previous_update_id: last.saturating_sub(1),
+        previous_update_id: previous,
         bids: rows(&view.grid, &view.book.levels(Side::Buy, most)),
         asks: rows(&view.grid, &view.book.levels(Side::Sell, most)),
     })

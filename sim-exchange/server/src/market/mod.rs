@@ -7,8 +7,9 @@
 //! Invariant: a trade and a closed kline are told once, whatever the speed of the clock. Periods are of the
 //! venue's time, so that what is told does not depend on the speed either.
 //!
-//! A stream that was just subscribed tells what there is at its next period, even if nothing has moved.
-//! Binance waits for the next change, which in a market made of bars may be long.
+//! Whoever has just subscribed to a stream is told what there is at its next period, even if nothing has moved.
+//! Binance waits for the next change, which in a market made of bars may be long. Changes of the book are told
+//! where there are any, and trades when they happen.
 
 mod assets;
 mod book;
@@ -32,7 +33,7 @@ use sim_exchange::SimExchange;
 
 pub use interval::Interval;
 pub use outlet::{Nobody, Outlet};
-pub use rest::{answer, needs_key, weight};
+pub use rest::{answer, counts_as_funding, needs_key, weight};
 pub use stream_name::{AllStream, Route, StreamName, SymbolStream};
 
 use assets::Assets;
@@ -100,6 +101,8 @@ struct TimedAll {
     due: i64,
     /// By symbol: what was told last.
     sent: Vec<Option<u64>>,
+    /// Somebody has just come.
+    welcomes: bool,
     keep: bool,
 }
 
@@ -150,7 +153,7 @@ impl MarketView {
         }
         if let Some(view) = self.symbols.get_mut(usize::from(event.symbol.0)) {
             view.observe(ms, &event.data, out);
-            self.due = self.due.min(view.trade_due());
+            self.due = self.due.min(view.due_of_event());
         }
         if was_silent {
             self.due = self.earliest();
@@ -277,13 +280,13 @@ impl MarketView {
     /// Reads the topics anew when they have changed.
     fn listen(&mut self, now: i64, out: &impl Outlet) {
         self.seen = Some(out.version());
-        let old: Vec<_> = self.symbols.iter_mut().map(|view| view.wants.begin()).collect();
+        self.symbols.iter_mut().for_each(|view| view.wants.begin());
         self.all.timed.iter_mut().for_each(|timed| timed.keep = false);
         (self.all.force_order, self.all.contract_info) = (false, false);
-        out.topics(&mut |topic| self.add_topic(topic, now));
+        out.topics(&mut |topic, welcomes| self.add_topic(topic, now, welcomes));
         self.all.timed.retain(|timed| timed.keep);
-        for (view, old) in self.symbols.iter_mut().zip(&old) {
-            view.wants.end(old);
+        for view in &mut self.symbols {
+            view.wants.end();
             let SymbolView { wants, book, .. } = view;
             book.collect_only(|stream| wants.collects(stream));
             for timed in &wants.timed {
@@ -294,38 +297,39 @@ impl MarketView {
         }
     }
 
-    fn add_topic(&mut self, topic: &str, now: i64) {
+    fn add_topic(&mut self, topic: &str, now: i64, welcomes: bool) {
         match StreamName::parse(topic) {
             // A listen key, or a name that nothing is sent under.
             None => {}
             Some(StreamName::Of(_, SymbolStream::AssetIndex)) => {
-                self.add_all(topic, AllStream::AssetIndex, now);
+                self.add_all(topic, AllStream::AssetIndex, now, welcomes);
             }
             Some(StreamName::Of(of, stream)) => {
                 if let Some(view) = self.places.get(of).and_then(|p| self.symbols.get_mut(*p)) {
-                    view.wants.add(topic, stream, now);
+                    view.wants.add(topic, stream, now, welcomes);
                 }
             }
             Some(StreamName::All(AllStream::ForceOrder)) => self.all.force_order = true,
             Some(StreamName::All(AllStream::ContractInfo)) => self.all.contract_info = true,
-            Some(StreamName::All(all)) => self.add_all(topic, all, now),
+            Some(StreamName::All(all)) => self.add_all(topic, all, now, welcomes),
         }
     }
 
-    fn add_all(&mut self, topic: &str, what: AllStream, now: i64) {
+    fn add_all(&mut self, topic: &str, what: AllStream, now: i64, welcomes: bool) {
         let period_ms = match what {
             AllStream::MarkPrice { period_ms } => period_ms,
             AllStream::BookTicker => 5_000,
             _ => 1_000,
         };
         match self.all.timed.iter_mut().find(|timed| &*timed.topic == topic) {
-            Some(timed) => timed.keep = true,
+            Some(timed) => (timed.keep, timed.welcomes) = (true, welcomes),
             None => self.all.timed.push(TimedAll {
                 topic: topic.into(),
                 what,
                 period_ms,
                 due: (now.div_euclid(period_ms) + 1) * period_ms,
                 sent: vec![None; self.symbols.len()],
+                welcomes,
                 keep: true,
             }),
         }
@@ -339,15 +343,17 @@ impl MarketView {
                 tell_assets(&timed.topic, assets, symbols, now, out);
                 continue;
             }
-            let mut events: Vec<MarketStreamEvent> = Vec::new();
+            // Tickers tell what has changed only, but all of it to who has just come.
+            let welcomes = timed.welcomes;
+            let (mut all, mut news) = (Vec::new(), Vec::new());
             for (view, sent) in symbols.iter().zip(&mut timed.sent) {
                 let (revision, always) = match timed.what {
                     AllStream::MarkPrice { .. } => (0, true),
                     AllStream::BookTicker => (view.book.revision(), false),
                     _ => (view.revision(), false),
                 };
-                // Tickers tell what has changed only.
-                if *sent == Some(revision) && !always {
+                let is_news = always || *sent != Some(revision);
+                if !is_news && !welcomes {
                     continue;
                 }
                 let event = match timed.what {
@@ -357,18 +363,39 @@ impl MarketView {
                     AllStream::BookTicker => events::book_ticker(view, now),
                     _ => None,
                 };
-                if let Some(event) = event {
-                    *sent = Some(revision);
-                    events.push(event);
+                let Some(event) = event else { continue };
+                *sent = Some(revision);
+                if is_news {
+                    news.push(event.clone());
+                }
+                if welcomes {
+                    all.push(event);
                 }
             }
-            // Quotes of all symbols come one by one, all else as one list.
-            if timed.what == AllStream::BookTicker {
-                events.iter().for_each(|event| out.publish(&timed.topic, events::json(event)));
-            } else if !events.is_empty() {
-                out.publish(&timed.topic, events::json(&events));
-            }
+            timed.welcomes = welcomes && all.is_empty();
+            tell_all(timed, &all, &news, out);
         }
+    }
+}
+
+/// Quotes of all symbols come one by one, all else as one list. `all` is empty where nobody has just come.
+fn tell_all(
+    timed: &TimedAll,
+    all: &[MarketStreamEvent],
+    news: &[MarketStreamEvent],
+    out: &impl Outlet,
+) {
+    let texts = |events: &[MarketStreamEvent]| -> Vec<String> {
+        match timed.what {
+            AllStream::BookTicker => events.iter().map(events::json).collect(),
+            _ if events.is_empty() => Vec::new(),
+            _ => vec![events::json(&events)],
+        }
+    };
+    if all.is_empty() {
+        texts(news).into_iter().for_each(|news| out.publish(&timed.topic, news));
+    } else {
+        out.welcome(&timed.topic, &texts(all), &texts(news));
     }
 }
 

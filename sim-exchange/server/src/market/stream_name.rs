@@ -11,9 +11,9 @@ pub enum SymbolStream {
     Trade,
     /// `bookTicker`.
     BookTicker,
-    /// `depth[@100ms|@250ms|@500ms]`: changes, every so many milliseconds.
+    /// `depth[@0ms|@100ms|@250ms|@500ms]`: changes, every so many milliseconds.
     Depth {
-        /// Milliseconds from one event to the next.
+        /// Milliseconds from one event to the next; zero tells each change at once.
         period_ms: i64,
     },
     /// `rpiDepth@500ms`: the same, since no RPI orders are simulated.
@@ -22,7 +22,7 @@ pub enum SymbolStream {
     Levels {
         /// How many.
         levels: usize,
-        /// Milliseconds from one event to the next.
+        /// Milliseconds from one event to the next; zero tells each change at once.
         period_ms: i64,
     },
     /// `markPrice` every 3 s or `markPrice@1s`.
@@ -162,6 +162,7 @@ fn symbol_stream(text: &str) -> Option<SymbolStream> {
             let depth = text.strip_prefix("depth")?;
             let (levels, speed) = depth.split_once('@').unwrap_or((depth, "250ms"));
             let period_ms = match speed {
+                "0ms" => 0,
                 "100ms" => 100,
                 "250ms" => 250,
                 "500ms" => 500,
@@ -189,6 +190,8 @@ mod tests {
         assert_eq!(of("btcusdt@depth"), Some(StreamName::Of("btcusdt", depth)));
         let levels = SymbolStream::Levels { levels: 20, period_ms: 100 };
         assert_eq!(of("1000shibusdt@depth20@100ms"), Some(StreamName::Of("1000shibusdt", levels)));
+        let at_once = SymbolStream::Depth { period_ms: 0 };
+        assert_eq!(of("btcusdt@depth@0ms"), Some(StreamName::Of("btcusdt", at_once)));
         let hour = Interval::parse("1h").unwrap();
         let continuous = StreamName::Of("btcusdt", SymbolStream::ContinuousKline(hour));
         assert_eq!(of("btcusdt_perpetual@continuousKline_1h"), Some(continuous));

@@ -56,6 +56,8 @@ pub(crate) struct SymbolView {
     pub(crate) wants: Wants,
     /// Counts trades and points, so that a stream knows whether it has told the newest.
     revision: u64,
+    /// The book's revision that was told to those who hear of each change at once.
+    told_at_once: u64,
     tick: i64,
     settings: MarketSettings,
     marks: VecDeque<i64>,
@@ -95,6 +97,7 @@ impl SymbolView {
             terms,
             wants: Wants::default(),
             revision: 0,
+            told_at_once: 0,
             tick,
             settings: *settings,
             marks: VecDeque::with_capacity(AVERAGED),
@@ -197,11 +200,17 @@ impl SymbolView {
     }
 
     fn tell_best(&mut self, ms: i64, out: &impl Outlet) {
-        let moved = self.book.take_best_moved() || self.wants.book_ticker_is_new;
-        let (true, Some(topic)) = (moved, &self.wants.book_ticker) else { return };
+        let (moved, welcomes) = (self.book.take_best_moved(), self.wants.book_ticker_welcomes);
+        let (true, Some(topic)) = (moved || welcomes, &self.wants.book_ticker) else { return };
         if let Some(event) = events::book_ticker(self, ms) {
-            out.publish(topic, events::json(&event));
-            self.wants.book_ticker_is_new = false;
+            let json = events::json(&event);
+            if welcomes {
+                let all = std::slice::from_ref(&json);
+                out.welcome(topic, all, if moved { all } else { &[] });
+                self.wants.book_ticker_welcomes = false;
+            } else {
+                out.publish(topic, json);
+            }
         }
     }
 
@@ -302,12 +311,14 @@ impl SymbolView {
         }
         self.roll(now, now, out);
         self.tell_best(now, out);
+        let book_moved = self.told_at_once != self.book.revision();
+        self.told_at_once = self.book.revision();
         if self.wants.timed.is_empty() {
             return;
         }
         let mut timed = std::mem::take(&mut self.wants.timed);
         for timed in &mut timed {
-            if timed.is_due(now) {
+            if timed.is_due(now) || (book_moved && timed.tells_at_once()) {
                 self.periodic(timed, now, out);
             }
         }
@@ -335,12 +346,13 @@ impl SymbolView {
             | Periodic::MiniTicker
             | Periodic::Ticker => self.revision,
         };
-        if timed.sent == Some(revision) {
+        let is_news = timed.sent != Some(revision);
+        if !is_news && !timed.welcomes {
             return;
         }
         let (name, grid) = (&self.name, &self.grid);
         let event = match timed.what {
-            Periodic::Levels(levels) => Some(events::levels(self, levels, now)),
+            Periodic::Levels(levels) => Some(events::levels(self, levels, timed.told_update, now)),
             Periodic::Kline(interval) => {
                 let kline = self.klines.present(interval);
                 kline.map(|kline| events::kline(name, grid, interval, &kline, false, now))
@@ -356,22 +368,36 @@ impl SymbolView {
         };
         if let Some(event) = event {
             timed.sent = Some(revision);
-            out.publish(&timed.topic, events::json(&event));
+            timed.told_update = Some(self.book.update_id());
+            let json = events::json(&event);
+            if std::mem::take(&mut timed.welcomes) {
+                let all = std::slice::from_ref(&json);
+                out.welcome(&timed.topic, all, if is_news { all } else { &[] });
+            } else {
+                out.publish(&timed.topic, json);
+            }
         }
     }
 
     /// When it has something to tell, in ms.
     pub(crate) fn due(&self) -> i64 {
         let waiting = self.waiting.as_ref().map_or(i64::MAX, |waiting| waiting.until);
-        self.wants.due().min(waiting).min(self.trade_due())
+        self.wants.due().min(waiting).min(self.due_of_event())
     }
 
-    /// When the open aggregate is to be told.
-    pub(crate) fn trade_due(&self) -> i64 {
-        match self.wants.agg_trade {
+    /// When what the newest events of the market have left open is to be told: the aggregate of trades, and
+    /// the book to those who hear of each change at once. The changes of one instant are one event.
+    pub(crate) fn due_of_event(&self) -> i64 {
+        let aggregate = match self.wants.agg_trade {
             Some(_) => self.trades.due(),
             None => i64::MAX,
-        }
+        };
+        let book_moved = self.told_at_once != self.book.revision();
+        let book = match book_moved && self.wants.any_at_once() {
+            true => self.book.changed_at(),
+            false => i64::MAX,
+        };
+        aggregate.min(book)
     }
 
     /// A liquidation of the venue. Of one second only the largest is told, at its end.

@@ -27,6 +27,10 @@ pub(crate) struct Timed {
     due: i64,
     /// What it has told last; none before the first event.
     pub(crate) sent: Option<u64>,
+    /// Somebody has just come, and hears what there is even if it is not new.
+    pub(crate) welcomes: bool,
+    /// Of a stream of levels, the update of the book that its last event told.
+    pub(crate) told_update: Option<u64>,
     keep: bool,
 }
 
@@ -36,10 +40,20 @@ impl Timed {
     pub(crate) fn is_due(&mut self, now: i64) -> bool {
         let due = self.due <= now;
         if due {
-            self.due = (now.div_euclid(self.period_ms) + 1) * self.period_ms;
+            self.due = next_due(now, self.period_ms);
         }
         due
     }
+
+    /// It tells each change of the book when it happens.
+    pub(crate) fn tells_at_once(&self) -> bool {
+        self.period_ms == 0
+    }
+}
+
+/// The first multiple of a period after `now`. What tells each change at once has none.
+fn next_due(now: i64, period_ms: i64) -> i64 {
+    if period_ms == 0 { i64::MAX } else { (now.div_euclid(period_ms) + 1) * period_ms }
 }
 
 /// The streams of one symbol with a listener.
@@ -48,8 +62,8 @@ pub(crate) struct Wants {
     pub(crate) agg_trade: Topic,
     pub(crate) trade: Topic,
     pub(crate) book_ticker: Topic,
-    /// Nothing was told of the best quotes since somebody listens.
-    pub(crate) book_ticker_is_new: bool,
+    /// Somebody has come who has not been told the best quotes.
+    pub(crate) book_ticker_welcomes: bool,
     pub(crate) force_order: Topic,
     pub(crate) timed: Vec<Timed>,
 }
@@ -59,20 +73,22 @@ pub(crate) const RPI_STREAM: u32 = 1;
 
 impl Wants {
     /// Before the topics are named anew.
-    pub(crate) fn begin(&mut self) -> Wants {
-        let old = std::mem::take(self);
-        self.timed = old.timed.clone();
+    pub(crate) fn begin(&mut self) {
+        let timed = std::mem::take(&mut self.timed);
+        *self = Wants { timed, ..Wants::default() };
         self.timed.iter_mut().for_each(|timed| timed.keep = false);
-        old
     }
 
-    /// A topic of this symbol.
-    pub(crate) fn add(&mut self, topic: &str, stream: SymbolStream, now: i64) {
+    /// A topic of this symbol; `welcomes` where somebody has just come to it.
+    pub(crate) fn add(&mut self, topic: &str, stream: SymbolStream, now: i64, welcomes: bool) {
         let name = || Some(topic.into());
         let (what, period_ms) = match stream {
             SymbolStream::AggTrade => return self.agg_trade = name(),
             SymbolStream::Trade => return self.trade = name(),
-            SymbolStream::BookTicker => return self.book_ticker = name(),
+            SymbolStream::BookTicker => {
+                self.book_ticker_welcomes = welcomes;
+                return self.book_ticker = name();
+            }
             SymbolStream::ForceOrder => return self.force_order = name(),
             // Of all symbols, or of none.
             SymbolStream::AssetIndex | SymbolStream::CompositeIndex => return,
@@ -88,26 +104,37 @@ impl Wants {
             SymbolStream::Ticker => (Periodic::Ticker, 2_000),
         };
         match self.timed.iter_mut().find(|timed| &*timed.topic == topic) {
-            Some(timed) => timed.keep = true,
+            Some(timed) => (timed.keep, timed.welcomes) = (true, welcomes),
             None => {
-                let due = (now.div_euclid(period_ms) + 1) * period_ms;
-                let timed =
-                    Timed { topic: topic.into(), what, period_ms, due, sent: None, keep: true };
-                self.timed.push(timed);
+                // What tells each change at once begins at once with what there is.
+                let due = if period_ms == 0 { now } else { next_due(now, period_ms) };
+                self.timed.push(Timed {
+                    topic: topic.into(),
+                    what,
+                    period_ms,
+                    due,
+                    sent: None,
+                    welcomes,
+                    told_update: None,
+                    keep: true,
+                });
             }
         }
     }
 
     /// After the topics were named.
-    pub(crate) fn end(&mut self, old: &Wants) {
+    pub(crate) fn end(&mut self) {
         self.timed.retain(|timed| timed.keep);
-        let is_new = old.book_ticker.is_none() || old.book_ticker_is_new;
-        self.book_ticker_is_new = self.book_ticker.is_some() && is_new;
     }
 
     /// When a stream is due first.
     pub(crate) fn due(&self) -> i64 {
         self.timed.iter().map(|timed| timed.due).min().unwrap_or(i64::MAX)
+    }
+
+    /// Whether somebody hears of each change of the book when it happens.
+    pub(crate) fn any_at_once(&self) -> bool {
+        self.timed.iter().any(Timed::tells_at_once)
     }
 
     /// Whether somebody listens to changes of the book collected under `stream`.

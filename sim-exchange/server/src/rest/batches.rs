@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use engine::{Answer, ClientOrderId, ExchangeError, OrderId, OrderRef, OrderState, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sim_exchange::wire::{BatchRow, VenueError};
+use sim_exchange::wire::{BatchRow, ModifyAnswer, VenueError};
 
 use super::orders::{ORDER_NAMES, before, change, keep_amendment, new_order, shows_accepted};
 use super::{Caller, Plan, odd, sym, symbol};
 use crate::http::{Failure, Params, Reply, text_of};
 use crate::shapes::json;
-use crate::shapes::orders::{answer, refused};
+use crate::shapes::orders::{amended, answer, refused};
 use crate::venue::Venue;
 
 /// Orders of one batch.
@@ -55,7 +55,7 @@ impl<T> Batch<T> {
         }
         if sent.is_empty() {
             let rows: Vec<_> = places.into_iter().filter_map(Result::err).collect();
-            let rows: Vec<_> = rows.iter().map(|e| BatchRow::Refused(refused(e))).collect();
+            let rows: Vec<BatchRow> = rows.iter().map(|e| BatchRow::Refused(refused(e))).collect();
             return Plan::Reply(json(&rows));
         }
         Plan::ask(request(sent), move |venue, answer| {
@@ -65,11 +65,39 @@ impl<T> Batch<T> {
     }
 }
 
-/// What the answer to an item needs.
-struct Kept {
-    /// It shows the order as it was accepted.
-    accepted: bool,
-    before: Option<OrderState>,
+/// What was asked of an item, as far as its answer needs it.
+enum Kept {
+    /// `accepted` shows the order as it was accepted.
+    Placed {
+        accepted: bool,
+    },
+    Cancelled,
+    /// The order as it was.
+    Amended(Option<OrderState>),
+}
+
+/// A row of the answer.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum Row {
+    Order(BatchRow),
+    Amended(BatchRow<ModifyAnswer>),
+}
+
+fn done(venue: &mut Venue, caller: Caller, kept: Kept, order: &OrderState) -> Result<Row, Failure> {
+    let shown = |venue: &Venue, accepted| -> Result<Row, Failure> {
+        let answer = answer(sym(venue, order.symbol)?, order, accepted);
+        Ok(Row::Order(BatchRow::Done(Box::new(answer))))
+    };
+    match kept {
+        Kept::Placed { accepted } => shown(venue, accepted),
+        Kept::Cancelled => shown(venue, false),
+        Kept::Amended(before) => {
+            keep_amendment(venue, caller.account, before.as_ref(), order);
+            let answer = amended(sym(venue, order.symbol)?, order);
+            Ok(Row::Amended(BatchRow::Done(Box::new(answer))))
+        }
+    }
 }
 
 fn merged(
@@ -82,14 +110,10 @@ fn merged(
     let mut rows = Vec::with_capacity(places.len());
     for place in places {
         rows.push(match place {
-            Err(failure) => BatchRow::Refused(refused(&failure)),
+            Err(failure) => Row::Order(BatchRow::Refused(refused(&failure))),
             Ok(kept) => match orders.next() {
-                Some(Ok(order)) => {
-                    keep_amendment(venue, caller.account, kept.before.as_ref(), &order);
-                    let sym = sym(venue, order.symbol)?;
-                    BatchRow::Done(Box::new(answer(sym, &order, kept.accepted)))
-                }
-                Some(Err(error)) => BatchRow::Refused(error.into()),
+                Some(Ok(order)) => done(venue, caller, kept, &order)?,
+                Some(Err(error)) => Row::Order(BatchRow::Refused(error.into())),
                 None => return Err(odd()),
             },
         });
@@ -115,7 +139,7 @@ pub(crate) fn place(
         Ok((order, accepted))
     };
     let batch = Batch { items: list.iter().map(read).collect() };
-    let split = |(order, accepted)| (order, Kept { accepted, before: None });
+    let split = |(order, accepted)| (order, Kept::Placed { accepted });
     Ok(batch.plan(Request::BatchOrders, split, caller))
 }
 
@@ -133,8 +157,32 @@ pub(crate) fn modify(
         Ok((change, before))
     };
     let batch = Batch { items: list.iter().map(read).collect() };
-    let split = |(change, before)| (change, Kept { accepted: false, before });
+    let split = |(change, before)| (change, Kept::Amended(before));
     Ok(batch.plan(Request::BatchModify, split, caller))
+}
+
+/// The elements of a JSON list of orders: -1130 where it is no list of such elements. Binance writes the name in
+/// lower case there.
+fn named_orders(
+    text: &str,
+    name: &str,
+    read: impl Fn(&RawValue) -> Option<OrderRef>,
+) -> Result<Vec<OrderRef>, Failure> {
+    let list: Option<Vec<&RawValue>> = serde_json::from_str(text).ok();
+    let orders: Option<Vec<OrderRef>> = list.and_then(|list| list.into_iter().map(read).collect());
+    orders.ok_or_else(|| VenueError::InvalidParameter.naming(&[&name]).into())
+}
+
+/// An integer, with or without quotes: the official clients of JavaScript send them with.
+fn order_id(element: &RawValue) -> Option<OrderRef> {
+    let id: i64 = text_of(element)?.parse().ok()?;
+    // Nothing has an id below zero, nor the id zero.
+    Some(OrderRef::Id(OrderId(u64::try_from(id).unwrap_or(0))))
+}
+
+fn client_order_id(element: &RawValue) -> Option<OrderRef> {
+    let id: String = serde_json::from_str(element.get()).ok()?;
+    Some(OrderRef::Client(ClientOrderId(id.into())))
 }
 
 /// DELETE batchOrders. Some clients write the names of the lists in lower case.
@@ -150,17 +198,8 @@ pub(crate) fn cancel(
         list("orderIdList", "orderidlist"),
         list("origClientOrderIdList", "origclientorderidlist"),
     ) {
-        (Some(ids), _) => {
-            let ids: Vec<u64> =
-                serde_json::from_str(&ids).map_err(|_| Failure::missing("orderIdList"))?;
-            ids.into_iter().map(|id| OrderRef::Id(OrderId(id))).collect()
-        }
-        (None, Some(ids)) => {
-            let malformed = |_| Failure::missing("origClientOrderIdList");
-            let ids: Vec<String> = serde_json::from_str(&ids).map_err(malformed)?;
-            let named = |id: String| OrderRef::Client(ClientOrderId(id.into()));
-            ids.into_iter().map(named).collect()
-        }
+        (Some(ids), _) => named_orders(&ids, "orderidlist", order_id)?,
+        (None, Some(ids)) => named_orders(&ids, "origclientorderidlist", client_order_id)?,
         (None, None) => {
             let names: [&dyn std::fmt::Display; 2] = [&"orderIdList", &"origClientOrderIdList"];
             return Err(VenueError::EitherParameter.naming(&names).into());
@@ -171,5 +210,5 @@ pub(crate) fn cancel(
     }
     let batch = Batch { items: orders.into_iter().map(Ok).collect() };
     let request = move |orders| Request::BatchCancel { symbol, orders };
-    Ok(batch.plan(request, |order| (order, Kept { accepted: false, before: None }), caller))
+    Ok(batch.plan(request, |order| (order, Kept::Cancelled), caller))
 }

@@ -107,7 +107,7 @@ fn amendment(sym: Sym<'_>, row: &Amended) -> AmendmentRow {
     }
 }
 
-/// GET forceOrders.
+/// GET forceOrders: those of the last 90 days.
 pub(crate) fn forced(
     venue: &mut Venue,
     caller: Caller,
@@ -122,9 +122,12 @@ pub(crate) fn forced(
             return Err(VenueError::InvalidParameter.naming(&[&"autoCloseType"]).into());
         }
     };
-    let (span, limit) = (Span::read(params, 7)?, params.limit(50, 100)?);
+    let (span, limit) = (Span::unbounded(params)?, params.limit(50, 100)?);
+    let now = venue.now();
     let own = book(venue, caller)?.force_orders.iter().filter(|order| {
-        symbol.is_none_or(|symbol| order.symbol == symbol)
+        let is_old = now - order.time > Nanos::from_secs(90 * DAY);
+        !is_old
+            && symbol.is_none_or(|symbol| order.symbol == symbol)
             && order.client_order_id.0.starts_with(prefix)
             && span.holds(order.time)
     });
@@ -147,7 +150,8 @@ fn income_name(income: IncomeType) -> &'static str {
     }
 }
 
-/// GET income: the last seven days where no time is said.
+/// GET income: the last seven days where no time is said. Without `startTime` and `page` the newest rows; all
+/// pages count from the oldest row, so that none shows what another one does.
 pub(crate) fn income(
     venue: &mut Venue,
     caller: Caller,
@@ -155,8 +159,9 @@ pub(crate) fn income(
 ) -> Result<Plan, Failure> {
     let (symbol, wanted) = (symbol_if_sent(venue, params)?, params.get("incomeType"));
     let (mut span, limit) = (Span::read(params, 90)?, params.limit(100, 1_000)?);
-    let at_page = usize::try_from(params.int("page")?.unwrap_or(1).max(1)).unwrap_or(1);
-    let from_start = span.from.is_some() || at_page > 1;
+    let asked = params.int("page")?;
+    let at_page = usize::try_from(asked.unwrap_or(1).max(1)).unwrap_or(1);
+    let from_start = span.from.is_some() || asked.is_some();
     if span.is_open() {
         span.from = Some(venue.now().millis() - 7 * DAY * 1_000);
     }

@@ -99,16 +99,24 @@ pub(crate) struct Span {
 impl Span {
     /// `startTime` and `endTime`, which may lie `days` apart: -4165; in order: -1130.
     pub(crate) fn read(params: &Params<'_>, days: i64) -> Result<Span, Failure> {
-        let (from, to) = (params.int("startTime")?, params.int("endTime")?);
-        if let (Some(from), Some(to)) = (from, to) {
-            if to < from {
-                return Err(VenueError::InvalidParameter.naming(&[&"endTime"]).into());
-            }
-            if to.saturating_sub(from) > days.saturating_mul(86_400_000) {
-                return Err(VenueError::MaxTimeInterval.naming(&[&days]).into());
-            }
+        let span = Span::unbounded(params)?;
+        if let Span { from: Some(from), to: Some(to) } = span
+            && to.saturating_sub(from) > days.saturating_mul(86_400_000)
+        {
+            return Err(VenueError::MaxTimeInterval.naming(&[&days]).into());
         }
-        Ok(Span { from, to })
+        Ok(span)
+    }
+
+    /// The same, however long it is.
+    pub(crate) fn unbounded(params: &Params<'_>) -> Result<Span, Failure> {
+        let (from, to) = (params.int("startTime")?, params.int("endTime")?);
+        match (from, to) {
+            (Some(from), Some(to)) if to < from => {
+                Err(VenueError::InvalidParameter.naming(&[&"endTime"]).into())
+            }
+            _ => Ok(Span { from, to }),
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -10,7 +10,7 @@ use sim_exchange::wire::{CountdownAnswer, Num, VenueError};
 use super::{ALL_CANCELLED, Caller, Plan, odd, sym, symbol, symbol_if_sent};
 use crate::http::{Failure, Params, Reply};
 use crate::shapes::json;
-use crate::shapes::orders::{answer, ends_at_once, row, rows};
+use crate::shapes::orders::{amended, answer, ends_at_once, row, rows};
 use crate::venue::Venue;
 
 /// A decimal on a grid: -1111 where it has more decimals than the grid, -1102 where it is no number.
@@ -259,10 +259,12 @@ pub(crate) fn modify(
     let change = change(venue, params)?;
     let before = before(venue, caller.account, &change);
     Ok(Plan::ask(Request::ModifyOrder(change), move |venue, answer| {
-        if let Answer::Order(after) = &answer {
-            keep_amendment(venue, caller.account, before.as_ref(), after);
+        let Answer::Order(after) = &answer else { return Err(odd()) };
+        keep_amendment(venue, caller.account, before.as_ref(), after);
+        if caller.ws {
+            return shown(venue, answer, false);
         }
-        shown(venue, answer, false)
+        Ok(json(&amended(sym(venue, after.symbol)?, after)))
     }))
 }
 

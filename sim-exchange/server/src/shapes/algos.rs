@@ -24,7 +24,12 @@ struct Asked {
 fn asked(sym: Sym<'_>, algo: &AlgoOrderState) -> Asked {
     let order = &algo.order;
     Asked {
-        time_in_force: order.time_in_force.map_or(TimeInForce::Gtc, |tif| word!(TimeInForce, tif)),
+        time_in_force: match order.time_in_force {
+            Some(stated) => word!(TimeInForce, stated),
+            // It ends with the position, and says so.
+            None if order.close_position => TimeInForce::GteGtc,
+            None => TimeInForce::Gtc,
+        },
         quantity: order.quantity.map_or(Decimal::ZERO, |qty| sym.qty(qty)),
         trigger_price: sym.price_or_none(order.trigger_price),
         price: sym.price_or_none(order.price),

@@ -116,11 +116,25 @@ pub(crate) fn key_expired(key: &str, now: Nanos) -> wire::UserEvent {
     wire::UserEvent::ListenKeyExpired(expired)
 }
 
+/// `b` and `a`: in hedge mode closing orders count, too.
+fn notionals(exchange: &SimExchange, account: AccountId, order: &OrderState) -> (Decimal, Decimal) {
+    let (symbol, side) = (order.symbol, order.position_side);
+    match side {
+        PositionSide::Both => {
+            let open = exchange.open_notionals_of(account, symbol, side);
+            (open.bids, open.asks)
+        }
+        PositionSide::Long | PositionSide::Short => {
+            exchange.resting_notionals_of(account, symbol, side)
+        }
+    }
+}
+
 fn order_update(exchange: &SimExchange, told: Told, event: &UserEvent) -> Option<wire::UserEvent> {
     let UserEvent::OrderTradeUpdate { execution, order, fill, .. } = event else { return None };
     let sym = Sym::of(exchange, order.symbol)?;
     let precision = sym.precision;
-    let open = exchange.open_notionals_of(told.account, order.symbol, order.position_side);
+    let (bids, asks) = notionals(exchange, told.account, order);
     let fill = fill.as_ref();
     let reason = (order.expiry_reason as u8).to_string();
     let event = OrderEvent {
@@ -143,8 +157,8 @@ fn order_update(exchange: &SimExchange, told: Told, event: &UserEvent) -> Option
         commission: Some(ZeroOr::new(fill.map_or(Decimal::ZERO, |fill| fill.commission))),
         time: told.time.millis(),
         trade_id: fill.map_or(0, |fill| fill.trade_id),
-        bid_notional: Num::shortest(open.bids),
-        ask_notional: Num::shortest(open.asks),
+        bid_notional: Num::shortest(bids),
+        ask_notional: Num::shortest(asks),
         maker: fill.is_some_and(|fill| fill.maker),
         reduce_only: reduces(order),
         working_type: word!(WorkingType, order.working_type),

@@ -4,7 +4,8 @@ use engine::{OrderState, OrderType, SymbolIndex, TimeInForce};
 use rust_decimal::Decimal;
 use sim_exchange::SimExchange;
 use sim_exchange::wire::{
-    ErrorBody, ForceOrder, Money, Num, OrderAnswer, OrderRow, OrderStatus, UserTrade, ZeroOr,
+    ErrorBody, ForceOrder, ModifyAnswer, Money, Num, OrderAnswer, OrderRow, OrderStatus, UserTrade,
+    ZeroOr,
 };
 
 use super::{Sym, USDT, word};
@@ -19,7 +20,7 @@ pub(crate) fn ends_at_once(order_type: OrderType, time_in_force: TimeInForce) ->
     order_type == OrderType::Market || matches!(time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
 }
 
-/// The answer to an order placed, amended or cancelled. `accepted` shows it as it was when it was taken:
+/// The answer to an order placed or cancelled, or amended over the WebSocket API. `accepted` shows it as it was when it was taken:
 /// what ACK tells, whatever has become of it since.
 pub(crate) fn answer(sym: Sym<'_>, order: &OrderState, accepted: bool) -> OrderAnswer {
     let Sym { precision, .. } = sym;
@@ -61,6 +62,39 @@ pub(crate) fn answer(sym: Sym<'_>, order: &OrderState, accepted: bool) -> OrderA
         self_trade_prevention_mode: word!(SelfTradePrevention, order.self_trade_prevention),
         good_till_date: good_till(order),
         update_time: update_time.millis(),
+    }
+}
+
+/// The answer of REST to an order amended.
+pub(crate) fn amended(sym: Sym<'_>, order: &OrderState) -> ModifyAnswer {
+    let order = answer(sym, order, false);
+    ModifyAnswer {
+        order_id: order.order_id,
+        pair: order.symbol.clone(),
+        symbol: order.symbol,
+        status: order.status,
+        client_order_id: order.client_order_id,
+        price: order.price,
+        avg_price: order.avg_price,
+        orig_qty: order.orig_qty,
+        executed_qty: order.executed_qty,
+        cum_qty: order.cum_qty,
+        cum_base: order.cum_qty,
+        cum_quote: order.cum_quote,
+        time_in_force: order.time_in_force,
+        order_type: order.order_type,
+        reduce_only: order.reduce_only,
+        close_position: order.close_position,
+        side: order.side,
+        position_side: order.position_side,
+        stop_price: order.stop_price,
+        working_type: order.working_type,
+        price_protect: order.price_protect,
+        orig_type: order.orig_type,
+        price_match: order.price_match,
+        self_trade_prevention_mode: order.self_trade_prevention_mode,
+        good_till_date: order.good_till_date,
+        update_time: order.update_time,
     }
 }
 

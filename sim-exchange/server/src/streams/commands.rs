@@ -22,8 +22,6 @@ struct Raw {
     method: Method,
     #[serde(default)]
     params: Option<Vec<Value>>,
-    #[serde(default)]
-    id: Value,
 }
 
 /// A command that can be carried out.
@@ -86,15 +84,17 @@ impl Refused {
 
 /// Reads what a client has sent; with it the id, as it came.
 pub(super) fn read(text: &[u8]) -> Result<(Command, Value), Refused> {
-    let raw: Raw = serde_json::from_slice(text).map_err(|error| {
-        if error.is_data() {
-            let id = serde_json::from_slice::<Value>(text).unwrap_or_default()["id"].take();
-            return Refused::request(error.to_string(), id);
-        }
+    let value: Value = serde_json::from_slice(text).map_err(|error| {
         let msg = format!("Invalid JSON: {error}");
         Refused { code: 3, msg, id: Value::Null, ends: true }
     })?;
-    let Raw { method, params, id } = raw;
+    let Value::Object(mut fields) = value else {
+        return Err(Refused::request("a request must be an object", Value::Null));
+    };
+    let id = fields.remove("id").unwrap_or_default();
+    let raw = serde_json::from_value(Value::Object(fields));
+    let Raw { method, params } =
+        raw.map_err(|error| Refused::request(error.to_string(), id.clone()))?;
     let is_id = id.is_null() || id.is_string() || id.is_i64() || id.is_u64();
     if !is_id {
         return Err(Refused::request("request ID must be an unsigned integer", id));
@@ -191,6 +191,11 @@ mod tests {
                 1,
                 "Invalid value type",
             ),
+            ("[]", 2, "Invalid request: a request must be an object"),
+            ("5", 2, "Invalid request: a request must be an object"),
+            (r#""x""#, 2, "Invalid request: a request must be an object"),
+            ("null", 2, "Invalid request: a request must be an object"),
+            ("{}", 2, "Invalid request: missing field `method`"),
             (r#"{"method""#, 3, "Invalid JSON: "),
         ];
         for (text, code, msg) in cases {
@@ -198,6 +203,7 @@ mod tests {
             assert_eq!((refused.code, refused.msg.starts_with(msg)), (code, true), "{refused:?}");
             assert_eq!(refused.ends, code == 3);
         }
+        assert_eq!(refused(r#"{"id":7}"#).id, 7);
         let json = refused(r#"{"method":"FOO","id":"a"}"#).json();
         let value: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(

@@ -12,10 +12,8 @@ use super::commands::{self, Command, Refused};
 use super::paths::Plan;
 use super::settings::StreamSettings;
 use crate::app::App;
+use crate::closing;
 use crate::hub::{CutOff, Listener};
-
-/// What the streams need of a connection that ends by itself.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Codes of RFC 6455.
 const GOING_AWAY: u16 = 1001;
@@ -43,8 +41,10 @@ struct Session {
 
 /// How a connection ends.
 enum End {
-    /// The other side went, or the network did.
+    /// The other side went without a word, or the network did.
     Gone,
+    /// The other side says that it goes.
+    Closed,
     /// We say why.
     Close(u16, &'static str),
 }
@@ -53,11 +53,17 @@ enum End {
 pub(super) async fn serve(seat: Seat, socket: WebSocket) {
     let (cut, now) = (seat.listener.cut_off(), Instant::now());
     let mut session = Session { seat, socket, cut, second: (now, 0), last_pong: now };
-    if let Err(End::Close(code, reason)) = session.run(now).await {
-        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        // Who does not read his events does not read this either.
-        let close = session.socket.send(Message::Close(Some(frame)));
-        let _ = tokio::time::timeout(CLOSE_WITHIN, close).await;
+    let end = session.run(now).await;
+    let Session { seat, mut socket, .. } = session;
+    // It hears of nothing more, however long its end takes.
+    drop(seat);
+    match end {
+        Err(End::Close(code, reason)) => {
+            let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+            closing::begin(&mut socket, frame).await;
+        }
+        Err(End::Closed) => closing::finish(&mut socket).await,
+        Err(End::Gone) | Ok(()) => {}
     }
 }
 
@@ -124,7 +130,7 @@ impl Session {
             }
             // The socket answers pings by itself.
             Message::Ping(_) => return Ok(()),
-            Message::Close(_) => return Err(End::Gone),
+            Message::Close(_) => return Err(End::Closed),
         };
         match answer {
             Ok(answer) => self.send(Message::Text(answer.into())).await,

@@ -1,5 +1,7 @@
-//! The limits as a server keeps them: weight per IP, orders per account. The rules are the exchange's own
-//! (`sim_exchange::LimitUsage`); the exchange itself only counts from then on.
+//! The limits as a server keeps them: weight, refusals and bans per IP, orders per account. The rules are the
+//! exchange's own (`sim_exchange::LimitUsage`); the exchange itself only counts from then on.
+//!
+//! Invariant: of an account only its orders are kept, so that who is refused or banned is always an IP.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -38,20 +40,28 @@ impl Gate {
         Ok(usage.weigh(RequestCost::weight(weight), now, limits)?)
     }
 
-    /// Counts orders of an account; refuses with 429 or 418.
+    /// Counts a request of `fundingRate` or `fundingInfo`; refuses with 429 or 418.
+    pub(crate) fn count_funding(&mut self, ip: IpAddr, now: Nanos) -> Result<(), Failure> {
+        let (usage, limits) = self.ip(ip, now);
+        Ok(usage.count_funding(now, limits)?)
+    }
+
+    /// Counts orders of an account; refuses its IP with 429 or 418.
     pub(crate) fn count_orders(
         &mut self,
+        ip: IpAddr,
         account: AccountId,
         cost: RequestCost,
         now: Nanos,
     ) -> Result<(), Failure> {
-        match self.accounts.get_mut(usize::from(account.0)) {
-            Some(usage) => Ok(usage.count_orders(cost, now, &self.limits)?),
+        let Some(usage) = self.accounts.get_mut(usize::from(account.0)) else { return Ok(()) };
+        match usage.take_orders(cost, now, &self.limits) {
             None => Ok(()),
+            Some(limit) => Err(self.force(ip, limit, now)),
         }
     }
 
-    /// Refuses a request of an IP as if it were over a limit.
+    /// Refuses a request of an IP that is over a limit, or as if it were.
     pub(crate) fn force(&mut self, ip: IpAddr, limit: ForcedLimit, now: Nanos) -> Failure {
         let (usage, limits) = self.ip(ip, now);
         usage.force(limit, now, limits).into()
@@ -77,15 +87,8 @@ impl Gate {
         UsedLimits { weight_1m, ..orders }
     }
 
-    /// Seconds after which it may be tried again.
-    pub(crate) fn retry_after_s(
-        &self,
-        ip: IpAddr,
-        account: Option<AccountId>,
-        now: Nanos,
-    ) -> Option<i64> {
-        let of_ip = self.ips.get(&ip).and_then(|usage| usage.retry_after_s(now));
-        let account = account.and_then(|account| self.accounts.get(usize::from(account.0)));
-        of_ip.max(account.and_then(|usage| usage.retry_after_s(now)))
+    /// Seconds after which an IP may try again.
+    pub(crate) fn retry_after_s(&self, ip: IpAddr, now: Nanos) -> Option<i64> {
+        self.ips.get(&ip)?.retry_after_s(now)
     }
 }

@@ -53,6 +53,8 @@ fn a_held_venue_stands_until_it_goes() {
     venue.step(1);
     assert_eq!(venue.ms(), stands + 1);
     assert_eq!(venue.admin("POST", "/speed", r#"{"speed":"fast"}"#).status, 400);
+    let half = venue.admin("POST", "/speed", r#"{"speed":0.5}"#);
+    assert!(half.body.contains("speed must be"), "{}", half.body);
     assert_eq!(venue.admin("POST", "/speed", r#"{"speed":0}"#).status, 400);
 }
 

@@ -1,6 +1,10 @@
 //! What is refused, with which status and text.
 
-use crate::harness::{KEYS, exchange_raw, sign, start, start_with};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::harness::{KEYS, exchange_raw, read_answer, request, sign, start, start_with};
 
 #[test]
 fn keys() {
@@ -82,6 +86,44 @@ fn odd_requests_get_an_answer_in_json() {
     assert_eq!(refusal.1, -1102);
     let text = "POST /fapi/v1/order HTTP/1.1\r\nHost: v\r\nContent-Length: 2\r\n\r\n\u{00ff}";
     assert_eq!(exchange_raw(venue.addr(), text).unwrap().status, 401);
+}
+
+/// Whatever is wrong with a request, its refusal is JSON and tells the weight.
+#[test]
+fn every_refusal_tells_code_text_and_weight() {
+    let venue = start();
+    let fields = "Host: v\r\nContent-Length: 2\r\n\r\n";
+    let long = format!("GET /fapi/v1/time?{} HTTP/1.1\r\n{fields}a=", "x".repeat(200_000));
+    let longish = format!("GET /fapi/v1/time?{} HTTP/1.1\r\n{fields}a=", "x".repeat(60_000));
+    let huge = request("POST", "/fapi/v1/order", None, &"x".repeat((1 << 20) + 1));
+    let mut no_text = format!("POST /fapi/v1/order HTTP/1.1\r\n{fields}").into_bytes();
+    no_text.extend([0xff, 0xfe]);
+    let no_upgrade = request("GET", "/ws-fapi/v1", None, "");
+    for (what, text, status, code) in [
+        ("a long address", long.as_bytes(), 414, -1101),
+        ("a rather long address", longish.as_bytes(), 414, -1101),
+        ("a long body", huge.as_bytes(), 400, -1101),
+        ("no text", no_text.as_slice(), 400, -1013),
+        ("no upgrade", no_upgrade.as_bytes(), 400, -1013),
+    ] {
+        let mut stream = TcpStream::connect(venue.addr()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(text).unwrap();
+        let answer = read_answer(&mut stream).unwrap_or_else(|| panic!("no answer to {what}"));
+        assert_eq!((answer.status, answer.refusal().1), (status, code), "{what}: {answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{what}");
+        assert!(answer.header("x-mbx-used-weight-1m").is_some(), "{what}");
+    }
+    venue.admin("POST", "/limits", r#"{"enforce":true,"request_weight_1m":0}"#).ok();
+    let upgrade = no_upgrade.replace(
+        "Host: venue",
+        "Host: venue\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    );
+    let over = exchange_raw(venue.addr(), &upgrade).unwrap();
+    assert_eq!((over.status, over.refusal().1), (429, -1003));
+    assert_eq!(over.header("content-type"), Some("application/json"));
+    assert_eq!(over.header("retry-after"), Some("60"));
+    assert!(over.header("x-mbx-used-weight-1m").is_some());
 }
 
 #[test]

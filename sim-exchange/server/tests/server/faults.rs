@@ -98,7 +98,14 @@ fn answers_are_delayed_and_refused() {
     assert_eq!(list[0]["kind"], "refuse");
     venue.admin("DELETE", "/faults", "").ok();
     venue.of(1, "GET", "/fapi/v2/balance", "").ok();
-    assert_eq!(venue.admin("POST", "/faults", r#"{"kind":"flood"}"#).status, 400);
+    let odd = r#"[{"kind":"drop_after","times":1},{"kind":"flood"}]"#;
+    for (path, kinds) in [("/faults", "`drop_before`"), ("/stream-faults", "`duplicate`")] {
+        let refused = venue.admin("POST", path, odd);
+        let error = refused.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(refused.status, 400);
+        assert!(error.contains("unknown variant") && error.contains(kinds), "{error}");
+    }
+    assert_eq!(venue.admin("GET", "/faults", "").ok(), serde_json::json!([]), "none is added");
 }
 
 #[test]

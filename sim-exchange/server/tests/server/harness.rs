@@ -155,7 +155,8 @@ pub fn read_answer(stream: &mut TcpStream) -> Option<Answer> {
             Ok(n) => bytes.extend_from_slice(&buffer[..n]),
         }
     }
-    let body = String::from_utf8(bytes[head + 4..].to_vec()).unwrap();
+    // Another answer may follow.
+    let body = String::from_utf8(bytes[head + 4..head + 4 + length].to_vec()).unwrap();
     Some(Answer { status, headers, body })
 }
 

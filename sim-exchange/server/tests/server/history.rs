@@ -43,6 +43,13 @@ fn trades_and_income_tell_the_same_story() {
     assert_eq!(ids.len(), 4, "each has its own id");
     let fees = venue.get("/fapi/v1/income", "incomeType=COMMISSION&limit=1&page=2").ok();
     assert_eq!(column(&fees, "income"), ["-2.49999500"]);
+    // All pages count from one end: together they are the whole, each row once.
+    let page = |n| venue.get("/fapi/v1/income", &format!("limit=1&page={n}")).ok();
+    let paged: Vec<Value> = (1..=4).map(|n| page(n)[0]["tranId"].clone()).collect();
+    assert_eq!(paged.iter().collect::<Vec<_>>(), column(&income, "tranId"));
+    assert_eq!(page(5), json!([]));
+    let newest = venue.get("/fapi/v1/income", "limit=1").ok();
+    assert_eq!(newest[0]["tranId"], paged[3], "without a page the newest");
     let wallet = &venue.books(0)["balance"]["wallet_balance"];
     let sum: f64 =
         column(&income, "income").iter().map(|v| v.as_str().unwrap().parse::<f64>().unwrap()).sum();
@@ -100,6 +107,11 @@ fn a_liquidation_leaves_a_forced_order() {
     assert!(!rows.as_array().unwrap().is_empty(), "{}", venue.books(1));
     assert!(rows[0]["clientOrderId"].as_str().unwrap().starts_with("autoclose-"));
     assert_eq!((&rows[0]["side"], &rows[0]["timeInForce"]), (&json!("SELL"), &json!("IOC")));
+    // Whatever the span.
+    let span = format!("startTime=1&endTime={}", venue.ms());
+    assert_eq!(venue.of(1, "GET", "/fapi/v1/forceOrders", &span).ok(), rows);
+    let order = format!("startTime={}&endTime=1", venue.ms());
+    assert_eq!(venue.of(1, "GET", "/fapi/v1/forceOrders", &order).refusal().1, -1130);
     let adl = venue.of(1, "GET", "/fapi/v1/forceOrders", "autoCloseType=ADL").ok();
     assert_eq!(adl, json!([]));
     venue.admin("GET", "/conservation", "").ok();

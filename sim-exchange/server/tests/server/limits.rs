@@ -71,12 +71,71 @@ fn over_the_orders_comes_429() {
         over.refusal(),
         (429, -1015, "Too many new orders; current limit is 5 orders per TEN_SECONDS.".to_owned())
     );
-    assert!(over.header("retry-after").is_some());
+    // 10 ms of the ten seconds are over.
+    assert_eq!(over.header("retry-after"), Some("10"));
     // Cancelling is no order, and another account has its own count.
     venue.delete("/fapi/v1/allOpenOrders", "symbol=BTCUSDT").ok();
     venue.of(1, "POST", "/fapi/v1/order", params).ok();
     venue.step(10_000);
     venue.post("/fapi/v1/order", params).ok();
+}
+
+#[test]
+fn who_goes_on_with_refused_orders_is_banned_once_with_all_that_comes_from_his_address() {
+    let venue = start_with(|setup| {
+        setup.exchange.limits.orders_10s = 5;
+        setup.exchange.limits.refusals_before_ban = 2;
+    });
+    let params = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=49000";
+    let order = |account| venue.of(account, "POST", "/fapi/v1/order", params);
+    let statuses: Vec<u16> = (0..8).map(|_| order(0).status).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 429, 429, 418]);
+    // A ban is of the address, and what comes meanwhile does not prolong it.
+    for account in [0, 1, 0, 1] {
+        let banned = order(account);
+        assert_eq!((banned.refusal().1, banned.header("retry-after")), (-1003, Some("120")));
+    }
+    assert_eq!(venue.raw("GET", "/fapi/v1/time", None, "").status, 418);
+    // Another window of orders ends no ban.
+    venue.step(11_000);
+    let banned = order(0);
+    assert_eq!((banned.status, banned.header("retry-after")), (418, Some("109")));
+    assert_eq!(venue.books(0)["orders"].as_array().unwrap().len(), 5);
+    venue.step(109_000);
+    order(0).ok();
+    order(1).ok();
+}
+
+#[test]
+fn funding_has_a_window_of_its_own() {
+    let venue = start();
+    let get = |path: &str| venue.raw("GET", path, None, "");
+    for _ in 0..250 {
+        get("/fapi/v1/fundingInfo").ok();
+        get("/fapi/v1/fundingRate?symbol=BTCUSDT").ok();
+    }
+    let over = get("/fapi/v1/fundingInfo");
+    assert_eq!((over.status, over.refusal().1), (429, -1003));
+    assert!(over.body.contains("current limit is 500 requests per 5 minutes."), "{}", over.body);
+    assert_eq!(over.header("retry-after"), Some("300"));
+    assert_eq!(over.header("x-mbx-used-weight-1m"), Some("0"), "they weigh nothing");
+    get("/fapi/v1/time").ok();
+    venue.step(300_000);
+    get("/fapi/v1/fundingRate").ok();
+}
+
+#[test]
+fn nobodys_orders_are_not_told() {
+    let venue = start();
+    venue.resting("a");
+    for (key, query) in [(None, ""), (Some(KEYS[0].0), "?timestamp=1&signature=00")] {
+        let refused = venue.raw("POST", &format!("/fapi/v1/order{query}"), key, "");
+        assert!(matches!(refused.refusal(), (401, -2014, _) | (400, -1022, _)), "{refused:?}");
+        assert_eq!(refused.header("x-mbx-order-count-10s"), None);
+        assert!(refused.header("x-mbx-used-weight-1m").is_some());
+    }
+    let known = venue.post("/fapi/v1/order", "symbol=BTCUSDT");
+    assert_eq!((known.status, known.header("x-mbx-order-count-10s")), (400, Some("2")));
 }
 
 #[test]

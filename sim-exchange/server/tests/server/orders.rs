@@ -36,6 +36,12 @@ fn an_order_is_placed_asked_for_changed_and_cancelled() {
     let params = "symbol=BTCUSDT&origClientOrderId=a&side=BUY&quantity=0.02&price=49500";
     let changed = venue.put("/fapi/v1/order", params).ok();
     assert_eq!((&changed["price"], &changed["orderId"]), (&json!("49500.00"), &json!(id)));
+    // Of REST's answers to amendments alone.
+    assert_eq!((&changed["pair"], &changed["cumBase"]), (&json!("BTCUSDT"), &json!("0.000")));
+    assert_eq!(
+        (&changed["cumQuote"], &order["pair"]),
+        (&json!("0.00000"), &serde_json::Value::Null)
+    );
     assert_eq!(venue.put("/fapi/v1/order", params).refusal().1, -5027);
     let rows = venue.get("/fapi/v1/orderAmendment", "symbol=BTCUSDT&origClientOrderId=a").ok();
     assert_eq!(
@@ -130,6 +136,7 @@ fn a_list_of_orders_is_changed() {
         (&rows[0]["origQty"], &rows[1]["code"], &rows[2]["price"]),
         (&json!("0.020"), &json!(-2013), &json!("48000.00"))
     );
+    assert_eq!((&rows[0]["pair"], &rows[2]["cumBase"]), (&json!("BTCUSDT"), &json!("0.000")));
     let rows = venue.get("/fapi/v1/orderAmendment", "symbol=BTCUSDT&origClientOrderId=b").ok();
     assert_eq!(rows[0]["amendment"]["origQty"], json!({"before": "0.010", "after": "0.030"}));
 }
@@ -183,4 +190,54 @@ fn conditional_orders_belong_to_the_algo_service() {
     assert!(names(&venue.get("/fapi/v1/openAlgoOrders", "symbol=BTCUSDT").ok()).is_empty());
     let all = venue.get("/fapi/v1/allAlgoOrders", "symbol=BTCUSDT").ok();
     assert_eq!(names(&all), ["s1", "s2", "s4"]);
+}
+
+#[test]
+fn what_is_bound_to_the_position_says_so_and_ends_with_it() {
+    let venue = start();
+    venue.market("BUY", "0.010");
+    let algo = |params: &str| {
+        let params = format!("algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&{params}");
+        venue.post("/fapi/v1/algoOrder", &params)
+    };
+    let stop = "type=STOP_MARKET&triggerPrice=49000";
+    for (params, time_in_force) in [
+        (format!("{stop}&closePosition=true&quantity=0&clientAlgoId=closes"), "GTE_GTC"),
+        (format!("{stop}&quantity=0.01&timeInForce=GTE_GTC&clientAlgoId=bound"), "GTE_GTC"),
+        (format!("{stop}&quantity=0.01&timeInForce=GTC&clientAlgoId=free"), "GTC"),
+        (
+            "type=TRAILING_STOP_MARKET&quantity=0.01&callbackRate=1.23&clientAlgoId=t".to_owned(),
+            "GTC",
+        ),
+    ] {
+        let answer = algo(&params).ok();
+        assert_eq!(answer["timeInForce"], time_in_force, "{params}");
+        let asked = format!("clientAlgoId={}", answer["clientAlgoId"].as_str().unwrap());
+        let row = venue.get("/fapi/v1/algoOrder", &asked).ok();
+        assert_eq!(row["timeInForce"], time_in_force, "{params}");
+    }
+    let second = algo(&format!("{stop}&closePosition=true")).refusal();
+    let text = "An open stop or take profit order with GTE and closePosition in the direction is existing.";
+    assert_eq!(second, (400, -4130, text.to_owned()));
+    algo("type=TAKE_PROFIT_MARKET&triggerPrice=51000&closePosition=true&clientAlgoId=target").ok();
+    venue.market("SELL", "0.010");
+    let rows = venue.get("/fapi/v1/allAlgoOrders", "symbol=BTCUSDT").ok();
+    let status: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| [&row["clientAlgoId"], &row["algoStatus"]].map(|text| text.as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        status,
+        [
+            ["closes", "EXPIRED"],
+            ["bound", "EXPIRED"],
+            ["free", "NEW"],
+            ["t", "NEW"],
+            ["target", "EXPIRED"]
+        ]
+    );
+    let limit = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTE_GTC&quantity=0.01&price=49000";
+    assert_eq!(venue.post("/fapi/v1/order", limit).refusal().1, -1115, "nothing to be bound to");
 }

@@ -149,6 +149,25 @@ fn orders_and_conditional_orders_tell_their_lives() {
 }
 
 #[test]
+fn in_hedge_mode_closing_orders_count_among_the_notionals() {
+    let venue = start();
+    venue.post("/fapi/v1/positionSide/dual", "dualSidePosition=true").ok();
+    let order = |params: &str| {
+        let params = format!("symbol=BTCUSDT&positionSide=LONG&{params}");
+        venue.post("/fapi/v1/order", &params).ok();
+    };
+    order("side=BUY&type=MARKET&quantity=0.020");
+    let mut stream = Stream::open(&venue, 0);
+    order("side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.010&price=51000");
+    let closing = stream.next();
+    assert_eq!((&closing["o"]["R"], &closing["o"]["b"]), (&json!(true), &json!("0")));
+    assert_eq!(closing["o"]["a"], "510");
+    order("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.010&price=49000");
+    let opening = stream.next();
+    assert_eq!((&opening["o"]["b"], &opening["o"]["a"]), (&json!("490"), &json!("510")));
+}
+
+#[test]
 fn the_stream_hears_that_its_key_has_expired() {
     let venue = start();
     let mut stream = Stream::open(&venue, 0);

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use engine::AccountId;
+use engine::{AccountId, Nanos};
 use exchange_server::{ApiKey, KeySecret};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Map, Value, json};
+use sim_exchange::Latency;
 use tungstenite::{Message, WebSocket};
 
 use crate::harness::{KEYS, Venue, ids, sign, start, start_with};
@@ -94,6 +95,29 @@ fn ids_are_given_back_as_they_came() {
     assert_eq!((&answer["id"], &answer["result"]), (&Value::Null, &json!({})));
     let answer = client.send("{nonsense");
     assert_eq!((&answer["status"], &answer["error"]["code"]), (&json!(400), &json!(-1135)));
+    // What is no request has its id all the same, and weighs.
+    let weight = |answer: &Value| answer["rateLimits"][0]["count"].as_i64().unwrap();
+    let before = weight(&answer);
+    for (n, (text, id)) in [
+        (r#"{"id":7}"#, json!(7)),
+        (r#"{"id":"x","method":"time","params":[]}"#, json!("x")),
+        (r#"{"id":null,"method":5}"#, Value::Null),
+        ("[]", Value::Null),
+        (r#"[7,"time"]"#, Value::Null),
+        ("5", Value::Null),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = client.send(text);
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&id, &json!(-1135)), "{text}");
+        assert_eq!(weight(&answer), before + 1 + n as i64, "{text}");
+    }
+    // In a binary message, too.
+    client.0.send(Message::binary(br#"{"id":8,"method":"ping"}"#.to_vec())).unwrap();
+    assert_eq!(client.read().unwrap()["id"], 8);
+    client.0.send(Message::binary(vec![0xff, 0xfe])).unwrap();
+    assert_eq!(client.read().unwrap()["error"]["code"], -1135);
     let answer = client.call("order.eat", json!({}));
     assert_eq!((&answer["status"], &answer["error"]["code"]), (&json!(400), &json!(-1000)));
 }
@@ -242,12 +266,22 @@ fn a_session_signs_once() {
     let venue = start_with(|setup| {
         let secret = KeySecret::PublicKeyPem(pem);
         setup.server.keys.push(ApiKey { key: "edkey".to_owned(), account: AccountId(1), secret });
+        // SEQUENCE { SEQUENCE { OID rsaEncryption }, BIT STRING }: nothing is signed with it.
+        let der = STANDARD
+            .encode(b"\x30\x10\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x03\x01\x00");
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----");
+        let secret = KeySecret::PublicKeyPem(pem);
+        setup.server.keys.push(ApiKey { key: "rsakey".to_owned(), account: AccountId(1), secret });
     });
     let mut client = Client::connect(&venue, "");
     let status = client.call("session.status", json!({}));
     assert_eq!((&status["status"], &status["result"]["apiKey"]), (&json!(200), &Value::Null));
     let hmac = client.call("session.logon", signed(&venue, 0, json!({})));
     assert_eq!(hmac["error"]["code"], -4056, "only Ed25519 keys log on");
+    assert_eq!(hmac["error"]["msg"], "HMAC_SHA256 API key is not supported.");
+    let rsa = json!({"apiKey": "rsakey", "timestamp": venue.ms(), "signature": "AA=="});
+    let rsa = client.call("session.logon", rsa);
+    assert_eq!(rsa["error"]["msg"], "RSA API key is not supported.");
     let Value::Object(mut params) = json!({"apiKey": "edkey", "timestamp": venue.ms()}) else {
         panic!()
     };
@@ -284,4 +318,50 @@ fn faults_strike_here_too() {
     client.0.send(Message::text(text.to_string())).unwrap();
     assert!(client.read().is_none(), "the connection is gone");
     assert_eq!(ids(&venue.books(0)["openOrders"]), ["a", "b"]);
+}
+
+#[test]
+fn what_waits_lets_others_pass() {
+    let venue = start_with(|setup| {
+        // An order takes a second to the exchange; other things need not go there.
+        let second = Nanos::from_secs(1);
+        setup.exchange.latency = Latency::Constant { request: second, response: Nanos::ZERO };
+    });
+    let mut client = Client::connect(&venue, "");
+    for id in ["a", "b", "c"] {
+        let params = signed(&venue, 0, limit(id));
+        let text = json!({"id": id, "method": "order.place", "params": params}).to_string();
+        client.0.send(Message::text(text)).unwrap();
+    }
+    assert_eq!(client.send(r#"{"id":1,"method":"time"}"#)["id"], 1, "before the orders");
+    venue.step(1_000);
+    let mut answered: Vec<String> = (0..3)
+        .map(|_| {
+            let answer = client.read().unwrap();
+            assert_eq!(answer["status"], 200, "{answer}");
+            assert_eq!(answer["result"]["clientOrderId"], answer["id"]);
+            answer["id"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    answered.sort();
+    assert_eq!(answered, ["a", "b", "c"]);
+    assert_eq!(ids(&venue.books(0)["openOrders"]), ["a", "b", "c"], "as they came");
+}
+
+#[test]
+fn a_request_that_a_fault_delays_is_done_although_its_client_has_gone() {
+    let venue = start();
+    let fault = r#"{"kind":"delay_before","ms":300,"method":"WS","times":1}"#;
+    venue.admin("POST", "/faults", fault).ok();
+    let mut client = Client::connect(&venue, "");
+    let text = json!({"id": 1, "method": "order.place", "params": signed(&venue, 0, limit("a"))});
+    client.0.send(Message::text(text.to_string())).unwrap();
+    // Its request has begun.
+    while venue.admin("GET", "/faults", "").ok() != json!([]) {
+        std::thread::yield_now();
+    }
+    drop(client);
+    while venue.books(0)["openOrders"] == json!([]) {
+        std::thread::yield_now();
+    }
 }

@@ -107,6 +107,11 @@ pub fn weight(path: &str, params: &Params<'_>) -> Option<u32> {
     endpoint(path).map(|endpoint| (endpoint.weight)(params))
 }
 
+/// Whether a request counts in the window that `fundingRate` and `fundingInfo` share.
+pub fn counts_as_funding(path: &str) -> bool {
+    matches!(path, "/fapi/v1/fundingRate" | "/fapi/v1/fundingInfo")
+}
+
 /// Whether a request needs a key: without one it is refused with -2014.
 pub fn needs_key(path: &str) -> bool {
     path == "/fapi/v1/historicalTrades"

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 use binance_wire::{
     AggTradeRow, BookTicker, DayTicker, Depth, ExchangeInfo, KlineRow, MarketStreamEvent,
@@ -23,6 +24,8 @@ const START: i64 = 1_789_862_400_000;
 #[derive(Default)]
 struct Heard {
     topics: RefCell<Vec<String>>,
+    /// Those that have not been welcomed.
+    new: RefCell<BTreeSet<String>>,
     version: Cell<u64>,
     said: RefCell<Vec<(String, String)>>,
 }
@@ -35,7 +38,9 @@ impl Heard {
     }
 
     fn listen(&self, topics: &[&str]) {
-        *self.topics.borrow_mut() = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        let topics: Vec<String> = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        let old = self.topics.replace(topics.clone());
+        self.new.borrow_mut().extend(topics.into_iter().filter(|topic| !old.contains(topic)));
         self.version.set(self.version.get() + 1);
     }
 
@@ -51,8 +56,9 @@ impl Outlet for Heard {
         self.version.get()
     }
 
-    fn topics(&self, each: &mut dyn FnMut(&str)) {
-        self.topics.borrow().iter().for_each(|topic| each(topic));
+    fn topics(&self, each: &mut dyn FnMut(&str, bool)) {
+        let (topics, new) = (self.topics.borrow(), self.new.borrow());
+        topics.iter().for_each(|topic| each(topic, new.contains(topic)));
     }
 
     fn publish(&self, topic: &str, json: String) {
@@ -61,6 +67,11 @@ impl Outlet for Heard {
             "nobody listens to {topic}"
         );
         self.said.borrow_mut().push((topic.to_owned(), json));
+    }
+
+    fn welcome(&self, topic: &str, all: &[String], news: &[String]) {
+        let told = if self.new.borrow_mut().remove(topic) { all } else { news };
+        told.iter().for_each(|json| self.publish(topic, json.clone()));
     }
 }
 
