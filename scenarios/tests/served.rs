@@ -51,7 +51,7 @@ fn settlements_are_at_the_hours_of_the_venue() {
 
 #[test]
 fn the_rate_is_known_before_anything_settles() {
-    let text = "[market.synthetic.funding]\nrate = \"0.0003\"\n";
+    let text = "[market.synthetic.funding]\nrate = \"0.0003\"\ninterval_hours = 8\n";
     let venue = served(text, Some(MOVED));
     let outlook = venue.exchange.funding_outlook(SymbolIndex(0), MOVED);
     assert_eq!(outlook.expect("BTCUSDT").last_rate, Decimal::new(3, 4));
