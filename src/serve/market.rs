@@ -93,7 +93,7 @@ fn time(flag: &str, text: &str) -> Result<Nanos, String> {
 /// What a folder has prices of.
 fn held(folder: &Path, catalogue: &Catalogue) -> String {
     let mut names: Vec<String> =
-        catalogue.ids().filter(|id| Prices::tell(id)).map(|id| id.symbol.to_string()).collect();
+        catalogue.ids().filter(Prices::tell).map(|id| id.symbol.to_string()).collect();
     names.sort();
     names.dedup();
     let more = names.len().saturating_sub(LISTED_MAX);

@@ -331,7 +331,7 @@ fn recoveries_stop_at_the_limit_of_the_venue() {
         let before = peer.count(USER);
         peer.cut(USER);
         let began = Instant::now();
-        while !told(&live, "budget_short") && !(peer.count(USER) > before && live.link.is_ready()) {
+        while !(told(&live, "budget_short") || peer.count(USER) > before && live.link.is_ready()) {
             assert!(began.elapsed() < PATIENCE, "{:#?}", live.said);
             live.link.poll(Duration::from_millis(20), &mut live.said).unwrap();
         }
