@@ -131,6 +131,34 @@ fn each_mismatch_says_what_to_change() {
     assert_eq!(files.len(), 2, "it writes nothing: {files:?}");
 }
 
+/// What a session needs of its own machine is looked at before it begins, too.
+#[test]
+fn what_the_machine_lacks_is_said() {
+    let folder = Folder::new();
+    folder.file("served.toml", GOOD);
+    let served = Served::start(folder.root(), "served.toml", &["--no-limits"]);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().map(|at| (at, taken)).expect("its address");
+    let metrics = format!("metrics = \"{}\"", taken.0);
+    let limited = "order_notional = \"1\"";
+    for (line, code, wanted) in [
+        ("journals = \"/proc/nothing\"", 1, &["STOP  journals in /proc/nothing", "live.journals"]),
+        ("journals = \"served.toml/in\"", 1, &["STOP  journals in served.toml/in", "writable"]),
+        (&metrics, 1, &["STOP  metrics at 127.0.0.1:", "another port"]),
+        ("kill_file = \"nowhere/KILL\"", 1, &["STOP  kill file", "in a folder that is there"]),
+        ("mirror = \"redis://127.0.0.1:1\"", 1, &["STOP  live.mirror", "start the server"]),
+        ("", 0, &["note  limits: is none", "nothing limits order_notional"]),
+    ] {
+        let text = format!("{GOOD}[live]\n{line}\n");
+        let said = check(&folder, &served.rest, &text, [KEY, SECRET]).expect_code(code);
+        let found = said.stdout.lines().any(|row| wanted.iter().all(|word| row.contains(word)));
+        assert!(found, "{wanted:?} in {said:#?}");
+    }
+    let text = format!("{GOOD}[live.limits]\n{limited}\n");
+    let said = check(&folder, &served.rest, &text, [KEY, SECRET]).expect_code(0);
+    assert!(said.stdout.contains("note  limits: is order_notional"), "{said:#?}");
+}
+
 #[test]
 fn a_session_does_not_begin_on_a_mismatch() {
     let folder = Folder::new();

@@ -239,9 +239,8 @@ fn a_port_that_is_taken_is_told_before_the_session() {
     let address = taken.local_addr().expect("its address");
     let served = serve(&folder, &format!("metrics = \"{address}\"\n"));
     let ended = Running::start(folder.root(), &words(&served, &[])).end().expect_code(1);
-    let wanted =
-        format!("live.metrics = \"{address}\": another process listens there; give another port");
-    assert!(ended.stderr.contains(&wanted), "{ended:#?}");
+    let wanted = format!("metrics at {address}: is taken by another process, should be free");
+    assert!(ended.stdout.contains(&wanted) && ended.stdout.contains("another port"), "{ended:#?}");
     assert!(!folder.path("one.journal.partial").exists(), "nothing has begun");
 }
 

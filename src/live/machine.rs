@@ -49,14 +49,14 @@ fn found(
     }
 }
 
-/// A file is made there and goes again.
+/// A file is made there and goes again; where the folder is not there yet, in the one that it will lie in.
 fn journals(folder: &Path) -> Finding {
-    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let problem = std::fs::create_dir_all(here)
-        .and_then(|()| tempfile::tempfile_in(here).map(drop))
-        .err()
-        .map(|error| error.to_string());
-    let subject = format!("journals in {}", here.display());
+    let named = |path: &&Path| !path.as_os_str().is_empty();
+    let there = folder.ancestors().filter(named).find(|path| path.exists());
+    let problem = tempfile::tempfile_in(there.unwrap_or(Path::new("."))).err();
+    let problem = problem.map(|error| error.to_string());
+    let shown = if named(&folder) { folder } else { Path::new(".") };
+    let subject = format!("journals in {}", shown.display());
     let change = "make the folder writable, or name another one (live.journals)";
     found(subject, "they can be written", problem, change)
 }
@@ -89,8 +89,12 @@ fn goes_on(arguments: &LiveArguments, scenario: &Scenario) -> Option<Finding> {
 fn metrics(address: &str) -> Finding {
     let places = address.to_socket_addrs().map(Vec::from_iter);
     let bound = places.and_then(|places| TcpListener::bind(&places[..]));
-    let problem = bound.err().map(|error| error.to_string());
-    found(format!("metrics at {address}"), "free", problem, "give another address (live.metrics)")
+    let problem = bound.err().map(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => "taken by another process".to_owned(),
+        _ => error.to_string(),
+    });
+    let change = "give another port of this machine (live.metrics), or end who has it";
+    found(format!("metrics at {address}"), "free", problem, change)
 }
 
 /// A session may begin with the switch on: it closes, and opens nothing.
