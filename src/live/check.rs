@@ -61,7 +61,7 @@ pub fn tell(findings: &[Finding]) -> bool {
             (false, false) => "note ",
             (false, true) => "STOP ",
         };
-        print(&format!("{mark} {finding}"));
+        print(&super::without_passwords(&format!("{mark} {finding}")));
     }
     let stops = findings.iter().filter(|finding| finding.stops && !finding.is_fine()).count();
     if stops > 0 {

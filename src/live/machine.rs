@@ -23,9 +23,10 @@ pub fn findings(arguments: &LiveArguments, scenario: &Scenario) -> Vec<Finding> 
     let mut findings = vec![journals(folder), services(scenario)];
     findings.extend(goes_on(arguments, scenario));
     findings.extend(live.metrics.as_deref().map(metrics));
-    findings.extend(bus::reaches(scenario).map(|reached| {
-        let (server, problem) = (reached.0, reached.1.err());
-        found(server, "it answers", problem, "start the server, or give another address")
+    // A session that begins says it by itself, with the server's own words.
+    let reached = arguments.check.then(|| bus::reaches(scenario)).flatten();
+    findings.extend(reached.map(|(server, reached)| {
+        found(server, "it answers", reached.err(), "start the server, or give another address")
     }));
     findings.extend(live.kill_file.as_deref().map(kill_file));
     findings.push(limits(scenario));

@@ -9,6 +9,12 @@ use super::support::Folder;
 
 const PASSWORD: &str = "p4ssw0rd-of-redis";
 
+/// What it says until it ends.
+fn said_of(mut session: Running) -> String {
+    session.end();
+    session.said()
+}
+
 #[test]
 fn a_server_that_cannot_be_used_is_told_with_its_remedy_and_without_the_password() {
     let folder = Folder::new();
@@ -45,6 +51,11 @@ fn a_server_that_cannot_be_used_is_told_with_its_remedy_and_without_the_password
             assert!(told.contains(words), "{words:?} in {told}");
             assert!(told.contains(&format!("live.{setting}")), "{told}");
             assert!(!said.contains(PASSWORD), "{said}");
+            let check = Running::start(&folder, &served, "chain.toml", "checked", &["--check"]);
+            let checked = said_of(check);
+            let stop = format!("STOP  live.{setting}: is ");
+            assert!(checked.contains(&stop) && checked.contains(words), "{checked}");
+            assert!(!checked.contains(PASSWORD), "{checked}");
             let left = folder.path("chain.journal.partial");
             assert!(!left.exists() && !session.journal.exists(), "{setting} {words}: a journal");
         }
