@@ -132,9 +132,9 @@ def test_keys_that_do_not_open(server, account):
 
 
 def test_a_path_that_is_not_there(sdk):
-    """Nobody here knows what other traders do. (The SDK's own `send_request` cannot be called at all.)"""
+    """The conversion of assets is no part of the exchange. (The SDK's own `send_request` cannot be called at all.)"""
     with pytest.raises(NotFoundError) as refused:
-        sdk.long_short_ratio(symbol="BTCUSDT", period="5m")
+        sdk.list_all_convert_pairs(from_asset="USDT")
     assert refused.value.status_code == -5000
 
 
