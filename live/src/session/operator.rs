@@ -328,7 +328,7 @@ impl Operator {
 /// Whether a kill file is there.
 ///
 /// # Errors
-/// It cannot be looked for: its folder is gone, or not to be read.
+/// It cannot be looked for: its folder is gone, or not to be searched.
 pub fn kill_file_is_there(file: &Path) -> Result<bool, String> {
     let cannot =
         |error: std::io::Error| format!("{} cannot be looked for: {error}", file.display());
@@ -338,7 +338,7 @@ pub fn kill_file_is_there(file: &Path) -> Result<bool, String> {
         Err(error) if gone(&error) => {
             // That a folder is gone says nothing of what was in it.
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            std::fs::read_dir(folder.unwrap_or(Path::new("."))).map_err(cannot)?;
+            std::fs::metadata(folder.unwrap_or(Path::new("."))).map_err(cannot)?;
             Ok(false)
         }
         Err(error) => Err(cannot(error)),
