@@ -11,7 +11,7 @@ use engine::{ExchangeEvent, JournalEntry, Outcome};
 use running::{Redis, Running, http, sample, signal, until};
 use serde_json::Value as Json;
 use support::chain::{market_state, opens};
-use support::served::{Served, entries};
+use support::served::{KEY, SECRET, Served, entries};
 use support::{Folder, QSIM, run_program};
 
 /// Three intents, eight minutes apart: eight seconds of the wall at the speed of 60.
@@ -302,7 +302,7 @@ fn a_dry_run_sends_nothing() {
 
 #[test]
 fn a_stop_waits_for_what_is_under_way() {
-    for name in ["INT", "TERM"] {
+    for name in ["INT", "TERM", "HUP"] {
         let folder = Folder::new();
         let served = serve(&folder, "");
         for path in ["order.place", "/fapi/v1/order"] {
@@ -378,6 +378,50 @@ fn a_stop_without_a_venue_says_what_is_in_doubt() {
     if let Some(Json::String(own)) = own {
         assert!(journal.contains(&own), "the journal knows {own}");
     }
+}
+
+/// A terminal that is gone, or a full disk under the log, ends no session; what is lost of the log is counted.
+#[test]
+fn a_log_that_nobody_takes_ends_no_session() {
+    let folder = Folder::new();
+    let served = serve(&folder, "metrics = \"127.0.0.1:0\"\n");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let ended = std::process::Command::new(QSIM)
+        .args(words(&served, &["--for", "150s"]))
+        .current_dir(folder.root())
+        .env_remove("RUST_LOG")
+        .envs([("QSIM_API_KEY", KEY), ("QSIM_API_SECRET", SECRET)])
+        .stderr(full)
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.contains("the session ended: its time"), "{said}");
+    assert_eq!(served.count("orders"), 1, "it has traded");
+    replays(&folder);
+}
+
+/// The venue gives no listen key any more: nobody hears what becomes of orders.
+#[test]
+fn nothing_is_opened_while_the_account_is_not_heard() {
+    let folder = Folder::new();
+    let served = serve(&folder, "");
+    let mut session = Running::start(folder.root(), &words(&served, &[]));
+    session.says("the session begins", 1);
+    let refuse = r#"{"kind":"refuse","http":503,"code":-1001,"msg":"Internal error","path":"/fapi/v1/listenKey"}"#;
+    served.post("/faults", refuse);
+    served.post("/listen-key/expire", r#"{"account":0}"#);
+    session.says("the account's events are not heard: nothing is opened until they are", 1);
+    session.says("was not sent: ", 1);
+    assert_eq!(served.held("SOLUSDT"), 0.0, "the third intent was not opened");
+    served.ask("DELETE", "/faults", "");
+    session.says("the account's events are heard again", 1);
+    session.signal("TERM");
+    session.end().expect_code(0);
+    replays(&folder);
+    let refused = refusals(&folder);
+    let unheard =
+        |(code, text): &(i32, String)| *code == -4087 && text.contains("nothing is heard");
+    assert!(!refused.is_empty() && refused.iter().all(unheard), "{refused:?}");
 }
 
 #[test]

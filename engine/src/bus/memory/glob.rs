@@ -30,6 +30,12 @@ pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|&byte| byte == b'*')
 }
 
+/// What each text that matches begins with.
+pub(super) fn beginning(pattern: &[u8]) -> &[u8] {
+    let special = pattern.iter().position(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'));
+    &pattern[..special.unwrap_or(pattern.len())]
+}
+
 /// How many bytes of the pattern's head match this byte; `None` when they do not.
 fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     match *pattern.first()? {
@@ -73,7 +79,7 @@ fn class(pattern: &[u8], byte: u8) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{beginning, matches};
 
     #[test]
     fn patterns() {
@@ -97,6 +103,20 @@ mod tests {
             ("abc", "abcd", false),
         ] {
             assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn beginnings() {
+        for (pattern, expected) in [
+            ("*", ""),
+            ("a:*:b", "a:"),
+            ("a?", "a"),
+            ("ab[c]", "ab"),
+            ("a\\*", "a"),
+            ("abc", "abc"),
+        ] {
+            assert_eq!(beginning(pattern.as_bytes()), expected.as_bytes(), "{pattern}");
         }
     }
 }

@@ -4,6 +4,8 @@
 //! sweep of two keys for each new one, so that permits and locks nobody asks for again do not pile up.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -31,7 +33,11 @@ impl Slot {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Keyspace {
     #[serde(with = "indexmap::map::serde_seq")]
-    slots: IndexMap<Box<[u8]>, Slot, FxBuildHasher>,
+    slots: IndexMap<Arc<[u8]>, Slot, FxBuildHasher>,
+    /// The same keys in their order: a pattern is looked for only where its beginning is. None until somebody looks for a
+    /// pattern.
+    #[serde(skip)]
+    sorted: Option<BTreeSet<Arc<[u8]>>>,
     /// Where the sweep goes on.
     sweep: usize,
     /// Where keys were found last. Only a hint: what it points at is compared before it is believed.
@@ -117,7 +123,7 @@ impl Keyspace {
             self.hints.0[hint] = index as u32;
         }
         if self.slots[index].is_expired(now) {
-            self.slots.swap_remove_index(index);
+            self.take_out(index);
             return None;
         }
         Some(index)
@@ -133,7 +139,18 @@ impl Keyspace {
     /// Sets or replaces; answers its place.
     fn insert(&mut self, now: Nanos, key: &[u8], value: Value, deadline: Option<Nanos>) -> usize {
         self.sweep_two(now);
-        self.slots.insert_full(key.into(), Slot { value, deadline }).0
+        let key: Arc<[u8]> = key.into();
+        if let Some(sorted) = &mut self.sorted {
+            sorted.insert(Arc::clone(&key));
+        }
+        self.slots.insert_full(key, Slot { value, deadline }).0
+    }
+
+    fn take_out(&mut self, index: usize) {
+        let taken = self.slots.swap_remove_index(index);
+        if let (Some((key, _)), Some(sorted)) = (taken, &mut self.sorted) {
+            sorted.remove(&key);
+        }
     }
 
     pub(super) fn put(&mut self, now: Nanos, key: &[u8], value: Value, deadline: Option<Nanos>) {
@@ -152,7 +169,7 @@ impl Keyspace {
             }
             match self.slots.get_index(self.sweep) {
                 Some((_, slot)) if slot.is_expired(now) => {
-                    self.slots.swap_remove_index(self.sweep);
+                    self.take_out(self.sweep);
                 }
                 _ => self.sweep += 1,
             }
@@ -161,7 +178,7 @@ impl Keyspace {
 
     pub(super) fn remove(&mut self, now: Nanos, key: &[u8]) -> bool {
         let Some(index) = self.index(now, key) else { return false };
-        self.slots.swap_remove_index(index);
+        self.take_out(index);
         true
     }
 
@@ -183,19 +200,22 @@ impl Keyspace {
     }
 
     /// Keys that match, sorted.
-    pub(super) fn matching(&self, now: Nanos, pattern: &[u8]) -> Vec<&[u8]> {
-        let mut keys: Vec<&[u8]> = self
-            .slots
-            .iter()
-            .filter(|(key, slot)| !slot.is_expired(now) && super::glob::matches(pattern, key))
-            .map(|(key, _)| &**key)
-            .collect();
-        keys.sort_unstable();
-        keys
+    pub(super) fn matching(&mut self, now: Nanos, pattern: &[u8]) -> Vec<&[u8]> {
+        let sorted = self.sorted.get_or_insert_with(|| self.slots.keys().cloned().collect());
+        let beginning = super::glob::beginning(pattern);
+        let from = (Bound::Included(beginning), Bound::Unbounded);
+        sorted
+            .range::<[u8], _>(from)
+            .map(|key| &**key)
+            .take_while(|key| key.starts_with(beginning))
+            .filter(|key| super::glob::matches(pattern, key))
+            .filter(|key| self.slots.get(*key).is_some_and(|slot| !slot.is_expired(now)))
+            .collect()
     }
 
     pub(super) fn clear(&mut self) {
         self.slots.clear();
+        self.sorted = None;
         self.sweep = 0;
     }
 
