@@ -46,4 +46,8 @@ impl Feed for MemoryFeed {
     fn ends_at(&self) -> Option<Nanos> {
         self.events.last().map(|e| e.time)
     }
+
+    fn fork(&self) -> Option<Box<dyn Feed + Send>> {
+        Some(Box::new(self.clone()))
+    }
 }

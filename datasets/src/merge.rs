@@ -6,6 +6,11 @@ use engine::{FeedError, MarketEvent};
 pub(crate) trait Source: Send {
     /// Replaces `batch` by the next events; leaves it empty at the end.
     fn fill(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError>;
+
+    /// One that goes on where this one stands; none where a copy is dearer than to begin again.
+    fn fork(&self) -> Option<Box<dyn Source>> {
+        None
+    }
 }
 
 /// Events handed out at a time when there is something to merge.
@@ -26,6 +31,11 @@ fn key(time: i64, order: u64) -> i128 {
 }
 
 impl Head {
+    fn fork(&self) -> Option<Head> {
+        let (source, buffer) = (self.source.fork()?, self.buffer.clone());
+        Some(Head { source, order: self.order, buffer, next: self.next, key: self.key })
+    }
+
     fn refill(&mut self) -> Result<(), FeedError> {
         self.source.fill(&mut self.buffer)?;
         self.next = 0;
@@ -97,6 +107,12 @@ impl Merge {
             key: i128::MAX,
         });
         Merge { heads: heads.collect(), started: false }
+    }
+
+    /// One that goes on where this one stands, if all of its sources can.
+    pub fn fork(&self) -> Option<Merge> {
+        let heads: Option<Vec<Head>> = self.heads.iter().map(Head::fork).collect();
+        Some(Merge { heads: heads?, started: self.started })
     }
 
     pub fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {

@@ -123,6 +123,17 @@ impl<F: Feed> Feed for MinuteBars<F> {
     fn ends_at(&self) -> Option<Nanos> {
         self.feed.ends_at()
     }
+
+    fn fork(&self) -> Option<Box<dyn Feed + Send>> {
+        Some(Box::new(MinuteBars {
+            feed: self.feed.fork()?,
+            input: self.input.clone(),
+            minutes: self.minutes.clone(),
+            end: self.end,
+            from: self.from,
+            to: self.to,
+        }))
+    }
 }
 
 #[cfg(test)]

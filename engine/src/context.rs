@@ -173,6 +173,45 @@ pub struct BusLosses {
 }
 
 impl Core {
+    /// The same once more, to go its own way. None where others share the bus, or where what comes from outside is a
+    /// recording.
+    pub(crate) fn fork(&self) -> Option<Core> {
+        if self.recorded.is_some() || self.shared_bus {
+            return None;
+        }
+        Some(Core {
+            now: self.now,
+            instruments: self.instruments.clone(),
+            bus: self.bus.fork()?,
+            schedule: self.schedule.clone(),
+            readers: self.readers.clone(),
+            readers_of: self.readers_of.clone(),
+            journal: self.journal.fork()?,
+            calls: self.calls.clone(),
+            call_link: self.call_link,
+            call_rng: self.call_rng.clone(),
+            next_call: self.next_call,
+            next_request: self.next_request,
+            names: self.names.clone(),
+            counters: self.counters.clone(),
+            gauges: self.gauges.clone(),
+            rngs: self.rngs.clone(),
+            lives: self.lives.clone(),
+            accounts: self.accounts.clone(),
+            streams: self.streams.clone(),
+            pending: self.pending.clone(),
+            published: self.published,
+            activity: self.activity.clone(),
+            touches: self.touches.clone(),
+            recorded: None,
+            faults: self.faults.clone(),
+            shared_bus: false,
+            unanswered: self.unanswered,
+            submitted: self.submitted,
+            bus_losses: self.bus_losses,
+        })
+    }
+
     /// Notes whether the bus has answered everything so far.
     #[inline]
     pub(crate) fn look_for_loss(&mut self) {

@@ -254,6 +254,12 @@ pub trait Feed {
     fn ends_at(&self) -> Option<Nanos> {
         None
     }
+
+    /// A feed that goes on where this one stands. None where a copy is dearer than a feed that is opened again and read up to
+    /// here.
+    fn fork(&self) -> Option<Box<dyn Feed + Send>> {
+        None
+    }
 }
 
 impl<F: Feed + ?Sized> Feed for Box<F> {
@@ -265,5 +271,8 @@ impl<F: Feed + ?Sized> Feed for Box<F> {
     }
     fn ends_at(&self) -> Option<Nanos> {
         (**self).ends_at()
+    }
+    fn fork(&self) -> Option<Box<dyn Feed + Send>> {
+        (**self).fork()
     }
 }

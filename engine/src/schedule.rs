@@ -69,6 +69,8 @@ pub(crate) struct Item {
 
 /// Sequence numbers stay below this; a run of 10 million a second reaches it after 228 years.
 const CLASS_SHIFT: u32 = 56;
+/// What is known before the run has lower sequence numbers than what comes up in it.
+const IN_THE_RUN: u64 = 1 << 32;
 
 impl Item {
     pub(crate) fn class(&self) -> Class {
@@ -97,10 +99,16 @@ pub(crate) struct Horizon {
 }
 
 /// The schedule.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     heap: BinaryHeap<Item>,
     sequence: u64,
+}
+
+impl Default for Schedule {
+    fn default() -> Schedule {
+        Schedule { heap: BinaryHeap::new(), sequence: IN_THE_RUN }
+    }
 }
 
 impl Schedule {
@@ -112,6 +120,18 @@ impl Schedule {
         self.sequence += 1;
         let rank = (class as u64) << CLASS_SHIFT | self.sequence;
         self.heap.push(Item { time, rank, thought, due });
+    }
+
+    /// An action that was known before the run, as number `number` of them: of one instant they happen in the order of their
+    /// numbers, before whatever came up in the run.
+    pub(crate) fn push_known(&mut self, time: Nanos, number: u32, due: Due) {
+        let rank = (Class::Action as u64) << CLASS_SHIFT | u64::from(number);
+        self.heap.push(Item { time, rank, thought: false, due });
+    }
+
+    /// Forgets the actions that have not begun. What has begun ends in its time.
+    pub(crate) fn forget_actions(&mut self) {
+        self.heap.retain(|item| !matches!(item.due, Due::Action(_)));
     }
 
     #[inline]

@@ -29,10 +29,38 @@ pub(crate) struct Judged {
 /// Drives a run.
 pub(crate) struct Driver<'a> {
     pub(crate) world: &'a World,
-    /// How often the state is looked at where conditions on it have to hold.
-    pub(crate) every: Nanos,
     pub(crate) range: (Nanos, Nanos),
     pub(crate) progress: &'a dyn Progress,
+}
+
+/// How far a run has come, and when its observer wants to look again.
+#[derive(Clone)]
+pub(crate) struct Course {
+    /// It looks at the state now and then.
+    looks: bool,
+    /// How often, where conditions on the state have to hold.
+    every: Nanos,
+    /// It asks at these instants.
+    instants: Vec<Nanos>,
+    asked: usize,
+    next_look: Nanos,
+    slice: i64,
+    events_before: u64,
+}
+
+impl Course {
+    /// The whole of it, from `start` on.
+    pub(crate) fn new(observer: &Observer, every: Nanos, start: Nanos) -> Course {
+        Course {
+            looks: observer.looks_at_state(),
+            every,
+            instants: observer.instants(),
+            asked: 0,
+            next_look: start + every,
+            slice: 1,
+            events_before: 0,
+        }
+    }
 }
 
 impl Driver<'_> {
@@ -40,35 +68,58 @@ impl Driver<'_> {
     pub(crate) fn drive(
         &self,
         kernel: &mut Run,
-        observer: Observer,
+        course: &mut Course,
         limits: Limits,
     ) -> Result<Judged, Stop> {
+        self.go(kernel, course, Nanos::NEVER, limits)?;
+        let (mut failed, mut first_dead) = (Vec::new(), None);
+        with_observer(kernel, |observer, kernel| {
+            observer.ask(kernel, self.world, true);
+            failed = observer.end(kernel, self.world, self.range.1);
+            first_dead = observer.first_dead();
+        });
+        let footer = kernel.finish().map_err(Stop::Run)?;
+        Ok(Judged { footer, failed, first_dead })
+    }
+
+    /// Up to `pause`, which is included, or to the end of its range. Where it pauses nobody looks, so that the run is as if it had
+    /// not.
+    pub(crate) fn go(
+        &self,
+        kernel: &mut Run,
+        course: &mut Course,
+        pause: Nanos,
+        limits: Limits,
+    ) -> Result<(), Stop> {
         let (from, to) = self.range;
-        let looks = observer.looks_at_state();
-        let instants = observer.instants();
-        kernel.watch(Box::new(observer));
-        let (mut events_before, mut next_look, mut asked) = (0, from + self.every, 0);
-        for slice in 1..=SLICES {
-            let span = i128::from(to.0 - from.0);
-            let at =
-                |slice: i64| from + Nanos((span * i128::from(slice) / i128::from(SLICES)) as i64);
-            let end = at(slice);
+        let span = i128::from(to.0 - from.0);
+        let at = |slice: i64| from + Nanos((span * i128::from(slice) / i128::from(SLICES)) as i64);
+        while course.slice <= SLICES {
+            let end = at(course.slice);
             loop {
                 let mut until = end;
-                if looks {
-                    until = Nanos(until.0.min(next_look.0));
+                if course.looks {
+                    until = Nanos(until.0.min(course.next_look.0));
                 }
-                if let Some(instant) = instants.get(asked) {
+                if let Some(instant) = course.instants.get(course.asked) {
                     until = Nanos(until.0.min(instant.0));
+                }
+                if until > pause {
+                    kernel.run_until(pause).map_err(Stop::Run)?;
+                    if !kernel.paused() {
+                        return Ok(());
+                    }
+                    with_observer(kernel, |observer, kernel| observer.look(kernel, self.world));
+                    continue;
                 }
                 kernel.run_until(until).map_err(Stop::Run)?;
                 let paused = kernel.paused();
                 if !paused {
-                    while instants.get(asked) == Some(&until) {
-                        asked += 1;
+                    while course.instants.get(course.asked) == Some(&until) {
+                        course.asked += 1;
                     }
-                    if looks && until == next_look {
-                        next_look += self.every;
+                    if course.looks && until == course.next_look {
+                        course.next_look += course.every;
                     }
                 }
                 with_observer(kernel, |observer, kernel| {
@@ -83,19 +134,13 @@ impl Driver<'_> {
             }
             let counts = kernel.counts();
             let events = counts.market + counts.handled;
-            let seconds = (end.secs() - at(slice - 1).secs()).max(0) as u64;
-            self.progress.advanced(seconds, events - events_before, kernel.now());
-            events_before = events;
+            let seconds = (end.secs() - at(course.slice - 1).secs()).max(0) as u64;
+            self.progress.advanced(seconds, events - course.events_before, kernel.now());
+            course.events_before = events;
+            course.slice += 1;
             limits.check(self.progress).map_err(Stop::Limit)?;
         }
-        let (mut failed, mut first_dead) = (Vec::new(), None);
-        with_observer(kernel, |observer, kernel| {
-            observer.ask(kernel, self.world, true);
-            failed = observer.end(kernel, self.world, to);
-            first_dead = observer.first_dead();
-        });
-        let footer = kernel.finish().map_err(Stop::Run)?;
-        Ok(Judged { footer, failed, first_dead })
+        Ok(())
     }
 }
 
@@ -107,4 +152,11 @@ fn with_observer(kernel: &mut Run, act: impl FnOnce(&mut Observer, &mut Run)) {
         act(&mut observer, kernel);
         kernel.watch(observer);
     }
+}
+
+/// A copy of the observer as it is now, for a fork of its run.
+pub(crate) fn observer_of(kernel: &mut Run) -> Option<Observer> {
+    let mut copy = None;
+    with_observer(kernel, |observer, _| copy = Some(observer.clone()));
+    copy
 }

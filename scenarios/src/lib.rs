@@ -26,6 +26,7 @@ mod state;
 mod story;
 mod text;
 mod timeline;
+mod trunk;
 mod venue;
 mod wire_text;
 
@@ -56,6 +57,7 @@ pub use served::ServedVenue;
 pub use session::{Before, SessionHeader, SessionParts, session_of, span_of};
 pub use state::{GroupState, KeyState, State, StreamState};
 pub use timeline::{ACTIONS, TimelineStep};
+pub use trunk::{Branch, Trunk, parts_at};
 pub use wire_text::{Entry, Envelope, WireText};
 
 pub use story::{

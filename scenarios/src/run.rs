@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sim_exchange::SimExchange;
 
-use crate::drive::{Driver, Stop};
+use crate::drive::{Course, Driver, Stop};
 use crate::expect::{Observer, Run, World};
 use crate::timeline::Plan;
 use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, TradingVenue, market};
@@ -170,77 +170,130 @@ pub fn run(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<ScenarioReport, ScenarioError> {
-    if scenario.venue != TradingVenue::Sim {
-        let problem = format!(
-            "venue is \"{}\", which `qsim live` trades at; a simulation needs venue = \"sim\", or none",
-            scenario.venue.word()
-        );
-        return Err(ScenarioError::Build { origin: scenario.origin.clone(), problem });
+    let mut begun = Begun::new(scenario, options)?;
+    begun.end(options.limits, progress)
+}
+
+/// A run that has begun.
+pub(crate) struct Begun {
+    pub(crate) scenario: Scenario,
+    pub(crate) kernel: Run,
+    pub(crate) world: World,
+    pub(crate) course: Course,
+    pub(crate) range: (Nanos, Nanos),
+    /// What was noticed before it began.
+    pub(crate) warnings: Vec<String>,
+    /// What identifies its market.
+    pub(crate) market: Json,
+    pub(crate) journal: Option<PathBuf>,
+}
+
+impl Begun {
+    /// Puts a run together, at its first instant.
+    pub(crate) fn new(scenario: &Scenario, options: &RunOptions) -> Result<Begun, ScenarioError> {
+        let build =
+            |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
+        if scenario.venue != TradingVenue::Sim {
+            return Err(build(format!(
+                "venue is \"{}\", which `qsim live` trades at; a simulation needs venue = \"sim\", or none",
+                scenario.venue.word()
+            )));
+        }
+        let prepared = Prepared::new(scenario, options.data.as_deref())?;
+        let services = prepared.services();
+        if let Some(problem) = scenario.expect.iter().find_map(|one| one.unknown_figure(&services))
+        {
+            return Err(build(problem));
+        }
+        let journal = options
+            .journals
+            .as_ref()
+            .map(|folder| folder.join(format!("{}.journal", scenario.file_stem())));
+        let sink: Box<dyn JournalSink> = match &journal {
+            Some(path) => Box::new(FileSink::create(path, &prepared.header())?),
+            None => Box::new(DigestOnly),
+        };
+        let (warnings, market) =
+            (prepared.market.warnings.clone(), prepared.market.identity.clone());
+        let instruments = prepared.market.instruments.clone();
+        let range = prepared.market.range;
+        let observer = Observer::new(scenario, range, &instruments, &services).map_err(build)?;
+        let course = Course::new(&observer, scenario.look_every().map_err(build)?, range.0);
+        let (mut kernel, range) = prepared.start(sink)?;
+        kernel.watch(Box::new(observer));
+        let world = World { instruments, services };
+        let scenario = scenario.clone();
+        Ok(Begun { scenario, kernel, world, course, range, warnings, market, journal })
     }
-    let prepared = Prepared::new(scenario, options.data.as_deref())?;
-    let services = prepared.services();
-    if let Some(problem) = scenario.expect.iter().find_map(|one| one.unknown_figure(&services)) {
-        return Err(ScenarioError::Build { origin: scenario.origin.clone(), problem });
+
+    /// Goes on up to `pause`, which is included.
+    pub(crate) fn go(
+        &mut self,
+        pause: Nanos,
+        limits: Limits,
+        progress: &dyn Progress,
+    ) -> Result<(), ScenarioError> {
+        let driver = Driver { world: &self.world, range: self.range, progress };
+        let limits = limits.or(self.scenario.limits);
+        let went = driver.go(&mut self.kernel, &mut self.course, pause, limits);
+        went.map_err(|stop| self.stopped(stop))
     }
-    let journal = options
-        .journals
-        .as_ref()
-        .map(|folder| folder.join(format!("{}.journal", scenario.file_stem())));
-    let sink: Box<dyn JournalSink> = match &journal {
-        Some(path) => Box::new(FileSink::create(path, &prepared.header())?),
-        None => Box::new(DigestOnly),
-    };
-    let warnings = prepared.market.warnings.clone();
-    let market = prepared.market.identity.clone();
-    let build = |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
-    let world =
-        World { instruments: prepared.market.instruments.clone(), services: services.clone() };
-    let observer = Observer::new(scenario, prepared.market.range, &world.instruments, &services)
-        .map_err(build)?;
-    let (mut kernel, range) = prepared.start(sink)?;
-    let driver =
-        Driver { world: &world, every: scenario.look_every().map_err(build)?, range, progress };
-    let judged = driver.drive(&mut kernel, observer, options.limits.or(scenario.limits)).map_err(
-        |stop| match stop {
-            Stop::Run(source) => ScenarioError::Run { origin: scenario.origin.clone(), source },
-            Stop::Limit(problem) => {
-                ScenarioError::Limit { origin: scenario.origin.clone(), problem }
-            }
-        },
-    )?;
-    let (footer, figures) = (judged.footer, figures(&kernel));
-    let of_figures = scenario.expect.iter().filter_map(|expectation| expectation.check(&figures));
-    let failed: Vec<Failure> = judged.failed.into_iter().chain(of_figures).collect();
-    let counts = kernel.counts();
-    let dead = judged.first_dead.map(|first| {
-        let count = figures.get("dead_letters").copied().unwrap_or_default();
-        format!("{count} entries went to the dead letters; {first}")
-    });
-    let stopped = emergency(&figures).into_iter().chain(dead).collect();
-    Ok(ScenarioReport {
-        verdict: if failed.is_empty() { Verdict::Pass } else { Verdict::Fail },
-        digest: footer.digest_hex(),
-        events: counts.market + counts.handled,
-        virtual_seconds: (range.1 - range.0).as_secs_f64(),
-        failed,
-        figures,
-        // What the exchange had to assume shows only in the run.
-        warnings: [warnings, kernel.exchange().warnings(), stopped].concat(),
-        assumptions: [
-            kernel.exchange().assumptions(),
-            scenario.gap_sentences(),
-            scenario.halt_sentence().into_iter().collect(),
-            scenario.alteration_sentences(),
-            scenario.state_sentence().into_iter().collect(),
-            scenario.timeline_sentences(),
-            scenario.invariants.sentences(),
-            scenario.links.feed_sentence().into_iter().collect(),
-            scenario.pipeline.audited.sentences(),
-        ]
-        .concat(),
-        market,
-        journal,
-    })
+
+    fn stopped(&self, stop: Stop) -> ScenarioError {
+        let origin = self.scenario.origin.clone();
+        match stop {
+            Stop::Run(source) => ScenarioError::Run { origin, source },
+            Stop::Limit(problem) => ScenarioError::Limit { origin, problem },
+        }
+    }
+
+    /// Goes on to the end, and says how it ended.
+    pub(crate) fn end(
+        &mut self,
+        limits: Limits,
+        progress: &dyn Progress,
+    ) -> Result<ScenarioReport, ScenarioError> {
+        let driver = Driver { world: &self.world, range: self.range, progress };
+        let limits = limits.or(self.scenario.limits);
+        let judged = driver
+            .drive(&mut self.kernel, &mut self.course, limits)
+            .map_err(|stop| self.stopped(stop))?;
+        let Begun { scenario, kernel, range, .. } = self;
+        let (footer, figures) = (judged.footer, figures(kernel));
+        let of_figures =
+            scenario.expect.iter().filter_map(|expectation| expectation.check(&figures));
+        let failed: Vec<Failure> = judged.failed.into_iter().chain(of_figures).collect();
+        let counts = kernel.counts();
+        let dead = judged.first_dead.map(|first| {
+            let count = figures.get("dead_letters").copied().unwrap_or_default();
+            format!("{count} entries went to the dead letters; {first}")
+        });
+        let stopped = emergency(&figures).into_iter().chain(dead).collect();
+        Ok(ScenarioReport {
+            verdict: if failed.is_empty() { Verdict::Pass } else { Verdict::Fail },
+            digest: footer.digest_hex(),
+            events: counts.market + counts.handled,
+            virtual_seconds: (range.1 - range.0).as_secs_f64(),
+            failed,
+            figures,
+            // What the exchange had to assume shows only in the run.
+            warnings: [self.warnings.clone(), kernel.exchange().warnings(), stopped].concat(),
+            assumptions: [
+                kernel.exchange().assumptions(),
+                scenario.gap_sentences(),
+                scenario.halt_sentence().into_iter().collect(),
+                scenario.alteration_sentences(),
+                scenario.state_sentence().into_iter().collect(),
+                scenario.timeline_sentences(),
+                scenario.invariants.sentences(),
+                scenario.links.feed_sentence().into_iter().collect(),
+                scenario.pipeline.audited.sentences(),
+            ]
+            .concat(),
+            market: self.market.clone(),
+            journal: self.journal.clone(),
+        })
+    }
 }
 
 /// Runs a journal again, from the journal and the data alone.

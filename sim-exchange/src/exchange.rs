@@ -11,6 +11,7 @@ use engine::{
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::account_tape::AccountTape;
 use crate::accounts::{Account, Holding};
 use crate::book::{Book, Multiples, Watch};
 use crate::collateral_wallets::CollateralWallets;
@@ -128,6 +129,8 @@ pub struct SimExchange {
     pub(crate) others_deleveraged: u64,
     /// Depth that came although the model of fills has no book.
     pub(crate) depth_ignored: u64,
+    /// None where nobody wants it.
+    pub(crate) tape: Option<Box<AccountTape>>,
 }
 
 impl SimExchange {
@@ -193,6 +196,7 @@ impl SimExchange {
         let (fund, world) = (LedgerAccount::InsuranceFund, LedgerAccount::External);
         ledger.post(config.start, transfer, config.insurance_fund, None, world, fund);
         let mut exchange = SimExchange {
+            tape: None,
             depths: depths(&config, &markets),
             depth_fills: Vec::new(),
             watch,
@@ -414,6 +418,9 @@ impl Exchange for SimExchange {
             MarketData::Trade(trade) => {
                 // Nothing else happens in the common case: see `Watch`.
                 let price = trade.price.0;
+                if let Some(tape) = &mut self.tape {
+                    tape.traded(symbol, price);
+                }
                 let watch = &mut self.watch[symbol];
                 if price < watch.low || price > watch.high {
                     return self.watched_trade(event, symbol, &trade);

@@ -4,6 +4,7 @@ use engine::{AccountId, AccountUpdateReason, Nanos, PositionSide, SymbolIndex};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::account_tape::Happened;
 use crate::config::Funding;
 use crate::exchange::SimExchange;
 use crate::funding_rate::funding_payment;
@@ -110,6 +111,7 @@ impl SimExchange {
         }
         let (index, income) = (Some(SymbolIndex(symbol as u16)), IncomeType::FundingFee);
         self.ledger.wallet(account, self.now, income, amount, index, LedgerAccount::Funding);
+        self.tape(account, symbol, side, || Happened::Funding(amount));
         // On cross margin Binance sends the balance only.
         let position = isolated.then_some((symbol, side));
         self.send_account(account, AccountUpdateReason::FundingFee, amount, position);

@@ -193,6 +193,7 @@ impl SimExchange {
         if isolated {
             position.isolated_wallet = cut8_ratio(cost, Decimal::from(leverage)).min(free);
         }
+        self.tape_held(account, symbol, side);
     }
 
     /// A position of the symbol waits for its first price.

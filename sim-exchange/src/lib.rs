@@ -3,6 +3,7 @@
 //! Invariant: time, requests and market events come in, exchange events go out. There is no bus, no
 //! file, no clock and no random number in here.
 
+mod account_tape;
 mod accounts;
 pub mod adl;
 mod amending;
@@ -63,6 +64,7 @@ mod triggering;
 mod venue_clock;
 mod venue_events;
 
+pub use account_tape::{Booked, Extremes, Happened, PositionKey};
 /// What goes over the wire.
 pub use binance_wire as wire;
 pub use collateral_wallets::{Collateral, CollateralPrice};

@@ -13,6 +13,7 @@ use engine::{
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::account_tape::Happened;
 use crate::adl::{self, AdlEntry, AdlTerms};
 use crate::config::LiquidationSize;
 use crate::exchange::{PRICE_MAX, SimExchange};
@@ -386,6 +387,7 @@ impl SimExchange {
             position.isolated_wallet -= fee;
         }
         self.ledger.wallet(account, self.now, IncomeType::InsuranceClear, -fee, index, fund);
+        self.tape(account, symbol, side, || Happened::LiquidationFee(fee));
         fee
     }
 

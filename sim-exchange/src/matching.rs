@@ -6,6 +6,8 @@
 //! - Within one event: last price (and the mark, if it has no data of its own), then resting orders in
 //!   price-time order, then conditional orders in the order of their arrival, then liquidation.
 
+use std::sync::Arc;
+
 use engine::{
     AccountId, AccountUpdateReason, BalanceUpdate, Bar, ExecutionType, ExpiryReason, Fill,
     MarketEvent, Nanos, OrderId, OrderStatus, PositionSide, PriceTicks, QtyLots,
@@ -14,6 +16,7 @@ use engine::{
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::account_tape::Happened;
 use crate::accounts::reduces;
 use crate::book::Resting;
 use crate::exchange::{PRICE_MAX, SimExchange};
@@ -94,6 +97,9 @@ impl SimExchange {
     pub(crate) fn bar(&mut self, time: Nanos, symbol: usize, bar: &Bar) {
         let quarter = bar.volume.0 / 4;
         for price in bar_path(bar) {
+            if let Some(tape) = &mut self.tape {
+                tape.traded(symbol, price);
+            }
             let watch = &mut self.watch[symbol];
             if price < watch.low || price > watch.high {
                 self.traded(time, symbol, price, quarter);
@@ -330,6 +336,24 @@ impl SimExchange {
         let (pnl, paid) = (IncomeType::RealizedPnl, IncomeType::Commission);
         self.ledger.wallet(account, time, pnl, realized, Some(index), other);
         self.ledger.wallet(account, time, paid, -fee, Some(index), LedgerAccount::Fees);
+        let forced = !matches!(against, Against::MarketTaker | Against::MarketMaker);
+        if self.tape.is_some() {
+            let order = self.orders.get(id);
+            let (client_order_id, order_type) =
+                (Arc::clone(&order.client_order_id.0), order.orig_type);
+            self.tape(account, symbol, position_side, || Happened::Filled {
+                client_order_id,
+                order_type,
+                side,
+                price,
+                qty,
+                notional,
+                commission: fee,
+                realized,
+                maker: against == Against::MarketTaker,
+                forced,
+            });
+        }
         let order = self.orders.get_mut(id);
         add_fill(order, qty, notional);
         order.update_time = time;
@@ -352,9 +376,8 @@ impl SimExchange {
         let reason = AccountUpdateReason::Order;
         self.send_account(account, reason, Decimal::ZERO, Some((symbol, position_side)));
         let execution = if calculated { ExecutionType::Calculated } else { ExecutionType::Trade };
-        let liquidation = !matches!(against, Against::MarketTaker | Against::MarketMaker);
         let fill = Some(fill);
-        let event = UserEvent::OrderTradeUpdate { execution, order, fill, liquidation };
+        let event = UserEvent::OrderTradeUpdate { execution, order, fill, liquidation: forced };
         self.send_user(account, event);
         self.end_of_placed(id);
         let after = self.holding(account, symbol).position(position_side).qty;

@@ -14,6 +14,7 @@
 use engine::{AccountId, AccountUpdateReason, MarginType};
 use rust_decimal::Decimal;
 
+use crate::account_tape::Happened;
 use crate::accounts::Holding;
 use crate::book::Book;
 use crate::conditional::Conditionals;
@@ -47,8 +48,23 @@ impl SimExchange {
             market.trades = 0;
         }
         let stated: Vec<AccountConfig> = self.config.accounts().collect();
+        self.tape_wiped();
         for (number, stated) in stated.iter().enumerate() {
             self.reset_account(number, stated, wallet.unwrap_or(stated.wallet));
+        }
+    }
+
+    /// What is held goes without a fill.
+    fn tape_wiped(&mut self) {
+        for account in 0..self.accounts.len() {
+            let account = AccountId(account as u16);
+            for symbol in 0..self.markets.len() {
+                for side in self.account(account).sides() {
+                    if self.holding(account, symbol).position(*side).qty != 0 {
+                        self.tape(account, symbol, *side, || Happened::Wiped);
+                    }
+                }
+            }
         }
     }
 

@@ -145,6 +145,7 @@ enum Process {
 }
 
 /// One symbol's bars, minute by minute.
+#[derive(Clone)]
 pub(super) struct ModelBars {
     symbol: SyntheticSymbol,
     index: SymbolIndex,
@@ -246,6 +247,10 @@ impl ModelBars {
 }
 
 impl Source for ModelBars {
+    fn fork(&self) -> Option<Box<dyn Source>> {
+        Some(Box::new(self.clone()))
+    }
+
     fn fill(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         batch.clear();
         for _ in 0..BARS {

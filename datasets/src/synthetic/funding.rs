@@ -7,6 +7,7 @@ use super::events::{LaidEvent, Shock};
 use crate::merge::Source;
 
 /// The settlements of one symbol.
+#[derive(Clone)]
 pub(super) struct Settlements {
     symbol: SymbolIndex,
     next: Nanos,
@@ -66,6 +67,10 @@ impl Settlements {
 }
 
 impl Source for Settlements {
+    fn fork(&self) -> Option<Box<dyn Source>> {
+        Some(Box::new(self.clone()))
+    }
+
     fn fill(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         batch.clear();
         if self.next <= self.end {

@@ -118,4 +118,9 @@ impl Feed for SyntheticFeed {
     fn ends_at(&self) -> Option<Nanos> {
         Some(self.ends_at)
     }
+
+    fn fork(&self) -> Option<Box<dyn Feed + Send>> {
+        let (merge, digest) = (self.merge.fork()?, self.digest.clone());
+        Some(Box::new(SyntheticFeed { merge, digest, ends_at: self.ends_at }))
+    }
 }

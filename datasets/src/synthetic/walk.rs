@@ -11,6 +11,7 @@ use crate::bars::{GridBar, expand};
 use crate::merge::Source;
 
 /// One symbol's bars, minute by minute.
+#[derive(Clone)]
 pub(super) struct Walk {
     config: SyntheticConfig,
     symbol: SyntheticSymbol,
@@ -103,6 +104,10 @@ impl Walk {
 }
 
 impl Source for Walk {
+    fn fork(&self) -> Option<Box<dyn Source>> {
+        Some(Box::new(self.clone()))
+    }
+
     fn fill(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         batch.clear();
         for _ in 0..BARS {

@@ -412,4 +412,8 @@ pub trait Bus: Send {
     fn tape_left(&self) -> usize {
         0
     }
+    /// A bus that holds the same and goes its own way. None for one that others share.
+    fn fork(&self) -> Option<Box<dyn Bus>> {
+        None
+    }
 }

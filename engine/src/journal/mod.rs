@@ -123,6 +123,10 @@ pub trait JournalSink: Send {
     }
     /// The end of the run.
     fn finish(&mut self, footer: &JournalFooter) -> Result<(), JournalError>;
+    /// Whether it throws away what it is given.
+    fn keeps_nothing(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps nothing: the digest is all that remains.
@@ -135,6 +139,9 @@ impl JournalSink for DigestOnly {
     }
     fn finish(&mut self, _footer: &JournalFooter) -> Result<(), JournalError> {
         Ok(())
+    }
+    fn keeps_nothing(&self) -> bool {
+        true
     }
 }
 
@@ -182,6 +189,34 @@ impl Journal {
             paused: false,
             keeps_market: false,
         }
+    }
+
+    /// A journal that goes on from here, for the digest alone and watched by nobody. None where a sink keeps what is journaled: it
+    /// would lack the blocks of before.
+    pub(crate) fn fork(&self) -> Option<Journal> {
+        if self.failure.is_some() || !self.sink.keeps_nothing() {
+            return None;
+        }
+        let mut block = Vec::with_capacity(BLOCK_BYTES + 4096);
+        block.extend_from_slice(&self.block);
+        Some(Journal {
+            block,
+            hasher: self.hasher.clone(),
+            sink: Box::new(DigestOnly),
+            failure: None,
+            last: self.last,
+            entries: self.entries,
+            block_first_entry: self.block_first_entry,
+            market_since: self.market_since,
+            market_total: self.market_total,
+            defined: self.defined.clone(),
+            risks: self.risks.clone(),
+            risks_packed: self.risks_packed.clone(),
+            watch: None,
+            halted: false,
+            paused: false,
+            keeps_market: self.keeps_market,
+        })
     }
 
     /// Entries so far.

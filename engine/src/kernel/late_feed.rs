@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use crate::{FeedLatency, MarketEvent, MarketWants, NamedRng, Nanos};
 
+#[derive(Clone)]
 pub(super) struct LateFeed {
     latency: FeedLatency,
     rng: NamedRng,

@@ -12,6 +12,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
                 late.keep(&mut self.batch);
             }
             self.feed.next_batch(&mut self.batch)?;
+            self.batches += 1;
             self.cursor = 0;
             self.feed_ended = self.batch.is_empty() && !self.feed.waits();
             if let Some(first) = self.batch.first()

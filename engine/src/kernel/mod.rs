@@ -7,6 +7,7 @@ mod action;
 mod acts;
 mod command;
 mod exchange_events;
+mod fork;
 mod late_feed;
 mod links;
 mod lives;
@@ -146,12 +147,14 @@ pub struct RunCounts {
     pub acknowledged: u64,
 }
 
+#[derive(Clone, Copy)]
 struct Subscriber {
     service: ServiceId,
     wants: MarketWants,
 }
 
 /// An input that waits until its service has thought about it.
+#[derive(Clone)]
 enum Waiting {
     Market(ServiceId, MarketEvent),
     Exchange(ServiceId, ExchangeEvent),
@@ -177,6 +180,8 @@ pub struct Kernel<X, F> {
     slow: Vec<Active<Slowness>>,
     crash_loops: Vec<Active<(ServiceId, Dies)>>,
     batch: Vec<MarketEvent>,
+    /// How many batches the feed has given.
+    batches: u64,
     cursor: usize,
     feed_ended: bool,
     feed_time: Nanos,
@@ -261,6 +266,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             slow: Vec::new(),
             crash_loops: Vec::new(),
             batch: Vec::new(),
+            batches: 0,
             cursor: 0,
             feed_ended: false,
             feed_time: config.start,
@@ -277,9 +283,12 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
 
     /// Adds an action to the timeline; before the run, or from its present on.
     pub fn at(&mut self, time: Nanos, action: Action) {
-        let place = self.timeline.len() as u32;
+        let (place, time) = (self.timeline.len() as u32, time.max(self.core.now));
         self.timeline.push(action);
-        self.core.schedule.push(time.max(self.core.now), Class::Action, Due::Action(place));
+        match self.started {
+            true => self.core.schedule.push(time, Class::Action, Due::Action(place)),
+            false => self.core.schedule.push_known(time, place, Due::Action(place)),
+        }
     }
 
     /// Lets somebody watch, from the first entry on.

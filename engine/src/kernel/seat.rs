@@ -9,6 +9,7 @@ use super::supervisor::Supervisor;
 use crate::{Link, Nanos, Service, ThinkingTime};
 
 /// A service at its place in the run.
+#[derive(Clone)]
 pub(super) struct Seat {
     pub(super) service: Box<dyn Service>,
     pub(super) first_state: Box<dyn Service>,
@@ -45,6 +46,7 @@ pub struct ServiceLife {
 }
 
 /// Delivery times of stream entries, and the seed from which they are drawn.
+#[derive(Clone)]
 pub(super) struct Links {
     pub(super) usual: Link,
     pub(super) by_stream: BTreeMap<String, Link>,

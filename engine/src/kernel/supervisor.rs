@@ -7,6 +7,7 @@ use super::{Kernel, Seat};
 
 /// What a supervisor knows of its service. The limit counts as systemd's does: an interval begins with a
 /// start, and the first start after its end begins the next one.
+#[derive(Clone)]
 pub(super) struct Supervisor {
     rules: Supervision,
     began: Nanos,

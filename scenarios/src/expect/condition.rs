@@ -1,6 +1,7 @@
 //! Conditions in CEL (<https://cel.dev>): reading one, what it looks at, asking it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 use cel::{Context, ExecutionError, Program, Value};
@@ -64,9 +65,10 @@ impl Needs {
 }
 
 /// A condition that has been read.
+#[derive(Clone)]
 pub(crate) struct Condition {
     pub(crate) source: String,
-    program: Program,
+    program: Arc<Program>,
     pub(crate) needs: Needs,
 }
 
@@ -93,7 +95,7 @@ impl Condition {
         let mut walk = Walk::default();
         walk.expr(program.expression(), &mut Vec::new())
             .map_err(|problem| format!("{source:?}: {problem}"))?;
-        Ok(Condition { source: source.to_owned(), program, needs: walk.needs })
+        Ok(Condition { source: source.to_owned(), program: Arc::new(program), needs: walk.needs })
     }
 
     /// Whether it holds; an answer that is neither yes nor no is an error.

@@ -38,7 +38,7 @@ enum Kind {
 }
 
 /// A trigger that is to be answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Obligation {
     made: Moment,
     deadline: Nanos,
@@ -46,7 +46,7 @@ struct Obligation {
 }
 
 /// One expectation, with what is known so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Judge {
     spec: Expectation,
     kind: Kind,

@@ -19,6 +19,7 @@ use crate::invariants::{Invariant, Invariants};
 type Wanted = Vec<(usize, Role)>;
 
 /// An entry that is judged when the state may be looked at.
+#[derive(Clone)]
 struct Deferred {
     judge: usize,
     role: Role,
@@ -27,6 +28,7 @@ struct Deferred {
 }
 
 /// Watches a run.
+#[derive(Clone)]
 pub(crate) struct Observer {
     env: Arc<Env>,
     instruments: Vec<Instrument>,

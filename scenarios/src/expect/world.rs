@@ -18,6 +18,7 @@ use crate::timeline::stream;
 pub(crate) type Run = Kernel<SimExchange, Box<dyn engine::Feed + Send>>;
 
 /// What does not change in a run.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) instruments: Vec<Instrument>,
     pub(crate) services: Vec<String>,

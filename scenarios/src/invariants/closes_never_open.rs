@@ -10,7 +10,7 @@ use super::{Invariant, plan_of, record, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// See the file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ClosesNeverOpen {
     /// Signed lots, as the account's updates tell them.
     positions: BTreeMap<(SymbolIndex, PositionSide), i64>,

@@ -8,7 +8,7 @@ use super::{Invariant, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// See the file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct MessagesAccounted;
 
 const NAME: &str = "messages_accounted";

@@ -18,11 +18,29 @@ use crate::compose::Place;
 use crate::expect::{Failure, Moment, Run, World};
 
 /// One invariant, while a run goes on.
-pub(crate) trait Invariant: Send {
+pub(crate) trait Invariant: InvariantState + Send {
     /// An entry of the journal, in the handling of a service if it is one's.
     fn seen(&mut self, moment: Moment, handling: Option<ServiceId>, seen: &Seen<'_>);
     /// The run is over: what was violated, first.
     fn end(&mut self, kernel: &mut Run, world: &World) -> Option<Failure>;
+}
+
+/// What an invariant knows so far is plain data. Implemented for all of them.
+pub(crate) trait InvariantState {
+    /// A copy, for a fork of its run.
+    fn clone_invariant(&self) -> Box<dyn Invariant>;
+}
+
+impl<T: Invariant + Clone + 'static> InvariantState for T {
+    fn clone_invariant(&self) -> Box<dyn Invariant> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Invariant> {
+    fn clone(&self) -> Box<dyn Invariant> {
+        (**self).clone_invariant()
+    }
 }
 
 macro_rules! invariants {

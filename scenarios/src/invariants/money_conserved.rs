@@ -6,7 +6,7 @@ use super::{Invariant, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// See the file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct MoneyConserved;
 
 const NAME: &str = "money_conserved";

@@ -10,7 +10,7 @@ use super::{Invariant, plan_of, record, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// See the file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct OneOrderPerIntent {
     /// Of each decision, the order that opened for it.
     opened: BTreeMap<String, String>,

@@ -12,7 +12,7 @@ use crate::expect::{Failure, Moment, Run, World};
 const ORDER_FOLLOWS: Nanos = Nanos::from_secs(10);
 
 /// See the file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct PermitsUsedOnce {
     used: BTreeMap<String, Moment>,
     /// Plans whose permits were used up and whose order was not sent yet, with who used them.

@@ -14,7 +14,7 @@ use crate::expect::{Failure, Moment, Run, World};
 const SETTLES: Nanos = Nanos::from_secs(60);
 
 /// See the file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct PositionsRecorded {
     changed: BTreeMap<SymbolIndex, Moment>,
 }

@@ -8,7 +8,7 @@ use super::{Invariant, record, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// See the file.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct SafeModePassesExits {
     failure: Option<Failure>,
 }

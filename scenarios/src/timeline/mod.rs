@@ -245,6 +245,11 @@ fn check_span(name: &str, lasts: Lasts, when: When) -> Result<(), String> {
 }
 
 impl TimelineStep {
+    /// The first instant at which it does something.
+    pub(crate) fn begins(&self, range: (Nanos, Nanos)) -> Result<Nanos, String> {
+        Ok(self.when(range)?.from)
+    }
+
     fn when(&self, (from, to): (Nanos, Nanos)) -> Result<When, String> {
         let at = within("at", &self.at, (from, to))?;
         let until = self.until.as_deref().map(|until| instant("until", until, from)).transpose()?;

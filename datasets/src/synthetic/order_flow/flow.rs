@@ -33,6 +33,7 @@ fn size_scale(mean: f64) -> f64 {
 }
 
 /// The order flow of one symbol.
+#[derive(Clone)]
 pub(in super::super) struct Flow {
     symbol: SymbolIndex,
     rng: NamedRng,
@@ -282,6 +283,10 @@ impl Flow {
 }
 
 impl Source for Flow {
+    fn fork(&self) -> Option<Box<dyn Source>> {
+        Some(Box::new(self.clone()))
+    }
+
     fn fill(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         batch.clear();
         if !self.started {

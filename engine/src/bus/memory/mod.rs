@@ -70,6 +70,10 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 impl Bus for MemoryBus {
+    fn fork(&self) -> Option<Box<dyn Bus>> {
+        Some(Box::new(self.clone()))
+    }
+
     fn xadd(
         &mut self,
         now: Nanos,
