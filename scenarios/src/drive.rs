@@ -5,7 +5,8 @@ use std::any::Any;
 use engine::{JournalFooter, Nanos, RunError};
 
 use crate::expect::{Failure, Observer, Run, World};
-use crate::{Limits, Progress};
+use crate::record::Recorder;
+use crate::{Limits, Progress, RunRecord};
 
 /// Slices of a run between two reports of progress.
 const SLICES: i64 = 200;
@@ -24,6 +25,8 @@ pub(crate) struct Judged {
     pub(crate) failed: Vec<Failure>,
     /// The first entry that went to the dead letters, in words.
     pub(crate) first_dead: Option<String>,
+    /// Where the run is recorded.
+    pub(crate) record: Option<RunRecord>,
 }
 
 /// Drives a run.
@@ -46,6 +49,8 @@ pub(crate) struct Course {
     next_look: Nanos,
     slice: i64,
     events_before: u64,
+    /// Looks at the account now and then, where the run is recorded.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl Course {
@@ -59,6 +64,7 @@ impl Course {
             next_look: start + every,
             slice: 1,
             events_before: 0,
+            recorder: None,
         }
     }
 }
@@ -78,8 +84,22 @@ impl Driver<'_> {
             failed = observer.end(kernel, self.world, self.range.1);
             first_dead = observer.first_dead();
         });
+        // The last look, whatever the span between two of them.
+        let record = course.recorder.take().and_then(|mut recorder| {
+            let mut record = None;
+            with_observer(kernel, |observer, kernel| {
+                let (now, exchange) = (kernel.now(), kernel.exchange_mut());
+                if let Some(plans) = &mut observer.plans {
+                    if recorder.last() != Some(now) {
+                        recorder.look(now, exchange, plans);
+                    }
+                    record = Some(recorder.end(exchange, plans));
+                }
+            });
+            record
+        });
         let footer = kernel.finish().map_err(Stop::Run)?;
-        Ok(Judged { footer, failed, first_dead })
+        Ok(Judged { footer, failed, first_dead, record })
     }
 
     /// Up to `pause`, which is included, or to the end of its range. Where it pauses nobody looks, so that the run is as if it had
@@ -104,6 +124,9 @@ impl Driver<'_> {
                 if let Some(instant) = course.instants.get(course.asked) {
                     until = Nanos(until.0.min(instant.0));
                 }
+                if let Some(recorder) = &course.recorder {
+                    until = Nanos(until.0.min(recorder.next().0));
+                }
                 if until > pause {
                     kernel.run_until(pause).map_err(Stop::Run)?;
                     if !kernel.paused() {
@@ -121,6 +144,7 @@ impl Driver<'_> {
                     if course.looks && until == course.next_look {
                         course.next_look += course.every;
                     }
+                    record(kernel, course, until);
                 }
                 with_observer(kernel, |observer, kernel| {
                     observer.look(kernel, self.world);
@@ -152,6 +176,18 @@ fn with_observer(kernel: &mut Run, act: impl FnOnce(&mut Observer, &mut Run)) {
         act(&mut observer, kernel);
         kernel.watch(observer);
     }
+}
+
+/// Lets the recorder look, if it is its time.
+fn record(kernel: &mut Run, course: &mut Course, now: Nanos) {
+    let Some(recorder) = course.recorder.as_mut().filter(|recorder| recorder.next() == now) else {
+        return;
+    };
+    with_observer(kernel, |observer, kernel| {
+        if let Some(plans) = &mut observer.plans {
+            recorder.look(now, kernel.exchange_mut(), plans);
+        }
+    });
 }
 
 /// A copy of the observer as it is now, for a fork of its run.

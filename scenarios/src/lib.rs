@@ -18,6 +18,7 @@ mod links;
 mod live_settings;
 mod market;
 mod paper;
+mod record;
 mod run;
 mod schema;
 mod served;
@@ -48,6 +49,7 @@ pub use live_settings::{
     CONFIRMATION, LiveLimits, LiveSettings, PrivateAddress, TradingVenue, VenueAddresses,
 };
 pub use paper::PaperTerms;
+pub use record::{ClosedTrade, OpenTrade, RecordedFill, RunRecord};
 pub use run::{
     NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
     replay, run, service_figures, services_of,

@@ -15,6 +15,7 @@ use sim_exchange::SimExchange;
 
 use crate::drive::{Course, Driver, Stop};
 use crate::expect::{Observer, Run, World};
+use crate::record::{Plans, Recorder, RunRecord};
 use crate::timeline::Plan;
 use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, TradingVenue, market};
 
@@ -63,6 +64,8 @@ pub struct RunOptions {
     pub journals: Option<PathBuf>,
     /// Bounds of a run; what they leave open, its file may say.
     pub limits: Limits,
+    /// Keep a record of equity, fills and trades.
+    pub record: bool,
 }
 
 /// A finished run.
@@ -88,6 +91,9 @@ pub struct ScenarioReport {
     pub market: Json,
     /// The journal, if one was written.
     pub journal: Option<PathBuf>,
+    /// Equity, fills and trades, if they were asked for.
+    #[serde(skip)]
+    pub record: Option<RunRecord>,
 }
 
 /// A journal that was run again.
@@ -217,9 +223,15 @@ impl Begun {
             (prepared.market.warnings.clone(), prepared.market.identity.clone());
         let instruments = prepared.market.instruments.clone();
         let range = prepared.market.range;
-        let observer = Observer::new(scenario, range, &instruments, &services).map_err(build)?;
-        let course = Course::new(&observer, scenario.look_every().map_err(build)?, range.0);
+        let mut observer =
+            Observer::new(scenario, range, &instruments, &services).map_err(build)?;
+        let mut course = Course::new(&observer, scenario.look_every().map_err(build)?, range.0);
         let (mut kernel, range) = prepared.start(sink)?;
+        if options.record {
+            kernel.exchange_mut().keep_tape();
+            observer.plans = Some(Plans::default());
+            course.recorder = Some(Recorder::new(range, &instruments));
+        }
         kernel.watch(Box::new(observer));
         let world = World { instruments, services };
         let scenario = scenario.clone();
@@ -292,6 +304,7 @@ impl Begun {
             .concat(),
             market: self.market.clone(),
             journal: self.journal.clone(),
+            record: judged.record,
         })
     }
 }

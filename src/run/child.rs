@@ -112,6 +112,7 @@ fn fulfil(request: &Request) -> Outcome {
         data: request.data.clone(),
         journals: request.journals.clone(),
         limits: request.limits,
+        record: false,
     };
     match &mut case.content {
         Content::Ready(scenario) => {

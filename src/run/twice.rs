@@ -141,6 +141,7 @@ mod tests {
             assumptions: Vec::new(),
             market: serde_json::Value::Null,
             journal: None,
+            record: None,
         }
     }
 

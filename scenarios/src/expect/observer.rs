@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cel::Env;
 use engine::{ExchangeEvent, Instrument, Lookup, Nanos, Seen, ServiceId, Watch};
-use pipeline::streams::{STREAMS, Stream};
+use pipeline::streams::{APPLY_PLAN, STREAMS, Stream};
 use serde_json::Value as Json;
 
 use super::condition::Needs;
@@ -14,6 +14,7 @@ use super::values::{self, Grids, Object};
 use super::{Failure, Moment, Run, World};
 use crate::Scenario;
 use crate::invariants::{Invariant, Invariants};
+use crate::record::Plans;
 
 /// Who wants the entries of a topic.
 type Wanted = Vec<(usize, Role)>;
@@ -54,6 +55,8 @@ pub(crate) struct Observer {
     stirred: bool,
     /// The first entry that nobody could handle: its stream, and why.
     first_dead: Option<String>,
+    /// What plans said, where the run is recorded.
+    pub(crate) plans: Option<Plans>,
 }
 
 impl Observer {
@@ -85,6 +88,7 @@ impl Observer {
             moment: Moment { time: range.0, entry: 0 },
             stirred: false,
             first_dead: None,
+            plans: None,
         };
         for spec in &scenario.expect {
             if let Some(judge) = Judge::read(spec, range)? {
@@ -319,6 +323,11 @@ impl Watch for Observer {
             let reason = fields.get("dlq_reason").unwrap_or("without a reason");
             let who = fields.get("dlq_service").unwrap_or("nobody");
             self.first_dead = Some(format!("the first one of {event}, by {who}: {reason}"));
+        }
+        if let (Some(plans), Seen::Publish(stream, _, body)) = (&mut self.plans, &seen)
+            && *stream == APPLY_PLAN.name
+        {
+            plans.hear(body);
         }
         if !self.judges.is_empty() {
             self.seen_by_judges(&seen);
