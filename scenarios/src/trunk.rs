@@ -86,11 +86,11 @@ impl Trunk {
             let feed = open_feed(scenario, self.options.data.as_deref());
             feed.map_err(|error| FeedError(error.to_string()))
         };
-        let forked = self.begun.kernel.fork(open).map_err(|error| ScenarioError::Run {
+        let feed = self.begun.kernel.feed_from_here(open).map_err(|error| ScenarioError::Run {
             origin: scenario.origin.clone(),
             source: RunError::Feed(error),
         })?;
-        let Some(mut kernel) = forked else { return Ok(None) };
+        let Some(mut kernel) = self.begun.kernel.fork(feed) else { return Ok(None) };
         kernel.replan(plan.actions);
         kernel.watch(Box::new(self.observer.clone()));
         let begun = Begun {

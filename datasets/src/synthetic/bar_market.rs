@@ -138,6 +138,7 @@ impl BarMarket {
     }
 }
 
+#[derive(Clone)]
 enum Process {
     Jumps(JumpProcess),
     Garch(GarchProcess),

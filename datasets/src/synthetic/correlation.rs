@@ -55,6 +55,7 @@ pub(super) fn cholesky(matrix: &[Vec<f64>], symbols: usize) -> Result<Vec<Vec<f6
 
 /// The correlated normals of one symbol. Each symbol draws the factors that it needs from generators of
 /// the same names, so that symbols can be made one by one and still have them in common.
+#[derive(Clone)]
 pub(super) struct Shocks {
     factors: Vec<(f64, NamedRng)>,
 }

@@ -84,6 +84,7 @@ impl Garch {
 }
 
 /// The process of one symbol.
+#[derive(Clone)]
 pub(super) struct GarchProcess {
     parameters: Garch,
     long_run: f64,

@@ -61,6 +61,7 @@ impl JumpDiffusion {
 }
 
 /// The process of one symbol.
+#[derive(Clone)]
 pub(super) struct JumpProcess {
     parameters: JumpDiffusion,
     sigma: f64,

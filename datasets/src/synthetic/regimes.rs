@@ -116,6 +116,7 @@ pub(super) fn heat_mean(regimes: &[Regime]) -> f64 {
 }
 
 /// The process of one symbol.
+#[derive(Clone)]
 pub(super) struct RegimeProcess {
     regimes: Vec<Regime>,
     sigma: f64,

@@ -8,36 +8,14 @@ use crate::schedule::Due;
 use crate::{Action, Exchange, Feed, FeedError, Nanos};
 
 impl<X: Exchange + Clone, F: Feed> Kernel<X, F> {
-    /// A run that goes on from here on its own, journaled for its digest alone and watched by nobody. Its market is this one's
-    /// feed once more, or, where that cannot be copied, the one of `open`, read up to here.
+    /// A run that goes on from here on its own with `feed`, which is [`Kernel::feed_from_here`]; journaled for its digest alone
+    /// and watched by nobody.
     ///
     /// `None`: this run cannot be forked, because its journal is kept, others share its bus, or its numbers from outside are
     /// a recording.
-    ///
-    /// # Errors
-    /// The feed that was opened: it cannot be read, or ends before this run's present.
-    pub fn fork(
-        &self,
-        open: impl FnOnce() -> Result<Box<dyn Feed + Send>, FeedError>,
-    ) -> Result<Option<Kernel<X, Box<dyn Feed + Send>>>, FeedError> {
-        let Some(core) = self.core.fork() else { return Ok(None) };
-        let feed = match self.feed.fork() {
-            Some(feed) => feed,
-            None => {
-                let mut feed = open()?;
-                let mut batch = Vec::new();
-                for number in 0..self.batches {
-                    feed.next_batch(&mut batch)?;
-                    // The one that says the end is empty, too.
-                    if batch.is_empty() && number + 1 < self.batches {
-                        return Err(FeedError("the market of the fork ends early".into()));
-                    }
-                }
-                feed
-            }
-        };
-        Ok(Some(Kernel {
-            core,
+    pub fn fork<G: Feed>(&self, feed: G) -> Option<Kernel<X, G>> {
+        Some(Kernel {
+            core: self.core.fork()?,
             exchange: self.exchange.clone(),
             feed,
             seats: self.seats.clone(),
@@ -59,11 +37,34 @@ impl<X: Exchange + Clone, F: Feed> Kernel<X, F> {
             counts: self.counts.clone(),
             started: self.started,
             replies: self.replies.clone(),
-        }))
+        })
     }
 }
 
 impl<X: Exchange, F: Feed> Kernel<X, F> {
+    /// This run's market from here on: its feed once more, or, where that cannot be copied, the one of `open`, which begins as
+    /// this one did and is read up to here.
+    ///
+    /// # Errors
+    /// What was opened cannot be read, or ends before this run's present.
+    pub fn feed_from_here(
+        &self,
+        open: impl FnOnce() -> Result<Box<dyn Feed + Send>, FeedError>,
+    ) -> Result<Box<dyn Feed + Send>, FeedError> {
+        if let Some(feed) = self.feed.fork() {
+            return Ok(feed);
+        }
+        let (mut feed, mut batch) = (open()?, Vec::new());
+        for number in 1..=self.batches {
+            feed.next_batch(&mut batch)?;
+            // The last one may be the empty one that tells the end.
+            if batch.is_empty() && number < self.batches {
+                return Err(FeedError("the market of the fork ends early".into()));
+            }
+        }
+        Ok(feed)
+    }
+
     /// The timeline is another one from now on: `actions` is all of it, with the past, which has to be the past of this run.
     /// What lies after the present comes, in its order; what has begun ends in its time.
     pub fn replan(&mut self, actions: Vec<(Nanos, Action)>) {

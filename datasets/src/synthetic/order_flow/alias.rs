@@ -2,6 +2,7 @@
 //! table built as M. D. Vose (1991) does.
 
 /// A table of weights.
+#[derive(Clone)]
 pub(super) struct Alias {
     /// Of each place, the share that stays, and where the rest goes.
     places: Vec<(f64, u32)>,

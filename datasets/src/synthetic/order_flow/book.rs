@@ -9,6 +9,7 @@
 use std::ops::RangeInclusive;
 
 /// One side.
+#[derive(Clone)]
 pub(super) struct Half {
     /// Sums: the root at 1, the leaves from `slots` on.
     tree: Vec<i64>,

@@ -9,6 +9,7 @@ use super::{Hawkes, OrderFlow};
 /// Below it an excitement counts as over.
 const NOTHING: f64 = 1e-9;
 
+#[derive(Clone)]
 pub(super) struct Intensity {
     base: f64,
     own: f64,

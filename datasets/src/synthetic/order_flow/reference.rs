@@ -15,6 +15,7 @@ const OF_SIDES: f64 = 0.3;
 /// Keeps the surprise finite where one side is nearly certain.
 const DOUBT_MIN: f64 = 1e-6;
 
+#[derive(Clone)]
 pub(super) struct Reference {
     rng: NamedRng,
     /// Logarithm of the value in ticks.
