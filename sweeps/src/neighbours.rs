@@ -27,7 +27,8 @@ pub struct Neighbourhood {
 }
 
 /// The distance of two places: on an ordered axis the difference of the two places on the unit interval, 0
-/// or 1 between kinds; Euclidean, as a part of the diagonal.
+/// or 1 between kinds; Euclidean, as a part of the diagonal. Rounded to 12 decimals, so that neighbours of
+/// a grid are equally near.
 pub fn distance(a: &[Coordinate], b: &[Coordinate]) -> f64 {
     let square = |(a, b): (&Coordinate, &Coordinate)| match (a, b) {
         (Coordinate::Ordered(a), Coordinate::Ordered(b)) => (a - b) * (a - b),
@@ -35,7 +36,8 @@ pub fn distance(a: &[Coordinate], b: &[Coordinate]) -> f64 {
         _ => 1.0,
     };
     let axes = a.len().max(1) as f64;
-    libm::sqrt(a.iter().zip(b).map(square).sum::<f64>() / axes)
+    let distance = libm::sqrt(a.iter().zip(b).map(square).sum::<f64>() / axes);
+    libm::round(distance * 1e12) / 1e12
 }
 
 /// The neighbourhood of each trial, by its `k` nearest trials; nothing for trials that failed (`None` or
