@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draws::Draws;
 use crate::pareto::Direction;
-use crate::{Point, Space};
+use crate::{Coordinate, Point, Space};
 
 /// How often a point is drawn again before a constraint is taken for one that nothing meets.
 pub const DRAWS_MAX: u64 = 10_000;
@@ -197,9 +197,11 @@ pub struct Sampler {
     parts: Vec<Vec<usize>>,
     /// Of a Sobol sequence: the scrambling, one number an axis.
     scrambles: Vec<u32>,
-    /// Points of TPE, by number of trial.
-    points: Vec<Point>,
+    /// Where the trials of TPE lie, by number.
+    places: Vec<Vec<Coordinate>>,
     outcomes: BTreeMap<u64, Outcome>,
+    /// All trials below it have an outcome.
+    told: u64,
     /// Trials of the past that the cursor has not passed yet.
     skip: u64,
 }
@@ -247,12 +249,13 @@ impl Sampler {
             cursor: 0,
             parts,
             scrambles,
-            points: Vec::new(),
+            places: Vec::new(),
             outcomes: BTreeMap::new(),
+            told: 0,
             skip: next,
         };
         for (number, past) in (0..).zip(past) {
-            sampler.points.push(past.point);
+            sampler.remember(&past.point);
             sampler.tell(number, past.outcome);
         }
         Ok(sampler)
@@ -272,6 +275,9 @@ impl Sampler {
     pub fn tell(&mut self, number: u64, outcome: Outcome) {
         if matches!(self.method, Method::Tpe { .. }) {
             self.outcomes.insert(number, outcome);
+            while self.outcomes.contains_key(&self.told) {
+                self.told += 1;
+            }
         }
     }
 
@@ -299,8 +305,7 @@ impl Sampler {
     fn known_until(&self) -> Option<u64> {
         let Method::Tpe { batch, .. } = self.method else { return Some(0) };
         let known = self.next - self.next % u64::from(batch);
-        let told = self.outcomes.range(..known).count() as u64;
-        (told == known).then_some(known)
+        (self.told >= known).then_some(known)
     }
 
     /// The point of the next trial; nothing at the end of a grid.
@@ -334,15 +339,21 @@ impl Sampler {
                 let mut model = tpe::Model::new(
                     &self.space,
                     &self.directions,
-                    &self.points[..known as usize],
+                    &self.places[..known as usize],
                     &self.outcomes,
                     startup,
                 );
                 let mut draws = self.streams("tpe");
                 let point = drawn(self.next, |_| model.point(&mut draws), holds)?;
-                self.points.push(point.clone());
+                self.remember(&point);
                 Ok(Some(point))
             }
+        }
+    }
+
+    fn remember(&mut self, point: &Point) {
+        if matches!(self.method, Method::Tpe { .. }) {
+            self.places.push(self.space.coordinates(point).unwrap_or_default());
         }
     }
 

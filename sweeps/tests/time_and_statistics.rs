@@ -195,7 +195,7 @@ fn blocks_are_drawn_as_their_kind_says() {
 #[test]
 fn error_bars_of_a_mean() {
     // Independent numbers: the standard error of their mean is sd / sqrt(n) whatever the blocks.
-    let series: Vec<f64> = (0..400).map(|k| pseudo(k)).collect();
+    let series: Vec<f64> = (0..400).map(pseudo).collect();
     let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
     let bar = error_bar(&series, mean, (BlockKind::Stationary, 3), 9, 2_000, 0.95).unwrap();
     let expected = 0.288_675 / 20.0;

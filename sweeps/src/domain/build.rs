@@ -166,10 +166,9 @@ fn linear_points(
     let parts = Decimal::from(points_of(points)? - 1);
     let width = to.checked_sub(from);
     let exact = width.and_then(|width| width.checked_div(parts));
-    if let Some(step) = exact.filter(|step| step.checked_mul(parts) == width) {
-        if !integer || step.fract().is_zero() {
-            return Ok(Domain::Steps { from, step, count: u64::from(points), integer });
-        }
+    let exact = exact.filter(|step| step.checked_mul(parts) == width);
+    if let Some(step) = exact.filter(|step| !integer || step.fract().is_zero()) {
+        return Ok(Domain::Steps { from, step, count: u64::from(points), integer });
     }
     if integer {
         let text = format!("{points} whole numbers are not evenly spaced from {from} to {to}");
@@ -248,7 +247,7 @@ fn normal(of: &Normal) -> Result<Domain, Problem> {
         return Err(problem(format!("sd = {} is not above zero", of.sd), "give a positive sd"));
     }
     let (min, max) = (of.min.unwrap_or(f64::NEG_INFINITY), of.max.unwrap_or(f64::INFINITY));
-    if !(min < max) {
+    if min.is_nan() || max.is_nan() || min >= max {
         return Err(problem(format!("min = {min} is not below max = {max}"), "swap them"));
     }
     let shape = Shape::normal(of.mean, of.sd, min, max);

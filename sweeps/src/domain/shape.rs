@@ -71,7 +71,7 @@ impl Shape {
                 if mirrored { 1.0 - unit } else { unit }
             }
         };
-        // NaN, of the logarithm of a negative number, becomes 0.
-        unit.max(0.0).min(LAST_UNIT)
+        // The logarithm of a negative number is NaN, and it lies below the axis.
+        if unit.is_nan() { 0.0 } else { unit.clamp(0.0, LAST_UNIT) }
     }
 }

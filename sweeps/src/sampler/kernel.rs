@@ -123,7 +123,8 @@ impl DensityEstimator for Density {
             Density::Parzen(bumps) => {
                 let height = |bump: &Bump| {
                     let z = (x - bump.mean) / bump.sd;
-                    libm::exp(bump.log_height - 0.5 * z * z)
+                    // Beyond nine deviations a bump is lost beside the wide one, and most are there.
+                    if z * z > 81.0 { 0.0 } else { libm::exp(bump.log_height - 0.5 * z * z) }
                 };
                 // The wide bump keeps the sum away from zero.
                 libm::log(bumps.iter().map(height).sum::<f64>() / bumps.len() as f64)
@@ -143,7 +144,7 @@ impl Distribution<f64> for Density {
                 let place = (u128::from(rng.next_u64()) * bumps.len() as u128) >> 64;
                 let bump = &bumps[place as usize];
                 let p = bump.below + unit_of(rng.next_u64()) * bump.within;
-                (bump.mean + bump.sd * normal_quantile(p)).max(0.0).min(LAST_UNIT)
+                (bump.mean + bump.sd * normal_quantile(p)).clamp(0.0, LAST_UNIT)
             }
         }
     }

@@ -29,7 +29,7 @@ pub(super) struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// The model after these trials, all of which have an outcome.
+    /// The model after these trials, by where they lie; all have an outcome.
     ///
     /// Trials are ranked by dominance, then by crowding distance (Deb, Pratap, Agarwal, Meyarivan (2002),
     /// "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE TEC 6), and told by their
@@ -40,12 +40,12 @@ impl<'a> Model<'a> {
     pub(super) fn new(
         space: &'a Space,
         directions: &[Direction],
-        points: &[Point],
+        trials: &[Vec<Coordinate>],
         outcomes: &BTreeMap<u64, Outcome>,
         startup: u32,
     ) -> Model<'a> {
         let objectives: Vec<Option<Vec<f64>>> = (0..)
-            .zip(points)
+            .zip(trials)
             .map(|(number, _)| match outcomes.get(&number) {
                 Some(Outcome::Done(objectives)) => Some(objectives.clone()),
                 _ => None,
@@ -55,22 +55,20 @@ impl<'a> Model<'a> {
         if order.len() < (startup.max(1)) as usize {
             return Model { space, axes: Vec::new() };
         }
-        let mut told = vec![f64::INFINITY; points.len()];
+        let mut told = vec![f64::INFINITY; trials.len()];
         for (place, trial) in order.iter().enumerate() {
             told[*trial] = place as f64;
         }
         let good = order.len().div_ceil(10).min(GOOD_MAX);
         // The library takes the ceiling of the share times the trials.
-        let share = (good as f64 - 0.5) / points.len() as f64;
-        let coordinates: Vec<Vec<Coordinate>> =
-            points.iter().map(|point| space.coordinates(point).unwrap_or_default()).collect();
+        let share = (good as f64 - 0.5) / trials.len() as f64;
         let axis = |place: usize| {
             let densities = Densities { kinds: space.axes()[place].1.kinds() };
             let range = ::tpe::range(0.0, densities.width()).ok()?;
             let mut builder = TpeOptimizerBuilder::new();
             let builder = builder.gamma(share).candidates(CANDIDATES);
             let mut axis = builder.build(densities, range).ok()?;
-            for (coordinates, told) in coordinates.iter().zip(&told) {
+            for (coordinates, told) in trials.iter().zip(&told) {
                 let value = match coordinates.get(place)? {
                     Coordinate::Ordered(unit) => *unit,
                     Coordinate::Kind(kind) => *kind as f64,
