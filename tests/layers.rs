@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each library and those of ours that it may depend on; dev-dependencies are free.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("engine", &[]),
     ("binance-wire", &["engine"]),
     ("sim-exchange", &["engine", "binance-wire"]),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("strategies", &["engine"]),
     ("datasets", &["engine"]),
     ("models", &["strategies"]),
+    ("sweeps", &[]),
     ("pipeline", &["engine", "strategies", "models"]),
     ("scenarios", &["engine", "sim-exchange", "strategies", "datasets", "pipeline"]),
 ];
