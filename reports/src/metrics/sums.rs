@@ -127,6 +127,19 @@ pub(super) fn at_place(sorted: &[f64], place: f64) -> Option<f64> {
     finite(low + (place - below as f64) * (high - low))
 }
 
+/// The middle value, or the mean of the middle two; leaves the values in any order. `None` without values.
+pub(super) fn median(values: &mut [f64]) -> Option<f64> {
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return None;
+    }
+    let even = values.len() % 2 == 0;
+    let (lower, above, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let below = lower.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // Halves first, because the sum of the two may be beyond a float.
+    finite(if even { below / 2.0 + *above / 2.0 } else { *above })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,5 +190,12 @@ mod tests {
         );
         assert_eq!(quantile(&[], 0.5), None);
         assert_eq!(quantile(&[7.0], 0.99), Some(7.0));
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&mut [4.0, 1.0, 3.0, 2.0]), Some(2.5));
+        assert_eq!((median(&mut [5.0]), median(&mut [])), (Some(5.0), None));
     }
 }

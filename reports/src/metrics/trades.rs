@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::metrics;
 use super::input::{DAY_NS, InputError, Side, Trade, Wanted, check, elapsed_ns};
 use super::money::{add, to_f64};
-use super::sums::{finite, mean, quantile, ratio};
+use super::sums::{Sum, finite, mean, median, ratio};
 
 metrics! {
     /// Metrics of closed trades. A trade's net PnL is what it changed the wallet by: realised PnL - fees +
@@ -232,53 +232,53 @@ pub struct GroupedTrades {
 /// [`InputError`] for a trade that means nothing, and for sums beyond what can be counted.
 pub fn trade_metrics(trades: &[Trade<'_>]) -> Result<GroupedTrades, InputError> {
     let figures = trade_figures(trades)?;
-    let order = by_exit(trades, &figures);
+    let mut all = Tally::default();
+    let mut by_symbol: BTreeMap<&str, Tally> = BTreeMap::new();
+    let mut by_exit_reason: BTreeMap<&str, Tally> = BTreeMap::new();
+    // Each trade is looked at once: to fetch it from memory again for each group takes longer than to add.
+    for at in by_exit(trades, &figures) {
+        let (trade, figures) = (&trades[at], &figures[at]);
+        all.add(trade, figures)?;
+        by_symbol.entry(trade.symbol).or_default().add(trade, figures)?;
+        by_exit_reason.entry(trade.exit_reason).or_default().add(trade, figures)?;
+    }
+    let named = |groups: BTreeMap<&str, Tally>| {
+        let metrics = |(name, tally): (&str, Tally)| Ok((name.to_owned(), tally.metrics()?));
+        groups.into_iter().map(metrics).collect::<Result<_, InputError>>()
+    };
     Ok(GroupedTrades {
-        all: of_group(trades, &figures, &order)?,
-        by_symbol: grouped(trades, &figures, &order, |trade| trade.symbol)?,
-        by_exit_reason: grouped(trades, &figures, &order, |trade| trade.exit_reason)?,
+        all: all.metrics()?,
+        by_symbol: named(by_symbol)?,
+        by_exit_reason: named(by_exit_reason)?,
     })
 }
 
 /// The places of the trades by time of exit. Ties are broken by all that a metric looks at, so that trades
 /// which still tie are the same to all of them.
 fn by_exit(trades: &[Trade<'_>], figures: &[TradeFigures]) -> Vec<usize> {
-    let key = |at: usize| {
-        let (trade, figures) = (&trades[at], &figures[at]);
-        (trade.exit_time_ns, trade.entry_time_ns, trade.symbol, figures.net_pnl_usdt)
-    };
-    let floats = |at: usize| {
-        let of = &figures[at];
-        [of.mae, of.mfe, of.r_multiple.unwrap_or(f64::NAN), trades[at].leverage]
-    };
-    let mut order: Vec<usize> = (0..trades.len()).collect();
-    order.sort_by(|a, b| {
-        let pairs = || floats(*a).into_iter().zip(floats(*b));
-        let tie = || pairs().fold(Ordering::Equal, |tie, (a, b)| tie.then(a.total_cmp(&b)));
-        key(*a).cmp(&key(*b)).then_with(tie)
+    // Times stand beside the places: to fetch them from the trades would cost most of the sorting.
+    let times = |(at, trade): (usize, &Trade<'_>)| (trade.exit_time_ns, trade.entry_time_ns, at);
+    let mut timed: Vec<(i64, i64, usize)> = trades.iter().enumerate().map(times).collect();
+    timed.sort_by(|a, b| {
+        let rows = |at: usize| (&trades[at], &figures[at]);
+        (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| tie(rows(a.2), rows(b.2)))
     });
-    order
+    timed.into_iter().map(|(_, _, at)| at).collect()
 }
 
-fn grouped<'a>(
-    trades: &[Trade<'a>],
-    figures: &[TradeFigures],
-    order: &[usize],
-    name: fn(&Trade<'a>) -> &'a str,
-) -> Result<BTreeMap<String, TradeMetrics>, InputError> {
-    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for at in order {
-        groups.entry(name(&trades[*at])).or_default().push(*at);
-    }
-    let metrics = |(name, group): (&str, Vec<usize>)| {
-        Ok((name.to_owned(), of_group(trades, figures, &group)?))
+fn tie(a: (&Trade<'_>, &TradeFigures), b: (&Trade<'_>, &TradeFigures)) -> Ordering {
+    let floats = |(trade, figures): (&Trade<'_>, &TradeFigures)| {
+        [figures.mae, figures.mfe, figures.r_multiple.unwrap_or(f64::NAN), trade.leverage]
     };
-    groups.into_iter().map(metrics).collect()
+    let names = (a.0.symbol, a.0.exit_reason).cmp(&(b.0.symbol, b.0.exit_reason));
+    let first = names.then_with(|| a.1.net_pnl_usdt.cmp(&b.1.net_pnl_usdt));
+    let pairs = floats(a).into_iter().zip(floats(b));
+    pairs.fold(first, |tie, (a, b)| tie.then(a.total_cmp(&b)))
 }
 
-/// Sums of exact money over a group.
+/// Sums over a group of trades, which come in the order of their exits.
 #[derive(Default)]
-struct Booked {
+struct Tally {
     profit: Decimal,
     loss: Decimal,
     fees: Decimal,
@@ -289,10 +289,18 @@ struct Booked {
     liquidations: u64,
     losing_streak: u64,
     longest_losing_streak: u64,
+    mae: Sum,
+    mfe: Sum,
+    leverage: Sum,
+    leverage_max: Option<f64>,
+    r_multiples: Sum,
+    with_r: u64,
+    hours: Vec<f64>,
 }
 
-impl Booked {
-    fn add(&mut self, trade: &Trade<'_>, net_pnl: Decimal) -> Result<(), InputError> {
+impl Tally {
+    fn add(&mut self, trade: &Trade<'_>, figures: &TradeFigures) -> Result<(), InputError> {
+        let net_pnl = figures.net_pnl_usdt;
         self.losing_streak = if net_pnl < Decimal::ZERO { self.losing_streak + 1 } else { 0 };
         self.longest_losing_streak = self.longest_losing_streak.max(self.losing_streak);
         if net_pnl > Decimal::ZERO {
@@ -306,47 +314,44 @@ impl Booked {
         self.funding = add("funding", self.funding, trade.funding_usdt)?;
         self.slippage = add("slippage", self.slippage, trade.slippage_usdt)?;
         self.liquidations += u64::from(trade.liquidated);
+        self.mae.add(figures.mae);
+        self.mfe.add(figures.mfe);
+        self.leverage.add(trade.leverage);
+        self.leverage_max =
+            Some(self.leverage_max.map_or(trade.leverage, |max| max.max(trade.leverage)));
+        if let Some(r) = figures.r_multiple {
+            self.r_multiples.add(r);
+            self.with_r += 1;
+        }
+        self.hours.push(figures.hours);
         Ok(())
     }
-}
 
-/// Metrics of the trades at these places.
-fn of_group(
-    trades: &[Trade<'_>],
-    figures: &[TradeFigures],
-    group: &[usize],
-) -> Result<TradeMetrics, InputError> {
-    let mut booked = Booked::default();
-    for at in group {
-        booked.add(&trades[*at], figures[*at].net_pnl_usdt)?;
+    fn metrics(mut self) -> Result<TradeMetrics, InputError> {
+        let (trades, count) = (self.hours.len() as u64, self.hours.len() as f64);
+        let (profit, loss) = (to_f64(self.profit), to_f64(self.loss));
+        let net_pnl = add("net PnL", self.profit, -self.loss)?;
+        Ok(TradeMetrics {
+            trades,
+            net_pnl,
+            gross_profit: self.profit,
+            gross_loss: self.loss,
+            fees: self.fees,
+            funding: self.funding,
+            slippage: self.slippage,
+            hit_rate: ratio(self.won as f64, count),
+            payoff_ratio: ratio(profit / self.won as f64, loss / self.lost as f64),
+            profit_factor: ratio(profit, loss),
+            expectancy: ratio(to_f64(net_pnl), count),
+            expectancy_r: ratio(self.r_multiples.total(), self.with_r as f64),
+            mae_mean: ratio(self.mae.total(), count),
+            mfe_mean: ratio(self.mfe.total(), count),
+            time_in_trade_hours_mean: mean(self.hours.iter().copied()),
+            time_in_trade_hours_median: median(&mut self.hours),
+            set_leverage_mean: ratio(self.leverage.total(), count),
+            set_leverage_max: self.leverage_max,
+            liquidations: self.liquidations,
+            longest_losing_streak: self.longest_losing_streak,
+        })
     }
-    let net_pnl = add("net PnL", booked.profit, -booked.loss)?;
-    let (profit, loss, count) = (to_f64(booked.profit), to_f64(booked.loss), group.len() as f64);
-    let mean_of = |of: fn(&TradeFigures) -> f64| mean(group.iter().map(|at| of(&figures[*at])));
-    let multiples: Vec<f64> = group.iter().filter_map(|at| figures[*at].r_multiple).collect();
-    let leverages = || group.iter().map(|at| trades[*at].leverage);
-    let mut hours: Vec<f64> = group.iter().map(|at| figures[*at].hours).collect();
-    hours.sort_unstable_by(f64::total_cmp);
-    Ok(TradeMetrics {
-        trades: group.len() as u64,
-        net_pnl,
-        gross_profit: booked.profit,
-        gross_loss: booked.loss,
-        fees: booked.fees,
-        funding: booked.funding,
-        slippage: booked.slippage,
-        hit_rate: ratio(booked.won as f64, count),
-        payoff_ratio: ratio(profit / booked.won as f64, loss / booked.lost as f64),
-        profit_factor: ratio(profit, loss),
-        expectancy: ratio(to_f64(net_pnl), count),
-        expectancy_r: mean(multiples.into_iter()),
-        mae_mean: mean_of(|of| of.mae),
-        mfe_mean: mean_of(|of| of.mfe),
-        time_in_trade_hours_mean: mean_of(|of| of.hours),
-        time_in_trade_hours_median: quantile(&hours, 0.5),
-        set_leverage_mean: mean(leverages()),
-        set_leverage_max: leverages().reduce(f64::max),
-        liquidations: booked.liquidations,
-        longest_losing_streak: booked.longest_losing_streak,
-    })
 }
