@@ -148,7 +148,7 @@ pub fn equity_metrics(
     let falls = Falls::of(equity);
     Ok(EquityMetrics {
         periods,
-        total_return: growth.map(|growth| growth - 1.0),
+        total_return: ratio(last - first, first),
         cagr,
         calmar: calmar(cagr, falls.max_depth),
         max_drawdown: falls.max_depth,

@@ -61,12 +61,15 @@ fn cut(equity: &Equity<'_>, period_ns: i64, end: i64, periods: usize) -> PeriodE
 /// The return of each period, `E_k / E_{k-1} - 1`, until the equity is gone: of what is not above zero
 /// there is no return, so the series ends with the period that lost it. Empty where the equity is not
 /// above zero at first.
+///
+/// Computed as `(E_k - E_{k-1}) / E_{k-1}`: the difference of neighbours is exact, where a quotient next to 1
+/// has lost the last digits of a small return.
 #[must_use]
 pub fn returns(period_ends_usdt: &[f64]) -> Vec<f64> {
     let alive = period_ends_usdt.iter().take_while(|value| **value > 0.0).count();
     let last = period_ends_usdt.len().min(alive + 1);
     let looked_at = if alive == 0 { &[] } else { &period_ends_usdt[..last] };
-    looked_at.windows(2).map(|pair| pair[1] / pair[0] - 1.0).collect()
+    looked_at.windows(2).map(|pair| (pair[1] - pair[0]) / pair[0]).collect()
 }
 
 #[cfg(test)]
@@ -107,10 +110,13 @@ mod tests {
 
     #[test]
     fn returns_end_with_the_equity() {
-        assert_eq!(returns(&[100.0, 110.0, 55.0]), [110.0 / 100.0 - 1.0, -0.5]);
+        assert_eq!(returns(&[100.0, 110.0, 55.0]), [0.1, -0.5]);
         assert_eq!(returns(&[100.0, 50.0, 0.0, 50.0, 100.0]), [-0.5, -1.0]);
         assert_eq!(returns(&[100.0, -50.0, 10.0]), [-1.5]);
         assert_eq!(returns(&[0.0, 10.0]), [0.0; 0]);
         assert_eq!(returns(&[10.0]), [0.0; 0]);
+        // A quotient less 1 would be off by a part in ten million.
+        let small = returns(&[1_000_000.0, 1_000_000.000_1])[0];
+        assert_eq!(small, (1_000_000.000_1 - 1_000_000.0) / 1e6);
     }
 }
