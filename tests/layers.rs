@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each library and those of ours that it may depend on; dev-dependencies are free.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("engine", &[]),
     ("binance-wire", &["engine"]),
     ("sim-exchange", &["engine", "binance-wire"]),
@@ -17,6 +17,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("datasets", &["engine"]),
     ("models", &["strategies"]),
     ("pipeline", &["engine", "strategies", "models"]),
+    ("reports", &[]),
     ("scenarios", &["engine", "sim-exchange", "strategies", "datasets", "pipeline"]),
 ];
 

@@ -133,7 +133,7 @@ pub(super) fn median(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
     }
-    let even = values.len() % 2 == 0;
+    let even = values.len().is_multiple_of(2);
     let (lower, above, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     let below = lower.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     // Halves first, because the sum of the two may be beyond a float.
