@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::catalogue::metrics;
 use super::exposure::mean_equity;
 use super::input::{Equity, Fill, InputError, Liquidity, Wanted, YEAR_DAYS, check, elapsed_days};
-use super::money::{add, to_f64};
+use super::money::{Total, to_f64};
 use super::sums::ratio;
 
 metrics! {
@@ -57,23 +57,24 @@ metrics! {
 /// [`InputError`] for what is no series, a negative notional, and sums beyond what can be counted.
 pub fn fill_metrics(equity: &Equity<'_>, fills: &[Fill]) -> Result<FillMetrics, InputError> {
     equity.check()?;
-    let [mut volume, mut maker, mut fill_fees] = [Decimal::ZERO; 3];
+    let [mut volume, mut maker, mut fill_fees] = [Total::default(); 3];
     for (at, fill) in fills.iter().enumerate() {
         let notional = to_f64(fill.notional_usdt);
         check("fill", at, "notional_usdt", notional, Wanted::NotNegative)?;
-        volume = add("notional", volume, fill.notional_usdt)?;
-        fill_fees = add("fees", fill_fees, fill.fee_usdt)?;
+        volume.add("notional", fill.notional_usdt)?;
+        fill_fees.add("fees", fill.fee_usdt)?;
         if fill.liquidity == Liquidity::Maker {
-            maker = add("notional", maker, fill.notional_usdt)?;
+            maker.add("notional", fill.notional_usdt)?;
         }
     }
+    let (volume, maker) = (volume.amount("notional")?, maker.amount("notional")?);
     let mean_equity = mean_equity(equity).filter(|equity| *equity > 0.0);
     let turnover = mean_equity.and_then(|equity| ratio(to_f64(volume), equity));
     let days = equity.span().map_or(0.0, |(begin, end)| elapsed_days(begin, end));
     Ok(FillMetrics {
         fills: fills.len() as u64,
         volume,
-        fill_fees,
+        fill_fees: fill_fees.amount("fees")?,
         maker_share: ratio(to_f64(maker), to_f64(volume)),
         turnover,
         turnover_annual: turnover.and_then(|turnover| ratio(turnover * YEAR_DAYS, days)),

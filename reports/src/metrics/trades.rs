@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::metrics;
 use super::input::{DAY_NS, InputError, Side, Trade, Wanted, check, elapsed_ns};
-use super::money::{add, to_f64};
+use super::money::{Total, net, to_f64};
 use super::sums::{Sum, finite, mean, median, ratio};
 
 metrics! {
@@ -170,8 +170,8 @@ fn figures_of(at: usize, trade: &Trade<'_>) -> Result<TradeFigures, InputError> 
         Side::Long => (below, above, trade.initial_stop_price.map(|stop| entry - stop)),
         Side::Short => (above, below, trade.initial_stop_price.map(|stop| stop - entry)),
     };
-    let after_fees = add("net PnL", trade.realised_pnl_usdt, -trade.fees_usdt)?;
-    let net_pnl_usdt = add("net PnL", after_fees, trade.funding_usdt)?;
+    let booked = [trade.realised_pnl_usdt, trade.funding_usdt];
+    let net_pnl_usdt = net("net PnL", &booked, trade.fees_usdt)?;
     let risk = risk.filter(|risk| *risk > 0.0).and_then(|risk| finite(risk * trade.qty));
     let (mae, mfe) = (against.max(0.0) / entry, with.max(0.0) / entry);
     check("trade", at, "adverse excursion", mae, Wanted::Finite)?;
@@ -279,11 +279,11 @@ fn tie(a: (&Trade<'_>, &TradeFigures), b: (&Trade<'_>, &TradeFigures)) -> Orderi
 /// Sums over a group of trades, which come in the order of their exits.
 #[derive(Default)]
 struct Tally {
-    profit: Decimal,
-    loss: Decimal,
-    fees: Decimal,
-    funding: Decimal,
-    slippage: Decimal,
+    profit: Total,
+    loss: Total,
+    fees: Total,
+    funding: Total,
+    slippage: Total,
     won: u64,
     lost: u64,
     liquidations: u64,
@@ -305,14 +305,14 @@ impl Tally {
         self.longest_losing_streak = self.longest_losing_streak.max(self.losing_streak);
         if net_pnl > Decimal::ZERO {
             self.won += 1;
-            self.profit = add("net PnL", self.profit, net_pnl)?;
+            self.profit.add("net PnL", net_pnl)?;
         } else if net_pnl < Decimal::ZERO {
             self.lost += 1;
-            self.loss = add("net PnL", self.loss, -net_pnl)?;
+            self.loss.add("net PnL", -net_pnl)?;
         }
-        self.fees = add("fees", self.fees, trade.fees_usdt)?;
-        self.funding = add("funding", self.funding, trade.funding_usdt)?;
-        self.slippage = add("slippage", self.slippage, trade.slippage_usdt)?;
+        self.fees.add("fees", trade.fees_usdt)?;
+        self.funding.add("funding", trade.funding_usdt)?;
+        self.slippage.add("slippage", trade.slippage_usdt)?;
         self.liquidations += u64::from(trade.liquidated);
         self.mae.add(figures.mae);
         self.mfe.add(figures.mfe);
@@ -329,16 +329,18 @@ impl Tally {
 
     fn metrics(mut self) -> Result<TradeMetrics, InputError> {
         let (trades, count) = (self.hours.len() as u64, self.hours.len() as f64);
-        let (profit, loss) = (to_f64(self.profit), to_f64(self.loss));
-        let net_pnl = add("net PnL", self.profit, -self.loss)?;
+        let gross_profit = self.profit.amount("net PnL")?;
+        let gross_loss = self.loss.amount("net PnL")?;
+        let (profit, loss) = (to_f64(gross_profit), to_f64(gross_loss));
+        let net_pnl = net("net PnL", &[gross_profit], gross_loss)?;
         Ok(TradeMetrics {
             trades,
             net_pnl,
-            gross_profit: self.profit,
-            gross_loss: self.loss,
-            fees: self.fees,
-            funding: self.funding,
-            slippage: self.slippage,
+            gross_profit,
+            gross_loss,
+            fees: self.fees.amount("fees")?,
+            funding: self.funding.amount("funding")?,
+            slippage: self.slippage.amount("slippage")?,
             hit_rate: ratio(self.won as f64, count),
             payoff_ratio: ratio(profit / self.won as f64, loss / self.lost as f64),
             profit_factor: ratio(profit, loss),
