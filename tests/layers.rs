@@ -18,6 +18,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("models", &["strategies"]),
     ("sweeps", &[]),
     ("pipeline", &["engine", "strategies", "models"]),
+    ("reports", &[]),
     ("scenarios", &["engine", "sim-exchange", "strategies", "datasets", "pipeline"]),
 ];
 

@@ -1,0 +1,3 @@
+//! What a run or a sweep comes to: its metrics, and the reports that show them.
+
+pub mod metrics;
