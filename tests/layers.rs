@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each library and those of ours that it may depend on; dev-dependencies are free.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("engine", &[]),
     ("binance-wire", &["engine"]),
     ("sim-exchange", &["engine", "binance-wire"]),
@@ -19,7 +19,10 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("sweeps", &[]),
     ("pipeline", &["engine", "strategies", "models"]),
     ("reports", &[]),
-    ("scenarios", &["engine", "sim-exchange", "strategies", "datasets", "pipeline"]),
+    (
+        "scenarios",
+        &["engine", "sim-exchange", "strategies", "datasets", "pipeline", "reports", "sweeps"],
+    ),
 ];
 
 /// Lines of Rust in one file outside tests.

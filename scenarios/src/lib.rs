@@ -17,6 +17,7 @@ mod limits;
 mod links;
 mod live_settings;
 mod market;
+mod measures;
 mod paper;
 mod record;
 mod run;
@@ -48,6 +49,7 @@ pub use links::Links;
 pub use live_settings::{
     CONFIRMATION, LiveLimits, LiveSettings, PrivateAddress, TradingVenue, VenueAddresses,
 };
+pub use measures::{run_measures, run_returns};
 pub use paper::PaperTerms;
 pub use record::{ClosedTrade, OpenTrade, RecordedFill, RunRecord};
 pub use run::{

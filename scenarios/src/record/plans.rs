@@ -18,6 +18,8 @@ pub(crate) struct PlanNote {
     pub(crate) reason: String,
     /// In USDT.
     pub(crate) stop_loss: Option<Decimal>,
+    /// When it was decided, in USDT.
+    pub(crate) price: Option<Decimal>,
 }
 
 /// The newest plans, by their id.
@@ -35,6 +37,7 @@ impl Plans {
             source: plan.source.clone(),
             reason: plan.reason_codes.clone().into_owned(),
             stop_loss: plan.stop_loss,
+            price: plan.price,
         };
         if self.notes.insert(plan.plan_id.clone(), note).is_none() {
             self.order.push_back(plan.plan_id.clone());

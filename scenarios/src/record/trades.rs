@@ -38,6 +38,9 @@ pub struct ClosedTrade {
     pub fees: Decimal,
     /// Received, in USDT; below zero when paid.
     pub funding: Decimal,
+    /// What its fills were worse than the prices of their plans, in USDT; below zero where they were better. Part of what it
+    /// realised.
+    pub slippage: Decimal,
     /// Lowest price of the symbol's trades while it was held, in USDT.
     pub lowest: Option<Decimal>,
     /// Highest.
@@ -179,7 +182,7 @@ impl Trades {
         }
     }
 
-    /// One lot at one USDT, in units of the sums: costs are in USDT, prices × lots are not.
+    /// One lot, in units of the base asset.
     fn unit(&self, symbol: SymbolIndex) -> Decimal {
         self.qty(symbol, 1)
     }
@@ -211,6 +214,7 @@ impl Trades {
             realized: Decimal::ZERO,
             fees: Decimal::ZERO,
             funding: Decimal::ZERO,
+            slippage: Decimal::ZERO,
             lowest: None,
             highest: None,
             stop_loss: None,
@@ -239,9 +243,12 @@ impl Trades {
             return None;
         };
         let key = line.position;
-        let price = self.price(key.symbol, *price);
+        let (price, unit) = (self.price(key.symbol, *price), self.unit(key.symbol));
         let plan = plans.of_order(client_order_id);
         let buys = *side == Side::Buy;
+        let worse = plan
+            .and_then(|plan| plan.price)
+            .map_or(Decimal::ZERO, |decided| if buys { price - decided } else { decided - price });
         let (mut left, mut commission_left) = (*qty, *commission);
         let mut ended = None;
         if let Some(held) = self.held.get_mut(&key)
@@ -252,6 +259,7 @@ impl Trades {
             held.closed.0 += closes;
             held.closed.1 += price * Decimal::from(closes);
             held.trade.realized += *realized;
+            held.trade.slippage += worse * unit * Decimal::from(closes);
             // To the eight decimals of a wallet; the rest is the other trade's.
             let paid = *commission * Decimal::from(closes) / Decimal::from((*qty).max(1));
             let paid = if closes == *qty { *commission } else { paid.round_dp(8) };
@@ -284,6 +292,7 @@ impl Trades {
             held.opened.0 += left;
             held.opened.1 += price * Decimal::from(left);
             held.trade.fees += commission_left;
+            held.trade.slippage += worse * unit * Decimal::from(left);
             if fresh {
                 client_order_id.as_ref().clone_into(&mut held.trade.entry_order);
                 held.trade.leverage = line.leverage;
