@@ -313,6 +313,41 @@ pub(crate) fn cases(origin: &str, content: &str) -> Result<Vec<Scenario>, Scenar
     Ok(found)
 }
 
+/// The keys of a file with all that it includes and, if one is named, those of a variant laid over them.
+pub(crate) fn table(
+    origin: &str,
+    content: &str,
+    variant: &str,
+) -> Result<toml::Table, ScenarioError> {
+    // All that is wrong with the file is said here, with its place.
+    let cases = cases(origin, content)?;
+    if !cases.iter().any(|case| case.variant == variant) {
+        let names: Vec<&str> = cases.iter().skip(1).map(|case| case.variant.as_str()).collect();
+        let near = nearest(variant, &names)
+            .map_or(String::new(), |near| format!("; did you mean {near:?}?"));
+        let problem = format!("it has no variant {variant:?}{near}");
+        return Err(ScenarioError::Build { origin: origin.to_owned(), problem });
+    }
+    let mut sources = Sources::default();
+    sources.add(origin, content, 0)?;
+    let padded = sources.padded();
+    let mut base = DeTable::default();
+    for text in &padded {
+        let parsed = DeTable::parse(text).map_err(|error| sources.error(&error))?;
+        merge(&mut base, parsed.into_inner());
+    }
+    base.remove("include");
+    let variants = base.remove("variants").map(Spanned::into_inner);
+    if let Some(DeValue::Table(mut variants)) = variants
+        && let Some(DeValue::Table(mut over)) = variants.remove(variant).map(Spanned::into_inner)
+    {
+        head(variant, 0, &mut over, &sources)?;
+        merge(&mut base, over);
+    }
+    toml::Table::deserialize(toml::de::Deserializer::from(Spanned::new(0..0, base)))
+        .map_err(|error| sources.error(&error))
+}
+
 /// A variant's name becomes part of a file's name.
 fn name_problem(name: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');

@@ -26,6 +26,7 @@ mod served;
 mod session;
 mod state;
 mod story;
+pub mod sweep;
 mod text;
 mod timeline;
 mod trunk;
