@@ -185,6 +185,12 @@ fn positions_over_time() {
     close(of.net_exposure_mean, -0.5 / 4.0);
     close(of.leverage_mean, 2.5 / 2.0);
     close(of.leverage_max, 1.5);
+    // While the equity is below zero, only the time in the market counts.
+    let gone = Equity { time_ns: &equity_times, equity_usdt: &[-100.0, 200.0, 200.0] };
+    let of = exposure_metrics(&gone, &exposure).expect("sound");
+    close(of.exposure, 0.5);
+    close(of.gross_exposure_mean, 1.5 / 2.0);
+    close(of.leverage_mean, 1.5);
     let none = exposure_metrics(&equity, &Exposure::default()).expect("sound");
     assert_eq!(
         (none.exposure, none.leverage_mean, none.leverage_max),

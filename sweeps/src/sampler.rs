@@ -181,7 +181,7 @@ pub enum AskError<E: std::error::Error + 'static> {
 }
 
 /// Gives the trials of a sweep one after the other.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Sampler {
     space: Space,
     method: Method,
@@ -199,6 +199,8 @@ pub struct Sampler {
     scrambles: Vec<u32>,
     /// Where the trials of TPE lie, by number.
     places: Vec<Vec<Coordinate>>,
+    /// What TPE knows from the trials below a number, for one batch.
+    model: Option<(u64, tpe::Model)>,
     outcomes: BTreeMap<u64, Outcome>,
     /// All trials below it have an outcome.
     told: u64,
@@ -250,6 +252,7 @@ impl Sampler {
             parts,
             scrambles,
             places: Vec::new(),
+            model: None,
             outcomes: BTreeMap::new(),
             told: 0,
             skip: next,
@@ -336,15 +339,20 @@ impl Sampler {
                 drawn(self.next, at, holds).map(Some)
             }
             Method::Tpe { startup, .. } => {
-                let mut model = tpe::Model::new(
-                    &self.space,
-                    &self.directions,
-                    &self.places[..known as usize],
-                    &self.outcomes,
-                    startup,
-                );
+                let mut model = match self.model.take() {
+                    Some((at, model)) if at == known => model,
+                    _ => tpe::Model::new(
+                        &self.space,
+                        &self.directions,
+                        &self.places[..known as usize],
+                        &self.outcomes,
+                        startup,
+                    ),
+                };
                 let mut draws = self.streams("tpe");
-                let point = drawn(self.next, |_| model.point(&mut draws), holds)?;
+                let at = |_: u64| model.point(&self.space, &mut draws);
+                let point = drawn(self.next, at, holds)?;
+                self.model = Some((known, model));
                 self.remember(&point);
                 Ok(Some(point))
             }

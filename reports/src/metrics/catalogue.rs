@@ -53,7 +53,7 @@ pub struct Metric {
     pub unit: Unit,
     /// Which way it improves.
     pub better: Better,
-    /// How it is computed; the symbols are explained in [`super`].
+    /// How it is computed; the documentation of [`crate::metrics`] explains the symbols.
     pub formula: &'static str,
     /// Author, year and title, or whose definition it is.
     pub source: &'static str,

@@ -41,6 +41,7 @@ pub(super) enum Density {
 pub(super) struct Bump {
     mean: f64,
     sd: f64,
+    inverse_sd: f64,
     /// The probability below zero, and that of [0, 1), before truncation.
     below: f64,
     within: f64,
@@ -109,7 +110,7 @@ impl Bump {
     fn new(mean: f64, sd: f64) -> Bump {
         let below = normal_cdf(-mean / sd);
         let within = normal_cdf((1.0 - mean) / sd) - below;
-        Bump { mean, sd, below, within, log_height: -libm::log(sd * within) }
+        Bump { mean, sd, inverse_sd: 1.0 / sd, below, within, log_height: -libm::log(sd * within) }
     }
 }
 
@@ -122,7 +123,7 @@ impl DensityEstimator for Density {
             }
             Density::Parzen(bumps) => {
                 let height = |bump: &Bump| {
-                    let z = (x - bump.mean) / bump.sd;
+                    let z = (x - bump.mean) * bump.inverse_sd;
                     // Beyond nine deviations a bump is lost beside the wide one, and most are there.
                     if z * z > 81.0 { 0.0 } else { libm::exp(bump.log_height - 0.5 * z * z) }
                 };

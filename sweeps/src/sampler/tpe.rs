@@ -22,13 +22,13 @@ const GOOD_MAX: usize = 25;
 const CANDIDATES: usize = 24;
 
 /// What the trials so far say of the next ones.
-pub(super) struct Model<'a> {
-    space: &'a Space,
+#[derive(Debug)]
+pub(super) struct Model {
     /// One an axis; none while too few trials have succeeded.
     axes: Vec<TpeOptimizer<Densities>>,
 }
 
-impl<'a> Model<'a> {
+impl Model {
     /// The model after these trials, by where they lie; all have an outcome.
     ///
     /// Trials are ranked by dominance, then by crowding distance (Deb, Pratap, Agarwal, Meyarivan (2002),
@@ -38,12 +38,12 @@ impl<'a> Model<'a> {
     /// for Computationally Expensive Optimization Problems", GECCO. Failed trials are told as worse than
     /// all others, and never count as good.
     pub(super) fn new(
-        space: &'a Space,
+        space: &Space,
         directions: &[Direction],
         trials: &[Vec<Coordinate>],
         outcomes: &BTreeMap<u64, Outcome>,
         startup: u32,
-    ) -> Model<'a> {
+    ) -> Model {
         let objectives: Vec<Option<Vec<f64>>> = (0..)
             .zip(trials)
             .map(|(number, _)| match outcomes.get(&number) {
@@ -53,7 +53,7 @@ impl<'a> Model<'a> {
             .collect();
         let order = pareto::order(&objectives, directions);
         if order.len() < (startup.max(1)) as usize {
-            return Model { space, axes: Vec::new() };
+            return Model { axes: Vec::new() };
         }
         let mut told = vec![f64::INFINITY; trials.len()];
         for (place, trial) in order.iter().enumerate() {
@@ -79,19 +79,19 @@ impl<'a> Model<'a> {
         };
         // Nothing here can fail for coordinates of the space itself; random points if it does.
         let axes = (0..space.dimensions()).map(axis).collect::<Option<Vec<_>>>();
-        Model { space, axes: axes.unwrap_or_default() }
+        Model { axes: axes.unwrap_or_default() }
     }
 
     /// A further point to try, with one stream of random numbers an axis.
-    pub(super) fn point(&mut self, draws: &mut [Draws]) -> Point {
+    pub(super) fn point(&mut self, space: &Space, draws: &mut [Draws]) -> Point {
         if self.axes.is_empty() {
-            return self.space.at_drawn(draws);
+            return space.at_drawn(draws);
         }
         let units: Vec<f64> = self
             .axes
             .iter_mut()
             .zip(draws.iter_mut())
-            .zip(self.space.axes())
+            .zip(space.axes())
             .map(|((axis, draws), (_, domain))| {
                 let chosen = axis.ask(&mut draws.0).unwrap_or_else(|never| match never {});
                 match domain.kinds() {
@@ -100,7 +100,7 @@ impl<'a> Model<'a> {
                 }
             })
             .collect();
-        self.space.at(|axis, _| units[axis])
+        space.at(|axis, _| units[axis])
     }
 }
 
