@@ -15,11 +15,12 @@ export function part(name, value, encoding = "json") {
 
 /** The whole page. `parts` are name and value; the first is `report`. */
 export function assemble(title, parts, encoding = "json") {
-  const data = Object.entries(parts).map(([name, value]) => part(name, value, encoding)).join("");
+  const [report, ...rest] = Object.entries(parts).map(([name, value]) => part(name, value, encoding));
   // Functions, because "$&" in a text would be a pattern.
   return dist("report.html")
     .replace("<!--title-->", () => escaped(title))
     .replace("<!--css-->", () => dist("report.css"))
-    .replace("<!--data-->", () => data)
-    .replace("<!--js-->", () => dist("report.js"));
+    .replace("<!--report-->", () => report)
+    .replace("<!--js-->", () => dist("report.js"))
+    .replace("<!--parts-->", () => rest.join(""));
 }

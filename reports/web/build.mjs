@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = dirname(fileURLToPath(import.meta.url));
-const text = (...path) => readFileSync(join(root, ...path), "utf8");
+// A browser reads every line end as one "\n"; the hash of the page must be of what it reads.
+const text = (...path) => readFileSync(join(root, ...path), "utf8").replaceAll("\r\n", "\n");
 
 /** Licences of what is in the bundle; none of them may be lost. */
 function licences() {

@@ -181,7 +181,7 @@ export function axis(c: Colours, name = ""): Record<string, unknown> {
   return {
     name,
     nameTextStyle: { color: c.muted, fontSize: 11 },
-    axisLine: { lineStyle: { color: c.line } },
+    axisLine: { onZero: false, lineStyle: { color: c.line } },
     axisTick: { lineStyle: { color: c.line } },
     axisLabel: { color: c.muted, fontSize: 11, hideOverlap: true },
     splitLine: { lineStyle: { color: c.line, opacity: 0.5 } },
@@ -190,7 +190,7 @@ export function axis(c: Colours, name = ""): Record<string, unknown> {
 }
 
 export function timeAxis(c: Colours, window: TimeWindow, gridIndex = 0): Record<string, unknown> {
-  return { ...axis(c), type: "time", gridIndex, min: window.full.from, max: window.full.to, splitLine: { show: false } };
+  return { ...axis(c), type: "time", gridIndex, min: window.full.from, max: window.full.to, splitLine: { show: false }, axisLine: { onZero: false, lineStyle: { color: c.line } } };
 }
 
 /** A slider beneath; with a mouse also Ctrl and wheel, or drag. On a touch screen a drag scrolls the page. */

@@ -18,7 +18,13 @@ async function inflate(base64: string, format: CompressionFormat): Promise<strin
 
 /** The part of this name. `data-encoding` says how it is written: `json` (default), `gzip` or `deflate-raw`. */
 export async function readPart<T>(name: string): Promise<T> {
-  const script = [...document.querySelectorAll<HTMLScriptElement>("script[data-part]")].find((s) => s.dataset.part === name);
+  const find = () => [...document.querySelectorAll<HTMLScriptElement>("script[data-part]")].find((s) => s.dataset.part === name);
+  let script = find();
+  if (document.readyState === "loading" && (!script || !script.nextSibling)) {
+    // The page is shown as soon as the first part is there; the others may still be on their way.
+    await new Promise((ready) => document.addEventListener("DOMContentLoaded", ready, { once: true }));
+    script = find();
+  }
   if (!script) throw new Error(`The report has no part "${name}".`);
   const encoding = script.dataset.encoding ?? "json";
   const text = script.textContent ?? "";

@@ -61,7 +61,8 @@ export class Grid {
     this.sort = options.sort ?? null;
     const widths = options.columns.map((c) => this.width(c));
     if (options.detail) widths.unshift(4);
-    this.template = widths.map((w, i) => (i === widths.length - 1 ? `minmax(${w}ch, 1fr)` : `${w}ch`)).join(" ");
+    // What is left over goes behind the last column, so that numbers stay near what they belong to.
+    this.template = `${widths.map((w) => `${w}ch`).join(" ")} minmax(0, 1fr)`;
     const total = widths.reduce((a, b) => a + b, 0);
     const head = h("div", { class: "grid-row grid-head", role: "row", "aria-rowindex": 1, style: `grid-template-columns:${this.template}` });
     if (options.detail) head.append(h("div", { role: "columnheader", class: "cell" }, h("span", { class: "hidden" }, "Details")));
@@ -89,10 +90,12 @@ export class Grid {
 
   /** Wide enough for the header and for what a sample of rows shows. */
   private width(column: Col): number {
-    let width = Math.max(column.width ?? 0, column.name.length + 2);
+    // A "ch" is the width of a digit; capitals are wider.
+    const wide = column.numeric ? 1 : 1.2;
+    let width = Math.max(column.width ?? 0, column.name.length * 1.15 + 2);
     const step = Math.max(1, Math.floor(this.options.count / 150));
-    for (let row = 0; row < this.options.count; row += step) width = Math.max(width, column.text(row).length);
-    return Math.min(width, 44) + 2;
+    for (let row = 0; row < this.options.count; row += step) width = Math.max(width, column.text(row).length * wide);
+    return Math.ceil(Math.min(width, 48) + 2.5);
   }
 
   private head(column: Col, index: number): HTMLElement {

@@ -85,7 +85,8 @@ function timeline(model: RunModel, d: Decisions, say: (text: string) => void): C
         yAxis: [
           {
             ...axis(c), type: "value", min: -0.5, max: gates - 0.5, interval: 1,
-            axisLabel: { show: false }, axisTick: { show: false }, splitLine: { lineStyle: { color: c.line, opacity: 0.6 } },
+            axisLabel: { color: c.text, fontSize: 11, width: left - 14, overflow: "truncate", customValues: raw.gates.map((_, g) => g), formatter: (v: number) => raw.gates[gates - 1 - Math.round(v)] ?? "" },
+            axisTick: { show: false }, splitLine: { lineStyle: { color: c.line, opacity: 0.6 } },
           },
           ...(kill ? [{ ...axis(c, "Kill score"), type: "value", gridIndex: 1, scale: true, splitNumber: 2, nameGap: 6, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => decimals(v, 2) } }] : []),
         ],
@@ -96,20 +97,11 @@ function timeline(model: RunModel, d: Decisions, say: (text: string) => void): C
           ...series(narrow).map((s, o) =>
             s.id === "kill"
               ? {
-                  ...s, name: "kill score", type: "line", xAxisIndex: 1, yAxisIndex: 1, showSymbol: false, lineStyle: { width: 1.2 }, itemStyle: { color: c.series[3] },
+                  ...s, name: "kill score", type: "line", xAxisIndex: 1, yAxisIndex: 1, showSymbol: false, lineStyle: { width: 1.2 }, itemStyle: { color: c.series[3] }, symbol: "none",
                   markLine: raw.kill_score!.threshold === undefined ? undefined : { silent: true, symbol: "none", lineStyle: { color: c.bad }, label: { color: c.text, formatter: () => `kill at ${decimals(raw.kill_score!.threshold, 2)}`, position: "insideEndTop" }, data: [{ yAxis: raw.kill_score!.threshold }] },
                 }
               : { ...s, name: s.id, type: "scatter", symbol: LOOKS[o].symbol, symbolSize: LOOKS[o].size, itemStyle: { color: LOOKS[o].colour(c), opacity: 0.75 }, progressive: 4000 },
           ),
-          // The gates' names: labels of invisible points, in the middle of their bands.
-          {
-            id: "names", type: "scatter", silent: true, symbolSize: 0, clip: false, tooltip: { show: false }, z: 1,
-            data: [], 
-            markLine: {
-              silent: true, symbol: "none", lineStyle: { opacity: 0 },
-              data: raw.gates.map((name, g) => ({ yAxis: gates - 1 - g, name, label: { position: "start", color: c.text, fontSize: 11, width: left - 14, overflow: "truncate", formatter: () => name } })),
-            },
-          },
         ],
       };
     },

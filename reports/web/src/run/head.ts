@@ -17,7 +17,7 @@ export function cards(runs: Run[]): HTMLElement | null {
         "div",
         { class: "card", title: metric.definition },
         h("span", {}, metric.name),
-        h("strong", {}, inUnit(metric.value, metric.unit), unitName(metric.unit) && ` ${unitName(metric.unit)}`),
+        h("strong", {}, inUnit(metric.value, metric.unit), unitName(metric.unit) && h("small", {}, ` ${unitName(metric.unit)}`)),
         other && h("small", {}, `other run: ${inUnit(other.value, other.unit)}`),
       );
     }),
@@ -30,7 +30,7 @@ export function metricsTable(runs: Run[], body: HTMLElement): void {
   const names: Metric[] = [...lists[0]];
   for (const metric of lists[1] ?? []) if (!names.some((m) => m.name === metric.name)) names.push(metric);
   const groups = [...new Set(names.map((m) => m.group ?? ""))];
-  const holder = h("div", { class: runs.length > 1 ? "wide" : "metrics" });
+  const holder = h("div", { class: runs.length > 1 ? "wide compared" : "metrics" });
   for (const group of groups) {
     const rows = names.filter((m) => (m.group ?? "") === group).map((m) => row(m, lists));
     holder.append(

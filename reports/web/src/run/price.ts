@@ -129,8 +129,8 @@ function priceChart(
     if (id === "price") return { name: "price", type: "candlestick", barMaxWidth: 12, itemStyle: { color: "transparent", color0: c.muted, borderColor: c.muted, borderColor0: c.muted } };
     const scatter = { type: "scatter", symbolSize: 11, z: 5, emphasis: { scale: 1.4 } };
     if (id === "longs") return { ...scatter, name: "entry long", symbol: "triangle", itemStyle: { color: c.series[0], borderColor: c.panel, borderWidth: 0.5 } };
-    if (id === "shorts") return { ...scatter, name: "entry short", symbol: "triangle", symbolRotate: 180, itemStyle: { color: c.series[3], borderColor: c.panel, borderWidth: 0.5 } };
-    if (id === "stops") return { name: "stop price", type: "line", showSymbol: false, connectNulls: false, lineStyle: { width: 1.5, type: "dotted" }, itemStyle: { color: c.series[1] }, silent: true };
+    if (id === "shorts") return { ...scatter, name: "entry short", symbol: "path://M0 0 L10 0 L5 9 Z", itemStyle: { color: c.series[3], borderColor: c.panel, borderWidth: 0.5 } };
+    if (id === "stops") return { name: "stop price", type: "line", symbol: "none", connectNulls: false, lineStyle: { width: 1.5, type: "dotted" }, itemStyle: { color: c.series[1] }, silent: true };
     const kind = KINDS.find((k) => id === `exit-${k.kind}`)!;
     return { ...scatter, symbolSize: kind.kind === "liquidation" ? 15 : 9, name: kind.name, symbol: kind.symbol, itemStyle: { color: kind.colour(c), borderColor: kind.symbol.startsWith("empty") ? undefined : c.panel, borderWidth: kind.symbol.startsWith("empty") ? 2 : 0.5 } };
   };

@@ -3,15 +3,19 @@
 import dagre from "@dagrejs/dagre";
 import type { Topology } from "../../data";
 import { ChartBox, legend, tip, tooltip } from "../chart";
-import { lazy } from "../data";
+import { extent, lazy } from "../data";
 import { button, choice, h, replace } from "../dom";
 import type { Option } from "../echarts";
 import { duration, integer } from "../format";
-import { type Grid, Grid as Table } from "../table";
+import { Grid } from "../table";
 import type { RunModel } from "./model";
 
 const KINDS = ["service", "stream", "exchange", "other"] as const;
 const SYMBOLS = ["roundRect", "circle", "diamond", "rect"];
+
+/** Room around the graph for labels, in pixels. */
+const MARGIN = { side: 70, sideNarrow: 44, top: 50, bottom: 36 };
+const HEIGHT = 560;
 
 interface Placed {
   x: number[];
@@ -44,14 +48,18 @@ export async function topologyPanel(body: HTMLElement, model: RunModel): Promise
   let focus = -1;
   const near = (i: number): boolean => focus < 0 || i === focus || t.edges.some((e) => (e.from === focus && e.to === i) || (e.to === focus && e.from === i));
   const box = new ChartBox({
-    height: 560,
-    heightNarrow: 560,
+    height: HEIGHT,
     describe: () => `${t.nodes.length} services and streams, joined by ${t.edges.length} connections that carried ${integer(t.edges.reduce((a, e) => a + e.count, 0))} messages.`,
     ready: (chart) => chart.on("click", (e) => e.dataType === "node" && show(e.dataIndex)),
     option: (c, narrow): Option => {
-      const { x, y } = layout(narrow);
+      // The layout is stretched to the room there is, and then drawn one to one: symbols keep their shape.
+      const side = narrow ? MARGIN.sideNarrow : MARGIN.side;
+      const room = { x: Math.max(100, (box.chart?.getWidth() ?? 800) - 2 * side), y: HEIGHT - MARGIN.top - MARGIN.bottom };
+      const placed = layout(narrow);
+      const x = spread(placed.x, room.x);
+      const y = spread(placed.y, room.y);
       return {
-        legend: legend(c, { data: KINDS.filter((k) => t.nodes.some((n) => n.kind === k)) }),
+        legend: legend(c, { data: KINDS.filter((k) => t.nodes.some((n) => n.kind === k)).map((name) => ({ name, icon: SYMBOLS[KINDS.indexOf(name)] })) }),
         tooltip: tooltip(c, (p: { dataType: string; dataIndex: number }) => (p.dataType === "edge" ? edgeTip(t, p.dataIndex) : nodeTip(t, p.dataIndex))),
         series: [
           {
@@ -60,10 +68,10 @@ export async function topologyPanel(body: HTMLElement, model: RunModel): Promise
             layout: "none",
             roam: "move",
             zoom,
-            left: narrow ? 40 : 70,
-            right: narrow ? 40 : 90,
-            top: 44,
-            bottom: 24,
+            left: side,
+            top: MARGIN.top,
+            width: room.x,
+            height: room.y,
             categories: KINDS.map((name, i) => ({ name, symbol: SYMBOLS[i] })),
             edgeSymbol: ["none", "arrow"],
             edgeSymbolSize: 6,
@@ -98,7 +106,7 @@ export async function topologyPanel(body: HTMLElement, model: RunModel): Promise
     picker.querySelector("select")!.value = String(node < 0 ? 0 : names.findIndex((n) => n.i === node) + 1);
     box.redraw();
     const rows = t.edges.map((_, i) => i).filter((i) => node < 0 || t.edges[i].from === node || t.edges[i].to === node);
-    const table: Grid = new Table({ ...connections(t, rows), rowsMax: 10, sort: { column: 2, descending: true } });
+    const table = new Grid({ ...connections(t, rows), rowsMax: 10, sort: { column: 2, descending: true } });
     const title = node < 0 ? "All connections" : `Connections of ${t.nodes[node].name}`;
     const note = node < 0 ? null : (t.nodes[node].note ?? null);
     replace(about, h("h3", {}, title), note && h("p", { class: "note" }, note), table.element);
@@ -114,6 +122,12 @@ export async function topologyPanel(body: HTMLElement, model: RunModel): Promise
     about,
   );
   show(-1);
+}
+
+/** The values from 0 to `room`. */
+function spread(values: number[], room: number): number[] {
+  const [low, high] = extent(values);
+  return values.map((v) => ((v - low) / Math.max(1e-9, high - low)) * room);
 }
 
 function nodeTip(t: Topology, i: number): HTMLElement {

@@ -4,7 +4,7 @@ import type { Overfitting } from "../../data";
 import { axis, ChartBox, legend, tip, tooltip } from "../chart";
 import { extent, lazy } from "../data";
 import { h } from "../dom";
-import { day, decimals, integer, inUnit, percent } from "../format";
+import { day, decimals, general, integer, inUnit, percent } from "../format";
 import { notes } from "../page";
 import { curveChart } from "../run/equity";
 import { metricsTable } from "../run/head";
@@ -39,7 +39,7 @@ export async function walkForwardPanel(body: HTMLElement, m: SweepModel): Promis
       grid: { left: narrow ? 56 : 76, right: 14, top: 52, bottom: 44 },
       legend: legend(c),
       xAxis: { ...axis(c, "test window begins"), type: "category", nameLocation: "middle", nameGap: 26, data: windows.map((x) => day(x.test_from_ms)) },
-      yAxis: { ...axis(c, o.name), type: "value", nameGap: 8, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => inUnit(+v.toPrecision(6), o.unit) } },
+      yAxis: { ...axis(c, o.name), type: "value", nameGap: 8, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => (o.unit === "ratio" ? general(+v.toPrecision(6)) : inUnit(+v.toPrecision(6), o.unit)) } },
       tooltip: tooltip(c, (p: { dataIndex: number }) => {
         const x = windows[p.dataIndex];
         return tip(`Window ${p.dataIndex + 1}`, [["train", `${day(x.train_from_ms)} to ${day(x.train_to_ms)}: ${inUnit(x.train, o.unit)}`], ["test", `${day(x.test_from_ms)} to ${day(x.test_to_ms)}: ${inUnit(x.test, o.unit)}`], ...Object.entries(x.parameters).map(([k, v]): [string, string] => [k, inUnit(v)])]);

@@ -3,14 +3,14 @@
 import { axis, ChartBox, legend, tip, tooltip } from "../chart";
 import { quantile } from "../data";
 import { choice, h, replace } from "../dom";
-import { integer, inUnit } from "../format";
+import { general, integer, inUnit } from "../format";
 import { Grid } from "../table";
 import type { Colours } from "../theme";
 import { type Measure, rampEnds, type SweepModel } from "./model";
 import { trialColumns } from "./trials";
 
 function valueAxis(c: Colours, m: Measure, up: boolean, narrow = false): Record<string, unknown> {
-  const label = { color: c.muted, fontSize: 11, hideOverlap: true, formatter: (v: number) => inUnit(+v.toPrecision(6), m.unit) };
+  const label = { color: c.muted, fontSize: 11, hideOverlap: true, formatter: (v: number) => (m.unit === "ratio" ? general(+v.toPrecision(6)) : inUnit(+v.toPrecision(6), m.unit)) };
   const place = up ? { nameGap: 8, nameTextStyle: { color: c.muted, align: "left" } } : { nameLocation: "middle", nameGap: 28, splitNumber: narrow ? 3 : 6 };
   return { ...axis(c, `${m.name} (${m.direction})`), type: "value", scale: true, axisLabel: label, ...place };
 }
@@ -199,7 +199,7 @@ function slice(m: SweepModel, i: number, log: boolean, measure: () => Measure): 
         grid: { left: narrow ? 62 : 76, right: 18, top: 48, bottom: 32 },
         legend: legend(c, { data: ["trials", "median", "10 % and 90 %"] }),
         xAxis: {
-          ...axis(c), type: log ? "log" : "value", scale: true, splitLine: { show: false }, ...(choices ? { min: -0.5, max: choices.length - 0.5, interval: 0.5 } : {}),
+          ...axis(c), type: log ? "log" : "value", scale: true, splitLine: { show: false }, ...(log ? { min: levels[0], max: levels[levels.length - 1] } : { boundaryGap: ["4%", "4%"] }), ...(choices ? { min: -0.5, max: choices.length - 0.5, interval: 0.5 } : {}),
           axisLabel: { color: c.muted, fontSize: 10, hideOverlap: true, formatter: (v: number) => (choices ? (choices[v] ?? "") : m.level(i, +v.toPrecision(4))) },
         },
         yAxis: { ...valueAxis(c, o, true), name: o.name },
