@@ -5,7 +5,7 @@ import { type Chart, echarts, type Option } from "./echarts";
 import { iso } from "./format";
 import type { TimeWindow } from "./series";
 import { type TableData, tableBox } from "./table";
-import { type Colours, colours, onTheme } from "./theme";
+import { type Colours, colours, FONT, onTheme } from "./theme";
 
 export interface ChartSpec {
   /** What it shows, in a sentence or two, for those who do not see it. */
@@ -173,8 +173,6 @@ function base(c: Colours): Option {
     aria: { enabled: false },
   };
 }
-
-export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
 /** What all axes look like. */
 export function axis(c: Colours, name = ""): Record<string, unknown> {

@@ -37,7 +37,7 @@ export function replace(element: Element, ...children: (Child | Child[])[]): voi
 }
 
 /** A labelled choice. `options` are their names; the value is the place in the list. */
-export function choice(label: string, options: string[], chosen: number, changed: (index: number) => void): HTMLElement {
+export function choice(label: string, options: string[], chosen: number, changed: (index: number) => unknown): HTMLElement {
   const select = h("select", { change: () => changed(Number(select.value)) });
   options.forEach((name, index) => {
     select.append(h("option", { value: index, selected: index === chosen }, name));

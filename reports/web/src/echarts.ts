@@ -12,6 +12,7 @@ import {
   VisualMapContinuousComponent,
 } from "echarts/components";
 import * as echarts from "echarts/core";
+import { LabelLayout } from "echarts/features";
 import { CanvasRenderer } from "echarts/renderers";
 
 echarts.use([
@@ -30,6 +31,7 @@ echarts.use([
   ParallelComponent,
   TooltipComponent,
   VisualMapContinuousComponent,
+  LabelLayout,
   CanvasRenderer,
 ]);
 

@@ -1,5 +1,6 @@
 /** A table that draws only the rows in sight: 100,000 rows scroll as lightly as ten. */
 
+import { FONT } from "./theme";
 import { announce, h, replace, uniqueId } from "./dom";
 import { integer } from "./format";
 
@@ -11,8 +12,6 @@ export interface Col {
   text: (row: number) => string;
   numeric?: boolean;
   title?: string;
-  /** Least width in characters; otherwise it follows the text. */
-  width?: number;
   /** A class of the cell, say for a loss. */
   tone?: (row: number) => string;
 }
@@ -60,9 +59,9 @@ export class Grid {
     this.view = this.order;
     this.sort = options.sort ?? null;
     const widths = options.columns.map((c) => this.width(c));
-    if (options.detail) widths.unshift(4);
+    if (options.detail) widths.unshift(36);
     // What is left over goes behind the last column, so that numbers stay near what they belong to.
-    this.template = `${widths.map((w) => `${w}ch`).join(" ")} minmax(0, 1fr)`;
+    this.template = `${widths.map((w) => `${w}px`).join(" ")} minmax(0, 1fr)`;
     const total = widths.reduce((a, b) => a + b, 0);
     const head = h("div", { class: "grid-row grid-head", role: "row", "aria-rowindex": 1, style: `grid-template-columns:${this.template}` });
     if (options.detail) head.append(h("div", { role: "columnheader", class: "cell" }, h("span", { class: "hidden" }, "Details")));
@@ -81,7 +80,7 @@ export class Grid {
         scroll: () => this.later(),
         click: (e: MouseEvent) => this.click(e),
       },
-      h("div", { class: "grid-inner", style: `min-width:calc(${total}ch + 2px)` }, head, this.body),
+      h("div", { class: "grid-inner", style: `min-width:${total + 2}px` }, head, this.body),
     );
     this.element = this.scroller;
     new ResizeObserver(() => this.later()).observe(this.scroller);
@@ -90,12 +89,11 @@ export class Grid {
 
   /** Wide enough for the header and for what a sample of rows shows. */
   private width(column: Col): number {
-    // A "ch" is the width of a digit; capitals are wider.
-    const wide = column.numeric ? 1 : 1.2;
-    let width = Math.max(column.width ?? 0, column.name.length * 1.15 + 2);
+    // Room for the sort mark.
+    let width = measure(column.name, true) + 18;
     const step = Math.max(1, Math.floor(this.options.count / 150));
-    for (let row = 0; row < this.options.count; row += step) width = Math.max(width, column.text(row).length * wide);
-    return Math.ceil(Math.min(width, 48) + 2.5);
+    for (let row = 0; row < this.options.count; row += step) width = Math.max(width, measure(column.text(row), false));
+    return Math.ceil(Math.min(width, PIXELS_MAX) + 18);
   }
 
   private head(column: Col, index: number): HTMLElement {
@@ -298,19 +296,45 @@ export class Grid {
 function sorted(rows: Int32Array | number[], column: Col, descending: boolean): Int32Array {
   const out = Int32Array.from(rows);
   const sign = descending ? -1 : 1;
-  const keys = new Map<number, number | string | null>();
-  for (const row of out) {
-    const value = column.value(row);
-    keys.set(row, typeof value === "number" && Number.isNaN(value) ? null : value);
-  }
+  const keys = ranks(out, column);
   return out.sort((a, b) => {
-    const x = keys.get(a)!;
-    const y = keys.get(b)!;
-    if (x === null || y === null) return (x === null ? 1 : 0) - (y === null ? 1 : 0) || a - b;
+    const x = keys[a];
+    const y = keys[b];
     if (x < y) return -sign;
     if (x > y) return sign;
-    return a - b;
+    if (x === y) return a - b;
+    // At least one is NaN: no value.
+    return (x === x ? 0 : 1) - (y === y ? 0 : 1) || a - b;
   });
+}
+
+/** Numbers that order the rows as the column does: texts become their ranks. What has no value is NaN. */
+function ranks(rows: Int32Array, column: Col): Float64Array {
+  const keys = new Float64Array(rows.reduce((a, r) => Math.max(a, r + 1), 0)).fill(NaN);
+  const named = new Map<string, number[]>();
+  for (const row of rows) {
+    const value = column.value(row);
+    if (typeof value === "number") keys[row] = value;
+    else if (value !== null) {
+      const list = named.get(value);
+      if (list) list.push(row);
+      else named.set(value, [row]);
+    }
+  }
+  [...named.keys()].sort().forEach((name, rank) => {
+    for (const row of named.get(name)!) keys[row] = rank;
+  });
+  return keys;
+}
+
+const pen = document.createElement("canvas").getContext("2d")!;
+const PIXELS_MAX = 340;
+
+/** Width of a text in a cell, in pixels. */
+function measure(text: string, bold: boolean): number {
+  const font = `${bold ? "600 " : ""}13.76px ${FONT}`;
+  if (pen.font !== font) pen.font = font;
+  return pen.measureText(text).width;
 }
 
 /** A grid with its number of rows beneath. */

@@ -1,5 +1,7 @@
 /** Light and dark, and the colours that charts take from the style sheet. */
 
+export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
+
 export type Theme = "auto" | "light" | "dark";
 const KEY = "qsim-report-theme";
 const listeners = new Set<() => void>();

@@ -4,7 +4,7 @@ import type { Breakdown } from "../../data";
 import { axis, ChartBox, legend, tip, tooltip } from "../chart";
 import { extent } from "../data";
 import { choice, h } from "../dom";
-import { inUnit, percent, usdt } from "../format";
+import { integer, inUnit, percent, usdt } from "../format";
 import { tableBox } from "../table";
 import type { RunModel } from "./model";
 
@@ -30,7 +30,7 @@ export function breakdownPanel(body: HTMLElement, b: Breakdown, key: string): vo
 }
 
 /** Most points drawn; beyond, every n-th trade stands for its neighbours. */
-const POINTS_MAX = 12_000;
+const POINTS_MAX = 5000;
 
 export async function excursionPanel(body: HTMLElement, model: RunModel): Promise<void> {
   const t = await model.trades();
@@ -83,6 +83,6 @@ export async function excursionPanel(body: HTMLElement, model: RunModel): Promis
   body.append(
     h("div", { class: "fields" }, choice("Excursion", ["adverse (MAE)", "favourable (MFE)"], 0, (i) => ((across = i), box.redraw()))),
     box.element,
-    h("p", { class: "note" }, every > 1 ? `Every ${every}th of ${all.length} trades is drawn; the table has all. ` : "", `Worst adverse excursion: ${percent(worst)}. Click a point to see the trade.`),
+    h("p", { class: "note" }, every > 1 ? `One of ${every} of the ${integer(all.length)} trades is drawn; the table has all. ` : "", `Worst adverse excursion: ${percent(worst)}. Click a point to see the trade.`),
   );
 }

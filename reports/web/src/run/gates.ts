@@ -19,7 +19,7 @@ const LOOKS = [
   { symbol: "diamond", offset: 0, size: 8, colour: (c: Colours) => c.series[4] },
 ];
 /** Most points of one outcome drawn at once. */
-const POINTS_MAX = 4000;
+const POINTS_MAX = 1500;
 
 interface Decisions {
   raw: Gates;
@@ -77,7 +77,7 @@ function timeline(model: RunModel, d: Decisions, say: (text: string) => void): C
     option: (c, narrow): Option => {
       const left = narrow ? 92 : 150;
       const top = 36;
-      const main = kill ? height - top - 62 - 130 : height - top - 62;
+      const main = kill ? height - top - 36 - 130 : height - top - 62;
       return {
         grid: [{ left, right: 14, top, height: main }, ...(kill ? [{ left, right: 14, top: top + main + 34, height: 84 }] : [])],
         legend: legend(c, { data: OUTCOMES }),
@@ -98,7 +98,7 @@ function timeline(model: RunModel, d: Decisions, say: (text: string) => void): C
             s.id === "kill"
               ? {
                   ...s, name: "kill score", type: "line", xAxisIndex: 1, yAxisIndex: 1, showSymbol: false, lineStyle: { width: 1.2 }, itemStyle: { color: c.series[3] }, symbol: "none",
-                  markLine: raw.kill_score!.threshold === undefined ? undefined : { silent: true, symbol: "none", lineStyle: { color: c.bad }, label: { color: c.text, formatter: () => `kill at ${decimals(raw.kill_score!.threshold, 2)}`, position: "insideEndTop" }, data: [{ yAxis: raw.kill_score!.threshold }] },
+                  markLine: raw.kill_score!.threshold === undefined ? undefined : { silent: true, symbol: "none", lineStyle: { color: c.bad }, label: { color: c.text, backgroundColor: c.panel, padding: 2, formatter: () => `kill at ${decimals(raw.kill_score!.threshold, 2)}`, position: "insideEndTop" }, data: [{ yAxis: raw.kill_score!.threshold }] },
                 }
               : { ...s, name: s.id, type: "scatter", symbol: LOOKS[o].symbol, symbolSize: LOOKS[o].size, itemStyle: { color: LOOKS[o].colour(c), opacity: 0.75 }, progressive: 4000 },
           ),

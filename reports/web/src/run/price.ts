@@ -4,14 +4,15 @@ import type { ReasonKind } from "../../data";
 import { axis, ChartBox, legend, timeAxis, tip, tooltip, zooms } from "../chart";
 import { button, choice, h, replace } from "../dom";
 import type { Option } from "../echarts";
-import { duration, iso, percent, price, usdt } from "../format";
+import { duration, integer, iso, percent, price, usdt } from "../format";
 import { candles, decimated } from "../series";
 import type { Colours } from "../theme";
 import { short } from "./equity";
 import { inside, type RunModel, type TradeTable } from "./model";
 
-/** Most markers drawn at once; beyond, the window is thinned and says so. */
-const MARKERS_MAX = 2500;
+/** Most trades marked at once, and on a narrow screen; beyond, the window is thinned and says so. */
+const MARKED_MAX = 400;
+const MARKED_MAX_NARROW = 120;
 
 const KINDS: { kind: ReasonKind; name: string; symbol: string; colour: (c: Colours) => string }[] = [
   { kind: "target", name: "exit: target", symbol: "circle", colour: (c) => c.series[2] },
@@ -78,9 +79,9 @@ function rowsOf(trades: TradeTable, symbol: number): number[] {
 }
 
 /** Which markers stand in the window. Liquidations are always drawn; others thin out evenly. */
-function marks(trades: TradeTable, rows: number[], from: number, to: number): Marks {
+function marks(trades: TradeTable, rows: number[], from: number, to: number, most: number): Marks {
   const within = rows.filter((r) => trades.entry[r] <= to && !(trades.exit[r] < from));
-  const every = Math.max(1, Math.ceil(within.length / MARKERS_MAX));
+  const every = Math.max(1, Math.ceil(within.length / most));
   const kept = within.filter((r, i) => i % every === 0 || trades.kind(r) === "liquidation");
   const exits = new Map<ReasonKind, number[]>();
   for (const row of kept) {
@@ -112,14 +113,14 @@ function priceChart(
     ];
     let text = bars.line ? "" : `Each candle is ${duration(wide.step)}.`;
     if (trades) {
-      const m = marks(trades, rows, from, to);
+      const m = marks(trades, rows, from, to, narrow ? MARKED_MAX_NARROW : MARKED_MAX);
       const entry = (r: number) => ({ value: [trades.entry[r], trades.entryPrice[r]], row: r });
       out.push({ id: "longs", data: m.longs.map(entry) }, { id: "shorts", data: m.shorts.map(entry) });
       for (const { kind } of KINDS) out.push({ id: `exit-${kind}`, data: (m.exits.get(kind) ?? []).map((r) => ({ value: [trades.exit[r], trades.exitPrice[r]], row: r })) });
       const few = m.all <= 60 ? [...m.longs, ...m.shorts].filter((r) => !Number.isNaN(trades.stop[r])) : [];
       const stops = few.flatMap((r) => [[trades.entry[r], trades.stop[r]], [Number.isNaN(trades.exit[r]) ? to : trades.exit[r], trades.stop[r]], [null, null]]);
       out.push({ id: "stops", data: stops });
-      text += m.shown < m.all ? ` ${m.shown} of ${m.all} trades are marked; zoom in to see all.` : ` ${m.all} trades in the window.`;
+      text += m.shown < m.all ? ` ${integer(m.shown)} of ${integer(m.all)} trades in the window are marked, all liquidations among them; zoom in to see all.` : ` ${integer(m.all)} trades in the window.`;
     }
     say(text);
     return out;

@@ -74,43 +74,57 @@ export class SweepModel {
     });
   }
 
-  /** For each trial the median of the objective over its nearest trials, two an axis. */
-  neighbourMedian(objective: number): { values: Float64Array; given: boolean } {
+  /** For each trial the median of the objective over its nearest trials, two an axis. Lets the page breathe. */
+  async neighbourMedian(objective: number): Promise<{ values: Float64Array; given: boolean }> {
     const given = this.trials.neighbour_median?.[objective];
     if (given) return { values: numbers(given), given: true };
     const kept = this.neighbourValues.get(objective);
     if (kept) return { values: kept, given: false };
     const places = this.places();
-    const wanted = Math.min(2 * this.axes.length, Math.max(1, this.count - 1));
+    const depth = places.length;
+    const flat = new Float64Array(this.count * depth);
+    places.forEach((place, axis) => place.forEach((v, i) => (flat[i * depth + axis] = v)));
     const values = this.objectives[objective].values;
+    const wanted = Math.min(2 * depth, Math.max(1, this.count - 1));
     const out = new Float64Array(this.count).fill(NaN);
-    const distance = new Float64Array(wanted);
-    const nearest = new Int32Array(wanted);
+    let began = performance.now();
     for (let i = 0; i < this.count; i += 1) {
-      let found = 0;
-      for (let j = 0; j < this.count; j += 1) {
-        if (j === i || Number.isNaN(values[j])) continue;
-        let d = 0;
-        for (const place of places) {
-          const step = place[i] - place[j];
-          d += step * step;
-        }
-        if (found === wanted && d >= distance[found - 1]) continue;
-        let at = found < wanted ? found : found - 1;
-        while (at > 0 && distance[at - 1] > d) {
-          distance[at] = distance[at - 1];
-          nearest[at] = nearest[at - 1];
-          at -= 1;
-        }
-        distance[at] = d;
-        nearest[at] = j;
-        if (found < wanted) found += 1;
+      const near = nearest(flat, depth, values, i, wanted);
+      if (near.length > 0) out[i] = median(near.map((j) => values[j]));
+      if (performance.now() - began > 30) {
+        await new Promise((go) => setTimeout(go));
+        began = performance.now();
       }
-      if (found > 0) out[i] = median(Array.from(nearest.subarray(0, found), (j) => values[j]));
     }
     this.neighbourValues.set(objective, out);
     return { values: out, given: false };
   }
+}
+
+/** The `wanted` trials with a value that are nearest to trial `i`; of equals the first. */
+function nearest(flat: Float64Array, depth: number, values: Float64Array, i: number, wanted: number): number[] {
+  const distance: number[] = [];
+  const found: number[] = [];
+  let worst = Infinity;
+  for (let j = 0; j < values.length; j += 1) {
+    if (j === i || values[j] !== values[j]) continue;
+    let d = 0;
+    for (let axis = 0; axis < depth && d < worst; axis += 1) {
+      const step = flat[i * depth + axis] - flat[j * depth + axis];
+      d += step * step;
+    }
+    if (d >= worst) continue;
+    if (found.length === wanted) {
+      found.pop();
+      distance.pop();
+    }
+    let at = found.length;
+    while (at > 0 && distance[at - 1] > d) at -= 1;
+    distance.splice(at, 0, d);
+    found.splice(at, 0, j);
+    if (found.length === wanted) worst = distance[wanted - 1];
+  }
+  return found;
 }
 
 /** Ends of the colours of a measure: the middle 96 %, so that one outlier does not flatten the rest. */

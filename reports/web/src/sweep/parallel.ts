@@ -50,7 +50,8 @@ export function parallelPanel(body: HTMLElement, m: SweepModel): void {
         parallel: {
           left: narrow ? 84 : 50, right: narrow ? 24 : 60, top: narrow ? 20 : 40, bottom: 64, layout: narrow ? "vertical" : "horizontal",
           parallelAxisDefault: {
-            nameTextStyle: { color: c.text, fontSize: 11, width: narrow ? 76 : 110, overflow: "truncate" },
+            nameTextStyle: { color: c.text, fontSize: 11 },
+            nameTruncate: { maxWidth: narrow ? 76 : 120, ellipsis: "\u2026" },
             nameLocation: narrow ? "start" : "end",
             axisLine: { lineStyle: { color: c.muted } },
             axisTick: { lineStyle: { color: c.muted } },

@@ -76,12 +76,12 @@ export function paretoPanel(body: HTMLElement, m: SweepModel): void {
   update();
 }
 
-export function neighboursPanel(body: HTMLElement, m: SweepModel): void {
+export async function neighboursPanel(body: HTMLElement, m: SweepModel): Promise<void> {
   let objective = 0;
   const note = h("p", { class: "note" });
-  const compute = () => {
+  const compute = async () => {
     const o = m.objectives[objective];
-    const { values, given } = m.neighbourMedian(objective);
+    const { values, given } = await m.neighbourMedian(objective);
     const sign = o.direction === "max" ? 1 : -1;
     const gaps = o.values.map((v, i) => sign * (v - values[i]));
     const sorted = gaps.filter(Number.isFinite).sort();
@@ -98,7 +98,9 @@ export function neighboursPanel(body: HTMLElement, m: SweepModel): void {
     lonely.sort((a, b) => gaps[b] - gaps[a] || a - b);
     return { o, values, given, gaps, lonely, others };
   };
-  let d = compute();
+  replace(body, h("p", { class: "note" }, "Comparing each trial with its neighbours\u2026"));
+  let d = await compute();
+  body.textContent = "";
   const box = new ChartBox({
     height: 440,
     heightNarrow: 380,
@@ -140,9 +142,11 @@ export function neighboursPanel(body: HTMLElement, m: SweepModel): void {
   };
   tell();
   body.append(
-    h("div", { class: "fields" }, choice("Objective", m.objectives.map((o) => o.name), 0, (i) => {
+    h("div", { class: "fields" }, choice("Objective", m.objectives.map((o) => o.name), 0, async (i) => {
       objective = i;
-      d = compute();
+      const next = await compute();
+      if (objective !== i) return;
+      d = next;
       box.redraw();
       tell();
     })),
