@@ -9,7 +9,7 @@ async function start(): Promise<void> {
   const report = await readReport();
   if (report.title) document.title = report.title;
   if (report.format !== 1) throw new Error(`This page reads format 1, the data is of format ${String((report as { format: unknown }).format)}.`);
-  if (report.kind === "run") showRun(report);
+  if (report.kind === "run") await showRun(report);
   else if (report.kind === "sweep") showSweep(report);
   else throw new Error(`Unknown kind of report: ${String((report as { kind: unknown }).kind)}.`);
 }

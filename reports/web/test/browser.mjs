@@ -15,7 +15,7 @@ export async function startBrowser() {
   let files = 0;
   return {
     /** Opens this HTML from a file. `watch.complaints` and `watch.requests` must stay empty. */
-    async open(html, { width = 1280, height = 800, phone = false, dark = false } = {}) {
+    async open(html, { width = 1280, height = 800, phone = false, dark = false, ready = "main[data-ready]" } = {}) {
       files += 1;
       const path = join(folder, `page-${files}.html`);
       writeFileSync(path, html);
@@ -28,7 +28,7 @@ export async function startBrowser() {
       page.on("request", (request) => request.url() !== url && !request.url().startsWith("data:") && watch.requests.push(request.url()));
       const began = performance.now();
       await page.goto(url, { waitUntil: "commit" });
-      await page.waitForSelector("main[data-ready]");
+      await page.waitForSelector(ready);
       return { page, watch, began, close: () => context.close() };
     },
     async stop() {

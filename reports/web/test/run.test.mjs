@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { assemble } from "../assemble.mjs";
 import { samples } from "../sample.mjs";
 import { assertQuiet, column, drawn, panels, show, startBrowser, zoomOf } from "./browser.mjs";
 
@@ -245,3 +246,29 @@ test("what is missing is named, and unknown fields are ignored", () =>
     assert.ok(text.includes("Trades: the run made no trade."));
     assert.ok(text.includes("Gate decisions: the run recorded no such data."));
   }));
+
+test("empty tables, open trades and a single point are drawn or told, not failed", async () => {
+  const empty = { reasons: [], id: [], symbol: [], side: [], entry_ms: [], exit_ms: [], entry_price: [], exit_price: [], qty: [], pnl: [], reason: [] };
+  const open = { reasons: [], id: ["a"], symbol: [0], side: [1], entry_ms: [60_000], exit_ms: [null], entry_price: [2], exit_price: [null], qty: [1], pnl: [null], reason: [null] };
+  const time_ms = [0];
+  for (const trades of [empty, open]) {
+    const run = {
+      name: "edge", symbols: ["A"], metrics: [{ name: "nothing", value: null, unit: "USDT" }], trades, equity: { time_ms, equity: [1] }, bars: [{ symbol: 0, bars: { time_ms, close: [2] } }],
+      gates: { gates: ["g"], reasons: [], time_ms: [], gate: [], outcome: [] }, topology: { nodes: [], edges: [] }, by_symbol: { keys: [], metrics: [] },
+    };
+    const { page, watch, close } = await browser.open(assemble("edge", { report: { kind: "run", format: 1, runs: [run] } }));
+    for (const id of await panels(page)) await show(page, id);
+    assert.deepEqual(await page.locator(".failure").allTextContents(), []);
+    assert.ok((await page.textContent("#trades")).includes(trades === empty ? "No rows." : "open"));
+    assertQuiet(watch);
+    await close();
+  }
+});
+
+test("a page that cannot be read says so", async () => {
+  for (const [report, words] of [[{ kind: "run", format: 2, runs: [] }, "format 2"], [{ kind: "dream", format: 1 }, "dream"]]) {
+    const { page, close } = await browser.open(assemble("x", { report }), { ready: ".failure" });
+    assert.ok((await page.textContent(".failure")).includes(words));
+    await close();
+  }
+});

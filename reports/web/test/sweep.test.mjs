@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { assemble } from "../assemble.mjs";
 import { samples } from "../sample.mjs";
 import { assertQuiet, column, drawn, panels, show, startBrowser } from "./browser.mjs";
 
@@ -140,3 +141,14 @@ test("a sweep fits a phone", () =>
       assert.ok(scroll <= client, `${id}: the page is ${scroll} wide`);
     }
   }));
+
+test("a sweep without trials, or with one that has no value, does not fail", async () => {
+  const base = { name: "edge", axes: [{ name: "a" }, { name: "b", choices: ["x", "y"] }], objectives: [{ name: "o", direction: "min" }] };
+  for (const trials of [{ id: [], parameters: [[], []], objectives: [[]] }, { id: [1], parameters: [[1], [0]], objectives: [[null]] }, { id: [1], parameters: [[1], [0]], objectives: [[3]] }]) {
+    const { page, watch, close } = await browser.open(assemble("edge", { report: { kind: "sweep", format: 1, sweep: { ...base, trials } } }));
+    for (const id of await panels(page)) await show(page, id);
+    assert.deepEqual(await page.locator(".failure").allTextContents(), []);
+    assertQuiet(watch);
+    await close();
+  }
+});

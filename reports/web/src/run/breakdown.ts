@@ -39,6 +39,10 @@ export async function excursionPanel(body: HTMLElement, model: RunModel): Promis
   const values = () => (across === 0 ? t.mae : t.mfe);
   const all: number[] = [];
   for (let i = 0; i < t.count; i += 1) if (!Number.isNaN(t.mae[i]) && !Number.isNaN(t.mfe[i]) && !Number.isNaN(t.pnl[i])) all.push(i);
+  if (all.length === 0) {
+    body.append(h("p", {}, "The trades have no excursions."));
+    return;
+  }
   const every = Math.max(1, Math.ceil(all.length / POINTS_MAX));
   const rows = all.filter((_, i) => i % every === 0);
   const outcome = (r: number) => (t.ret[r] === t.ret[r] ? t.ret[r] : t.pnl[r]);

@@ -170,17 +170,18 @@ export class RunModel {
   }
 }
 
-/** The time that a report covers: from the runs' own words, or else from what is inline. */
-export function coverage(runs: Run[]): TimeWindow | null {
+/** The time that a report covers: from the runs' own words, or else from their data. */
+export async function coverage(runs: Run[]): Promise<TimeWindow> {
   const times: number[] = [];
   for (const run of runs) {
-    if (run.from_ms !== undefined) times.push(run.from_ms);
-    if (run.to_ms !== undefined) times.push(run.to_ms);
-    const columns = [run.equity, run.gates].filter((part) => part && "time_ms" in part).map((part) => numbers((part as Equity).time_ms));
-    for (const column of columns) if (column.length > 0) times.push(column[0], column[column.length - 1]);
-    if (run.trades && "entry_ms" in run.trades) times.push(...extent(numbers(run.trades.entry_ms)));
+    if (run.from_ms !== undefined && run.to_ms !== undefined) {
+      times.push(run.from_ms, run.to_ms);
+      continue;
+    }
+    if (run.equity) times.push(...extent(numbers((await lazy(run.equity)).time_ms)));
+    else if (run.trades) times.push(...extent(numbers((await lazy(run.trades)).entry_ms)));
+    else if (run.gates) times.push(...extent(numbers((await lazy(run.gates)).time_ms)));
   }
-  if (times.length < 2) return null;
   const [from, to] = extent(times);
   return new TimeWindow({ from, to });
 }

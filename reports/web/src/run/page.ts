@@ -15,8 +15,9 @@ import { pricePanel } from "./price";
 import { topologyPanel } from "./topology";
 import { tradesPanel } from "./trades";
 
-export function showRun(report: RunReport): void {
-  draw(report, 0);
+/** Shows the report; the time that it covers may have to be read first. */
+export async function showRun(report: RunReport): Promise<void> {
+  draw(report, 0, await coverage(report.runs));
 }
 
 function runFacts(run: Run): [string, string][] {
@@ -31,18 +32,18 @@ function runFacts(run: Run): [string, string][] {
   return [...known.filter((f): f is [string, string] => f[1] !== undefined), ...(run.facts ?? [])];
 }
 
-function draw(report: RunReport, shown: number): void {
+function draw(report: RunReport, shown: number, covered: TimeWindow): void {
   const { runs, comparison } = report;
   const run = runs[shown];
   const two = runs.length > 1;
-  const window = coverage(runs) ?? new TimeWindow({ from: 0, to: 1 });
+  const window = new TimeWindow(covered.full);
   const model = new RunModel(run, shown, window);
   const title = report.title ?? runs.map((r) => r.name).join(" and ");
   const facts = two ? [] : runFacts(run);
   const extra: Node[] = [];
   if (two) {
     for (const r of runs) extra.push(h("h3", {}, r.name), h("dl", { class: "facts" }, runFacts(r).map(([n, v]) => h("div", {}, h("dt", {}, n), h("dd", {}, v)))));
-    const pick = (i: number) => button(runs[i].name, () => draw(report, i), { "aria-pressed": String(i === shown), class: "small" });
+    const pick = (i: number) => button(runs[i].name, () => draw(report, i, covered), { "aria-pressed": String(i === shown), class: "small" });
     extra.push(h("div", { class: "fields", role: "group", "aria-label": "Run shown in the panels" }, h("span", { class: "lead" }, "Panels show:"), pick(0), pick(1)));
   }
   extra.push(...runNotes(runs));
@@ -58,7 +59,7 @@ function draw(report: RunReport, shown: number): void {
         metricsTable(runs, body);
       } : undefined,
     },
-    ...(two ? [{ id: "comparison", title: "Comparison", height: 150, build: comparison ? (body: HTMLElement) => comparePanel(body, comparison, runs, (i) => draw(report, i)) : undefined }] : []),
+    ...(two ? [{ id: "comparison", title: "Comparison", height: 150, build: comparison ? (body: HTMLElement) => comparePanel(body, comparison, runs, (i) => draw(report, i, covered)) : undefined }] : []),
     { id: "equity", title: "Equity and drawdown", height: 500, missing: why("equity"), lead: "All charts over time share one window: zoom one, and the others follow. Ctrl and wheel zoom, drag moves; with the keyboard: arrows, +, \u2212 and 0.", build: runs.some((r) => r.equity) ? (body) => equityPanel(body, runs, window) : undefined },
     { id: "price", title: `Price and trades${of}`, height: 560, missing: why("bars"), lead: "Click a marker to select its trade.", build: run.bars?.length ? (body) => pricePanel(body, model) : undefined },
     { id: "trades", title: `Trades${of}`, height: 620, missing: why("trades"), build: run.trades ? (body) => tradesPanel(body, model, comparison?.trades_only?.[shown], runs[1 - shown]?.name ?? "") : undefined },

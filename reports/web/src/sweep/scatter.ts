@@ -36,6 +36,10 @@ function trialTip(m: SweepModel, row: number, extra: [string, string][]): HTMLEl
 }
 
 export function paretoPanel(body: HTMLElement, m: SweepModel): void {
+  if (m.measures.length < 2) {
+    body.append(h("p", {}, "A front needs two objectives or metrics."));
+    return;
+  }
   const chosen = { x: 0, y: 1 };
   const pair = () => [m.measures[chosen.x], m.measures[chosen.y]] as const;
   const list = h("div", {});
