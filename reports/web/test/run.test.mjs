@@ -106,12 +106,12 @@ test("trades sort and filter", () =>
     await show(page, "trades");
     await page.click("#trades .sort:has-text('Net, USDT')");
     const numbers = (texts) => texts.map((t) => Number(t.replace("\u2212", "-").replaceAll(",", "")));
-    const falling = numbers(await column(page, "trades", 7));
+    const falling = numbers(await column(page, "trades", 4));
     assert.deepEqual(falling, [...falling].sort((a, b) => b - a));
     assert.ok(falling[0] > falling.at(-1));
     assert.equal(await page.getAttribute("#trades [role=columnheader]:has-text('Net, USDT')", "aria-sort"), "descending");
     await page.click("#trades .sort:has-text('Net, USDT')");
-    const rising = numbers(await column(page, "trades", 7));
+    const rising = numbers(await column(page, "trades", 4));
     assert.deepEqual(rising, [...rising].sort((a, b) => a - b));
     await page.selectOption("#trades label:has-text('Symbol') select", { label: "SOLUSDT" });
     await page.selectOption("#trades label:has-text('Side') select", { label: "short" });
