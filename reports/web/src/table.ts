@@ -183,9 +183,13 @@ export class Grid {
       if (this.open.has(row)) rows.push(this.detail(row, place));
     }
     if (rows.length === 0) rows.push(h("div", { class: "grid-row grid-empty", role: "row" }, h("div", { role: "gridcell", class: "cell" }, "No rows.")));
-    const held = document.activeElement instanceof HTMLElement && this.body.contains(document.activeElement);
+    // An open row keeps its focus and its own scroll; a row that went out of sight gives the focus to the table.
+    const focused = document.activeElement;
+    const held = focused instanceof HTMLElement && this.body.contains(focused) ? focused : null;
+    const scrolled = [...this.details.values()].map((detail) => [detail, detail.scrollTop] as const);
     replace(this.body, rows);
-    if (held) this.scroller.focus({ preventScroll: true });
+    for (const [detail, top] of scrolled) detail.scrollTop = top;
+    if (held) (this.body.contains(held) ? held : this.scroller).focus({ preventScroll: true });
     const shown = this.active >= from && this.active <= to;
     if (shown) this.scroller.setAttribute("aria-activedescendant", `${this.id}-${this.view[this.active]}`);
     else this.scroller.removeAttribute("aria-activedescendant");
@@ -217,7 +221,7 @@ export class Grid {
   private detail(row: number, place: number): HTMLElement {
     let content = this.details.get(row);
     if (!content) {
-      content = h("div", { class: "grid-detail", tabindex: -1, role: "row" }, h("div", { role: "gridcell" }, this.options.detail!(row)));
+      content = h("div", { class: "grid-detail", tabindex: 0, role: "row" }, h("div", { role: "gridcell" }, this.options.detail!(row)));
       this.details.set(row, content);
     }
     content.style.top = `${this.top(place) + ROW}px`;

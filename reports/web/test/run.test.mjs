@@ -177,6 +177,11 @@ test("all is reached with the keyboard alone", () =>
     await page.keyboard.press("ArrowRight");
     assert.equal(await page.getAttribute("#trades .grid-row.active", "aria-expanded"), "true");
     await page.waitForSelector("#trades .chain li");
+    await page.focus("#trades .grid-detail");
+    await page.locator("#trades .grid").evaluate((e) => e.scrollBy(0, 5));
+    await page.waitForTimeout(100);
+    assert.equal(await page.evaluate(() => document.activeElement.className), "grid-detail", "an open row keeps the focus");
+    await page.focus("#trades .grid");
     await page.keyboard.press("ArrowLeft");
     assert.equal(await page.getAttribute("#trades .grid-row.active", "aria-expanded"), "false");
     await page.keyboard.press("End");

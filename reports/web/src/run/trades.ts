@@ -14,7 +14,7 @@ export async function tradesPanel(body: HTMLElement, model: RunModel, only: numb
     count: trades.count,
     rowsMax: 16,
     detail: (row) => detail(model, trades, row),
-    detailHeight: 280,
+    detailHeight: 300,
     selected: (row) => model.select(row, "table"),
   });
   const state = { symbol: 0, side: 0, reason: 0, text: "", only: false };
@@ -142,9 +142,9 @@ function detail(model: RunModel, trades: TradeTable, row: number): Node {
   return h(
     "div",
     {},
-    h("dl", { class: "facts" }, facts(trades, row).map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text)))),
-    model.run.bars ? h("div", { class: "fields", style: "margin-top:.5rem" }, show) : null,
     h("strong", {}, "Cause chain"),
     holder,
+    h("dl", { class: "facts" }, facts(trades, row).map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text)))),
+    model.run.bars ? h("div", { class: "fields", style: "margin-top:.5rem" }, show) : null,
   );
 }
