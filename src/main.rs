@@ -15,6 +15,7 @@ mod replay;
 mod run;
 mod serve;
 mod show;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,8 @@ enum Command {
     /// Runs one case, for `qsim run`, which asks on standard input
     #[command(hide = true)]
     RunCase,
+    /// Run many variants of a scenario and compare them
+    Sweep(Box<sweep::SweepArguments>),
     /// Serve the simulated exchange to any client of Binance USDⓈ-M futures
     Serve(Box<serve::ServeArguments>),
     /// Run a scenario's pipeline live, at the venue that its file names
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::RunCase => run::child::answer(),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

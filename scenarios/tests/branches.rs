@@ -79,7 +79,7 @@ fn with(market: &str, steps: &str) -> Scenario {
 #[test]
 fn what_comes_behind_the_fork_may_be_anything() {
     for market in MARKETS {
-        let minutes = if market.contains("20") { 20 } else { 120 };
+        let minutes = if market.contains("order_flow") { 20 } else { 120 };
         let (half, end) = (minutes * 30, minutes * 45);
         let before = STEPS.replace("{0}", &(half / 2).to_string()).replace("{1}", &end.to_string());
         let step = |at: i64, what: &str| format!("[[timeline]]\nat = \"{at}s\"\n{what}\n");

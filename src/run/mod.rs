@@ -31,6 +31,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub use arguments::RunArguments;
+pub use clock::now;
 pub use files::Pending;
 
 use crate::{Format, data_folder, misuse, print};

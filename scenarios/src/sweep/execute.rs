@@ -21,10 +21,6 @@ const SHARED_PERCENT: i64 = 25;
 pub trait SweepProgress: Sync {
     /// A trial has ended; it is written.
     fn ended(&self, result: &TrialResult);
-    /// Seconds since some beginning, for what a trial took.
-    fn seconds(&self) -> f64 {
-        0.0
-    }
 }
 
 impl SweepProgress for NoProgress {
@@ -97,7 +93,10 @@ impl Local {
                     }
                 };
                 let unit = Unit { place, scenario };
-                match groups.iter_mut().find(|group| may_share && group.takes(&unit)) {
+                match groups
+                    .iter_mut()
+                    .find_map(|group| (may_share && group.takes(&unit)).then_some(group))
+                {
                     Some(group) => group.units.push(unit),
                     None => groups.push(Group { parts_at: Nanos::NEVER, units: vec![unit] }),
                 }
@@ -189,7 +188,9 @@ impl Engine for Local {
             let all =
                 std::mem::take(&mut *runs[trial].lock().unwrap_or_else(PoisonError::into_inner));
             let all: Result<Vec<Measured>, String> = all.into_iter().flatten().collect();
-            done(sweep.result(&specs[trial], all));
+            let worker = rayon::current_thread_index().map_or(0, |thread| thread + 1);
+            let result = sweep.result(&specs[trial], all);
+            done(TrialResult { worker: format!("local-{worker}"), ..result });
         };
         let groups = self.groups(sweep, specs, &runs);
         // Trials that could not even be put together.

@@ -7,6 +7,7 @@ mod execute;
 mod expression;
 mod file;
 mod results;
+mod summary;
 mod table;
 mod template;
 mod trial;
@@ -14,13 +15,14 @@ mod trial;
 pub use execute::{Engine, Local, SweepEnded, SweepProgress};
 pub use file::{MetricSettings, Mix, Objective, Robust, SweepFile};
 pub use results::{Results, ResultsError};
+pub use summary::{DeflatedSharpe, SweepSummary, summary};
+pub use sweeps::pareto::Direction;
 pub use trial::{TrialResult, TrialSpec};
 
 use std::path::Path;
 
 use reports::metrics::{Settings, metric};
 use serde_json::{Value as Json, json};
-use sweeps::pareto::Direction;
 use sweeps::robust::Aggregate;
 use sweeps::{Past, Point, Sampler, Space};
 

@@ -79,7 +79,6 @@ fn columns(rows: &[TrialResult], objectives: &[String], paths: &[String]) -> Vec
     let returns = rows.iter().map(|row| row.returns.clone()).collect();
     all.push(("returns".to_owned(), Cells::Lists(returns)));
     all.push(("worker".to_owned(), texts(&|row| Some(row.worker.clone()))));
-    all.push(("wall_s".to_owned(), floats(&|row| Some(row.wall_s))));
     all.push(("result".to_owned(), texts(&|row| serde_json::to_string(row).ok())));
     all
 }

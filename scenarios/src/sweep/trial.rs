@@ -54,15 +54,12 @@ pub struct TrialResult {
     /// Who ran it; no part of what it came to.
     #[serde(default)]
     pub worker: String,
-    /// Seconds that it took; no part of what it came to.
-    #[serde(default)]
-    pub wall_s: f64,
 }
 
 impl TrialResult {
-    /// What it came to, without who ran it and how long that took.
+    /// What it came to, without who ran it.
     pub fn without_worker(&self) -> TrialResult {
-        TrialResult { worker: String::new(), wall_s: 0.0, ..self.clone() }
+        TrialResult { worker: String::new(), ..self.clone() }
     }
 }
 
