@@ -93,7 +93,7 @@ fn orders_by_hand_and_turns_of_a_position() {
         + &by_hand("20m", "BUY", "0.1")
         + &by_hand("30m", "SELL", "0.5")
         + &by_hand("40m", "BUY", "0.1");
-    let (report, record) = run(&format!(
+    let (report, record) = run_text(&format!(
         "seed = 3\n[market.synthetic]\nminutes = 60\n[pipeline.trading_bot]\nenabled = false\n{steps}"
     ));
     adds_up(&report, &record);
