@@ -44,6 +44,9 @@ enum Command {
     RunCase,
     /// Run many variants of a scenario and compare them
     Sweep(Box<sweep::SweepArguments>),
+    /// Runs trials of a sweep, for `qsim sweep`, which asks on standard input
+    #[command(hide = true)]
+    Trials,
     /// Serve the simulated exchange to any client of Binance USDⓈ-M futures
     Serve(Box<serve::ServeArguments>),
     /// Run a scenario's pipeline live, at the venue that its file names
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::RunCase => run::child::answer(),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Trials => sweep::work(),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

@@ -11,6 +11,7 @@ mod summary;
 mod table;
 mod template;
 mod trial;
+mod wire;
 
 pub use execute::{Engine, Local, SweepEnded, SweepProgress};
 pub use file::{MetricSettings, Mix, Objective, Robust, SweepFile};
@@ -18,6 +19,7 @@ pub use results::{Results, ResultsError};
 pub use summary::{DeflatedSharpe, SweepSummary, summary};
 pub use sweeps::pareto::Direction;
 pub use trial::{TrialResult, TrialSpec};
+pub use wire::{SweepOrder, WorkerError, work};
 
 use std::path::Path;
 
@@ -73,13 +75,17 @@ impl Sweep {
     /// # Errors
     /// As [`Sweep::read`].
     pub fn of(
-        mut file: SweepFile,
+        file: SweepFile,
         origin: &str,
         scenario_origin: &str,
         scenario: &str,
     ) -> Result<Sweep, ScenarioError> {
-        let build = |problem: String| ScenarioError::Build { origin: origin.to_owned(), problem };
         let template = Template::read(scenario_origin, scenario, &file.variant)?;
+        Sweep::with(file, origin, template)
+    }
+
+    fn with(mut file: SweepFile, origin: &str, template: Template) -> Result<Sweep, ScenarioError> {
+        let build = |problem: String| ScenarioError::Build { origin: origin.to_owned(), problem };
         if file.objectives.is_empty() {
             file.objectives.push(Objective {
                 name: "sharpe".to_owned(),

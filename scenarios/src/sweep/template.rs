@@ -100,7 +100,19 @@ impl Template {
         Ok(Template { origin: origin.to_owned(), table })
     }
 
-    /// The keys as text, to tell one sweep from another.
+    /// The scenario of its text.
+    pub(super) fn of_text(origin: &str, text: &str) -> Result<Template, ScenarioError> {
+        let table = text.parse::<toml::Table>();
+        let table = table.map_err(|error| crate::text::error(origin, text, &error))?;
+        Ok(Template { origin: origin.to_owned(), table })
+    }
+
+    /// Where it was read.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The keys as text: it tells one sweep from another, and all of it to another process.
     pub(super) fn text(&self) -> String {
         self.table.to_string()
     }

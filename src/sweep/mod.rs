@@ -1,17 +1,19 @@
 //! `qsim sweep`: many variants of a scenario, on all cores, and what they come to.
 
+mod ray;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 use scenarios::RunOptions;
 use scenarios::sweep::{
-    Local, Results, Sweep, SweepEnded, SweepProgress, SweepSummary, TrialResult, summary,
+    Engine, Local, Results, Sweep, SweepEnded, SweepProgress, SweepSummary, TrialResult, summary,
 };
 use serde_json::json;
 
@@ -35,12 +37,40 @@ pub struct SweepArguments {
     /// Run each trial from its first instant, also where others share its beginning
     #[arg(long)]
     no_forks: bool,
+    /// Where trials run
+    #[arg(long, value_enum, default_value_t = Where::Local)]
+    engine: Where,
+    /// With --engine ray: address of the cluster, such as auto or ray://HOST:10001 [default: one of this machine's own]
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<String>,
+    /// With --engine ray: the Python that has Ray and the package `qsim`
+    #[arg(long, value_name = "FILE", default_value = "python3")]
+    python: PathBuf,
     /// Best trials that are printed
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+}
+
+/// Where trials run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Where {
+    /// The cores of this machine.
+    Local,
+    /// A Ray cluster.
+    Ray,
+}
+
+/// Runs trials for somebody else: lines on standard input and output.
+pub fn work() -> ExitCode {
+    let worker = format!("process-{}", std::process::id());
+    let (asked, told) = (std::io::stdin().lock(), std::io::stdout().lock());
+    match scenarios::sweep::work(asked, told, &worker) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => misuse(error),
+    }
 }
 
 /// Runs the command.
@@ -69,10 +99,18 @@ fn sweep(arguments: &SweepArguments) -> Result<ExitCode, String> {
     }
     let options =
         RunOptions { data: data_folder(arguments.data.as_ref()), ..RunOptions::default() };
-    let engine = Local { options, no_forks: arguments.no_forks };
+    let engine: Box<dyn Engine> = match arguments.engine {
+        Where::Local => Box::new(Local { options, no_forks: arguments.no_forks }),
+        Where::Ray => Box::new(ray::Ray {
+            address: arguments.address.clone(),
+            python: arguments.python.clone(),
+            program: std::env::current_exe().map_err(|error| error.to_string())?,
+            data: options.data,
+        }),
+    };
     let stop = stop_on_signals()?;
     let shown = Shown::new(&sweep, trials, results.count() as u64);
-    let ended = sweep.run_all(&engine, &mut results, &stop, &shown);
+    let ended = sweep.run_all(&*engine, &mut results, &stop, &shown);
     shown.bar.finish_and_clear();
     let ended = ended.map_err(|error| error.to_string())?;
     let all: Vec<TrialResult> = results.all().cloned().collect();
