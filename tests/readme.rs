@@ -34,7 +34,7 @@ fn uncommented(block: &str) -> String {
 fn scenarios_can_be_copied() {
     let all = blocks("toml");
     assert!(all.len() >= 5, "the README shows scenarios");
-    for block in all {
+    for block in all.into_iter().filter(|block| !block.contains("[sampler]")) {
         for mut block in [block.to_owned(), uncommented(block)] {
             if !["synthetic", "recorded"].iter().any(|m| block.contains(&format!("[market.{m}]"))) {
                 block += "[market.synthetic]\nminutes = 1440\n";
@@ -47,6 +47,19 @@ fn scenarios_can_be_copied() {
             }
         }
     }
+}
+
+/// The sweep runs, on a scenario of somebody's.
+#[test]
+fn the_sweep_can_be_copied() {
+    let sweep = blocks("toml").into_iter().find(|block| block.contains("[sampler]"));
+    let folder = Folder::new();
+    folder.file("confidence.toml", sweep.expect("a sweep"));
+    folder.file("base.toml", "seed = 1\n[market.synthetic]\nminutes = 360\n");
+    let output = folder.qsim(&["sweep", "confidence.toml"]).expect_code(0);
+    assert!(output.stdout.contains("16 trials; results in confidence.sweep"), "{output:#?}");
+    assert!(output.stdout.contains("deflated Sharpe ratio"), "{output:#?}");
+    assert!(folder.path("confidence.sweep/trials.parquet").exists());
 }
 
 #[test]
