@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,7 +39,8 @@ def trial(program: str, order: str, spec: str) -> str:
         said = ran.stderr.strip() or f"nothing, and ended with {ran.returncode}"
         raise RuntimeError(f"{program} trials said {said}")
     result: dict[str, Any] = json.loads(lines[0])
-    result["worker"] = f"ray-{ray.get_runtime_context().get_worker_id()}"
+    context = ray.get_runtime_context()
+    result["worker"] = f"ray-{context.get_node_id()[:12]}-{os.getpid()}"
     return json.dumps(result)
 
 
