@@ -234,14 +234,13 @@ fn text(
         .chain(paths.iter().map(|path| short(path)))
         .chain(["digest".to_owned()]);
     table.set_header(head);
-    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
     for number_of in came_to.best.iter().take(top) {
         let Some(result) = all.iter().find(|result| result.number == *number_of) else { continue };
         let mark = if came_to.front.contains(number_of) && objectives.len() > 1 { "*" } else { "" };
         let row = [format!("{number_of}{mark}")]
             .into_iter()
-            .chain(result.objectives.iter().map(|value| number(*value)))
-            .chain(always.iter().map(|name| number(result.metrics.get(*name).copied().flatten())))
+            .chain(result.objectives.iter().map(|value| digits(*value)))
+            .chain(always.iter().map(|name| digits(result.metrics.get(*name).copied().flatten())))
             .chain(
                 paths.iter().map(|path| {
                     result.point.get(*path).map_or("-".to_owned(), ToString::to_string)
@@ -278,6 +277,14 @@ fn text(
         Err(why) => format!("neighbours of the best: {why}"),
     });
     lines.join("\n")
+}
+
+/// Four digits that matter, whatever the size.
+fn digits(value: Option<f64>) -> String {
+    let Some(value) = value else { return "-".to_owned() };
+    let size = value.abs();
+    let places = if size == 0.0 { 0 } else { (3 - size.log10().floor() as i32).clamp(0, 10) };
+    format!("{value:.*}", places as usize)
 }
 
 fn print_json(sweep: &Sweep, all: &[TrialResult], came_to: &SweepSummary, top: usize) {
