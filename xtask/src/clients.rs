@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{seconds, watch};
+use super::{seconds, step, watch};
 
 /// Installs, builds and runs; prints how long each took.
 pub fn run() -> bool {
@@ -32,34 +32,27 @@ pub fn run() -> bool {
         return false;
     }
     let compiling = rust(&["--no-run", "--quiet"]).spawn();
-    let python_worked = step("a venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))
-        && step(
-            "installing the Python clients",
-            Command::new(inside("pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-                .arg(python.join("requirements.txt")),
-        )
-        && step(
-            "tests with the Python clients",
-            Command::new(inside("python"))
-                .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
-                .current_dir(&python)
-                .env("QSIM", &qsim)
-                .env("PYTHONDONTWRITEBYTECODE", "1"),
-        );
+    let python_worked =
+        step("clients: a venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))
+            && step(
+                "clients: installing the Python clients",
+                Command::new(inside("pip"))
+                    .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+                    .arg(python.join("requirements.txt")),
+            )
+            && step(
+                "clients: tests with the Python clients",
+                Command::new(inside("python"))
+                    .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+                    .current_dir(&python)
+                    .env("QSIM", &qsim)
+                    .env("PYTHONDONTWRITEBYTECODE", "1"),
+            );
     let started = watch();
     let compiled = compiling.and_then(|mut child| child.wait()).is_ok_and(|s| s.success());
     eprintln!("==> clients: waited {} s more for the Rust client to compile", seconds(started));
-    let worked = compiled && step("tests with the Rust client", &mut rust(&[])) && python_worked;
+    let worked =
+        compiled && step("clients: tests with the Rust client", &mut rust(&[])) && python_worked;
     eprintln!("==> clients: all of it took {} s", seconds(all));
-    worked
-}
-
-fn step(what: &str, command: &mut Command) -> bool {
-    eprintln!("==> clients: {what}");
-    let started = watch();
-    let worked = command.status().is_ok_and(|status| status.success());
-    let end = if worked { "took" } else { "FAILED after" };
-    eprintln!("==> clients: {what} {end} {} s", seconds(started));
     worked
 }

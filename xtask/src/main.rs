@@ -1,6 +1,7 @@
 //! `cargo xtask test` installs what the tests need and runs every check that CI runs.
 
 mod clients;
+mod research;
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -46,8 +47,15 @@ const CHECKS: &[Step] = &[
 fn main() -> ExitCode {
     let task = std::env::args().nth(1);
     let done = match task.as_deref() {
-        Some("test") => install_redis() && CHECKS.iter().all(run) && clients::run() && licences(),
+        Some("test") => {
+            install_redis()
+                && CHECKS.iter().all(run)
+                && clients::run()
+                && research::run()
+                && licences()
+        }
         Some("clients") => clients::run(),
+        Some("research") => research::run(),
         Some("install") => install_redis(),
         _ => {
             eprintln!(
@@ -55,6 +63,9 @@ fn main() -> ExitCode {
             );
             eprintln!(
                 "       cargo xtask clients  only the tests with clients that others wrote (clients/)"
+            );
+            eprintln!(
+                "       cargo xtask research only the metrics' check, the report in a browser, Ray"
             );
             eprintln!("       cargo xtask install  only install what the tests need");
             return ExitCode::from(2);
@@ -102,27 +113,38 @@ fn answers(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success())
 }
 
+/// A command as root, which asks nothing.
+fn as_root(words: &[&str]) -> Command {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.starts_with(b"0\n"));
+    let mut words = words.to_vec();
+    if !root {
+        words.insert(0, "sudo");
+    }
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// Runs a step, and prints how long it took.
+fn step(what: &str, command: &mut Command) -> bool {
+    eprintln!("==> {what}");
+    let started = watch();
+    let worked = command.status().is_ok_and(|status| status.success());
+    let end = if worked { "took" } else { "FAILED after" };
+    eprintln!("==> {what} {end} {} s", seconds(started));
+    worked
+}
+
 /// The bus is compared with a real Redis server; without one the tests cannot say anything.
 fn install_redis() -> bool {
     if answers("redis-server") {
         return true;
     }
     eprintln!("==> redis-server is missing: installing it");
-    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.starts_with(b"0\n"));
-    let as_root = |words: &[&str]| {
-        let mut words = words.to_vec();
-        if !root {
-            words.insert(0, "sudo");
-        }
-        Command::new(words[0])
-            .args(&words[1..])
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .status()
-            .is_ok_and(|s| s.success())
-    };
     let installed = if answers("apt-get") {
-        as_root(&["apt-get", "update", "-qq"])
-            && as_root(&["apt-get", "install", "-y", "-qq", "redis-server"])
+        let worked = |words: &[&str]| as_root(words).status().is_ok_and(|s| s.success());
+        worked(&["apt-get", "update", "-qq"])
+            && worked(&["apt-get", "install", "-y", "-qq", "redis-server"])
     } else if answers("brew") {
         Command::new("brew").args(["install", "redis"]).status().is_ok_and(|s| s.success())
     } else {

@@ -1,0 +1,86 @@
+//! What the researcher's tools are held against: the metrics against an independent implementation, the report's page in a
+//! real browser, sweeps on a real Ray cluster.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{answers, as_root, seconds, step, watch};
+
+/// Installs and runs; prints how long each took.
+pub fn run() -> bool {
+    let all = watch();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let target = if target.is_absolute() { target } else { root.join(target) };
+    let venv = target.join("research-venv");
+    let inside = |program: &str| venv.join("bin").join(program);
+    let pytest = |folder: &str| {
+        let mut command = Command::new(inside("python"));
+        command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", folder]).current_dir(root);
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    };
+    let web = root.join("reports/web");
+    let npm = |words: &[&str]| {
+        let mut command = Command::new("npm");
+        command.args(words).current_dir(&web);
+        command
+    };
+    // Built by the tests before: another selection of packages would compile their dependencies again.
+    let (qsim, metrics) = (target.join("debug/qsim"), target.join("debug/examples/metrics_of"));
+    if let Some(missing) = [&qsim, &metrics].into_iter().find(|program| !program.exists()) {
+        eprintln!(
+            "==> research: {} is missing: run `cargo test --workspace --all-features` first",
+            missing.display()
+        );
+        return false;
+    }
+    let worked = step("research: a venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))
+        && step(
+            "research: installing Ray and the independent metrics",
+            Command::new(inside("pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(["-r", "reports/checks/requirements.txt"])
+                .args(["-r", "python/tests/requirements.txt", "./python"])
+                .current_dir(root),
+        )
+        && step(
+            "research: metrics against empyrical and pandas",
+            pytest("reports/checks").env("METRICS_OF", &metrics),
+        )
+        && step(
+            "research: a sweep on Ray, a worker of which is killed",
+            pytest("python/tests").env("QSIM", &qsim),
+        )
+        && install_chromium()
+        && step(
+            "research: installing what builds the page",
+            &mut npm(&["ci", "--no-audit", "--no-fund"]),
+        )
+        && step("research: the page is what its sources make", &mut npm(&["run", "check"]))
+        && step("research: the page in Chromium", &mut npm(&["test"]));
+    eprintln!("==> research: all of it took {} s", seconds(all));
+    worked
+}
+
+fn install_chromium() -> bool {
+    if answers("chromium") {
+        return true;
+    }
+    if !answers("apt-get") {
+        eprintln!("chromium is missing: install it by hand and run this again");
+        return false;
+    }
+    step("research: the list of packages", &mut as_root(&["apt-get", "update", "-qq"]))
+        && step(
+            "research: installing Chromium",
+            &mut as_root(&[
+                "apt-get",
+                "install",
+                "-y",
+                "-qq",
+                "--no-install-recommends",
+                "chromium",
+            ]),
+        )
+}
