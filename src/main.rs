@@ -12,6 +12,7 @@ mod live;
 mod new;
 mod pipeline;
 mod replay;
+mod report;
 mod run;
 mod serve;
 mod show;
@@ -44,6 +45,8 @@ enum Command {
     RunCase,
     /// Run many variants of a scenario and compare them
     Sweep(Box<sweep::SweepArguments>),
+    /// Write the report of a run, of two that are compared, or of a sweep
+    Report(report::ReportArguments),
     /// Serve the simulated exchange to any client of Binance USDⓈ-M futures
     Serve(Box<serve::ServeArguments>),
     /// Run a scenario's pipeline live, at the venue that its file names
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::RunCase => run::child::answer(),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

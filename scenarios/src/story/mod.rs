@@ -4,6 +4,7 @@
 mod causes;
 mod chain;
 mod diff;
+mod flow;
 mod keys;
 mod naming;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod wires;
 mod words;
 
 pub use diff::{Differences, Parting, Side, Unlike, diff};
+pub use flow::{gates, topology};
 pub use keys::KeyRead;
 pub use recording::Recording;
 pub use target::Target;
