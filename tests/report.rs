@@ -200,7 +200,8 @@ fn the_page_loads_nothing_and_text_stays_text() {
         assert!(!page.contains("src=\"http") && !page.contains("href=\"http"));
         assert!(!page.contains("<!--"), "every marker is filled");
     }
-    let facts = &part(&parts(&of_run), "report")["runs"][0]["facts"];
+    let of_run = parts(&of_run);
+    let facts = &part(&of_run, "report")["runs"][0]["facts"];
     assert!(facts.to_string().contains("onerror"), "it is told: {facts}");
     let of_sweep = parts(&of_sweep);
     assert_eq!(text(&part(&of_sweep, "report")["sweep"], "name"), HOSTILE);
@@ -294,7 +295,8 @@ fn two_runs_are_compared() {
     folder.file("one.toml", SCENARIO);
     folder.file("other.toml", format!("{SCENARIO}[account]\nwallet = \"5000\"\n"));
     let same = page(&folder, &["one.toml", "one.toml"], "one.comparison.html");
-    let comparison = &part(&parts(&same), "report")["comparison"];
+    let same = parts(&same);
+    let comparison = &part(&same, "report")["comparison"];
     assert_eq!(comparison["first_difference"], Json::Null);
     assert!(comparison.as_object().expect("an object").contains_key("first_difference"));
     assert_eq!(comparison["trades_only"], serde_json::json!([[], []]));
