@@ -161,6 +161,14 @@ fn the_page_of_a_run_holds_what_the_run_came_to() {
     assert_eq!(sum(&column(by_symbol)), record.trades.len() as f64);
 
     // What the journal and the market tell.
+    let chains = part(&parts, "run0/chains/0");
+    assert_eq!(trades["chains"]["part"], "run0/chains");
+    let offsets = column(&chains["offsets"]);
+    assert_eq!(offsets.len(), count + 1);
+    for (row, pair) in offsets.windows(2).take(record.trades.len()).enumerate() {
+        assert!(pair[1] - pair[0] >= 4.0, "trade {row} has its causes");
+    }
+    assert!(chains["places"].to_string().contains("intent_executor"), "{}", chains["places"]);
     let topology = part(&parts, "run0/topology");
     assert!(topology["edges"].as_array().expect("edges").len() > 10);
     let gates = part(&parts, "run0/gates");

@@ -63,6 +63,7 @@ fn report() -> Report {
         mfe,
         stop_price,
         reason,
+        chains: None,
     };
     let equity = Equity {
         time_ms: Column::Even { start: 0, step: 3_600_000, count: SAMPLES },

@@ -19,8 +19,9 @@ use crate::metrics::{self, Better, Unit};
 
 pub use column::Column;
 pub use run::{
-    Bars, Breakdown, BreakdownColumn, Comparison, Edge, Equity, FirstDifference, Gates, KillScore,
-    Node, NodeKind, Reason, ReasonKind, Run, RunReport, SymbolBars, Topology, Trades,
+    Bars, Breakdown, BreakdownColumn, Chains, Comparison, Edge, Equity, FirstDifference, Gates,
+    KillScore, LazyChains, Node, NodeKind, Reason, ReasonKind, Run, RunReport, SymbolBars,
+    Topology, Trades,
 };
 pub use sweep::{
     Axis, Degradation, Direction, Failed, Objective, Overfitting, Progress, Sweep, SweepReport,
@@ -29,6 +30,9 @@ pub use sweep::{
 
 /// Version of the data that the page reads.
 pub const FORMAT: u32 = 1;
+
+/// Trades whose chains of causes are in one part: opening a row reads it.
+const CHAINS: usize = 200;
 
 /// The built page, and what is put into it. Its security policy names the hashes of both, byte for byte.
 const PAGE: &str = include_str!("../web/dist/report.html");
@@ -183,6 +187,7 @@ enum Heavy {
     Gates(Gates),
     Topology(Topology),
     Trials(Trials),
+    Chains(Chains),
 }
 
 /// Takes what is heavy out of a report.
@@ -211,6 +216,20 @@ fn run_parts(run_name: &str, run: &mut Run, parts: &mut Vec<(String, Heavy)>) {
     };
     let Run { equity, trades, gates, topology, bars, .. } = run;
     keep("equity", &mut |name| Some(Heavy::Equity(equity.as_mut()?.outsource(name)?)));
+    let chains = trades.as_mut().and_then(|trades| match trades {
+        Lazy::Here(trades) => trades.chains.as_mut(),
+        Lazy::Part { .. } => None,
+    });
+    if let Some(chains) = chains {
+        let part = format!("{run_name}/chains");
+        let named = LazyChains::Parts { part, rows_per_part: CHAINS };
+        if let LazyChains::Here(all) = std::mem::replace(chains, named) {
+            for (place, piece) in all.pieces(CHAINS).into_iter().enumerate() {
+                let piece = &mut Some(piece);
+                keep(&format!("chains/{place}"), &mut |_| piece.take().map(Heavy::Chains));
+            }
+        }
+    }
     keep("trades", &mut |name| Some(Heavy::Trades(Box::new(trades.as_mut()?.outsource(name)?))));
     for of in bars {
         let own = format!("bars/{}", of.symbol);

@@ -68,8 +68,8 @@ pub use trunk::{Branch, Trunk, parts_at};
 pub use wire_text::{Entry, Envelope, WireText};
 
 pub use story::{
-    Around, Differences, KeyRead, Out, Parting, Recording, Side, Step, Story, Target, Unlike, diff,
-    draft, explain, gates, story, topology,
+    Around, Differences, KeyRead, Out, Parting, Recording, Side, Step, Story, Target, Unlike,
+    chains, diff, draft, explain, gates, story, topology,
 };
 
 /// The scenario that comes with the program: a synthetic market with a flash crash.

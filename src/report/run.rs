@@ -6,7 +6,8 @@ use reports::metrics::{
     EquityMetrics, ExposureMetrics, FillMetrics, Metric, RunMetrics, Settings, TradeMetrics,
 };
 use reports::page::{
-    Breakdown, BreakdownColumn, Column, Equity, Figure, Lazy, Note, Run, definition, unit,
+    Breakdown, BreakdownColumn, Column, Equity, Figure, Lazy, LazyChains, Note, Run, definition,
+    unit,
 };
 use scenarios::{
     NoProgress, Recording, RunOptions, RunRecord, Scenario, ScenarioReport, Verdict, market_lines,
@@ -17,6 +18,8 @@ use super::trades;
 
 /// A longer journal is not read for a picture: it is read whole into memory.
 const JOURNAL_BYTES_MAX: u64 = 1 << 30;
+/// Of more trades no causes are looked for: each takes milliseconds.
+const CHAINS_MAX: usize = 2_000;
 /// The figures that stand large at the top.
 const HEADLINE: [&str; 6] =
     ["total_return", "sharpe", "max_drawdown", "trades", "hit_rate", "fees"];
@@ -57,7 +60,6 @@ pub fn tell(asked: &Asked, data: Option<&Path>) -> Result<Told, String> {
     }
     measure(&mut run, &record)?;
     run.equity = Some(Lazy::Here(equity(&record)));
-    run.trades = Some(Lazy::Here(trades::columns(&record)));
     match scenarios::bars(scenario, data) {
         Ok(bars) if bars.is_empty() => {
             run.missing.insert("bars", "The market tells no prices of trades.".to_owned());
@@ -74,6 +76,23 @@ pub fn tell(asked: &Asked, data: Option<&Path>) -> Result<Told, String> {
         _ => None,
     };
     connect(&mut run, recording.as_ref());
+    let mut columns = trades::columns(&record);
+    match recording.as_ref().filter(|_| record.trades.len() <= CHAINS_MAX) {
+        Some(recording) => {
+            let orders: Vec<[&str; 2]> = record
+                .trades
+                .iter()
+                .map(|trade| [trade.entry_order.as_str(), trade.exit_order.as_str()])
+                .chain(record.open.iter().map(|_| ["", ""]))
+                .collect();
+            columns.chains = Some(LazyChains::Here(scenarios::chains(recording, &orders)));
+        }
+        None => run.facts.push((
+            "Causes of a trade".to_owned(),
+            "too many for this report: `qsim run --journal DIR` writes the journal, and `qsim explain JOURNAL --order ID` tells them".to_owned(),
+        )),
+    }
+    run.trades = Some(Lazy::Here(columns));
     Ok(Told { run, record, recording })
 }
 
@@ -116,12 +135,6 @@ fn facts(scenario: &Scenario, report: &ScenarioReport) -> Run {
     if !scenario.description.is_empty() {
         facts.push(fact("Description", scenario.description.clone()));
     }
-    // The page has no field for why a table's rows do not open.
-    facts.push(fact(
-        "Causes of a trade",
-        "not in this report: `qsim run --journal DIR` writes the journal, and `qsim explain JOURNAL --order ID` tells them"
-            .to_owned(),
-    ));
     let failed = report.failed.iter().map(|failure| Note {
         text: format!("{} does not hold", failure.name),
         detail: Some(failure.found.clone()),

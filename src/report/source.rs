@@ -1,6 +1,6 @@
 //! What is reported: a sweep's folder, a scenario, or the run of a journal.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use engine::JournalFile;
 use scenarios::Scenario;
@@ -17,8 +17,6 @@ pub enum Source {
 
 /// The results of a sweep.
 pub struct Swept {
-    /// Their folder.
-    pub folder: PathBuf,
     /// What was swept.
     pub file: SweepFile,
     /// In the order of their numbers.
@@ -72,7 +70,6 @@ fn swept(folder: &Path) -> Result<Source, String> {
     let head: Json = serde_json::from_str(&text).unwrap_or_default();
     let text = |key: &str| head.get(key).and_then(Json::as_str).map(str::to_owned);
     Ok(Source::Sweep(Box::new(Swept {
-        folder: folder.to_owned(),
         file,
         trials,
         version: text("version"),

@@ -93,6 +93,7 @@ pub fn columns(record: &RunRecord) -> Trades {
             trade.stop_loss.map_or(f64::NAN, |stop| some(to_f64(stop)))
         }),
         reason,
+        chains: None,
     }
 }
 

@@ -192,6 +192,95 @@ pub struct Trades {
     pub stop_price: Column,
     /// Into `reasons`; nothing while it is open.
     pub reason: Column,
+    /// What led to each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chains: Option<LazyChains>,
+}
+
+/// What led to trades: entries `offsets[i]` to `offsets[i + 1]` are those of trade i, oldest first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Chains {
+    /// One more than there are trades, from 0.
+    pub offsets: Vec<usize>,
+    /// When.
+    pub time_ms: Vec<i64>,
+    /// Into `places`.
+    pub place: Vec<usize>,
+    /// Into `texts`.
+    pub text: Vec<usize>,
+    /// Services and streams.
+    pub places: Vec<String>,
+    /// What they said.
+    pub texts: Vec<String>,
+}
+
+impl Default for Chains {
+    fn default() -> Chains {
+        let (offsets, time_ms, place, text) = (vec![0], Vec::new(), Vec::new(), Vec::new());
+        Chains { offsets, time_ms, place, text, places: Vec::new(), texts: Vec::new() }
+    }
+}
+
+impl Chains {
+    /// Adds the chain of the next trade: times in ms, places and texts.
+    pub fn push<'t>(&mut self, chain: impl IntoIterator<Item = (i64, &'t str, &'t str)>) {
+        for (time_ms, place, text) in chain {
+            let known = self.places.iter().position(|there| there == place);
+            let known = known.unwrap_or_else(|| {
+                self.places.push(place.to_owned());
+                self.places.len() - 1
+            });
+            self.time_ms.push(time_ms);
+            self.place.push(known);
+            self.text.push(self.texts.len());
+            self.texts.push(text.to_owned());
+        }
+        self.offsets.push(self.time_ms.len());
+    }
+
+    /// How many trades it tells of.
+    pub fn trades(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// The chain of a trade: times, places and texts; nothing where it has none.
+    pub fn chain(&self, trade: usize) -> impl Iterator<Item = (i64, &str, &str)> {
+        let offset = |at: usize| self.offsets.get(at).copied().unwrap_or(0);
+        (offset(trade)..offset(trade + 1)).filter_map(|at| {
+            let place = self.places.get(*self.place.get(at)?)?;
+            Some((
+                *self.time_ms.get(at)?,
+                place.as_str(),
+                self.texts.get(*self.text.get(at)?)?.as_str(),
+            ))
+        })
+    }
+
+    /// The same in pieces of so many trades.
+    pub(super) fn pieces(&self, rows: usize) -> Vec<Chains> {
+        let trades: Vec<usize> = (0..self.trades()).collect();
+        let piece = |trades: &[usize]| {
+            let mut piece = Chains::default();
+            trades.iter().for_each(|trade| piece.push(self.chain(*trade)));
+            piece
+        };
+        trades.chunks(rows.max(1)).map(piece).collect()
+    }
+}
+
+/// Chains where they are, or the name of the parts that hold them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum LazyChains {
+    /// The parts `<part>/0`, `<part>/1` and so on.
+    Parts {
+        /// What their names begin with.
+        part: String,
+        /// Trades of each.
+        rows_per_part: usize,
+    },
+    /// All of them.
+    Here(Chains),
 }
 
 /// Decisions of the gates, by time.

@@ -3,6 +3,7 @@
 
 mod causes;
 mod chain;
+mod chains;
 mod diff;
 mod flow;
 mod keys;
@@ -17,6 +18,7 @@ mod window;
 mod wires;
 mod words;
 
+pub use chains::chains;
 pub use diff::{Differences, Parting, Side, Unlike, diff};
 pub use flow::{gates, topology};
 pub use keys::KeyRead;
