@@ -12,6 +12,7 @@ mod live;
 mod new;
 mod pipeline;
 mod replay;
+mod report;
 mod run;
 mod serve;
 mod show;
@@ -47,6 +48,8 @@ enum Command {
     /// Runs trials of a sweep, for `qsim sweep`, which asks on standard input
     #[command(hide = true)]
     Trials,
+    /// Write the report of a run, of two that are compared, or of a sweep
+    Report(report::ReportArguments),
     /// Serve the simulated exchange to any client of Binance USDⓈ-M futures
     Serve(Box<serve::ServeArguments>),
     /// Run a scenario's pipeline live, at the venue that its file names
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         Command::RunCase => run::child::answer(),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Trials => sweep::work(),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Live(arguments) => live::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),

@@ -2,6 +2,7 @@
 //! what was expected, and replaying journals.
 
 mod alterations;
+mod bars;
 mod compare;
 mod compose;
 mod drive;
@@ -33,6 +34,7 @@ mod trunk;
 mod venue;
 mod wire_text;
 
+pub use bars::bars;
 pub use compare::{
     Cause, CausePart, CommissionRate, Comparison, Earned, FittedLatency, FittedLeg, FittedQuantile,
     FittedQueue, OrderDifference, QueueMisfit, Unattributed, compare,
@@ -66,8 +68,8 @@ pub use trunk::{Branch, Trunk, parts_at};
 pub use wire_text::{Entry, Envelope, WireText};
 
 pub use story::{
-    Around, Differences, KeyRead, Out, Parting, Recording, Side, Step, Story, Target, Unlike, diff,
-    draft, explain, story,
+    Around, Differences, KeyRead, Out, Parting, Recording, Side, Step, Story, Target, Unlike,
+    chains, diff, draft, explain, gates, story, topology,
 };
 
 /// The scenario that comes with the program: a synthetic market with a flash crash.

@@ -1,6 +1,6 @@
 //! Files of results appear whole or not at all.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -31,8 +31,19 @@ impl Pending {
 
     /// Gives it its content and its name.
     pub fn finish(self, content: &str) -> Result<(), String> {
-        let Pending { path, mut file } = self;
-        let written = file.write_all(content.as_bytes()).and_then(|()| file.as_file().sync_all());
+        self.finish_with(|out| out.write_all(content.as_bytes()))
+    }
+
+    /// The same, with content that is written piece by piece.
+    pub fn finish_with(
+        self,
+        write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Result<(), String> {
+        let Pending { path, file } = self;
+        let mut out = BufWriter::new(file.as_file());
+        let written = write(&mut out).and_then(|()| out.flush());
+        drop(out);
+        let written = written.and_then(|()| file.as_file().sync_all());
         written.map_err(|error| fault(&path, &error))?;
         file.persist(&path).map(drop).map_err(|error| fault(&path, &error.error))
     }

@@ -3,7 +3,9 @@
 
 mod causes;
 mod chain;
+mod chains;
 mod diff;
+mod flow;
 mod keys;
 mod naming;
 #[cfg(test)]
@@ -16,7 +18,9 @@ mod window;
 mod wires;
 mod words;
 
+pub use chains::chains;
 pub use diff::{Differences, Parting, Side, Unlike, diff};
+pub use flow::{gates, topology};
 pub use keys::KeyRead;
 pub use recording::Recording;
 pub use target::Target;

@@ -16,7 +16,7 @@ mod wire;
 pub use execute::{Engine, Local, SweepEnded, SweepProgress};
 pub use file::{MetricSettings, Mix, Objective, Robust, SweepFile};
 pub use results::{Results, ResultsError};
-pub use summary::{DeflatedSharpe, SweepSummary, summary};
+pub use summary::{DeflatedSharpe, SweepSummary, neighbour_medians, summary};
 pub use sweeps::pareto::Direction;
 pub use trial::{TrialResult, TrialSpec};
 pub use wire::{SweepOrder, WorkerError, work};

@@ -143,6 +143,42 @@ fn overfitting(results: &[TrialResult]) -> Result<Overfitting, String> {
     cscv.overfitting().map_err(|error| error.to_string())
 }
 
+/// For each objective and each trial the median of its nearest trials' objectives: of twice as many as there are axes. Nothing for
+/// trials without a result; an error says why there are no neighbours at all.
+pub fn neighbour_medians(
+    file: &SweepFile,
+    results: &[TrialResult],
+) -> Result<Vec<Vec<Option<f64>>>, String> {
+    if results.len() > NEIGHBOURS_TRIALS {
+        return Err(format!("neighbours are looked for among {NEIGHBOURS_TRIALS} trials at most"));
+    }
+    let axes: Vec<_> = file.axes.iter().filter(|axis| axis.path != "seed").cloned().collect();
+    let space = Space::new(&axes).map_err(|error| error.to_string())?;
+    let of_objective = |(place, objective): (usize, &super::Objective)| {
+        let trials: Vec<(Point, Option<f64>)> = results
+            .iter()
+            .map(|result| (point(result), result.objectives.get(place).copied().flatten()))
+            .collect();
+        let all = neighbourhoods(&space, &trials, objective.goal, 2 * axes.len());
+        let medians = all.into_iter().map(|near| {
+            let mut values: Vec<f64> =
+                near?.nearest.iter().filter_map(|near| trials.get(*near)?.1).collect();
+            values.sort_by(f64::total_cmp);
+            let middle = values.len() / 2;
+            let high = *values.get(middle)?;
+            let low = if values.len().is_multiple_of(2) { values[middle - 1] } else { high };
+            Some(low / 2.0 + high / 2.0)
+        });
+        medians.collect()
+    };
+    Ok(file.objectives.iter().enumerate().map(of_objective).collect())
+}
+
+fn point(result: &TrialResult) -> Point {
+    let values = result.point.iter();
+    Point(values.map(|(path, value): (&String, &Json)| (path.clone(), value.clone())).collect())
+}
+
 fn neighbourhood(
     file: &SweepFile,
     results: &[TrialResult],
@@ -159,11 +195,7 @@ fn neighbourhood(
         .iter()
         .zip(values)
         .map(|(result, values)| {
-            let point = result
-                .point
-                .iter()
-                .map(|(path, value): (&String, &Json)| (path.clone(), value.clone()));
-            (Point(point.collect()), values.as_ref().and_then(|values| values.first().copied()))
+            (point(result), values.as_ref().and_then(|values| values.first().copied()))
         })
         .collect();
     let direction = file.objectives.first().map(|of| of.goal).ok_or("there is no objective")?;
