@@ -150,6 +150,10 @@ values = ["200m", "210m", "220m"]
 [[axis]]
 path = "timeline.0.slow.factor"
 values = [2.0, 50.0]
+[[objective]]
+name = "end"
+value = "figures['margin_balance']"
+goal = "maximize"
 [metrics]
 period = "10m"
 "#;

@@ -129,6 +129,9 @@ fn deflated(results: &[TrialResult]) -> Result<DeflatedSharpe, String> {
 
 fn overfitting(results: &[TrialResult]) -> Result<Overfitting, String> {
     let all = returns(results)?;
+    if all.iter().filter_map(|(_, returns)| SharpeRatio::of(returns)).count() < 2 {
+        return Err("fewer than two trials have a Sharpe ratio".to_owned());
+    }
     let periods = all.first().map_or(0, |(_, returns)| returns.len());
     let blocks = BLOCKS.min(periods / 2 / 2 * 2);
     if blocks < 4 {
