@@ -37,14 +37,14 @@ pub struct SweepArguments {
     /// Run each trial from its first instant, also where others share its beginning
     #[arg(long)]
     no_forks: bool,
-    /// Where trials run
-    #[arg(long, value_enum, default_value_t = Where::Local)]
+    /// Where trials run (ray: not ready)
+    #[arg(long, hide = true, value_enum, default_value_t = Where::Local)]
     engine: Where,
     /// With --engine ray: address of the cluster, such as auto or ray://HOST:10001 [default: one of this machine's own]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, hide = true, value_name = "ADDRESS")]
     address: Option<String>,
     /// With --engine ray: the Python that has Ray and the package `qsim`
-    #[arg(long, value_name = "FILE", default_value = "python3")]
+    #[arg(long, hide = true, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
     /// Best trials that are printed
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -280,6 +280,7 @@ fn text(
 }
 
 /// Four digits that matter, whatever the size.
+#[allow(clippy::disallowed_methods, reason = "only for the eye")]
 fn digits(value: Option<f64>) -> String {
     let Some(value) = value else { return "-".to_owned() };
     let size = value.abs();

@@ -23,6 +23,10 @@ pub struct Ray {
 }
 
 impl Engine for Ray {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a thread that feeds a pipe; it reaches no result"
+    )]
     fn run(
         &self,
         sweep: &Sweep,

@@ -1,5 +1,5 @@
 //! What the researcher's tools are held against: the metrics against an independent implementation, the report's page in a
-//! real browser, sweeps on a real Ray cluster.
+//! real browser.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,8 +27,8 @@ pub fn run() -> bool {
         command
     };
     // Built by the tests before: another selection of packages would compile their dependencies again.
-    let (qsim, metrics) = (target.join("debug/qsim"), target.join("debug/examples/metrics_of"));
-    if let Some(missing) = [&qsim, &metrics].into_iter().find(|program| !program.exists()) {
+    let metrics = target.join("debug/examples/metrics_of");
+    if let Some(missing) = Some(&metrics).filter(|program| !program.exists()) {
         eprintln!(
             "==> research: {} is missing: run `cargo test --workspace --all-features` first",
             missing.display()
@@ -37,20 +37,15 @@ pub fn run() -> bool {
     }
     let worked = step("research: a venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))
         && step(
-            "research: installing Ray and the independent metrics",
+            "research: installing the independent metrics",
             Command::new(inside("pip"))
                 .args(["install", "--quiet", "--disable-pip-version-check"])
                 .args(["-r", "reports/checks/requirements.txt"])
-                .args(["-r", "python/tests/requirements.txt", "./python"])
                 .current_dir(root),
         )
         && step(
             "research: metrics against empyrical and pandas",
             pytest("reports/checks").env("METRICS_OF", &metrics),
-        )
-        && step(
-            "research: a sweep on Ray, a worker of which is killed",
-            pytest("python/tests").env("QSIM", &qsim),
         )
         && install_chromium()
         && step(
