@@ -1,6 +1,7 @@
 //! `qsim report`: a run, two runs beside each other, or a sweep, as one page that needs no network, or as data.
 
 mod compare;
+mod plots;
 mod run;
 mod source;
 mod sweep;
@@ -44,6 +45,8 @@ enum ReportFormat {
     Html,
     /// All of the page's data as one JSON object.
     Json,
+    /// Plots for a terminal.
+    Plot,
     /// The trades of a run, or the trials of a sweep.
     Csv,
     /// The trials of a sweep.
@@ -115,8 +118,13 @@ fn content(
         _ => Content::Html(report),
     };
     let csv = arguments.format == ReportFormat::Csv;
+    let plot = arguments.format == ReportFormat::Plot;
     let data = data_folder(arguments.data.as_ref());
     match (source, other) {
+        (Source::Sweep(sweep), None) if plot => Ok(Content::Text(plots::of_sweep(&sweep))),
+        (Source::Run(_), Some(Source::Run(_))) if plot => {
+            Err("--format plot draws one run: name one, or take html".to_owned())
+        }
         (Source::Sweep(sweep), None) if csv => tables::trials(&sweep).map(Content::Text),
         (Source::Sweep(sweep), None) => Ok(as_told(Report::Sweep(Box::new(sweep::report(&sweep))))),
         (Source::Run(_), Some(Source::Run(_))) if csv => {
@@ -124,6 +132,9 @@ fn content(
         }
         (Source::Run(asked), None) => {
             let told = run::tell(&asked, data.as_deref())?;
+            if plot {
+                return Ok(Content::Text(plots::of_run(&told.run.name, &told.record)));
+            }
             if csv {
                 return tables::trades(&told.record, &told.run.symbols).map(Content::Text);
             }

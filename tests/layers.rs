@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each library and those of ours that it may depend on; dev-dependencies are free.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("engine", &[]),
     ("binance-wire", &["engine"]),
     ("sim-exchange", &["engine", "binance-wire"]),
@@ -23,6 +23,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
         "scenarios",
         &["engine", "sim-exchange", "strategies", "datasets", "pipeline", "reports", "sweeps"],
     ),
+    ("python", &["engine", "strategies", "reports", "scenarios"]),
 ];
 
 /// Lines of Rust in one file outside tests.

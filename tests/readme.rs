@@ -55,7 +55,7 @@ fn the_sweep_can_be_copied() {
     let sweep = blocks("toml").into_iter().find(|block| block.contains("[sampler]"));
     let folder = Folder::new();
     folder.file("confidence.toml", sweep.expect("a sweep"));
-    folder.file("base.toml", "seed = 1\n[market.synthetic]\nminutes = 360\n");
+    folder.file("base.toml", "seed = 1\n[market.synthetic]\nminutes = 120\n");
     let output = folder.qsim(&["sweep", "confidence.toml"]).expect_code(0);
     assert!(output.stdout.contains("16 trials; results in confidence.sweep"), "{output:#?}");
     assert!(output.stdout.contains("deflated Sharpe ratio"), "{output:#?}");

@@ -392,3 +392,29 @@ fn what_cannot_be_reported_is_told_in_one_message() {
     }
     assert!(!folder.path("day.html").exists(), "nothing was written");
 }
+
+/// Plain text for a terminal: no page, no escape codes, the same again.
+#[test]
+fn runs_and_sweeps_are_drawn_in_the_terminal() {
+    let folder = Folder::new();
+    folder.file("base.toml", "seed = 3\n[market.synthetic]\nminutes = 180\n");
+    let run = folder.qsim(&["report", "base.toml", "--format", "plot"]).expect_code(0);
+    for words in ["equity, USDT", "drawdown", "returns of one hour"] {
+        assert!(run.stdout.contains(words), "{words}: {run:#?}");
+    }
+    let again = folder.qsim(&["report", "base.toml", "--format", "plot"]).expect_code(0);
+    assert_eq!(run.stdout, again.stdout);
+    assert!(!run.stdout.contains('\u{1b}'), "{run:#?}");
+    assert!(!folder.path("base.html").exists());
+    folder.file(
+        "sweep.toml",
+        "scenario = \"base.toml\"\n[sampler]\nmethod = \"grid\"\n[[axis]]\npath = \"account.wallet\"\nvalues = [\"1000\", \"2000\"]\n[[axis]]\npath = \"pipeline.trading_bot.min_confidence\"\nvalues = [0.5, 0.6]\n[[objective]]\nname = \"end\"\nvalue = \"figures['margin_balance']\"\ngoal = \"maximize\"\n[metrics]\nperiod = \"10m\"\n",
+    );
+    folder.qsim(&["sweep", "sweep.toml"]).expect_code(0);
+    let sweep = folder.qsim(&["report", "sweep.sweep", "--format", "plot"]).expect_code(0);
+    for words in
+        ["end over account.wallet", "end over pipeline.trading_bot.min_confidence", "end, mean"]
+    {
+        assert!(sweep.stdout.contains(words), "{words}: {sweep:#?}");
+    }
+}

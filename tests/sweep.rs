@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use scenarios::sweep::{Results, TrialResult};
+use scenarios::{NoProgress, RunOptions};
 use support::{Folder, Output};
 
 const SCENARIO: &str = "seed = 3\n[market.synthetic]\nminutes = 240\n";
@@ -97,6 +98,8 @@ fn workers_and_samplers_change_nothing() {
     ] {
         let sweep = latencies(method);
         let folder = folder(&sweep);
+        // Forty-four trials, twice: an hour each is enough to differ.
+        folder.file("base.toml", SCENARIO.replace("240", "60"));
         fine(folder.qsim(&["sweep", "sweep.toml", "--into", "one", "--jobs", "1"]));
         fine(folder.qsim(&["sweep", "sweep.toml", "--into", "two", "--jobs", "2"]));
         let (one, two) = (results(&folder, "one"), results(&folder, "two"));
@@ -225,4 +228,100 @@ fn results_of_another_sweep_are_left_alone() {
     folder.file("base.toml", SCENARIO.replace("240", "120"));
     let output = folder.qsim(&["sweep", "sweep.toml"]).expect_code(2);
     assert!(output.stderr.contains("the results of another sweep"), "{output:#?}");
+}
+
+/// What `market.window` cuts out by hand is what a fold runs; the choice is that of the training.
+#[test]
+fn folds_choose_on_one_stretch_and_judge_on_another() {
+    let folds = "[folds]\nmethod = \"walk_forward\"\ntrain = \"2h\"\ntest = \"1h\"\n[metrics]";
+    let sweep = GRID.replace("[metrics]", folds);
+    let folder = folder(&sweep);
+    let output = fine(folder.qsim(&["sweep", "sweep.toml"]));
+    assert!(output.stdout.contains("out of sample"), "{output:#?}");
+    let (file, all) = Results::read(&folder.path("sweep.sweep")).expect("results");
+    let came_to = scenarios::sweep::summary(&file, &all);
+    let validation = came_to.validation.expect("folds").expect("a validation");
+    assert_eq!(validation.folds.len(), 2);
+    for (number, fold) in validation.folds.iter().enumerate() {
+        let hour = |at: i64| at / 3_600_000_000_000 % 24;
+        let (train, test) = (fold.train[0], fold.test[0]);
+        assert_eq!((hour(train.from), hour(train.to)), (number as i64, number as i64 + 2));
+        assert_eq!((hour(test.from), hour(test.to)), (number as i64 + 2, number as i64 + 3));
+        // Each trial's objective there, from runs by hand.
+        let mut by_hand: Vec<(u64, [f64; 2])> = Vec::new();
+        for result in &all {
+            let end = |span: scenarios::sweep::Span| {
+                let of = |path: &str| result.point[path].to_string();
+                let (wallet, bot) = (of("account.wallet"), of("pipeline.trading_bot.enabled"));
+                let (from, to) = (engine::Nanos(span.from), engine::Nanos(span.to));
+                let own = format!(
+                    "{SCENARIO}[market.window]\nfrom = \"{from}\"\nto = \"{to}\"\n[account]\nwallet = {wallet}\n[pipeline.trading_bot]\nenabled = {bot}\n"
+                );
+                let own = scenarios::Scenario::parse("one.toml", &own).expect("it reads");
+                let run = scenarios::run(&own, &RunOptions::default(), &NoProgress);
+                let end = run.expect("it runs").figures["margin_balance"];
+                f64::try_from(end).expect("a number")
+            };
+            by_hand.push((result.number, [end(train), end(test)]));
+        }
+        let best = by_hand
+            .iter()
+            .fold(by_hand[0], |best, one| if one.1[0] > best.1[0] { *one } else { best });
+        assert_eq!(fold.chosen, Some(best.0));
+        // The drawdown, twice, is what the objective takes away from the balance.
+        let judged = fold.out_of_sample.expect("a value");
+        assert!(judged <= best.1[1] && judged > best.1[1] - 2.0, "{judged} {:?}", best.1);
+        assert_eq!((fold.trials, fold.rank), (6, Some(1)), "more money has more at the end");
+    }
+    let [way] = &validation.ways[..] else { panic!("one way: {:?}", validation.ways) };
+    assert_eq!((way.returns.len(), way.sat_out), (12, 0));
+    let product: f64 = way.returns.iter().map(|one| 1.0 + one).product();
+    assert!((product - 1.0 - way.total_return).abs() < 1e-12);
+
+    // The workers change nothing, and TPE would know the tests.
+    fine(folder.qsim(&["sweep", "sweep.toml", "--into", "one", "--jobs", "1"]));
+    assert_eq!(results(&folder, "one"), results(&folder, "sweep.sweep"));
+    folder.file("tpe.toml", sweep.replace("method = \"grid\"", "method = \"tpe\"\ntrials = 4"));
+    let refused = folder.qsim(&["sweep", "tpe.toml"]).expect_code(2);
+    assert!(refused.stderr.contains("would know the tests"), "{refused:#?}");
+}
+
+/// Markets, windows and bootstraps of them are axes like any other.
+#[test]
+fn markets_and_windows_are_axes() {
+    let sweep = r#"
+scenario = "base.toml"
+[sampler]
+method = "grid"
+[[axis]]
+path = "market"
+values = [{ synthetic = { minutes = 240 } }, { synthetic = { minutes = 240, model = "garch" } }]
+[[axis]]
+path = "market.window"
+values = [
+    { from = "2026-01-01T00:00:00Z", to = "2026-01-01T02:00:00Z" },
+    { from = "2026-01-01T02:00:00Z", to = "2026-01-01T04:00:00Z" },
+]
+[robust]
+seeds = [1, 2]
+aggregate = "worst"
+[[robust.mixes]]
+name = "as it was"
+set = {}
+[[robust.mixes]]
+name = "bootstrapped"
+set = { market = { perturbation = { bootstrap_minutes = 30 } } }
+[[objective]]
+name = "end"
+value = "figures['margin_balance']"
+goal = "maximize"
+"#;
+    let folder = folder(sweep);
+    fine(folder.qsim(&["sweep", "sweep.toml"]));
+    let all = results(&folder, "sweep.sweep");
+    assert_eq!(all.len(), 4);
+    let digests: std::collections::BTreeSet<&str> =
+        all.values().map(|result| result.digest.as_str()).collect();
+    assert_eq!(digests.len(), 4, "each is another market: {digests:?}");
+    assert!(all.values().all(|result| result.error.is_none() && result.repetitions.len() == 4));
 }

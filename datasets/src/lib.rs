@@ -44,6 +44,7 @@ mod series_source;
 pub mod splice;
 mod store;
 pub mod synthetic;
+mod window;
 
 pub use bars::BarMode;
 pub use coverage::{MissingRows, SeriesGaps};
@@ -55,3 +56,4 @@ pub use local_times::LocalTimes;
 pub use memory::MemoryFeed;
 pub use minute_bars::MinuteBars;
 pub use price_gap::{PriceGap, PriceGaps};
+pub use window::Window;

@@ -1,7 +1,10 @@
 //! Puts the chain together. A new service is one file and one line here.
 
+use std::sync::Arc;
+
 use engine::{Instrument, Member, Nanos, PendingRule, Symbol, ThinkingTime};
 use serde::{Deserialize, Serialize};
+use strategies::Predictor;
 
 use crate::alternatives::{self, ExecutionPath, IntentWriter};
 use crate::audited::Audited;
@@ -113,8 +116,18 @@ macro_rules! services {
             settings: &PipelineSettings,
             instruments: &[Instrument],
         ) -> Result<Vec<Member>, BadSettings> {
+            chain_with(settings, instruments, &[])
+        }
+
+        /// The same with models that no file names: each votes in the ensemble, in the seat of the built-in one of its name,
+        /// or in one of its own.
+        pub fn chain_with(
+            settings: &PipelineSettings,
+            instruments: &[Instrument],
+            predictors: &[Arc<dyn Predictor>],
+        ) -> Result<Vec<Member>, BadSettings> {
             let symbols: Vec<Symbol> = instruments.iter().map(|instrument| instrument.symbol).collect();
-            let setup = Setup { symbols: &symbols, pipeline: settings };
+            let setup = Setup { symbols: &symbols, pipeline: settings, predictors };
             if let Some(problem) = (0..).problem("thinking_us", settings.thinking_us) {
                 return Err(BadSettings(format!("[pipeline] {problem}")));
             }

@@ -31,7 +31,7 @@ mod switches;
 pub use alternatives::{ExecutionPath, IntentWriter};
 pub use chain::{
     BadSettings, CATALOGUE, PipelineSettings, Registered, SERVICES, SHARED_TABLES, SharedTable,
-    chain,
+    chain, chain_with,
 };
 pub use counters::{figures_of, is_counter, is_gauge};
 pub use settings::{Secret, Settings};

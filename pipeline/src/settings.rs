@@ -4,10 +4,12 @@
 
 use std::fmt::Display;
 use std::ops::{RangeFrom, RangeInclusive};
+use std::sync::Arc;
 
 use engine::{Nanos, Service, Symbol};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use strategies::Predictor;
 
 use crate::PipelineSettings;
 
@@ -60,6 +62,8 @@ pub struct Setup<'a> {
     pub symbols: &'a [Symbol],
     /// All settings.
     pub pipeline: &'a PipelineSettings,
+    /// Models that no file names, for the ensemble.
+    pub predictors: &'a [Arc<dyn Predictor>],
 }
 
 /// A service that is built from its settings.

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import ray
 
@@ -59,6 +59,13 @@ def results(program: str, order: str, specs: list[str]) -> Iterator[str]:
             yield ray.get(one)
 
 
+def answers() -> TextIO:
+    """Standard output for results alone: whatever Ray prints there goes to standard error from now on."""
+    kept = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return kept
+
+
 def main() -> int:
     """The command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
@@ -66,10 +73,11 @@ def main() -> int:
     arguments.add_argument("--address", help="of the cluster; without it one of this machine's own")
     asked = arguments.parse_args()
     order, *specs = [line for line in sys.stdin.read().splitlines() if line.strip()]
+    told = answers()
     ray.init(address=asked.address, log_to_driver=False, include_dashboard=False, logging_level="warning")
     try:
         for result in results(asked.program, order, specs):
-            print(result, flush=True)
+            print(result, file=told, flush=True)
     except (ray.exceptions.RayError, RuntimeError) as error:
         print(f"ray: {error}", file=sys.stderr)
         return 1

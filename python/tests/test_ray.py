@@ -17,7 +17,7 @@ QSIM = os.environ["QSIM"]
 PORT = "6391"
 WORKERS = 3
 
-BASE = "seed = 3\n[market.synthetic]\nminutes = 7200\n"
+BASE = "seed = 3\n[market.synthetic]\nminutes = 240\n"
 SWEEP = """
 scenario = "base.toml"
 [sampler]
@@ -31,6 +31,10 @@ range = { from = 0.5, to = 0.9 }
 [[axis]]
 path = "account.wallet"
 values = ["2000", "10000"]
+[[objective]]
+name = "end"
+value = "figures['margin_balance']"
+goal = "maximize"
 [metrics]
 period = "1h"
 """

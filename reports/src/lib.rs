@@ -2,3 +2,4 @@
 
 pub mod metrics;
 pub mod page;
+pub mod terminal;

@@ -24,8 +24,8 @@ pub use run::{
     Topology, Trades,
 };
 pub use sweep::{
-    Axis, Degradation, Direction, Failed, Objective, Overfitting, Progress, Sweep, SweepReport,
-    TrialMetric, Trials,
+    Axis, Degradation, Direction, Failed, FoldWindow, Objective, Overfitting, Progress, Sweep,
+    SweepReport, TrialMetric, Trials, WalkForward,
 };
 
 /// Version of the data that the page reads.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use reports::page::{
     Axis, Bars, Breakdown, BreakdownColumn, Chains, Column, Comparison, Degradation, Direction,
-    Edge, Equity, FORMAT, Failed, Figure, FirstDifference, Gates, KillScore, Lazy, LazyChains,
-    Node, NodeKind, Note, Objective, Overfitting, Progress, Reason, ReasonKind, Report, Run,
-    RunReport, Sweep, SweepReport, SymbolBars, Topology, Trades, TrialMetric, Trials, write_html,
-    write_json,
+    Edge, Equity, FORMAT, Failed, Figure, FirstDifference, FoldWindow, Gates, KillScore, Lazy,
+    LazyChains, Node, NodeKind, Note, Objective, Overfitting, Progress, Reason, ReasonKind, Report,
+    Run, RunReport, Sweep, SweepReport, SymbolBars, Topology, Trades, TrialMetric, Trials,
+    WalkForward, write_html, write_json,
 };
 use serde_json::Value as Json;
 
@@ -192,6 +192,25 @@ fn of_sweep() -> Report {
             progress: Some(Progress { planned: 3, done: 1, failed: 1 }),
             trials: Lazy::Here(trials),
             failed: vec![failed],
+            walk_forward: Some(Lazy::Here(WalkForward {
+                scheme: HOSTILE.to_owned(),
+                objective: Objective {
+                    name: HOSTILE.to_owned(),
+                    direction: Direction::Max,
+                    unit: None,
+                    definition: None,
+                },
+                windows: vec![FoldWindow {
+                    train_from_ms: 1,
+                    train_to_ms: 2,
+                    test_from_ms: 2,
+                    test_to_ms: 3,
+                    train: Some(1.0),
+                    test: None,
+                    parameters: [("id".to_owned(), HOSTILE.into())].into_iter().collect(),
+                }],
+                equity: None,
+            })),
             overfitting: Some(Lazy::Here(overfitting)),
             missing: [("walk_forward", HOSTILE.to_owned())].into(),
         },

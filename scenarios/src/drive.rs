@@ -93,7 +93,9 @@ impl Driver<'_> {
                     if recorder.last() != Some(now) {
                         recorder.look(now, exchange, plans);
                     }
-                    record = Some(recorder.end(exchange, plans));
+                    let mut ended = recorder.end(exchange, plans);
+                    ended.pipeline = observer.tally.take().unwrap_or_default();
+                    record = Some(ended);
                 }
             });
             record

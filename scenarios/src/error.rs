@@ -57,12 +57,12 @@ pub enum ScenarioError {
         /// Why.
         source: RunError,
     },
-    /// The run took more than it may.
+    /// The run took more than it may, or was stopped.
     #[error("{origin}: {problem}")]
     Limit {
         /// File, or the name of the embedded scenario.
         origin: String,
-        /// What it took, and what to do.
+        /// What it took, and what to do; or why it was stopped.
         problem: String,
     },
     /// A journal cannot be read or written.

@@ -149,6 +149,9 @@ pub struct Market {
     /// Imported data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
+    /// The stretch of it that is told; all of it when absent. The timeline counts from its begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<crate::MarketWindow>,
     /// Price gaps, in either kind of market.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
@@ -298,6 +301,7 @@ impl Scenario {
                 return Err(build("[market.recorded] symbols is empty: name at least one".into()));
             }
         }
+        self.market.window_problem().map_or(Ok(()), |problem| Err(build(problem)))?;
         self.name_problem().map_or(Ok(()), |problem| Err(build(problem)))?;
         if let Ok((from, to)) = self.range()
             && (from < Nanos::from_secs(FIRST_TIME_S) || to > Nanos::from_secs(LAST_TIME_S))
@@ -393,12 +397,7 @@ impl Scenario {
 impl Recorded {
     /// First instant and first instant after the end.
     pub fn range(&self) -> Result<(Nanos, Nanos), String> {
-        let time = |name: &str, text: &str| {
-            <engine::IsoTime as engine::FieldValue>::read_text(Some(text)).map(|time| time.0).map_err(
-                |_| format!("[market.recorded] {name} = {text:?} is not a time such as 2026-02-01T00:00:00Z"),
-            )
-        };
-        Ok((time("from", &self.from)?, time("to", &self.to)?))
+        crate::market_window::span("[market.recorded]", &self.from, &self.to)
     }
 }
 

@@ -18,6 +18,7 @@ mod limits;
 mod links;
 mod live_settings;
 mod market;
+mod market_window;
 mod measures;
 mod paper;
 mod record;
@@ -52,12 +53,13 @@ pub use links::Links;
 pub use live_settings::{
     CONFIRMATION, LiveLimits, LiveSettings, PrivateAddress, TradingVenue, VenueAddresses,
 };
-pub use measures::{run_measures, run_returns};
+pub use market_window::MarketWindow;
+pub use measures::{pipeline_measures, run_measures, run_returns};
 pub use paper::PaperTerms;
-pub use record::{ClosedTrade, OpenTrade, RecordedFill, RunRecord};
+pub use record::{ClosedTrade, OpenTrade, PipelineTally, RecordedFill, RunRecord};
 pub use run::{
-    NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines, record,
-    replay, run, service_figures, services_of,
+    Guests, NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines,
+    record, replay, run, run_with, service_figures, services_of,
 };
 pub use schema::schema;
 pub use served::ServedVenue;

@@ -29,8 +29,11 @@ impl Limits {
         none.then(|| "limits.memory_mb: 0 leaves no memory: give mebibytes such as 512".into())
     }
 
-    /// What is exceeded, if something is. Asked between the slices of a run.
+    /// What is exceeded, if something is, or why nobody wants to go on. Asked between the slices of a run.
     pub(crate) fn check(&self, progress: &dyn Progress) -> Result<(), String> {
+        if let Some(why) = progress.stop() {
+            return Err(why);
+        }
         if let Some(limit) = self.wall_s
             && let Some(used) = progress.wall_seconds()
             && used > limit

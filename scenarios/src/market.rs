@@ -5,7 +5,7 @@ use std::path::Path;
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
-use datasets::{BarMode, DataError, Interval, Kind, LocalTimes, MinuteBars, SeriesId};
+use datasets::{BarMode, DataError, Interval, Kind, LocalTimes, MinuteBars, SeriesId, Window};
 use engine::{Feed, Instrument, Nanos, Symbol};
 use serde_json::{Value as Json, json};
 use sim_exchange::depth::QueueKind;
@@ -36,11 +36,7 @@ pub(crate) struct OpenMarket {
 impl Scenario {
     /// First instant and first instant after the end.
     pub fn range(&self) -> Result<(Nanos, Nanos), String> {
-        match (&self.market.synthetic, &self.market.recorded) {
-            (Some(synthetic), _) => Ok(synthetic.range()),
-            (None, Some(recorded)) => recorded.range(),
-            (None, None) => Err("[market] needs one of `synthetic` and `recorded`".into()),
-        }
+        self.market.range()
     }
 
     /// The symbols of the market.
@@ -110,18 +106,25 @@ fn open_unaltered(
         let Some(data) = data else {
             return Err(ScenarioError::NoData { origin: origin.clone() });
         };
-        return open_recorded(recorded, &scenario.links, rules, data, moved_to).map_err(build);
+        let mut recorded = recorded.clone();
+        if let Some(window) = &scenario.market.window {
+            recorded.from.clone_from(&window.from);
+            recorded.to.clone_from(&window.to);
+        }
+        return open_recorded(&recorded, &scenario.links, rules, data, moved_to).map_err(build);
     }
     let Some(synthetic) = &scenario.market.synthetic else {
         return Err(build("[market] needs one of `synthetic` and `recorded`".into()));
     };
     let feed = SyntheticFeed::of(synthetic, scenario.seed).map_err(|e| build(e.to_string()))?;
     let identity = json!({ "synthetic": feed.digest() });
-    let (instruments, (from, to)) = (synthetic.instruments(), synthetic.range());
+    let (instruments, (from, to)) = (synthetic.instruments(), scenario.range().map_err(build)?);
     let (feed, depth): (Box<dyn Feed + Send>, MarketDepth) = if synthetic.tells_levels() {
         // The chain trades on closed bars: the tape tells them.
         let bars = MinuteBars::new(feed, instruments.len(), from, to);
         (Box::new(bars), MarketDepth::Levels)
+    } else if (from, to) != synthetic.range() {
+        (Box::new(Window::new(feed, from, to)), MarketDepth::Trades)
     } else {
         (Box::new(feed), MarketDepth::Trades)
     };

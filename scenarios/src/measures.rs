@@ -74,6 +74,18 @@ pub fn run_measures(
     run_metrics(&input, settings)
 }
 
+/// What the pipeline of a run did, as metrics: of the whole by their names in the catalogue, and `refusals.SERVICE` of each service
+/// that refused.
+pub fn pipeline_measures(record: &RunRecord) -> impl Iterator<Item = (String, Option<f64>)> {
+    let (pipeline, lag) = record.pipeline.metrics();
+    let of_whole = pipeline.rates.values().chain(lag.values());
+    let of_whole: Vec<_> = of_whole.map(|(of, value)| (of.name.to_owned(), value)).collect();
+    let of_gates = pipeline.by_gate.into_iter();
+    let of_gates =
+        of_gates.map(|(gate, of)| (format!("refusals.{gate}"), Some(of.gate_refusals as f64)));
+    of_whole.into_iter().chain(of_gates)
+}
+
 /// The returns of a run's periods, from its first instant on.
 ///
 /// # Errors

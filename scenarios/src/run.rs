@@ -1,21 +1,23 @@
 //! Runs a scenario, or a journal again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use engine::{
     Compare, Difference, DigestOnly, Exchange, Feed, FileSink, GaugeOf, JournalError, JournalFile,
-    JournalSink, Kernel, KernelConfig, MemoryBus, MemorySink, Nanos, NumbersOf, RunError,
-    ServiceId,
+    JournalSink, Kernel, KernelConfig, Member, MemoryBus, MemorySink, Nanos, NumbersOf, RunError,
+    Service, ServiceId,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sim_exchange::SimExchange;
+use strategies::Predictor;
 
 use crate::drive::{Course, Driver, Stop};
 use crate::expect::{Observer, Run, World};
-use crate::record::{Plans, Recorder, RunRecord};
+use crate::record::{PipelineTally, Plans, Recorder, RunRecord};
 use crate::timeline::Plan;
 use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, TradingVenue, market};
 
@@ -45,6 +47,11 @@ pub trait Progress: Sync {
     fn memory_mb(&self) -> Option<u64> {
         None
     }
+
+    /// Why the run should end here, if somebody wants it to. Asked between its slices.
+    fn stop(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Nobody listens.
@@ -66,6 +73,16 @@ pub struct RunOptions {
     pub limits: Limits,
     /// Keep a record of equity, fills and trades.
     pub record: bool,
+}
+
+/// Who takes part in a run beside what its file says. Such a run has a digest of its own, and no journal of it can be run
+/// again without them.
+#[derive(Debug, Default)]
+pub struct Guests {
+    /// Trades in place of the pipeline, as the service `strategy`.
+    pub strategy: Option<Box<dyn Service>>,
+    /// Vote in the ensemble; one with the name of a built-in model takes its seat.
+    pub predictors: Vec<Arc<dyn Predictor>>,
 }
 
 /// A finished run.
@@ -118,12 +135,31 @@ struct Prepared {
 
 impl Prepared {
     fn new(scenario: &Scenario, data: Option<&Path>) -> Result<Prepared, ScenarioError> {
+        Prepared::with(scenario, data, Guests::default())
+    }
+
+    fn with(
+        scenario: &Scenario,
+        data: Option<&Path>,
+        guests: Guests,
+    ) -> Result<Prepared, ScenarioError> {
         let build =
             |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
         let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
         let market = market::open(scenario, &rules, data, None)?;
-        let members = pipeline::chain(&scenario.pipeline, &market.instruments)
-            .map_err(|error| build(error.to_string()))?;
+        let reconfigured = scenario.timeline.iter().any(|step| step.reconfigure.is_some());
+        if reconfigured && !guests.predictors.is_empty() {
+            return Err(build(
+                "[[timeline]] reconfigure builds services from the file alone: remove it, or the predictors that are not in the file".to_owned(),
+            ));
+        }
+        let members = match guests.strategy {
+            Some(strategy) => vec![Member::new("strategy", strategy)],
+            None => {
+                pipeline::chain_with(&scenario.pipeline, &market.instruments, &guests.predictors)
+                    .map_err(|error| build(error.to_string()))?
+            }
+        };
         let mut plan =
             scenario.timeline_plan(&members, &market.instruments, market.range).map_err(build)?;
         let faults = std::mem::take(&mut plan.faults);
@@ -176,7 +212,20 @@ pub fn run(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<ScenarioReport, ScenarioError> {
-    let mut begun = Begun::new(scenario, options)?;
+    run_with(scenario, options, Guests::default(), progress)
+}
+
+/// Runs a scenario with guests.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    scenario: &Scenario,
+    options: &RunOptions,
+    guests: Guests,
+    progress: &dyn Progress,
+) -> Result<ScenarioReport, ScenarioError> {
+    let mut begun = Begun::with(scenario, options, guests)?;
     begun.end(options.limits, progress)
 }
 
@@ -197,6 +246,14 @@ pub(crate) struct Begun {
 impl Begun {
     /// Puts a run together, at its first instant.
     pub(crate) fn new(scenario: &Scenario, options: &RunOptions) -> Result<Begun, ScenarioError> {
+        Begun::with(scenario, options, Guests::default())
+    }
+
+    fn with(
+        scenario: &Scenario,
+        options: &RunOptions,
+        guests: Guests,
+    ) -> Result<Begun, ScenarioError> {
         let build =
             |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
         if scenario.venue != TradingVenue::Sim {
@@ -205,7 +262,7 @@ impl Begun {
                 scenario.venue.word()
             )));
         }
-        let prepared = Prepared::new(scenario, options.data.as_deref())?;
+        let prepared = Prepared::with(scenario, options.data.as_deref(), guests)?;
         let services = prepared.services();
         if let Some(problem) = scenario.expect.iter().find_map(|one| one.unknown_figure(&services))
         {
@@ -230,6 +287,7 @@ impl Begun {
         if options.record {
             kernel.exchange_mut().keep_tape();
             observer.plans = Some(Plans::default());
+            observer.tally = Some(PipelineTally::default());
             course.recorder = Some(Recorder::new(range, &instruments));
         }
         kernel.watch(Box::new(observer));

@@ -105,3 +105,31 @@ fn orders_by_hand_and_turns_of_a_position() {
     let [open] = &record.open[..] else { panic!("{:?}", record.open) };
     assert_eq!((open.long, open.qty.to_string()), (false, "0.2".to_owned()));
 }
+
+/// What gates decide is what the page's gates tell; permits are those that lie in the keys.
+#[test]
+fn the_pipeline_is_counted() {
+    let scenario = Scenario::parse("record.toml", CHAIN).expect("it reads");
+    let (_, record) = run(&scenario);
+    let recording = scenarios::record(&scenario, None).expect("a recording");
+    let symbols: Vec<String> = scenario.symbols().iter().map(|s| s.as_str().to_owned()).collect();
+    let gates = scenarios::gates(&recording, &symbols);
+    let reports::page::Column::Whole(outcomes) = &gates.outcome else { panic!("whole numbers") };
+    let count = |outcome: i64| outcomes.iter().filter(|one| **one == outcome).count() as u64;
+    let tally = &record.pipeline;
+    assert_eq!(tally.decisions, outcomes.len() as u64);
+    assert_eq!(tally.refusals.values().sum::<u64>(), count(1));
+    assert_eq!(tally.downgrades, count(2));
+    assert!(count(1) > 0 && tally.permits_granted > 0, "{tally:?}");
+    let deliveries: u64 = scenarios::topology(&recording)
+        .edges
+        .iter()
+        .filter(|edge| edge.lag_p50_ms.is_some())
+        .map(|edge| edge.count)
+        .sum();
+    let heard: u64 = tally.lags.values().sum();
+    assert!(heard > 1_000 && heard <= deliveries, "{heard} of {deliveries}");
+    let (metrics, lag) = tally.metrics();
+    assert_eq!(metrics.rates.refusals, count(1));
+    assert!(lag.lag_ms_p50 <= lag.lag_ms_p99 && lag.lag_ms_p99 <= lag.lag_ms_max, "{lag:?}");
+}

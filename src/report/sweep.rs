@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use reports::metrics::{catalogue, metric};
 use reports::page::{
-    Axis, Column, Degradation, Direction, FORMAT, Failed, Figure, Lazy, Note, Objective,
-    Overfitting, Progress, Sweep, SweepReport, TrialMetric, Trials, better, definition, unit,
+    Axis, Column, Degradation, Direction, Equity, FORMAT, Failed, Figure, FoldWindow, Lazy, Note,
+    Objective, Overfitting, Progress, Sweep, SweepReport, TrialMetric, Trials, WalkForward, better,
+    definition, unit,
 };
-use scenarios::sweep::{SweepFile, SweepSummary, TrialResult, neighbour_medians, summary};
+use scenarios::sweep::{
+    SweepFile, SweepSummary, TrialResult, Validation, neighbour_medians, summary,
+};
 use serde_json::{Map, Value as Json};
 
 use super::source::Swept;
@@ -53,18 +56,155 @@ pub fn report(swept: &Swept) -> SweepReport {
         let text = format!("the sweep has not come to its end: {} trials so far", trials.len());
         sweep.warnings.push(text.into());
     }
-    sweep.missing.insert(
-        "walk_forward",
-        "The sweep has no walk-forward windows: all trials ran over the whole market.".to_owned(),
-    );
+    match walk_forward(swept, &came_to) {
+        Ok(walk) => sweep.walk_forward = Some(Lazy::Here(walk)),
+        Err(why) => {
+            sweep.missing.insert("walk_forward", why);
+        }
+    }
+    let validated =
+        came_to.validation.iter().flatten().flat_map(validated).collect::<Vec<Figure>>();
     match overfitting(&came_to) {
-        Ok(overfitting) => sweep.overfitting = Some(Lazy::Here(overfitting)),
+        Ok(mut overfitting) => {
+            overfitting.statistics.extend(validated);
+            sweep.overfitting = Some(Lazy::Here(overfitting));
+        }
+        Err(why) if !validated.is_empty() => {
+            let notes = vec![Note::from(why)];
+            let told = Overfitting { statistics: validated, notes, ..Overfitting::default() };
+            sweep.overfitting = Some(Lazy::Here(told));
+        }
         Err(why) => {
             sweep.missing.insert("overfitting", why);
         }
     }
     let title = Some(file.name.clone());
     SweepReport { format: FORMAT, title, sweep }
+}
+
+/// What was chosen in each fold, or why there is nothing to show.
+fn walk_forward(swept: &Swept, came_to: &SweepSummary) -> Result<WalkForward, String> {
+    let none = "The sweep has no [folds]: all trials ran over the whole market.";
+    let validation = came_to.validation.as_ref().ok_or(none)?.as_ref().map_err(String::clone)?;
+    let objective = objectives(&swept.file).into_iter().next().ok_or("There is no objective.")?;
+    let folds = swept.file.folds.as_ref().map(serde_json::to_value).transpose().ok().flatten();
+    let settings = folds.as_ref().and_then(Json::as_object).into_iter().flatten();
+    let text = |(key, value): (&String, &Json)| match key.as_str() {
+        "method" => plain(value).replace('_', " "),
+        key => format!("{key} {}", plain(value)),
+    };
+    let mut scheme: Vec<String> = settings.map(text).collect();
+    scheme.sort_by_key(|part| !part.contains("walk") && !part.contains("purged"));
+    let ms = |at: Option<i64>| at.unwrap_or(0) / 1_000_000;
+    let windows = validation.folds.iter().map(|fold| {
+        let mut parameters = Map::new();
+        if let Some(chosen) = fold.chosen {
+            parameters.insert("trial".to_owned(), chosen.into());
+            let rank =
+                fold.rank.map_or("-".to_owned(), |rank| format!("{rank} of {}", fold.trials));
+            parameters.insert("rank in the test".to_owned(), rank.into());
+            let trial = swept.trials.iter().find(|trial| trial.number == chosen);
+            for (path, value) in trial.into_iter().flat_map(|trial| &trial.point) {
+                let value = match number(value) {
+                    Some(number) => number.into(),
+                    None => plain(value).into(),
+                };
+                parameters.insert(path.rsplit('.').next().unwrap_or(path).to_owned(), value);
+            }
+        }
+        FoldWindow {
+            train_from_ms: ms(fold.train.first().map(|span| span.from)),
+            train_to_ms: ms(fold.train.last().map(|span| span.to)),
+            test_from_ms: ms(fold.test.first().map(|span| span.from)),
+            test_to_ms: ms(fold.test.last().map(|span| span.to)),
+            train: fold.in_sample,
+            test: fold.out_of_sample,
+            parameters,
+        }
+    });
+    let windows = windows.collect();
+    let equity = validation.ways.first().map(|way| {
+        let (mut value, mut values) = (1.0, Vec::with_capacity(way.returns.len()));
+        for one in &way.returns {
+            value *= 1.0 + one;
+            values.push(value);
+        }
+        let times: Vec<i64> = way.ends.iter().map(|end| end / 1_000_000).collect();
+        Equity { time_ms: Column::times(&times), equity: Column::Floats(values), drawdown: None }
+    });
+    Ok(WalkForward { scheme: scheme.join(", "), objective, windows, equity })
+}
+
+/// Figures of the choices by folds.
+fn validated(validation: &Validation) -> Vec<Figure> {
+    const PARDO: &str =
+        "Pardo (2008), The Evaluation and Optimization of Trading Strategies, chapter 11";
+    let mut all = Vec::new();
+    let mut add = |name: &str, value: Option<f64>, unit, better, definition: &str| {
+        if let Some(value) = value {
+            all.push(figure(name, value, unit, better, definition, PARDO));
+        }
+    };
+    add(
+        "Efficiency of the choices",
+        validation.efficiency,
+        "ratio",
+        Some("higher"),
+        "Mean objective of the tests by the mean in training: near 1 where what is found lasts.",
+    );
+    add(
+        "Choices below the median",
+        validation.below_median,
+        "fraction",
+        Some("lower"),
+        "Share of the folds where the chosen trial was worse in the test than the median of all trials.",
+    );
+    let ways = &validation.ways;
+    let mut returns: Vec<f64> = ways.iter().map(|way| way.total_return).collect();
+    returns.sort_by(f64::total_cmp);
+    match &ways[..] {
+        [way] => {
+            add(
+                "Return out of sample",
+                Some(way.total_return),
+                "fraction",
+                Some("higher"),
+                "Of all tests, one after the other, with what was chosen for each.",
+            );
+            add(
+                "Sharpe ratio out of sample",
+                way.sharpe,
+                "ratio",
+                Some("higher"),
+                "Of the same, annualised.",
+            );
+            add(
+                "Maximum drawdown out of sample",
+                Some(way.max_drawdown),
+                "fraction",
+                Some("lower"),
+                "Of the same.",
+            );
+        }
+        _ => {
+            let definition = "Of the tests, one after the other, with what was chosen for each: of the ways through them";
+            add(
+                "Worst return out of sample",
+                returns.first().copied(),
+                "fraction",
+                Some("higher"),
+                &format!("{definition}, the worst."),
+            );
+            add(
+                "Median return out of sample",
+                returns.get(returns.len() / 2).copied(),
+                "fraction",
+                Some("higher"),
+                &format!("{definition}, the middle one."),
+            );
+        }
+    }
+    all
 }
 
 /// One column for each place; what is absent is NaN.
@@ -122,7 +262,7 @@ fn objectives(file: &SweepFile) -> Vec<Objective> {
 }
 
 /// A value as a number: decimals are written in quotes in a scenario file.
-fn number(value: &Json) -> Option<f64> {
+pub(super) fn number(value: &Json) -> Option<f64> {
     match value {
         Json::String(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
         other => other.as_f64(),

@@ -10,10 +10,12 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use console::Term;
+use engine::Nanos;
 use indicatif::{ProgressBar, ProgressStyle};
 use scenarios::RunOptions;
 use scenarios::sweep::{
-    Engine, Local, Results, Sweep, SweepEnded, SweepProgress, SweepSummary, TrialResult, summary,
+    Engine, Local, Results, Sweep, SweepEnded, SweepProgress, SweepSummary, TrialResult,
+    Validation, summary,
 };
 use serde_json::json;
 
@@ -37,14 +39,14 @@ pub struct SweepArguments {
     /// Run each trial from its first instant, also where others share its beginning
     #[arg(long)]
     no_forks: bool,
-    /// Where trials run (ray: not ready)
-    #[arg(long, hide = true, value_enum, default_value_t = Where::Local)]
+    /// Where trials run
+    #[arg(long, value_enum, default_value_t = Where::Local)]
     engine: Where,
     /// With --engine ray: address of the cluster, such as auto or ray://HOST:10001 [default: one of this machine's own]
-    #[arg(long, hide = true, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS")]
     address: Option<String>,
     /// With --engine ray: the Python that has Ray and the package `qsim`
-    #[arg(long, hide = true, value_name = "FILE", default_value = "python3")]
+    #[arg(long, value_name = "FILE", default_value = "python3")]
     python: PathBuf,
     /// Best trials that are printed
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -252,7 +254,11 @@ fn text(
     let mut lines = vec![table.to_string()];
     let failed = match came_to.failed {
         0 => String::new(),
-        failed => format!(", {failed} without a result"),
+        failed if came_to.undefined == 0 => format!(", {failed} without a result"),
+        failed => format!(
+            ", {failed} without a result, {} of them for an undefined objective (such as a Sharpe ratio without trades)",
+            came_to.undefined
+        ),
     };
     lines.push(format!("{} trials{failed}; results in {}", all.len(), folder.display()));
     lines.push(match &came_to.deflated {
@@ -276,6 +282,56 @@ fn text(
         ),
         Err(why) => format!("neighbours of the best: {why}"),
     });
+    if let Some(validation) = &came_to.validation {
+        lines.push(match validation {
+            Ok(validation) => validated(validation),
+            Err(why) => format!("folds: {why}"),
+        });
+    }
+    lines.join("\n")
+}
+
+/// What was chosen in each fold, and what it was worth where nobody chose.
+fn validated(validation: &Validation) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::UTF8_NO_BORDERS);
+    table.set_header(["test", "to", "chosen", "in sample", "out of sample", "rank", "median"]);
+    for fold in &validation.folds {
+        let at = |time: Option<i64>| time.map_or("-".to_owned(), |at| Nanos(at).to_string());
+        let chosen = fold.chosen.map_or("-".to_owned(), |number| number.to_string());
+        let rank = fold.rank.map_or("-".to_owned(), |rank| format!("{rank} of {}", fold.trials));
+        table.add_row([
+            at(fold.test.first().map(|span| span.from)),
+            at(fold.test.last().map(|span| span.to)),
+            chosen,
+            digits(fold.in_sample),
+            digits(fold.out_of_sample),
+            rank,
+            digits(fold.median),
+        ]);
+    }
+    let mut lines = vec![table.to_string()];
+    for (number, way) in validation.ways.iter().enumerate() {
+        let which = match validation.ways.len() {
+            1 => String::new(),
+            ways => format!(" (way {} of {ways} through the tests)", number + 1),
+        };
+        let sat_out = match way.sat_out {
+            0 => String::new(),
+            tests => format!("; {tests} tests sat out, nothing was chosen for them"),
+        };
+        lines.push(format!(
+            "out of sample, with what was chosen each time{which}: return {}, maximum drawdown {}, Sharpe ratio {}{sat_out}",
+            digits(Some(way.total_return)),
+            digits(Some(way.max_drawdown)),
+            digits(way.sharpe)
+        ));
+    }
+    lines.push(format!(
+        "efficiency, out of sample by in sample: {}; share of the choices below the median of their test: {}",
+        digits(validation.efficiency),
+        digits(validation.below_median)
+    ));
     lines.join("\n")
 }
 

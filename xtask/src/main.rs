@@ -65,7 +65,7 @@ fn main() -> ExitCode {
                 "       cargo xtask clients  only the tests with clients that others wrote (clients/)"
             );
             eprintln!(
-                "       cargo xtask research only the metrics' check and the report in a browser"
+                "       cargo xtask research only the metrics' check, the Python package and the report in a browser"
             );
             eprintln!("       cargo xtask install  only install what the tests need");
             return ExitCode::from(2);

@@ -1,10 +1,13 @@
-//! What the researcher's tools are held against: the metrics against an independent implementation, the report's page in a
-//! real browser.
+//! What the researcher's tools are held against: the metrics against an independent implementation, the Python package with its
+//! notebook and a Ray cluster, the report's page in a real browser.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{answers, as_root, seconds, step, watch};
+
+/// The native half of the Python package, as a test build leaves it.
+const NATIVE: &str = "debug/deps/libqsim_python.so";
 
 /// Installs and runs; prints how long each took.
 pub fn run() -> bool {
@@ -28,7 +31,8 @@ pub fn run() -> bool {
     };
     // Built by the tests before: another selection of packages would compile their dependencies again.
     let metrics = target.join("debug/examples/metrics_of");
-    if let Some(missing) = Some(&metrics).filter(|program| !program.exists()) {
+    let needed = [metrics.clone(), target.join("debug/qsim"), target.join(NATIVE)];
+    if let Some(missing) = needed.iter().find(|program| !program.exists()) {
         eprintln!(
             "==> research: {} is missing: run `cargo test --workspace --all-features` first",
             missing.display()
@@ -46,6 +50,19 @@ pub fn run() -> bool {
         && step(
             "research: metrics against empyrical and pandas",
             pytest("reports/checks").env("METRICS_OF", &metrics),
+        )
+        && step(
+            "research: installing what the Python package is tested with",
+            Command::new(inside("pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(["-r", "python/tests/requirements.txt"])
+                .current_dir(root),
+        )
+        && step(
+            "research: the Python package, its notebook, a sweep on Ray",
+            pytest("python/tests")
+                .env("QSIM", target.join("debug/qsim"))
+                .env("QSIM_NATIVE", target.join(NATIVE)),
         )
         && install_chromium()
         && step(

@@ -39,7 +39,8 @@ pub use input::{
 pub use money::to_f64;
 pub use periods::{PeriodEnds, period_ends, returns};
 pub use pipeline::{
-    GateMetrics, LagMetrics, PipelineInput, PipelineMetrics, PipelineRates, pipeline_metrics,
+    GateMetrics, LagMetrics, PipelineInput, PipelineMetrics, PipelineRates, lag_of_counts,
+    pipeline_metrics,
 };
 pub use trades::{GroupedTrades, TradeFigures, TradeMetrics, trade_figures, trade_metrics};
 

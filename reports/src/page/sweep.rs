@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::{Column, Figure, Lazy, Note};
+use super::{Column, Equity, Figure, Lazy, Note};
 
 /// A sweep.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,6 +60,9 @@ pub struct Sweep {
     /// Those without one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
+    /// What was chosen on stretches of the market, and how good it was on others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub walk_forward: Option<Lazy<WalkForward>>,
     /// What the best of so many is worth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overfitting: Option<Lazy<Overfitting>>,
@@ -172,6 +175,39 @@ pub struct Failed {
     /// Why.
     pub reason: String,
     /// Its point: numbers and texts.
+    pub parameters: Map<String, Json>,
+}
+
+/// Choices by folds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WalkForward {
+    /// How the market was divided, in a few words.
+    pub scheme: String,
+    /// What was chosen by.
+    pub objective: Objective,
+    /// One a fold, in order of time.
+    pub windows: Vec<FoldWindow>,
+    /// Out of sample, with what was chosen each time, one test after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equity: Option<Equity>,
+}
+
+/// A choice, and what came of it. Several stretches are told by their first and their last instant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FoldWindow {
+    /// First instant of the training.
+    pub train_from_ms: i64,
+    /// First instant behind it.
+    pub train_to_ms: i64,
+    /// First instant of the test.
+    pub test_from_ms: i64,
+    /// First instant behind it.
+    pub test_to_ms: i64,
+    /// The objective of what was chosen, in training.
+    pub train: Option<f64>,
+    /// The same in the test.
+    pub test: Option<f64>,
+    /// What was chosen: numbers and texts.
     pub parameters: Map<String, Json>,
 }
 

@@ -14,7 +14,7 @@ use super::values::{self, Grids, Object};
 use super::{Failure, Moment, Run, World};
 use crate::Scenario;
 use crate::invariants::{Invariant, Invariants};
-use crate::record::Plans;
+use crate::record::{PipelineTally, Plans};
 
 /// Who wants the entries of a topic.
 type Wanted = Vec<(usize, Role)>;
@@ -57,6 +57,8 @@ pub(crate) struct Observer {
     first_dead: Option<String>,
     /// What plans said, where the run is recorded.
     pub(crate) plans: Option<Plans>,
+    /// What the pipeline did, where the run is recorded.
+    pub(crate) tally: Option<PipelineTally>,
 }
 
 impl Observer {
@@ -89,6 +91,7 @@ impl Observer {
             stirred: false,
             first_dead: None,
             plans: None,
+            tally: None,
         };
         for spec in &scenario.expect {
             if let Some(judge) = Judge::read(spec, range)? {
@@ -323,6 +326,11 @@ impl Watch for Observer {
             let reason = fields.get("dlq_reason").unwrap_or("without a reason");
             let who = fields.get("dlq_service").unwrap_or("nobody");
             self.first_dead = Some(format!("the first one of {event}, by {who}: {reason}"));
+        }
+        if let Some(tally) = &mut self.tally {
+            let service =
+                self.handling.and_then(|service| self.services.get(usize::from(service.0)));
+            tally.hear(now, service.map(String::as_str), &seen);
         }
         if let (Some(plans), Seen::Publish(stream, _, body)) = (&mut self.plans, &seen)
             && *stream == APPLY_PLAN.name

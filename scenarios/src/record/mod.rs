@@ -2,9 +2,11 @@
 //! to their end with their reason.
 
 mod plans;
+mod tally;
 mod trades;
 
 pub(crate) use plans::Plans;
+pub use tally::PipelineTally;
 pub use trades::{ClosedTrade, OpenTrade};
 
 use engine::{AccountId, Instrument, Nanos};
@@ -61,6 +63,8 @@ pub struct RunRecord {
     pub trades: Vec<ClosedTrade>,
     /// What was still open at the end.
     pub open: Vec<OpenTrade>,
+    /// What the pipeline did.
+    pub pipeline: PipelineTally,
 }
 
 /// The record while it grows.

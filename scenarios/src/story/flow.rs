@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{BodyEntry, JournalEntry};
+use engine::JournalEntry;
 use pipeline::records::{Decision, PlanAction};
 use pipeline::streams::{APPLY_PLAN, APPLY_RESULT, HARVEST_HEAT_DECISION, PORTFOLIO_GATE};
 use reports::metrics::{LagMetrics, PipelineInput, pipeline_metrics};
@@ -128,17 +128,29 @@ impl Numbered {
 }
 
 /// A decision of a gate.
-struct Decided {
+pub(crate) struct Decided {
     gate: String,
-    /// As the page counts: 0 passed, 1 refused, 2 downgraded.
-    outcome: i64,
+    pub(crate) outcome: Outcome,
     reason: String,
     symbol: String,
 }
 
-const PASSED: i64 = 0;
-const REFUSED: i64 = 1;
-const DOWNGRADED: i64 = 2;
+/// What a gate decided; numbered as the page counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Passed = 0,
+    Refused = 1,
+    Downgraded = 2,
+}
+
+/// Streams whose entries are decisions of gates.
+const DECISIONS: [&str; 4] =
+    [APPLY_PLAN.name, HARVEST_HEAT_DECISION.name, PORTFOLIO_GATE.name, APPLY_RESULT.name];
+
+/// Whether the entries of a stream are decisions of gates.
+pub(crate) fn decides(stream: &str) -> bool {
+    DECISIONS.contains(&stream)
+}
 
 /// What the gates decided about plans, by time: who made a plan, the heat gate, the portfolio gate, and who ran the plan or
 /// refused to. Columns point into `symbols`. Refusals that a service only counts and does not publish are no part of it.
@@ -147,8 +159,7 @@ pub fn gates(recording: &Recording, symbols: &[String]) -> Gates {
     let (mut time_ms, mut gate, mut outcome) = (Vec::new(), Vec::new(), Vec::new());
     let (mut reason, mut symbol) = (Vec::new(), Vec::new());
     let (mut kill_ms, mut kill) = (Vec::new(), Vec::new());
-    let wanted = [APPLY_PLAN, HARVEST_HEAT_DECISION, PORTFOLIO_GATE, APPLY_RESULT];
-    let wanted = wanted.map(|stream| recording.names.find(stream.name));
+    let wanted = DECISIONS.map(|stream| recording.names.find(stream));
     for (number, row) in recording.rows.iter().enumerate() {
         if row.kind != Kind::Publish || !wanted.contains(&Some(row.place)) {
             continue;
@@ -162,10 +173,10 @@ pub fn gates(recording: &Recording, symbols: &[String]) -> Gates {
             kill_ms.push(row.time.millis());
             kill.push(score);
         }
-        let decided = decided(stream, publisher, &body);
+        let decided = decided(stream, publisher, &|name| body.get(name).unwrap_or_default());
         time_ms.push(row.time.millis());
         gate.push(gates.number(&decided.gate));
-        outcome.push(decided.outcome);
+        outcome.push(decided.outcome as i64);
         reason.push(Some(reasons.number(&decided.reason)).filter(|_| !decided.reason.is_empty()));
         let place = symbols.iter().position(|one| *one == decided.symbol);
         symbol.push(place.map(|place| place as i64));
@@ -188,28 +199,27 @@ pub fn gates(recording: &Recording, symbols: &[String]) -> Gates {
 }
 
 /// The decision that an entry tells, by the names of its fields.
-fn decided(stream: &str, gate: &str, body: &BodyEntry) -> Decided {
-    let of = |name: &str| body.get(name).unwrap_or_default();
+pub(crate) fn decided(stream: &str, gate: &str, of: &dyn Fn(&str) -> String) -> Decided {
     let (outcome, reason) = if stream == HARVEST_HEAT_DECISION.name {
         let outcome = match of("heat_action").as_str() {
-            "NONE" => PASSED,
-            "HOLD_CLOSE" => REFUSED,
-            _ => DOWNGRADED,
+            "NONE" => Outcome::Passed,
+            "HOLD_CLOSE" => Outcome::Refused,
+            _ => Outcome::Downgraded,
         };
         (outcome, format!("{} {}", of("heat_level"), of("reason")))
     } else if stream == PORTFOLIO_GATE.name {
         let (proposed, last) = (of("action_proposed"), of("final_action"));
         let outcome = match last {
-            same if same == proposed => PASSED,
-            hold if hold == PlanAction::Hold.as_str() => REFUSED,
-            _ => DOWNGRADED,
+            same if same == proposed => Outcome::Passed,
+            hold if hold == PlanAction::Hold.as_str() => Outcome::Refused,
+            _ => Outcome::Downgraded,
         };
         (outcome, of("gate_reason"))
     } else {
         let passes = of("decision") == Decision::Execute.as_str();
         let reasons = [of("reason_codes"), of("error"), of("status")];
         let reason = reasons.into_iter().find(|reason| !reason.is_empty());
-        (if passes { PASSED } else { REFUSED }, reason.unwrap_or_default())
+        (if passes { Outcome::Passed } else { Outcome::Refused }, reason.unwrap_or_default())
     };
     Decided { gate: gate.to_owned(), outcome, reason, symbol: of("symbol") }
 }

@@ -20,6 +20,7 @@ mod words;
 
 pub use chains::chains;
 pub use diff::{Differences, Parting, Side, Unlike, diff};
+pub(crate) use flow::{Outcome, decided, decides};
 pub use flow::{gates, topology};
 pub use keys::KeyRead;
 pub use recording::Recording;

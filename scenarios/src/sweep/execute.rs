@@ -63,7 +63,7 @@ pub struct Local {
 
 /// One run of one trial.
 struct Unit {
-    /// Place of the trial, and of the repetition.
+    /// Place of the trial, and of its run.
     place: (usize, usize),
     scenario: Scenario,
 }
@@ -83,9 +83,9 @@ impl Local {
         let mut groups: Vec<Group> = Vec::new();
         let may_share = !self.no_forks && sweep.paths().any(|path| path.starts_with("timeline"));
         for (trial, spec) in specs.iter().enumerate() {
-            for (number, repetition) in sweep.repetitions.iter().enumerate() {
+            for (number, run) in sweep.runs.iter().enumerate() {
                 let place = (trial, number);
-                let scenario = match sweep.scenario(spec, repetition) {
+                let scenario = match sweep.scenario(spec, *run) {
                     Ok(scenario) => scenario,
                     Err(error) => {
                         put(&runs[trial], number, Err(error.to_string()));
@@ -103,12 +103,6 @@ impl Local {
             }
         }
         groups
-    }
-
-    fn one(&self, sweep: &Sweep, spec: &TrialSpec, unit: &Unit) -> Result<Measured, String> {
-        let options = RunOptions { record: true, ..self.options.clone() };
-        let report = crate::run(&unit.scenario, &options, &NoProgress);
-        sweep.measure(spec, &unit.scenario, report.map_err(|error| error.to_string())?)
     }
 
     /// Grows what the group shares once, and goes on from there for each.
@@ -141,7 +135,7 @@ impl Local {
                     Ok(report) => sweep.measure(spec, &unit.scenario, report),
                     Err(error) => Err(error.to_string()),
                 },
-                None => self.one(sweep, spec, unit),
+                None => sweep.one(spec, &unit.scenario, &self.options),
             };
             ended(unit, measured);
         });
@@ -181,8 +175,7 @@ impl Engine for Local {
         stop: &AtomicBool,
         done: &(dyn Fn(TrialResult) + Sync),
     ) -> Result<(), String> {
-        let repetitions = sweep.repetitions.len();
-        let blank = || (0..repetitions).map(|_| None).collect();
+        let blank = || sweep.runs.iter().map(|_| None).collect();
         let runs: Vec<Runs> = specs.iter().map(|_| Mutex::new(blank())).collect();
         let whole = |trial: usize| {
             let all =

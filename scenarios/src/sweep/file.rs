@@ -10,6 +10,7 @@ use sweeps::pareto::Direction;
 use sweeps::robust::Aggregate;
 use sweeps::{Axis, Method};
 
+use super::folds::Folds;
 use crate::{ScenarioError, events, text};
 
 /// A sweep file.
@@ -45,6 +46,9 @@ pub struct SweepFile {
     /// Each trial under several seeds or mixes of faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub robust: Option<Robust>,
+    /// Each trial also on stretches of the market: what would have been chosen on some of them, and how good it was on the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<Folds>,
     /// How metrics are computed.
     #[serde(default)]
     pub metrics: MetricSettings,
@@ -128,7 +132,10 @@ impl Default for MetricSettings {
 
 impl MetricSettings {
     /// As `reports` takes them.
-    pub(super) fn settings(&self) -> Result<Settings, String> {
+    ///
+    /// # Errors
+    /// A period that is none.
+    pub fn settings(&self) -> Result<Settings, String> {
         let period = events::offset(&self.period).filter(|span| *span > Nanos::ZERO);
         let period = period.ok_or_else(|| {
             format!("metrics.period {:?} is no span above zero: give one such as 1d", self.period)

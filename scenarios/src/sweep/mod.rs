@@ -6,19 +6,26 @@
 mod execute;
 mod expression;
 mod file;
+mod folds;
 mod results;
 mod summary;
 mod table;
 mod template;
 mod trial;
+mod validation;
 mod wire;
 
 pub use execute::{Engine, Local, SweepEnded, SweepProgress};
 pub use file::{MetricSettings, Mix, Objective, Robust, SweepFile};
+pub use folds::{Folds, Layout, Windows};
 pub use results::{Results, ResultsError};
 pub use summary::{DeflatedSharpe, SweepSummary, neighbour_medians, summary};
+pub use sweeps::folds::Span;
 pub use sweeps::pareto::Direction;
-pub use trial::{TrialResult, TrialSpec};
+pub use table::{Cells, columns};
+pub use template::scenario_with;
+pub use trial::{TrialResult, TrialSpec, WindowResult};
+pub use validation::{FoldOutcome, Validation, WayOutcome};
 pub use wire::{SweepOrder, WorkerError, work};
 
 use std::path::Path;
@@ -26,7 +33,7 @@ use std::path::Path;
 use reports::metrics::{Settings, metric};
 use serde_json::{Value as Json, json};
 use sweeps::robust::Aggregate;
-use sweeps::{Past, Point, Sampler, Space};
+use sweeps::{Method, Past, Point, Sampler, Space};
 
 use crate::ScenarioError;
 use expression::Expression;
@@ -37,6 +44,15 @@ use template::Template;
 struct Repetition {
     seed: Option<u64>,
     mix: Option<Mix>,
+}
+
+/// One of the runs of each trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct RunOf {
+    /// Place among the repetitions.
+    repetition: usize,
+    /// Place among the windows of the layout; the whole market without one.
+    window: Option<usize>,
 }
 
 /// A sweep that can be run.
@@ -50,6 +66,9 @@ pub struct Sweep {
     directions: Vec<Direction>,
     repetitions: Vec<Repetition>,
     aggregate: Aggregate,
+    layout: Option<Layout>,
+    /// Those of the first repetition first; of each the whole market before its windows.
+    runs: Vec<RunOf>,
 }
 
 /// A constraint that could not be looked at.
@@ -85,7 +104,7 @@ impl Sweep {
     }
 
     fn with(mut file: SweepFile, origin: &str, template: Template) -> Result<Sweep, ScenarioError> {
-        let build = |problem: String| ScenarioError::Build { origin: origin.to_owned(), problem };
+        let build = &|problem: String| ScenarioError::Build { origin: origin.to_owned(), problem };
         if file.objectives.is_empty() {
             file.objectives.push(Objective {
                 name: "sharpe".to_owned(),
@@ -111,7 +130,9 @@ impl Sweep {
         aggregate.check().map_err(|error| build(format!("robust.aggregate: {error}")))?;
         let settings = file.metrics.settings().map_err(build)?;
         let directions = file.objectives.iter().map(|of| of.goal).collect();
-        let sweep = Sweep {
+        let mut sweep = Sweep {
+            layout: None,
+            runs: Vec::new(),
             template,
             settings,
             constraints: constraints?,
@@ -121,16 +142,42 @@ impl Sweep {
             aggregate,
             file,
         };
+        sweep.lay_out(build)?;
         sweep.look_over(build)?;
         Ok(sweep)
+    }
+
+    /// Which runs each trial has.
+    fn lay_out(&mut self, build: impl Fn(String) -> ScenarioError) -> Result<(), ScenarioError> {
+        if let Some(folds) = self.file.folds.clone() {
+            if matches!(self.file.sampler, Method::Tpe { .. }) {
+                return Err(build(
+                    "[folds] with method = \"tpe\": it looks for points where the whole market was kind to them, and would know the tests when it chooses; take sobol, latin_hypercube, random or grid".to_owned(),
+                ));
+            }
+            let point = self.first_point().map_err(&build)?;
+            let first = RunOf { repetition: 0, window: None };
+            let range = self.scenario(&TrialSpec { number: 0, point }, first)?.range();
+            let whole = folds::span(range.map_err(&build)?);
+            self.layout = Some(Layout::of(&folds, whole).map_err(&build)?);
+        }
+        let windows = self.layout.as_ref().map_or(0, |layout| layout.windows.len());
+        let of = |repetition: usize| {
+            [None]
+                .into_iter()
+                .chain((0..windows).map(Some))
+                .map(move |window| RunOf { repetition, window })
+        };
+        self.runs = (0..self.repetitions.len()).flat_map(of).collect();
+        Ok(())
     }
 
     /// What only the first trial would tell: a path that is no key, an objective that nobody can compute.
     fn look_over(&self, build: impl Fn(String) -> ScenarioError) -> Result<(), ScenarioError> {
         let point = self.first_point().map_err(&build)?;
         let spec = TrialSpec { number: 0, point };
-        for repetition in &self.repetitions {
-            self.scenario(&spec, repetition)?;
+        for run in &self.runs {
+            self.scenario(&spec, *run)?;
         }
         for name in self.file.objectives.iter().flat_map(|of| named(&of.value, "metrics")) {
             if metric(&name).is_none() {

@@ -10,6 +10,7 @@ use sweeps::pareto::{front, order};
 use sweeps::{Outcome, Point, Space};
 
 use super::execute::outcome;
+use super::validation::{Validation, validation};
 use super::{SweepFile, TrialResult};
 
 /// Blocks of the cross-validation; fewer where there are few periods.
@@ -24,8 +25,11 @@ const NEIGHBOURS_TRIALS: usize = 10_000;
 pub struct SweepSummary {
     /// Trials with a result, and without.
     pub done: usize,
-    /// Trials without a result.
+    /// Trials without a result: they could not be run, or an objective is undefined.
     pub failed: usize,
+    /// Those of them that were run, and whose objectives are undefined.
+    #[serde(default)]
+    pub undefined: usize,
     /// Numbers of the trials with a result, best first: by how many fronts lie before theirs, then by the first objective.
     pub best: Vec<u64>,
     /// Numbers of the trials that no other is better than.
@@ -36,6 +40,9 @@ pub struct SweepSummary {
     pub overfitting: Result<Overfitting, String>,
     /// The best trial among its neighbours, by the first objective, or why nobody knows.
     pub neighbourhood: Result<Neighbourhood, String>,
+    /// What the choice of the best is worth where nobody chose, or why nobody knows; nothing if the sweep has no folds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Result<Validation, String>>,
 }
 
 /// The best Sharpe ratio of a sweep, for what it is.
@@ -66,12 +73,15 @@ pub fn summary(file: &SweepFile, results: &[TrialResult]) -> SweepSummary {
         places.into_iter().filter_map(|place| Some(results.get(place)?.number)).collect()
     };
     let done = values.iter().flatten().count();
+    let ran = results.iter().filter(|result| result.error.is_none()).count();
     let ordered = order(&values, &directions);
     let best = ordered.first().copied();
     SweepSummary {
         done,
         failed: results.len() - done,
+        undefined: ran - done,
         front: numbers(front(&values, &directions)),
+        validation: validation(file, results).transpose(),
         deflated: deflated(results),
         overfitting: overfitting(results),
         neighbourhood: neighbourhood(file, results, &values, best),

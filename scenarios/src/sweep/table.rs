@@ -18,16 +18,27 @@ use serde_json::Value as Json;
 use super::TrialResult;
 
 /// What a column holds, one value a row.
-enum Cells {
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cells {
+    /// Whole numbers.
     Ints(Vec<i64>),
+    /// Yes or no.
     Bools(Vec<bool>),
+    /// Numbers, where there is one.
     Floats(Vec<Option<f64>>),
+    /// Words, where there are some.
     Texts(Vec<Option<String>>),
+    /// Series of numbers.
     Lists(Vec<Vec<f64>>),
 }
 
-/// The columns of these results, in their order.
-fn columns(rows: &[TrialResult], objectives: &[String], paths: &[String]) -> Vec<(String, Cells)> {
+/// The columns of these results, in their order: what was tried, what came of it, and as the last one the whole result as
+/// JSON.
+pub fn columns(
+    rows: &[TrialResult],
+    objectives: &[String],
+    paths: &[String],
+) -> Vec<(String, Cells)> {
     let texts =
         |of: &dyn Fn(&TrialResult) -> Option<String>| Cells::Texts(rows.iter().map(of).collect());
     let floats =
@@ -61,6 +72,15 @@ fn columns(rows: &[TrialResult], objectives: &[String], paths: &[String]) -> Vec
     for (place, name) in objectives.iter().enumerate() {
         let value = |row: &TrialResult| row.objectives.get(place).copied().flatten();
         all.push((format!("objective.{name}"), floats(&value)));
+    }
+    let windows = rows.iter().map(|row| row.windows.len()).max().unwrap_or(0);
+    for window in 0..windows {
+        for (place, name) in objectives.iter().enumerate() {
+            let value = |row: &TrialResult| {
+                row.windows.get(window).and_then(|of| of.objectives.get(place).copied().flatten())
+            };
+            all.push((format!("window.{window}.objective.{name}"), floats(&value)));
+        }
     }
     let mut names: Vec<&String> = rows.iter().flat_map(|row| row.metrics.keys()).collect();
     names.sort();

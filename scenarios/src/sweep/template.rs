@@ -1,7 +1,11 @@
 //! The scenario that is varied: its keys as they are written, in which each trial sets its own.
 
+use std::path::Path;
+
+use engine::Nanos;
 use serde::Deserialize;
 use serde_json::Value as Json;
+use sweeps::folds::Span;
 use toml::Value as Toml;
 
 use crate::compose;
@@ -63,6 +67,16 @@ pub(super) fn lay(table: &mut toml::Table, over: &toml::Table) {
     }
 }
 
+/// A market of the other kind takes the place of that which is there.
+fn one_market(table: &mut toml::Table, over: Option<&Toml>) {
+    let Some(Toml::Table(market)) = table.get_mut("market") else { return };
+    for (new, old) in [("synthetic", "recorded"), ("recorded", "synthetic")] {
+        if over.is_some_and(|over| over.get(new).is_some()) {
+            market.remove(old);
+        }
+    }
+}
+
 /// Sets the value at a path; tables on the way are made, places of arrays have to be there.
 fn set(at: &mut Toml, parts: &[String], value: Toml) -> Result<(), String> {
     let Some((part, rest)) = parts.split_first() else {
@@ -87,6 +101,36 @@ fn set(at: &mut Toml, parts: &[String], value: Toml) -> Result<(), String> {
         }
         _ => Err(format!("{part:?} lies below a value that is no table")),
     }
+}
+
+/// The scenario of a file, or one of its variants, with these values set at their paths, such as
+/// `pipeline.trading_bot.min_confidence`.
+///
+/// # Errors
+/// The file, a variant that it has not, or a path or value that makes no scenario.
+pub fn scenario_with<'v>(
+    path: &Path,
+    variant: &str,
+    values: impl Iterator<Item = (&'v str, &'v Json)>,
+) -> Result<Scenario, ScenarioError> {
+    let origin = path.display().to_string();
+    let cases = Scenario::read_cases(path)?;
+    let known: Vec<String> = cases.iter().skip(1).map(|case| case.variant.clone()).collect();
+    let Some(case) = cases.into_iter().find(|case| case.variant == variant) else {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let problem = format!("there is no variant {variant:?}; known are: {known}");
+        return Err(ScenarioError::Build { origin, problem });
+    };
+    let mut values = values.peekable();
+    if values.peek().is_none() {
+        return Ok(case);
+    }
+    let io = |source| ScenarioError::Io { path: path.to_owned(), source };
+    let content = std::fs::read_to_string(path).map_err(io)?;
+    let varied = Template::read(&origin, &content, variant)?;
+    let mut scenario = varied.scenario(case.name, None, values, None)?;
+    scenario.variant = case.variant;
+    Ok(scenario)
 }
 
 impl Template {
@@ -117,23 +161,36 @@ impl Template {
         self.table.to_string()
     }
 
-    /// The scenario with a mix laid over it, and then these values set.
+    /// The scenario with a mix laid over it, then these values set, then its market cut to a window.
     pub(super) fn scenario<'v>(
         &self,
         name: String,
         over: Option<&toml::Table>,
         values: impl Iterator<Item = (&'v str, &'v Json)>,
+        window: Option<Span>,
     ) -> Result<Scenario, ScenarioError> {
         let build = |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
         let mut table = self.table.clone();
         if let Some(over) = over {
+            one_market(&mut table, over.get("market"));
             lay(&mut table, over);
         }
         let mut whole = Toml::Table(table);
         for (path, value) in values {
             let parts = parts(path).map_err(build)?;
-            let value = toml_of(value).map_err(|p| build(format!("axis {path}: {p}")))?;
-            set(&mut whole, &parts, value).map_err(|p| build(format!("axis {path}: {p}")))?;
+            let value = toml_of(value).map_err(|p| build(format!("{path}: {p}")))?;
+            if let (Toml::Table(table), [only]) = (&mut whole, &parts[..])
+                && only == "market"
+            {
+                one_market(table, Some(&value));
+            }
+            set(&mut whole, &parts, value).map_err(|p| build(format!("{path}: {p}")))?;
+        }
+        if let Some(Span { from, to }) = window {
+            let span = [("from", from), ("to", to)];
+            let span = span.map(|(key, at)| (key.to_owned(), Toml::String(Nanos(at).to_string())));
+            let window = Toml::Table(span.into_iter().collect());
+            set(&mut whole, &["market".to_owned(), "window".to_owned()], window).map_err(build)?;
         }
         let mut scenario = Scenario::deserialize(whole)
             .map_err(|error| build(crate::text::with_suggestion(error.message())))?;

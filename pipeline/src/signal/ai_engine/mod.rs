@@ -367,7 +367,7 @@ impl Configured for AiEngine {
         if let Some(scaler) = scaler {
             return Err(format!("signal_scalers has {scaler}: give factors from 0 to 2"));
         }
-        let seated = seats::seat(&settings.predictors, &settings.models)?;
+        let seated = seats::seat(&settings.predictors, &settings.models, setup.predictors)?;
         if settings.meta_agent_enabled && seated.meta.is_none() && !settings.meta_fail_open {
             return Err("meta_agent_enabled without a model of the role \"meta\" holds for ever: \
                         name one in models, or set meta_fail_open"

@@ -59,16 +59,15 @@ fn weight_default() -> f64 {
 pub(super) enum Seat {
     /// One of ours.
     BuiltIn(&'static dyn Predictor),
-    /// A file.
-    #[cfg_attr(not(feature = "models"), allow(dead_code, reason = "made by the feature"))]
-    File(Arc<dyn Predictor>),
+    /// A file, or one that no file names.
+    Given(Arc<dyn Predictor>),
 }
 
 impl Seat {
     pub(super) fn model(&self) -> &dyn Predictor {
         match self {
             Seat::BuiltIn(model) => *model,
-            Seat::File(model) => &**model,
+            Seat::Given(model) => &**model,
         }
     }
 
@@ -104,11 +103,19 @@ pub(super) type MetaSeat = Arc<models::ModelFile>;
 #[cfg(not(feature = "models"))]
 pub(super) type MetaSeat = std::convert::Infallible;
 
-/// Seats the models that the settings name. A model that stands there twice would vote twice; without one
+/// Seats the models that the settings name, and those that are `given` beside them: one with the name of a built-in model
+/// takes its seat. A model that stands there twice would vote twice; without one
 /// there is never a signal.
-pub(super) fn seat(names: &[String], files: &[ModelSetting]) -> Result<Seated, String> {
+pub(super) fn seat(
+    names: &[String],
+    files: &[ModelSetting],
+    given: &[Arc<dyn Predictor>],
+) -> Result<Seated, String> {
     let known = strategies::PREDICTORS.join(", ");
-    if names.is_empty() && !files.iter().any(|file| file.role == ModelRole::Vote) {
+    if names.is_empty()
+        && given.is_empty()
+        && !files.iter().any(|file| file.role == ModelRole::Vote)
+    {
         return Err(format!("predictors is empty: name some of {known}"));
     }
     let mut voters = Vec::new();
@@ -119,7 +126,24 @@ pub(super) fn seat(names: &[String], files: &[ModelSetting]) -> Result<Seated, S
         if names[..place].contains(name) {
             return Err(format!("predictors names {name:?} twice: remove one"));
         }
-        voters.push(Seat::BuiltIn(model));
+        voters.push(match given.iter().find(|one| one.name() == name) {
+            Some(given) => Seat::Given(Arc::clone(given)),
+            None => Seat::BuiltIn(model),
+        });
+    }
+    for (place, model) in given.iter().enumerate() {
+        let (name, weight) = (model.name(), model.weight());
+        if given[..place].iter().any(|other| other.name() == name)
+            || files.iter().any(|file| file.name == name)
+        {
+            return Err(format!("predictors: the name {name:?} is taken: give each its own"));
+        }
+        if !(0.0..=1.0).contains(&weight) {
+            return Err(format!("predictors: weight of {name:?} is {weight}: give 0 to 1"));
+        }
+        if !names.iter().any(|one| one == name) {
+            voters.push(Seat::Given(Arc::clone(model)));
+        }
     }
     let mut seated = Seated { voters, meta: None };
     for (place, file) in files.iter().enumerate() {
@@ -152,7 +176,7 @@ fn open(file: &ModelSetting, seated: &mut Seated) -> Result<(), String> {
     let model = models::ModelFile::open(&file.name, kind, path, file.weight, inputs)
         .map_err(|error| format!("models: {}: {error}", file.name))?;
     match file.role {
-        ModelRole::Vote => seated.voters.push(Seat::File(Arc::new(model))),
+        ModelRole::Vote => seated.voters.push(Seat::Given(Arc::new(model))),
         ModelRole::Meta if seated.meta.is_some() => {
             return Err("models: there is one meta agent at most: remove the others".to_owned());
         }

@@ -4,7 +4,7 @@ import type { Overfitting } from "../../data";
 import { axis, ChartBox, legend, tip, tooltip } from "../chart";
 import { extent, lazy } from "../data";
 import { h } from "../dom";
-import { day, decimals, general, integer, inUnit, percent } from "../format";
+import { day, decimals, general, integer, inUnit, iso, percent } from "../format";
 import { notes } from "../page";
 import { curveChart } from "../run/equity";
 import { metricsTable } from "../run/head";
@@ -16,18 +16,23 @@ import type { SweepModel } from "./model";
 export async function walkForwardPanel(body: HTMLElement, m: SweepModel): Promise<void> {
   const w = await lazy(m.sweep.walk_forward!);
   const { windows, objective: o } = w;
+  // Days alone would not tell short windows apart.
+  const short = windows.some((x) => x.test_to_ms - x.test_from_ms < 86_400_000);
+  const at = (ms: number) => (short ? iso(ms).slice(0, 16).replace("T", " ") : day(ms));
+  // Of what is to be small no value is bad in itself: it is where it got larger.
+  const worse = (test: number | null, train: number | null) => test !== null && (o.direction === "max" ? test < 0 : train !== null && test > train);
   const names = [...new Set(windows.flatMap((x) => Object.keys(x.parameters)))];
   const table = (): TableData => ({
     label: "Walk-forward windows",
     count: windows.length,
     columns: [
       { name: "Window", numeric: true, value: (r) => r + 1, text: (r) => String(r + 1) },
-      { name: "Train from", value: (r) => windows[r].train_from_ms, text: (r) => day(windows[r].train_from_ms) },
-      { name: "Train to", value: (r) => windows[r].train_to_ms, text: (r) => day(windows[r].train_to_ms) },
-      { name: "Test from", value: (r) => windows[r].test_from_ms, text: (r) => day(windows[r].test_from_ms) },
-      { name: "Test to", value: (r) => windows[r].test_to_ms, text: (r) => day(windows[r].test_to_ms) },
+      { name: "Train from", value: (r) => windows[r].train_from_ms, text: (r) => at(windows[r].train_from_ms) },
+      { name: "Train to", value: (r) => windows[r].train_to_ms, text: (r) => at(windows[r].train_to_ms) },
+      { name: "Test from", value: (r) => windows[r].test_from_ms, text: (r) => at(windows[r].test_from_ms) },
+      { name: "Test to", value: (r) => windows[r].test_to_ms, text: (r) => at(windows[r].test_to_ms) },
       { name: `${o.name}, train`, numeric: true, value: (r) => windows[r].train, text: (r) => inUnit(windows[r].train, o.unit) },
-      { name: `${o.name}, test`, numeric: true, value: (r) => windows[r].test, text: (r) => inUnit(windows[r].test, o.unit), tone: (r) => ((windows[r].test ?? 0) < 0 && o.direction === "max" ? "bad" : "") },
+      { name: `${o.name}, test`, numeric: true, value: (r) => windows[r].test, text: (r) => inUnit(windows[r].test, o.unit), tone: (r) => (worse(windows[r].test, windows[r].train) ? "bad" : "") },
       ...names.map((name) => ({ name, numeric: windows.every((x) => typeof x.parameters[name] === "number"), value: (r: number) => windows[r].parameters[name] ?? null, text: (r: number) => inUnit(windows[r].parameters[name]) })),
     ],
   });
@@ -38,11 +43,11 @@ export async function walkForwardPanel(body: HTMLElement, m: SweepModel): Promis
     option: (c, narrow) => ({
       grid: { left: narrow ? 56 : 76, right: 14, top: 52, bottom: 44 },
       legend: legend(c),
-      xAxis: { ...axis(c, "test window begins"), type: "category", nameLocation: "middle", nameGap: 26, data: windows.map((x) => day(x.test_from_ms)) },
+      xAxis: { ...axis(c, "test window begins"), type: "category", nameLocation: "middle", nameGap: 26, data: windows.map((x) => at(x.test_from_ms)) },
       yAxis: { ...axis(c, o.name), type: "value", nameGap: 8, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => (o.unit === "ratio" ? general(+v.toPrecision(6)) : inUnit(+v.toPrecision(6), o.unit)) } },
       tooltip: tooltip(c, (p: { dataIndex: number }) => {
         const x = windows[p.dataIndex];
-        return tip(`Window ${p.dataIndex + 1}`, [["train", `${day(x.train_from_ms)} to ${day(x.train_to_ms)}: ${inUnit(x.train, o.unit)}`], ["test", `${day(x.test_from_ms)} to ${day(x.test_to_ms)}: ${inUnit(x.test, o.unit)}`], ...Object.entries(x.parameters).map(([k, v]): [string, string] => [k, inUnit(v)])]);
+        return tip(`Window ${p.dataIndex + 1}`, [["train", `${at(x.train_from_ms)} to ${at(x.train_to_ms)}: ${inUnit(x.train, o.unit)}`], ["test", `${at(x.test_from_ms)} to ${at(x.test_to_ms)}: ${inUnit(x.test, o.unit)}`], ...Object.entries(x.parameters).map(([k, v]): [string, string] => [k, inUnit(v)])]);
       }),
       series: [
         { name: "train", type: "bar", barMaxWidth: 26, itemStyle: { color: c.series[6], opacity: 0.55 }, data: windows.map((x) => x.train) },
