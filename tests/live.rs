@@ -10,6 +10,7 @@ use engine::Nanos;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use support::chain::{market_state, opens};
+use support::pace::{lead, speed, steadily};
 use support::served::{Decision, KEY, SECRET, Served, decisions};
 use support::{Folder, QSIM, run_program};
 
@@ -30,15 +31,12 @@ request_latency_us = 100000
 response_latency_us = 100000
 [pipeline.trading_bot]
 enabled = false
-[live]
-speed = 60
 "#,
     market_state!("10m"),
     opens!("a1" at "122500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 80000, target 99000, leverage 5),
     opens!("a2" at "242500ms", "SELL" "ETHUSDT" for 300 at 3000, stop 3300, target 2700, leverage 5),
     opens!("a3" at "362500ms", "BUY" "SOLUSDT" for 300 at 130, stop 115, target 143, leverage 5)
 );
-const SPEED: &str = "60";
 const START: &str = "2026-01-01T00:00:00Z";
 /// The session ends long before the market does.
 const LENGTH: &str = "12m";
@@ -55,50 +53,55 @@ fn only_journal(folder: &Path) -> PathBuf {
 
 #[test]
 fn a_session_decides_as_its_simulation_does_and_replays() {
-    let folder = Folder::new();
-    let root = folder.root();
-    let run =
-        |keys: &[(&str, &str)], words: &[&str]| run_program(Path::new(QSIM), root, keys, words);
-    std::fs::write(folder.path("chain.toml"), SCENARIO).expect("written");
-    run(&[], &["run", "chain.toml", "--journal", "simulated"]).expect_code(0);
-    let wanted = decisions(&only_journal(&folder.path("simulated")));
-    assert!(wanted.len() >= 3, "the scenario trades too little for a comparison: {wanted:?}");
+    steadily(|| {
+        let folder = Folder::new();
+        let root = folder.root();
+        let run =
+            |keys: &[(&str, &str)], words: &[&str]| run_program(Path::new(QSIM), root, keys, words);
+        let speed = speed(60);
+        let scenario = format!("{SCENARIO}[live]\nspeed = {speed}\n");
+        folder.file("chain.toml", &scenario);
+        run(&[], &["run", "chain.toml", "--journal", "simulated"]).expect_code(0);
+        let wanted = decisions(&only_journal(&folder.path("simulated")));
+        assert!(wanted.len() >= 3, "the scenario trades too little for a comparison: {wanted:?}");
 
-    let more = ["--speed", SPEED, "--lead", "8m", "--any-timestamp", "--no-limits"];
-    let served = Served::start(root, "chain.toml", &more);
-    let keys = [("QSIM_API_KEY", KEY), ("QSIM_API_SECRET", SECRET)];
-    let words = [
-        "live",
-        "chain.toml",
-        "--venue",
-        "testnet",
-        "--address",
-        &served.rest,
-        "--begin-at",
-        START,
-        "--for",
-        LENGTH,
-        "--journal",
-        "live.journal",
-    ];
-    let live = run(&keys, &words).expect_code(0);
-    let made = decisions(&folder.path("live.journal"));
-    let until_end = |all: &[(Nanos, Decision)]| -> Vec<Decision> {
-        let end = Nanos::from_secs(END_S);
-        all.iter().filter(|(time, _)| *time < end).map(|(_, decision)| *decision).collect()
-    };
-    assert_eq!(until_end(&made), until_end(&wanted), "{}", live.stderr);
+        let (speed, lead) = (speed.to_string(), lead(8, speed));
+        let more = ["--speed", &speed, "--lead", &lead, "--any-timestamp", "--no-limits"];
+        let served = Served::start(root, "chain.toml", &more);
+        let keys = [("QSIM_API_KEY", KEY), ("QSIM_API_SECRET", SECRET)];
+        let words = [
+            "live",
+            "chain.toml",
+            "--venue",
+            "testnet",
+            "--address",
+            &served.rest,
+            "--begin-at",
+            START,
+            "--for",
+            LENGTH,
+            "--journal",
+            "live.journal",
+        ];
+        let live = run(&keys, &words).expect_code(0);
+        let made = decisions(&folder.path("live.journal"));
+        let until_end = |all: &[(Nanos, Decision)]| -> Vec<Decision> {
+            let end = Nanos::from_secs(END_S);
+            all.iter().filter(|(time, _)| *time < end).map(|(_, decision)| *decision).collect()
+        };
+        assert_eq!(until_end(&made), until_end(&wanted), "{}", live.stderr);
 
-    let replayed = run(&[], &["replay", "live.journal"]).expect_code(0);
-    assert!(replayed.stdout.contains("same run"), "{replayed:?}");
-    compares(&folder);
-    let journal = std::fs::read(folder.path("live.journal")).expect("a journal");
-    assert!(!journal.windows(SECRET.len()).any(|at| at == SECRET.as_bytes()), "in the journal");
-    assert!(!live.stderr.contains(SECRET) && !live.stdout.contains(SECRET), "{live:#?}");
+        let replayed = run(&[], &["replay", "live.journal"]).expect_code(0);
+        assert!(replayed.stdout.contains("same run"), "{replayed:?}");
+        compares(&folder, &scenario);
+        let journal = std::fs::read(folder.path("live.journal")).expect("a journal");
+        assert!(!journal.windows(SECRET.len()).any(|at| at == SECRET.as_bytes()), "in the journal");
+        assert!(!live.stderr.contains(SECRET) && !live.stdout.contains(SECRET), "{live:#?}");
+    });
 }
 
 /// The command of the comparison: its parts are the difference, and what it has fitted can be simulated with.
-fn compares(folder: &Folder) {
+fn compares(folder: &Folder, scenario: &str) {
     let run = |words: &[&str]| run_program(Path::new(QSIM), folder.root(), &[], words);
     let words = ["compare", "live.journal", "--format", "json", "--write", "calibrated.toml"];
     let compared: Json = serde_json::from_str(&run(&words).expect_code(0).stdout).expect("JSON");
@@ -114,7 +117,7 @@ fn compares(folder: &Folder) {
     assert!(filled.is_some_and(|fills| fills >= 3), "{compared}");
     let table = run(&["compare", "live.journal"]).expect_code(0).stdout;
     assert!(table.contains("latency") && table.contains("slippage"), "{table}");
-    let calibrated = format!("include = [\"calibrated.toml\"]\n{SCENARIO}");
+    let calibrated = format!("include = [\"calibrated.toml\"]\n{scenario}");
     // What was fitted takes the place of what the file said.
     let calibrated = calibrated
         .replace("[exchange]\nrequest_latency_us = 100000\nresponse_latency_us = 100000\n", "");

@@ -13,6 +13,7 @@ use engine::{JournalEntry, JournalFile, MarketData, Side};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use support::faulted::{MARKET, ONE_INTENT, START_MS, Way, World, positions, symbols};
+use support::pace::{lead, steadily};
 use support::served::{Served, entries};
 
 fn scenario() -> String {
@@ -21,34 +22,36 @@ fn scenario() -> String {
 
 #[test]
 fn what_the_streams_tell_twice_or_late_is_told_once_and_in_order() {
-    let faults = [
-        r#"{"kind":"duplicate"}"#,
-        r#"[{"kind":"late","behind":2,"event":"ORDER_TRADE_UPDATE","times":3},
+    steadily(|| {
+        let faults = [
+            r#"{"kind":"duplicate"}"#,
+            r#"[{"kind":"late","behind":2,"event":"ORDER_TRADE_UPDATE","times":3},
             {"kind":"late","behind":1,"event":"ACCOUNT_UPDATE","times":3},
             {"kind":"late","behind":2,"event":"aggTrade","times":40},
             {"kind":"late","behind":300,"event":"kline","times":1000},
             {"kind":"late","behind":2,"event":"markPriceUpdate","times":40}]"#,
-    ];
-    std::thread::scope(|scope| {
-        for fault in faults {
-            scope.spawn(move || {
-                let mut world = World::serve(MARKET);
-                world.stream_fault(fault);
-                world.begin(&scenario(), Way::Ws, "6m");
-                world.until_s(240);
-                world.served.ask("DELETE", "/stream-faults", "");
-                let story = world.judged();
-                assert_eq!(story.filled(), (1, 1), "{}", story.said);
-                for (symbol, closes) in bars(&story.world) {
-                    let apart = closes.windows(2).all(|two| two[1] - two[0] == 60);
-                    assert!(
-                        apart && closes.len() > 4,
-                        "bars of {symbol}: {closes:?}\n{}",
-                        story.said
-                    );
-                }
-            });
-        }
+        ];
+        std::thread::scope(|scope| {
+            for fault in faults {
+                scope.spawn(move || {
+                    let mut world = World::serve(MARKET);
+                    world.stream_fault(fault);
+                    world.begin(&scenario(), Way::Ws, "6m");
+                    world.until_s(240);
+                    world.served.ask("DELETE", "/stream-faults", "");
+                    let story = world.judged();
+                    assert_eq!(story.filled(), (1, 1), "{}", story.said);
+                    for (symbol, closes) in bars(&story.world) {
+                        let apart = closes.windows(2).all(|two| two[1] - two[0] == 60);
+                        assert!(
+                            apart && closes.len() > 4,
+                            "bars of {symbol}: {closes:?}\n{}",
+                            story.said
+                        );
+                    }
+                });
+            }
+        });
     });
 }
 
@@ -70,48 +73,51 @@ fn bars(world: &World) -> BTreeMap<u16, Vec<i64>> {
 
 #[test]
 fn keys_expire_and_user_streams_are_cut_around_orders() {
-    let strikes = [
-        ("/listen-key/expire", r#"{"account":0}"#),
-        ("/restart", r#"{"forget_listen_keys":true}"#),
-        ("/cut", r#"{"account":0}"#),
-    ];
-    std::thread::scope(|scope| {
-        for (path, body) in strikes {
-            scope.spawn(move || {
-                let mut world = World::serve(MARKET);
-                world.begin(&scenario(), Way::Ws, "5m");
-                for second in [60, 85, 92, 110, 178, 182, 190, 220] {
-                    world.until_s(second);
-                    world.served.ask("POST", path, body);
-                }
-                let story = world.judged();
-                // A cut of all connections may meet the open, which is not sent again then.
-                let cut_too = path == "/restart" && story.filled() == (0, 0);
-                assert!(cut_too || story.filled() == (1, 1), "{}", story.said);
-                assert!(story.notices("user_stream_recovered") > 1, "{}", story.said);
-            });
-        }
+    steadily(|| {
+        let strikes = [
+            ("/listen-key/expire", r#"{"account":0}"#),
+            ("/restart", r#"{"forget_listen_keys":true}"#),
+            ("/cut", r#"{"account":0}"#),
+        ];
+        std::thread::scope(|scope| {
+            for (path, body) in strikes {
+                scope.spawn(move || {
+                    let mut world = World::serve(MARKET);
+                    world.begin(&scenario(), Way::Ws, "5m");
+                    for second in [60, 85, 92, 110, 178, 182, 190, 220] {
+                        world.until_s(second);
+                        world.served.ask("POST", path, body);
+                    }
+                    let story = world.judged();
+                    // A cut of all connections may meet the open, which is not sent again then.
+                    let cut_too = path == "/restart" && story.filled() == (0, 0);
+                    assert!(cut_too || story.filled() == (1, 1), "{}", story.said);
+                    assert!(story.notices("user_stream_recovered") > 1, "{}", story.said);
+                });
+            }
+        });
     });
 }
 
 #[test]
 fn orders_fill_in_parts_while_the_stream_is_away() {
-    let fills =
-        "[[timeline]]\nat = \"1s\"\npartial_fills = { part = 0.2, parts = 4, every = \"12s\" }\n";
-    let mut world = World::serve(&format!("{MARKET}{fills}"));
-    world.begin(&scenario(), Way::Ws, "8m");
-    for fills in [1, 3] {
-        world.until("filled in part", |world| trades(world) >= fills);
-        world.served.ask("POST", "/restart", r#"{"down_ms":300,"forget_listen_keys":true}"#);
-    }
-    world.until("whole", |world| trades(world) >= 5);
-    for fills in [6, 8] {
-        world.until("closed in part", |world| trades(world) >= fills);
-        world.served.ask("POST", "/cut", r#"{"account":0}"#);
-    }
-    let story = world.judged();
-    assert_eq!(story.filled(), (1, 1), "{}", story.said);
-    assert_eq!(story.fills.len(), 10, "{}", story.said);
+    steadily(|| {
+        let fills = "[[timeline]]\nat = \"1s\"\npartial_fills = { part = 0.2, parts = 4, every = \"12s\" }\n";
+        let mut world = World::serve(&format!("{MARKET}{fills}"));
+        world.begin(&scenario(), Way::Ws, "8m");
+        for fills in [1, 3] {
+            world.until("filled in part", |world| trades(world) >= fills);
+            world.served.ask("POST", "/restart", r#"{"down_ms":300,"forget_listen_keys":true}"#);
+        }
+        world.until("whole", |world| trades(world) >= 5);
+        for fills in [6, 8] {
+            world.until("closed in part", |world| trades(world) >= fills);
+            world.served.ask("POST", "/cut", r#"{"account":0}"#);
+        }
+        let story = world.judged();
+        assert_eq!(story.filled(), (1, 1), "{}", story.said);
+        assert_eq!(story.fills.len(), 10, "{}", story.said);
+    });
 }
 
 fn trades(world: &World) -> usize {
@@ -121,49 +127,52 @@ fn trades(world: &World) -> usize {
 /// A book that is lost in every state of its stitching is in the end the venue's, level by level.
 #[test]
 fn a_book_is_cut_in_the_middle_of_its_stitching() {
-    let market = MARKET
-        .replace("volatility_of_volatility = 0.0\ntrend_share = 0.0", "model = \"order_flow\"");
-    let market = market.split("[[market.synthetic.events]]").next().expect("a text").to_owned()
-        + "[account]\nwallet = \"10000\"\n";
-    let mut world = World::serve(&market);
-    // The snapshot is on its way for so long that changes come before it, and cuts.
-    world.fault(r#"{"kind":"delay_after","ms":150,"path":"/fapi/v1/depth"}"#);
-    let wants = format!("{market}[pipeline.price_feed]\nquotes = true\n");
-    world.begin(&wants, Way::Ws, "6m");
-    world.until_s(10);
-    for second in [20, 24, 30, 60, 66] {
-        world.until_s(second);
-        world.served.ask("POST", "/cut", r#"{"stream":"@depth"}"#);
-    }
-    for (second, kind) in [(80, r#""lose""#), (90, r#""duplicate""#), (100, r#""late","behind":2"#)]
-    {
-        world.until_s(second);
-        world.stream_fault(&format!(r#"{{"kind":{kind},"stream":"@depth","times":3}}"#));
-    }
-    world.until_s(130);
-    world.served.ask("DELETE", "/faults", "");
-    world.until_s(180);
-    world.served.ask("POST", "/speed", r#"{"speed":"stepped"}"#);
-    let stand = START_MS + (world.now_ms() / 10_000 + 1) * 10_000;
-    world.served.ask("POST", "/step", &format!(r#"{{"to":{stand}}}"#));
-    let story = world.judged();
-    assert!(story.notices("market_stream_back") >= 3, "{}", story.said);
-    assert!(story.notices("depth_gap") >= 1, "{}", story.said);
-    let names = symbols(&story.world.folder.path("one.journal"));
-    let books = books(&story.world);
-    assert!(!books.is_empty(), "no book was told\n{}", story.said);
-    for (symbol, book) in books {
-        let name = &names[usize::from(symbol)];
-        let path = format!("/fapi/v1/depth?symbol={name}&limit=1000");
-        let there = story.world.served.query(&path);
-        for (side, at) in [("bids", &book.0), ("asks", &book.1)] {
-            let rows = there[side].as_array().expect("levels").iter();
-            let rows: BTreeMap<Decimal, Decimal> =
-                rows.map(|row| (decimal(&row[0]), decimal(&row[1]))).collect();
-            assert!(!rows.is_empty(), "{name}: {there}");
-            assert_eq!(at, &rows, "{side} of {name}\n{}", story.said);
+    steadily(|| {
+        let market = MARKET
+            .replace("volatility_of_volatility = 0.0\ntrend_share = 0.0", "model = \"order_flow\"");
+        let market = market.split("[[market.synthetic.events]]").next().expect("a text").to_owned()
+            + "[account]\nwallet = \"10000\"\n";
+        let mut world = World::serve(&market);
+        // The snapshot is on its way for so long that changes come before it, and cuts.
+        world.fault(r#"{"kind":"delay_after","ms":150,"path":"/fapi/v1/depth"}"#);
+        let wants = format!("{market}[pipeline.price_feed]\nquotes = true\n");
+        world.begin(&wants, Way::Ws, "6m");
+        world.until_s(10);
+        for second in [20, 24, 30, 60, 66] {
+            world.until_s(second);
+            world.served.ask("POST", "/cut", r#"{"stream":"@depth"}"#);
         }
-    }
+        for (second, kind) in
+            [(80, r#""lose""#), (90, r#""duplicate""#), (100, r#""late","behind":2"#)]
+        {
+            world.until_s(second);
+            world.stream_fault(&format!(r#"{{"kind":{kind},"stream":"@depth","times":3}}"#));
+        }
+        world.until_s(130);
+        world.served.ask("DELETE", "/faults", "");
+        world.until_s(180);
+        world.served.ask("POST", "/speed", r#"{"speed":"stepped"}"#);
+        let stand = START_MS + (world.now_ms() / 10_000 + 1) * 10_000;
+        world.served.ask("POST", "/step", &format!(r#"{{"to":{stand}}}"#));
+        let story = world.judged();
+        assert!(story.notices("market_stream_back") >= 3, "{}", story.said);
+        assert!(story.notices("depth_gap") >= 1, "{}", story.said);
+        let names = symbols(&story.world.folder.path("one.journal"));
+        let books = books(&story.world);
+        assert!(!books.is_empty(), "no book was told\n{}", story.said);
+        for (symbol, book) in books {
+            let name = &names[usize::from(symbol)];
+            let path = format!("/fapi/v1/depth?symbol={name}&limit=1000");
+            let there = story.world.served.query(&path);
+            for (side, at) in [("bids", &book.0), ("asks", &book.1)] {
+                let rows = there[side].as_array().expect("levels").iter();
+                let rows: BTreeMap<Decimal, Decimal> =
+                    rows.map(|row| (decimal(&row[0]), decimal(&row[1]))).collect();
+                assert!(!rows.is_empty(), "{name}: {there}");
+                assert_eq!(at, &rows, "{side} of {name}\n{}", story.said);
+            }
+        }
+    });
 }
 
 fn decimal(text: &Json) -> Decimal {
@@ -216,33 +225,38 @@ fn free_address() -> String {
 #[test]
 #[allow(clippy::disallowed_methods, reason = "the second venue is set by the wall")]
 fn a_venue_that_dies_and_comes_back_is_found_again() {
-    let late = ONE_INTENT.replace("90500ms", "330500ms");
-    let market = MARKET.replace("at_minute = 3", "at_minute = 7");
-    let mut world = World::serve_at(&market, &free_address());
-    world.begin(&format!("{market}{late}"), Way::Ws, "9m");
-    world.until_s(70);
-    world.until_said("the session begins");
-    let clock = std::time::Instant::now();
-    let died_at = START_MS + world.now_ms();
-    let addr = world.served.rest.strip_prefix("http://").expect("an address").to_owned();
-    world.served.kill();
-    let more = ["--speed", "stepped", "--lead", "4m", "--no-limits"];
-    world.served = Served::start_at(world.folder.root(), "served.toml", &addr, &more);
-    // The same market at the same time: two steps, because the first one takes its own.
-    for _ in 0..2 {
-        let now = died_at + clock.elapsed().as_millis() as i64 * 60;
-        world.served.ask("POST", "/step", &format!(r#"{{"to":{now}}}"#));
-    }
-    world.served.ask("POST", "/speed", r#"{"speed":60}"#);
-    let story = world.judged();
-    assert_eq!(story.filled(), (1, 1), "{}", story.said);
-    assert!(story.notices("ws_api_back") >= 1, "{}", story.said);
+    steadily(|| {
+        let late = ONE_INTENT.replace("90500ms", "330500ms");
+        let market = MARKET.replace("at_minute = 3", "at_minute = 7");
+        let mut world = World::serve_at(&market, &free_address());
+        world.begin(&format!("{market}{late}"), Way::Ws, "9m");
+        world.until_s(70);
+        world.until_said("the session begins");
+        let clock = std::time::Instant::now();
+        let died_at = START_MS + world.now_ms();
+        let addr = world.served.rest.strip_prefix("http://").expect("an address").to_owned();
+        world.served.kill();
+        let lead = lead(4, world.speed);
+        let more = ["--speed", "stepped", "--lead", &lead, "--no-limits"];
+        world.served = Served::start_at(world.folder.root(), "served.toml", &addr, &more);
+        // The same market at the same time: two steps, because the first one takes its own.
+        for _ in 0..2 {
+            let now = died_at + clock.elapsed().as_millis() as i64 * i64::from(world.speed);
+            world.served.ask("POST", "/step", &format!(r#"{{"to":{now}}}"#));
+        }
+        world.served.ask("POST", "/speed", &format!(r#"{{"speed":{}}}"#, world.speed));
+        let story = world.judged();
+        assert_eq!(story.filled(), (1, 1), "{}", story.said);
+        assert!(story.notices("ws_api_back") >= 1, "{}", story.said);
+    });
 }
 
 #[test]
 fn a_venue_ends_when_it_is_asked_to() {
-    let world = World::serve(MARKET);
-    assert_eq!(world.end_venue(), Some(0));
+    steadily(|| {
+        let world = World::serve(MARKET);
+        assert_eq!(world.end_venue(), Some(0));
+    });
 }
 
 /// Numbers of a seed (SplitMix64).
@@ -335,22 +349,24 @@ fn storm(seed: u64) {
 #[test]
 #[allow(clippy::disallowed_methods, reason = "how much a test does, not what it sees")]
 fn storms_of_everything_pass() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
-    if let Some(seed) = number("QSIM_STORM") {
-        return storm(seed);
-    }
-    let (next, end) = (AtomicU64::new(1), number("QSIM_STORMS").unwrap_or(3));
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > end {
-                        break;
-                    }
-                    storm(seed);
-                }
-            });
+    steadily(|| {
+        let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+        if let Some(seed) = number("QSIM_STORM") {
+            return storm(seed);
         }
+        let (next, end) = (AtomicU64::new(1), number("QSIM_STORMS").unwrap_or(3));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed > end {
+                            break;
+                        }
+                        storm(seed);
+                    }
+                });
+            }
+        });
     });
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use engine::{ExchangeEvent, JournalEntry, Nanos, QtyLots, SymbolIndex, UserEvent};
 use support::chain::{market_state, opens};
+use support::pace::{lead, patience, speed, steadily};
 use support::served::{Decision, Served, decisions, entries};
 use support::{Folder, Output, QSIM, run_program};
 
@@ -31,8 +32,6 @@ request_latency_us = 100000
 response_latency_us = 100000
 [pipeline.trading_bot]
 enabled = false
-[live]
-speed = 60
 "#,
     market_state!("10m"),
     opens!("a1" at "122500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 80000, target 99000, leverage 5),
@@ -45,9 +44,11 @@ const BTC: SymbolIndex = SymbolIndex(0);
 /// It strikes whoever shows the account's key, without doing anything, and counts how often.
 const COUNTER: &str = r#"{"kind":"delay_before","ms":0,"account":0,"times":1000000}"#;
 
-fn serve(folder: &Folder, lead: &str) -> Served {
-    folder.file("chain.toml", SCENARIO);
-    let more = ["--speed", "60", "--lead", lead, "--any-timestamp", "--no-limits"];
+fn serve(folder: &Folder, lead_s: u32) -> Served {
+    let speed = speed(60);
+    folder.file("chain.toml", format!("{SCENARIO}[live]\nspeed = {speed}\n"));
+    let (speed, lead) = (speed.to_string(), lead(lead_s, speed));
+    let more = ["--speed", &speed, "--lead", &lead, "--any-timestamp", "--no-limits"];
     let served = Served::start(folder.root(), "chain.toml", &more);
     served.ask("POST", "/faults", COUNTER);
     served
@@ -90,38 +91,41 @@ fn only_journal(folder: &Path) -> PathBuf {
 
 #[test]
 fn a_paper_session_decides_as_its_simulation_does_and_the_venue_hears_nothing() {
-    let folder = Folder::new();
-    folder.file("chain.toml", SCENARIO);
-    qsim(&folder, &["run", "chain.toml", "--journal", "simulated"]).expect_code(0);
-    let until_end = |all: Vec<(Nanos, Decision)>| -> Vec<Decision> {
-        let end = Nanos::from_secs(END_S);
-        all.into_iter().filter(|(time, _)| *time < end).map(|(_, decision)| decision).collect()
-    };
-    let wanted = until_end(decisions(&only_journal(&folder.path("simulated"))));
-    assert!(wanted.len() >= 2, "the scenario trades too little for a comparison: {wanted:?}");
+    steadily(|| {
+        let folder = Folder::new();
+        folder.file("chain.toml", SCENARIO);
+        qsim(&folder, &["run", "chain.toml", "--journal", "simulated"]).expect_code(0);
+        let until_end = |all: Vec<(Nanos, Decision)>| -> Vec<Decision> {
+            let end = Nanos::from_secs(END_S);
+            all.into_iter().filter(|(time, _)| *time < end).map(|(_, decision)| decision).collect()
+        };
+        let wanted = until_end(decisions(&only_journal(&folder.path("simulated"))));
+        assert!(wanted.len() >= 2, "the scenario trades too little for a comparison: {wanted:?}");
 
-    let served = serve(&folder, "8m");
-    let checked = qsim(&folder, &words(&served, &["--check"])).expect_code(0);
-    for word in ["ok    clock", "ok    BTCUSDT: trading", "ok    paper account: 10000 USDT"] {
-        assert!(checked.stdout.contains(word), "{word} in {checked:#?}");
-    }
-    assert!(!checked.stdout.contains("position mode"), "{checked:#?}");
-    let more = ["--begin-at", START, "--for", "7m", "--journal", "live.journal"];
-    let live = qsim(&folder, &words(&served, &more)).expect_code(0);
-    assert_eq!(until_end(decisions(&folder.path("live.journal"))), wanted, "{}", live.stderr);
-    assert!(live.stderr.contains("filled in this process"), "its assumptions: {}", live.stderr);
-    venue_knows_nothing(&served);
-    replays(&folder, "live.journal");
-    // The simulation of a simulation.
-    let compared = qsim(&folder, &["compare", "live.journal", "--format", "json"]).expect_code(0);
-    let compared = compared.json();
-    let parts = compared["parts"].as_array().expect("parts");
-    assert_eq!(parts.len(), 7, "{compared}");
-    let zero = |part: &serde_json::Value| {
-        part["amount"].as_str().is_some_and(|amount| amount.trim_matches(['0', '.']).is_empty())
-    };
-    assert!(parts.iter().all(zero), "{compared}");
-    assert!(compared["live"]["fills"].as_u64().is_some_and(|fills| fills >= 2), "{compared}");
+        let served = serve(&folder, 8);
+        let checked = qsim(&folder, &words(&served, &["--check"])).expect_code(0);
+        for word in ["ok    clock", "ok    BTCUSDT: trading", "ok    paper account: 10000 USDT"] {
+            assert!(checked.stdout.contains(word), "{word} in {checked:#?}");
+        }
+        assert!(!checked.stdout.contains("position mode"), "{checked:#?}");
+        let more = ["--begin-at", START, "--for", "7m", "--journal", "live.journal"];
+        let live = qsim(&folder, &words(&served, &more)).expect_code(0);
+        assert_eq!(until_end(decisions(&folder.path("live.journal"))), wanted, "{}", live.stderr);
+        assert!(live.stderr.contains("filled in this process"), "its assumptions: {}", live.stderr);
+        venue_knows_nothing(&served);
+        replays(&folder, "live.journal");
+        // The simulation of a simulation.
+        let compared =
+            qsim(&folder, &["compare", "live.journal", "--format", "json"]).expect_code(0);
+        let compared = compared.json();
+        let parts = compared["parts"].as_array().expect("parts");
+        assert_eq!(parts.len(), 7, "{compared}");
+        let zero = |part: &serde_json::Value| {
+            part["amount"].as_str().is_some_and(|amount| amount.trim_matches(['0', '.']).is_empty())
+        };
+        assert!(parts.iter().all(zero), "{compared}");
+        assert!(compared["live"]["fills"].as_u64().is_some_and(|fills| fills >= 2), "{compared}");
+    });
 }
 
 fn spawn(folder: &Folder, words: &[&str]) -> Child {
@@ -143,7 +147,7 @@ fn wait_for(folder: &Folder, session: &mut Child, has: impl Fn(&[Numbered]) -> b
     let began = Instant::now();
     let partial = folder.path("live.journal.partial");
     while !partial.exists() || !has(&entries(&partial)) {
-        assert!(began.elapsed() < Duration::from_secs(60), "the session does not come so far");
+        assert!(began.elapsed() < patience(), "the session does not come so far");
         assert!(session.try_wait().expect("it is there").is_none(), "the session has ended");
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -173,39 +177,41 @@ fn answered_positions(all: &[Numbered]) -> impl Iterator<Item = i64> {
 
 #[test]
 fn a_paper_session_that_is_killed_goes_on_with_its_position() {
-    let folder = Folder::new();
-    let served = serve(&folder, "4m");
-    let more = ["--begin-at", START, "--journal", "live.journal"];
-    let mut session = spawn(&folder, &words(&served, &more));
-    let holds = |all: &[Numbered]| {
-        !fills(all).is_empty() && answered_positions(all).last().is_some_and(|held| held != 0)
-    };
-    wait_for(&folder, &mut session, holds);
-    // SIGKILL: nothing is tidied up.
-    session.kill().expect("killed");
-    session.wait().expect("it has ended");
-    let before = entries(&folder.path("live.journal.partial"));
-    let held = answered_positions(&before).last();
+    steadily(|| {
+        let folder = Folder::new();
+        let served = serve(&folder, 4);
+        let more = ["--begin-at", START, "--journal", "live.journal"];
+        let mut session = spawn(&folder, &words(&served, &more));
+        let holds = |all: &[Numbered]| {
+            !fills(all).is_empty() && answered_positions(all).last().is_some_and(|held| held != 0)
+        };
+        wait_for(&folder, &mut session, holds);
+        // SIGKILL: nothing is tidied up.
+        session.kill().expect("killed");
+        session.wait().expect("it has ended");
+        let before = entries(&folder.path("live.journal.partial"));
+        let held = answered_positions(&before).last();
 
-    let again = ["--begin-at", START, "--for", "150s", "--journal", "live.journal"];
-    let ended = qsim(&folder, &words(&served, &again)).expect_code(0);
-    for word in [
-        "goes on, and its exchange with it",
-        "nobody saw the market from",
-        " positions held: orders",
-    ] {
-        assert!(ended.stderr.contains(word), "{word} in {ended:#?}");
-    }
-    let after = entries(&folder.path("live.journal"));
-    assert!(after.starts_with(&before), "what was recorded stays as it was");
-    let since = answered_positions(&after[before.len()..]).next();
-    assert_eq!(since, held, "the services ask what they hold");
-    let mut ids: Vec<String> = fills(&after).into_iter().map(|(id, _)| id).collect();
-    ids.dedup();
-    let mut once = ids.clone();
-    once.sort();
-    once.dedup();
-    assert_eq!(once.len(), ids.len(), "no order is filled again: {ids:?}");
-    venue_knows_nothing(&served);
-    replays(&folder, "live.journal");
+        let again = ["--begin-at", START, "--for", "150s", "--journal", "live.journal"];
+        let ended = qsim(&folder, &words(&served, &again)).expect_code(0);
+        for word in [
+            "goes on, and its exchange with it",
+            "nobody saw the market from",
+            " positions held: orders",
+        ] {
+            assert!(ended.stderr.contains(word), "{word} in {ended:#?}");
+        }
+        let after = entries(&folder.path("live.journal"));
+        assert!(after.starts_with(&before), "what was recorded stays as it was");
+        let since = answered_positions(&after[before.len()..]).next();
+        assert_eq!(since, held, "the services ask what they hold");
+        let mut ids: Vec<String> = fills(&after).into_iter().map(|(id, _)| id).collect();
+        ids.dedup();
+        let mut once = ids.clone();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), ids.len(), "no order is filled again: {ids:?}");
+        venue_knows_nothing(&served);
+        replays(&folder, "live.journal");
+    });
 }

@@ -22,6 +22,7 @@ use sessions::{
     LENGTH, Running, decided, filled, position, replays, scenario, sent, serve, simulated,
 };
 use support::Folder;
+use support::pace::steadily;
 use support::served::{SECRET, Served, entries};
 
 /// The pipeline in three processes: what decides, what permits, and what executes and closes.
@@ -55,49 +56,64 @@ fn journals(processes: &[Running]) -> Vec<&Path> {
 /// One process: the decisions of the simulation, and a journal that needs no server.
 #[test]
 fn a_session_on_redis_decides_as_its_simulation_does_and_replays_without_the_server() {
-    let folder = Folder::new();
-    let mut server = Server::start();
-    folder.file("chain.toml", scenario(3, &redis(&server)));
-    let wanted = simulated(&folder, "chain.toml");
-    assert!(wanted.len() >= 3, "the scenario trades too little for a comparison: {wanted:?}");
-    let served = serve(&folder, "chain.toml", 8);
-    let mut session = Running::start(&folder, &served, "chain.toml", "chain", &["--for", LENGTH]);
-    session.ends_well();
-    assert_eq!(decided(&[&session.journal]), wanted, "{}", session.said());
-    server.kill();
-    drop(served);
-    replays(&folder, &session.journal);
-    let journal = std::fs::read(&session.journal).expect("a journal");
-    assert!(!journal.windows(SECRET.len()).any(|at| at == SECRET.as_bytes()), "in the journal");
-    let address = server.address();
-    assert!(!journal.windows(address.len()).any(|at| at == address.as_bytes()), "in the journal");
+    steadily(|| {
+        let folder = Folder::new();
+        let mut server = Server::start();
+        folder.file("chain.toml", scenario(3, &redis(&server)));
+        let wanted = simulated(&folder, "chain.toml");
+        assert!(wanted.len() >= 3, "the scenario trades too little for a comparison: {wanted:?}");
+        let served = serve(&folder, "chain.toml", 8);
+        let mut session =
+            Running::start(&folder, &served, "chain.toml", "chain", &["--for", LENGTH]);
+        session.ends_well();
+        assert_eq!(decided(&[&session.journal]), wanted, "{}", session.said());
+        server.kill();
+        drop(served);
+        replays(&folder, &session.journal);
+        let journal = std::fs::read(&session.journal).expect("a journal");
+        assert!(!journal.windows(SECRET.len()).any(|at| at == SECRET.as_bytes()), "in the journal");
+        let address = server.address();
+        assert!(
+            !journal.windows(address.len()).any(|at| at == address.as_bytes()),
+            "in the journal"
+        );
+    });
 }
 
 /// Three processes make the orders of one, none twice, and each of their journals replays by itself.
 #[test]
 fn a_pipeline_over_three_processes_makes_the_orders_of_one() {
-    let folder = Folder::new();
-    let mut server = Server::start();
-    folder.file("chain.toml", scenario(3, &redis(&server)));
-    let wanted = simulated(&folder, "chain.toml");
-    let served = serve(&folder, "chain.toml", 12);
-    let mut processes = start_all(&folder, &served, &server, 3);
-    for process in &mut processes {
-        process.ends_well();
-    }
-    let all = journals(&processes);
-    let said: Vec<String> = processes.iter().map(Running::said).collect();
-    assert_eq!(decided(&all), wanted, "{said:#?}");
-    assert!(sent(&all).values().all(|times| *times == 1), "{:?}", sent(&all));
-    assert_eq!(filled(&served).values().sum::<u64>(), wanted.len() as u64, "{:?}", filled(&served));
-    let consumers =
-        format!("{:?}", server.run("XINFO CONSUMERS quantum:stream:apply.plan intent_executor"));
-    assert!(consumers.contains("intent_executor@execution"), "{consumers}");
-    server.kill();
-    drop(served);
-    for journal in all {
-        replays(&folder, journal);
-    }
+    steadily(|| {
+        let folder = Folder::new();
+        let mut server = Server::start();
+        folder.file("chain.toml", scenario(3, &redis(&server)));
+        let wanted = simulated(&folder, "chain.toml");
+        let served = serve(&folder, "chain.toml", 12);
+        let mut processes = start_all(&folder, &served, &server, 3);
+        for process in &mut processes {
+            process.ends_well();
+        }
+        let all = journals(&processes);
+        let said: Vec<String> = processes.iter().map(Running::said).collect();
+        assert_eq!(decided(&all), wanted, "{said:#?}");
+        assert!(sent(&all).values().all(|times| *times == 1), "{:?}", sent(&all));
+        assert_eq!(
+            filled(&served).values().sum::<u64>(),
+            wanted.len() as u64,
+            "{:?}",
+            filled(&served)
+        );
+        let consumers = format!(
+            "{:?}",
+            server.run("XINFO CONSUMERS quantum:stream:apply.plan intent_executor")
+        );
+        assert!(consumers.contains("intent_executor@execution"), "{consumers}");
+        server.kill();
+        drop(served);
+        for journal in all {
+            replays(&folder, journal);
+        }
+    });
 }
 
 /// First and last entry of the order's life, in a session that nobody kills.
@@ -167,7 +183,7 @@ fn killed_at(entry: u64) -> bool {
     let served = serve(&folder, "one.toml", 8);
     let about = format!("killed behind entry {entry}");
     let die_at = entry.to_string();
-    let first = ["--for", "80s", "--die-at-entry", die_at.as_str()];
+    let first = ["--for", "160s", "--die-at-entry", die_at.as_str()];
     let mut session = Running::start(&folder, &served, "one.toml", "one", &first);
     assert!(!session.end(), "{about}: it dies\n{}", session.said());
     let mut session = Running::start(&folder, &served, "one.toml", "one", &["--for", "40s"]);
@@ -183,46 +199,50 @@ fn killed_at(entry: u64) -> bool {
 
 #[test]
 fn the_only_process_is_killed_and_goes_on() {
-    let (first, last) = window();
-    let points = [0, 2, 4].map(|step| first + (last - first) * step / 4);
-    let mut opened = Vec::new();
-    std::thread::scope(|scope| {
-        let lives: Vec<_> =
-            points.iter().map(|point| scope.spawn(move || killed_at(*point))).collect();
-        opened.extend(lives.into_iter().map(|life| life.join().expect("it holds")));
+    steadily(|| {
+        let (first, last) = window();
+        let points = [0, 2, 4].map(|step| first + (last - first) * step / 4);
+        let mut opened = Vec::new();
+        std::thread::scope(|scope| {
+            let lives: Vec<_> =
+                points.iter().map(|point| scope.spawn(move || killed_at(*point))).collect();
+            opened.extend(lives.into_iter().map(|life| life.join().expect("it holds")));
+        });
+        assert!(opened.iter().any(|opened| *opened), "no point lies behind the order");
     });
-    assert!(opened.iter().any(|opened| *opened), "no point lies behind the order");
 }
 
 /// Of three processes the one that executes dies when the plan is there, and starts again: what it had claimed it
 /// gets again, and the others go on meanwhile.
 #[test]
 fn one_of_three_processes_is_killed_and_goes_on() {
-    let folder = Folder::new();
-    let mut server = Server::start();
-    folder.file("chain.toml", scenario(1, ""));
-    let served = serve(&folder, "chain.toml", 12);
-    let mut processes = start_all(&folder, &served, &server, 1);
-    let plans = || server.run("XLEN quantum:stream:apply.plan") != redis::Value::Int(0);
-    eventually("there is a plan", plans);
-    processes[2].kill();
-    let more = ["--services", EXECUTION, "--for", "40s"];
-    let again = Running::start(&folder, &served, "execution.toml", "execution", &more);
-    let dead = std::mem::replace(&mut processes[2], again);
-    drop(dead);
-    for process in &mut processes {
-        process.ends_well();
-    }
-    let before = folder.path("execution.journal.killed-1.partial");
-    let mut all = vec![before.as_path()];
-    all.extend(journals(&processes));
-    let about = "the executing process was killed";
-    nothing_is_forgotten(&served, &all, about);
-    nothing_is_left(&server, about);
-    server.kill();
-    for journal in all {
-        replays(&folder, journal);
-    }
+    steadily(|| {
+        let folder = Folder::new();
+        let mut server = Server::start();
+        folder.file("chain.toml", scenario(1, ""));
+        let served = serve(&folder, "chain.toml", 12);
+        let mut processes = start_all(&folder, &served, &server, 1);
+        let plans = || server.run("XLEN quantum:stream:apply.plan") != redis::Value::Int(0);
+        eventually("there is a plan", plans);
+        processes[2].kill();
+        let more = ["--services", EXECUTION, "--for", "40s"];
+        let again = Running::start(&folder, &served, "execution.toml", "execution", &more);
+        let dead = std::mem::replace(&mut processes[2], again);
+        drop(dead);
+        for process in &mut processes {
+            process.ends_well();
+        }
+        let before = folder.path("execution.journal.killed-1.partial");
+        let mut all = vec![before.as_path()];
+        all.extend(journals(&processes));
+        let about = "the executing process was killed";
+        nothing_is_forgotten(&served, &all, about);
+        nothing_is_left(&server, about);
+        server.kill();
+        for journal in all {
+            replays(&folder, journal);
+        }
+    });
 }
 
 /// Every decision of the scenarios here is one at the market.

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use engine::JournalEntry;
 use serde_json::Value as Json;
 use support::chain::{market_state, opens};
+use support::pace::{lead, speed, steadily};
 use support::served::{KEY, SECRET, Served, entries};
 use support::{Folder, QSIM, run_program};
 
@@ -24,9 +25,6 @@ seed = 2
 minutes = 20
 [account]
 wallet = "10000"
-[live]
-speed = 60
-may_hold = true
 "#,
     market_state!("10m"),
     opens!("a1" at "122500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 80000, target 99000, leverage 5)
@@ -35,8 +33,10 @@ const INTENT: &str = "quantum:stream:trade.intent";
 const RESULT: &str = "quantum:stream:execution.result";
 
 fn serve(folder: &Folder) -> Served {
-    std::fs::write(folder.path("one.toml"), SCENARIO).expect("written");
-    let more = ["--speed", "60", "--lead", "2m", "--any-timestamp", "--no-limits"];
+    let speed = speed(60);
+    folder.file("one.toml", format!("{SCENARIO}[live]\nspeed = {speed}\nmay_hold = true\n"));
+    let (speed, lead) = (speed.to_string(), lead(2, speed));
+    let more = ["--speed", &speed, "--lead", &lead, "--any-timestamp", "--no-limits"];
     Served::start(folder.root(), "one.toml", &more)
 }
 
@@ -127,22 +127,24 @@ fn killed_at(entry: u64) {
 #[test]
 #[allow(clippy::disallowed_methods, reason = "how much a test does, not what it sees")]
 fn a_session_that_is_killed_doubles_nothing_and_forgets_nothing() {
-    let every: u64 =
-        std::env::var("QSIM_KILL_EVERY").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let (first, last) = window();
-    let every = if every == 0 { (last - first).div_ceil(24).max(1) } else { every };
-    let next = AtomicU64::new(first);
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                loop {
-                    let entry = next.fetch_add(every, Ordering::Relaxed);
-                    if entry > last {
-                        break;
+    steadily(|| {
+        let every: u64 =
+            std::env::var("QSIM_KILL_EVERY").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let (first, last) = window();
+        let every = if every == 0 { (last - first).div_ceil(24).max(1) } else { every };
+        let next = AtomicU64::new(first);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    loop {
+                        let entry = next.fetch_add(every, Ordering::Relaxed);
+                        if entry > last {
+                            break;
+                        }
+                        killed_at(entry);
                     }
-                    killed_at(entry);
-                }
-            });
-        }
+                });
+            }
+        });
     });
 }

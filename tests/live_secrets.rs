@@ -17,6 +17,7 @@ use engine::JournalFile;
 use running::{Redis, Running, http, until};
 use serde_json::Value as Json;
 use support::Folder;
+use support::pace::{lead, speed, steadily};
 use support::served::{Served, entries};
 use test_keys::pem;
 
@@ -26,7 +27,6 @@ seed = 2
 model = "order_flow"
 minutes = 60
 [live]
-speed = 60
 key_file = "key"
 secret_file = "secret"
 metrics = "127.0.0.1:0"
@@ -132,11 +132,13 @@ impl Kind {
         let file = SCENARIO
             .replace("\"key\"", &format!("{:?}", apart.path("key")))
             .replace("\"secret\"", &format!("{:?}", apart.path("secret")));
-        folder.file("one.toml", file);
+        let speed = speed(60);
+        folder.file("one.toml", format!("{file}speed = {speed}\n"));
         let keys = apart.path("keys.toml");
         let keys = keys.to_str().expect("a path").to_owned();
+        let (speed, lead) = (speed.to_string(), lead(2, speed));
         let more =
-            ["--speed", "60", "--lead", "2m", "--any-timestamp", "--no-limits", "--keys", &keys];
+            ["--speed", &speed, "--lead", &lead, "--any-timestamp", "--no-limits", "--keys", &keys];
         let served = Served::start(folder.root(), "one.toml", &more);
         Kind { folder, apart, served, needles: Needles::of(secret) }
     }
@@ -263,106 +265,116 @@ impl Kind {
 
 #[test]
 fn an_hmac_secret_stays_one() {
-    let kind = Kind::new(HMAC, &format!("secret = {HMAC:?}"));
-    kind.good();
-    kind.bad("another/Secret=+of0123456789");
+    steadily(|| {
+        let kind = Kind::new(HMAC, &format!("secret = {HMAC:?}"));
+        kind.good();
+        kind.bad("another/Secret=+of0123456789");
+    });
 }
 
 #[test]
 fn an_ed25519_key_stays_a_secret() {
-    let public = pem("PUBLIC KEY", test_keys::ED25519_PUBLIC);
-    let kind = Kind::new(
-        &pem("PRIVATE KEY", test_keys::ED25519),
-        &format!("public_key = '''\n{public}'''"),
-    );
-    kind.good();
-    kind.bad(&pem("PRIVATE KEY", test_keys::RSA));
+    steadily(|| {
+        let public = pem("PUBLIC KEY", test_keys::ED25519_PUBLIC);
+        let kind = Kind::new(
+            &pem("PRIVATE KEY", test_keys::ED25519),
+            &format!("public_key = '''\n{public}'''"),
+        );
+        kind.good();
+        kind.bad(&pem("PRIVATE KEY", test_keys::RSA));
+    });
 }
 
 #[test]
 fn an_rsa_key_stays_a_secret() {
-    let public = pem("PUBLIC KEY", test_keys::RSA_PUBLIC);
-    let kind =
-        Kind::new(&pem("PRIVATE KEY", test_keys::RSA), &format!("public_key = '''\n{public}'''"));
-    kind.good();
-    kind.bad(&pem("PRIVATE KEY", test_keys::ED25519));
+    steadily(|| {
+        let public = pem("PUBLIC KEY", test_keys::RSA_PUBLIC);
+        let kind = Kind::new(
+            &pem("PRIVATE KEY", test_keys::RSA),
+            &format!("public_key = '''\n{public}'''"),
+        );
+        kind.good();
+        kind.bad(&pem("PRIVATE KEY", test_keys::ED25519));
+    });
 }
 
 #[test]
 fn the_password_of_redis_stays_a_secret_and_its_key_kills() {
-    let kind = Kind::new(HMAC, &format!("secret = {HMAC:?}"));
-    let redis = Redis::start(kind.apart.root(), &format!("requirepass {PASSWORD}\n"));
-    let cli = |words: &[&str]| {
-        let port = redis.port.to_string();
-        let done = Command::new("redis-cli")
-            .args(["-h", "127.0.0.1", "-p", &port, "--no-auth-warning"])
-            .args(words)
-            .env("REDISCLI_AUTH", PASSWORD)
-            .output()
-            .expect("redis-cli runs");
-        assert!(done.status.success(), "{done:?}");
-    };
-    let address =
-        |password: &str| format!("redis://:{}@127.0.0.1:{}/0", percent(password), redis.port);
-    let file = |address: &str| {
-        let scenario = std::fs::read_to_string(kind.folder.path("one.toml")).expect("readable");
-        // The file itself holds the password, so it lies apart.
-        kind.apart.file(
-            "redis.toml",
-            format!("{scenario}mirror = {address:?}\nkill_key = \"ops:kill\"\n"),
+    steadily(|| {
+        let kind = Kind::new(HMAC, &format!("secret = {HMAC:?}"));
+        let redis = Redis::start(kind.apart.root(), &format!("requirepass {PASSWORD}\n"));
+        let cli = |words: &[&str]| {
+            let port = redis.port.to_string();
+            let done = Command::new("redis-cli")
+                .args(["-h", "127.0.0.1", "-p", &port, "--no-auth-warning"])
+                .args(words)
+                .env("REDISCLI_AUTH", PASSWORD)
+                .output()
+                .expect("redis-cli runs");
+            assert!(done.status.success(), "{done:?}");
+        };
+        let address =
+            |password: &str| format!("redis://:{}@127.0.0.1:{}/0", percent(password), redis.port);
+        let file = |address: &str| {
+            let scenario = std::fs::read_to_string(kind.folder.path("one.toml")).expect("readable");
+            // The file itself holds the password, so it lies apart.
+            kind.apart.file(
+                "redis.toml",
+                format!("{scenario}mirror = {address:?}\nkill_key = \"ops:kill\"\n"),
+            );
+            kind.apart.path("redis.toml").to_str().expect("a path").to_owned()
+        };
+        let good = file(&address(PASSWORD));
+        cli(&["SET", "ops:kill", "1"]);
+        let journal = ["--journal", "key.journal"];
+        let words = ["live", &good, "--venue", "testnet", "--address", &kind.served.rest];
+        let mut session = Running::start_with(
+            kind.folder.root(),
+            &[("RUST_LOG", "trace")],
+            &[&words[..], &journal].concat(),
         );
-        kind.apart.path("redis.toml").to_str().expect("a path").to_owned()
-    };
-    let good = file(&address(PASSWORD));
-    cli(&["SET", "ops:kill", "1"]);
-    let journal = ["--journal", "key.journal"];
-    let words = ["live", &good, "--venue", "testnet", "--address", &kind.served.rest];
-    let mut session = Running::start_with(
-        kind.folder.root(),
-        &[("RUST_LOG", "trace")],
-        &[&words[..], &journal].concat(),
-    );
-    session.says("kill switch on by the kill key", 1);
-    cli(&["DEL", "ops:kill"]);
-    session.says("kill switch off by the kill key", 1);
-    cli(&["SET", "ops:kill", "1"]);
-    session.says("kill switch on by the kill key", 2);
-    // It stays on over a death, and while nobody can look.
-    session.kill();
-    let mut session = Running::start_with(
-        kind.folder.root(),
-        &[("RUST_LOG", "trace")],
-        &[&words[..], &journal].concat(),
-    );
-    session.says("the session goes on", 1);
-    session.says("kill switch on by the kill key", 1);
-    let port = redis.port;
-    drop(redis);
-    session.says("the kill key is not seen, what held goes on to hold", 1);
-    assert!(!session.said().contains("kill switch off"));
-    session.signal("TERM");
-    let ended = session.end().expect_code(0);
-    kind.needles.are_not_in("the log", ended.stderr.as_bytes());
-    kind.search_files();
-    for address in [
-        format!("redis://:{}@127.0.0.1:{port}/0", percent(PASSWORD)),
-        format!("redis//:{PASSWORD}@127.0.0.1"),
-        format!("http://:{}@127.0.0.1", percent(PASSWORD)),
-    ] {
-        let away = file(&address);
-        let said = kind.session(&away, &kind.served.rest, &["--for", "10s"], 1);
-        assert!(said.contains("edis"), "{said}");
-    }
-    let unfinished: Vec<PathBuf> = kind
-        .folder
-        .snapshot("")
-        .into_iter()
-        .map(|(path, _)| path)
-        .filter(|path| path.extension().is_some_and(|end| end == "partial"))
-        .collect();
-    assert_eq!(
-        unfinished,
-        Vec::<PathBuf>::new(),
-        "what did not begin leaves nothing to go on with"
-    );
+        session.says("kill switch on by the kill key", 1);
+        cli(&["DEL", "ops:kill"]);
+        session.says("kill switch off by the kill key", 1);
+        cli(&["SET", "ops:kill", "1"]);
+        session.says("kill switch on by the kill key", 2);
+        // It stays on over a death, and while nobody can look.
+        session.kill();
+        let mut session = Running::start_with(
+            kind.folder.root(),
+            &[("RUST_LOG", "trace")],
+            &[&words[..], &journal].concat(),
+        );
+        session.says("the session goes on", 1);
+        session.says("kill switch on by the kill key", 1);
+        let port = redis.port;
+        drop(redis);
+        session.says("the kill key is not seen, what held goes on to hold", 1);
+        assert!(!session.said().contains("kill switch off"));
+        session.signal("TERM");
+        let ended = session.end().expect_code(0);
+        kind.needles.are_not_in("the log", ended.stderr.as_bytes());
+        kind.search_files();
+        for address in [
+            format!("redis://:{}@127.0.0.1:{port}/0", percent(PASSWORD)),
+            format!("redis//:{PASSWORD}@127.0.0.1"),
+            format!("http://:{}@127.0.0.1", percent(PASSWORD)),
+        ] {
+            let away = file(&address);
+            let said = kind.session(&away, &kind.served.rest, &["--for", "10s"], 1);
+            assert!(said.contains("edis"), "{said}");
+        }
+        let unfinished: Vec<PathBuf> = kind
+            .folder
+            .snapshot("")
+            .into_iter()
+            .map(|(path, _)| path)
+            .filter(|path| path.extension().is_some_and(|end| end == "partial"))
+            .collect();
+        assert_eq!(
+            unfinished,
+            Vec::<PathBuf>::new(),
+            "what did not begin leaves nothing to go on with"
+        );
+    });
 }

@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use scenarios::Scenario;
+use support::pace::{self, steadily};
 use support::{Folder, QSIM, run_program, text};
 
 const README: &str = include_str!("../README.md");
@@ -79,28 +80,36 @@ fn the_first_run_looks_like_that() {
 /// The commands of "Go live", pasted as one block into a shell, and a shorter session than shown.
 #[test]
 fn the_first_session_trades() {
-    let all = blocks("toml");
-    let file = all.iter().find(|block| block.contains("Two intents of our own")).expect("a file");
-    let shown = blocks("sh").into_iter().find(|block| block.contains("kill -0")).expect("commands");
-    let (simulation, session) = shown.split_once('\n').expect("lines");
-    assert_eq!(simulation, "qsim run first.toml");
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its number");
-    let session = session
-        .replace("serve first.toml", &format!("serve first.toml --addr {free}"))
-        .replace("127.0.0.1:8080", &free.to_string())
-        .replace("--for 10m", "--for 4m");
-    let folder = Folder::new();
-    folder.file("first.toml", file);
-    let commands = format!("{session}\ncode=$?; kill %1; exit $code");
-    let place = Path::new(QSIM).parent().expect("a folder").display().to_string();
-    let path = format!("{place}:/usr/local/bin:/usr/bin:/bin");
-    let environment = [("PATH", path.as_str())];
-    let bash = Path::new("/bin/bash");
-    let output = run_program(bash, folder.root(), &environment, &["-c", &commands]).expect_code(0);
-    assert!(output.stdout.contains("ready rest=http://"), "{output:#?}");
-    for word in ["BUY 0.005 BTCUSDT MARKET", "what=\"fill\"", "the session leaves BTCUSDT"] {
-        assert!(output.stderr.contains(word), "no {word:?}: {output:#?}");
-    }
+    steadily(|| {
+        let all = blocks("toml");
+        let file =
+            all.iter().find(|block| block.contains("Two intents of our own")).expect("a file");
+        let shown =
+            blocks("sh").into_iter().find(|block| block.contains("kill -0")).expect("commands");
+        let (simulation, session) = shown.split_once('\n').expect("lines");
+        assert_eq!(simulation, "qsim run first.toml");
+        let free =
+            TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its number");
+        let session = session
+            .replace("serve first.toml", &format!("serve first.toml --addr {free}"))
+            .replace("127.0.0.1:8080", &free.to_string())
+            .replace("--for 10m", "--for 4m")
+            .replace("--speed 60", &format!("--speed {}", pace::speed(60)));
+        let folder = Folder::new();
+        let file = file.replace("speed = 60 ", &format!("speed = {} ", pace::speed(60)));
+        folder.file("first.toml", file);
+        let commands = format!("{session}\ncode=$?; kill %1; exit $code");
+        let place = Path::new(QSIM).parent().expect("a folder").display().to_string();
+        let path = format!("{place}:/usr/local/bin:/usr/bin:/bin");
+        let environment = [("PATH", path.as_str())];
+        let bash = Path::new("/bin/bash");
+        let output =
+            run_program(bash, folder.root(), &environment, &["-c", &commands]).expect_code(0);
+        assert!(output.stdout.contains("ready rest=http://"), "{output:#?}");
+        for word in ["BUY 0.005 BTCUSDT MARKET", "what=\"fill\"", "the session leaves BTCUSDT"] {
+            assert!(output.stderr.contains(word), "no {word:?}: {output:#?}");
+        }
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use engine::Nanos;
 use super::redis_support::{Server, eventually};
 use super::sessions::{Running, filled, replays, scenario, serve};
 use super::support::Folder;
+use super::support::pace::steadily;
 use super::support::served::Served;
 
 /// What the exchange's clock shows.
@@ -57,68 +58,75 @@ fn stop(session: &mut Running) {
 
 #[test]
 fn a_server_that_goes_away_and_comes_back_costs_no_order_and_doubles_none() {
-    let folder = Folder::new();
-    let mut server = Server::start();
-    let (served, mut session) = session(&folder, &server, "");
-    intent(&server, &served, 1, "BTCUSDT", BTC);
-    eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
+    steadily(|| {
+        let folder = Folder::new();
+        let mut server = Server::start();
+        let (served, mut session) = session(&folder, &server, "");
+        intent(&server, &served, 1, "BTCUSDT", BTC);
+        eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
 
-    server.run("CLIENT KILL TYPE normal");
-    session.says("bus_reconnected");
-    server.kill();
-    session.says("bus_lost");
-    server.start_again();
-    session.says("bus_back");
-    // What could not be written meanwhile has aged: a snapshot that is older than ten seconds opens nothing.
-    let fresh = venue_time(&served) + Nanos::from_secs(15);
-    eventually("the snapshots are new again", || venue_time(&served) > fresh);
-    intent(&server, &served, 2, "SOLUSDT", SOL);
-    eventually("the second intent is filled", || orders_of(&served, "SOLUSDT") >= 1);
-    stop(&mut session);
-    assert_eq!(orders_of(&served, "BTCUSDT"), 1, "{:?}", filled(&served));
-    assert_eq!(orders_of(&served, "SOLUSDT"), 1, "{:?}", filled(&served));
-    server.kill();
-    replays(&folder, &session.journal);
+        server.run("CLIENT KILL TYPE normal");
+        session.says("bus_reconnected");
+        server.kill();
+        session.says("bus_lost");
+        server.start_again();
+        session.says("bus_back");
+        // What could not be written meanwhile has aged: a snapshot that is older than ten seconds opens nothing.
+        let fresh = venue_time(&served) + Nanos::from_secs(15);
+        eventually("the snapshots are new again", || venue_time(&served) > fresh);
+        intent(&server, &served, 2, "SOLUSDT", SOL);
+        eventually("the second intent is filled", || orders_of(&served, "SOLUSDT") >= 1);
+        stop(&mut session);
+        assert_eq!(orders_of(&served, "BTCUSDT"), 1, "{:?}", filled(&served));
+        assert_eq!(orders_of(&served, "SOLUSDT"), 1, "{:?}", filled(&served));
+        server.kill();
+        replays(&folder, &session.journal);
+    });
 }
 
 #[test]
 fn a_server_that_loses_its_data_is_told_of_and_doubles_no_order() {
-    let folder = Folder::new();
-    let mut server = Server::start();
-    let (served, mut session) = session(&folder, &server, "");
-    intent(&server, &served, 1, "BTCUSDT", BTC);
-    eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
-    server.run("FLUSHALL");
-    intent(&server, &served, 2, "SOLUSDT", SOL);
-    session.says("bus_data_lost");
-    let read = || match server.run("XINFO GROUPS quantum:stream:trade.intent") {
-        redis::Value::Array(groups) => !groups.is_empty(),
-        other => panic!("{other:?}"),
-    };
-    eventually("the group is there again", read);
-    stop(&mut session);
-    assert_eq!(orders_of(&served, "BTCUSDT"), 1, "{:?}", filled(&served));
-    assert!(orders_of(&served, "SOLUSDT") <= 1, "{:?}", filled(&served));
-    server.kill();
-    replays(&folder, &session.journal);
+    steadily(|| {
+        let folder = Folder::new();
+        let mut server = Server::start();
+        let (served, mut session) = session(&folder, &server, "");
+        intent(&server, &served, 1, "BTCUSDT", BTC);
+        eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
+        server.run("FLUSHALL");
+        intent(&server, &served, 2, "SOLUSDT", SOL);
+        session.says("bus_data_lost");
+        let read = || match server.run("XINFO GROUPS quantum:stream:trade.intent") {
+            redis::Value::Array(groups) => !groups.is_empty(),
+            other => panic!("{other:?}"),
+        };
+        eventually("the group is there again", read);
+        stop(&mut session);
+        assert_eq!(orders_of(&served, "BTCUSDT"), 1, "{:?}", filled(&served));
+        assert!(orders_of(&served, "SOLUSDT") <= 1, "{:?}", filled(&served));
+        server.kill();
+        replays(&folder, &session.journal);
+    });
 }
 
 /// What a session has done counts after the death of its process.
 #[test]
 fn the_days_orders_are_counted_over_the_lives_of_a_session() {
-    let folder = Folder::new();
-    let mut server = Server::start();
-    let limit = "[live.limits]\norders_per_day = 1\n";
-    let (served, mut session) = session(&folder, &server, limit);
-    intent(&server, &served, 1, "BTCUSDT", BTC);
-    eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
-    session.kill();
-    let mut session = Running::start(&folder, &served, "chain.toml", "chain", &["--for", "900s"]);
-    session.says("the session goes on");
-    intent(&server, &served, 2, "SOLUSDT", SOL);
-    session.says("orders_per_day is 1, and had been reached");
-    stop(&mut session);
-    assert_eq!(orders_of(&served, "SOLUSDT"), 0, "{:?}", filled(&served));
-    server.kill();
-    replays(&folder, &session.journal);
+    steadily(|| {
+        let folder = Folder::new();
+        let mut server = Server::start();
+        let limit = "[live.limits]\norders_per_day = 1\n";
+        let (served, mut session) = session(&folder, &server, limit);
+        intent(&server, &served, 1, "BTCUSDT", BTC);
+        eventually("the first intent is filled", || orders_of(&served, "BTCUSDT") == 1);
+        session.kill();
+        let mut session =
+            Running::start(&folder, &served, "chain.toml", "chain", &["--for", "900s"]);
+        session.says("the session goes on");
+        intent(&server, &served, 2, "SOLUSDT", SOL);
+        session.says("orders_per_day is 1, and had been reached");
+        stop(&mut session);
+        assert_eq!(orders_of(&served, "SOLUSDT"), 0, "{:?}", filled(&served));
+        server.kill();
+        replays(&folder, &session.journal);
+    });
 }

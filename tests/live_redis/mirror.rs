@@ -9,6 +9,7 @@ use redis::Value;
 use super::redis_support::{Server, eventually};
 use super::sessions::{LENGTH, Running, replays, scenario, serve};
 use super::support::Folder;
+use super::support::pace::steadily;
 use super::support::served::entries;
 
 /// What a journal says that the bus holds at its end; what has a life is left out, because that runs on the server's
@@ -107,40 +108,47 @@ fn mirror(server: &Server) -> String {
 
 #[test]
 fn the_copy_holds_what_the_journal_says() {
-    let folder = Folder::new();
-    let server = Server::start();
-    folder.file("chain.toml", scenario(2, &mirror(&server)));
-    let served = serve(&folder, "chain.toml", 8);
-    let mut session = Running::start(&folder, &served, "chain.toml", "chain", &["--for", LENGTH]);
-    session.ends_well();
-    assert!(session.said().contains("mirror_complete"), "{}", session.said());
-    assert_copied(&server, &session.journal);
-    replays(&folder, &session.journal);
+    steadily(|| {
+        let folder = Folder::new();
+        let server = Server::start();
+        folder.file("chain.toml", scenario(2, &mirror(&server)));
+        let served = serve(&folder, "chain.toml", 8);
+        let mut session =
+            Running::start(&folder, &served, "chain.toml", "chain", &["--for", LENGTH]);
+        session.ends_well();
+        assert!(session.said().contains("mirror_complete"), "{}", session.said());
+        assert_copied(&server, &session.journal);
+        replays(&folder, &session.journal);
+    });
 }
 
 #[test]
 fn a_copy_whose_server_dies_is_made_up_for() {
-    let folder = Folder::new();
-    let mut server = Server::start();
-    folder.file("chain.toml", scenario(2, &mirror(&server)));
-    let served = serve(&folder, "chain.toml", 8);
-    let mut session = Running::start(&folder, &served, "chain.toml", "chain", &["--for", LENGTH]);
-    eventually("it copies", || matches!(server.run("DBSIZE"), Value::Int(11..)));
-    server.kill();
-    session.says("mirror_lost");
-    server.start_again();
-    session.says("mirror_back");
-    session.ends_well();
-    assert!(session.said().contains("mirror_complete"), "{}", session.said());
-    assert_copied(&server, &session.journal);
+    steadily(|| {
+        let folder = Folder::new();
+        let mut server = Server::start();
+        folder.file("chain.toml", scenario(2, &mirror(&server)));
+        let served = serve(&folder, "chain.toml", 8);
+        let mut session =
+            Running::start(&folder, &served, "chain.toml", "chain", &["--for", LENGTH]);
+        eventually("it copies", || matches!(server.run("DBSIZE"), Value::Int(11..)));
+        server.kill();
+        session.says("mirror_lost");
+        server.start_again();
+        session.says("mirror_back");
+        session.ends_well();
+        assert!(session.said().contains("mirror_complete"), "{}", session.said());
+        assert_copied(&server, &session.journal);
 
-    // One whose server does not come back ends as well, and says what is missing.
-    let served = serve(&folder, "chain.toml", 8);
-    let mut session = Running::start(&folder, &served, "chain.toml", "alone", &["--for", "80s"]);
-    session.says("the session begins");
-    server.kill();
-    session.says("mirror_lost");
-    session.ends_well();
-    assert!(session.said().contains("mirror_incomplete"), "{}", session.said());
-    replays(&folder, &session.journal);
+        // One whose server does not come back ends as well, and says what is missing.
+        let served = serve(&folder, "chain.toml", 8);
+        let mut session =
+            Running::start(&folder, &served, "chain.toml", "alone", &["--for", "80s"]);
+        session.says("the session begins");
+        server.kill();
+        session.says("mirror_lost");
+        session.ends_well();
+        assert!(session.said().contains("mirror_incomplete"), "{}", session.said());
+        replays(&folder, &session.journal);
+    });
 }

@@ -9,13 +9,14 @@ use engine::{JournalEntry, Nanos, Request};
 
 use super::redis_support::eventually;
 use super::support::chain::{market_state, opens};
+use super::support::pace::{lead, speed};
 use super::support::served::{Decision, KEY, SECRET, Served, decisions, entries};
 use super::support::{Folder, Output, QSIM, run_program};
 
 /// How many times as fast as the wall's the clock of market and sessions runs. Lives of keys are shorter on the
 /// server by as much, so a loaded machine sets the limit: a permit lives for three seconds, and three processes in
 /// turn have to see it.
-pub const SPEED: u32 = 10;
+const SPEED: u32 = 10;
 pub const START: &str = "2026-01-01T00:00:00Z";
 /// Behind the last intent and what becomes of it.
 pub const LENGTH: &str = "90s";
@@ -49,7 +50,8 @@ const INTENTS: [&str; 3] = [
 
 /// A scenario with so many intents and these lines in `[live]`.
 pub fn scenario(intents: usize, live: &str) -> String {
-    let mut text = format!("{HEAD}[live]\nspeed = {SPEED}\nmay_hold = true\n{live}\n");
+    let speed = speed(SPEED);
+    let mut text = format!("{HEAD}[live]\nspeed = {speed}\nmay_hold = true\n{live}\n");
     for intent in &INTENTS[..intents] {
         text.push_str(intent);
     }
@@ -58,7 +60,8 @@ pub fn scenario(intents: usize, live: &str) -> String {
 
 /// The exchange of a scenario, on the sessions' clock; its market begins so long after this, by the wall.
 pub fn serve(folder: &Folder, file: &str, lead_s: u32) -> Served {
-    let (speed, lead) = (SPEED.to_string(), format!("{}s", lead_s * SPEED));
+    let speed = speed(SPEED);
+    let (speed, lead) = (speed.to_string(), lead(lead_s, speed));
     let more = ["--speed", &speed, "--lead", &lead, "--any-timestamp", "--no-limits"];
     Served::start(folder.root(), file, &more)
 }

@@ -21,11 +21,11 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use super::chain::{market_state, opens};
+use super::pace;
+use super::pace::patience;
 use super::served::{KEY, SECRET, Served, entries};
 use super::{Folder, QSIM, run_program};
 
-/// A condition that does not come in this time will not come.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The market's first instant, in milliseconds.
 pub const START_MS: i64 = 1_767_225_600_000;
 
@@ -64,6 +64,8 @@ pub struct World {
     pub folder: Folder,
     pub served: Served,
     session: Option<Child>,
+    /// Seconds of the market in one of the wall.
+    pub speed: u32,
 }
 
 impl Drop for World {
@@ -76,7 +78,7 @@ impl Drop for World {
 }
 
 impl World {
-    /// Serves `market`, 60 times as fast as the wall. Timestamps are looked at.
+    /// Serves `market`, usually 60 times as fast as the wall. Timestamps are looked at.
     pub fn serve(market: &str) -> World {
         World::serve_at(market, "127.0.0.1:0")
     }
@@ -85,14 +87,16 @@ impl World {
     pub fn serve_at(market: &str, addr: &str) -> World {
         let folder = Folder::new();
         std::fs::write(folder.path("served.toml"), market).expect("written");
-        let more = ["--speed", "60", "--lead", "4m", "--no-limits"];
+        let speed = pace::speed(60);
+        let (text, lead) = (speed.to_string(), pace::lead(4, speed));
+        let more = ["--speed", &text, "--lead", &lead, "--no-limits"];
         let served = Served::start_at(folder.root(), "served.toml", addr, &more);
-        World { folder, served, session: None }
+        World { folder, served, session: None, speed }
     }
 
     /// Begins a session of `scenario` that lasts for `length`.
     pub fn begin(&mut self, scenario: &str, way: Way, length: &str) {
-        let rest = &self.served.rest;
+        let (rest, speed) = (&self.served.rest, self.speed);
         let bare = rest.strip_prefix("http://").expect("an address");
         // Nobody listens at the discard port.
         let ws_api = match way {
@@ -100,7 +104,7 @@ impl World {
             Way::Rest => "ws://127.0.0.1:9/ws-fapi/v1".to_owned(),
         };
         let live = format!(
-            "{scenario}\n[live]\nspeed = 60\n[live.addresses]\nrest = {rest:?}\nstreams = \"ws://{bare}\"\nws_api = {ws_api:?}\n"
+            "{scenario}\n[live]\nspeed = {speed}\n[live.addresses]\nrest = {rest:?}\nstreams = \"ws://{bare}\"\nws_api = {ws_api:?}\n"
         );
         std::fs::write(self.folder.path("live.toml"), live).expect("written");
         let said = |name| File::create(self.folder.path(name)).expect("a file");
@@ -150,7 +154,12 @@ impl World {
     pub fn until(&mut self, what: &str, mut is: impl FnMut(&World) -> bool) {
         let began = Instant::now();
         while !is(self) {
-            assert!(began.elapsed() < PATIENCE, "not {what}\n{}\n{}", self.account(), self.said());
+            assert!(
+                began.elapsed() < patience(),
+                "not {what}\n{}\n{}",
+                self.account(),
+                self.said()
+            );
             let child = self.session.as_mut().expect("a session");
             if let Some(status) = child.try_wait().expect("a status") {
                 panic!("the session is over ({status}), and not {what}\n{}", self.said());
@@ -182,7 +191,7 @@ impl World {
             if let Some(status) = child.try_wait().expect("a status") {
                 break status;
             }
-            if began.elapsed() > PATIENCE * 2 {
+            if began.elapsed() > patience() * 2 {
                 let _ = child.kill();
                 let _ = child.wait();
                 panic!("the session does not end\n{}", self.said());

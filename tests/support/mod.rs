@@ -4,6 +4,7 @@
 
 pub mod chain;
 pub mod faulted;
+pub mod pace;
 pub mod served;
 
 use std::ffi::OsStr;

@@ -13,16 +13,19 @@ use hmac::{Hmac, KeyInit, Mac as _};
 use serde_json::Value as Json;
 use sha2::Sha256;
 
+use crate::support::pace::patience;
 use crate::support::served::{KEY, SECRET, Served};
 use crate::support::{Output, QSIM};
 
-/// A condition is waited for so long, in steps of 20 ms.
-const PATIENCE: u32 = 3_000;
+/// How often to look for a condition, in steps of 20 ms.
+fn looks() -> u128 {
+    patience().as_millis() / 20
+}
 
 /// Waits until something is there.
 #[allow(clippy::disallowed_methods, reason = "it waits for a process")]
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..PATIENCE {
+    for _ in 0..looks() {
         if let Some(found) = look() {
             return found;
         }
@@ -82,7 +85,7 @@ impl Running {
 
     /// Waits until it has said this so often.
     pub fn says(&mut self, text: &str, times: usize) {
-        for _ in 0..PATIENCE {
+        for _ in 0..looks() {
             if self.said().matches(text).count() >= times {
                 return;
             }

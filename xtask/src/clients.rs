@@ -1,22 +1,39 @@
 //! The tests with clients that others wrote: ccxt and the official SDK from PyPI, the official crate.
 //!
 //! They run against the `qsim` binary that the other tests have built. The crate's tree compiles while the
-//! Python clients are installed and tested, which wait more than they compute.
+//! Python clients are tested, which wait more than they compute.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{seconds, step, watch};
+use super::{seconds, step, target, watch};
 
-/// Installs, builds and runs; prints how long each took.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+fn venv() -> PathBuf {
+    target().join("clients-venv")
+}
+
+/// Installs the Python clients.
+pub fn install() -> bool {
+    let (requirements, venv) = (root().join("clients/python/requirements.txt"), venv());
+    step("clients: a venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))
+        && step(
+            "clients: installing the Python clients",
+            Command::new(venv.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
+                .arg(requirements),
+        )
+}
+
+/// Builds and runs; prints how long each took.
 pub fn run() -> bool {
     let all = watch();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-    let target = if target.is_absolute() { target } else { root.join(target) };
-    let (python, venv) = (root.join("clients/python"), target.join("clients-venv"));
+    let (root, target) = (root(), target());
+    let python = root.join("clients/python");
     let qsim = target.join("debug/qsim");
-    let inside = |program: &str| venv.join("bin").join(program);
     let rust = |more: &[&str]| {
         let mut command = Command::new("cargo");
         super::clean(&mut command).args(["test", "--locked"]).args(more);
@@ -32,22 +49,14 @@ pub fn run() -> bool {
         return false;
     }
     let compiling = rust(&["--no-run", "--quiet"]).spawn();
-    let python_worked =
-        step("clients: a venv", Command::new("python3").args(["-m", "venv"]).arg(&venv))
-            && step(
-                "clients: installing the Python clients",
-                Command::new(inside("pip"))
-                    .args(["install", "--quiet", "--disable-pip-version-check", "-r"])
-                    .arg(python.join("requirements.txt")),
-            )
-            && step(
-                "clients: tests with the Python clients",
-                Command::new(inside("python"))
-                    .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
-                    .current_dir(&python)
-                    .env("QSIM", &qsim)
-                    .env("PYTHONDONTWRITEBYTECODE", "1"),
-            );
+    let python_worked = step(
+        "clients: tests with the Python clients",
+        Command::new(venv().join("bin/python"))
+            .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+            .current_dir(&python)
+            .env("QSIM", &qsim)
+            .env("PYTHONDONTWRITEBYTECODE", "1"),
+    );
     let started = watch();
     let compiled = compiling.and_then(|mut child| child.wait()).is_ok_and(|s| s.success());
     eprintln!("==> clients: waited {} s more for the Rust client to compile", seconds(started));

@@ -7,6 +7,8 @@
     reason = "a test may panic, and waits by the wall"
 )]
 
+#[path = "../../../tests/support/pace.rs"]
+mod pace;
 mod peer;
 mod preflight;
 mod public;
