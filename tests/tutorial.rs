@@ -63,8 +63,12 @@ fn the_tutorial_goes_from_own_data_to_a_walk_forward_report() {
     {
         assert!(sweep.stdout.contains(words), "{words}: {sweep:#?}");
     }
-    let page = std::fs::read_to_string(folder.path("walk.sweep/report.html")).expect("a page");
-    assert!(page.contains("\"walk_forward\"") || page.contains("walk forward"));
+    assert!(folder.path("walk.sweep/report.html").exists(), "the page");
+    // What the page's panel shows.
+    let told = folder.qsim(&["report", "walk.sweep", "--format", "json"]).expect_code(0).json();
+    let windows = told["sweep"]["walk_forward"]["windows"].as_array().expect("windows").clone();
+    assert!(windows.len() >= 2, "{windows:?}");
+    assert!(windows.iter().all(|window| window["test"].is_number()), "{windows:?}");
     // What the fifth step adds.
     let both = ["walk.toml", "more"]
         .map(|name| std::fs::read_to_string(folder.path(name)).expect("it was written"));

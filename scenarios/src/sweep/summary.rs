@@ -10,7 +10,7 @@ use sweeps::pareto::{front, order};
 use sweeps::{Outcome, Point, Space};
 
 use super::execute::outcome;
-use super::validation::{Validation, validation};
+use super::validation::{Validation, middle, validation};
 use super::{SweepFile, TrialResult};
 
 /// Blocks of the cross-validation; fewer where there are few periods.
@@ -177,10 +177,7 @@ pub fn neighbour_medians(
             let mut values: Vec<f64> =
                 near?.nearest.iter().filter_map(|near| trials.get(*near)?.1).collect();
             values.sort_by(f64::total_cmp);
-            let middle = values.len() / 2;
-            let high = *values.get(middle)?;
-            let low = if values.len().is_multiple_of(2) { values[middle - 1] } else { high };
-            Some(low / 2.0 + high / 2.0)
+            middle(&values)
         });
         medians.collect()
     };

@@ -1,10 +1,12 @@
 //! Results of trials as a Parquet table, a row a trial: what was tried, what came of it, and the whole result as JSON, of which
 //! a sweep goes on.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use engine::Nanos;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
@@ -15,7 +17,7 @@ use parquet::record::RowAccessor;
 use parquet::schema::types::Type;
 use serde_json::Value as Json;
 
-use super::TrialResult;
+use super::{TrialResult, WindowResult};
 
 /// What a column holds, one value a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,13 +75,16 @@ pub fn columns(
         let value = |row: &TrialResult| row.objectives.get(place).copied().flatten();
         all.push((format!("objective.{name}"), floats(&value)));
     }
-    let windows = rows.iter().map(|row| row.windows.len()).max().unwrap_or(0);
-    for window in 0..windows {
+    let spans = rows.iter().flat_map(|row| &row.windows).map(|window| window.span);
+    let spans: BTreeSet<(i64, i64)> = spans.map(|span| (span.from, span.to)).collect();
+    for (from, to) in spans {
         for (place, name) in objectives.iter().enumerate() {
             let value = |row: &TrialResult| {
-                row.windows.get(window).and_then(|of| of.objectives.get(place).copied().flatten())
+                let is = |window: &&WindowResult| (window.span.from, window.span.to) == (from, to);
+                row.windows.iter().find(is)?.objectives.get(place).copied().flatten()
             };
-            all.push((format!("window.{window}.objective.{name}"), floats(&value)));
+            let (from, to) = (Nanos(from), Nanos(to));
+            all.push((format!("window.{from}/{to}.objective.{name}"), floats(&value)));
         }
     }
     let mut names: Vec<&String> = rows.iter().flat_map(|row| row.metrics.keys()).collect();

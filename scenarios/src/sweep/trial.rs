@@ -64,8 +64,10 @@ pub struct TrialResult {
 }
 
 /// What came of a trial on a stretch of its market.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowResult {
+    /// The stretch.
+    pub span: Span,
     /// The objectives, in their order; over repetitions what they become of them.
     pub objectives: Vec<Option<f64>>,
     /// Returns of the periods of its first run.
@@ -209,10 +211,11 @@ impl Sweep {
             places.map(|(_, run)| run).collect()
         };
         let whole = of_window(None);
-        let windows = self.layout.as_ref().map_or(0, |layout| layout.windows.len());
-        let windows = (0..windows).map(|window| {
+        let windows = self.layout.iter().flat_map(|layout| layout.windows.iter().enumerate());
+        let windows = windows.map(|(window, span)| {
             let runs = of_window(Some(window));
-            WindowResult { objectives: self.aggregated(&runs), returns: returns_of(&runs) }
+            let objectives = self.aggregated(&runs);
+            WindowResult { span: *span, objectives, returns: returns_of(&runs) }
         });
         let repetitions: Vec<Vec<Option<f64>>> =
             whole.iter().map(|run| run.objectives.clone()).collect();

@@ -136,7 +136,7 @@ pub(super) fn validation(
 }
 
 /// The middle one of sorted values, or the mean of the two.
-fn middle(sorted: &[f64]) -> Option<f64> {
+pub(super) fn middle(sorted: &[f64]) -> Option<f64> {
     let half = sorted.len() / 2;
     let high = *sorted.get(half)?;
     let low = if sorted.len().is_multiple_of(2) { sorted[half - 1] } else { high };
