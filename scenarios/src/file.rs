@@ -16,7 +16,7 @@ use crate::links::Links;
 use crate::state::State;
 use crate::timeline::TimelineStep;
 use crate::{
-    Account, Expectation, Gap, Limits, LiveSettings, ScenarioError, TradingVenue, Venue,
+    Account, Expectation, Gap, Limits, LiveSettings, ScenarioError, Strategy, TradingVenue, Venue,
     alterations, compose, events, market,
 };
 
@@ -75,6 +75,9 @@ pub struct Scenario {
     /// The services.
     #[serde(default)]
     pub pipeline: PipelineSettings,
+    /// A strategy that trades in place of the pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<Strategy>,
     /// What keeps the incident from returning, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub protection: String,
@@ -160,6 +163,21 @@ pub struct Market {
     pub perturbation: Option<Perturbation>,
 }
 
+/// How the bars of a recorded market are told.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BarPath {
+    /// As four trades, at the open, both extremes and the close, and then the closed bar: whoever looks at prices within
+    /// a bar sees them.
+    #[default]
+    Points,
+    /// As the closed bar alone: the exchange goes along its path when it closes. A fifth of the events, for strategies
+    /// that look at closes only.
+    Whole,
+}
+
 /// Imported market data, replayed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -170,6 +188,9 @@ pub struct Recorded {
     /// made of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bars: Option<String>,
+    /// How a bar is told: by four trades on its path and its close, or whole.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bar_path: BarPath,
     /// First instant, ISO-8601.
     #[serde(deserialize_with = "quoted_time")]
     pub from: String,
@@ -297,6 +318,11 @@ impl Scenario {
                     "[market.recorded] bars and tape: bars are replayed, or the trades of the tape; leave one of them out".into(),
                 ));
             }
+            if recorded.bars.is_none() && recorded.bar_path != BarPath::Points {
+                return Err(build(
+                    "[market.recorded] bar_path says how bars are told, and none are: say bars = \"1m\" as well, or leave it out".into(),
+                ));
+            }
             if recorded.symbols.is_empty() {
                 return Err(build("[market.recorded] symbols is empty: name at least one".into()));
             }
@@ -332,7 +358,8 @@ impl Scenario {
         }
         let problem = events::problem(self)
             .or_else(|| market::book_problem(self))
-            .or_else(|| alterations::problem(self));
+            .or_else(|| alterations::problem(self))
+            .or_else(|| self.strategy_problem());
         problem.map_or(Ok(()), |problem| Err(build(problem)))?;
         let problem = self
             .look_every()

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use sim_exchange::depth::QueueKind;
 use sim_exchange::{MarketDepth, RuleBook, VenueEvent};
 
-use crate::{Links, OnGap, Recorded, Scenario, ScenarioError, Tape, halts};
+use crate::{BarPath, Links, OnGap, Recorded, Scenario, ScenarioError, Tape, halts};
 
 /// A market that is ready to be replayed.
 pub(crate) struct OpenMarket {
@@ -277,7 +277,11 @@ fn open_recorded(
                 instrument.price_decimals = instrument.price_decimals.max(found.price);
                 instrument.qty_decimals = instrument.qty_decimals.max(found.qty);
             }
-            requests.push(Request { series, bars: BarMode::Points });
+            let bars = match recorded.bar_path {
+                BarPath::Points => BarMode::Points,
+                BarPath::Whole => BarMode::Whole,
+            };
+            requests.push(Request { series, bars });
         }
         instruments.push(instrument);
     }

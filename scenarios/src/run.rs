@@ -154,10 +154,14 @@ impl Prepared {
             ));
         }
         let members = match guests.strategy {
+            Some(_) if scenario.strategy.is_some() => {
+                return Err(build(
+                    "[strategy] names one, and another is given: remove one of them".to_owned(),
+                ));
+            }
             Some(strategy) => vec![Member::new("strategy", strategy)],
             None => {
-                pipeline::chain_with(&scenario.pipeline, &market.instruments, &guests.predictors)
-                    .map_err(|error| build(error.to_string()))?
+                scenario.members_with(&market.instruments, &guests.predictors).map_err(build)?
             }
         };
         let mut plan =

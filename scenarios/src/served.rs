@@ -54,8 +54,7 @@ impl Scenario {
             market.feed = Box::new(Moved::new(market.feed, by));
         }
         // What befalls the exchange befalls it here, too; the rest of the timeline is for those who trade.
-        let members = pipeline::chain(&scenario.pipeline, &market.instruments)
-            .map_err(|error| build(error.to_string()))?;
+        let members = scenario.members(&market.instruments).map_err(build)?;
         let plan =
             scenario.timeline_plan(&members, &market.instruments, market.range).map_err(build)?;
         market.range.0 = market.range.0 - lead;

@@ -83,8 +83,7 @@ impl Scenario {
         before: Option<Before>,
     ) -> Result<SessionParts, ScenarioError> {
         let build = |problem: String| ScenarioError::Build { origin: self.origin.clone(), problem };
-        let mut members = pipeline::chain(&self.pipeline, &instruments)
-            .map_err(|error| build(error.to_string()))?;
+        let mut members = self.members(&instruments).map_err(build)?;
         let only = &self.live.services;
         let rehearses =
             only.is_empty() || members.first().is_some_and(|first| only.contains(&first.name));

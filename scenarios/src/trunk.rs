@@ -117,8 +117,7 @@ impl Branch {
 fn plan_of(begun: &Begun, scenario: &Scenario) -> Result<crate::timeline::Plan, ScenarioError> {
     let build = |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
     let instruments = &begun.world.instruments;
-    let members = pipeline::chain(&scenario.pipeline, instruments)
-        .map_err(|error| build(error.to_string()))?;
+    let members = scenario.members(instruments).map_err(build)?;
     scenario.timeline_plan(&members, instruments, begun.range).map_err(build)
 }
 

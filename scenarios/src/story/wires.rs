@@ -39,7 +39,7 @@ impl Wires {
             .unwrap_or_default();
         let members = scenario
             .as_ref()
-            .and_then(|scenario| pipeline::chain(&scenario.pipeline, &instruments).ok())
+            .and_then(|scenario| scenario.members(&instruments).ok())
             .unwrap_or_default();
         let wiring = |name: &String| {
             let found = members.iter().find(|member| member.name == *name);
