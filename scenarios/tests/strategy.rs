@@ -135,7 +135,7 @@ fn whole_bars_cost_less_and_trade_the_same() {
     datasets::import::import(&[file], &data, &|_| ()).expect("an import");
     let of = |more: &str| {
         let text = format!(
-            "[market.recorded]\nsymbols = [\"LTCUSDT\"]\nbars = \"1m\"\nfrom = \"2026-01-01T00:00:00Z\"\nto = \"2026-01-01T15:00:00Z\"\n{more}[strategy.ema_cross]\nsymbol = \"LTCUSDT\"\nfast = 5\nslow = 13\nquantity = \"10\"\n"
+            "[market.recorded]\nsymbols = [\"LTCUSDT\"]\nbars = \"1m\"\nfrom = \"2026-01-01T00:00:00Z\"\nto = \"2026-01-01T15:00:00Z\"\n{more}[exchange]\nfunding_rate = \"0.0001\"\n[strategy.ema_cross]\nsymbol = \"LTCUSDT\"\nfast = 5\nslow = 13\nquantity = \"10\"\n"
         );
         run(&Scenario::parse("ltc.toml", &text).expect("it reads"), Some(&data))
     };
