@@ -115,7 +115,7 @@ fn whole_bars_cost_less_and_trade_the_same() {
     let mut price = 6_000_i64;
     for minute in 0..900_i64 {
         let opens = 1_767_225_600_000 + minute * 60_000;
-        let close = price + (minute * 7_919 % 23) - 11 + if minute / 90 % 2 == 0 { 2 } else { -2 };
+        let close = price + (minute * 7_919 % 23) - 11 + if minute / 40 % 2 == 0 { 2 } else { -2 };
         let (high, low) = (price.max(close) + 3, price.min(close) - 3);
         let text = |n: i64| format!("{}.{:02}", n / 100, n % 100);
         writeln!(
