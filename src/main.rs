@@ -84,7 +84,9 @@ enum Format {
 }
 
 fn main() -> ExitCode {
-    match CommandLine::parse().command {
+    let command_line = CommandLine::parse();
+    reach_stores();
+    match command_line.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::RunCase => run::child::answer(),
         Command::Sweep(arguments) => sweep::run(&arguments),
@@ -123,6 +125,14 @@ fn complain(text: &str) {
 fn misuse(message: impl std::fmt::Display) -> ExitCode {
     complain(&message.to_string());
     ExitCode::from(2)
+}
+
+/// Says how object stores are reached: as the environment does.
+fn reach_stores() {
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let otherwise = std::env::temp_dir().join("qsim-data");
+    datasets::remote::set_access(datasets::remote::Access::of(environment, otherwise, complain));
 }
 
 /// The folder with imported market data: the option, or else the environment; set to nothing, the variable

@@ -15,7 +15,7 @@ use crate::kind::{Kind, SeriesId};
 use crate::replay::Range;
 use crate::rows::Decimals;
 use crate::store::{self, FileInfo};
-use crate::{DataError, check};
+use crate::{DataError, check, remote};
 
 /// A data set: a folder that `qsim data import` has filled.
 #[derive(Debug)]
@@ -88,6 +88,12 @@ impl Catalogue {
         folder: &Path,
         keep: &mut dyn FnMut(DataError) -> Result<DataError, DataError>,
     ) -> Result<Catalogue, DataError> {
+        if remote::is_url(folder) {
+            return Err(DataError::Remote {
+                url: remote::shown(folder),
+                problem: "runs and sweeps fetch what they need from a URL, and nothing else does: copy it into a folder with the store's own tool".to_owned(),
+            });
+        }
         let mut series: BTreeMap<SeriesId, Vec<FileInfo>> = BTreeMap::new();
         let mut damaged = Vec::new();
         for kind in Kind::ALL {

@@ -25,6 +25,14 @@ pub enum DataError {
         /// Why.
         reason: String,
     },
+    /// Data in an object store cannot be had.
+    #[error("{url}: {problem}")]
+    Remote {
+        /// Where, without what may be secret.
+        url: String,
+        /// Why, and what to do.
+        problem: String,
+    },
     /// The folder holds no imported data.
     #[error("{}: no imported market data here; run `qsim data import PATH --into {}`", path.display(), path.display())]
     NoData {

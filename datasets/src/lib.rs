@@ -34,6 +34,7 @@ mod part_file;
 pub mod perturbation;
 mod price_gap;
 pub mod query;
+pub mod remote;
 pub mod replay;
 pub mod resample;
 mod rows;

@@ -24,8 +24,12 @@ use crate::values::{json_of, python_of};
 /// Weight of a predictor that has none of its own.
 const WEIGHT: f64 = 0.25;
 
-/// The folder that is given, or that of the environment.
+/// The folder or URL that is given, or that of the environment, as which stores are reached from here on.
 pub(crate) fn data_folder(given: Option<PathBuf>) -> Option<PathBuf> {
+    let all = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let otherwise = std::env::temp_dir().join("qsim-data");
+    scenarios::set_access(scenarios::Access::of(all, otherwise, |text| eprintln!("qsim: {text}")));
     let from_environment = || std::env::var_os("QSIM_DATA").filter(|value| !value.is_empty());
     given.or_else(|| from_environment().map(Into::into))
 }

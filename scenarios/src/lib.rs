@@ -42,6 +42,8 @@ pub use compare::{
     FittedQueue, OrderDifference, QueueMisfit, Unattributed, compare,
 };
 pub use compose::Place;
+/// How object stores with market data are reached.
+pub use datasets::remote::{Access, set_access};
 pub use error::ScenarioError;
 pub use events::{Event, EventKind, Gap};
 pub use exchange_settings::{Account, LatencyTable, Venue};

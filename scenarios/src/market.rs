@@ -5,7 +5,9 @@ use std::path::Path;
 use datasets::catalogue::Catalogue;
 use datasets::replay::{Range, ReplayFeed, Request};
 use datasets::synthetic::{SyntheticFeed, SyntheticMarket};
-use datasets::{BarMode, DataError, Interval, Kind, LocalTimes, MinuteBars, SeriesId, Window};
+use datasets::{
+    BarMode, DataError, Interval, Kind, LocalTimes, MinuteBars, SeriesId, Window, remote,
+};
 use engine::{Feed, Instrument, Nanos, Symbol};
 use serde_json::{Value as Json, json};
 use sim_exchange::depth::QueueKind;
@@ -203,24 +205,8 @@ fn missing_delays(
     }))
 }
 
-fn open_recorded(
-    recorded: &Recorded,
-    links: &Links,
-    rules: &RuleBook,
-    data: &Path,
-    moved_to: Option<Nanos>,
-) -> Result<OpenMarket, String> {
-    let (from, to) = recorded.range()?;
-    let range = Range { from, to };
-    let catalogue = Catalogue::open(data).map_err(|error| error.to_string())?;
-    let mut warnings = Vec::new();
-    if let Some(bars) = recorded.bars.as_deref().filter(|bars| *bars != "1m") {
-        warnings.push(format!(
-            "[market.recorded] bars = {bars:?}: market_state and its readers need bars of 1m and stay silent"
-        ));
-    }
-    let mut requests = Vec::new();
-    let mut instruments = Vec::new();
+/// What a recorded market is read from, symbol by symbol.
+fn series_of(recorded: &Recorded) -> Result<Vec<Vec<SeriesId>>, String> {
     let interval = |name: &str, text: &str| {
         Interval::named(text).ok_or_else(|| {
             format!(
@@ -228,7 +214,7 @@ fn open_recorded(
             )
         })
     };
-    for &symbol in &recorded.symbols {
+    let of_symbol = |&symbol: &Symbol| -> Result<Vec<SeriesId>, String> {
         let of = |kind, interval| SeriesId { kind, symbol, interval };
         let trades = match &recorded.bars {
             Some(bars) => of(Kind::Klines, Some(interval("bars", bars)?)),
@@ -257,6 +243,33 @@ fn open_recorded(
         ];
         series
             .extend(kinds.into_iter().filter(|(asked, _)| *asked).map(|(_, kind)| of(kind, None)));
+        Ok(series)
+    };
+    recorded.symbols.iter().map(of_symbol).collect()
+}
+
+fn open_recorded(
+    recorded: &Recorded,
+    links: &Links,
+    rules: &RuleBook,
+    data: &Path,
+    moved_to: Option<Nanos>,
+) -> Result<OpenMarket, String> {
+    let (from, to) = recorded.range()?;
+    let range = Range { from, to };
+    let wanted = series_of(recorded)?;
+    let all: Vec<SeriesId> = wanted.iter().flatten().copied().collect();
+    let data = remote::local(data, &all, range).map_err(|error| error.to_string())?;
+    let catalogue = Catalogue::open(&data).map_err(|error| error.to_string())?;
+    let mut warnings = Vec::new();
+    if let Some(bars) = recorded.bars.as_deref().filter(|bars| *bars != "1m") {
+        warnings.push(format!(
+            "[market.recorded] bars = {bars:?}: market_state and its readers need bars of 1m and stay silent"
+        ));
+    }
+    let mut requests = Vec::new();
+    let mut instruments = Vec::new();
+    for (&symbol, series) in recorded.symbols.iter().zip(wanted) {
         let own = rules.for_symbol(symbol, from).map_err(|error| error.to_string())?;
         let mut instrument = Instrument {
             symbol,

@@ -77,6 +77,7 @@ fn it_holds_what_the_averages_say() {
             assert_eq!(held[minute], wanted[minute].unwrap_or(0.0), "{more} minute {minute}");
         }
         assert!(report.figures["commission"] < Decimal::ZERO);
+        assert_eq!(report.verdict, scenarios::Verdict::Pass, "{:?}", report.failed);
         let (again, _) = run(&scenario, None);
         assert_eq!(report.digest, again.digest);
     }
