@@ -119,7 +119,7 @@ impl DataError {
             | DataError::NoSeries { path, .. }
             | DataError::NothingInRange { path, .. }
             | DataError::GridTooCoarse { path, .. } => Some(path),
-            DataError::Overlap { .. } | DataError::Misuse(_) => None,
+            DataError::Overlap { .. } | DataError::Misuse(_) | DataError::Remote { .. } => None,
         }
     }
 
