@@ -13,7 +13,7 @@ use crate::{Format, data_folder, misuse, print};
 pub struct ReplayArguments {
     /// A journal that `qsim run --journal` wrote
     file: PathBuf,
-    /// Folder with the imported market data of the run [default: the environment's QSIM_DATA]
+    /// Folder with the imported market data of the run, or its URL in an object store [default: the environment's QSIM_DATA]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// How the result is printed

@@ -30,7 +30,7 @@ pub struct ReportArguments {
     /// Where it is written [default: a page beside what it is about; data to standard output]
     #[arg(long, value_name = "FILE")]
     into: Option<PathBuf>,
-    /// Folder with imported market data [default: the environment's QSIM_DATA]
+    /// Folder with imported market data, or its URL in an object store [default: the environment's QSIM_DATA]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// What is written

@@ -31,7 +31,7 @@ pub struct ServeArguments {
     /// Symbols of the market: of the data, if there are any, else of the made market
     #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
     symbols: Vec<String>,
-    /// Folder with imported market data, of the file or of --symbols [default: the environment's QSIM_DATA]
+    /// Folder with imported market data (of a file: or its URL in an object store), of the file or of --symbols [default: the environment's QSIM_DATA]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// First instant of the data of --symbols [default: all that is recorded of all of them]

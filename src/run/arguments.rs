@@ -16,7 +16,7 @@ use crate::Format;
 pub struct RunArguments {
     /// Scenario files, or folders with files in and below them [default: scenarios]
     pub paths: Vec<PathBuf>,
-    /// Folder with imported market data [default: the environment's QSIM_DATA]
+    /// Folder with imported market data, or its URL in an object store [default: the environment's QSIM_DATA]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Seed, instead of the file's

@@ -27,7 +27,7 @@ use crate::{Format, complain, data_folder, misuse, print};
 pub struct SweepArguments {
     /// The sweep file
     file: PathBuf,
-    /// Folder with imported market data [default: the environment's QSIM_DATA]
+    /// Folder with imported market data, or its URL in an object store [default: the environment's QSIM_DATA]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Folder of the results; a sweep that was interrupted goes on there [default: the file's name with .sweep]

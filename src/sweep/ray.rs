@@ -18,7 +18,7 @@ pub struct Ray {
     pub python: PathBuf,
     /// The program as the workers find it.
     pub program: PathBuf,
-    /// Folder with market data as the workers find it.
+    /// Folder or URL of market data as the workers find it.
     pub data: Option<PathBuf>,
 }
 
