@@ -1,4 +1,5 @@
 //! Data behind a URL: what is needed comes once, whole, and again only when it has changed.
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
