@@ -63,6 +63,27 @@ fn the_sweep_can_be_copied() {
     assert!(folder.path("confidence.sweep/trials.parquet").exists());
 }
 
+/// The sweep whose picture is shown, and what is said of it.
+#[test]
+fn the_best_of_many_is_luck() {
+    let folder = Folder::new();
+    for name in ["cross.toml", "crossing.toml"] {
+        let first = format!("# {name}\n");
+        let file = blocks("toml").into_iter().find(|block| block.starts_with(&first));
+        folder.file(name, file.unwrap_or_else(|| panic!("no {name}")));
+    }
+    let output = folder.qsim(&["sweep", "crossing.toml"]).expect_code(0).stdout;
+    for words in [
+        "80 trials; results in crossing.sweep",
+        "deflated Sharpe ratio of the best (trial 27): 0.672",
+        "probability of backtest overfitting: 0.72",
+    ] {
+        assert!(output.contains(words), "{words:?}: {output}");
+    }
+    assert!(output.contains(" 3.671 "), "the best one's Sharpe ratio: {output}");
+    assert!(README.contains("a Sharpe ratio of 3.7") && README.contains("overfitting is 72 %"));
+}
+
 #[test]
 fn the_first_run_looks_like_that() {
     let folder = Folder::new();
