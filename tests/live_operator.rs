@@ -15,7 +15,7 @@ use support::pace::{lead, speed, steadily};
 use support::served::{KEY, SECRET, Served, entries};
 use support::{Folder, QSIM, run_program};
 
-/// Three intents, eight minutes apart: eight seconds of the wall at the speed of 60.
+/// Three intents, eight minutes apart: eight seconds of the wall at the speed of 60. The bot makes none of its own.
 const SCENARIO: &str = concat!(
     r#"
 seed = 2
@@ -24,6 +24,8 @@ model = "order_flow"
 minutes = 60
 [account]
 wallet = "10000"
+[pipeline.trading_bot]
+enabled = false
 "#,
     market_state!("40m"),
     opens!("a1" at "122500ms", "BUY" "BTCUSDT" for 450 at 90000, stop 60000, target 120000, leverage 5),
