@@ -197,3 +197,103 @@ fn way<'t>(
         ends,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::WindowResult;
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000_000;
+
+    fn file(goal: &str) -> SweepFile {
+        let text = format!(
+            r#"
+            scenario = "a.toml"
+            [sampler]
+            method = "grid"
+            [[axis]]
+            path = "seed"
+            values = [1, 2, 3]
+            [[objective]]
+            name = "gain"
+            value = "metrics['total_return']"
+            goal = "{goal}"
+            [folds]
+            method = "walk_forward"
+            train = "4d"
+            test = "2d"
+            [metrics]
+            period = "1d"
+            "#
+        );
+        toml::from_str(&text).expect("a sweep")
+    }
+
+    /// Eight days: trained on the first four and on the four from the third on, tested on the two days behind each. The values
+    /// are in the order of the windows' times: both trainings, both tests.
+    fn trial(number: u64, values: [f64; 4], returns: [[f64; 2]; 2]) -> TrialResult {
+        let spans = [(0, 4), (2, 6), (4, 6), (6, 8)];
+        let windows = spans.into_iter().zip(values).enumerate().map(|(place, (span, value))| {
+            let tested = place.checked_sub(2).map(|place| returns[place].to_vec());
+            WindowResult {
+                span: Span { from: span.0 * DAY, to: span.1 * DAY },
+                objectives: vec![Some(value)],
+                returns: tested.unwrap_or_default(),
+            }
+        });
+        TrialResult {
+            number,
+            range: Some(Span { from: 0, to: 8 * DAY }),
+            windows: windows.collect(),
+            ..TrialResult::default()
+        }
+    }
+
+    fn trials() -> Vec<TrialResult> {
+        let failed =
+            TrialResult { number: 3, error: Some("it broke".into()), ..Default::default() };
+        vec![
+            trial(0, [3.0, 0.0, -1.0, 5.0], [[0.1, -0.5], [9.0, 9.0]]),
+            trial(1, [1.0, 2.0, 4.0, -2.0], [[9.0, 9.0], [0.2, 0.0]]),
+            trial(2, [2.0, 1.0, 1.0, 1.0], [[9.0, 9.0], [9.0, 9.0]]),
+            failed,
+        ]
+    }
+
+    #[test]
+    fn what_the_past_would_have_chosen_is_judged_by_what_came() {
+        let of = validation(&file("maximize"), &trials()).expect("it can be said").expect("folds");
+        let [first, second] = &of.folds[..] else { panic!("two folds: {:?}", of.folds) };
+        assert_eq!(
+            (first.chosen, first.in_sample, first.out_of_sample),
+            (Some(0), Some(3.0), Some(-1.0))
+        );
+        assert_eq!(
+            (second.chosen, second.in_sample, second.out_of_sample),
+            (Some(1), Some(2.0), Some(-2.0))
+        );
+        for fold in &of.folds {
+            assert_eq!((fold.rank, fold.trials, fold.median), (Some(3), 3, Some(1.0)));
+        }
+        assert_eq!((of.efficiency, of.below_median), (Some(-3.0 / 5.0), Some(1.0)));
+        let [way] = &of.ways[..] else { panic!("one way: {:?}", of.ways) };
+        assert_eq!((&way.returns[..], way.sat_out), (&[0.1, -0.5, 0.2, 0.0][..], 0));
+        assert_eq!(way.ends, [5 * DAY, 6 * DAY, 7 * DAY, 8 * DAY]);
+        assert!((way.total_return - (1.1 * 0.5 * 1.2 - 1.0)).abs() < 1e-12, "{way:?}");
+        assert!((way.max_drawdown - 0.5).abs() < 1e-12, "{way:?}");
+    }
+
+    #[test]
+    fn less_is_better_where_it_says_so() {
+        let of = validation(&file("minimize"), &trials()).expect("it can be said").expect("folds");
+        let chosen: Vec<_> = of.folds.iter().map(|f| (f.chosen, f.out_of_sample, f.rank)).collect();
+        assert_eq!(chosen, [(Some(1), Some(4.0), Some(3)), (Some(0), Some(5.0), Some(3))]);
+        assert_eq!(of.below_median, Some(1.0));
+    }
+
+    #[test]
+    fn a_middle_is_between_the_two_of_an_even_number() {
+        assert_eq!((middle(&[]), middle(&[1.0, 3.0, 9.0])), (None, Some(3.0)));
+        assert_eq!(middle(&[1.0, 3.0, 5.0, 9.0]), Some(4.0));
+    }
+}
