@@ -12,6 +12,7 @@ mod predictors;
 mod sizing;
 #[cfg(test)]
 mod test_support;
+mod theil_sen;
 
 // Exits, harvest, risk and permits (EHR), and leverage: one folder a subject.
 pub mod apply;

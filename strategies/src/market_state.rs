@@ -1,22 +1,17 @@
 //! Volatility, trend and regime probabilities of one symbol from its 1-minute closes (MSE 3.5, EHR 3.1).
 //!
-//! The costly part is the median of all pairwise slopes. It hardly moves from one minute to the next, so
-//! that an evaluator remembers a bracket around it: one pass counts the slopes below and gathers those
-//! inside, and only among these it divides and selects. A bracket that misses costs time, never the
-//! result.
+//! The costly part is the median of all pairwise slopes: see [`crate::theil_sen`]. An evaluator remembers
+//! the last closes, and where the new ones are those and one more, it goes on from there.
 
 use serde::{Deserialize, Serialize};
+
+use crate::theil_sen::{CHUNK, MedianSlope, neighbours};
 
 /// Closes that an evaluation needs.
 pub const MARKET_STATE_PRICES: usize = 257;
 const RETURNS: usize = 256;
-const WINDOWS: [(usize, f64); 3] = [(64, 0.5), (128, 0.3), (256, 0.2)];
-/// Slopes that are looked at together.
-const CHUNK: usize = 16;
-/// Slopes that a bracket should hold, by window. The widest window moves most against its own density.
-const WANTED: [usize; 3] = [200, 300, 500];
-/// Brackets that are tried before all slopes are sorted out.
-const TRIES: usize = 3;
+/// Weights of the slopes over 64, 128 and 256 points.
+const WEIGHTS: [f64; 3] = [0.5, 0.3, 0.2];
 
 /// One evaluation; sigma and mu are per minute.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,23 +36,20 @@ pub struct MarketState {
     pub spike_proxy: f64,
 }
 
-/// Where the median slope of a window was.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Bracket {
-    centre: f64,
-    half: f64,
-}
-
 /// Evaluates one symbol minute by minute. What it remembers makes it fast and changes no result.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct MarketStateEvaluator {
-    brackets: [Option<Bracket>; 3],
+    /// The closes of the last evaluation, oldest first.
+    closes: Vec<f64>,
+    /// Their logarithms, and then [`CHUNK`] infinite points: those make slopes that are neither below nor inside
+    /// a bracket.
+    logs: Vec<f64>,
+    slopes: (MedianSlope<64>, MedianSlope<128>, MedianSlope<256>),
 }
 
 /// Room for the work; its content means nothing between two calls, and symbols can share it.
 #[derive(Clone, Debug, Default)]
 pub struct MarketStateScratch {
-    logs: Vec<f64>,
     returns: Vec<f64>,
     clipped: Vec<f64>,
     sorting: Vec<f64>,
@@ -82,20 +74,39 @@ impl MarketStateEvaluator {
         if !closes.iter().all(|p| *p > 0.0 && p.is_finite()) {
             return None;
         }
-        let MarketStateScratch { logs, returns, clipped, sorting, slopes } = scratch;
-        logs.clear();
-        logs.extend(closes.iter().map(|p| libm::log(p + 1e-12)));
+        let MarketStateScratch { returns, clipped, sorting, slopes } = scratch;
+        let moved = self.take(closes);
+        let logs = &self.logs;
         returns.clear();
-        returns.extend(logs.windows(2).map(|w| w[1] - w[0]));
+        returns.extend(logs[..MARKET_STATE_PRICES].windows(2).map(|w| w[1] - w[0]));
         let (sigma, spike_proxy) = volatility(returns, clipped, sorting);
-        // An infinite point makes slopes that are neither below nor inside a bracket.
-        logs.extend([f64::INFINITY; CHUNK]);
-        let mut mu = 0.0;
-        for (at, (points, weight)) in WINDOWS.into_iter().enumerate() {
-            let window = &logs[MARKET_STATE_PRICES - points..];
-            mu += weight * theil_sen(window, &mut self.brackets[at], WANTED[at], slopes);
-        }
+        let (short, middle, long) = &mut self.slopes;
+        let of = [
+            short.median(logs, moved, slopes),
+            middle.median(logs, moved, slopes),
+            long.median(logs, moved, slopes),
+        ];
+        let mu = WEIGHTS.iter().zip(of).fold(0.0, |mu, (weight, slope)| mu + weight * slope);
         Some(regime(sigma, mu, spike_proxy, returns, sorting))
+    }
+
+    /// Takes over the closes; says whether they are the last ones and one more.
+    fn take(&mut self, closes: &[f64]) -> bool {
+        let log = |close: f64| libm::log(close + 1e-12);
+        let known = self.closes.len() == MARKET_STATE_PRICES
+            && self.closes[1..] == closes[..MARKET_STATE_PRICES - 1];
+        let newest = closes[MARKET_STATE_PRICES - 1];
+        if known {
+            self.closes.copy_within(1.., 0);
+            self.closes[MARKET_STATE_PRICES - 1] = newest;
+            self.logs.copy_within(1..MARKET_STATE_PRICES, 0);
+            self.logs[MARKET_STATE_PRICES - 1] = log(newest);
+        } else {
+            refill(&mut self.closes, closes.iter().copied());
+            refill(&mut self.logs, closes.iter().map(|close| log(*close)));
+            self.logs.extend([f64::INFINITY; CHUNK]);
+        }
+        known
     }
 }
 
@@ -163,109 +174,9 @@ fn quantile(values: &mut [f64], q: f64) -> f64 {
     low + (high - low) * (at - rank as f64)
 }
 
-/// Median of all pairwise slopes of equally spaced points, which end with [`CHUNK`] infinite ones.
-fn theil_sen(
-    padded: &[f64],
-    remembered: &mut Option<Bracket>,
-    wanted: usize,
-    slopes: &mut Vec<f64>,
-) -> f64 {
-    let points = padded.len() - CHUNK;
-    let count = points * (points - 1) / 2;
-    let (first, second) = ((count - 1) / 2, count / 2);
-    slopes.resize(slopes.len().max(count + CHUNK), 0.0);
-    let mut tried = *remembered;
-    for _ in 0..TRIES {
-        let Some(bracket) = tried else { break };
-        let (low, high) = (bracket.centre - bracket.half, bracket.centre + bracket.half);
-        let sound = bracket.half > 0.0 && low > -1e300 && high < 1e300;
-        if !sound {
-            break;
-        }
-        let (below, inside) = gather(padded, low, high, slopes);
-        if below <= first && second < below + inside {
-            let (one, two) = neighbours(&mut slopes[..inside], first - below, second - below);
-            // The bounds times the lag are rounded: near a bound the count could be wrong by some.
-            let margin = 1e-9 * low.abs().max(high.abs()) + 1e-290;
-            if one > low + margin && two < high - margin {
-                let median = (one + two) / 2.0;
-                let fit = (wanted as f64 / inside as f64).clamp(0.5, 2.0);
-                let half = (bracket.half * fit).max(least(median));
-                *remembered = Some(Bracket { centre: median, half });
-                return median;
-            }
-        }
-        tried = Some(Bracket { half: 3.0 * bracket.half, ..bracket });
-    }
-    // All of them.
-    let mut len = 0;
-    for lag in 1..points {
-        for (late, early) in padded[lag..points].iter().zip(padded) {
-            slopes[len] = (late - early) / lag as f64;
-            len += 1;
-        }
-    }
-    let all = &mut slopes[..count];
-    let (one, two) = neighbours(all, first, second);
-    let median = (one + two) / 2.0;
-    let (_, &mut far, _) = all.select_nth_unstable_by(second + wanted / 2, f64::total_cmp);
-    let half = (far - median).max(least(median));
-    *remembered = half.is_finite().then_some(Bracket { centre: median, half });
-    median
-}
-
-/// The narrowest bracket, wider than the margin at its bounds.
-fn least(centre: f64) -> f64 {
-    1e-8 * centre.abs() + 1e-12
-}
-
-/// Counts the slopes below the bracket and puts those inside it to the front of `slopes`.
-fn gather(padded: &[f64], low: f64, high: f64, slopes: &mut [f64]) -> (usize, usize) {
-    let points = padded.len() - CHUNK;
-    let (mut below, mut len) = (0usize, 0usize);
-    for lag in 1..points {
-        let run = lag as f64;
-        let (floor, ceiling) = (low * run, high * run);
-        let chunks = (points - lag).div_ceil(CHUNK);
-        let (late, _) = padded[lag..].as_chunks::<CHUNK>();
-        let (early, _) = padded.as_chunks::<CHUNK>();
-        let start = len;
-        for (late, early) in late.iter().zip(early).take(chunks) {
-            let mut under = 0u64;
-            let mut within = 0u64;
-            for i in 0..CHUNK {
-                let rise = late[i] - early[i];
-                under += u64::from(rise < floor);
-                within += u64::from(rise <= ceiling);
-            }
-            below += under as usize;
-            if within != under {
-                for i in 0..CHUNK {
-                    let rise = late[i] - early[i];
-                    slopes[len] = rise;
-                    len += usize::from(rise >= floor && rise <= ceiling);
-                }
-            }
-        }
-        for slope in &mut slopes[start..len] {
-            *slope /= run;
-        }
-    }
-    (below, len)
-}
-
 fn median(values: &mut [f64]) -> f64 {
     let (one, two) = neighbours(values, (values.len() - 1) / 2, values.len() / 2);
     (one + two) / 2.0
-}
-
-/// The order statistics `first` and `second` (equal or adjacent).
-fn neighbours(values: &mut [f64], first: usize, second: usize) -> (f64, f64) {
-    let (_, &mut low, above) = values.select_nth_unstable_by(first, f64::total_cmp);
-    if first == second {
-        return (low, low);
-    }
-    (low, above.iter().copied().min_by(f64::total_cmp).unwrap_or(low))
 }
 
 #[cfg(test)]

@@ -168,22 +168,6 @@ fn every_series_with_every_memory_equals_the_sorted_reference() {
 }
 
 #[test]
-fn brackets_of_any_kind_change_nothing() {
-    let closes = walk(5, 257, 0.001);
-    let wanted = bits(&sorted_reference(&closes));
-    let centres = [0.0, 1e-5, -1e-5, 1.0, f64::MAX, f64::NAN, f64::INFINITY];
-    let halves = [0.0, 1e-12, 1e-6, 1e-3, -1.0, f64::MAX, f64::NAN, f64::INFINITY];
-    for centre in centres {
-        for half in halves {
-            let brackets = [Some(Bracket { centre, half }); 3];
-            let mut evaluator = MarketStateEvaluator { brackets };
-            let got = evaluator.evaluate(&closes, &mut MarketStateScratch::default());
-            assert_eq!(got.map(|s| bits(&s)), Some(wanted), "{centre} {half}");
-        }
-    }
-}
-
-#[test]
 fn a_sliding_run_equals_the_sorted_reference() {
     let smooth = walk(7, 757, 0.0008);
     let ticks: Vec<f64> = smooth.iter().map(|p| libm::rint(p * 100.0) / 100.0).collect();

@@ -57,6 +57,7 @@ struct OneSymbol {
     closes: Vec<f64>,
     /// Opening of the newest bar.
     newest: Nanos,
+    #[serde(skip)]
     evaluator: MarketStateEvaluator,
 }
 
