@@ -294,15 +294,15 @@ mod tests {
         for points in [calm, ticks, jumps] {
             let mut slopes = MedianSlope::<64>::default();
             let mut room = Vec::new();
-            for at in 70..points.len() {
-                // Now and then the memory does not fit, and is not used.
-                let moved = at > 70 && at % 37 != 0;
+            // Now and then a point is left out: what is remembered does not fit.
+            for at in (70..points.len()).filter(|at| at % 37 != 0) {
+                let moved = at > 70 && at % 37 != 1;
                 let bounds = slopes.bounds;
                 let got = slopes.median(&padded(&points[at - 70..at]), moved, &mut room);
                 assert_eq!(got.to_bits(), sorted(&points[at - 64..at]).to_bits(), "step {at}");
                 held += usize::from(moved && bounds.is_some() && bounds == slopes.bounds);
             }
         }
-        assert!(held > 1_500, "brackets that held: {held} of 2,790");
+        assert!(held > 1_500, "brackets that held: {held} of 2,712");
     }
 }
