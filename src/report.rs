@@ -8,7 +8,7 @@ mod sweep;
 mod tables;
 mod trades;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -49,7 +49,7 @@ enum ReportFormat {
     Plot,
     /// The trades of a run, or the trials of a sweep.
     Csv,
-    /// The trials of a sweep.
+    /// The same for dataframes: amounts as doubles, times as timestamps.
     Parquet,
 }
 
@@ -64,8 +64,9 @@ pub fn run(arguments: &ReportArguments) -> ExitCode {
 fn report(arguments: &ReportArguments) -> Result<(), String> {
     let source = source::of(&arguments.path)?;
     let other = arguments.other.as_deref().map(source::of).transpose()?;
-    if arguments.format == ReportFormat::Parquet {
-        return Err(no_parquet(&source, &arguments.path));
+    let binary = arguments.format == ReportFormat::Parquet;
+    if binary && arguments.into.is_none() && io::stdout().is_terminal() {
+        return Err("--format parquet is nothing to read: say --into FILE.parquet".to_owned());
     }
     // A place that cannot be written is told before anything is run.
     let file = match (&arguments.into, arguments.format) {
@@ -96,6 +97,7 @@ enum Content {
     Html(Report),
     Json(Report),
     Text(String),
+    Parquet(Vec<u8>),
 }
 
 impl Content {
@@ -103,6 +105,7 @@ impl Content {
         match self {
             Content::Html(report) => page::write_html(out, report),
             Content::Json(report) => page::write_json(out, &report),
+            Content::Parquet(bytes) => out.write_all(&bytes).and_then(|()| out.flush()),
             Content::Text(text) => out.write_all(text.as_bytes()).and_then(|()| out.flush()),
         }
     }
@@ -119,16 +122,21 @@ fn content(
     };
     let csv = arguments.format == ReportFormat::Csv;
     let plot = arguments.format == ReportFormat::Plot;
+    let parquet = arguments.format == ReportFormat::Parquet;
     let data = data_folder(arguments.data.as_ref());
     match (source, other) {
         (Source::Sweep(sweep), None) if plot => Ok(Content::Text(plots::of_sweep(&sweep))),
         (Source::Run(_), Some(Source::Run(_))) if plot => {
             Err("--format plot draws one run: name one, or take html".to_owned())
         }
+        (Source::Sweep(sweep), None) if parquet => {
+            tables::trials_parquet(&sweep).map(Content::Parquet)
+        }
         (Source::Sweep(sweep), None) if csv => tables::trials(&sweep).map(Content::Text),
         (Source::Sweep(sweep), None) => Ok(as_told(Report::Sweep(Box::new(sweep::report(&sweep))))),
-        (Source::Run(_), Some(Source::Run(_))) if csv => {
-            Err("--format csv holds the trades of one run: name one, or take json".to_owned())
+        (Source::Run(_), Some(Source::Run(_))) if csv || parquet => {
+            Err("--format csv and parquet hold the trades of one run: name one, or take json"
+                .to_owned())
         }
         (Source::Run(asked), None) => {
             let told = run::tell(&asked, data.as_deref())?;
@@ -137,6 +145,10 @@ fn content(
             }
             if csv {
                 return tables::trades(&told.record, &told.run.symbols).map(Content::Text);
+            }
+            if parquet {
+                let table = tables::trades_parquet(&told.record, &told.run.symbols);
+                return table.map(Content::Parquet);
             }
             Ok(as_told(runs(told, None)))
         }
@@ -161,16 +173,6 @@ fn runs(one: Told, other: Option<Told>) -> Report {
     };
     let runs = [Some(one), other].into_iter().flatten().map(|told| told.run).collect();
     Report::Run(Box::new(RunReport { format: FORMAT, title: Some(title), runs, comparison }))
-}
-
-fn no_parquet(source: &Source, path: &Path) -> String {
-    match source {
-        Source::Sweep(_) => format!(
-            "{} is the table of the trials as Parquet already",
-            path.join("trials.parquet").display()
-        ),
-        Source::Run(_) => "--format parquet is there for sweeps only, as the trials.parquet of their folders: take csv or json for the trades of a run".to_owned(),
-    }
 }
 
 /// Where a page goes that nobody gave a place.

@@ -4,11 +4,15 @@
 
 mod support;
 
+use std::fs::File;
 use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use engine::Nanos;
 use flate2::read::GzDecoder;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::Field;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use scenarios::sweep::{Results, summary};
@@ -333,8 +337,14 @@ fn two_runs_are_compared() {
     assert!(only > 0, "another market has other trades");
 }
 
+/// The rows of a Parquet file.
+fn parquet_rows(path: &str) -> Vec<parquet::record::Row> {
+    let reader = SerializedFileReader::new(File::open(path).expect("a file")).expect("Parquet");
+    reader.get_row_iter(None).expect("rows").map(|row| row.expect("a row")).collect()
+}
+
 #[test]
-fn json_and_csv_hold_the_same() {
+fn json_csv_and_parquet_hold_the_same() {
     let folder = Folder::new();
     folder.file("day.toml", SCENARIO);
     let json = folder.qsim(&["report", "day.toml", "--format", "json"]).expect_code(0).json();
@@ -351,6 +361,30 @@ fn json_and_csv_hold_the_same() {
     for (row, pnl) in rows.iter().zip(&pnl) {
         assert_eq!(row[place].parse().unwrap_or(f64::NAN).to_bits(), pnl.to_bits());
     }
+    let arguments = ["report", "day.toml", "--format", "parquet", "--into", "trades.parquet"];
+    folder.qsim(&arguments).expect_code(0);
+    let table = parquet_rows(&folder.path("trades.parquet"));
+    assert_eq!(table.len(), rows.len());
+    let mut open = 0;
+    for (row, line) in table.iter().zip(&rows) {
+        assert_eq!(row.get_column_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), head);
+        let cell = |name: &str| line[head.iter().position(|head| *head == name).expect("a column")];
+        for (place, (name, field)) in row.get_column_iter().enumerate() {
+            let told = line[place];
+            let same = match field {
+                Field::Null => told.is_empty(),
+                Field::Str(word) => word == told,
+                Field::Double(number) => told.parse() == Ok(*number),
+                Field::Long(number) => told.parse() == Ok(*number),
+                Field::Bool(yes) => told.parse() == Ok(*yes) || (told.is_empty() && !yes),
+                Field::TimestampNanos(nanos) => Nanos(*nanos).to_string() == told,
+                _ => false,
+            };
+            assert!(same, "{name} of {}: {field} and {told:?}", cell("id"));
+        }
+        open += usize::from(cell("exit_time").is_empty());
+    }
+    assert!(open < rows.len(), "some ended");
 
     folder.file("base.toml", SHORT);
     folder.file("sweep.toml", sweep(""));
@@ -361,6 +395,10 @@ fn json_and_csv_hold_the_same() {
     assert_eq!(csv.lines().count(), 13);
     assert!(csv.starts_with("trial,error,objective end <b>,objective drawdown,account.wallet,"));
     assert!(csv.lines().nth(1).expect("a trial").starts_with("0,,"), "{csv}");
+    let arguments = ["report", "sweep.sweep", "--format", "parquet", "--into", "trials.parquet"];
+    folder.qsim(&arguments).expect_code(0);
+    let kept = parquet_rows(&folder.path("sweep.sweep/trials.parquet"));
+    assert_eq!(parquet_rows(&folder.path("trials.parquet")), kept);
 }
 
 #[test]
@@ -371,13 +409,12 @@ fn what_cannot_be_reported_is_told_in_one_message() {
     folder.file("odd.journal", "not a journal, but long enough to be looked at");
     folder.file("bad.toml", "seed = \"three\"\n");
     folder.file("empty/readme.txt", "nothing");
-    let refused: [(&[&str], &[&str]); 8] = [
+    let refused: [(&[&str], &[&str]); 7] = [
         (&["nowhere.toml"], &["nowhere.toml"]),
         (&["empty"], &["empty", "sweep.json", "qsim sweep"]),
         (&["odd.journal"], &["odd.journal", "not a qsim journal"]),
         (&["bad.toml"], &["bad.toml:1:", "three"]),
         (&["sweep.toml"], &["sweep.toml", "is a sweep file", "qsim sweep"]),
-        (&["day.toml", "--format", "parquet"], &["parquet", "csv or json"]),
         (&["day.toml", "day.toml", "--format", "csv"], &["trades of one run"]),
         (&["day.toml", "--into", "empty"], &["empty", "is a folder"]),
     ];

@@ -164,7 +164,7 @@ impl Run {
     #[getter]
     fn equity(&self) -> PyResult<Table> {
         let record = &self.record;
-        let times = record.sampled_at.iter().map(|time| time.0).collect();
+        let times = record.sampled_at.iter().map(|time| Some(time.0)).collect();
         Table::of(named([
             ("time", Column::Times(times)),
             ("equity", Column::Floats(record.equity.clone())),
@@ -186,7 +186,7 @@ impl Run {
             Column::Texts(all.iter().map(|fill| Some(of(fill))).collect())
         };
         Table::of(named([
-            ("time", Column::Times(all.iter().map(|fill| fill.time.0).collect())),
+            ("time", Column::Times(all.iter().map(|fill| Some(fill.time.0)).collect())),
             ("symbol", texts(&|fill| self.symbol(fill.symbol))),
             ("side", texts(&|fill| if fill.buys { "BUY" } else { "SELL" }.to_owned())),
             ("price", floats(|fill| fill.price)),
@@ -216,9 +216,12 @@ impl Run {
             ("symbol", texts(&|trade| self.symbol(trade.symbol))),
             ("side", texts(&|trade| if trade.long { "LONG" } else { "SHORT" }.to_owned())),
             ("quantity", floats(|trade| trade.qty)),
-            ("entry_time", Column::Times(all.iter().map(|trade| trade.entry_time.0).collect())),
+            (
+                "entry_time",
+                Column::Times(all.iter().map(|trade| Some(trade.entry_time.0)).collect()),
+            ),
             ("entry_price", floats(|trade| trade.entry_price)),
-            ("exit_time", Column::Times(all.iter().map(|trade| trade.exit_time.0).collect())),
+            ("exit_time", Column::Times(all.iter().map(|trade| Some(trade.exit_time.0)).collect())),
             ("exit_price", floats(|trade| trade.exit_price)),
             ("exit_reason", texts(&|trade| trade.exit_reason.clone())),
             ("source", texts(&|trade| trade.source.clone())),

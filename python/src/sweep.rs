@@ -48,6 +48,7 @@ impl SweepResults {
         let paths: Vec<String> = self.file.axes.iter().map(|axis| axis.path.clone()).collect();
         let of_cells = |(name, cells): (String, Cells)| {
             let column = match cells {
+                Cells::Times(all) => Column::Times(all),
                 Cells::Ints(all) => Column::Ints(all),
                 Cells::Bools(all) => Column::Bools(all),
                 Cells::Floats(all) => Column::Gaps(all),

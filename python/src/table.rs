@@ -11,8 +11,8 @@ use crate::errors::refused;
 
 /// One column.
 pub(crate) enum Column {
-    /// Nanoseconds since 1970, UTC.
-    Times(Vec<i64>),
+    /// Nanoseconds since 1970, UTC, where there is a time.
+    Times(Vec<Option<i64>>),
     /// Whole numbers.
     Ints(Vec<i64>),
     /// Yes or no.
@@ -32,7 +32,7 @@ impl Column {
         Ok(match self {
             Column::Times(all) => {
                 let utc = ArrowDataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()));
-                Box::new(PrimitiveArray::from_vec(all).to(utc))
+                Box::new(PrimitiveArray::<i64>::from(all).to(utc))
             }
             Column::Ints(all) => Box::new(PrimitiveArray::from_vec(all)),
             Column::Bools(all) => Box::new(BooleanArray::from_slice(all)),

@@ -3,6 +3,7 @@
 
 mod alterations;
 mod bars;
+mod columns;
 mod compare;
 mod compose;
 mod drive;
@@ -37,6 +38,7 @@ mod venue;
 mod wire_text;
 
 pub use bars::bars;
+pub use columns::{Cells, write_parquet};
 pub use compare::{
     Cause, CausePart, CommissionRate, Comparison, Earned, FittedLatency, FittedLeg, FittedQuantile,
     FittedQueue, OrderDifference, QueueMisfit, Unattributed, compare,

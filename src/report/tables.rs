@@ -1,10 +1,13 @@
-//! Trades and trials as CSV, for spreadsheets and scripts: amounts to their last digit, times in ISO-8601.
+//! Trades and trials as tables. CSV is for spreadsheets and scripts: amounts to their last digit, times in ISO-8601. Parquet is
+//! for statistics: amounts are doubles, times are timestamps in UTC.
 
 use std::fmt::Display;
 
 use csv::Writer;
 use engine::Nanos;
-use scenarios::{ClosedTrade, OpenTrade, RunRecord};
+use reports::metrics::to_f64;
+use rust_decimal::Decimal;
+use scenarios::{Cells, ClosedTrade, OpenTrade, RunRecord, write_parquet};
 use serde_json::Value as Json;
 
 use super::source::Swept;
@@ -109,6 +112,62 @@ fn open(id: usize, symbol: String, trade: &OpenTrade) -> [String; 24] {
         row[place] = value;
     }
     row
+}
+
+/// The trades of [`trades`] as a Parquet file.
+pub fn trades_parquet(record: &RunRecord, symbols: &[String]) -> Result<Vec<u8>, String> {
+    let RunRecord { trades: ended, open, .. } = record;
+    type Of<'a, T> = (&'a dyn Fn(&ClosedTrade) -> T, &'a dyn Fn(&OpenTrade) -> T);
+    fn all<T>(record: &RunRecord, (closed, open): Of<'_, T>) -> Vec<T> {
+        record.trades.iter().map(closed).chain(record.open.iter().map(open)).collect()
+    }
+    let amounts = |closed: fn(&ClosedTrade) -> Decimal, open: fn(&OpenTrade) -> Decimal| {
+        let of: Of<'_, _> = (&|t| Some(to_f64(closed(t))), &|t| Some(to_f64(open(t))));
+        Cells::Floats(all(record, of))
+    };
+    let ended_only =
+        |of: &dyn Fn(&ClosedTrade) -> Option<f64>| Cells::Floats(all(record, (of, &|_| None)));
+    let words = |of: &dyn Fn(&ClosedTrade) -> String| {
+        Cells::Texts(all(record, (&|trade| Some(of(trade)), &|_| None)))
+    };
+    let symbol = |place: usize| symbols.get(place).cloned();
+    let columns: [Cells; TRADE.len()] = [
+        Cells::Ints((1..=(ended.len() + open.len()) as i64).collect()),
+        Cells::Texts(all(record, (&|t| symbol(t.symbol), &|t| symbol(t.symbol)))),
+        Cells::Texts(all(record, (&|t| Some(side(t.long)), &|t| Some(side(t.long))))),
+        Cells::Times(all(record, (&|t| Some(t.entry_time.0), &|t| Some(t.entry_time.0)))),
+        Cells::Times(all(record, (&|t| Some(t.exit_time.0), &|_| None))),
+        amounts(|t| t.entry_price, |t| t.entry_price),
+        ended_only(&|t| Some(to_f64(t.exit_price))),
+        amounts(|t| t.qty, |t| t.qty),
+        ended_only(&|t| Some(net(t))),
+        amounts(|t| t.realized, |t| t.realized),
+        amounts(|t| t.fees, |t| t.fees),
+        amounts(|t| t.funding, |t| t.funding),
+        ended_only(&|t| Some(to_f64(t.slippage))),
+        ended_only(&|t| Some(excursions(t).0)),
+        ended_only(&|t| Some(excursions(t).1)),
+        ended_only(&|t| t.stop_loss.map(to_f64)),
+        ended_only(&|t| t.lowest.map(to_f64)),
+        ended_only(&|t| t.highest.map(to_f64)),
+        ended_only(&|t| Some(f64::from(t.leverage))),
+        words(&|t| t.exit_reason.clone()),
+        words(&|t| t.source.clone()),
+        Cells::Bools(all(record, (&|t| t.liquidated, &|_| false))),
+        words(&|t| t.entry_order.clone()),
+        words(&|t| t.exit_order.clone()),
+    ];
+    let columns: Vec<(String, Cells)> = TRADE.map(str::to_owned).into_iter().zip(columns).collect();
+    write_parquet(Vec::new(), "trades", &columns).map_err(fault)
+}
+
+/// The trials of a sweep as a Parquet file, the same as the `trials.parquet` of a sweep that is over.
+pub fn trials_parquet(swept: &Swept) -> Result<Vec<u8>, String> {
+    let objectives: Vec<String> =
+        swept.file.objectives.iter().map(|one| one.name.clone()).collect();
+    let paths: Vec<String> = swept.file.axes.iter().map(|axis| axis.path.clone()).collect();
+    let columns = scenarios::sweep::columns(&swept.trials, &objectives, &paths);
+    write_parquet(Vec::new(), "trials", &columns).map_err(fault)
 }
 
 /// A line a trial, those without a result among them.

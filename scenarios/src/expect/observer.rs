@@ -13,7 +13,7 @@ use super::topic::Topic;
 use super::values::{self, Grids, Object};
 use super::{Failure, Moment, Run, World};
 use crate::Scenario;
-use crate::invariants::{Invariant, Invariants};
+use crate::invariants::{Invariant, Invariants, Kinds};
 use crate::record::{PipelineTally, Plans};
 
 /// Who wants the entries of a topic.
@@ -35,7 +35,8 @@ pub(crate) struct Observer {
     instruments: Vec<Instrument>,
     services: Vec<String>,
     judges: Vec<Judge>,
-    invariants: Vec<Box<dyn Invariant>>,
+    /// With the entries that each wants to see.
+    invariants: Vec<(Kinds, Box<dyn Invariant>)>,
     streams: Lookup<&'static str, (&'static Stream, Wanted)>,
     requests: Wanted,
     responses: Wanted,
@@ -69,12 +70,13 @@ impl Observer {
         instruments: &[Instrument],
         services: &[String],
     ) -> Result<Observer, String> {
+        let invariants = Invariants::all(&scenario.invariants).into_iter();
         let mut observer = Observer {
             env: Arc::new(Env::stdlib()),
             instruments: instruments.to_vec(),
             services: services.to_vec(),
             judges: Vec::new(),
-            invariants: Invariants::all(&scenario.invariants),
+            invariants: invariants.map(|one| (one.hears(), one)).collect(),
             streams: Lookup::default(),
             requests: Wanted::new(),
             responses: Wanted::new(),
@@ -293,7 +295,7 @@ impl Observer {
             judge.end(end);
             failures.extend(judge.failure.take());
         }
-        for invariant in &mut self.invariants {
+        for (_, invariant) in &mut self.invariants {
             failures.extend(invariant.end(kernel, world));
         }
         failures
@@ -315,7 +317,7 @@ impl Watch for Observer {
             Seen::Exchange(_) | Seen::Action(_) => self.handling = None,
             _ => {}
         }
-        for invariant in &mut self.invariants {
+        for (_, invariant) in self.invariants.iter_mut().filter(|(hears, _)| hears.has(&seen)) {
             invariant.seen(self.moment, self.handling, &seen);
         }
         if self.first_dead.is_none()

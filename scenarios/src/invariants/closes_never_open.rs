@@ -6,7 +6,7 @@ use engine::{ExchangeEvent, PositionSide, Seen, ServiceId, SymbolIndex, UserEven
 use pipeline::records::{ApplyPlan, PlanClass};
 use pipeline::streams::APPLY_PLAN;
 
-use super::{Invariant, plan_of, record, violated};
+use super::{Invariant, Kinds, plan_of, record, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// See the file.
@@ -22,6 +22,10 @@ pub(crate) struct ClosesNeverOpen {
 const NAME: &str = "closes_never_open";
 
 impl Invariant for ClosesNeverOpen {
+    fn hears(&self) -> Kinds {
+        Kinds::PUBLISHED.and(Kinds::EXCHANGE)
+    }
+
     fn seen(&mut self, moment: Moment, _: Option<ServiceId>, seen: &Seen<'_>) {
         match seen {
             Seen::Publish(stream, _, body) if *stream == APPLY_PLAN.name => {

@@ -1,11 +1,10 @@
 //! Every message of a group was handled, is pending, or lies with the dead letters. What a group has read and not
 //! acknowledged is pending by Redis' own rules; what was cut off a stream before the group read it is lost.
 
-use engine::{Seen, ServiceId};
 use pipeline::streams::STREAMS;
 
 use super::{Invariant, violated};
-use crate::expect::{Failure, Moment, Run, World};
+use crate::expect::{Failure, Run, World};
 
 /// See the file.
 #[derive(Clone, Default)]
@@ -14,8 +13,6 @@ pub(crate) struct MessagesAccounted;
 const NAME: &str = "messages_accounted";
 
 impl Invariant for MessagesAccounted {
-    fn seen(&mut self, _: Moment, _: Option<ServiceId>, _: &Seen<'_>) {}
-
     fn end(&mut self, kernel: &mut Run, _: &World) -> Option<Failure> {
         let now = kernel.now();
         for stream in STREAMS {

@@ -17,10 +17,46 @@ use serde::{Deserialize, Serialize};
 use crate::compose::Place;
 use crate::expect::{Failure, Moment, Run, World};
 
+/// Kinds of entries of the journal, as a set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kinds(u8);
+
+impl Kinds {
+    pub(crate) const NONE: Kinds = Kinds(0);
+    /// What makes a service act, but for what the exchange says.
+    pub(crate) const INPUTS: Kinds = Kinds(1);
+    pub(crate) const EXCHANGE: Kinds = Kinds(2);
+    pub(crate) const PUBLISHED: Kinds = Kinds(4);
+    pub(crate) const KEYS: Kinds = Kinds(8);
+    pub(crate) const REQUESTS: Kinds = Kinds(16);
+    /// Calls between services and their replies, as they are sent.
+    const CALLS: Kinds = Kinds(32);
+
+    pub(crate) const fn and(self, other: Kinds) -> Kinds {
+        Kinds(self.0 | other.0)
+    }
+
+    pub(crate) fn has(self, seen: &Seen<'_>) -> bool {
+        let of = match seen {
+            Seen::Exchange(_) => Kinds::EXCHANGE,
+            Seen::Publish(..) => Kinds::PUBLISHED,
+            Seen::Key(..) => Kinds::KEYS,
+            Seen::Submit(..) => Kinds::REQUESTS,
+            Seen::CallOut(..) | Seen::ReplyOut(..) => Kinds::CALLS,
+            _ => Kinds::INPUTS,
+        };
+        self.0 & of.0 != 0
+    }
+}
+
 /// One invariant, while a run goes on.
 pub(crate) trait Invariant: InvariantState + Send {
+    /// The entries that it has to see: most entries are timers, which few care for.
+    fn hears(&self) -> Kinds {
+        Kinds::NONE
+    }
     /// An entry of the journal, in the handling of a service if it is one's.
-    fn seen(&mut self, moment: Moment, handling: Option<ServiceId>, seen: &Seen<'_>);
+    fn seen(&mut self, _: Moment, _handling: Option<ServiceId>, _: &Seen<'_>) {}
     /// The run is over: what was violated, first.
     fn end(&mut self, kernel: &mut Run, world: &World) -> Option<Failure>;
 }

@@ -1,9 +1,6 @@
 //! The exchange's books sum to zero, and each position's worth is what its fills make it.
-
-use engine::{Seen, ServiceId};
-
 use super::{Invariant, violated};
-use crate::expect::{Failure, Moment, Run, World};
+use crate::expect::{Failure, Run, World};
 
 /// See the file.
 #[derive(Clone, Default)]
@@ -12,8 +9,6 @@ pub(crate) struct MoneyConserved;
 const NAME: &str = "money_conserved";
 
 impl Invariant for MoneyConserved {
-    fn seen(&mut self, _: Moment, _: Option<ServiceId>, _: &Seen<'_>) {}
-
     fn end(&mut self, kernel: &mut Run, _: &World) -> Option<Failure> {
         kernel.exchange().check_conservation().err().map(|found| violated(NAME, None, found))
     }

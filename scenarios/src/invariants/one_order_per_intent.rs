@@ -6,7 +6,7 @@ use engine::{CorrelationId, ExchangeEvent, Seen, ServiceId, UserEvent};
 use pipeline::records::ExecutionResult;
 use pipeline::streams::EXECUTION_RESULT;
 
-use super::{Invariant, plan_of, record, violated};
+use super::{Invariant, Kinds, plan_of, record, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// See the file.
@@ -61,6 +61,10 @@ impl OneOrderPerIntent {
 }
 
 impl Invariant for OneOrderPerIntent {
+    fn hears(&self) -> Kinds {
+        Kinds::PUBLISHED.and(Kinds::EXCHANGE)
+    }
+
     fn seen(&mut self, moment: Moment, _: Option<ServiceId>, seen: &Seen<'_>) {
         match seen {
             Seen::Publish(stream, _, body) if *stream == EXECUTION_RESULT.name => {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::{KeyWrite, Nanos, Request, Seen, ServiceId};
 use pipeline::keys::{PERMIT_GOVERNOR, PERMIT_P26, PERMIT_P33};
 
-use super::{Invariant, plan_of, violated};
+use super::{Invariant, Kinds, plan_of, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// So long after its permits were used up the order of a plan may be on its way: its leverage is set first.
@@ -50,6 +50,10 @@ fn permitted(key: &str) -> Option<&str> {
 }
 
 impl Invariant for PermitsUsedOnce {
+    fn hears(&self) -> Kinds {
+        Kinds::INPUTS.and(Kinds::EXCHANGE).and(Kinds::KEYS).and(Kinds::REQUESTS)
+    }
+
     fn seen(&mut self, moment: Moment, handling: Option<ServiceId>, seen: &Seen<'_>) {
         match seen {
             Seen::Key(key, KeyWrite::Deleted, _) => {

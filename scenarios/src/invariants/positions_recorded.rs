@@ -7,7 +7,7 @@ use engine::{ExchangeEvent, Nanos, Seen, ServiceId, SymbolIndex, UserEvent};
 use pipeline::keys::POSITION_LEDGER;
 use rust_decimal::Decimal;
 
-use super::{Invariant, violated};
+use super::{Invariant, Kinds, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// So long after the last change of a position its record may be on its way.
@@ -22,6 +22,10 @@ pub(crate) struct PositionsRecorded {
 const NAME: &str = "positions_recorded";
 
 impl Invariant for PositionsRecorded {
+    fn hears(&self) -> Kinds {
+        Kinds::EXCHANGE
+    }
+
     fn seen(&mut self, moment: Moment, _: Option<ServiceId>, seen: &Seen<'_>) {
         if let Seen::Exchange(ExchangeEvent::User {
             event: UserEvent::AccountUpdate { positions, .. },

@@ -4,7 +4,7 @@ use engine::{Seen, ServiceId};
 use pipeline::records::ApplyResult;
 use pipeline::streams::APPLY_RESULT;
 
-use super::{Invariant, record, violated};
+use super::{Invariant, Kinds, record, violated};
 use crate::expect::{Failure, Moment, Run, World};
 
 /// See the file.
@@ -16,6 +16,10 @@ pub(crate) struct SafeModePassesExits {
 const NAME: &str = "safe_mode_passes_exits";
 
 impl Invariant for SafeModePassesExits {
+    fn hears(&self) -> Kinds {
+        Kinds::PUBLISHED
+    }
+
     fn seen(&mut self, moment: Moment, _: Option<ServiceId>, seen: &Seen<'_>) {
         let Seen::Publish(stream, _, body) = seen else { return };
         if *stream != APPLY_RESULT.name || self.failure.is_some() {

@@ -22,7 +22,7 @@ pub use results::{Results, ResultsError};
 pub use summary::{DeflatedSharpe, SweepSummary, neighbour_medians, summary};
 pub use sweeps::folds::Span;
 pub use sweeps::pareto::Direction;
-pub use table::{Cells, columns};
+pub use table::columns;
 pub use template::scenario_with;
 pub use trial::{TrialResult, TrialSpec, WindowResult};
 pub use validation::{FoldOutcome, Validation, WayOutcome};
