@@ -12,8 +12,6 @@ pub(crate) const CHUNK: usize = 16;
 
 /// Brackets that are tried before all slopes are sorted out.
 const TRIES: usize = 3;
-/// Bins of a bracket.
-const BINS: usize = 128;
 
 /// The median slope of the newest `POINTS` points.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +38,7 @@ struct Bracket {
 struct Bounds {
     low: f64,
     high: f64,
+    bins: usize,
     /// Bins in a slope of 1.
     scale: f64,
 }
@@ -52,10 +51,10 @@ enum Place {
 }
 
 impl Bracket {
-    fn bounds(self) -> Option<Bounds> {
+    fn bounds(self, bins: usize) -> Option<Bounds> {
         let (low, high) = (self.centre - self.half, self.centre + self.half);
         let sound = self.half > 0.0 && low > -1e300 && high < 1e300;
-        sound.then(|| Bounds { low, high, scale: BINS as f64 / (high - low) })
+        sound.then(|| Bounds { low, high, bins, scale: bins as f64 / (high - low) })
     }
 }
 
@@ -73,7 +72,7 @@ impl Bounds {
 
     /// The greater slope is never in the lower bin.
     fn bin(&self, slope: f64) -> usize {
-        (((slope - self.low) * self.scale) as usize).min(BINS - 1)
+        (((slope - self.low) * self.scale) as usize).min(self.bins - 1)
     }
 }
 
@@ -83,6 +82,8 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
     const MIDDLE: (usize, usize) = ((Self::SLOPES - 1) / 2, Self::SLOPES / 2);
     /// Slopes that a bracket should hold: the more, the longer it holds, and the more there is to move.
     const WANTED: usize = 16 * POINTS;
+    /// Bins of a bracket, of a few slopes each.
+    const BINS: usize = 2 * POINTS;
 
     /// The median for the newest of the points before the last [`CHUNK`], which are infinite. `moved`: these are
     /// the points of the last call without their oldest, and one more; there are more of them than in the window.
@@ -157,7 +158,7 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
         let mut tried = self.bracket;
         for _ in 0..TRIES {
             let Some(bracket) = tried else { break };
-            let Some(bounds) = bracket.bounds() else { break };
+            let Some(bounds) = bracket.bounds(Self::BINS) else { break };
             let inside = self.count(window, bounds);
             if let Some(median) = self.selected(bounds, room) {
                 let fit = (Self::WANTED as f64 / inside as f64).clamp(0.5, 2.0);
@@ -174,7 +175,7 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
     fn count(&mut self, window: &[f64], bounds: Bounds) -> usize {
         self.bounds = Some(bounds);
         self.below = 0;
-        self.bins.resize_with(BINS, Vec::new);
+        self.bins.resize_with(Self::BINS, Vec::new);
         self.bins.iter_mut().for_each(Vec::clear);
         let mut inside = 0;
         for lag in 1..POINTS {
