@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
+use scenarios::Cells;
 use scenarios::RunOptions;
 use scenarios::sweep::{
-    Cells, Local, Results, Sweep, SweepEnded, SweepFile, SweepProgress, TrialResult, columns,
-    summary,
+    Local, Results, Sweep, SweepEnded, SweepFile, SweepProgress, TrialResult, columns, summary,
 };
 
 use crate::errors::refused;
