@@ -282,7 +282,7 @@ fn folds_choose_on_one_stretch_and_judge_on_another() {
     let columns = scenarios::sweep::columns(&all, &["end".to_owned()], &[]);
     let first = "window.2026-01-01T00:00:00Z/2026-01-01T02:00:00Z.objective.end";
     let cells = columns.iter().find(|(name, _)| name == first).map(|(_, cells)| cells);
-    let Some(scenarios::sweep::Cells::Floats(cells)) = cells else { panic!("no {first}") };
+    let Some(scenarios::Cells::Floats(cells)) = cells else { panic!("no {first}") };
     assert_eq!(cells[0], all[0].windows[0].objectives[0]);
     assert_eq!(columns.iter().filter(|(name, _)| name.starts_with("window.")).count(), 4);
 
