@@ -128,7 +128,7 @@ pub fn sweep(
     let mut results = Results::open(&into, &sweep).map_err(refused)?;
     let total = sweep.trials().map_err(refused)?;
     let options = RunOptions { data: data_folder(data), ..RunOptions::default() };
-    let engine = Local { options, ..Local::default() };
+    let engine = Local::new(options, false);
     // No more threads than cores, if nobody says otherwise: rayon's own rule.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build();
     let pool = pool.map_err(refused)?;

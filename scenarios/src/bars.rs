@@ -64,7 +64,7 @@ impl Growing {
 pub fn bars(scenario: &Scenario, data: Option<&Path>) -> Result<Vec<SymbolBars>, ScenarioError> {
     let build = |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
     let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
-    let mut market = market::open(scenario, &rules, data, None)?;
+    let mut market = market::open(scenario, &rules, market::Source::unshared(data), None)?;
     let (from, to) = market.range;
     let span = (to - from).secs();
     let every = SPANS_S.into_iter().find(|seconds| span / seconds <= BARS).unwrap_or(86_400);

@@ -27,6 +27,7 @@ mod run;
 mod schema;
 mod served;
 mod session;
+mod shared_market;
 mod state;
 mod story;
 mod strategy;
@@ -69,6 +70,7 @@ pub use run::{
 pub use schema::schema;
 pub use served::ServedVenue;
 pub use session::{Before, SessionHeader, SessionParts, session_of, span_of};
+pub use shared_market::SharedMarkets;
 pub use state::{GroupState, KeyState, State, StreamState};
 pub use strategy::{EmaCross, Strategy};
 pub use timeline::{ACTIONS, TimelineStep};

@@ -13,7 +13,10 @@ use serde_json::{Value as Json, json};
 use sim_exchange::depth::QueueKind;
 use sim_exchange::{MarketDepth, RuleBook, VenueEvent};
 
-use crate::{BarPath, Links, OnGap, Recorded, Scenario, ScenarioError, Tape, halts};
+use crate::{
+    BarPath, Links, OnGap, Recorded, RunOptions, Scenario, ScenarioError, SharedMarkets, Tape,
+    halts,
+};
 
 /// A market that is ready to be replayed.
 pub(crate) struct OpenMarket {
@@ -83,17 +86,61 @@ pub(crate) fn book_problem(scenario: &Scenario) -> Option<String> {
     })
 }
 
-/// Opens the market of the scenario, with its gaps; recorded ones from the data set in the folder `data`. With
-/// `moved_to` its grid is also as fine as the rules of that time want it.
+/// Where the events of markets come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// The folder with the data set of recorded ones.
+    data: Option<&'a Path>,
+    shared: Option<&'a SharedMarkets>,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn of(options: &'a RunOptions) -> Source<'a> {
+        Source { data: options.data.as_deref(), shared: options.shared.as_ref() }
+    }
+
+    pub(crate) fn unshared(data: Option<&'a Path>) -> Source<'a> {
+        Source { data, shared: None }
+    }
+}
+
+/// Opens the market of the scenario, with its gaps. With `moved_to` its grid is also as fine as the rules of that time want
+/// it.
 pub(crate) fn open(
+    scenario: &Scenario,
+    rules: &RuleBook,
+    source: Source<'_>,
+    moved_to: Option<Nanos>,
+) -> Result<OpenMarket, ScenarioError> {
+    let open = || open_unaltered(scenario, rules, source.data, moved_to);
+    let market = match source.shared.zip(key(scenario, rules, source.data, moved_to)) {
+        Some((shared, key)) => shared.open(key, open),
+        None => open(),
+    }?;
+    crate::alterations::alter(scenario, market, rules)
+        .map_err(|problem| ScenarioError::Build { origin: scenario.origin.clone(), problem })
+}
+
+/// All that [`open_unaltered`] depends on; nothing where that is refused.
+fn key(
     scenario: &Scenario,
     rules: &RuleBook,
     data: Option<&Path>,
     moved_to: Option<Nanos>,
-) -> Result<OpenMarket, ScenarioError> {
-    let market = open_unaltered(scenario, rules, data, moved_to)?;
-    crate::alterations::alter(scenario, market, rules)
-        .map_err(|problem| ScenarioError::Build { origin: scenario.origin.clone(), problem })
+) -> Option<String> {
+    let Scenario { market, links, seed, .. } = scenario;
+    let range = scenario.range().ok()?;
+    let times = [Some(range.0), moved_to].into_iter().flatten();
+    let at = |symbol: Symbol, at| {
+        let rules = rules.for_symbol(symbol, at).ok()?;
+        Some([rules.price_precision, rules.quantity_precision])
+    };
+    let of_symbol = |symbol| times.clone().map(|time| at(symbol, time)).collect::<Option<Vec<_>>>();
+    let precisions = scenario.symbols().into_iter().map(of_symbol).collect::<Option<Vec<_>>>()?;
+    // What is recorded is so whatever the seed is.
+    let seed = market.recorded.is_none().then_some(seed);
+    let whole = (data, &market.recorded, &market.synthetic, &market.window, links, seed);
+    serde_json::to_string(&(whole, range, precisions, moved_to)).ok()
 }
 
 fn open_unaltered(

@@ -19,7 +19,10 @@ use crate::drive::{Course, Driver, Stop};
 use crate::expect::{Observer, Run, World};
 use crate::record::{PipelineTally, Plans, Recorder, RunRecord};
 use crate::timeline::Plan;
-use crate::{Failure, Figures, Limits, Recording, Scenario, ScenarioError, TradingVenue, market};
+use crate::{
+    Failure, Figures, Limits, Recording, Scenario, ScenarioError, SharedMarkets, TradingVenue,
+    market,
+};
 
 /// How a scenario ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +76,8 @@ pub struct RunOptions {
     pub limits: Limits,
     /// Keep a record of equity, fills and trades.
     pub record: bool,
+    /// Markets that runs of the same process replay from memory.
+    pub shared: Option<SharedMarkets>,
 }
 
 /// Who takes part in a run beside what its file says. Such a run has a digest of its own, and no journal of it can be run
@@ -135,18 +140,19 @@ struct Prepared {
 
 impl Prepared {
     fn new(scenario: &Scenario, data: Option<&Path>) -> Result<Prepared, ScenarioError> {
-        Prepared::with(scenario, data, Guests::default())
+        let options = RunOptions { data: data.map(Path::to_owned), ..RunOptions::default() };
+        Prepared::with(scenario, &options, Guests::default())
     }
 
     fn with(
         scenario: &Scenario,
-        data: Option<&Path>,
+        options: &RunOptions,
         guests: Guests,
     ) -> Result<Prepared, ScenarioError> {
         let build =
             |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
         let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
-        let market = market::open(scenario, &rules, data, None)?;
+        let market = market::open(scenario, &rules, market::Source::of(options), None)?;
         let reconfigured = scenario.timeline.iter().any(|step| step.reconfigure.is_some());
         if reconfigured && !guests.predictors.is_empty() {
             return Err(build(
@@ -266,7 +272,7 @@ impl Begun {
                 scenario.venue.word()
             )));
         }
-        let prepared = Prepared::with(scenario, options.data.as_deref(), guests)?;
+        let prepared = Prepared::with(scenario, options, guests)?;
         let services = prepared.services();
         if let Some(problem) = scenario.expect.iter().find_map(|one| one.unknown_figure(&services))
         {

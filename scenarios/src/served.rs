@@ -42,7 +42,8 @@ impl Scenario {
         scenario.exchange.response_latency_us = 0;
         scenario.exchange.latency = None;
         let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
-        let mut market = market::open(&scenario, &rules, data, begins_at)?;
+        let mut market =
+            market::open(&scenario, &rules, market::Source::unshared(data), begins_at)?;
         let by = begins_at.map_or(Nanos::ZERO, |begin| begin - market.range.0);
         if by != Nanos::ZERO {
             if !market.halts.is_empty() || !scenario.exchange.events.is_empty() {

@@ -2,8 +2,6 @@
 //!
 //! Invariant: a branch has the digest, the figures and the verdict of a run of its scenario from the first instant on.
 
-use std::path::Path;
-
 use engine::{Feed, FeedError, Nanos, RunError};
 use serde_json::Value as Json;
 use sim_exchange::VenueFault;
@@ -83,7 +81,7 @@ impl Trunk {
             return Ok(None);
         }
         let open = || {
-            let feed = open_feed(scenario, self.options.data.as_deref());
+            let feed = open_feed(scenario, &self.options);
             feed.map_err(|error| FeedError(error.to_string()))
         };
         let feed = self.begun.kernel.feed_from_here(open).map_err(|error| ScenarioError::Run {
@@ -123,9 +121,9 @@ fn plan_of(begun: &Begun, scenario: &Scenario) -> Result<crate::timeline::Plan, 
 
 fn open_feed(
     scenario: &Scenario,
-    data: Option<&Path>,
+    options: &RunOptions,
 ) -> Result<Box<dyn Feed + Send>, ScenarioError> {
     let build = |problem: String| ScenarioError::Build { origin: scenario.origin.clone(), problem };
     let rules = scenario.exchange.rules(&scenario.symbols()).map_err(build)?;
-    Ok(market::open(scenario, &rules, data, None)?.feed)
+    Ok(market::open(scenario, &rules, market::Source::of(options), None)?.feed)
 }

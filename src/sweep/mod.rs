@@ -102,7 +102,7 @@ fn sweep(arguments: &SweepArguments) -> Result<ExitCode, String> {
     let options =
         RunOptions { data: data_folder(arguments.data.as_ref()), ..RunOptions::default() };
     let engine: Box<dyn Engine> = match arguments.engine {
-        Where::Local => Box::new(Local { options, no_forks: arguments.no_forks }),
+        Where::Local => Box::new(Local::new(options, arguments.no_forks)),
         Where::Ray => Box::new(ray::Ray {
             address: arguments.address.clone(),
             python: arguments.python.clone(),

@@ -53,12 +53,10 @@ pub enum SweepEnded {
 }
 
 /// The threads of this process.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Local {
-    /// Where trials find their data.
-    pub options: RunOptions,
-    /// Run the beginning that trials share for each of them.
-    pub no_forks: bool,
+    options: RunOptions,
+    no_forks: bool,
 }
 
 /// One run of one trial.
@@ -78,6 +76,14 @@ struct Group {
 type Runs = Mutex<Vec<Option<Result<Measured, String>>>>;
 
 impl Local {
+    /// With these options for each run. Runs that have a market in common share its events, and a beginning unless
+    /// `no_forks` says that each is to run it.
+    #[must_use]
+    pub fn new(options: RunOptions, no_forks: bool) -> Local {
+        let shared = Some(options.shared.unwrap_or_default());
+        Local { options: RunOptions { shared, ..options }, no_forks }
+    }
+
     /// The runs of all trials, those together that may share their beginning.
     fn groups(&self, sweep: &Sweep, specs: &[TrialSpec], runs: &[Runs]) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();

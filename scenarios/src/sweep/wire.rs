@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::template::Template;
 use super::{Sweep, SweepFile, TrialSpec};
-use crate::{RunOptions, ScenarioError};
+use crate::{RunOptions, ScenarioError, SharedMarkets};
 
 /// The first line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,7 +77,8 @@ pub fn work(asked: impl BufRead, mut told: impl Write, worker: &str) -> Result<(
     }
     let template = Template::of_text(&order.origin, &order.scenario)?;
     let sweep = Sweep::with(order.file, &order.origin, template)?;
-    let options = RunOptions { data: order.data, ..RunOptions::default() };
+    let shared = Some(SharedMarkets::default());
+    let options = RunOptions { data: order.data, shared, ..RunOptions::default() };
     for (line, text) in lines {
         let text = text?;
         if text.trim().is_empty() {

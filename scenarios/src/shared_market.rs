@@ -1,0 +1,267 @@
+//! Markets that several runs of one process replay: the first one reads its events, the others get them from memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use engine::{Feed, FeedError, Instrument, MarketEvent, Nanos};
+use serde_json::Value as Json;
+use sim_exchange::{MarketDepth, VenueEvent};
+
+use crate::ScenarioError;
+use crate::market::OpenMarket;
+
+/// Events that are kept take no more memory than this together, whatever the length of the data: 256 MiB.
+const BYTES_MAX: usize = 256 << 20;
+
+/// Markets that are kept in memory for the runs of one sweep. A run gets the same events from it, in the same batches, as
+/// from its files; a market that has no room is read by each run.
+#[derive(Clone, Debug)]
+pub struct SharedMarkets {
+    bytes_max: usize,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: usize,
+    markets: BTreeMap<String, Known>,
+}
+
+#[derive(Debug)]
+enum Known {
+    /// Somebody reads it, and keeps its events.
+    BeingRead,
+    Kept(Arc<Kept>),
+    /// There was no room.
+    TooLarge,
+}
+
+/// A market, as it was opened, and all of its events.
+#[derive(Debug)]
+struct Kept {
+    terms: Terms,
+    events: Vec<MarketEvent>,
+    /// Where each batch ends.
+    ends: Vec<usize>,
+    ends_at: Option<Nanos>,
+}
+
+/// All of a market but its events.
+#[derive(Clone, Debug)]
+struct Terms {
+    instruments: Vec<Instrument>,
+    range: (Nanos, Nanos),
+    identity: Json,
+    warnings: Vec<String>,
+    tells_funding: bool,
+    tells_index: bool,
+    depth: MarketDepth,
+    halts: Vec<VenueEvent>,
+}
+
+impl Terms {
+    fn of(market: &OpenMarket) -> Terms {
+        Terms {
+            instruments: market.instruments.clone(),
+            range: market.range,
+            identity: market.identity.clone(),
+            warnings: market.warnings.clone(),
+            tells_funding: market.tells_funding,
+            tells_index: market.tells_index,
+            depth: market.depth,
+            halts: market.halts.clone(),
+        }
+    }
+
+    fn with(self, feed: Box<dyn Feed + Send>) -> OpenMarket {
+        let Terms {
+            instruments,
+            range,
+            identity,
+            warnings,
+            tells_funding,
+            tells_index,
+            depth,
+            halts,
+        } = self;
+        OpenMarket {
+            feed,
+            instruments,
+            range,
+            identity,
+            warnings,
+            tells_funding,
+            tells_index,
+            depth,
+            halts,
+        }
+    }
+}
+
+impl Default for SharedMarkets {
+    fn default() -> SharedMarkets {
+        SharedMarkets::of_at_most(BYTES_MAX)
+    }
+}
+
+impl SharedMarkets {
+    /// Keeps so many bytes of events.
+    #[must_use]
+    pub fn of_at_most(bytes_max: usize) -> SharedMarkets {
+        SharedMarkets { bytes_max, state: Arc::default() }
+    }
+
+    /// Markets that are kept, and bytes of their events.
+    #[must_use]
+    pub fn kept(&self) -> (usize, usize) {
+        let state = self.state();
+        let kept = state.markets.values().filter(|known| matches!(known, Known::Kept(_)));
+        (kept.count(), state.bytes)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The market of this key; `open` opens it where nobody has read it yet. The key tells all that the market depends on.
+    pub(crate) fn open(
+        &self,
+        key: String,
+        open: impl FnOnce() -> Result<OpenMarket, ScenarioError>,
+    ) -> Result<OpenMarket, ScenarioError> {
+        {
+            let mut state = self.state();
+            match state.markets.get(&key) {
+                Some(Known::Kept(kept)) => {
+                    let kept = Arc::clone(kept);
+                    let terms = kept.terms.clone();
+                    return Ok(terms.with(Box::new(Told { kept, batch: 0 })));
+                }
+                Some(Known::BeingRead | Known::TooLarge) => {
+                    drop(state);
+                    return open();
+                }
+                None => {
+                    state.markets.insert(key.clone(), Known::BeingRead);
+                }
+            }
+        }
+        // From here on whoever drops it says that it is not being read any more.
+        let claim = Claim { markets: self.clone(), key, bytes: 0 };
+        let mut market = open()?;
+        let terms = Terms::of(&market);
+        let ends_at = market.feed.ends_at();
+        let kept = Kept { terms, events: Vec::new(), ends: Vec::new(), ends_at };
+        market.feed = Box::new(Reading { feed: market.feed, keeps: Some((claim, kept)) });
+        Ok(market)
+    }
+
+    /// Room for so many bytes more.
+    fn takes(&self, bytes: usize) -> bool {
+        let mut state = self.state();
+        let fits = bytes <= self.bytes_max - state.bytes;
+        if fits {
+            state.bytes += bytes;
+        }
+        fits
+    }
+}
+
+/// The right to keep a market.
+struct Claim {
+    markets: SharedMarkets,
+    key: String,
+    /// Room that is taken.
+    bytes: usize,
+}
+
+impl Claim {
+    /// The market was read to its end.
+    fn keep(mut self, kept: Kept) {
+        let mut state = self.markets.state();
+        state.markets.insert(std::mem::take(&mut self.key), Known::Kept(Arc::new(kept)));
+        drop(state);
+        self.bytes = 0;
+    }
+
+    fn is_too_large(mut self) {
+        let key = std::mem::take(&mut self.key);
+        self.markets.state().markets.insert(key, Known::TooLarge);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut state = self.markets.state();
+        state.bytes -= self.bytes;
+        if matches!(state.markets.get(&self.key), Some(Known::BeingRead)) {
+            state.markets.remove(&self.key);
+        }
+    }
+}
+
+/// Reads a market, and keeps what it reads.
+struct Reading {
+    feed: Box<dyn Feed + Send>,
+    keeps: Option<(Claim, Kept)>,
+}
+
+impl Feed for Reading {
+    fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+        self.feed.next_batch(batch)?;
+        let Some((mut claim, mut kept)) = self.keeps.take() else { return Ok(()) };
+        if batch.is_empty() {
+            kept.events.shrink_to_fit();
+            claim.keep(kept);
+            return Ok(());
+        }
+        let bytes = std::mem::size_of_val(&batch[..]);
+        if !claim.markets.takes(bytes) {
+            claim.is_too_large();
+            return Ok(());
+        }
+        claim.bytes += bytes;
+        kept.events.extend_from_slice(batch);
+        kept.ends.push(kept.events.len());
+        self.keeps = Some((claim, kept));
+        Ok(())
+    }
+
+    fn waits(&self) -> bool {
+        self.feed.waits()
+    }
+
+    fn ends_at(&self) -> Option<Nanos> {
+        self.feed.ends_at()
+    }
+
+    fn fork(&self) -> Option<Box<dyn Feed + Send>> {
+        self.feed.fork()
+    }
+}
+
+/// A market that somebody has read.
+struct Told {
+    kept: Arc<Kept>,
+    /// The next one.
+    batch: usize,
+}
+
+impl Feed for Told {
+    fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
+        batch.clear();
+        let Some(&end) = self.kept.ends.get(self.batch) else { return Ok(()) };
+        let start = self.batch.checked_sub(1).map_or(0, |before| self.kept.ends[before]);
+        batch.extend_from_slice(&self.kept.events[start..end]);
+        self.batch += 1;
+        Ok(())
+    }
+
+    fn ends_at(&self) -> Option<Nanos> {
+        self.kept.ends_at
+    }
+
+    fn fork(&self) -> Option<Box<dyn Feed + Send>> {
+        Some(Box::new(Told { kept: Arc::clone(&self.kept), batch: self.batch }))
+    }
+}
