@@ -68,10 +68,23 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Write a scenario file of a window of a journal
     New(new::NewArguments),
-    /// Print the JSON schema of scenario files, for editors
-    Schema,
+    /// Print the JSON schema of scenario files, or of sweep files, for editors
+    Schema {
+        /// Of which files
+        #[arg(value_enum, default_value_t = SchemaOf::Scenario)]
+        of: SchemaOf,
+    },
     /// Print the map of the pipeline, or the contracts of its streams and keys
     Pipeline(pipeline::PipelineArgs),
+}
+
+/// What a schema is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SchemaOf {
+    /// Scenario files.
+    Scenario,
+    /// Sweep files.
+    Sweep,
 }
 
 /// How results are printed.
@@ -99,8 +112,12 @@ fn main() -> ExitCode {
         Command::Data(arguments) => data::run(arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
-        Command::Schema => {
-            print(&format!("{:#}", scenarios::schema()));
+        Command::Schema { of } => {
+            let schema = match of {
+                SchemaOf::Scenario => scenarios::schema(),
+                SchemaOf::Sweep => scenarios::sweep::schema(),
+            };
+            print(&format!("{schema:#}"));
             ExitCode::SUCCESS
         }
         Command::Explain(arguments) => explain::run(&arguments),

@@ -364,7 +364,7 @@ fn json_csv_and_parquet_hold_the_same() {
     }
     let arguments = ["report", "day.toml", "--format", "parquet", "--into", "trades.parquet"];
     folder.qsim(&arguments).expect_code(0);
-    let table = parquet_rows(&folder.path("trades.parquet"));
+    let table = parquet_rows(folder.path("trades.parquet"));
     assert_eq!(table.len(), rows.len());
     let mut open = 0;
     for (row, line) in table.iter().zip(&rows) {
@@ -398,8 +398,8 @@ fn json_csv_and_parquet_hold_the_same() {
     assert!(csv.lines().nth(1).expect("a trial").starts_with("0,,"), "{csv}");
     let arguments = ["report", "sweep.sweep", "--format", "parquet", "--into", "trials.parquet"];
     folder.qsim(&arguments).expect_code(0);
-    let kept = parquet_rows(&folder.path("sweep.sweep/trials.parquet"));
-    assert_eq!(parquet_rows(&folder.path("trials.parquet")), kept);
+    let kept = parquet_rows(folder.path("sweep.sweep/trials.parquet"));
+    assert_eq!(parquet_rows(folder.path("trials.parquet")), kept);
 }
 
 #[test]

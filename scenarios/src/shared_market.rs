@@ -184,7 +184,7 @@ impl Claim {
         self.bytes = 0;
     }
 
-    fn is_too_large(mut self) {
+    fn give_up(mut self) {
         let key = std::mem::take(&mut self.key);
         self.markets.state().markets.insert(key, Known::TooLarge);
     }
@@ -217,7 +217,7 @@ impl Feed for Reading {
         }
         let bytes = std::mem::size_of_val(&batch[..]);
         if !claim.markets.takes(bytes) {
-            claim.is_too_large();
+            claim.give_up();
             return Ok(());
         }
         claim.bytes += bytes;

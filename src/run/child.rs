@@ -112,7 +112,7 @@ fn fulfil(request: &Request) -> Outcome {
         data: request.data.clone(),
         journals: request.journals.clone(),
         limits: request.limits,
-        record: false,
+        ..RunOptions::default()
     };
     match &mut case.content {
         Content::Ready(scenario) => {

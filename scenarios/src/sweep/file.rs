@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use engine::Nanos;
 use reports::metrics::Settings;
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use sweeps::pareto::Direction;
 use sweeps::robust::Aggregate;
@@ -55,6 +56,17 @@ pub struct SweepFile {
     /// Figures of the runs that stand in the results beside the metrics, such as `governor.symbol_cooldown`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<String>,
+}
+
+/// The JSON schema of sweep files (draft 7, which editors of TOML know).
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let generator = SchemaSettings::draft07().into_generator();
+    let mut schema = generator.into_root_schema_for::<SweepFile>().to_value();
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("title".to_owned(), "qsim sweep".into());
+    }
+    schema
 }
 
 fn seed() -> u64 {

@@ -16,7 +16,7 @@ mod validation;
 mod wire;
 
 pub use execute::{Engine, Local, SweepEnded, SweepProgress};
-pub use file::{MetricSettings, Mix, Objective, Robust, SweepFile};
+pub use file::{MetricSettings, Mix, Objective, Robust, SweepFile, schema};
 pub use folds::{Folds, Layout, Windows};
 pub use results::{Results, ResultsError};
 pub use summary::{DeflatedSharpe, SweepSummary, neighbour_medians, summary};
