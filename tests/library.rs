@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use engine::JournalFile;
 use serde_json::Value as Json;
 
 /// Files that are markets for the whole chain and reproduce no incident.
@@ -31,6 +32,27 @@ fn every_case_is_as_it_should_be_and_as_it_was() {
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The part for sweeps runs the services that it names, no later ones either, and they open and close.
+#[test]
+fn the_chain_of_entry_and_exit_trades_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (part, file) = ("entry_and_exit.toml", folder.path().join("day.toml"));
+    std::fs::copy(Path::new("scenarios/parts").join(part), folder.path().join(part))
+        .expect("a copy");
+    let text = format!("include = [{part:?}]\nseed = 3\n[market.synthetic]\nminutes = 1440\n");
+    std::fs::write(&file, text).expect("a file");
+    let journals = folder.path().join("journals");
+    let arguments = ["run", "--format", "json", "-v", "--journal"].map(str::to_owned);
+    let paths = [&journals, &file].map(|path| path.to_string_lossy().into_owned());
+    let all: Vec<&str> = arguments.iter().chain(&paths).map(String::as_str).collect();
+    let output = qsim(&all);
+    let journal = JournalFile::open(&journals.join("day-3.journal")).expect("a journal");
+    assert_eq!(scenarios::services_of(journal.header()).len(), 15);
+    let told = &lines(&output)[0]["figures"];
+    let figure = |name: &str| told[name].to_string().trim_matches('"').parse::<u64>().expect(name);
+    assert!(figure("entries") > 0 && figure("exits") > 0, "{told}");
 }
 
 /// Two processes with unlike numbers of threads say the same of every case of a part of the library, which

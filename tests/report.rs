@@ -353,10 +353,11 @@ fn json_csv_and_parquet_hold_the_same() {
     let pnl = column(&trades["pnl"]);
 
     let csv = folder.qsim(&["report", "day.toml", "--format", "csv"]).expect_code(0).stdout;
-    let mut lines = csv.lines();
-    let head: Vec<&str> = lines.next().expect("a head").split(',').collect();
+    let mut lines = csv::Reader::from_reader(csv.as_bytes());
+    let head = lines.headers().expect("a head").clone();
+    let head: Vec<&str> = head.iter().collect();
     let place = head.iter().position(|name| *name == "pnl").expect("a column");
-    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    let rows: Vec<csv::StringRecord> = lines.records().map(|row| row.expect("a row")).collect();
     assert_eq!(rows.len(), pnl.len());
     assert!(!rows.is_empty());
     for (row, pnl) in rows.iter().zip(&pnl) {
@@ -369,9 +370,10 @@ fn json_csv_and_parquet_hold_the_same() {
     let mut open = 0;
     for (row, line) in table.iter().zip(&rows) {
         assert_eq!(row.get_column_iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), head);
-        let cell = |name: &str| line[head.iter().position(|head| *head == name).expect("a column")];
+        let cell =
+            |name: &str| &line[head.iter().position(|head| *head == name).expect("a column")];
         for (place, (name, field)) in row.get_column_iter().enumerate() {
-            let told = line[place];
+            let told = &line[place];
             let same = match field {
                 Field::Null => told.is_empty(),
                 Field::Str(word) => word == told,

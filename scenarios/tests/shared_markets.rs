@@ -20,7 +20,7 @@ fn digest(scenario: &Scenario, shared: Option<&SharedMarkets>) -> String {
 #[test]
 fn a_market_of_memory_is_the_one_that_was_read() {
     let shared = SharedMarkets::default();
-    let fee = "[exchange]\ntaker_fee = \"0.001\"";
+    let fee = "[account]\ntaker_fee = \"0.001\"";
     let gap = "[[market.gaps]]\nsymbol = \"BTCUSDT\"\nat = \"100m\"\npercent = -10";
     let mut bytes = Vec::new();
     // The first run reads, the next ones are told; another seed is another market, another fee and a gap are not.
