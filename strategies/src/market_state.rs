@@ -3,9 +3,11 @@
 //! The costly part is the median of all pairwise slopes: see [`crate::theil_sen`]. An evaluator remembers
 //! the last closes, and where the new ones are those and one more, it goes on from there.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
-use crate::theil_sen::{CHUNK, MedianSlope, neighbours};
+use crate::theil_sen::{CHUNK, MedianSlope};
 
 /// Closes that an evaluation needs.
 pub const MARKET_STATE_PRICES: usize = 257;
@@ -44,6 +46,8 @@ pub struct MarketStateEvaluator {
     /// Their logarithms, and then [`CHUNK`] infinite points: those make slopes that are neither below nor inside
     /// a bracket.
     logs: Vec<f64>,
+    /// The returns in their order of size.
+    sorted: Vec<f64>,
     slopes: (MedianSlope<64>, MedianSlope<128>, MedianSlope<256>),
 }
 
@@ -79,7 +83,7 @@ impl MarketStateEvaluator {
         let logs = &self.logs;
         returns.clear();
         returns.extend(logs[..MARKET_STATE_PRICES].windows(2).map(|w| w[1] - w[0]));
-        let (sigma, spike_proxy) = volatility(returns, clipped, sorting);
+        let (sigma, spike_proxy) = volatility(returns, &self.sorted, clipped);
         let (short, middle, long) = &mut self.slopes;
         let of = [
             short.median(logs, moved, slopes),
@@ -99,11 +103,16 @@ impl MarketStateEvaluator {
         if known {
             self.closes.copy_within(1.., 0);
             self.closes[MARKET_STATE_PRICES - 1] = newest;
+            let gone = self.logs[1] - self.logs[0];
             self.logs.copy_within(1..MARKET_STATE_PRICES, 0);
             self.logs[MARKET_STATE_PRICES - 1] = log(newest);
+            let came = self.logs[MARKET_STATE_PRICES - 1] - self.logs[MARKET_STATE_PRICES - 2];
+            replace(&mut self.sorted, gone, came);
         } else {
             refill(&mut self.closes, closes.iter().copied());
             refill(&mut self.logs, closes.iter().map(|close| log(*close)));
+            refill(&mut self.sorted, self.logs.windows(2).map(|w| w[1] - w[0]));
+            self.sorted.sort_unstable_by(f64::total_cmp);
             self.logs.extend([f64::INFINITY; CHUNK]);
         }
         known
@@ -144,20 +153,46 @@ fn variance(values: &[f64]) -> f64 {
 }
 
 /// Sigma and spike of the returns (EHR 3.1 rule 1).
-fn volatility(returns: &[f64], clipped: &mut Vec<f64>, sorting: &mut Vec<f64>) -> (f64, f64) {
-    refill(sorting, returns.iter().copied());
-    let low = quantile(sorting, 0.01);
-    let high = quantile(sorting, 0.99);
+fn volatility(returns: &[f64], sorted: &[f64], clipped: &mut Vec<f64>) -> (f64, f64) {
+    let (low, high) = (quantile(sorted, 0.01), quantile(sorted, 0.99));
     refill(clipped, returns.iter().map(|r| r.clamp(low, high)));
     let ewma =
         clipped.iter().fold(variance(&clipped[..10]), |v, r| 0.94 * v + 0.06 * (r * r)).sqrt();
-    refill(sorting, clipped.iter().copied());
-    let middle = median(sorting);
-    refill(sorting, clipped.iter().map(|r| (r - middle).abs()));
-    let robust = 1.4826 * median(sorting);
+    // What is clipped keeps its order.
+    refill(clipped, sorted.iter().map(|r| r.clamp(low, high)));
+    let middle = (clipped[RETURNS / 2 - 1] + clipped[RETURNS / 2]) / 2.0;
+    let robust = 1.4826 * median_distance(clipped, middle);
     let spike = (robust / (ewma + 1e-12)).clamp(0.0, 5.0);
     let w = 1.0 / (1.0 + libm::exp(-((spike - 1.2) / 0.3).clamp(-50.0, 50.0)));
     (((1.0 - w) * ewma + w * robust).max(1e-6), spike)
+}
+
+/// The median of the distances of sorted values from `middle`: those on both sides are in their order already.
+fn median_distance(sorted: &[f64], middle: f64) -> f64 {
+    let (below, above) = sorted.split_at(sorted.partition_point(|value| *value < middle));
+    let mut below = below.iter().rev().map(|value| (value - middle).abs()).peekable();
+    let mut above = above.iter().map(|value| (value - middle).abs()).peekable();
+    let mut next = || match (below.peek(), above.peek()) {
+        (Some(left), Some(right)) if left < right => below.next(),
+        (Some(_), None) => below.next(),
+        _ => above.next(),
+    };
+    let before = (sorted.len() - 1) / 2;
+    for _ in 0..before {
+        next();
+    }
+    let one = next().unwrap_or_default();
+    let two = if sorted.len() % 2 == 0 { next().unwrap_or_default() } else { one };
+    (one + two) / 2.0
+}
+
+/// Takes one value out of the sorted ones and puts another in.
+fn replace(sorted: &mut Vec<f64>, gone: f64, came: f64) {
+    let place = |sorted: &[f64], of: f64| {
+        sorted.partition_point(|value| value.total_cmp(&of) == Ordering::Less)
+    };
+    sorted.remove(place(sorted, gone));
+    sorted.insert(place(sorted, came), came);
 }
 
 fn refill(target: &mut Vec<f64>, values: impl Iterator<Item = f64>) {
@@ -165,18 +200,12 @@ fn refill(target: &mut Vec<f64>, values: impl Iterator<Item = f64>) {
     target.extend(values);
 }
 
-/// Linear between the neighbouring order statistics; reorders the values.
-fn quantile(values: &mut [f64], q: f64) -> f64 {
-    let at = q * (values.len() - 1) as f64;
+/// Linear between the neighbouring ones of sorted values.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let at = q * (sorted.len() - 1) as f64;
     let rank = at as usize;
-    let (_, &mut low, above) = values.select_nth_unstable_by(rank, f64::total_cmp);
-    let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(low);
+    let (low, high) = (sorted[rank], sorted[rank + 1]);
     low + (high - low) * (at - rank as f64)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    let (one, two) = neighbours(values, (values.len() - 1) / 2, values.len() / 2);
-    (one + two) / 2.0
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! Of n points there are n (n - 1) / 2 slopes, and a new point that takes the place of the oldest changes n - 1
 //! of them. A bracket around the last median is remembered, with the number of slopes below it and the slopes
-//! inside, by bins: these follow the points that leave and enter, and the median is selected in its bin. When it
-//! has moved out of the bracket, all slopes are counted anew against a bracket around the last median. A bracket
+//! inside, by bins: the counts follow the points that leave and enter, and the median is selected in its bin. When
+//! it has moved out of the bracket, all slopes are counted anew against a bracket around the last median. A bracket
 //! that misses costs time, never the result.
 
 /// Infinite points behind those that count, so that slopes can be looked at so many together: theirs are neither
@@ -22,8 +22,20 @@ pub(crate) struct MedianSlope<const POINTS: usize> {
     bounds: Option<Bounds>,
     /// Slopes below the bounds.
     below: usize,
-    /// Slopes inside: the bins in their order, each in none.
-    bins: Vec<Vec<f64>>,
+    /// Slopes in each bin, in the order of the bins.
+    counts: Vec<u32>,
+    /// The slopes of each bin, in no order, and some of points that have left.
+    bins: Vec<Vec<Slope>>,
+    /// The number of the window's oldest point.
+    oldest: u32,
+}
+
+/// A slope inside the bounds.
+#[derive(Clone, Copy, Debug)]
+struct Slope {
+    value: f64,
+    /// The number of its earlier point.
+    early: u32,
 }
 
 /// Where the median slope was.
@@ -91,6 +103,7 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
     pub(crate) fn median(&mut self, padded: &[f64], moved: bool, room: &mut Vec<f64>) -> f64 {
         let first = padded.len() - CHUNK - POINTS;
         let window = &padded[first..];
+        self.oldest = self.oldest.wrapping_add(1);
         if moved && let Some(bounds) = self.bounds {
             self.leave(padded[first - 1], window, bounds);
             self.enter(window, bounds);
@@ -102,17 +115,12 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
         self.anew(window, room)
     }
 
-    /// The slopes of the point before the window go.
+    /// The slopes of the point before the window go: they are not counted any more.
     fn leave(&mut self, point: f64, window: &[f64], bounds: Bounds) {
         for (late, lag) in window[..POINTS - 1].iter().zip(1u32..) {
             match bounds.place(late - point, f64::from(lag)) {
                 Place::Below => self.below -= 1,
-                Place::Inside(slope) => {
-                    let bin = &mut self.bins[bounds.bin(slope)];
-                    if let Some(at) = bin.iter().position(|known| *known == slope) {
-                        bin.swap_remove(at);
-                    }
-                }
+                Place::Inside(slope) => self.counts[bounds.bin(slope)] -= 1,
                 Place::Above => {}
             }
         }
@@ -121,13 +129,24 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
     /// The slopes of the newest point come.
     fn enter(&mut self, window: &[f64], bounds: Bounds) {
         let newest = window[POINTS - 1];
-        for (early, lag) in window[..POINTS - 1].iter().rev().zip(1u32..) {
-            match bounds.place(newest - early, f64::from(lag)) {
+        for (place, (early, lag)) in window[..POINTS - 1].iter().zip(1u32..).enumerate() {
+            match bounds.place(newest - early, f64::from(POINTS as u32 - lag)) {
                 Place::Below => self.below += 1,
-                Place::Inside(slope) => self.bins[bounds.bin(slope)].push(slope),
+                Place::Inside(slope) => self.put(slope, place, bounds),
                 Place::Above => {}
             }
         }
+    }
+
+    fn put(&mut self, value: f64, place: usize, bounds: Bounds) {
+        let (at, oldest) = (bounds.bin(value), self.oldest);
+        let bin = &mut self.bins[at];
+        // Slopes of points that have left go when they are most of those that would have to move.
+        if bin.len() == bin.capacity() && bin.len() > 2 * self.counts[at] as usize {
+            bin.retain(|slope| is_in::<POINTS>(slope, oldest));
+        }
+        bin.push(Slope { value, early: oldest.wrapping_add(place as u32) });
+        self.counts[at] += 1;
     }
 
     /// The median, if the bounds hold it.
@@ -142,13 +161,15 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
 
     /// The slope inside that so many others come before.
     fn ranked(&self, mut rank: usize, room: &mut Vec<f64>) -> Option<f64> {
-        for bin in &self.bins {
-            if rank < bin.len() {
+        for (bin, count) in self.bins.iter().zip(&self.counts) {
+            let count = *count as usize;
+            if rank < count {
                 room.clear();
-                room.extend_from_slice(bin);
+                let own = bin.iter().filter(|slope| is_in::<POINTS>(slope, self.oldest));
+                room.extend(own.map(|slope| slope.value));
                 return Some(*room.select_nth_unstable_by(rank, f64::total_cmp).1);
             }
-            rank -= bin.len();
+            rank -= count;
         }
         None
     }
@@ -177,6 +198,8 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
         self.below = 0;
         self.bins.resize_with(Self::BINS, Vec::new);
         self.bins.iter_mut().for_each(Vec::clear);
+        self.counts.clear();
+        self.counts.resize(Self::BINS, 0);
         let mut inside = 0;
         for lag in 1..POINTS {
             let run = lag as f64;
@@ -184,25 +207,20 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
             let chunks = (POINTS - lag).div_ceil(CHUNK);
             let (late, _) = window[lag..].as_chunks::<CHUNK>();
             let (early, _) = window.as_chunks::<CHUNK>();
-            for (late, early) in late.iter().zip(early).take(chunks) {
+            for (chunk, (late, early)) in late.iter().zip(early).take(chunks).enumerate() {
                 let mut under = 0u64;
-                let mut within = 0u64;
+                // Those inside move to the front without a branch, which would be missed as often as not.
+                let (mut rises, mut places, mut len) = ([0.0; CHUNK], [0; CHUNK], 0);
                 for i in 0..CHUNK {
                     let rise = late[i] - early[i];
                     under += u64::from(rise < floor);
-                    within += u64::from(rise <= ceiling);
+                    (rises[len], places[len]) = (rise, chunk * CHUNK + i);
+                    len += usize::from(rise >= floor && rise <= ceiling);
                 }
                 self.below += under as usize;
-                inside += (within - under) as usize;
-                if within == under {
-                    continue;
-                }
-                for i in 0..CHUNK {
-                    let rise = late[i] - early[i];
-                    if rise >= floor && rise <= ceiling {
-                        let slope = rise / run;
-                        self.bins[bounds.bin(slope)].push(slope);
-                    }
+                inside += len;
+                for (rise, place) in rises[..len].iter().zip(places) {
+                    self.put(rise / run, place, bounds);
                 }
             }
         }
@@ -228,13 +246,18 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
     }
 }
 
+/// Whether the slope is one of the window whose oldest point has this number.
+fn is_in<const POINTS: usize>(slope: &Slope, oldest: u32) -> bool {
+    (slope.early.wrapping_sub(oldest) as usize) < POINTS
+}
+
 /// The narrowest bracket, wider than the margin at its bounds.
 fn least(centre: f64) -> f64 {
     1e-8 * centre.abs() + 1e-12
 }
 
 /// The order statistics `first` and `second` (equal or adjacent).
-pub(crate) fn neighbours(values: &mut [f64], first: usize, second: usize) -> (f64, f64) {
+fn neighbours(values: &mut [f64], first: usize, second: usize) -> (f64, f64) {
     let (_, &mut low, above) = values.select_nth_unstable_by(first, f64::total_cmp);
     if first == second {
         return (low, low);
