@@ -182,7 +182,7 @@ fn median_distance(sorted: &[f64], middle: f64) -> f64 {
         next();
     }
     let one = next().unwrap_or_default();
-    let two = if sorted.len() % 2 == 0 { next().unwrap_or_default() } else { one };
+    let two = if sorted.len().is_multiple_of(2) { next().unwrap_or_default() } else { one };
     (one + two) / 2.0
 }
 
