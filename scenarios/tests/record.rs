@@ -120,7 +120,18 @@ fn the_pipeline_is_counted() {
     assert_eq!(tally.decisions, outcomes.len() as u64);
     assert_eq!(tally.refusals.values().sum::<u64>(), count(1));
     assert_eq!(tally.downgrades, count(2));
-    assert!(count(1) > 0 && tally.permits_granted > 0, "{tally:?}");
+    let permits: Vec<String> = (0..recording.entries())
+        .map(|number| recording.text(number))
+        .filter(|text| text.contains(" quantum:permit:") && text.contains("Permit {"))
+        .collect();
+    let says = |yes: &str| {
+        let one = |text: &&String| {
+            [" granted=", " allow="].iter().any(|word| text.contains(&format!("{word}{yes}")))
+        };
+        permits.iter().filter(one).count() as u64
+    };
+    assert_eq!((tally.permits_granted, tally.permits_denied), (says("true"), says("false")));
+    assert!(count(1) > 0 && says("true") > 0 && says("false") > 0, "{tally:?}");
     let deliveries: u64 = scenarios::topology(&recording)
         .edges
         .iter()
