@@ -5,7 +5,10 @@
 
 mod support;
 
-use support::{Folder, text};
+use std::ffi::OsStr;
+use std::path::Path;
+
+use support::{Folder, Output, QSIM, run_program, text};
 
 /// 2026-02-01T00:00Z.
 const START_MS: i64 = 1_769_904_000_000;
@@ -375,4 +378,30 @@ fn an_event_that_befalls_nobody_is_refused() {
     let last = "[[market.recorded.events]]\nevent = \"gap\"\nat_minute = 179\nshare = 0.1";
     scenario(&folder, "", &format!("{FREE_FUNDING}\n{last}"));
     folder.qsim(&RUN).expect_code(0);
+}
+
+/// Processes that need the same data of a store at the same time: whoever fetches, each has the whole, and nothing
+/// half is left behind.
+#[test]
+fn processes_that_fetch_at_once_come_to_the_same() {
+    let folder = data_set();
+    scenario(&folder, "", FREE_FUNDING);
+    let here = folder.qsim(&RUN).expect_code(0).json();
+    let (url, cache) = (format!("file://{}", folder.path("set").display()), folder.path("cache"));
+    let run = || {
+        let arguments = ["run", "scenario.toml", "--data", &url, "--format", "json"];
+        let environment = [("QSIM_DATA_CACHE", cache.to_str().expect("UTF-8"))];
+        run_program(Path::new(QSIM), folder.root(), &environment, &arguments)
+    };
+    let runs: Vec<Output> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..6).map(|_| scope.spawn(run)).collect();
+        running.into_iter().map(|one| one.join().expect("it ends")).collect()
+    });
+    assert!(runs.iter().any(|run| run.stderr.contains("fetching")), "{runs:#?}");
+    for run in runs {
+        assert_eq!(run.expect_code(0).json()["digest"], here["digest"]);
+    }
+    let left = folder.snapshot("cache").into_iter().map(|(path, _)| path);
+    let left: Vec<_> = left.map(|path| path.extension().map(OsStr::to_owned)).collect();
+    assert_eq!(left, [Some("mark".into()), Some("parquet".into())], "a file, and its mark");
 }
