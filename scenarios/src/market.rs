@@ -137,9 +137,11 @@ fn key(
     };
     let of_symbol = |symbol| times.clone().map(|time| at(symbol, time)).collect::<Option<Vec<_>>>();
     let precisions = scenario.symbols().into_iter().map(of_symbol).collect::<Option<Vec<_>>>()?;
-    // What is recorded is so whatever the seed is.
+    // What is recorded is so whatever the seed is; of what is made nothing else asks for data and delays.
     let seed = market.recorded.is_none().then_some(seed);
-    let whole = (data, &market.recorded, &market.synthetic, &market.window, links, seed);
+    let delays = (links.feed_latency_recorded, links.feed_latency_us == 0);
+    let of_files = market.recorded.as_ref().map(|recorded| (recorded, data, delays));
+    let whole = (of_files, &market.synthetic, &market.window, seed);
     serde_json::to_string(&(whole, range, precisions, moved_to)).ok()
 }
 

@@ -1,4 +1,5 @@
-//! Markets that several runs of one process replay: the first one reads its events, the others get them from memory.
+//! Markets that several runs of one process replay: one of them keeps the events that it reads, later ones get them from
+//! memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,8 @@ use crate::market::OpenMarket;
 
 /// Events that are kept take no more memory than this together, whatever the length of the data: 256 MiB.
 const BYTES_MAX: usize = 256 << 20;
+/// So many markets are known; runs of others read theirs.
+const MARKETS_MAX: usize = 4_096;
 
 /// Markets that are kept in memory for the runs of one sweep. A run gets the same events from it, in the same batches, as
 /// from its files; a market that has no room is read by each run.
@@ -29,10 +32,12 @@ struct State {
 
 #[derive(Debug)]
 enum Known {
+    /// One run has read it: what no second run asks for takes no room.
+    Asked,
     /// Somebody reads it, and keeps its events.
     BeingRead,
     Kept(Arc<Kept>),
-    /// There was no room.
+    /// There is no room for it alone.
     TooLarge,
 }
 
@@ -40,9 +45,8 @@ enum Known {
 #[derive(Debug)]
 struct Kept {
     terms: Terms,
-    events: Vec<MarketEvent>,
-    /// Where each batch ends.
-    ends: Vec<usize>,
+    /// In the batches in which they were read.
+    batches: Vec<Box<[MarketEvent]>>,
     ends_at: Option<Nanos>,
 }
 
@@ -141,8 +145,15 @@ impl SharedMarkets {
                     drop(state);
                     return open();
                 }
-                None => {
+                Some(Known::Asked) => {
                     state.markets.insert(key.clone(), Known::BeingRead);
+                }
+                None => {
+                    if state.markets.len() < MARKETS_MAX {
+                        state.markets.insert(key, Known::Asked);
+                    }
+                    drop(state);
+                    return open();
                 }
             }
         }
@@ -151,7 +162,7 @@ impl SharedMarkets {
         let mut market = open()?;
         let terms = Terms::of(&market);
         let ends_at = market.feed.ends_at();
-        let kept = Kept { terms, events: Vec::new(), ends: Vec::new(), ends_at };
+        let kept = Kept { terms, batches: Vec::new(), ends_at };
         market.feed = Box::new(Reading { feed: market.feed, keeps: Some((claim, kept)) });
         Ok(market)
     }
@@ -184,9 +195,14 @@ impl Claim {
         self.bytes = 0;
     }
 
-    fn give_up(mut self) {
+    /// There is no room: for ever, if the market alone does not fit.
+    fn give_up(mut self, needed: usize) {
         let key = std::mem::take(&mut self.key);
-        self.markets.state().markets.insert(key, Known::TooLarge);
+        let mut state = self.markets.state();
+        match needed > self.markets.bytes_max {
+            true => drop(state.markets.insert(key, Known::TooLarge)),
+            false => drop(state.markets.insert(key, Known::Asked)),
+        }
     }
 }
 
@@ -211,18 +227,19 @@ impl Feed for Reading {
         self.feed.next_batch(batch)?;
         let Some((mut claim, mut kept)) = self.keeps.take() else { return Ok(()) };
         if batch.is_empty() {
-            kept.events.shrink_to_fit();
             claim.keep(kept);
             return Ok(());
         }
         let bytes = std::mem::size_of_val(&batch[..]);
         if !claim.markets.takes(bytes) {
-            claim.give_up();
+            let needed = claim.bytes + bytes;
+            // The memory before the room that it took.
+            drop(kept);
+            claim.give_up(needed);
             return Ok(());
         }
         claim.bytes += bytes;
-        kept.events.extend_from_slice(batch);
-        kept.ends.push(kept.events.len());
+        kept.batches.push(batch.as_slice().into());
         self.keeps = Some((claim, kept));
         Ok(())
     }
@@ -250,9 +267,8 @@ struct Told {
 impl Feed for Told {
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         batch.clear();
-        let Some(&end) = self.kept.ends.get(self.batch) else { return Ok(()) };
-        let start = self.batch.checked_sub(1).map_or(0, |before| self.kept.ends[before]);
-        batch.extend_from_slice(&self.kept.events[start..end]);
+        let Some(next) = self.kept.batches.get(self.batch) else { return Ok(()) };
+        batch.extend_from_slice(next);
         self.batch += 1;
         Ok(())
     }

@@ -59,7 +59,8 @@ impl Trunk {
         progress: &dyn Progress,
     ) -> Result<Trunk, ScenarioError> {
         let options = RunOptions { journals: None, ..options.clone() };
-        let mut begun = Begun::new(scenario, &options)?;
+        // It does not come to the end of the market: a branch may, and keep it.
+        let mut begun = Begun::new(scenario, &RunOptions { shared: None, ..options.clone() })?;
         begun.go(Nanos(at.0.saturating_sub(1)), options.limits, progress)?;
         let faults = plan_of(&begun, scenario)?.faults;
         let Some(observer) = observer_of(&mut begun.kernel) else {

@@ -23,9 +23,10 @@ fn a_market_of_memory_is_the_one_that_was_read() {
     let fee = "[account]\ntaker_fee = \"0.001\"";
     let gap = "[[market.gaps]]\nsymbol = \"BTCUSDT\"\nat = \"100m\"\npercent = -10";
     let mut bytes = Vec::new();
-    // The first run reads, the next ones are told; another seed is another market, another fee and a gap are not.
+    // The second run keeps what it reads, the next ones are told; another seed is another market, another fee and a gap
+    // are not.
     for (seed, more, markets) in
-        [(1, "", 1), (1, "", 1), (1, fee, 1), (1, gap, 1), (2, "", 2), (2, "", 2), (1, "", 2)]
+        [(1, "", 0), (1, "", 1), (1, fee, 1), (1, gap, 1), (2, "", 1), (2, "", 2), (1, "", 2)]
     {
         let one = scenario(seed, more);
         assert_eq!(digest(&one, Some(&shared)), digest(&one, None), "seed {seed} {more}");
@@ -33,38 +34,55 @@ fn a_market_of_memory_is_the_one_that_was_read() {
         assert_eq!(kept, markets, "seed {seed} {more}");
         bytes.push(used);
     }
-    assert_eq!(bytes[0], bytes[3]);
-    assert!(bytes[6] > bytes[0], "{bytes:?}");
+    assert!(bytes[0] == 0 && bytes[1] > 0 && bytes[1] == bytes[4], "{bytes:?}");
+    assert!(bytes[6] > bytes[1], "{bytes:?}");
     assert_ne!(digest(&scenario(1, ""), None), digest(&scenario(1, fee), None));
     assert_ne!(digest(&scenario(1, ""), None), digest(&scenario(1, gap), None));
 }
 
 #[test]
 fn what_has_no_room_is_read_by_each() {
-    let shared = SharedMarkets::of_at_most(100_000);
     let one = scenario(1, "");
-    for _ in 0..3 {
-        assert_eq!(digest(&one, Some(&shared)), digest(&one, None));
-        assert_eq!(shared.kept(), (0, 0), "nothing of it stays");
+    let shared = SharedMarkets::default();
+    (0..2).for_each(|_| drop(digest(&one, Some(&shared))));
+    let (_, bytes) = shared.kept();
+    for (most, kept) in [(bytes - 1, (0, 0)), (bytes, (1, bytes))] {
+        let shared = SharedMarkets::of_at_most(most);
+        for _ in 0..3 {
+            assert_eq!(digest(&one, Some(&shared)), digest(&one, None));
+        }
+        assert_eq!(shared.kept(), kept, "of at most {most}");
     }
 }
 
 #[test]
-fn a_beginning_that_was_read_and_one_of_memory_have_the_same_branches() {
+fn a_branch_opens_the_market_that_its_trunk_has_read_in_part() {
     let shared = SharedMarkets::default();
     let options = RunOptions { shared: Some(shared.clone()), ..RunOptions::default() };
-    let one = scenario(1, "");
+    // A feed with a gap cannot be copied: it is opened again for each branch.
+    let one = scenario(1, "[[market.gaps]]\nsymbol = \"BTCUSDT\"\nat = \"100m\"\npercent = -10");
     let whole = digest(&one, None);
     let (from, _) = one.range().expect("a range");
     let at = Nanos(from.0 + 400 * 60_000_000_000);
-    for (number, kept) in [0, 1].into_iter().enumerate() {
-        let trunk = Trunk::grow(&one, &options, at, &NoProgress).expect("it grows");
-        assert_eq!(shared.kept().0, kept, "number {number} read the market to its fork only");
+    let trunk = Trunk::grow(&one, &options, at, &NoProgress).expect("it grows");
+    for kept in [0, 1, 1] {
         let branch = trunk.branch(&one).expect("it can be looked at").expect("it can be forked");
         assert_eq!(branch.end(&NoProgress).expect("it ends").digest, whole);
-        drop(trunk);
-        // Whoever began to read it and did not come to the end leaves it to the next one.
-        assert_eq!(digest(&one, Some(&shared)), whole);
-        assert_eq!(shared.kept().0, 1);
+        assert_eq!(shared.kept().0, kept);
     }
+}
+
+#[test]
+fn threads_share_one_market() {
+    let shared = SharedMarkets::default();
+    let one = scenario(1, "");
+    let whole = digest(&one, None);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                (0..4).for_each(|_| assert_eq!(digest(&one, Some(&shared)), whole));
+            });
+        }
+    });
+    assert_eq!(shared.kept().0, 1);
 }

@@ -10,6 +10,9 @@
 /// below nor inside a bracket.
 pub(crate) const CHUNK: usize = 16;
 
+/// Slopes for which a bin keeps room. Where many slopes are equal they fall into another bin with each count, and
+/// what one of them held must not stay.
+const ROOM: usize = 32;
 /// Brackets that are tried before all slopes are sorted out.
 const TRIES: usize = 3;
 
@@ -144,6 +147,7 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
         // Slopes of points that have left go when they are most of those that would have to move.
         if bin.len() == bin.capacity() && bin.len() > 2 * self.counts[at] as usize {
             bin.retain(|slope| is_in::<POINTS>(slope, oldest));
+            bin.shrink_to(ROOM.max(2 * bin.len()));
         }
         bin.push(Slope { value, early: oldest.wrapping_add(place as u32) });
         self.counts[at] += 1;
@@ -197,7 +201,10 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
         self.bounds = Some(bounds);
         self.below = 0;
         self.bins.resize_with(Self::BINS, Vec::new);
-        self.bins.iter_mut().for_each(Vec::clear);
+        for bin in &mut self.bins {
+            bin.clear();
+            bin.shrink_to(ROOM);
+        }
         self.counts.clear();
         self.counts.resize(Self::BINS, 0);
         let mut inside = 0;
@@ -305,6 +312,22 @@ mod tests {
                 assert_eq!(got.to_bits(), wanted, "{centre} {half}");
             }
         }
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_points() {
+        let ticks: Vec<f64> = walk(4, 20_000).iter().map(|p| libm::rint(p * 50.0) / 50.0).collect();
+        let mut slopes = MedianSlope::<64>::default();
+        let mut room = Vec::new();
+        let mut held = |range: std::ops::Range<usize>| {
+            for at in range {
+                slopes.median(&padded(&ticks[at - 70..at]), true, &mut room);
+            }
+            slopes.bins.iter().map(Vec::capacity).sum::<usize>()
+        };
+        let (early, late) = (held(70..2_000), held(2_000..20_000));
+        let all = MedianSlope::<64>::BINS * ROOM + 4 * MedianSlope::<64>::SLOPES;
+        assert!(early <= all && late <= all, "{early}, then {late} of at most {all}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! The exchange's books sum to zero, and each position's worth is what its fills make it.
+
 use super::{Invariant, violated};
 use crate::expect::{Failure, Run, World};
 
