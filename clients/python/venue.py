@@ -24,8 +24,8 @@ ACCOUNTS = 200
 PATIENCE = 30.0
 
 
-def until(condition, what, seconds=PATIENCE, pause=0.02):
-    """Asks, with pauses in seconds, until the condition gives something true, and returns that."""
+def until(condition, what, seconds=PATIENCE):
+    """Asks until the condition gives something true, and returns that."""
     ends = time.monotonic() + seconds
     while True:
         found = condition()
@@ -33,7 +33,7 @@ def until(condition, what, seconds=PATIENCE, pause=0.02):
             return found
         if time.monotonic() > ends:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(pause)
+        time.sleep(0.02)
 
 
 class Keys:
@@ -165,17 +165,6 @@ class Server:
         self.ws_api, self.admin = told["ws_api"], told["admin"]
         self.host = self.rest.removeprefix("http://")
         self.given = 0
-        if "stepped" not in arguments:
-            self._wait_for_marks()
-
-    def _wait_for_marks(self):
-        """A market that has just begun has no mark before the first trade of each symbol."""
-
-        def marks():
-            with urllib.request.urlopen(self.rest + "/fapi/v1/premiumIndex", timeout=PATIENCE) as answer:
-                return len(json.load(answer)) == 2
-
-        until(marks, "marks of both symbols", pause=0.1)
 
     def _read_errors(self):
         for line in self.process.stderr:

@@ -19,8 +19,9 @@ use crate::{
 };
 
 /// A market that is ready to be replayed.
-pub(crate) struct OpenMarket {
-    pub(crate) feed: Box<dyn Feed + Send>,
+#[derive(Clone, Debug)]
+pub(crate) struct OpenMarket<F = Box<dyn Feed + Send>> {
+    pub(crate) feed: F,
     pub(crate) instruments: Vec<Instrument>,
     /// First instant and first instant after the end.
     pub(crate) range: (Nanos, Nanos),
@@ -36,6 +37,26 @@ pub(crate) struct OpenMarket {
     pub(crate) depth: MarketDepth,
     /// Times in which a symbol's trading halts, because nobody knows its prices.
     pub(crate) halts: Vec<VenueEvent>,
+}
+
+impl<F> OpenMarket<F> {
+    /// The same with another feed, and its own.
+    pub(crate) fn with<G>(self, feed: G) -> (OpenMarket<G>, F) {
+        let OpenMarket { feed: own, instruments, range, identity, warnings, .. } = self;
+        let OpenMarket { tells_funding, tells_index, depth, halts, .. } = self;
+        let other = OpenMarket {
+            feed,
+            instruments,
+            range,
+            identity,
+            warnings,
+            tells_funding,
+            tells_index,
+            depth,
+            halts,
+        };
+        (other, own)
+    }
 }
 
 impl Scenario {
@@ -113,7 +134,8 @@ pub(crate) fn open(
     moved_to: Option<Nanos>,
 ) -> Result<OpenMarket, ScenarioError> {
     let open = || open_unaltered(scenario, rules, source.data, moved_to);
-    let market = match source.shared.zip(key(scenario, rules, source.data, moved_to)) {
+    let key = |shared| Some((shared, key(scenario, rules, source.data, moved_to)?));
+    let market = match source.shared.and_then(key) {
         Some((shared, key)) => shared.open(key, open),
         None => open(),
     }?;

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use sim_exchange::{MarketDepth, RuleBook, SimExchange, StatedFilters};
 
 use crate::market::OpenMarket;
-use crate::served::NoFeed;
 use crate::session::SESSION_MAX;
 use crate::{Scenario, ScenarioError, SessionHeader, SessionParts, venue};
 
@@ -33,7 +32,7 @@ impl Scenario {
         let rules = self.session_rules(session).map_err(build)?;
         let stated = self.exchange.funding_rate.is_some();
         let market = OpenMarket {
-            feed: Box::new(NoFeed),
+            feed: (),
             instruments: session.instruments.clone(),
             range: (session.start, session.start + SESSION_MAX),
             identity: serde_json::Value::Null,

@@ -144,13 +144,3 @@ impl Feed for Moved {
         self.feed.ends_at().map(|end| end + self.by)
     }
 }
-
-/// A market that is given event by event.
-pub(crate) struct NoFeed;
-
-impl Feed for NoFeed {
-    fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
-        batch.clear();
-        Ok(())
-    }
-}

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use engine::{Feed, FeedError, Instrument, MarketEvent, Nanos};
-use serde_json::Value as Json;
-use sim_exchange::{MarketDepth, VenueEvent};
+use engine::{Feed, FeedError, MarketEvent, Nanos};
 
 use crate::ScenarioError;
 use crate::market::OpenMarket;
@@ -37,69 +35,17 @@ enum Known {
     /// Somebody reads it, and keeps its events.
     BeingRead,
     Kept(Arc<Kept>),
-    /// There is no room for it alone.
-    TooLarge,
+    /// There is no room for it beside those that are kept, and those stay.
+    NoRoom,
 }
 
 /// A market, as it was opened, and all of its events.
 #[derive(Debug)]
 struct Kept {
-    terms: Terms,
+    market: OpenMarket<()>,
     /// In the batches in which they were read.
     batches: Vec<Box<[MarketEvent]>>,
     ends_at: Option<Nanos>,
-}
-
-/// All of a market but its events.
-#[derive(Clone, Debug)]
-struct Terms {
-    instruments: Vec<Instrument>,
-    range: (Nanos, Nanos),
-    identity: Json,
-    warnings: Vec<String>,
-    tells_funding: bool,
-    tells_index: bool,
-    depth: MarketDepth,
-    halts: Vec<VenueEvent>,
-}
-
-impl Terms {
-    fn of(market: &OpenMarket) -> Terms {
-        Terms {
-            instruments: market.instruments.clone(),
-            range: market.range,
-            identity: market.identity.clone(),
-            warnings: market.warnings.clone(),
-            tells_funding: market.tells_funding,
-            tells_index: market.tells_index,
-            depth: market.depth,
-            halts: market.halts.clone(),
-        }
-    }
-
-    fn with(self, feed: Box<dyn Feed + Send>) -> OpenMarket {
-        let Terms {
-            instruments,
-            range,
-            identity,
-            warnings,
-            tells_funding,
-            tells_index,
-            depth,
-            halts,
-        } = self;
-        OpenMarket {
-            feed,
-            instruments,
-            range,
-            identity,
-            warnings,
-            tells_funding,
-            tells_index,
-            depth,
-            halts,
-        }
-    }
 }
 
 impl Default for SharedMarkets {
@@ -138,10 +84,12 @@ impl SharedMarkets {
             match state.markets.get(&key) {
                 Some(Known::Kept(kept)) => {
                     let kept = Arc::clone(kept);
-                    let terms = kept.terms.clone();
-                    return Ok(terms.with(Box::new(Told { kept, batch: 0 })));
+                    let market = kept.market.clone();
+                    return Ok(market
+                        .with(Box::new(Told { kept, batch: 0 }) as Box<dyn Feed + Send>)
+                        .0);
                 }
-                Some(Known::BeingRead | Known::TooLarge) => {
+                Some(Known::BeingRead | Known::NoRoom) => {
                     drop(state);
                     return open();
                 }
@@ -159,12 +107,10 @@ impl SharedMarkets {
         }
         // From here on whoever drops it says that it is not being read any more.
         let claim = Claim { markets: self.clone(), key, bytes: 0 };
-        let mut market = open()?;
-        let terms = Terms::of(&market);
-        let ends_at = market.feed.ends_at();
-        let kept = Kept { terms, batches: Vec::new(), ends_at };
-        market.feed = Box::new(Reading { feed: market.feed, keeps: Some((claim, kept)) });
-        Ok(market)
+        let (market, feed) = open()?.with(());
+        let kept = Kept { market: market.clone(), batches: Vec::new(), ends_at: feed.ends_at() };
+        let reading: Box<dyn Feed + Send> = Box::new(Reading { feed, keeps: Some((claim, kept)) });
+        Ok(market.with(reading).0)
     }
 
     /// Room for so many bytes more.
@@ -195,14 +141,16 @@ impl Claim {
         self.bytes = 0;
     }
 
-    /// There is no room: for ever, if the market alone does not fit.
+    /// There is no room: for ever, or because others are being read.
     fn give_up(mut self, needed: usize) {
         let key = std::mem::take(&mut self.key);
         let mut state = self.markets.state();
-        match needed > self.markets.bytes_max {
-            true => drop(state.markets.insert(key, Known::TooLarge)),
-            false => drop(state.markets.insert(key, Known::Asked)),
-        }
+        let kept = state.markets.values().map(|known| match known {
+            Known::Kept(kept) => kept.batches.iter().map(|batch| size_of_val(&**batch)).sum(),
+            _ => 0,
+        });
+        let fits = needed + kept.sum::<usize>() <= self.markets.bytes_max;
+        state.markets.insert(key, if fits { Known::Asked } else { Known::NoRoom });
     }
 }
 

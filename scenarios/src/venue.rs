@@ -13,9 +13,9 @@ use crate::market::OpenMarket;
 use crate::{Account, Figures, Scenario, Venue};
 
 /// The exchange with the scenario's account, and `further` ones that are set as it is.
-pub(crate) fn build(
+pub(crate) fn build<F>(
     scenario: &Scenario,
-    market: &OpenMarket,
+    market: &OpenMarket<F>,
     rules: &RuleBook,
     faults: Vec<VenueFault>,
     further: usize,

@@ -53,6 +53,12 @@ fn what_has_no_room_is_read_by_each() {
         }
         assert_eq!(shared.kept(), kept, "of at most {most}");
     }
+    // A second one has no room beside the first, which stays.
+    let (other, shared) = (scenario(2, ""), SharedMarkets::of_at_most(bytes + bytes / 2));
+    for one in [&one, &one, &other, &other, &other, &one] {
+        assert_eq!(digest(one, Some(&shared)), digest(one, None));
+    }
+    assert_eq!(shared.kept(), (1, bytes));
 }
 
 #[test]

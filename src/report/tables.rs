@@ -2,56 +2,77 @@
 //! for statistics: amounts are doubles, times are timestamps in UTC.
 
 use std::fmt::Display;
+use std::str::FromStr;
 
 use csv::Writer;
 use engine::Nanos;
-use reports::metrics::to_f64;
-use rust_decimal::Decimal;
 use scenarios::{Cells, ClosedTrade, OpenTrade, RunRecord, write_parquet};
 use serde_json::Value as Json;
 
 use super::source::Swept;
 use super::trades::{excursions, net};
 
-/// Their columns.
-const TRADE: [&str; 24] = [
-    "id",
-    "symbol",
-    "side",
-    "entry_time",
-    "exit_time",
-    "entry_price",
-    "exit_price",
-    "qty",
-    "pnl",
-    "realized",
-    "fees",
-    "funding",
-    "slippage",
-    "mae",
-    "mfe",
-    "stop_price",
-    "lowest_price",
-    "highest_price",
-    "leverage",
-    "exit_reason",
-    "source",
-    "liquidated",
-    "entry_order",
-    "exit_order",
+/// What a column holds.
+#[derive(Clone, Copy)]
+enum Of {
+    Count,
+    Time,
+    Number,
+    Word,
+    Flag,
+}
+
+/// Columns of a trade.
+const TRADE: [(&str, Of); 24] = [
+    ("id", Of::Count),
+    ("symbol", Of::Word),
+    ("side", Of::Word),
+    ("entry_time", Of::Time),
+    ("exit_time", Of::Time),
+    ("entry_price", Of::Number),
+    ("exit_price", Of::Number),
+    ("qty", Of::Number),
+    ("pnl", Of::Number),
+    ("realized", Of::Number),
+    ("fees", Of::Number),
+    ("funding", Of::Number),
+    ("slippage", Of::Number),
+    ("mae", Of::Number),
+    ("mfe", Of::Number),
+    ("stop_price", Of::Number),
+    ("lowest_price", Of::Number),
+    ("highest_price", Of::Number),
+    ("leverage", Of::Number),
+    ("exit_reason", Of::Word),
+    ("source", Of::Word),
+    ("liquidated", Of::Flag),
+    ("entry_order", Of::Word),
+    ("exit_order", Of::Word),
 ];
 
+/// A row of [`TRADE`]; what a trade does not have yet is empty.
+type Row = [String; TRADE.len()];
+
 /// Trades that ended, by their ends, then those that are open.
-pub fn trades(record: &RunRecord, symbols: &[String]) -> Result<String, String> {
+fn rows<'r>(record: &'r RunRecord, symbols: &'r [String]) -> impl Iterator<Item = Row> + 'r {
     let symbol = |place: usize| symbols.get(place).cloned().unwrap_or_default();
+    let closed = record.trades.iter().zip(1..);
+    let open_from = record.trades.len() + 1;
+    closed.map(move |(trade, id)| ended(id, symbol(trade.symbol), trade)).chain(
+        record
+            .open
+            .iter()
+            .zip(open_from..)
+            .map(move |(trade, id)| open(id, symbol(trade.symbol), trade)),
+    )
+}
+
+/// The trades of a run as CSV.
+pub fn trades(record: &RunRecord, symbols: &[String]) -> Result<String, String> {
     let mut table = Writer::from_writer(Vec::new());
-    table.write_record(TRADE).map_err(fault)?;
-    for (place, trade) in record.trades.iter().enumerate() {
-        table.write_record(ended(place + 1, symbol(trade.symbol), trade)).map_err(fault)?;
-    }
-    for (place, trade) in record.open.iter().enumerate() {
-        let id = record.trades.len() + place + 1;
-        table.write_record(open(id, symbol(trade.symbol), trade)).map_err(fault)?;
+    table.write_record(TRADE.map(|(name, _)| name)).map_err(fault)?;
+    for row in rows(record, symbols) {
+        table.write_record(row).map_err(fault)?;
     }
     text(table)
 }
@@ -64,7 +85,7 @@ fn some(value: Option<impl Display>) -> String {
     value.map_or(String::new(), |value| value.to_string())
 }
 
-fn ended(id: usize, symbol: String, trade: &ClosedTrade) -> [String; 24] {
+fn ended(id: usize, symbol: String, trade: &ClosedTrade) -> Row {
     let (mae, mfe) = excursions(trade);
     let time = |time: Nanos| time.to_string();
     [
@@ -95,7 +116,7 @@ fn ended(id: usize, symbol: String, trade: &ClosedTrade) -> [String; 24] {
     ]
 }
 
-fn open(id: usize, symbol: String, trade: &OpenTrade) -> [String; 24] {
+fn open(id: usize, symbol: String, trade: &OpenTrade) -> Row {
     let mut row = [const { String::new() }; 24];
     let filled = [
         (0, id.to_string()),
@@ -107,6 +128,7 @@ fn open(id: usize, symbol: String, trade: &OpenTrade) -> [String; 24] {
         (9, trade.realized.to_string()),
         (10, trade.fees.to_string()),
         (11, trade.funding.to_string()),
+        (21, false.to_string()),
     ];
     for (place, value) in filled {
         row[place] = value;
@@ -114,51 +136,37 @@ fn open(id: usize, symbol: String, trade: &OpenTrade) -> [String; 24] {
     row
 }
 
-/// The trades of [`trades`] as a Parquet file.
+/// The same rows as a Parquet file.
 pub fn trades_parquet(record: &RunRecord, symbols: &[String]) -> Result<Vec<u8>, String> {
-    let RunRecord { trades: ended, open, .. } = record;
-    type Of<'a, T> = (&'a dyn Fn(&ClosedTrade) -> T, &'a dyn Fn(&OpenTrade) -> T);
-    fn all<T>(record: &RunRecord, (closed, open): Of<'_, T>) -> Vec<T> {
-        record.trades.iter().map(closed).chain(record.open.iter().map(open)).collect()
+    let rows: Vec<Row> = rows(record, symbols).collect();
+    let entries = record.trades.iter().map(|trade| trade.entry_time);
+    let entries = entries.chain(record.open.iter().map(|trade| trade.entry_time));
+    let exits = record.trades.iter().map(|trade| Some(trade.exit_time.0));
+    let exits = exits.chain(record.open.iter().map(|_| None));
+    let mut times = [entries.map(|time| Some(time.0)).collect(), exits.collect()].into_iter();
+    let mut columns = Vec::new();
+    for (place, (name, of)) in TRADE.into_iter().enumerate() {
+        let texts = || rows.iter().map(move |row| row[place].as_str());
+        let cells = match of {
+            Of::Count => Cells::Ints(texts().map(read).collect::<Result<_, _>>()?),
+            Of::Flag => Cells::Bools(texts().map(read).collect::<Result<_, _>>()?),
+            Of::Time => Cells::Times(times.next().unwrap_or_default()),
+            Of::Number => {
+                let number = |text: &str| (!text.is_empty()).then(|| read(text)).transpose();
+                Cells::Floats(texts().map(number).collect::<Result<_, _>>()?)
+            }
+            Of::Word => {
+                let word = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                Cells::Texts(texts().map(word).collect())
+            }
+        };
+        columns.push((name.to_owned(), cells));
     }
-    let amounts = |closed: fn(&ClosedTrade) -> Decimal, open: fn(&OpenTrade) -> Decimal| {
-        let of: Of<'_, _> = (&|t| Some(to_f64(closed(t))), &|t| Some(to_f64(open(t))));
-        Cells::Floats(all(record, of))
-    };
-    let ended_only =
-        |of: &dyn Fn(&ClosedTrade) -> Option<f64>| Cells::Floats(all(record, (of, &|_| None)));
-    let words = |of: &dyn Fn(&ClosedTrade) -> String| {
-        Cells::Texts(all(record, (&|trade| Some(of(trade)), &|_| None)))
-    };
-    let symbol = |place: usize| symbols.get(place).cloned();
-    let columns: [Cells; TRADE.len()] = [
-        Cells::Ints((1..=(ended.len() + open.len()) as i64).collect()),
-        Cells::Texts(all(record, (&|t| symbol(t.symbol), &|t| symbol(t.symbol)))),
-        Cells::Texts(all(record, (&|t| Some(side(t.long)), &|t| Some(side(t.long))))),
-        Cells::Times(all(record, (&|t| Some(t.entry_time.0), &|t| Some(t.entry_time.0)))),
-        Cells::Times(all(record, (&|t| Some(t.exit_time.0), &|_| None))),
-        amounts(|t| t.entry_price, |t| t.entry_price),
-        ended_only(&|t| Some(to_f64(t.exit_price))),
-        amounts(|t| t.qty, |t| t.qty),
-        ended_only(&|t| Some(net(t))),
-        amounts(|t| t.realized, |t| t.realized),
-        amounts(|t| t.fees, |t| t.fees),
-        amounts(|t| t.funding, |t| t.funding),
-        ended_only(&|t| Some(to_f64(t.slippage))),
-        ended_only(&|t| Some(excursions(t).0)),
-        ended_only(&|t| Some(excursions(t).1)),
-        ended_only(&|t| t.stop_loss.map(to_f64)),
-        ended_only(&|t| t.lowest.map(to_f64)),
-        ended_only(&|t| t.highest.map(to_f64)),
-        ended_only(&|t| Some(f64::from(t.leverage))),
-        words(&|t| t.exit_reason.clone()),
-        words(&|t| t.source.clone()),
-        Cells::Bools(all(record, (&|t| t.liquidated, &|_| false))),
-        words(&|t| t.entry_order.clone()),
-        words(&|t| t.exit_order.clone()),
-    ];
-    let columns: Vec<(String, Cells)> = TRADE.map(str::to_owned).into_iter().zip(columns).collect();
     write_parquet(Vec::new(), "trades", &columns).map_err(fault)
+}
+
+fn read<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(fault)
 }
 
 /// The trials of a sweep as a Parquet file, the same as the `trials.parquet` of a sweep that is over.

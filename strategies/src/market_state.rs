@@ -56,7 +56,7 @@ pub struct MarketStateEvaluator {
 pub struct MarketStateScratch {
     returns: Vec<f64>,
     clipped: Vec<f64>,
-    sorting: Vec<f64>,
+    sums: Vec<f64>,
     slopes: Vec<f64>,
 }
 
@@ -78,7 +78,7 @@ impl MarketStateEvaluator {
         if !closes.iter().all(|p| *p > 0.0 && p.is_finite()) {
             return None;
         }
-        let MarketStateScratch { returns, clipped, sorting, slopes } = scratch;
+        let MarketStateScratch { returns, clipped, sums, slopes } = scratch;
         let moved = self.take(closes);
         let logs = &self.logs;
         returns.clear();
@@ -91,7 +91,7 @@ impl MarketStateEvaluator {
             long.median(logs, moved, slopes),
         ];
         let mu = WEIGHTS.iter().zip(of).fold(0.0, |mu, (weight, slope)| mu + weight * slope);
-        Some(regime(sigma, mu, spike_proxy, returns, sorting))
+        Some(regime(sigma, mu, spike_proxy, returns, sums))
     }
 
     /// Takes over the closes; says whether they are the last ones and one more.

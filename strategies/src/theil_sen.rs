@@ -53,7 +53,6 @@ struct Bracket {
 struct Bounds {
     low: f64,
     high: f64,
-    bins: usize,
     /// Bins in a slope of 1.
     scale: f64,
 }
@@ -69,7 +68,7 @@ impl Bracket {
     fn bounds(self, bins: usize) -> Option<Bounds> {
         let (low, high) = (self.centre - self.half, self.centre + self.half);
         let sound = self.half > 0.0 && low > -1e300 && high < 1e300;
-        sound.then(|| Bounds { low, high, bins, scale: bins as f64 / (high - low) })
+        sound.then(|| Bounds { low, high, scale: bins as f64 / (high - low) })
     }
 }
 
@@ -85,9 +84,9 @@ impl Bounds {
         }
     }
 
-    /// The greater slope is never in the lower bin.
-    fn bin(&self, slope: f64) -> usize {
-        (((slope - self.low) * self.scale) as usize).min(self.bins - 1)
+    /// Of so many bins. The greater slope is never in the lower one.
+    fn bin(&self, slope: f64, bins: usize) -> usize {
+        (((slope - self.low) * self.scale) as usize).min(bins - 1)
     }
 }
 
@@ -123,7 +122,7 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
         for (late, lag) in window[..POINTS - 1].iter().zip(1u32..) {
             match bounds.place(late - point, f64::from(lag)) {
                 Place::Below => self.below -= 1,
-                Place::Inside(slope) => self.counts[bounds.bin(slope)] -= 1,
+                Place::Inside(slope) => self.counts[bounds.bin(slope, Self::BINS)] -= 1,
                 Place::Above => {}
             }
         }
@@ -142,7 +141,7 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
     }
 
     fn put(&mut self, value: f64, place: usize, bounds: Bounds) {
-        let (at, oldest) = (bounds.bin(value), self.oldest);
+        let (at, oldest) = (bounds.bin(value, Self::BINS), self.oldest);
         let bin = &mut self.bins[at];
         // Slopes of points that have left go when they are most of those that would have to move.
         if bin.len() == bin.capacity() && bin.len() > 2 * self.counts[at] as usize {

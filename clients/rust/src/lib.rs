@@ -82,7 +82,7 @@ impl Server {
             found.unwrap_or_else(|| panic!("no {name} in {line:?}")).to_owned()
         };
         let pem = |key: &str, pem| Key::Pem { key: key.to_owned(), pem };
-        let server = Server {
+        Server {
             rest: told("rest="),
             streams: told("streams="),
             ws_api: told("ws_api="),
@@ -92,20 +92,6 @@ impl Server {
             ed25519: pem("ed", ed_private),
             child,
             folder,
-        };
-        server.wait_for_marks();
-        server
-    }
-
-    /// A market that has just begun has no mark before the first trade of each symbol, a fraction of a second
-    /// into it; until then it answers -1112 to who asks for one.
-    fn wait_for_marks(&self) {
-        let started = Instant::now();
-        while self.get(format!("{}/fapi/v1/premiumIndex", self.rest)).as_array().map(Vec::len)
-            != Some(2)
-        {
-            assert!(started.elapsed() < PATIENCE, "no marks of both symbols");
-            std::thread::sleep(Duration::from_millis(100));
         }
     }
 

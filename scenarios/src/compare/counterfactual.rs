@@ -16,7 +16,6 @@ use super::own::Own;
 use super::script::{Fate, LiveSession};
 use super::venue_feed::VenueFeed;
 use crate::market::OpenMarket;
-use crate::served::NoFeed;
 use crate::{Scenario, ScenarioError, venue};
 
 /// What is not as the file says.
@@ -256,7 +255,7 @@ fn exchange(
     let rules = scenario.session_rules(&session.header).map_err(build)?;
     let own = &scenario.exchange;
     let market = OpenMarket {
-        feed: Box::new(NoFeed),
+        feed: (),
         instruments: session.header.instruments.clone(),
         range: (start, Nanos(session.end.0 + 1)),
         identity: serde_json::Value::Null,

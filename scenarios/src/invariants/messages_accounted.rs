@@ -3,7 +3,7 @@
 
 use pipeline::streams::STREAMS;
 
-use super::{Invariant, violated};
+use super::{Invariant, Kinds, violated};
 use crate::expect::{Failure, Run, World};
 
 /// See the file.
@@ -13,6 +13,10 @@ pub(crate) struct MessagesAccounted;
 const NAME: &str = "messages_accounted";
 
 impl Invariant for MessagesAccounted {
+    fn hears(&self) -> Kinds {
+        Kinds::NONE
+    }
+
     fn end(&mut self, kernel: &mut Run, _: &World) -> Option<Failure> {
         let now = kernel.now();
         for stream in STREAMS {

@@ -52,9 +52,7 @@ impl Kinds {
 /// One invariant, while a run goes on.
 pub(crate) trait Invariant: InvariantState + Send {
     /// The entries that it has to see: most entries are timers, which few care for.
-    fn hears(&self) -> Kinds {
-        Kinds::NONE
-    }
+    fn hears(&self) -> Kinds;
     /// An entry of the journal, in the handling of a service if it is one's.
     fn seen(&mut self, _: Moment, _handling: Option<ServiceId>, _: &Seen<'_>) {}
     /// The run is over: what was violated, first.

@@ -10,7 +10,7 @@ use sweeps::{Outcome, Past, Point};
 use super::results::{Results, ResultsError};
 use super::trial::Measured;
 use super::{Sweep, TrialResult, TrialSpec};
-use crate::{NoProgress, RunOptions, Scenario, Trunk, parts_at};
+use crate::{NoProgress, RunOptions, Scenario, SharedMarkets, Trunk, parts_at};
 
 /// Trials that are asked for at a time, where the sampler does not wait for results.
 const ASKED: usize = 256;
@@ -80,7 +80,7 @@ impl Local {
     /// `no_forks` says that each is to run it.
     #[must_use]
     pub fn new(options: RunOptions, no_forks: bool) -> Local {
-        let shared = Some(options.shared.unwrap_or_default());
+        let shared = Some(SharedMarkets::default());
         Local { options: RunOptions { shared, ..options }, no_forks }
     }
 

@@ -423,9 +423,18 @@ impl SymbolView {
         sum.checked_div(Decimal::from(self.marks.len()))
     }
 
+    /// The mark. A market that has a book has one before its first trade as well: the middle of the best quotes, on
+    /// the tick below.
+    pub(crate) fn shown_mark(&self) -> Option<i64> {
+        self.mark.or_else(|| {
+            let best = |side| self.book.best(side).map(|(price, _)| price);
+            Some(best(Side::Buy)?.midpoint(best(Side::Sell)?))
+        })
+    }
+
     /// The index; where the market tells none the mark stands in for it.
     pub(crate) fn index_or_mark(&self) -> Option<i64> {
-        self.index_price.or(self.mark)
+        self.index_price.or_else(|| self.shown_mark())
     }
 
     pub(crate) fn revision(&self) -> u64 {

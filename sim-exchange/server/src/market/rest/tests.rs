@@ -352,6 +352,25 @@ fn funding_is_told_as_it_was_settled() {
 }
 
 #[test]
+fn a_book_has_a_mark_before_its_first_trade() {
+    let asked = "/fapi/v1/premiumIndex?symbol=BTCUSDT";
+    let mark = |world: &World| world.get::<serde_json::Value>(asked)["markPrice"].clone();
+    let mut world = World::new(&["btcusdt@markPrice@1s"]);
+    let level = |side, price| {
+        MarketData::Depth(DepthRow { side, price: PriceTicks(price), qty: QtyLots(1_000) })
+    };
+    world.event(0, level(Side::Buy, 10_000_000));
+    assert_eq!(world.ask(asked).expect_err("one side is no price").0, -1112);
+    world.event(0, level(Side::Sell, 10_000_011));
+    assert_eq!(mark(&world), "100000.05000000", "the tick below the middle");
+    assert_eq!(world.get::<Vec<serde_json::Value>>("/fapi/v1/premiumIndex").len(), 1);
+    world.advance(START + 1_500);
+    assert_eq!(world.heard.take("btcusdt@markPrice@1s").len(), 1);
+    world.trade(2_000, 10_000_010, 500, false);
+    assert_eq!(mark(&world), "100000.10000000", "and then the price of the trade");
+}
+
+#[test]
 fn every_endpoint_answers_json() {
     let world = traded();
     for endpoint in ENDPOINTS {
