@@ -371,6 +371,7 @@ fn a_book_has_a_mark_before_its_first_trade() {
         "at the beginning, a second after it"
     );
     world.trade(2_000, 10_000_010, 500, false);
+    world.advance(START + 2_001);
     assert_eq!(mark(&world), "100000.10000000", "and then the price of the trade");
 }
 
