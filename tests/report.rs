@@ -141,7 +141,7 @@ fn the_page_of_a_run_holds_what_the_run_came_to() {
     let reasons = column(&trades["reason"]);
     for (row, trade) in record.trades.iter().enumerate() {
         assert_eq!(entries[row], trade.entry_time.millis() as f64);
-        assert_eq!(text(&trades["reasons"][reasons[row] as usize], "name"), trade.exit_reason);
+        assert_eq!(text(&trades["reasons"][reasons[row] as usize], "name"), &*trade.exit_reason);
     }
     for name in ["mae", "mfe"] {
         let sign = if name == "mae" { -1.0 } else { 1.0 };

@@ -5,6 +5,8 @@
 //! ([`Instrument`]). This grid may be finer than the order tick, because real market data holds
 //! prices off the tick.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{FeedDelay, Nanos, Side, Symbol};
@@ -245,6 +247,12 @@ pub trait Feed {
     /// The times never go back, within a batch or between batches.
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError>;
 
+    /// The next events where they lie in memory, as [`Feed::next_batch`] would copy them. `None` where they do not, or at the
+    /// end: nothing has been read then.
+    fn kept_batch(&mut self) -> Option<Arc<[MarketEvent]>> {
+        None
+    }
+
     /// Whether an empty batch only says that nothing has come yet: a live feed.
     fn waits(&self) -> bool {
         false
@@ -265,6 +273,9 @@ pub trait Feed {
 impl<F: Feed + ?Sized> Feed for Box<F> {
     fn next_batch(&mut self, batch: &mut Vec<MarketEvent>) -> Result<(), FeedError> {
         (**self).next_batch(batch)
+    }
+    fn kept_batch(&mut self) -> Option<Arc<[MarketEvent]>> {
+        (**self).kept_batch()
     }
     fn waits(&self) -> bool {
         (**self).waits()

@@ -195,7 +195,7 @@ impl Run {
             ("commission", floats(|fill| fill.commission)),
             ("maker", bools(|fill| fill.maker)),
             ("forced", bools(|fill| fill.forced)),
-            ("order_id", texts(&|fill| fill.client_order_id.clone())),
+            ("order_id", texts(&|fill| fill.client_order_id.to_string())),
         ]))
     }
 
@@ -223,8 +223,8 @@ impl Run {
             ("entry_price", floats(|trade| trade.entry_price)),
             ("exit_time", Column::Times(all.iter().map(|trade| Some(trade.exit_time.0)).collect())),
             ("exit_price", floats(|trade| trade.exit_price)),
-            ("exit_reason", texts(&|trade| trade.exit_reason.clone())),
-            ("source", texts(&|trade| trade.source.clone())),
+            ("exit_reason", texts(&|trade| trade.exit_reason.to_string())),
+            ("source", texts(&|trade| trade.source.to_string())),
             ("realized", floats(|trade| trade.realized)),
             ("fees", floats(|trade| trade.fees)),
             ("funding", floats(|trade| trade.funding)),

@@ -39,31 +39,30 @@ pub fn run_measures(
         .collect();
     // A trade that a reset took away has no exit to be measured by.
     let ended = record.trades.iter().filter(|trade| trade.exit_price > Decimal::ZERO);
-    let trades: Vec<Trade<'_>> = ended
-        .map(|trade| {
-            let (entry, exit) = (float(trade.entry_price), float(trade.exit_price));
-            Trade {
-                symbol: symbols.get(trade.symbol).map_or("", String::as_str),
-                side: if trade.long { Side::Long } else { Side::Short },
-                qty: float(trade.qty),
-                entry_time_ns: trade.entry_time.0,
-                entry_price: entry,
-                exit_time_ns: trade.exit_time.0,
-                exit_price: exit,
-                exit_reason: &trade.exit_reason,
-                realised_pnl_usdt: trade.realized,
-                fees_usdt: trade.fees,
-                funding_usdt: trade.funding,
-                slippage_usdt: trade.slippage,
-                // Fills beyond the market's prices, as at a bankruptcy price, were seen by the trade alone.
-                highest_price: trade.highest.map_or(entry, float).max(entry).max(exit),
-                lowest_price: trade.lowest.map_or(entry, float).min(entry).min(exit),
-                initial_stop_price: trade.stop_loss.map(float).filter(|stop| *stop > 0.0),
-                leverage: f64::from(trade.leverage.max(1)),
-                liquidated: trade.liquidated,
-            }
-        })
-        .collect();
+    let mut trades: Vec<Trade<'_>> = Vec::with_capacity(record.trades.len());
+    trades.extend(ended.map(|trade| {
+        let (entry, exit) = (float(trade.entry_price), float(trade.exit_price));
+        Trade {
+            symbol: symbols.get(trade.symbol).map_or("", String::as_str),
+            side: if trade.long { Side::Long } else { Side::Short },
+            qty: float(trade.qty),
+            entry_time_ns: trade.entry_time.0,
+            entry_price: entry,
+            exit_time_ns: trade.exit_time.0,
+            exit_price: exit,
+            exit_reason: &trade.exit_reason,
+            realised_pnl_usdt: trade.realized,
+            fees_usdt: trade.fees,
+            funding_usdt: trade.funding,
+            slippage_usdt: trade.slippage,
+            // Fills beyond the market's prices, as at a bankruptcy price, were seen by the trade alone.
+            highest_price: trade.highest.map_or(entry, float).max(entry).max(exit),
+            lowest_price: trade.lowest.map_or(entry, float).min(entry).min(exit),
+            initial_stop_price: trade.stop_loss.map(float).filter(|stop| *stop > 0.0),
+            leverage: f64::from(trade.leverage.max(1)),
+            liquidated: trade.liquidated,
+        }
+    }));
     let exposure = Exposure { time_ns: &time_ns, gross_usdt: &record.gross, net_usdt: &record.net };
     let input = RunInput {
         equity: Equity { time_ns: &time_ns, equity_usdt: &record.equity },

@@ -44,7 +44,7 @@ enum Known {
 struct Kept {
     market: OpenMarket<()>,
     /// In the batches in which they were read.
-    batches: Vec<Box<[MarketEvent]>>,
+    batches: Vec<Arc<[MarketEvent]>>,
     ends_at: Option<Nanos>,
 }
 
@@ -219,6 +219,12 @@ impl Feed for Told {
         batch.extend_from_slice(next);
         self.batch += 1;
         Ok(())
+    }
+
+    fn kept_batch(&mut self) -> Option<Arc<[MarketEvent]>> {
+        let next = self.kept.batches.get(self.batch)?;
+        self.batch += 1;
+        Some(Arc::clone(next))
     }
 
     fn ends_at(&self) -> Option<Nanos> {

@@ -56,7 +56,7 @@ fn a_day_of_the_chain_adds_up() {
         let sign = if trade.long { Decimal::ONE } else { -Decimal::ONE };
         let made = (trade.exit_price - trade.entry_price) * trade.qty * sign;
         assert!((made - trade.realized).abs() < Decimal::new(1, 6), "{trade:?} made {made}");
-        assert_ne!(trade.exit_reason, "by hand", "{trade:?}");
+        assert_ne!(&*trade.exit_reason, "by hand", "{trade:?}");
     }
     // A sample each minute, with the first and the last instant.
     assert_eq!(record.sampled_at.len(), 1_441);
@@ -72,7 +72,7 @@ fn a_liquidation_is_told_with_its_fee() {
         let (report, record) = run(&scenario);
         adds_up(&report, &record);
         let forced: Vec<_> = record.trades.iter().filter(|trade| trade.liquidated).collect();
-        assert!(forced.iter().all(|trade| trade.exit_reason == "liquidation"));
+        assert!(forced.iter().all(|trade| &*trade.exit_reason == "liquidation"));
         let fees: Decimal = forced.iter().map(|trade| trade.fees).sum();
         let told = *report.figures.get("liquidations").expect("a figure");
         assert_eq!(told > Decimal::ZERO, !forced.is_empty(), "{forced:?}");
@@ -99,7 +99,7 @@ fn orders_by_hand_and_turns_of_a_position() {
     adds_up(&report, &record);
     let [first] = &record.trades[..] else { panic!("{:?}", record.trades) };
     assert_eq!(
-        (first.long, first.qty.to_string(), first.exit_reason.as_str()),
+        (first.long, first.qty.to_string(), &*first.exit_reason),
         (true, "0.2".to_owned(), "by hand")
     );
     let [open] = &record.open[..] else { panic!("{:?}", record.open) };

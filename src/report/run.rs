@@ -82,7 +82,7 @@ pub fn tell(asked: &Asked, data: Option<&Path>) -> Result<Told, String> {
             let orders: Vec<[&str; 2]> = record
                 .trades
                 .iter()
-                .map(|trade| [trade.entry_order.as_str(), trade.exit_order.as_str()])
+                .map(|trade| [&*trade.entry_order, &*trade.exit_order])
                 .chain(record.open.iter().map(|_| ["", ""]))
                 .collect();
             columns.chains = Some(LazyChains::Here(scenarios::chains(recording, &orders)));

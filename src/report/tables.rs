@@ -108,11 +108,11 @@ fn ended(id: usize, symbol: String, trade: &ClosedTrade) -> Row {
         some(trade.lowest),
         some(trade.highest),
         trade.leverage.to_string(),
-        trade.exit_reason.clone(),
-        trade.source.clone(),
+        trade.exit_reason.to_string(),
+        trade.source.to_string(),
         trade.liquidated.to_string(),
-        trade.entry_order.clone(),
-        trade.exit_order.clone(),
+        trade.entry_order.to_string(),
+        trade.exit_order.to_string(),
     ]
 }
 

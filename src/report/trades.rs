@@ -48,7 +48,7 @@ pub fn columns(record: &RunRecord) -> Trades {
     let mut reason_of = |trade: &ClosedTrade| {
         *numbers.entry(trade.exit_reason.clone()).or_insert_with(|| {
             let kind = kind(&trade.exit_reason, trade.liquidated);
-            reasons.push(Reason { name: trade.exit_reason.clone(), kind: Some(kind) });
+            reasons.push(Reason { name: trade.exit_reason.to_string(), kind: Some(kind) });
             reasons.len() as i64 - 1
         })
     };

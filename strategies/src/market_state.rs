@@ -130,9 +130,9 @@ fn regime(
     let ts = mu.abs() / (sigma + 1e-12);
     let equal: usize = returns.windows(2).map(|w| usize::from(sign(w[0]) == sign(w[1]))).sum();
     let dp = equal as f64 / (RETURNS - 1) as f64;
-    sums.clear();
-    sums.extend(returns.windows(5).map(|w| w.iter().sum::<f64>()));
-    let vr = variance(sums) / (5.0 * variance(returns) + 1e-12);
+    refill(sums, returns.windows(5).map(|w| w.iter().sum::<f64>()));
+    let [of_sums, of_returns] = variances(sums, returns);
+    let vr = of_sums / (5.0 * of_returns + 1e-12);
     let off = (vr - 1.0).abs();
     let scores = [ts + dp - off, off - ts - dp, (1.0 - dp) + (1.0 - ts.min(1.0)) - off];
     let top = scores.into_iter().fold(f64::MIN, f64::max);
@@ -147,9 +147,34 @@ fn sign(value: f64) -> i8 {
 }
 
 fn variance(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n
+    variances(values, values)[0]
+}
+
+/// Of two series at once: a sum waits for its last addition, and two wait no longer than one.
+fn variances(one: &[f64], other: &[f64]) -> [f64; 2] {
+    let mean = means(one, other, |value| value, |value| value);
+    means(one, other, |value| square(value - mean[0]), |value| square(value - mean[1]))
+}
+
+fn means(
+    one: &[f64],
+    other: &[f64],
+    of_one: impl Fn(f64) -> f64,
+    of_other: impl Fn(f64) -> f64,
+) -> [f64; 2] {
+    let (mut first, mut second) = (0.0, 0.0);
+    for (a, b) in one.iter().zip(other) {
+        first += of_one(*a);
+        second += of_other(*b);
+    }
+    let both = one.len().min(other.len());
+    first = one[both..].iter().fold(first, |sum, value| sum + of_one(*value));
+    second = other[both..].iter().fold(second, |sum, value| sum + of_other(*value));
+    [first / one.len() as f64, second / other.len() as f64]
+}
+
+fn square(value: f64) -> f64 {
+    value * value
 }
 
 /// Sigma and spike of the returns (EHR 3.1 rule 1).

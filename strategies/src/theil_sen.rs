@@ -12,11 +12,11 @@ pub(crate) const CHUNK: usize = 16;
 
 /// Slopes for which a bin keeps room. Where many slopes are equal they fall into another bin with each count, and
 /// what one of them held must not stay.
-const ROOM: usize = 32;
+const ROOM: usize = 64;
 /// Brackets that are tried before all slopes are sorted out.
 const TRIES: usize = 3;
 
-/// The median slope of the newest `POINTS` points.
+/// The median slope of the newest `POINTS` points, 256 at most.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MedianSlope<const POINTS: usize> {
     /// Where the next count of all slopes begins.
@@ -28,18 +28,19 @@ pub(crate) struct MedianSlope<const POINTS: usize> {
     /// Slopes in each bin, in the order of the bins.
     counts: Vec<u32>,
     /// The slopes of each bin, in no order, and some of points that have left.
-    bins: Vec<Vec<Slope>>,
+    bins: Vec<Vec<Pair>>,
     /// The number of the window's oldest point.
     oldest: u32,
 }
 
-/// A slope inside the bounds.
+/// Two points of a slope: the number of the earlier one, and in the last [`LAG_BITS`] how many points later the other is.
+/// What a slope takes of the processor's cache is what it costs: its value is made anew where it is asked for.
 #[derive(Clone, Copy, Debug)]
-struct Slope {
-    value: f64,
-    /// The number of its earlier point.
-    early: u32,
-}
+struct Pair(u32);
+
+const LAG_BITS: u32 = 8;
+/// Numbers of points that there are.
+const NUMBERS: u32 = 1 << (u32::BITS - LAG_BITS);
 
 /// Where the median slope was.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,11 +58,24 @@ struct Bounds {
     scale: f64,
 }
 
-/// Where a slope lies.
-enum Place {
-    Below,
-    Inside(f64),
-    Above,
+/// What some slopes together are to the bounds.
+struct Sifted {
+    below: u32,
+    /// A bit for each that is inside.
+    inside: u32,
+}
+
+impl Pair {
+    fn new(early: u32, lag: usize) -> Pair {
+        Pair((early << LAG_BITS) | lag as u32)
+    }
+
+    /// Its slope, if it is one of the window whose oldest point has this number.
+    fn slope(self, window: &[f64], oldest: u32, points: usize) -> Option<f64> {
+        let place = ((self.0 >> LAG_BITS).wrapping_sub(oldest) % NUMBERS) as usize;
+        let lag = self.0 % (1 << LAG_BITS);
+        (place < points).then(|| (window[place + lag as usize] - window[place]) / f64::from(lag))
+    }
 }
 
 impl Bracket {
@@ -73,15 +87,16 @@ impl Bracket {
 }
 
 impl Bounds {
-    /// Of the slope of a rise over so many points.
-    fn place(&self, rise: f64, run: f64) -> Place {
-        if rise < self.low * run {
-            Place::Below
-        } else if rise <= self.high * run {
-            Place::Inside(rise / run)
-        } else {
-            Place::Above
+    /// Of rises, each over so many points. There is no branch in it, which would be missed as often as not.
+    #[inline(always)]
+    fn sift(&self, rises: &[f64; CHUNK], runs: &[f64; CHUNK]) -> Sifted {
+        let (mut below, mut inside) = (0, 0);
+        for i in 0..CHUNK {
+            let (floor, ceiling) = (self.low * runs[i], self.high * runs[i]);
+            below += u32::from(rises[i] < floor);
+            inside |= u32::from((rises[i] >= floor) & (rises[i] <= ceiling)) << i;
         }
+        Sifted { below, inside }
     }
 
     /// Of so many bins. The greater slope is never in the lower one.
@@ -90,26 +105,43 @@ impl Bounds {
     }
 }
 
+impl Sifted {
+    /// The places of those inside.
+    fn places(&self) -> impl Iterator<Item = usize> {
+        let mut left = self.inside;
+        std::iter::from_fn(move || {
+            let place = left.trailing_zeros() as usize;
+            left &= left.checked_sub(1)?;
+            Some(place)
+        })
+    }
+}
+
 impl<const POINTS: usize> MedianSlope<POINTS> {
     const SLOPES: usize = POINTS * (POINTS - 1) / 2;
     /// Places of the median, or of its two neighbours, among the sorted slopes.
     const MIDDLE: (usize, usize) = ((Self::SLOPES - 1) / 2, Self::SLOPES / 2);
     /// Slopes that a bracket should hold: the more, the longer it holds, and the more there is to move.
-    const WANTED: usize = 16 * POINTS;
+    const WANTED: usize = POINTS * POINTS / 8;
     /// Bins of a bracket, of a few slopes each.
-    const BINS: usize = 2 * POINTS;
+    const BINS: usize = POINTS;
 
     /// The median for the newest of the points before the last [`CHUNK`], which are infinite. `moved`: these are
     /// the points of the last call without their oldest, and one more; there are more of them than in the window.
     /// What is in `room` means nothing between two calls.
     pub(crate) fn median(&mut self, padded: &[f64], moved: bool, room: &mut Vec<f64>) -> f64 {
+        const { assert!(POINTS <= 1 << LAG_BITS && POINTS.is_multiple_of(CHUNK)) };
         let first = padded.len() - CHUNK - POINTS;
         let window = &padded[first..];
-        self.oldest = self.oldest.wrapping_add(1);
-        if moved && let Some(bounds) = self.bounds {
+        self.oldest = (self.oldest + 1) % NUMBERS;
+        // Where the numbers begin again nothing that had them before may be left.
+        if moved
+            && self.oldest != 0
+            && let Some(bounds) = self.bounds
+        {
             self.leave(padded[first - 1], window, bounds);
             self.enter(window, bounds);
-            if let Some(median) = self.selected(bounds, room) {
+            if let Some(median) = self.selected(window, bounds, room) {
                 self.bracket = self.bracket.map(|bracket| Bracket { centre: median, ..bracket });
                 return median;
             }
@@ -119,11 +151,18 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
 
     /// The slopes of the point before the window go: they are not counted any more.
     fn leave(&mut self, point: f64, window: &[f64], bounds: Bounds) {
-        for (late, lag) in window[..POINTS - 1].iter().zip(1u32..) {
-            match bounds.place(late - point, f64::from(lag)) {
-                Place::Below => self.below -= 1,
-                Place::Inside(slope) => self.counts[bounds.bin(slope, Self::BINS)] -= 1,
-                Place::Above => {}
+        let (chunks, _) = window[..POINTS].as_chunks::<CHUNK>();
+        for (chunk, late) in chunks.iter().enumerate() {
+            let mut rises = late.map(|late| late - point);
+            if chunk == POINTS / CHUNK - 1 {
+                // The newest point was not there together with it.
+                rises[CHUNK - 1] = f64::INFINITY;
+            }
+            let runs = runs(chunk * CHUNK + 1);
+            let sifted = bounds.sift(&rises, &runs);
+            self.below -= sifted.below as usize;
+            for i in sifted.places() {
+                self.counts[bounds.bin(rises[i] / runs[i], Self::BINS)] -= 1;
             }
         }
     }
@@ -131,50 +170,72 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
     /// The slopes of the newest point come.
     fn enter(&mut self, window: &[f64], bounds: Bounds) {
         let newest = window[POINTS - 1];
-        for (place, (early, lag)) in window[..POINTS - 1].iter().zip(1u32..).enumerate() {
-            match bounds.place(newest - early, f64::from(POINTS as u32 - lag)) {
-                Place::Below => self.below += 1,
-                Place::Inside(slope) => self.put(slope, place, bounds),
-                Place::Above => {}
+        let (chunks, _) = window[..POINTS].as_chunks::<CHUNK>();
+        for (chunk, early) in chunks.iter().enumerate() {
+            let mut rises = early.map(|early| newest - early);
+            if chunk == POINTS / CHUNK - 1 {
+                rises[CHUNK - 1] = f64::INFINITY;
+            }
+            let mut runs = runs(POINTS - (chunk + 1) * CHUNK);
+            runs.reverse();
+            let sifted = bounds.sift(&rises, &runs);
+            self.below += sifted.below as usize;
+            for i in sifted.places() {
+                let place = chunk * CHUNK + i;
+                self.put(rises[i] / runs[i], place, POINTS - 1 - place, window, bounds);
             }
         }
     }
 
-    fn put(&mut self, value: f64, place: usize, bounds: Bounds) {
-        let (at, oldest) = (bounds.bin(value, Self::BINS), self.oldest);
+    fn put(&mut self, slope: f64, place: usize, lag: usize, window: &[f64], bounds: Bounds) {
+        let (at, oldest) = (bounds.bin(slope, Self::BINS), self.oldest);
         let bin = &mut self.bins[at];
         // Slopes of points that have left go when they are most of those that would have to move.
         if bin.len() == bin.capacity() && bin.len() > 2 * self.counts[at] as usize {
-            bin.retain(|slope| is_in::<POINTS>(slope, oldest));
+            bin.retain(|pair| pair.slope(window, oldest, POINTS).is_some());
             bin.shrink_to(ROOM.max(2 * bin.len()));
         }
-        bin.push(Slope { value, early: oldest.wrapping_add(place as u32) });
+        bin.push(Pair::new(oldest.wrapping_add(place as u32), lag));
         self.counts[at] += 1;
     }
 
     /// The median, if the bounds hold it.
-    fn selected(&self, bounds: Bounds, room: &mut Vec<f64>) -> Option<f64> {
+    fn selected(&self, window: &[f64], bounds: Bounds, room: &mut Vec<f64>) -> Option<f64> {
         let (first, second) = Self::MIDDLE;
-        let one = self.ranked(first.checked_sub(self.below)?, room)?;
-        let two = if first == second { one } else { self.ranked(second - self.below, room)? };
+        let (bin, rank) = self.bin_of(first.checked_sub(self.below)?)?;
+        self.slopes_of(bin, window, room);
+        let one = *room.select_nth_unstable_by(rank, f64::total_cmp).1;
+        let two = if first == second {
+            one
+        } else if rank + 1 < room.len() {
+            least_of(&room[rank + 1..])
+        } else {
+            let (bin, _) = self.bin_of(second - self.below)?;
+            self.slopes_of(bin, window, room);
+            least_of(room)
+        };
         // The bounds times the lag are rounded: near a bound the count could be wrong by some.
         let margin = 1e-9 * bounds.low.abs().max(bounds.high.abs()) + 1e-290;
         (one > bounds.low + margin && two < bounds.high - margin).then_some((one + two) / 2.0)
     }
 
-    /// The slope inside that so many others come before.
-    fn ranked(&self, mut rank: usize, room: &mut Vec<f64>) -> Option<f64> {
-        for (bin, count) in self.bins.iter().zip(&self.counts) {
+    /// The bin of the slope that so many inside come before, and how many of its own bin do.
+    fn bin_of(&self, mut rank: usize) -> Option<(usize, usize)> {
+        for (bin, count) in self.counts.iter().enumerate() {
             let count = *count as usize;
             if rank < count {
-                room.clear();
-                let own = bin.iter().filter(|slope| is_in::<POINTS>(slope, self.oldest));
-                room.extend(own.map(|slope| slope.value));
-                return Some(*room.select_nth_unstable_by(rank, f64::total_cmp).1);
+                return Some((bin, rank));
             }
             rank -= count;
         }
         None
+    }
+
+    fn slopes_of(&self, bin: usize, window: &[f64], room: &mut Vec<f64>) {
+        room.clear();
+        room.extend(
+            self.bins[bin].iter().filter_map(|pair| pair.slope(window, self.oldest, POINTS)),
+        );
     }
 
     /// From all slopes, with a bracket about the last median at first.
@@ -184,7 +245,7 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
             let Some(bracket) = tried else { break };
             let Some(bounds) = bracket.bounds(Self::BINS) else { break };
             let inside = self.count(window, bounds);
-            if let Some(median) = self.selected(bounds, room) {
+            if let Some(median) = self.selected(window, bounds, room) {
                 let fit = (Self::WANTED as f64 / inside as f64).clamp(0.5, 2.0);
                 let half = (bracket.half * fit).max(least(median));
                 self.bracket = Some(Bracket { centre: median, half });
@@ -208,25 +269,17 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
         self.counts.resize(Self::BINS, 0);
         let mut inside = 0;
         for lag in 1..POINTS {
-            let run = lag as f64;
-            let (floor, ceiling) = (bounds.low * run, bounds.high * run);
+            let runs = [lag as f64; CHUNK];
             let chunks = (POINTS - lag).div_ceil(CHUNK);
             let (late, _) = window[lag..].as_chunks::<CHUNK>();
             let (early, _) = window.as_chunks::<CHUNK>();
             for (chunk, (late, early)) in late.iter().zip(early).take(chunks).enumerate() {
-                let mut under = 0u64;
-                // Those inside move to the front without a branch, which would be missed as often as not.
-                let (mut rises, mut places, mut len) = ([0.0; CHUNK], [0; CHUNK], 0);
-                for i in 0..CHUNK {
-                    let rise = late[i] - early[i];
-                    under += u64::from(rise < floor);
-                    (rises[len], places[len]) = (rise, chunk * CHUNK + i);
-                    len += usize::from(rise >= floor && rise <= ceiling);
-                }
-                self.below += under as usize;
-                inside += len;
-                for (rise, place) in rises[..len].iter().zip(places) {
-                    self.put(rise / run, place, bounds);
+                let rises: [f64; CHUNK] = std::array::from_fn(|i| late[i] - early[i]);
+                let sifted = bounds.sift(&rises, &runs);
+                self.below += sifted.below as usize;
+                inside += sifted.inside.count_ones() as usize;
+                for i in sifted.places() {
+                    self.put(rises[i] / runs[i], chunk * CHUNK + i, lag, window, bounds);
                 }
             }
         }
@@ -252,9 +305,9 @@ impl<const POINTS: usize> MedianSlope<POINTS> {
     }
 }
 
-/// Whether the slope is one of the window whose oldest point has this number.
-fn is_in<const POINTS: usize>(slope: &Slope, oldest: u32) -> bool {
-    (slope.early.wrapping_sub(oldest) as usize) < POINTS
+/// So many points and one more at each place.
+fn runs(first: usize) -> [f64; CHUNK] {
+    std::array::from_fn(|i| (first + i) as f64)
 }
 
 /// The narrowest bracket, wider than the margin at its bounds.
@@ -268,7 +321,12 @@ fn neighbours(values: &mut [f64], first: usize, second: usize) -> (f64, f64) {
     if first == second {
         return (low, low);
     }
-    (low, above.iter().copied().min_by(f64::total_cmp).unwrap_or(low))
+    (low, least_of(above))
+}
+
+/// Infinite where there is none.
+fn least_of(values: &[f64]) -> f64 {
+    values.iter().copied().min_by(f64::total_cmp).unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]
@@ -327,6 +385,17 @@ mod tests {
         let (early, late) = (held(70..2_000), held(2_000..20_000));
         let all = MedianSlope::<64>::BINS * ROOM + 4 * MedianSlope::<64>::SLOPES;
         assert!(early <= all && late <= all, "{early}, then {late} of at most {all}");
+    }
+
+    #[test]
+    fn numbers_of_points_begin_again() {
+        let points = walk(6, 300);
+        let mut slopes = MedianSlope::<64> { oldest: NUMBERS - 100, ..MedianSlope::default() };
+        for at in 70..points.len() {
+            let got = slopes.median(&padded(&points[at - 70..at]), at > 70, &mut Vec::new());
+            assert_eq!(got.to_bits(), sorted(&points[at - 64..at]).to_bits(), "step {at}");
+        }
+        assert!(slopes.oldest < 200);
     }
 
     #[test]

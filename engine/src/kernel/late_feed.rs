@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use super::batch::Batch;
 use crate::{FeedLatency, MarketEvent, MarketWants, NamedRng, Nanos};
 
 #[derive(Clone)]
@@ -14,8 +15,8 @@ pub(super) struct LateFeed {
     /// What any service asks for: the rest does not travel.
     wanted: MarketWants,
     /// Batches before the kernel's present one, with events under way.
-    batches: VecDeque<Vec<MarketEvent>>,
-    spare: Vec<Vec<MarketEvent>>,
+    batches: VecDeque<Batch>,
+    spare: Vec<Batch>,
     /// The next event to arrive: its place in the first of `batches`, or in the kernel's.
     next: usize,
     /// When it arrives, once that is known.
@@ -59,7 +60,7 @@ impl LateFeed {
     #[inline]
     fn find(&mut self, seen: &[MarketEvent]) -> Nanos {
         loop {
-            let events = self.batches.front().map_or(seen, Vec::as_slice);
+            let events = self.batches.front().map_or(seen, |batch| batch);
             while let Some(event) = events.get(self.next) {
                 if self.wanted.wants(&event.data) {
                     let due = event.time + self.latency.span(event, &mut self.rng);
@@ -78,7 +79,7 @@ impl LateFeed {
     /// The next event, which has arrived; `batch` is the kernel's.
     #[inline]
     pub(super) fn take(&mut self, batch: &[MarketEvent]) -> MarketEvent {
-        let event = self.batches.front().map_or(batch, Vec::as_slice)[self.next];
+        let event = self.batches.front().map_or(batch, |kept| kept)[self.next];
         self.next += 1;
         self.arrival = None;
         event
@@ -86,7 +87,7 @@ impl LateFeed {
 
     /// Keeps the kernel's batch, which the exchange has seen to its end, as long as events of it are
     /// under way. The kernel gets another one to fill.
-    pub(super) fn keep(&mut self, batch: &mut Vec<MarketEvent>) {
+    pub(super) fn keep(&mut self, batch: &mut Batch) {
         if self.batches.is_empty() && self.next == batch.len() {
             self.next = 0;
             return;

@@ -11,7 +11,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             if let Some(late) = &mut self.late {
                 late.keep(&mut self.batch);
             }
-            self.feed.next_batch(&mut self.batch)?;
+            self.batch.refill(&mut self.feed)?;
             self.batches += 1;
             self.cursor = 0;
             self.feed_ended = self.batch.is_empty() && !self.feed.waits();

@@ -5,6 +5,7 @@
 
 mod action;
 mod acts;
+mod batch;
 mod command;
 mod exchange_events;
 mod fork;
@@ -26,6 +27,7 @@ pub use seat::ServiceLife;
 
 use std::collections::BTreeMap;
 
+use batch::Batch;
 use late_feed::LateFeed;
 use pace::Slowness;
 use seat::{Links, Seat};
@@ -179,7 +181,7 @@ pub struct Kernel<X, F> {
     links: Links,
     slow: Vec<Active<Slowness>>,
     crash_loops: Vec<Active<(ServiceId, Dies)>>,
-    batch: Vec<MarketEvent>,
+    batch: Batch,
     /// How many batches the feed has given.
     batches: u64,
     cursor: usize,
@@ -265,7 +267,7 @@ impl<X: Exchange, F: Feed> Kernel<X, F> {
             links,
             slow: Vec::new(),
             crash_loops: Vec::new(),
-            batch: Vec::new(),
+            batch: Batch::default(),
             batches: 0,
             cursor: 0,
             feed_ended: false,

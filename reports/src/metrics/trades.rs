@@ -159,7 +159,11 @@ pub struct TradeFigures {
 /// # Errors
 /// [`InputError`] for a trade that means nothing, and for sums beyond what can be counted.
 pub fn trade_figures(trades: &[Trade<'_>]) -> Result<Vec<TradeFigures>, InputError> {
-    trades.iter().enumerate().map(|(at, trade)| figures_of(at, trade)).collect()
+    let mut figures = Vec::with_capacity(trades.len());
+    for (at, trade) in trades.iter().enumerate() {
+        figures.push(figures_of(at, trade)?);
+    }
+    Ok(figures)
 }
 
 fn figures_of(at: usize, trade: &Trade<'_>) -> Result<TradeFigures, InputError> {

@@ -9,6 +9,8 @@ pub(crate) use plans::Plans;
 pub use tally::PipelineTally;
 pub use trades::{ClosedTrade, OpenTrade};
 
+use std::sync::Arc;
+
 use engine::{AccountId, Instrument, Nanos};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -43,7 +45,7 @@ pub struct RecordedFill {
     /// The venue's own order.
     pub forced: bool,
     /// The order's.
-    pub client_order_id: String,
+    pub client_order_id: Arc<str>,
 }
 
 /// The record of a run's first account.

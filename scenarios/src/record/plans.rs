@@ -1,6 +1,7 @@
 //! What the plans of a run said, for the trades that came of them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use engine::Body;
 use pipeline::records::ApplyPlan;
@@ -13,9 +14,9 @@ const PLANS: usize = 4_096;
 #[derive(Clone, Debug)]
 pub(crate) struct PlanNote {
     /// The service that decided.
-    pub(crate) source: String,
+    pub(crate) source: Arc<str>,
     /// Why.
-    pub(crate) reason: String,
+    pub(crate) reason: Arc<str>,
     /// In USDT.
     pub(crate) stop_loss: Option<Decimal>,
     /// When it was decided, in USDT.
@@ -34,8 +35,8 @@ impl Plans {
     pub(crate) fn hear(&mut self, body: &Body) {
         let Some(plan) = crate::invariants::record::<ApplyPlan>(body) else { return };
         let note = PlanNote {
-            source: plan.source.clone(),
-            reason: plan.reason_codes.clone().into_owned(),
+            source: (*plan.source).into(),
+            reason: (*plan.reason_codes).into(),
             stop_loss: plan.stop_loss,
             price: plan.price,
         };

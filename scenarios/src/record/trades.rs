@@ -3,6 +3,7 @@
 //! A position that turns ends one trade and begins the next with the same fill: its commission is shared by quantity.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine::{Instrument, Nanos, OrderType, PriceTicks, QtyLots, Side, SymbolIndex};
 use rust_decimal::Decimal;
@@ -29,9 +30,9 @@ pub struct ClosedTrade {
     /// Mean of what closed it, in USDT; zero where a reset took it away.
     pub exit_price: Decimal,
     /// Why: the reason of the last closing plan, the kind of a stop, `liquidation`, `reset`, or `by hand`.
-    pub exit_reason: String,
+    pub exit_reason: Arc<str>,
     /// Who decided to open: a service, or `by hand`.
-    pub source: String,
+    pub source: Arc<str>,
     /// Before fees and funding, in USDT.
     pub realized: Decimal,
     /// Paid, in USDT, those of liquidations among them.
@@ -52,9 +53,9 @@ pub struct ClosedTrade {
     /// The venue closed it.
     pub liquidated: bool,
     /// Client order id of what opened it.
-    pub entry_order: String,
+    pub entry_order: Arc<str>,
     /// Of what closed it last.
-    pub exit_order: String,
+    pub exit_order: Arc<str>,
 }
 
 /// A trade that is still open at the end.
@@ -95,11 +96,17 @@ struct Held {
 pub(super) struct Trades {
     instruments: Vec<Instrument>,
     held: BTreeMap<PositionKey, Held>,
+    /// Who opens and closes where no plan says it.
+    by_hand: Arc<str>,
 }
 
 impl Trades {
     pub(super) fn new(instruments: &[Instrument]) -> Trades {
-        Trades { instruments: instruments.to_vec(), held: BTreeMap::new() }
+        Trades {
+            instruments: instruments.to_vec(),
+            held: BTreeMap::new(),
+            by_hand: "by hand".into(),
+        }
     }
 
     fn price(&self, symbol: SymbolIndex, ticks: i64) -> Decimal {
@@ -144,7 +151,7 @@ impl Trades {
             commission: *commission,
             maker: *maker,
             forced: *forced,
-            client_order_id: client_order_id.to_string(),
+            client_order_id: Arc::clone(client_order_id),
         })
     }
 
@@ -157,7 +164,7 @@ impl Trades {
                 let mut held = self.begin(line, *qty > 0);
                 (held.lots, held.most) = (qty.abs(), qty.abs());
                 held.opened = (qty.abs(), *cost / self.unit(key.symbol));
-                held.trade.source = "held before".to_owned();
+                held.trade.source = "held before".into();
                 self.held.insert(key, held);
                 None
             }
@@ -176,7 +183,7 @@ impl Trades {
             }
             Happened::Wiped => {
                 let mut held = self.held.remove(&key)?;
-                "reset".clone_into(&mut held.trade.exit_reason);
+                held.trade.exit_reason = "reset".into();
                 Some(self.end(held, line.time))
             }
         }
@@ -209,8 +216,8 @@ impl Trades {
             entry_price: Decimal::ZERO,
             exit_time: line.time,
             exit_price: Decimal::ZERO,
-            exit_reason: String::new(),
-            source: "by hand".to_owned(),
+            exit_reason: Arc::default(),
+            source: Arc::clone(&self.by_hand),
             realized: Decimal::ZERO,
             fees: Decimal::ZERO,
             funding: Decimal::ZERO,
@@ -220,8 +227,8 @@ impl Trades {
             stop_loss: None,
             leverage: line.leverage,
             liquidated: false,
-            entry_order: String::new(),
-            exit_order: String::new(),
+            entry_order: Arc::default(),
+            exit_order: Arc::default(),
         };
         let none = (0, Decimal::ZERO);
         Held { trade, lots: 0, most: 0, opened: none, closed: none }
@@ -266,13 +273,16 @@ impl Trades {
             held.trade.fees += paid;
             commission_left -= paid;
             held.trade.liquidated |= *forced;
-            client_order_id.as_ref().clone_into(&mut held.trade.exit_order);
+            held.trade.exit_order = Arc::clone(client_order_id);
             held.trade.exit_reason = match plan {
-                _ if *forced => "liquidation".to_owned(),
-                _ if client_order_id.starts_with("settlement_autoclose") => "delisting".to_owned(),
-                Some(plan) if !plan.reason.is_empty() => plan.reason.clone(),
-                Some(plan) => plan.source.clone(),
-                None => by_type(*order_type),
+                _ if *forced => "liquidation".into(),
+                _ if client_order_id.starts_with("settlement_autoclose") => "delisting".into(),
+                Some(plan) if !plan.reason.is_empty() => Arc::clone(&plan.reason),
+                Some(plan) => Arc::clone(&plan.source),
+                None => match order_type {
+                    OrderType::Limit | OrderType::Market => Arc::clone(&self.by_hand),
+                    stop => stop.as_str().to_lowercase().into(),
+                },
             };
             left -= closes;
             if held.lots == 0
@@ -294,7 +304,7 @@ impl Trades {
             held.trade.fees += commission_left;
             held.trade.slippage += worse * unit * Decimal::from(left);
             if fresh {
-                client_order_id.as_ref().clone_into(&mut held.trade.entry_order);
+                held.trade.entry_order = Arc::clone(client_order_id);
                 held.trade.leverage = line.leverage;
                 (held.trade.lowest, held.trade.highest) = (Some(price), Some(price));
                 if let Some(plan) = plan {
@@ -343,13 +353,5 @@ impl Trades {
             }
         };
         self.held.iter().map(open).collect()
-    }
-}
-
-/// Why an order without a plan closes.
-fn by_type(order_type: OrderType) -> String {
-    match order_type {
-        OrderType::Limit | OrderType::Market => "by hand".to_owned(),
-        other => other.as_str().to_lowercase(),
     }
 }
