@@ -3,11 +3,13 @@
 //! Source: facts, section 9 (the assetIndex page, FAQ 29b45c485d664028b9ca1cdf90b24f6f).
 //! Invariant: what is held never counts more than its index says, and what is owed never less.
 
+use std::sync::OnceLock;
+
 use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::dated::{Dated, instant, pick};
+use crate::dated::{Dated, embedded, instant, pick};
 use crate::position::cut8;
 use crate::symbol_rules::RulesError;
 
@@ -80,6 +82,7 @@ struct Table {
 }
 
 /// All buffers that are known, with their dates.
+#[derive(Clone)]
 pub struct CollateralBook {
     rows: Vec<Dated<Row>>,
     file: String,
@@ -88,7 +91,10 @@ pub struct CollateralBook {
 impl CollateralBook {
     /// The table that is part of this crate.
     pub fn embedded() -> Result<CollateralBook, RulesError> {
-        CollateralBook::parse(include_str!("../rules/collateral.toml"), "collateral.toml")
+        static BOOK: OnceLock<CollateralBook> = OnceLock::new();
+        embedded(&BOOK, || {
+            CollateralBook::parse(include_str!("../rules/collateral.toml"), "collateral.toml")
+        })
     }
 
     /// Reads `[[collateral]]` blocks; `name` stands in messages.

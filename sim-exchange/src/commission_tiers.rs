@@ -3,11 +3,13 @@
 //! Source: facts, section 10, and Binance FAQ 360033544231.
 //! Invariant: rates that are not known are an error or a warning, never a silent default.
 
+use std::sync::OnceLock;
+
 use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::dated::{Dated, instant, pick};
+use crate::dated::{Dated, embedded, instant, pick};
 use crate::position::{commission, cut8};
 use crate::symbol_rules::RulesError;
 
@@ -127,6 +129,7 @@ struct Table {
 }
 
 /// All commission rates that are known, with their dates.
+#[derive(Clone)]
 pub struct CommissionBook {
     rows: Vec<Dated<Row>>,
     file: String,
@@ -135,7 +138,10 @@ pub struct CommissionBook {
 impl CommissionBook {
     /// The table that is part of this crate.
     pub fn embedded() -> Result<CommissionBook, RulesError> {
-        CommissionBook::parse(include_str!("../rules/commission.toml"), "commission.toml")
+        static BOOK: OnceLock<CommissionBook> = OnceLock::new();
+        embedded(&BOOK, || {
+            CommissionBook::parse(include_str!("../rules/commission.toml"), "commission.toml")
+        })
     }
 
     /// Reads `[[commission]]` blocks; `name` stands in messages.

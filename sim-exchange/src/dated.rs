@@ -1,11 +1,28 @@
 //! Rows that hold from a date until the next row of the same kind: the tables in `rules/`.
 
+use std::sync::OnceLock;
+
 use engine::Nanos;
 
+use crate::symbol_rules::RulesError;
+
 /// A row, and the first instant at which it holds.
+#[derive(Clone)]
 pub(crate) struct Dated<T> {
     pub(crate) from: Nanos,
     pub(crate) row: T,
+}
+
+/// A table that is part of this crate. It is read once a process, because thousands of runs ask for it.
+pub(crate) fn embedded<T: Clone>(
+    known: &OnceLock<T>,
+    read: impl FnOnce() -> Result<T, RulesError>,
+) -> Result<T, RulesError> {
+    if let Some(table) = known.get() {
+        return Ok(table.clone());
+    }
+    let table = read()?;
+    Ok(known.get_or_init(|| table).clone())
 }
 
 /// The last row that is valid at `at`, else the first one.

@@ -2,11 +2,13 @@
 //!
 //! Invariant: terms that are not known are assumed with a warning, never silently.
 
+use std::sync::OnceLock;
+
 use engine::{Nanos, Symbol};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use crate::dated::{Dated, instant, pick};
+use crate::dated::{Dated, embedded, instant, pick};
 use crate::funding_rate::{FundingInterval, FundingTerms};
 use crate::symbol_rules::RulesError;
 
@@ -30,6 +32,7 @@ struct Table {
 }
 
 /// All funding terms that are known, with their dates.
+#[derive(Clone)]
 pub struct FundingBook {
     rows: Vec<Dated<Row>>,
 }
@@ -37,7 +40,10 @@ pub struct FundingBook {
 impl FundingBook {
     /// The table that is part of this crate.
     pub fn embedded() -> Result<FundingBook, RulesError> {
-        FundingBook::parse(include_str!("../rules/funding.toml"), "funding.toml")
+        static BOOK: OnceLock<FundingBook> = OnceLock::new();
+        embedded(&BOOK, || {
+            FundingBook::parse(include_str!("../rules/funding.toml"), "funding.toml")
+        })
     }
 
     /// Reads `[[funding]]` blocks; `name` stands in messages.

@@ -2,12 +2,14 @@
 //!
 //! Invariant: a rule that is not known is an error or a warning, never a silent default.
 
+use std::sync::OnceLock;
+
 use engine::{Instrument, Nanos, Symbol};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
-use crate::dated::{Dated, instant, pick};
+use crate::dated::{Dated, embedded, instant, pick};
 use crate::stated_rules::remedy;
 
 /// Why the rules of a symbol cannot be had.
@@ -172,6 +174,7 @@ pub struct SymbolRules {
 }
 
 /// All rules that are known, with their dates.
+#[derive(Clone)]
 pub struct RuleBook {
     pub(crate) filters: Vec<Dated<FiltersRow>>,
     pub(crate) brackets: Vec<Dated<BracketsRow>>,
@@ -182,13 +185,17 @@ pub struct RuleBook {
 impl RuleBook {
     /// The tables that are part of this crate.
     pub fn embedded() -> Result<RuleBook, RulesError> {
-        let filters = RuleBook::parse(include_str!("../rules/filters.toml"), "filters.toml")?;
-        let brackets = RuleBook::parse(include_str!("../rules/brackets.toml"), "brackets.toml")?;
-        Ok(RuleBook {
-            filters: filters.filters,
-            brackets: brackets.brackets,
-            filters_file: filters.filters_file,
-            brackets_file: brackets.brackets_file,
+        static BOOK: OnceLock<RuleBook> = OnceLock::new();
+        embedded(&BOOK, || {
+            let filters = RuleBook::parse(include_str!("../rules/filters.toml"), "filters.toml")?;
+            let brackets =
+                RuleBook::parse(include_str!("../rules/brackets.toml"), "brackets.toml")?;
+            Ok(RuleBook {
+                filters: filters.filters,
+                brackets: brackets.brackets,
+                filters_file: filters.filters_file,
+                brackets_file: brackets.brackets_file,
+            })
         })
     }
 
