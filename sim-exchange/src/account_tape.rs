@@ -95,8 +95,14 @@ impl AccountTape {
     /// The symbol has traded.
     #[inline]
     pub(crate) fn traded(&mut self, symbol: usize, price: i64) {
-        let (low, high) = self.prices[symbol].unwrap_or((price, price));
-        self.prices[symbol] = Some((low.min(price), high.max(price)));
+        self.traded_between(symbol, price, price);
+    }
+
+    /// The symbol has traded at both, and at nothing beyond them.
+    #[inline]
+    pub(crate) fn traded_between(&mut self, symbol: usize, low: i64, high: i64) {
+        let (lowest, highest) = self.prices[symbol].unwrap_or((low, high));
+        self.prices[symbol] = Some((lowest.min(low), highest.max(high)));
     }
 }
 

@@ -95,8 +95,19 @@ impl SimExchange {
     #[cold]
     #[inline(never)]
     pub(crate) fn bar(&mut self, time: Nanos, symbol: usize, bar: &Bar) {
-        let quarter = bar.volume.0 / 4;
-        for price in bar_path(bar) {
+        let (path, quarter) = (bar_path(bar), bar.volume.0 / 4);
+        let low = path[0].min(path[1]).min(path[2]).min(path[3]);
+        let high = path[0].max(path[1]).max(path[2]).max(path[3]);
+        let watch = &mut self.watch[symbol];
+        if low >= watch.low && high <= watch.high {
+            // It can do nothing to anybody: most bars, and all at once.
+            if let Some(tape) = &mut self.tape {
+                tape.traded_between(symbol, low, high);
+            }
+            path.into_iter().for_each(|price| watch.trade(price, quarter));
+            return;
+        }
+        for price in path {
             if let Some(tape) = &mut self.tape {
                 tape.traded(symbol, price);
             }
