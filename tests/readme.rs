@@ -75,7 +75,7 @@ fn the_best_of_many_is_luck() {
     let output = folder.qsim(&["sweep", "crossing.toml"]).expect_code(0).stdout;
     for words in [
         "80 trials; results in crossing.sweep",
-        "deflated Sharpe ratio of the best (trial 27): 0.672",
+        "deflated Sharpe ratio of the trial with the highest (27): 0.672",
         "probability of backtest overfitting: 0.72",
     ] {
         assert!(output.contains(words), "{words:?}: {output}");

@@ -263,7 +263,7 @@ fn text(
     lines.push(format!("{} trials{failed}; results in {}", all.len(), folder.display()));
     lines.push(match &came_to.deflated {
         Ok(of) => format!(
-            "deflated Sharpe ratio of the best (trial {}): {:.3}, among {:.1} independent trials; below 0.95 it may be luck",
+            "deflated Sharpe ratio of the trial with the highest ({}): {:.3}, among {:.1} independent trials; below 0.95 it may be luck",
             of.number, of.deflated, of.independent
         ),
         Err(why) => format!("deflated Sharpe ratio: {why}"),
