@@ -55,6 +55,17 @@ export function percent(value: Maybe, digits = 2): string {
   return absent(value) ? NONE : `${decimals(value * 100, digits)}\u00A0%`;
 }
 
+/** A tick of an axis: as many decimals as it has, and 12,300,000 as 12.3M. Two ticks never look alike. */
+export function tick(value: number): string {
+  const size = Math.abs(value);
+  for (const [unit, letter] of [[1e9, "G"], [1e6, "M"]] as const) if (size >= unit) return `${tick(value / unit)}${letter}`;
+  return signed(fixed(0, 8).format(+value.toPrecision(9)));
+}
+
+export function tickPercent(value: number): string {
+  return `${tick(value * 100)}\u00A0%`;
+}
+
 /** ISO 8601 in UTC, without milliseconds where they are zero. */
 export function iso(ms: Maybe): string {
   if (absent(ms) || !(Math.abs(ms) <= 8.64e15)) return NONE;

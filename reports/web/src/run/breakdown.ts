@@ -4,7 +4,7 @@ import type { Breakdown } from "../../data";
 import { axis, ChartBox, legend, tip, tooltip } from "../chart";
 import { extent } from "../data";
 import { choice, h } from "../dom";
-import { integer, inUnit, percent, usdt } from "../format";
+import { integer, inUnit, percent, tick, tickPercent, usdt } from "../format";
 import { tableBox } from "../table";
 import type { RunModel } from "./model";
 
@@ -55,8 +55,8 @@ export async function excursionPanel(body: HTMLElement, model: RunModel): Promis
     option: (c, narrow) => ({
       grid: { left: narrow ? 58 : 76, right: 20, top: 44, bottom: 44 },
       legend: legend(c, { data: ["won", "lost"] }),
-      xAxis: { ...axis(c, `${names[across]}, of the entry price`), type: "value", nameLocation: "middle", nameGap: 26, axisLabel: { color: c.muted, formatter: (v: number) => percent(v, 1) } },
-      yAxis: { ...axis(c, ratio ? "Return" : "Net, USDT"), type: "value", nameGap: 8, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => (ratio ? percent(v, 1) : usdt(v)) } },
+      xAxis: { ...axis(c, `${names[across]}, of the entry price`), type: "value", nameLocation: "middle", nameGap: 26, axisLabel: { color: c.muted, formatter: (v: number) => tickPercent(v) } },
+      yAxis: { ...axis(c, ratio ? "Return" : "Net, USDT"), type: "value", nameGap: 8, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => (ratio ? tickPercent(v) : tick(v)) } },
       tooltip: tooltip(c, (p: { value: number[] }) => {
         const r = p.value[2];
         return tip(`Trade ${t.ids[r]}, ${t.symbolName(r)}`, [["MAE", percent(t.mae[r])], ["MFE", percent(t.mfe[r])], ["net", `${usdt(t.pnl[r])} USDT`], ["reason", t.reasonName(r)]]);

@@ -4,7 +4,7 @@ import type { Run } from "../../data";
 import { axis, ChartBox, legend, timeAxis, tip, tooltip, zooms } from "../chart";
 import { extent, lazy, lowerBound } from "../data";
 import type { Option } from "../echarts";
-import { iso, percent, usdt } from "../format";
+import { iso, percent, tick, tickPercent, usdt } from "../format";
 import { decimated, type TimeWindow } from "../series";
 import { type Curve, curve } from "./model";
 
@@ -64,8 +64,8 @@ export function curveChart(all: { name: string; curve: Curve }[], window: TimeWi
       legend: all.length > 1 ? legend(c, { data: all.map((a) => a.name) }) : undefined,
       xAxis: [{ ...timeAxis(c, window, 0), axisLabel: { show: false } }, timeAxis(c, window, 1)],
       yAxis: [
-        { ...axis(c, "Equity, USDT"), type: "value", scale: true, nameGap: 12, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => short(v) } },
-        { ...axis(c, "Drawdown"), type: "value", gridIndex: 1, max: 0, splitNumber: 3, nameGap: 8, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => percent(v, 1) } },
+        { ...axis(c, "Equity, USDT"), type: "value", scale: true, nameGap: 12, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => tick(v) } },
+        { ...axis(c, "Drawdown"), type: "value", gridIndex: 1, max: 0, splitNumber: 3, nameGap: 8, nameTextStyle: { color: c.muted, align: "left" }, axisLabel: { color: c.muted, formatter: (v: number) => tickPercent(v) } },
       ],
       axisPointer: { link: [{ xAxisIndex: "all" }] },
       dataZoom: zooms(c, [0, 1], window),
@@ -102,13 +102,4 @@ export function curveChart(all: { name: string; curve: Curve }[], window: TimeWi
       };
     },
   });
-}
-
-/** 12,300,000 as 12.3M. */
-export function short(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1e9) return `${+(value / 1e9).toFixed(2)}G`;
-  if (size >= 1e6) return `${+(value / 1e6).toFixed(2)}M`;
-  if (size >= 1e4) return `${+(value / 1e3).toFixed(1)}k`;
-  return String(+value.toPrecision(6));
 }

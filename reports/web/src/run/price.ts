@@ -4,10 +4,9 @@ import type { ReasonKind } from "../../data";
 import { axis, ChartBox, legend, timeAxis, tip, tooltip, zooms } from "../chart";
 import { button, choice, h, replace } from "../dom";
 import type { Option } from "../echarts";
-import { duration, integer, iso, percent, price, usdt } from "../format";
+import { duration, integer, iso, percent, price, tick, usdt } from "../format";
 import { candles, decimated } from "../series";
 import type { Colours } from "../theme";
-import { short } from "./equity";
 import { inside, type RunModel, type TradeTable } from "./model";
 
 /** Most trades marked at once, and on a narrow screen; beyond, the window is thinned and says so. */
@@ -150,7 +149,7 @@ function priceChart(
       grid: { left: narrow ? 56 : 76, right: 14, top: narrow ? 50 : 40, bottom: 62 },
       legend: legend(c),
       xAxis: timeAxis(c, window),
-      yAxis: { ...axis(c), type: "value", scale: true, axisLabel: { color: c.muted, formatter: (v: number) => short(v) } },
+      yAxis: { ...axis(c), type: "value", scale: true, axisLabel: { color: c.muted, formatter: (v: number) => tick(v) } },
       dataZoom: zooms(c, [0], window),
       tooltip: tooltip(c, (p: { seriesName: string; data: any; value: any }) => {
         const row = p.data?.row as number | undefined;
