@@ -125,13 +125,16 @@ function markPlace(panels: Panel[], links: HTMLElement[]): void {
   for (const panel of panels) observer.observe(document.getElementById(panel.id)!);
 }
 
-/** A list of notes; those with a detail open. */
-export function notes(title: string, list: Note[] | undefined, tone = ""): HTMLElement | null {
+/** Assumptions are many, and the same from run to run: they wait behind their heading. */
+export const FOLDED = false;
+
+/** A list of notes, shown or folded; those with a detail open. */
+export function notes(title: string, list: Note[] | undefined, tone = "", open = true): HTMLElement | null {
   if (!list || list.length === 0) return null;
   return h(
-    "div",
-    { class: `notes ${tone}` },
-    h("h3", {}, `${title} (${list.length})`),
+    "details",
+    { class: `notes ${tone}`, open },
+    h("summary", {}, h("h3", {}, `${title} (${list.length})`)),
     h("ul", {}, list.map((note) => h("li", {}, note.detail ? h("details", {}, h("summary", {}, note.text), h("p", {}, note.detail)) : note.text))),
   );
 }

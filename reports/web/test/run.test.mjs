@@ -45,6 +45,16 @@ for (const dark of [false, true]) {
     }));
 }
 
+test("assumptions wait behind their heading, warnings do not", () =>
+  on("run", {}, async (page) => {
+    const open = (title) => page.locator(`header details:has(h3:text-matches("^${title}"))`).evaluate((e) => e.open);
+    assert.equal(await open("Assumptions"), false);
+    assert.equal(await open("Warnings"), true);
+    await page.focus('header summary:has(h3:text-matches("^Assumptions"))');
+    await page.keyboard.press("Enter");
+    assert.equal(await open("Assumptions"), true);
+  }));
+
 test("zoom is shared by the charts over time, by buttons, keys and the wheel", () =>
   on("run", {}, async (page) => {
     for (const id of ["equity", "price", "gates"]) await show(page, id);

@@ -3,7 +3,7 @@
 import type { Metric, Run } from "../../data";
 import { h } from "../dom";
 import { inUnit, unitName } from "../format";
-import { notes } from "../page";
+import { FOLDED, notes } from "../page";
 
 export function cards(runs: Run[]): HTMLElement | null {
   const first = (runs[0].metrics ?? []).filter((m) => m.headline);
@@ -76,7 +76,7 @@ export function runNotes(runs: Run[]): Node[] {
   return runs
     .flatMap((run) => [
       notes(several ? `Warnings of ${run.name}` : "Warnings", run.warnings, "warn"),
-      notes(several ? `Assumptions of ${run.name}` : "Assumptions", run.assumptions),
+      notes(several ? `Assumptions of ${run.name}` : "Assumptions", run.assumptions, "", FOLDED),
     ])
     .filter((n) => n !== null);
 }
