@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use crate::theil_sen::{CHUNK, MedianSlope};
+use crate::theil_sen::MedianSlope;
 
 /// Closes that an evaluation needs.
 pub const MARKET_STATE_PRICES: usize = 257;
@@ -43,8 +43,7 @@ pub struct MarketState {
 pub struct MarketStateEvaluator {
     /// The closes of the last evaluation, oldest first.
     closes: Vec<f64>,
-    /// Their logarithms, and then [`CHUNK`] infinite points: those make slopes that are neither below nor inside
-    /// a bracket.
+    /// Their logarithms.
     logs: Vec<f64>,
     /// The returns in their order of size.
     sorted: Vec<f64>,
@@ -82,7 +81,7 @@ impl MarketStateEvaluator {
         let moved = self.take(closes);
         let logs = &self.logs;
         returns.clear();
-        returns.extend(logs[..MARKET_STATE_PRICES].windows(2).map(|w| w[1] - w[0]));
+        returns.extend(logs.windows(2).map(|w| w[1] - w[0]));
         let (sigma, spike_proxy) = volatility(returns, &self.sorted, clipped);
         let (short, middle, long) = &mut self.slopes;
         let of = [
@@ -113,7 +112,6 @@ impl MarketStateEvaluator {
             refill(&mut self.logs, closes.iter().map(|close| log(*close)));
             refill(&mut self.sorted, self.logs.windows(2).map(|w| w[1] - w[0]));
             self.sorted.sort_unstable_by(f64::total_cmp);
-            self.logs.extend([f64::INFINITY; CHUNK]);
         }
         known
     }
