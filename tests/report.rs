@@ -350,18 +350,42 @@ fn json_csv_and_parquet_hold_the_same() {
     folder.file("day.toml", SCENARIO);
     let json = folder.qsim(&["report", "day.toml", "--format", "json"]).expect_code(0).json();
     let trades = &json["runs"][0]["trades"];
-    let pnl = column(&trades["pnl"]);
-
     let csv = folder.qsim(&["report", "day.toml", "--format", "csv"]).expect_code(0).stdout;
     let mut lines = csv::Reader::from_reader(csv.as_bytes());
     let head = lines.headers().expect("a head").clone();
     let head: Vec<&str> = head.iter().collect();
-    let place = head.iter().position(|name| *name == "pnl").expect("a column");
+    let place = |name: &str| head.iter().position(|head| *head == name).expect("a column");
     let rows: Vec<csv::StringRecord> = lines.records().map(|row| row.expect("a row")).collect();
-    assert_eq!(rows.len(), pnl.len());
     assert!(!rows.is_empty());
-    for (row, pnl) in rows.iter().zip(&pnl) {
-        assert_eq!(row[place].parse().unwrap_or(f64::NAN).to_bits(), pnl.to_bits());
+    // The page's columns are computed elsewhere.
+    for (name, of_page) in [
+        ("id", "id"),
+        ("entry_price", "entry_price"),
+        ("exit_price", "exit_price"),
+        ("qty", "qty"),
+        ("pnl", "pnl"),
+        ("fees", "fees"),
+        ("funding", "funding"),
+        ("slippage", "slippage"),
+        ("mae", "mae"),
+        ("mfe", "mfe"),
+        ("stop_price", "stop_price"),
+    ] {
+        let told = column(&trades[of_page]);
+        assert_eq!(told.len(), rows.len());
+        for (row, told) in rows.iter().zip(told) {
+            let cell = row[place(name)].parse().unwrap_or(f64::NAN);
+            assert_eq!(cell.to_bits(), told.to_bits(), "{name} of {}: {cell}, {told}", &row[0]);
+        }
+    }
+    let number = |row: &csv::StringRecord, name| row[place(name)].parse::<f64>();
+    for row in &rows {
+        if let (Ok(lowest), Ok(highest)) =
+            (number(row, "lowest_price"), number(row, "highest_price"))
+        {
+            let entry = number(row, "entry_price").expect("an entry");
+            assert!(lowest <= entry && entry <= highest, "{row:?}");
+        }
     }
     let arguments = ["report", "day.toml", "--format", "parquet", "--into", "trades.parquet"];
     folder.qsim(&arguments).expect_code(0);

@@ -235,3 +235,21 @@ impl Feed for Told {
         Some(Box::new(Told { kept: Arc::clone(&self.kept), batch: self.batch }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_will_never_fit_is_not_read_to_be_kept_again() {
+        let markets = SharedMarkets::of_at_most(100);
+        for (needed, tried_again) in [(100, true), (101, false)] {
+            let key = "a market".to_owned();
+            markets.state().markets.insert(key.clone(), Known::BeingRead);
+            Claim { markets: markets.clone(), key: key.clone(), bytes: 0 }.give_up(needed);
+            let state = markets.state();
+            assert_eq!(matches!(state.markets[&key], Known::Asked), tried_again, "{needed}");
+            assert_eq!(matches!(state.markets[&key], Known::NoRoom), !tried_again, "{needed}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::{
     AccountId, Exchange, ExchangeEvent, MarginType, MarketData, MarketEvent, Nanos, Outcome,
-    Request, RequestId, Sender, ServiceId, UserEvent,
+    Request, RequestId, Sender, ServiceId, Side, UserEvent,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -260,10 +260,22 @@ impl SimExchange {
         self.send(ExchangeEvent::User { account, time: self.now, event });
     }
 
-    /// The mark price, or what stands in for it; none before the first market event.
+    /// The mark price, or what stands in for it: the last price, and before the first trade what the book shows. None before
+    /// the first market event.
     pub(crate) fn mark(&self, symbol: usize) -> Option<i64> {
         let last = self.watch[symbol].last;
-        self.markets[symbol].mark.or((last > 0).then_some(last))
+        let known = self.markets[symbol].mark.or((last > 0).then_some(last));
+        known.or_else(|| self.shown_by_the_book(symbol))
+    }
+
+    /// The middle of the best quotes, on the grid unit below; the only one, where one side is empty.
+    #[cold]
+    fn shown_by_the_book(&self, symbol: usize) -> Option<i64> {
+        let shown = self.depths.get(symbol)?.ladder();
+        match (shown.best(Side::Buy), shown.best(Side::Sell)) {
+            (Some(bid), Some(ask)) => Some(bid.midpoint(ask)),
+            (bid, ask) => bid.or(ask),
+        }
     }
 
     /// The mark of a symbol in which something has been traded.

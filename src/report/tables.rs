@@ -16,7 +16,8 @@ use super::trades::{excursions, net};
 #[derive(Clone, Copy)]
 enum Of {
     Count,
-    Time,
+    EntryTime,
+    ExitTime,
     Number,
     Word,
     Flag,
@@ -27,8 +28,8 @@ const TRADE: [(&str, Of); 24] = [
     ("id", Of::Count),
     ("symbol", Of::Word),
     ("side", Of::Word),
-    ("entry_time", Of::Time),
-    ("exit_time", Of::Time),
+    ("entry_time", Of::EntryTime),
+    ("exit_time", Of::ExitTime),
     ("entry_price", Of::Number),
     ("exit_price", Of::Number),
     ("qty", Of::Number),
@@ -139,18 +140,21 @@ fn open(id: usize, symbol: String, trade: &OpenTrade) -> Row {
 /// The same rows as a Parquet file.
 pub fn trades_parquet(record: &RunRecord, symbols: &[String]) -> Result<Vec<u8>, String> {
     let rows: Vec<Row> = rows(record, symbols).collect();
-    let entries = record.trades.iter().map(|trade| trade.entry_time);
-    let entries = entries.chain(record.open.iter().map(|trade| trade.entry_time));
-    let exits = record.trades.iter().map(|trade| Some(trade.exit_time.0));
-    let exits = exits.chain(record.open.iter().map(|_| None));
-    let mut times = [entries.map(|time| Some(time.0)).collect(), exits.collect()].into_iter();
     let mut columns = Vec::new();
     for (place, (name, of)) in TRADE.into_iter().enumerate() {
         let texts = || rows.iter().map(move |row| row[place].as_str());
         let cells = match of {
             Of::Count => Cells::Ints(texts().map(read).collect::<Result<_, _>>()?),
             Of::Flag => Cells::Bools(texts().map(read).collect::<Result<_, _>>()?),
-            Of::Time => Cells::Times(times.next().unwrap_or_default()),
+            Of::EntryTime => {
+                let ended = record.trades.iter().map(|trade| trade.entry_time);
+                let all = ended.chain(record.open.iter().map(|trade| trade.entry_time));
+                Cells::Times(all.map(|time| Some(time.0)).collect())
+            }
+            Of::ExitTime => {
+                let ended = record.trades.iter().map(|trade| Some(trade.exit_time.0));
+                Cells::Times(ended.chain(record.open.iter().map(|_| None)).collect())
+            }
             Of::Number => {
                 let number = |text: &str| (!text.is_empty()).then(|| read(text)).transpose();
                 Cells::Floats(texts().map(number).collect::<Result<_, _>>()?)

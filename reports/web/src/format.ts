@@ -55,11 +55,11 @@ export function percent(value: Maybe, digits = 2): string {
   return absent(value) ? NONE : `${decimals(value * 100, digits)}\u00A0%`;
 }
 
-/** A tick of an axis: as many decimals as it has, and 12,300,000 as 12.3M. Two ticks never look alike. */
+/** A tick of an axis: with the decimals that it has, so that neighbours do not look alike; 12,300,000 is 12.3M. */
 export function tick(value: number): string {
   const size = Math.abs(value);
   for (const [unit, letter] of [[1e9, "G"], [1e6, "M"]] as const) if (size >= unit) return `${tick(value / unit)}${letter}`;
-  return signed(fixed(0, 8).format(+value.toPrecision(9)));
+  return signed(fixed(0, 12).format(+value.toPrecision(12)));
 }
 
 export function tickPercent(value: number): string {

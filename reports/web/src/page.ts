@@ -74,6 +74,8 @@ const near = new IntersectionObserver(
 
 addEventListener("beforeprint", () => {
   for (const section of document.querySelectorAll("section[data-panel]")) void builders.get(section)?.();
+  // Paper cannot be opened.
+  for (const folded of document.querySelectorAll<HTMLDetailsElement>("details.notes")) folded.open = true;
 });
 
 /** Builds the panel if need be, and goes to it. */
@@ -125,15 +127,12 @@ function markPlace(panels: Panel[], links: HTMLElement[]): void {
   for (const panel of panels) observer.observe(document.getElementById(panel.id)!);
 }
 
-/** Assumptions are many, and the same from run to run: they wait behind their heading. */
-export const FOLDED = false;
-
-/** A list of notes, shown or folded; those with a detail open. */
-export function notes(title: string, list: Note[] | undefined, tone = "", open = true): HTMLElement | null {
+/** A list of notes; those with a detail open. Assumptions are folded: they are many, and the same from run to run. */
+export function notes(title: string, list: Note[] | undefined, { tone = "", folded = false } = {}): HTMLElement | null {
   if (!list || list.length === 0) return null;
   return h(
     "details",
-    { class: `notes ${tone}`, open },
+    { class: `notes ${tone}`, open: !folded },
     h("summary", {}, h("h3", {}, `${title} (${list.length})`)),
     h("ul", {}, list.map((note) => h("li", {}, note.detail ? h("details", {}, h("summary", {}, note.text), h("p", {}, note.detail)) : note.text))),
   );

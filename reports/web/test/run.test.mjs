@@ -53,6 +53,10 @@ test("assumptions wait behind their heading, warnings do not", () =>
     await page.focus('header summary:has(h3:text-matches("^Assumptions"))');
     await page.keyboard.press("Enter");
     assert.equal(await open("Assumptions"), true);
+    await page.keyboard.press("Enter");
+    assert.equal(await open("Assumptions"), false);
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    assert.equal(await open("Assumptions"), true, "on paper");
   }));
 
 test("zoom is shared by the charts over time, by buttons, keys and the wheel", () =>

@@ -76,8 +76,8 @@ struct Group {
 type Runs = Mutex<Vec<Option<Result<Measured, String>>>>;
 
 impl Local {
-    /// With these options for each run. Runs that have a market in common share its events, and a beginning unless
-    /// `no_forks` says that each is to run it.
+    /// With these options for each run. Runs that have a market in common share its events, whatever the options say of it,
+    /// and a beginning unless `no_forks` says that each is to run it.
     #[must_use]
     pub fn new(options: RunOptions, no_forks: bool) -> Local {
         let shared = Some(SharedMarkets::default());

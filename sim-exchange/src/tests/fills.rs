@@ -173,6 +173,20 @@ fn two_accounts_meet_before_the_market_and_leave_its_queue() {
 }
 
 #[test]
+fn before_the_first_trade_the_book_tells_the_mark() {
+    for book in ["bid 100 99999 | ask 101 99999", "ask 101 99999"] {
+        let mut run = Script::new(toy_with(10_000, Funding::Data, |config| {
+            config.fills = Profile::Fast.fills(MarketDepth::Levels);
+        }));
+        // Worth nothing, it would be liquidated at once.
+        let log = run.run(&format!("{book} | buy a 900 @ 101 | buy b 2"));
+        assert_eq!(log, "a New | a 900 @ 101 taker | b New | b 2 @ 101 taker");
+        assert_eq!(run.position(0), 9_020);
+        run.exchange.check_conservation().unwrap();
+    }
+}
+
+#[test]
 fn depth_without_a_book_is_counted() {
     let mut run = Script::new(toy_with(10_000, Funding::Data, |_| {}));
     run.run("trade 100 | bid 99 60");

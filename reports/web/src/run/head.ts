@@ -3,7 +3,7 @@
 import type { Metric, Run } from "../../data";
 import { h } from "../dom";
 import { inUnit, unitName } from "../format";
-import { FOLDED, notes } from "../page";
+import { notes } from "../page";
 
 export function cards(runs: Run[]): HTMLElement | null {
   const first = (runs[0].metrics ?? []).filter((m) => m.headline);
@@ -75,8 +75,8 @@ export function runNotes(runs: Run[]): Node[] {
   const several = runs.length > 1;
   return runs
     .flatMap((run) => [
-      notes(several ? `Warnings of ${run.name}` : "Warnings", run.warnings, "warn"),
-      notes(several ? `Assumptions of ${run.name}` : "Assumptions", run.assumptions, "", FOLDED),
+      notes(several ? `Warnings of ${run.name}` : "Warnings", run.warnings, { tone: "warn" }),
+      notes(several ? `Assumptions of ${run.name}` : "Assumptions", run.assumptions, { folded: true }),
     ])
     .filter((n) => n !== null);
 }

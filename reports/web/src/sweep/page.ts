@@ -2,7 +2,7 @@
 
 import type { SweepReport } from "../../data";
 import { lazy } from "../data";
-import { FOLDED, header, notes, type Panel, page } from "../page";
+import { header, notes, type Panel, page } from "../page";
 import { heatmapPanel } from "./heatmap";
 import { SweepModel } from "./model";
 import { parallelPanel } from "./parallel";
@@ -47,6 +47,6 @@ export function showSweep(report: SweepReport): void {
     panel("pareto", "Pareto front", 760, "Trials on the front are beaten by no other in both.", paretoPanel, measures >= 2 && objectives > 0, "it needs two objectives or metrics."),
     panel("walk_forward", "Walk forward", 1200, undefined, walkForwardPanel, sweep.walk_forward !== undefined, "the sweep has no walk-forward windows."),
   ];
-  const extra = [notes("Warnings", sweep.warnings, "warn"), notes("Assumptions", sweep.assumptions, "", FOLDED)].filter((n) => n !== null);
+  const extra = [notes("Warnings", sweep.warnings, { tone: "warn" }), notes("Assumptions", sweep.assumptions, { folded: true })].filter((n) => n !== null);
   page(header("Sweep", report.title ?? sweep.name, facts, extra), panels);
 }

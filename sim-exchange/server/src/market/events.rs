@@ -172,7 +172,7 @@ pub(crate) fn continuous_kline(
 
 /// None before the first price.
 pub(crate) fn mark_price(view: &SymbolView, now: i64) -> Option<MarketStreamEvent> {
-    let mark = view.grid.price_value(view.shown_mark()?);
+    let mark = view.grid.price_value(view.mark?);
     let index = view.grid.price_value(view.index_or_mark()?);
     Some(MarketStreamEvent::MarkPriceUpdate(MarkPriceEvent {
         event_time: now,

@@ -153,6 +153,9 @@ impl MarketView {
         }
         if let Some(view) = self.symbols.get_mut(usize::from(event.symbol.0)) {
             view.observe(ms, &event.data, out);
+            if view.mark.is_none() {
+                view.ask_mark(exchange, ms);
+            }
             self.due = self.due.min(view.due_of_event());
         }
         if was_silent {

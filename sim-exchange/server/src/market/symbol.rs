@@ -279,14 +279,19 @@ impl SymbolView {
         !priced && !self.book.is_told()
     }
 
-    /// What the venue itself knows. Answers whether the contract has changed.
-    pub(crate) fn ask_venue(&mut self, exchange: &SimExchange, now: Nanos) -> bool {
+    /// The venue's mark: each second, and as soon as there is one.
+    pub(crate) fn ask_mark(&mut self, exchange: &SimExchange, ms: i64) {
         if let Some(PriceTicks(mark)) = exchange.mark_price(self.index)
             && self.mark != Some(mark)
         {
             self.mark = Some(mark);
-            point(&mut self.mark_klines, now.millis(), mark);
+            point(&mut self.mark_klines, ms, mark);
         }
+    }
+
+    /// What the venue itself knows. Answers whether the contract has changed.
+    pub(crate) fn ask_venue(&mut self, exchange: &SimExchange, now: Nanos) -> bool {
+        self.ask_mark(exchange, now.millis());
         if let Some(outlook) = exchange.funding_outlook(self.index, now) {
             self.outlook = outlook;
         }
@@ -423,18 +428,9 @@ impl SymbolView {
         sum.checked_div(Decimal::from(self.marks.len()))
     }
 
-    /// The mark. A market that has a book has one before its first trade as well: the middle of the best quotes, on
-    /// the tick below.
-    pub(crate) fn shown_mark(&self) -> Option<i64> {
-        self.mark.or_else(|| {
-            let best = |side| self.book.best(side).map(|(price, _)| price);
-            Some(best(Side::Buy)?.midpoint(best(Side::Sell)?))
-        })
-    }
-
     /// The index; where the market tells none the mark stands in for it.
     pub(crate) fn index_or_mark(&self) -> Option<i64> {
-        self.index_price.or_else(|| self.shown_mark())
+        self.index_price.or(self.mark)
     }
 
     pub(crate) fn revision(&self) -> u64 {

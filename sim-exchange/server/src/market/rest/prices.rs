@@ -10,7 +10,7 @@ use crate::market::symbol::SymbolView;
 /// Before the first price the mark is zero: there is no row in a list.
 pub(super) fn premium_index(asked: &Asked<'_>) -> Result<Reply, Failure> {
     asked.one_or_all(|view| {
-        let mark = view.grid.price_value(view.shown_mark()?);
+        let mark = view.grid.price_value(view.mark?);
         let index = Money::new(view.grid.price_value(view.index_or_mark()?));
         Some(PremiumIndex {
             symbol: view.name.clone(),

@@ -12,7 +12,9 @@ use engine::{
     SymbolIndex, Trade, TradeOrigin,
 };
 use rust_decimal::Decimal;
-use sim_exchange::{ExchangeConfig, Funding, Latency, SimExchange};
+use sim_exchange::{
+    ExchangeConfig, FillModel, Funding, Latency, MarketDepth, Profile, SimExchange,
+};
 
 use super::*;
 use crate::market::Outlet;
@@ -84,6 +86,10 @@ struct World {
 
 impl World {
     fn new(topics: &[&str]) -> World {
+        World::with_fills(topics, None)
+    }
+
+    fn with_fills(topics: &[&str], fills: Option<FillModel>) -> World {
         let instrument = |symbol: &str| Instrument {
             symbol: symbol.parse().unwrap(),
             price_decimals: 2,
@@ -92,13 +98,14 @@ impl World {
         let rate = |symbol: &str| (symbol.parse().unwrap(), Decimal::new(1, 4));
         let rates = [rate("BTCUSDT"), rate("ETHUSDT")].into();
         let latency = Latency::Constant { request: Nanos::ZERO, response: Nanos::ZERO };
-        let config = ExchangeConfig::new(
+        let mut config = ExchangeConfig::new(
             vec![instrument("BTCUSDT"), instrument("ETHUSDT")],
             Nanos::from_millis(START),
             Decimal::from(10_000),
             latency,
             Funding::Constant { rates },
         );
+        config.fills = fills.unwrap_or(config.fills);
         let exchange = SimExchange::new(config).unwrap();
         let view = MarketView::new(&exchange);
         World { exchange, view, heard: Heard::topics(topics), now: START }
@@ -355,16 +362,18 @@ fn funding_is_told_as_it_was_settled() {
 fn a_book_has_a_mark_before_its_first_trade() {
     let asked = "/fapi/v1/premiumIndex?symbol=BTCUSDT";
     let mark = |world: &World| world.get::<serde_json::Value>(asked)["markPrice"].clone();
-    let mut world = World::new(&["btcusdt@markPrice@1s"]);
+    let fills = Profile::Standard.fills(MarketDepth::Levels);
+    let mut world = World::with_fills(&["btcusdt@markPrice@1s"], Some(fills));
     let level = |side, price| {
         MarketData::Depth(DepthRow { side, price: PriceTicks(price), qty: QtyLots(1_000) })
     };
+    assert_eq!(world.ask(asked).expect_err("no price is known").0, -1112);
     world.event(0, level(Side::Buy, 10_000_000));
-    assert_eq!(world.ask(asked).expect_err("one side is no price").0, -1112);
-    world.event(0, level(Side::Sell, 10_000_011));
-    assert_eq!(mark(&world), "100000.05000000", "the tick below the middle");
+    assert_eq!(mark(&world), "100000.00000000", "of one side, at once");
+    world.event(10, level(Side::Sell, 10_000_011));
     assert_eq!(world.get::<Vec<serde_json::Value>>("/fapi/v1/premiumIndex").len(), 1);
     world.advance(START + 1_500);
+    assert_eq!(mark(&world), "100000.05000000", "the grid unit below the middle, by the second");
     assert_eq!(
         world.heard.take("btcusdt@markPrice@1s").len(),
         2,
