@@ -362,14 +362,14 @@ fn json_csv_and_parquet_hold_the_same() {
         ("id", "id"),
         ("entry_price", "entry_price"),
         ("exit_price", "exit_price"),
-        ("qty", "qty"),
+        ("quantity", "qty"),
         ("pnl", "pnl"),
         ("fees", "fees"),
         ("funding", "funding"),
         ("slippage", "slippage"),
         ("mae", "mae"),
         ("mfe", "mfe"),
-        ("stop_price", "stop_price"),
+        ("stop_loss", "stop_price"),
     ] {
         let told = column(&trades[of_page]);
         assert_eq!(told.len(), rows.len());

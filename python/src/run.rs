@@ -10,7 +10,8 @@ use pyo3::types::PyDict;
 use reports::metrics::Settings;
 use scenarios::sweep::{MetricSettings, scenario_with};
 use scenarios::{
-    Guests, RunOptions, RunRecord, ScenarioReport, Verdict, run_measures, run_returns, run_with,
+    Guests, RunOptions, RunRecord, ScenarioReport, Verdict, closed_trades, open_trades,
+    run_measures, run_returns, run_with, trade_cells,
 };
 use strategies::Predictor;
 
@@ -199,42 +200,17 @@ impl Run {
         ]))
     }
 
-    /// Trades that have ended, in the order of their ends; amounts in USDT, quantities in units of the base asset.
+    /// Trades that have ended, in the order of their ends, in the columns of ``qsim report --format parquet``; amounts in USDT,
+    /// quantities in units of the base asset, ``mae`` and ``mfe`` as shares of the entry price.
     #[getter]
     fn trades(&self) -> PyResult<Table> {
-        let all = &self.record.trades;
-        let floats = |of: fn(&scenarios::ClosedTrade) -> rust_decimal::Decimal| {
-            Column::Floats(all.iter().map(|trade| float(of(trade))).collect())
-        };
-        let gaps = |of: fn(&scenarios::ClosedTrade) -> Option<rust_decimal::Decimal>| {
-            Column::Gaps(all.iter().map(|trade| of(trade).map(float)).collect())
-        };
-        let texts = |of: &dyn Fn(&scenarios::ClosedTrade) -> String| {
-            Column::Texts(all.iter().map(|trade| Some(of(trade))).collect())
-        };
-        Table::of(named([
-            ("symbol", texts(&|trade| self.symbol(trade.symbol))),
-            ("side", texts(&|trade| if trade.long { "LONG" } else { "SHORT" }.to_owned())),
-            ("quantity", floats(|trade| trade.qty)),
-            (
-                "entry_time",
-                Column::Times(all.iter().map(|trade| Some(trade.entry_time.0)).collect()),
-            ),
-            ("entry_price", floats(|trade| trade.entry_price)),
-            ("exit_time", Column::Times(all.iter().map(|trade| Some(trade.exit_time.0)).collect())),
-            ("exit_price", floats(|trade| trade.exit_price)),
-            ("exit_reason", texts(&|trade| trade.exit_reason.to_string())),
-            ("source", texts(&|trade| trade.source.to_string())),
-            ("realized", floats(|trade| trade.realized)),
-            ("fees", floats(|trade| trade.fees)),
-            ("funding", floats(|trade| trade.funding)),
-            ("slippage", floats(|trade| trade.slippage)),
-            ("lowest", gaps(|trade| trade.lowest)),
-            ("highest", gaps(|trade| trade.highest)),
-            ("stop_loss", gaps(|trade| trade.stop_loss)),
-            ("leverage", Column::Ints(all.iter().map(|t| i64::from(t.leverage)).collect())),
-            ("liquidated", Column::Bools(all.iter().map(|trade| trade.liquidated).collect())),
-        ]))
+        Table::of_cells(trade_cells(closed_trades(&self.record, &self.symbols)))
+    }
+
+    /// Trades that are open at the end, in the same columns; their numbers go on from those of ``trades``.
+    #[getter]
+    fn open_trades(&self) -> PyResult<Table> {
+        Table::of_cells(trade_cells(open_trades(&self.record, &self.symbols)))
     }
 
     /// Equity as a ``polars.DataFrame``, without a copy.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
-use scenarios::Cells;
 use scenarios::RunOptions;
 use scenarios::sweep::{
     Local, Results, Sweep, SweepEnded, SweepFile, SweepProgress, TrialResult, columns, summary,
@@ -17,7 +16,7 @@ use scenarios::sweep::{
 
 use crate::errors::refused;
 use crate::run::data_folder;
-use crate::table::{Column, Table};
+use crate::table::Table;
 use crate::values::python_of;
 
 /// So often somebody looks whether Ctrl-C was pressed.
@@ -46,19 +45,7 @@ impl SweepResults {
         let objectives: Vec<String> =
             self.file.objectives.iter().map(|of| of.name.clone()).collect();
         let paths: Vec<String> = self.file.axes.iter().map(|axis| axis.path.clone()).collect();
-        let of_cells = |(name, cells): (String, Cells)| {
-            let column = match cells {
-                Cells::Times(all) => Column::Times(all),
-                Cells::Ints(all) => Column::Ints(all),
-                Cells::Bools(all) => Column::Bools(all),
-                Cells::Floats(all) => Column::Gaps(all),
-                Cells::Texts(all) => Column::Texts(all),
-                Cells::Lists(all) => Column::Lists(all),
-            };
-            (name, column)
-        };
-        let columns = columns(&self.all, &objectives, &paths);
-        Table::of(columns.into_iter().map(of_cells).collect())
+        Table::of_cells(columns(&self.all, &objectives, &paths))
     }
 
     /// What it came to: trials ``done`` and ``failed``, numbers of the ``best`` ones first and of the Pareto ``front``, the

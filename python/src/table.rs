@@ -6,6 +6,7 @@ use polars_arrow::ffi;
 use polars_arrow::offset::Offsets;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+use scenarios::Cells;
 
 use crate::errors::refused;
 
@@ -25,6 +26,19 @@ pub(crate) enum Column {
     Texts(Vec<Option<String>>),
     /// Series of numbers.
     Lists(Vec<Vec<f64>>),
+}
+
+impl From<Cells> for Column {
+    fn from(cells: Cells) -> Column {
+        match cells {
+            Cells::Times(all) => Column::Times(all),
+            Cells::Ints(all) => Column::Ints(all),
+            Cells::Bools(all) => Column::Bools(all),
+            Cells::Floats(all) => Column::Gaps(all),
+            Cells::Texts(all) => Column::Texts(all),
+            Cells::Lists(all) => Column::Lists(all),
+        }
+    }
 }
 
 impl Column {
@@ -73,6 +87,11 @@ impl Table {
         let kind = ArrowDataType::Struct(fields);
         let rows = StructArray::try_new(kind, rows, arrays, None).map_err(refused)?;
         Ok(Table { rows })
+    }
+
+    /// A table of columns that a file could hold as well.
+    pub(crate) fn of_cells(columns: Vec<(String, Cells)>) -> PyResult<Table> {
+        Table::of(columns.into_iter().map(|(name, cells)| (name, cells.into())).collect())
     }
 }
 

@@ -100,6 +100,22 @@ def test_buffers_are_shared(scenario: Path) -> None:
     assert buffers[0] == buffers[1]
 
 
+def test_trades_are_those_of_the_report(day: qsim.Run, scenario: Path, tmp_path: Path) -> None:
+    program = os.environ.get("QSIM")
+    if program is None:
+        pytest.skip("QSIM names no program to compare with")
+    scenario.write_text(scenario.read_text().replace("minutes = 180", "minutes = 1440"))
+    file = tmp_path / "trades.parquet"
+    subprocess.run([program, "report", scenario, "--format", "parquet", "--into", file], check=True, capture_output=True)
+    closed, still_open = day.trades.to_polars(), day.open_trades.to_polars()
+    assert len(closed) > 0 and closed["exit_time"].null_count() == 0
+    assert still_open["exit_time"].null_count() == len(still_open)
+    assert polars.read_parquet(file).equals(polars.concat([closed, still_open]))
+    net = closed["realized"] - closed["fees"] + closed["funding"]
+    assert closed["pnl"].to_list() == pytest.approx(net.to_list())
+    assert (closed["mae"] <= 0).all() and (closed["mfe"] >= 0).all()
+
+
 def test_tables_agree_with_the_figures(day: qsim.Run) -> None:
     run = day
     equity, fills, trades = run.to_polars(), run.fills.to_polars(), run.trades.to_polars()

@@ -62,7 +62,10 @@ pub use live_settings::{
 pub use market_window::MarketWindow;
 pub use measures::{pipeline_measures, run_measures, run_returns};
 pub use paper::PaperTerms;
-pub use record::{ClosedTrade, OpenTrade, PipelineTally, RecordedFill, RunRecord};
+pub use record::{
+    ClosedTrade, OpenTrade, PipelineTally, RecordedFill, RunRecord, TradeRow, TradeValue,
+    closed_trades, excursions, net_of, open_trades, trade_cells, trade_columns,
+};
 pub use run::{
     Guests, NoProgress, Progress, Replayed, RunOptions, ScenarioReport, Verdict, market_lines,
     record, replay, run, run_with, service_figures, services_of,

@@ -4,26 +4,7 @@ use std::collections::BTreeMap;
 
 use reports::metrics::to_f64;
 use reports::page::{Column, Reason, ReasonKind, Trades};
-use scenarios::{ClosedTrade, RunRecord};
-
-/// What it brought, in USDT: realised profit less fees, and funding.
-pub fn net(trade: &ClosedTrade) -> f64 {
-    to_f64(trade.realized - trade.fees + trade.funding)
-}
-
-/// Most adverse and most favourable excursion, as shares of the entry price: MAE ≤ 0 ≤ MFE.
-pub fn excursions(trade: &ClosedTrade) -> (f64, f64) {
-    let (entry, exit) = (to_f64(trade.entry_price), to_f64(trade.exit_price));
-    // A reset takes a position away at no price.
-    let exit = if exit > 0.0 { exit } else { entry };
-    // Fills beyond the market's prices, as at a bankruptcy price, were seen by the trade alone.
-    let highest = trade.highest.map_or(entry, to_f64).max(entry).max(exit);
-    let lowest = trade.lowest.map_or(entry, to_f64).min(entry).min(exit);
-    match trade.long {
-        true => ((lowest - entry) / entry, (highest - entry) / entry),
-        false => ((entry - highest) / entry, (entry - lowest) / entry),
-    }
-}
+use scenarios::{ClosedTrade, RunRecord, excursions, net_of};
 
 /// How an exit is drawn, by the words of its reason.
 fn kind(reason: &str, liquidated: bool) -> ReasonKind {
@@ -38,6 +19,10 @@ fn kind(reason: &str, liquidated: bool) -> ReasonKind {
         () if has(&["by hand", "reset", "delisting"]) => ReasonKind::Other,
         () => ReasonKind::Signal,
     }
+}
+
+fn net(trade: &ClosedTrade) -> f64 {
+    to_f64(net_of(trade))
 }
 
 /// All trades: those that ended by their ends, then those that are open.

@@ -3,10 +3,15 @@
 
 mod plans;
 mod tally;
+mod trade_table;
 mod trades;
 
 pub(crate) use plans::Plans;
 pub use tally::PipelineTally;
+pub use trade_table::{
+    TradeRow, TradeValue, closed_trades, excursions, net_of, open_trades, trade_cells,
+    trade_columns,
+};
 pub use trades::{ClosedTrade, OpenTrade};
 
 use std::sync::Arc;
