@@ -19,7 +19,9 @@ const LIVE_AT_ONCE: &str = "6";
 
 /// Builds and runs all; prints how long each part took. The live tests' output comes behind that of the others.
 pub fn run() -> bool {
-    super::step("tests: building them", cargo().arg("--no-run").arg("--quiet")) && side_by_side()
+    super::step("tests: building them", cargo().arg("--no-run").arg("--quiet"))
+        && side_by_side()
+        && super::step("tests: examples in the documentation", cargo().arg("--doc").arg("--quiet"))
 }
 
 fn cargo() -> Command {
